@@ -1,0 +1,4 @@
+//! **wschat** is a chat server for the smallest machine you own.
+
+#![forbid(unsafe_code)]
+
