@@ -2,3 +2,6 @@
 
 #![forbid(unsafe_code)]
 
+mod settings;
+
+pub use settings::{Limits, LogSettings, Settings, SettingsError};

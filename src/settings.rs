@@ -1,0 +1,284 @@
+//! The settings: JSON text in, checked [`Settings`] out.
+//!
+//! This module owns every setting's key, default and allowed range, and the words in which a wrong
+//! one is refused. It runs on the thread that starts the server, before any other exists. Opening
+//! the certificate, the log file and the port is left to those who use them: what is checked here
+//! can be checked from the text alone.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `settings.rs` | the settings that are not limits, and how they go together |
+//! | `limits.rs` | one table: each limit's key, type, default, range and unit |
+//! | `rule.rs` | what a single value may be, and how that is said |
+//! | `reader.rs` | the JSON tree, and taking the known keys out of it |
+//! | `error.rs` | what the operator reads |
+
+mod error;
+mod limits;
+mod reader;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use log::LevelFilter;
+
+pub use self::error::SettingsError;
+pub use self::limits::Limits;
+use self::reader::Reader;
+
+/// Everything that can be set, checked.
+///
+/// In JSON the keys are the fields' names in camelCase; a key that is left out has its default, and
+/// an unknown key is refused. The `settings.json` of the project has every key at its default.
+///
+/// Settings built in code are checked by [`Settings::check`] when the server starts:
+///
+/// ```
+/// # use wschat::{Limits, Settings};
+/// let settings = Settings {
+///     port: 0,
+///     limits: Limits { max_connections: 100, ..Limits::default() },
+///     ..Settings::default()
+/// };
+/// assert!(settings.check().is_ok());
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The address or host name to listen on, without brackets or port. Default `"127.0.0.1"`:
+    /// this machine only. `"0.0.0.0"` is every IPv4 address, `"::"` every address.
+    pub host: String,
+
+    /// The TCP port to listen on, from 0 to 65535. Default 8776; 0 takes any free port. JSON may
+    /// also give it as a string of digits.
+    pub port: u16,
+
+    /// The public host name of the server, in ASCII, without scheme, port or path. Default `None`.
+    /// In JSON an empty string is the same as `null`.
+    pub domain: Option<String>,
+
+    /// The user to become once the port is bound and the private key is read. Default `None`: stay
+    /// who we are. In JSON an empty string is the same as `null`.
+    pub username: Option<String>,
+
+    /// The PEM file of the certificate chain, the server's own certificate first. Default `None`:
+    /// no TLS. Needs [`private_key`](Self::private_key). In JSON an empty string is the same as
+    /// `null`.
+    pub certificate: Option<PathBuf>,
+
+    /// The PEM file of the certificate's private key, in PKCS#8. Default `None`. Needs
+    /// [`certificate`](Self::certificate). In JSON an empty string is the same as `null`.
+    pub private_key: Option<PathBuf>,
+
+    /// The titles of the rooms that are always there; they get the ids 1, 2, 3 and so on. Default
+    /// `["Room 1", "Room 2", "Room 3"]`. At least one, at most [`Limits::max_rooms`]; each with at
+    /// most [`Limits::max_title_chars`] characters, not blank, without control characters.
+    pub rooms: Vec<String>,
+
+    /// Which other sites' pages may connect. Default none. Each is a host name
+    /// (`"chat.example.org"`: any scheme and port), a whole origin (`"https://example.org:8443"`),
+    /// or `"*"` for all. Names are in ASCII, as browsers send them, and an IPv6 address stands in
+    /// brackets.
+    pub allowed_origins: Vec<String>,
+
+    /// The reverse proxies whose `X-Forwarded-For` is believed. Default none. In JSON each is an
+    /// address (`"127.0.0.1"`, `"::1"`) or a network (`"10.0.0.0/8"`).
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// What is logged, and where to.
+    pub log: LogSettings,
+
+    /// How much of everything there may be.
+    pub limits: Limits,
+}
+
+/// What is logged, and where to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The least severe level that is still logged. Default `info`. In JSON `"off"`, `"error"`,
+    /// `"warn"`, `"info"`, `"debug"` or `"trace"`.
+    pub level: LevelFilter,
+
+    /// The file to append to. Default `None`: standard error.
+    pub file: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 8776,
+            domain: None,
+            username: None,
+            certificate: None,
+            private_key: None,
+            rooms: vec!["Room 1".to_owned(), "Room 2".to_owned(), "Room 3".to_owned()],
+            allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            log: LogSettings::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { level: LevelFilter::Info, file: None }
+    }
+}
+
+impl Settings {
+    /// Reads and checks a settings file.
+    ///
+    /// A relative `certificate`, `privateKey` or `log.file` is taken from the directory the
+    /// settings file is in, wherever the server is started from.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or is not UTF-8, and as [`from_json`](Self::from_json). Each
+    /// error names the file.
+    pub fn load(path: &Path) -> Result<Self, SettingsError> {
+        let bytes = fs::read(path).map_err(|cause| SettingsError::unreadable(path, cause))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|cause| SettingsError::not_utf8(path, cause.utf8_error()))?;
+        let mut settings = Self::from_json(&text).map_err(|error| error.in_file(path))?;
+        if let Some(directory) = path.parent() {
+            settings.files_from(directory);
+        }
+        Ok(settings)
+    }
+
+    /// Parses and checks the JSON text of the settings. Relative paths stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not JSON, with line and column; otherwise with every key that is unknown or
+    /// stands twice and every value that is not allowed, at once.
+    pub fn from_json(text: &str) -> Result<Self, SettingsError> {
+        let mut reader = Reader::new(reader::parse(text)?);
+        let settings = Self::read(&mut reader);
+        let mut mistakes = reader.finish();
+        settings.find_mistakes(&mut mistakes);
+        SettingsError::unless_empty(mistakes)?;
+        Ok(settings)
+    }
+
+    /// Checks settings that were built in code by the rules that hold for a settings file.
+    ///
+    /// # Errors
+    ///
+    /// With every value that is not allowed, under the key it has in JSON.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let mut mistakes = Vec::new();
+        self.find_mistakes(&mut mistakes);
+        SettingsError::unless_empty(mistakes)
+    }
+
+    /// Takes every known key out of `reader`. What cannot be read keeps its default and leaves a
+    /// mistake there; what a value may be is not looked at here, but in `find_mistakes`.
+    fn read(reader: &mut Reader) -> Self {
+        let default = Self::default();
+        // The ancestor's settings write "" for what is not set.
+        let is_set = |text: &String| !text.is_empty();
+        Self {
+            host: reader.text("host", &rule::HOST, default.host),
+            port: reader.port("port", default.port),
+            domain: reader.text_or_null("domain", rule::DOMAIN.allowed).filter(is_set),
+            username: reader.text_or_null("username", rule::USERNAME.allowed).filter(is_set),
+            certificate: reader
+                .text_or_null("certificate", rule::FILE)
+                .filter(is_set)
+                .map(PathBuf::from),
+            private_key: reader
+                .text_or_null("privateKey", rule::FILE)
+                .filter(is_set)
+                .map(PathBuf::from),
+            rooms: reader.texts("rooms", &rule::ROOM_TITLE, default.rooms),
+            allowed_origins: reader.texts("allowedOrigins", &rule::ORIGIN, default.allowed_origins),
+            trusted_proxies: reader.networks("trustedProxies", default.trusted_proxies),
+            log: LogSettings {
+                level: reader.level("log.level", default.log.level),
+                file: reader.text_or_null("log.file", rule::FILE).map(PathBuf::from),
+            },
+            limits: Limits::read(reader),
+        }
+    }
+
+    /// Each value by itself first. How values go together is looked at only when nothing else is
+    /// wrong, for a default that stands in for a refused value would be blamed on the operator.
+    fn find_mistakes(&self, mistakes: &mut Vec<String>) {
+        self.check_each(mistakes);
+        if mistakes.is_empty() {
+            self.check_together(mistakes);
+        }
+    }
+
+    fn check_each(&self, mistakes: &mut Vec<String>) {
+        rule::HOST.check("host", &self.host, mistakes);
+        if let Some(domain) = &self.domain {
+            rule::DOMAIN.check("domain", domain, mistakes);
+        }
+        if let Some(username) = &self.username {
+            rule::USERNAME.check("username", username, mistakes);
+        }
+        rule::check_file("certificate", self.certificate.as_deref(), mistakes);
+        rule::check_file("privateKey", self.private_key.as_deref(), mistakes);
+        if self.rooms.is_empty() {
+            mistakes.push("rooms is an empty list; allowed: at least one title".to_owned());
+        }
+        rule::ROOM_TITLE.check_all("rooms", &self.rooms, mistakes);
+        rule::ORIGIN.check_all("allowedOrigins", &self.allowed_origins, mistakes);
+        rule::check_file("log.file", self.log.file.as_deref(), mistakes);
+        self.limits.check(mistakes);
+    }
+
+    fn check_together(&self, mistakes: &mut Vec<String>) {
+        match (&self.certificate, &self.private_key) {
+            (Some(_), None) => mistakes.push(
+                "certificate is set but privateKey is not; allowed: both, or neither".to_owned(),
+            ),
+            (None, Some(_)) => mistakes.push(
+                "privateKey is set but certificate is not; allowed: both, or neither".to_owned(),
+            ),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+
+        let limits = &self.limits;
+        if limits.max_rooms != 0 && self.rooms.len() > limits.max_rooms {
+            mistakes.push(format!(
+                "rooms has {} titles; allowed: at most {} (limits.maxRooms)",
+                self.rooms.len(),
+                limits.max_rooms,
+            ));
+        }
+        for (index, title) in self.rooms.iter().enumerate() {
+            let chars = title.chars().count();
+            if chars > limits.max_title_chars {
+                mistakes.push(format!(
+                    "rooms[{index}] has {chars} characters; allowed: at most {} \
+                     (limits.maxTitleChars)",
+                    limits.max_title_chars,
+                ));
+            }
+        }
+        // One ping is out at a time, so its answer is due before the next one goes.
+        if limits.pong_timeout_ms > limits.ping_interval_ms {
+            mistakes.push(format!(
+                "limits.pongTimeoutMs is {}; allowed: at most {} (limits.pingIntervalMs)",
+                limits.pong_timeout_ms, limits.ping_interval_ms,
+            ));
+        }
+    }
+
+    /// Makes the relative paths start from `directory`.
+    fn files_from(&mut self, directory: &Path) {
+        let files = [&mut self.certificate, &mut self.private_key, &mut self.log.file];
+        for file in files.into_iter().flatten() {
+            // `join` leaves an absolute path as it is.
+            *file = directory.join(&*file);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What a single value may be, and how that is said: once for the parser and once more for settings
+//! built in code, in the same words.
+
+use std::fmt::{self, Debug, Display};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+
+/// The numbers a setting may be: `min` to `max`, and 0 beside them if 0 means something.
+pub(super) struct Range<T> {
+    pub(super) min: T,
+    pub(super) max: T,
+    /// Empty if the number counts nothing.
+    pub(super) unit: &'static str,
+    /// What 0 means, if 0 is allowed without being in the range.
+    pub(super) zero: Option<&'static str>,
+}
+
+/// A type that a setting's number may have.
+pub(super) trait Number: Copy + Default + PartialOrd + Debug + Display {
+    /// How such a number is called in an error.
+    const NAME: &'static str;
+
+    /// The number as this type, unless it does not fit.
+    fn from_json(number: &serde_json::Number) -> Option<Self>;
+}
+
+macro_rules! whole_numbers {
+    ($($type:ty),+) => {$(
+        impl Number for $type {
+            const NAME: &'static str = "a whole number";
+
+            fn from_json(number: &serde_json::Number) -> Option<Self> {
+                number.as_u64()?.try_into().ok()
+            }
+        }
+    )+};
+}
+
+whole_numbers!(u16, u32, u64, usize);
+
+impl Number for f64 {
+    const NAME: &'static str = "a number";
+
+    fn from_json(number: &serde_json::Number) -> Option<Self> {
+        number.as_f64()
+    }
+}
+
+impl<T: Number> Range<T> {
+    /// Adds a mistake unless `value` is allowed. A number that is not one (NaN) never is.
+    pub(super) fn check(&self, path: &str, value: T, mistakes: &mut Vec<String>) {
+        let is_zero = self.zero.is_some() && value == T::default();
+        if !is_zero && !(self.min..=self.max).contains(&value) {
+            // `Debug` writes a huge or tiny fraction as 1e300 and not with all its zeros.
+            mistakes.push(not_allowed(path, format_args!("{value:?}"), self));
+        }
+    }
+}
+
+impl<T: Number> Display for Range<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} from {} to {}", T::NAME, self.min, self.max)?;
+        if !self.unit.is_empty() {
+            write!(out, " ({})", self.unit)?;
+        }
+        if let Some(zero) = self.zero {
+            write!(out, ", or 0 for {zero}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Every port there is.
+pub(super) static PORT: Range<u16> =
+    Range { min: 1, max: u16::MAX, unit: "", zero: Some("any free port") };
+
+/// The texts a setting may be.
+pub(super) struct TextRule {
+    /// The rule in words, as they follow "allowed: ".
+    pub(super) allowed: &'static str,
+    holds: fn(&str) -> bool,
+}
+
+impl TextRule {
+    /// Adds a mistake unless `text` is allowed.
+    pub(super) fn check(&self, path: &str, text: &str, mistakes: &mut Vec<String>) {
+        if !(self.holds)(text) {
+            mistakes.push(not_allowed(path, quote(text), self.allowed));
+        }
+    }
+
+    /// Adds a mistake for each of `texts` that is not allowed.
+    pub(super) fn check_all(&self, path: &str, texts: &[String], mistakes: &mut Vec<String>) {
+        for (index, text) in texts.iter().enumerate() {
+            self.check(&format!("{path}[{index}]"), text, mistakes);
+        }
+    }
+}
+
+pub(super) static HOST: TextRule = TextRule {
+    allowed: "an address such as \"127.0.0.1\" or \"::\", or a host name, without a port",
+    holds: is_listen_host,
+};
+
+pub(super) static DOMAIN: TextRule = TextRule {
+    allowed: "a host name such as \"chat.example.org\", without scheme, port or path, or null",
+    holds: |text| is_host_name(text) || text.parse::<IpAddr>().is_ok(),
+};
+
+pub(super) static USERNAME: TextRule = TextRule {
+    allowed: "the name of a user of this machine, or null",
+    holds: |text| {
+        let forbidden = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ':' | '/');
+        !text.is_empty() && !text.contains(forbidden)
+    },
+};
+
+pub(super) static ROOM_TITLE: TextRule = TextRule {
+    allowed: "a title that is not blank and has no control characters",
+    holds: |text| !text.trim().is_empty() && !text.contains(char::is_control),
+};
+
+pub(super) static ORIGIN: TextRule = TextRule {
+    allowed: "a host name such as \"chat.example.org\", a whole origin such as \
+              \"https://example.org:8443\" (no path, no slash at the end), or \"*\"",
+    holds: |text| text == "*" || is_origin(text) || is_url_host(text),
+};
+
+/// What `trustedProxies` may hold, in words. The type sees to the rest.
+pub(super) const NETWORK: &str =
+    "an address such as \"127.0.0.1\" or \"::1\", or a network such as \"10.0.0.0/8\"";
+
+/// What a file may be, in words.
+pub(super) const FILE: &str = "the path of a file, or null";
+
+/// Adds a mistake if the path of a file is there but empty.
+pub(super) fn check_file(path: &str, file: Option<&Path>, mistakes: &mut Vec<String>) {
+    if file.is_some_and(|file| file.as_os_str().is_empty()) {
+        mistakes.push(not_allowed(path, "\"\"", FILE));
+    }
+}
+
+/// The words for a value that is refused.
+pub(super) fn not_allowed(path: &str, found: impl Display, allowed: impl Display) -> String {
+    format!("{path} is {found}; allowed: {allowed}")
+}
+
+/// `text` in quotes, on one line and not for ever.
+pub(super) fn quote(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+    }
+}
+
+/// What can be bound: an address, one with an interface (`fe80::1%eth0`), or a name.
+fn is_listen_host(text: &str) -> bool {
+    let link_local = || {
+        let (address, interface) = text.split_once('%')?;
+        Some(address.parse::<Ipv6Addr>().is_ok() && is_label(interface))
+    };
+    is_host_name(text) || text.parse::<IpAddr>().is_ok() || link_local().unwrap_or(false)
+}
+
+/// RFC 1123, and underscores, which container networks use. A last label of digits alone is left
+/// out, for then it is a mistyped address.
+fn is_host_name(text: &str) -> bool {
+    const LONGEST: usize = 253;
+    let last = text.rsplit('.').next().unwrap_or_default();
+    text.len() <= LONGEST
+        && text.split('.').all(is_label)
+        && !last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_label(text: &str) -> bool {
+    const LONGEST: usize = 63;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=LONGEST).contains(&text.len())
+        && text.bytes().all(allowed)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// RFC 6454, section 6.2: scheme, host and, if it is not the scheme's own, port.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return false;
+    };
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+    is_scheme
+        && match rest.rsplit_once(':') {
+            Some((host, port)) if !rest.ends_with(']') => {
+                is_url_host(host) && parse_port(port).is_some()
+            }
+            _ => is_url_host(rest),
+        }
+}
+
+/// A host as it stands in a URL: an IPv6 address is in brackets.
+fn is_url_host(text: &str) -> bool {
+    let ipv6 = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match ipv6 {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => is_host_name(text) || text.parse::<Ipv4Addr>().is_ok(),
+    }
+}
+
+/// A port written in digits only; `parse` alone would also take a sign.
+pub(super) fn parse_port(text: &str) -> Option<u16> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+}

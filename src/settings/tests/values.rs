@@ -1,0 +1,264 @@
+//! Every setting that is not a limit, and how values go together.
+
+use super::*;
+
+#[test]
+fn every_other_key_refuses_the_wrong_type() {
+    const HOST: &str = r#"an address such as "127.0.0.1" or "::", or a host name, without a port"#;
+    const DOMAIN: &str =
+        r#"a host name such as "chat.example.org", without scheme, port or path, or null"#;
+    const USERNAME: &str = "the name of a user of this machine, or null";
+    const FILE: &str = "the path of a file, or null";
+    const TITLES: &str =
+        "a list, each item a title that is not blank and has no control characters";
+    const ORIGINS: &str = r#"a list, each item a host name such as "chat.example.org", a whole origin such as "https://example.org:8443" (no path, no slash at the end), or "*""#;
+    const NETWORKS: &str = r#"a list, each item an address such as "127.0.0.1" or "::1", or a network such as "10.0.0.0/8""#;
+    const LEVEL: &str = r#""off", "error", "warn", "info", "debug", "trace""#;
+    const PORT: &str = "a whole number from 1 to 65535, or 0 for any free port";
+    let keys = [
+        ("host", "null", HOST),
+        ("port", "null", PORT),
+        ("domain", "1", DOMAIN),
+        ("username", "1", USERNAME),
+        ("certificate", "1", FILE),
+        ("privateKey", "1", FILE),
+        ("rooms", "null", TITLES),
+        ("allowedOrigins", "null", ORIGINS),
+        ("trustedProxies", "null", NETWORKS),
+        ("log.level", "null", LEVEL),
+        ("log.file", "1", FILE),
+    ];
+    let known: Vec<_> =
+        known_keys().into_iter().filter(|key| !key.starts_with("limits.")).collect();
+    assert_eq!(keys.map(|(path, ..)| path).as_slice(), known, "the table has every key");
+
+    for (path, value, allowed) in keys {
+        for (value, found) in [(value, value), ("true", "true"), ("{}", "an object")] {
+            refused(&json_with(path, value), &[&format!("{path} is {found}; allowed: {allowed}")]);
+        }
+    }
+    refused(r#"{"log":7}"#, &["log is 7; allowed: an object"]);
+    refused(r#"{"limits":[]}"#, &["limits is a list; allowed: an object"]);
+    refused("[1]", &["the outermost value is a list; allowed: an object"]);
+}
+
+/// Takes each of `good` and refuses each of `bad` under `path`, in JSON and in code alike.
+#[track_caller]
+fn check_texts(path: &str, good: &[&str], bad: &[&str]) {
+    let whole = |text: &str| {
+        let text = serde_json::to_string(text).unwrap();
+        match path.strip_suffix("[0]") {
+            Some(list) => json_with(list, &format!("[{text}]")),
+            None => json_with(path, &text),
+        }
+    };
+    for text in good {
+        accepted(&whole(text));
+    }
+    for text in bad {
+        let error = Settings::from_json(&whole(text)).expect_err(text);
+        let [mistake] = error.mistakes() else { panic!("{text}: {error}") };
+        assert!(mistake.starts_with(&format!("{path} is ")), "{text}: {mistake}");
+        assert!(mistake.contains("; allowed: "), "{text}: {mistake}");
+    }
+}
+
+#[test]
+fn host() {
+    check_texts(
+        "host",
+        &["0.0.0.0", "::", "::1", "fe80::1%eth0", "localhost", "chat_server", "a.example.org"],
+        &["", " ", "a b", "[::1]", "localhost:80", "http://localhost", "10.0.0.256", "a..b", "-a"],
+    );
+}
+
+#[test]
+fn domain() {
+    check_texts(
+        "domain",
+        &["", "chat.example.org", "203.0.113.7", "2001:db8::1"],
+        &[
+            " ",
+            "https://chat.example.org",
+            "chat.example.org:443",
+            "chat.example.org/",
+            "münchen.de",
+        ],
+    );
+}
+
+#[test]
+fn username() {
+    check_texts("username", &["", "www-data", "_wschat"], &["a b", "a:b", "../a", "a\n"]);
+}
+
+#[test]
+fn rooms() {
+    check_texts(
+        "rooms[0]",
+        &["Lobby", "Café ☕", " spaced "],
+        &["", "  ", "\u{3000}", "a\tb", "\u{7f}"],
+    );
+    refused(r#"{"rooms":[]}"#, &["rooms is an empty list; allowed: at least one title"]);
+    refused(
+        r#"{"rooms":["a",2,"b",null]}"#,
+        &[
+            "rooms[1] is 2; allowed: a title that is not blank and has no control characters",
+            "rooms[3] is null; allowed: a title that is not blank and has no control characters",
+        ],
+    );
+}
+
+#[test]
+fn allowed_origins() {
+    check_texts(
+        "allowedOrigins[0]",
+        &[
+            "*",
+            "chat.example.org",
+            "127.0.0.1",
+            "[::1]",
+            "https://example.org",
+            "https://example.org:8443",
+            "http://[::1]:8080",
+            "http://[::1]",
+            "chrome-extension://abcdef",
+        ],
+        &[
+            "",
+            "*.example.org",
+            "localhost:3000",
+            "::1",
+            "https://",
+            "://example.org",
+            "https://example.org/",
+            "https://example.org:",
+            "https://example.org:+1",
+            "https://example.org:65536",
+            "https://example.org/chat",
+            "https://me@example.org",
+        ],
+    );
+}
+
+#[test]
+fn trusted_proxies() {
+    check_texts(
+        "trustedProxies[0]",
+        &["127.0.0.1", "::1", "10.0.0.0/8", "fd00::/8", "0.0.0.0/0"],
+        &["", "localhost", "10.0.0.0/33", "10.0.0", "[::1]", "10.0.0.0/8 "],
+    );
+    let proxies = accepted(r#"{"trustedProxies":["127.0.0.1","10.0.0.0/8"]}"#).trusted_proxies;
+    let networks: Vec<IpNet> =
+        ["127.0.0.1/32", "10.0.0.0/8"].iter().map(|net| net.parse().unwrap()).collect();
+    assert_eq!(proxies, networks);
+}
+
+#[test]
+fn log() {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    check_texts("log.level", &levels, &["", "INFO", "loud"]);
+    check_texts("log.file", &["/var/log/wschat.log"], &[""]);
+    for (name, level) in levels.into_iter().zip(LevelFilter::iter()) {
+        assert_eq!(accepted(&json_with("log.level", &format!("{name:?}"))).log.level, level);
+    }
+}
+
+#[test]
+fn port() {
+    const ALLOWED: &str = "a whole number from 1 to 65535, or 0 for any free port";
+    for (json, port) in [("0", 0), ("80", 80), ("65535", 65535), (r#""9000""#, 9000)] {
+        assert_eq!(accepted(&json_with("port", json)).port, port);
+    }
+    for wrong in ["65536", "-1", "80.5"] {
+        let expected = format!("port is {wrong}; allowed: {ALLOWED}");
+        refused(&json_with("port", wrong), &[&expected]);
+    }
+    for wrong in [r#""""#, r#""http""#, r#""+80""#, r#"" 80""#, r#""65536""#] {
+        let expected = format!("port is the string {wrong}; allowed: {ALLOWED}");
+        refused(&json_with("port", wrong), &[&expected]);
+    }
+}
+
+// How values go together
+
+#[test]
+fn certificate_and_private_key_come_together() {
+    accepted(r#"{"certificate":"a.pem","privateKey":"b.pem"}"#);
+    refused(
+        r#"{"certificate":"a.pem"}"#,
+        &["certificate is set but privateKey is not; allowed: both, or neither"],
+    );
+    refused(
+        r#"{"privateKey":"b.pem","certificate":""}"#,
+        &["privateKey is set but certificate is not; allowed: both, or neither"],
+    );
+}
+
+#[test]
+fn rooms_obey_the_limits_of_rooms() {
+    refused(
+        r#"{"rooms":["a","b","c"],"limits":{"maxRooms":2}}"#,
+        &["rooms has 3 titles; allowed: at most 2 (limits.maxRooms)"],
+    );
+    accepted(r#"{"rooms":["a","b"],"limits":{"maxRooms":2}}"#);
+    accepted(r#"{"rooms":["a","b"],"limits":{"maxRooms":0}}"#);
+
+    refused(
+        r#"{"rooms":["ééé","éééé"],"limits":{"maxTitleChars":3}}"#,
+        &["rooms[1] has 4 characters; allowed: at most 3 (limits.maxTitleChars)"],
+    );
+}
+
+#[test]
+fn a_pong_is_due_before_the_next_ping() {
+    accepted(r#"{"limits":{"pingIntervalMs":8000}}"#);
+    refused(
+        r#"{"limits":{"pingIntervalMs":7999}}"#,
+        &["limits.pongTimeoutMs is 8000; allowed: at most 7999 (limits.pingIntervalMs)"],
+    );
+}
+
+#[test]
+fn a_default_in_place_of_a_refused_value_is_not_blamed() {
+    let title = "a title that is not blank and has no control characters";
+    refused(
+        r#"{"certificate":7,"privateKey":"b.pem","rooms":[1],"limits":{"maxRooms":1}}"#,
+        &[
+            "certificate is 7; allowed: the path of a file, or null",
+            &format!("rooms[0] is 1; allowed: {title}"),
+        ],
+    );
+}
+
+#[test]
+fn settings_built_in_code_obey_the_same_rules() {
+    let settings = Settings {
+        host: "a\nb".to_owned(),
+        domain: Some(String::new()),
+        username: Some(String::new()),
+        certificate: Some(PathBuf::new()),
+        rooms: Vec::new(),
+        allowed_origins: vec!["*".to_owned(), "a b".to_owned()],
+        ..Settings::default()
+    };
+    let error = settings.check().unwrap_err();
+    let starts = [
+        r#"host is "a\nb"; allowed: "#,
+        r#"domain is ""; allowed: "#,
+        r#"username is ""; allowed: "#,
+        r#"certificate is ""; allowed: "#,
+        "rooms is an empty list; allowed: ",
+        r#"allowedOrigins[1] is "a b"; allowed: "#,
+    ];
+    assert_eq!(error.mistakes().len(), starts.len(), "{error}");
+    for (mistake, start) in error.mistakes().iter().zip(starts) {
+        assert!(mistake.starts_with(start), "{mistake}");
+    }
+
+    let certificate = Some(PathBuf::from("a.pem"));
+    refused_in_code(
+        &Settings { certificate, ..Settings::default() },
+        &["certificate is set but privateKey is not; allowed: both, or neither"],
+    );
+}
