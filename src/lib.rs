@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod chat;
 mod settings;
 
 pub use settings::{Limits, LogSettings, Settings, SettingsError};
