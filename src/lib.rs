@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod chat;
+mod protocol;
 mod settings;
 
 pub use settings::{Limits, LogSettings, Settings, SettingsError};

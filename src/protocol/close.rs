@@ -1,0 +1,82 @@
+//! Why connections end: one table for the wire, the log and the docs.
+
+use std::fmt;
+
+/// Why a WebSocket connection ended.
+///
+/// Codes as in RFC 6455 §7.4.1 and the IANA registry of close codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CloseReason {
+    /// The client sent a Close frame, with this code if it gave one.
+    ClosedByClient(Option<u16>),
+    /// The connection was lost without a Close frame.
+    ConnectionLost,
+    /// The server is shutting down.
+    ServerStopping,
+    /// The client broke the rules of RFC 6455.
+    ProtocolError,
+    /// The client sent a binary message; the protocol knows text only.
+    BinaryMessage,
+    /// The client sent text that is not UTF-8.
+    InvalidUtf8,
+    /// The client kept on sending after it had been told that it is too fast.
+    TooFast,
+    /// The client sent a message longer than `maxMessageBytes`.
+    MessageTooBig,
+    /// The session met a defect in the server.
+    InternalError,
+    /// The client did not answer a ping within `pongTimeoutMs`.
+    PongTimeout,
+    /// The client does not read as fast as it is written to.
+    SlowConsumer,
+}
+
+impl CloseReason {
+    /// The code of the Close frame that the server sends, if it sends one that carries a code.
+    pub(crate) fn code(self) -> Option<u16> {
+        match self {
+            // The client's own code goes back to it, as RFC 6455 §5.5.1 suggests.
+            Self::ClosedByClient(code) => code,
+            Self::ConnectionLost => None,
+            Self::ServerStopping => Some(1001),
+            Self::ProtocolError => Some(1002),
+            Self::BinaryMessage => Some(1003),
+            Self::InvalidUtf8 => Some(1007),
+            Self::TooFast => Some(1008),
+            Self::MessageTooBig => Some(1009),
+            Self::InternalError | Self::PongTimeout => Some(1011),
+            Self::SlowConsumer => Some(1013),
+        }
+    }
+
+    /// What stands beside the code in the Close frame, and in the log.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::ClosedByClient(_) => "closed by the client",
+            Self::ConnectionLost => "connection lost",
+            Self::ServerStopping => "server stopping",
+            Self::ProtocolError => "WebSocket protocol error",
+            Self::BinaryMessage => "binary messages are not accepted",
+            Self::InvalidUtf8 => "text is not UTF-8",
+            Self::TooFast => "too many messages",
+            Self::MessageTooBig => "message too big",
+            Self::InternalError => "internal error",
+            Self::PongTimeout => "no pong",
+            Self::SlowConsumer => "slow consumer",
+        }
+    }
+
+    /// Whether what still waits to be sent is dropped, so that the Close frame can go out at once.
+    pub(crate) fn drops_backlog(self) -> bool {
+        matches!(self, Self::SlowConsumer)
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code() {
+            Some(code) => write!(f, "{} ({code})", self.text()),
+            None => f.write_str(self.text()),
+        }
+    }
+}

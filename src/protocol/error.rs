@@ -1,0 +1,72 @@
+//! The `error` frame: which rule a request broke, in a code for programs and a sentence for people.
+
+use std::time::Duration;
+
+use crate::chat::{Flaw, Refusal, RoomId};
+
+/// An answer that refuses. The request it answers has changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ErrorReply {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    /// With `rate_limited`: after how long the same request will be granted.
+    pub(crate) retry_after_ms: Option<u64>,
+}
+
+impl ErrorReply {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retry_after_ms: None }
+    }
+
+    pub(super) fn bad_json(error: &serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        Self::new("bad_json", format!("This is not JSON (line {line}, column {column})."))
+    }
+
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new("bad_request", message)
+    }
+
+    pub(super) fn unknown_type(name: &str) -> Self {
+        // Long enough for any typing error, short enough not to send a hostile type back whole.
+        let name: String = name.chars().take(32).collect();
+        Self::new("unknown_type", format!("There is no request of type \"{name}\"."))
+    }
+
+    /// `what` came too fast ("messages", "new rooms").
+    pub(crate) fn rate_limited(what: &str, wait: Duration) -> Self {
+        let millis = u64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+        Self {
+            retry_after_ms: Some(millis),
+            ..Self::new("rate_limited", format!("Too many {what}: try again in {millis} ms."))
+        }
+    }
+}
+
+impl From<&Refusal> for ErrorReply {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::UnknownRoom(RoomId(id)) => {
+                Self::new("unknown_room", format!("There is no room {id}."))
+            }
+            Refusal::NotInRoom => Self::new("not_in_room", "Enter a room first."),
+            Refusal::BadName(flaw) => Self::new("bad_name", flawed("A name", *flaw)),
+            Refusal::BadTitle(flaw) => Self::new("bad_title", flawed("A title", *flaw)),
+            Refusal::BadText(flaw) => Self::new("bad_text", flawed("A text", *flaw)),
+            Refusal::TooManyRooms { max } => Self::new(
+                "too_many_rooms",
+                format!("There are {max} rooms already, and no more are allowed."),
+            ),
+        }
+    }
+}
+
+fn flawed(what: &str, flaw: Flaw) -> String {
+    match flaw {
+        Flaw::Blank => format!("{what} must not be empty."),
+        Flaw::TooLong { max_chars } => format!("{what} has at most {max_chars} characters."),
+        Flaw::ControlCharacter(c) => {
+            format!("{what} must not hold control characters (U+{:04X}).", u32::from(c))
+        }
+    }
+}
