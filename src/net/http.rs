@@ -1,0 +1,212 @@
+//! As much of HTTP/1.1 as one port needs that serves a page and upgrades WebSockets (RFC 9112).
+//!
+//! One request per connection: a head is read, one response is written, and the connection ends or
+//! becomes a WebSocket. Pure: bytes in, bytes out. Which response it is decides `session::handshake`.
+
+use std::fmt::Write as _;
+use std::time::SystemTime;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
+use httparse::Status;
+
+/// How many header fields a request may have. Browsers send about 15, proxies add some.
+const MAX_HEADERS: usize = 64;
+
+/// The first part of a request: everything before the body.
+#[derive(Debug)]
+pub(crate) struct RequestHead {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+}
+
+/// What became of the bytes read so far.
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    /// More has to be read.
+    Partial,
+    /// The head, and its length in bytes.
+    Complete(Box<RequestHead>, usize),
+    /// This will never be a request that can be served; the response says why.
+    Refused(Response),
+}
+
+/// A whole response, head and body.
+#[derive(Debug)]
+pub(crate) struct Response {
+    status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Text(String),
+    Static(&'static [u8]),
+}
+
+/// Reads a request head from the start of `bytes`, of which there may be at most `max_bytes`.
+pub(crate) fn parse_head(bytes: &[u8], max_bytes: usize) -> Parsed {
+    let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut fields);
+    let len = match request.parse(bytes) {
+        Ok(Status::Complete(len)) if len <= max_bytes => len,
+        Ok(Status::Partial) if bytes.len() < max_bytes => return Parsed::Partial,
+        Ok(_) => return Parsed::Refused(too_large(&format!("{max_bytes} bytes"))),
+        Err(httparse::Error::TooManyHeaders) => {
+            return Parsed::Refused(too_large(&format!("{MAX_HEADERS} fields")));
+        }
+        Err(error) => {
+            return Parsed::Refused(Response::bad_request(&format!("not HTTP/1.1: {error}")));
+        }
+    };
+    match RequestHead::new(&request) {
+        Ok(head) => Parsed::Complete(Box::new(head), len),
+        Err(problem) => Parsed::Refused(Response::bad_request(&problem)),
+    }
+}
+
+fn too_large(limit: &str) -> Response {
+    let text = format!("The request head is longer than {limit}.");
+    Response::text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &text)
+}
+
+impl RequestHead {
+    fn new(request: &httparse::Request<'_, '_>) -> Result<Self, String> {
+        let method = request.method.unwrap_or_default();
+        let method = method.parse().map_err(|_| format!("no method: {method}"))?;
+        let target = request.path.unwrap_or_default();
+        let uri = target.parse().map_err(|_| format!("no request target: {target}"))?;
+        let version = match request.version {
+            Some(1) => Version::HTTP_11,
+            _ => Version::HTTP_10,
+        };
+        let mut headers = HeaderMap::with_capacity(request.headers.len());
+        for field in request.headers.iter() {
+            let name = HeaderName::from_bytes(field.name.as_bytes());
+            let value = HeaderValue::from_bytes(field.value);
+            let (Ok(name), Ok(value)) = (name, value) else {
+                return Err(format!("a malformed field: {}", field.name));
+            };
+            headers.append(name, value);
+        }
+        let hosts = headers.get_all(header::HOST).iter().count();
+        // RFC 9112 §3.2: exactly one, and HTTP/1.0 may do without.
+        if hosts > 1 || (hosts == 0 && version == Version::HTTP_11) {
+            return Err(format!("{hosts} Host fields where there must be one"));
+        }
+        Ok(Self { method, uri, version, headers })
+    }
+
+    /// The value of a field that is there exactly once and is text.
+    pub(crate) fn single(&self, name: &HeaderName) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether a comma-separated field holds `token`, in whatever case.
+    pub(crate) fn has_token(&self, name: &HeaderName, token: &str) -> bool {
+        self.headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|item| item.trim().eq_ignore_ascii_case(token))
+    }
+
+    /// The host that the request was sent to, as the client named it, without a port.
+    pub(crate) fn host(&self) -> Option<&str> {
+        host_name(self.single(&header::HOST)?)
+    }
+}
+
+/// The host of `host[:port]`; an IPv6 address keeps its brackets.
+pub(crate) fn host_name(authority: &str) -> Option<&str> {
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => &authority[..rest.find(']')? + 2],
+        None => authority.split(':').next()?,
+    };
+    (!host.is_empty()).then_some(host)
+}
+
+impl Response {
+    /// A status with a sentence for whoever reads it.
+    pub(crate) fn text(status: StatusCode, text: &str) -> Self {
+        let reason = status.canonical_reason().unwrap_or_default();
+        let body = format!("{} {reason}\n{text}\n", status.as_str());
+        Self { status, headers: Vec::new(), body: Body::Text(body) }
+            .with(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
+    }
+
+    pub(crate) fn bad_request(problem: &str) -> Self {
+        Self::text(StatusCode::BAD_REQUEST, &format!("This request cannot be read: {problem}."))
+    }
+
+    /// 503: not now, and the client may come back in some seconds (RFC 9110 §15.6.4).
+    pub(crate) fn unavailable(text: &str) -> Self {
+        Self::text(StatusCode::SERVICE_UNAVAILABLE, text)
+            .with(header::RETRY_AFTER, HeaderValue::from_static("5"))
+    }
+
+    /// A body that is part of the program.
+    pub(crate) fn of_static(status: StatusCode, body: &'static [u8]) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Static(body) }
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The response as bytes, for a connection that ends with it. `HEAD` gets the head alone.
+    pub(crate) fn into_bytes(self, method: &Method) -> Vec<u8> {
+        let body = match &self.body {
+            Body::Text(text) => text.as_bytes(),
+            Body::Static(bytes) => bytes,
+        };
+        let mut head = status_line(self.status);
+        let _ = write!(head, "date: {}\r\n", httpdate::fmt_http_date(SystemTime::now()));
+        push_headers(&mut head, &self.headers);
+        if self.status != StatusCode::NOT_MODIFIED {
+            let _ = write!(head, "content-length: {}\r\n", body.len());
+        }
+        head.push_str("x-content-type-options: nosniff\r\nconnection: close\r\n\r\n");
+        let mut bytes = head.into_bytes();
+        if method != Method::HEAD && self.status != StatusCode::NOT_MODIFIED {
+            bytes.extend_from_slice(body);
+        }
+        bytes
+    }
+}
+
+/// The response that makes the connection a WebSocket (RFC 6455 §4.2.2), for the client's key.
+pub(crate) fn switching_protocols(key: &str) -> Vec<u8> {
+    let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
+    let mut head = status_line(StatusCode::SWITCHING_PROTOCOLS);
+    let _ = write!(
+        head,
+        "upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
+    );
+    head.into_bytes()
+}
+
+fn status_line(status: StatusCode) -> String {
+    format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default())
+}
+
+fn push_headers(head: &mut String, headers: &[(HeaderName, HeaderValue)]) {
+    for (name, value) in headers {
+        let value = value.to_str().expect("we write visible ASCII only");
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+}

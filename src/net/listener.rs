@@ -1,0 +1,135 @@
+//! The listener: one thread that accepts connections and starts a session thread for each.
+//!
+//! It blocks in `poll` on the socket and on the server's stop. Running out of descriptors, threads or
+//! memory is a state of the machine, not an end: the connection concerned is turned away, the log
+//! says so once a second at most, and accepting goes on.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use log::warn;
+use rustix::event::PollFlags;
+
+use super::stop::{Stop, Waited};
+
+/// How many connections the kernel holds that have not been accepted yet (it may hold fewer).
+const BACKLOG: i32 = 4096;
+
+/// How long to wait before accepting again when the machine has nothing left to accept with.
+const BREATHER: Duration = Duration::from_millis(50);
+
+/// Listens on the first address that `host` stands for and that can be had.
+pub(crate) fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
+    let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
+    let listener = TcpListener::bind(addresses.as_slice())?;
+    // std asks for 128, which a burst of new clients overflows; asking again raises it.
+    rustix::net::listen(&listener, BACKLOG)?;
+    // `poll` does the waiting. A connection that is gone again by then must not block `accept`.
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Accepts until the stop, and hands each connection to `start`, whose error means that the machine
+/// lacks what it takes to serve it. Then `regret`, if any, is what the client is told.
+pub(crate) fn run(
+    listener: &TcpListener,
+    stop: &Stop,
+    regret: Option<&[u8]>,
+    mut start: impl FnMut(Arc<TcpStream>, SocketAddr) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut spare = Spare::new();
+    let mut complaint = Complaint::default();
+    while stop.wait(listener, PollFlags::IN, None)? == Waited::Ready {
+        match accept(listener) {
+            Ok((tcp, peer)) => {
+                let tcp = Arc::new(tcp);
+                if let Err(error) = start(tcp.clone(), peer) {
+                    complaint.warn(format_args!("cannot serve {peer}: {error}"));
+                    turn_away(&tcp, regret);
+                }
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                complaint.warn(format_args!("cannot accept a connection: {error}"));
+                if !spare.turn_away_one(listener, regret) {
+                    std::thread::sleep(BREATHER);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (tcp, peer) = listener.accept()?;
+    tcp.set_nonblocking(true)?;
+    // Frames are small, and each is somebody waiting for an answer.
+    tcp.set_nodelay(true)?;
+    Ok((tcp, peer))
+}
+
+/// Whether the error says something of one connection, which is gone, and nothing of the next.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted
+    )
+}
+
+/// Tells a client why it is not served, as far as that goes without waiting for it.
+fn turn_away(mut tcp: &TcpStream, regret: Option<&[u8]>) {
+    if let Some(regret) = regret {
+        let _ = tcp.write(regret);
+        let _ = tcp.shutdown(std::net::Shutdown::Write);
+        // Closing with unread input would send RST, which can overtake the answer.
+        let _ = tcp.read(&mut [0; 4096]);
+    }
+}
+
+/// A descriptor held in reserve, to be able to accept a connection, and turn it away, when there is
+/// no other left. Otherwise it would wait in the kernel's queue, and `poll` would not wait at all.
+struct Spare(Option<File>);
+
+impl Spare {
+    fn new() -> Self {
+        Self(File::open("/dev/null").ok())
+    }
+
+    /// False when there was nothing in reserve, or it did not help.
+    fn turn_away_one(&mut self, listener: &TcpListener, regret: Option<&[u8]>) -> bool {
+        let had_one = self.0.take().is_some();
+        let accepted = accept(listener);
+        if let Ok((tcp, _)) = &accepted {
+            turn_away(tcp, regret);
+        }
+        drop(accepted);
+        self.0 = File::open("/dev/null").ok();
+        had_one && self.0.is_some()
+    }
+}
+
+/// Warns once a second at most, and then says how often it kept silent.
+#[derive(Default)]
+struct Complaint {
+    last: Option<Instant>,
+    suppressed: u64,
+}
+
+impl Complaint {
+    fn warn(&mut self, what: fmt::Arguments<'_>) {
+        let now = Instant::now();
+        if self.last.is_some_and(|last| now - last < Duration::from_secs(1)) {
+            self.suppressed += 1;
+            return;
+        }
+        match std::mem::take(&mut self.suppressed) {
+            0 => warn!("{what}"),
+            more => warn!("{what} (and {more} more since the last such line)"),
+        }
+        self.last = Some(now);
+    }
+}

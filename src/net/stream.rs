@@ -1,0 +1,130 @@
+//! A client's connection: one non-blocking socket, plain or under TLS.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use super::tls::TlsStream;
+
+/// How much plain text OpenSSL takes into one record (RFC 8446 §5.1), and so into one write.
+const TLS_RECORD_BYTES: usize = 16_384;
+
+/// A non-blocking TCP socket that remembers whether its last write found no room.
+///
+/// Under TLS reading may have to write and writing to read, and both report the same `WouldBlock`;
+/// this tells which of the two to wait for.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    tcp: Arc<TcpStream>,
+    write_blocked: bool,
+}
+
+impl Socket {
+    /// `tcp` must be non-blocking already.
+    pub(crate) fn new(tcp: Arc<TcpStream>) -> Self {
+        Self { tcp, write_blocked: false }
+    }
+
+    /// Whether to wait for writability before trying again.
+    pub(crate) fn write_blocked(&self) -> bool {
+        self.write_blocked
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self.tcp).read(buf)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let result = (&*self.tcp).write(buf);
+        self.write_blocked = is_would_block(&result);
+        result
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A [`Socket`], plain or under TLS. Reading and writing never wait.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
+}
+
+impl Stream {
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// Whether something waits for the socket to be writable: without TLS, after a write that
+    /// blocked; with TLS, possibly after a read, too.
+    pub(crate) fn write_blocked(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.write_blocked(),
+            Self::Tls(tls) => tls.get_ref().write_blocked(),
+        }
+    }
+
+    /// After a write of `len` bytes that would have blocked, the number of bytes at their start
+    /// that the next write must begin with.
+    ///
+    /// None without TLS. With it OpenSSL may have encrypted them already, and insists.
+    pub(crate) fn committed(&self, len: usize) -> usize {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Tls(_) => len.min(TLS_RECORD_BYTES),
+        }
+    }
+
+    /// Writes as much of `bytes` as the socket takes now, and says how much that was.
+    pub(crate) fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut written = 0;
+        while written < bytes.len() {
+            let rest = &bytes[written..];
+            let result = match self {
+                Self::Plain(socket) => socket.write(rest),
+                Self::Tls(tls) => tls.write(&rest[..rest.len().min(TLS_RECORD_BYTES)]),
+            };
+            match result {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(len) => {
+                    written += len;
+                    if written < bytes.len() && !self.is_tls() {
+                        // A short write means a full socket: no second call is needed to learn it.
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(written)
+    }
+
+    /// Tells a TLS peer that nothing follows, if the socket takes it now. Nothing without TLS.
+    pub(crate) fn close_notify(&mut self) {
+        if let Self::Tls(tls) = self {
+            // The connection ends either way, and the frame before it said why.
+            let _ = tls.shutdown();
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(buf),
+            Self::Tls(tls) => tls.read(buf),
+        }
+    }
+}
+
+fn is_would_block<T>(result: &io::Result<T>) -> bool {
+    matches!(result, Err(error) if error.kind() == ErrorKind::WouldBlock)
+}
