@@ -1,0 +1,104 @@
+//! Why the server could not start, or could not go on.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind};
+
+use crate::net::tls::CertificateError;
+use crate::settings::SettingsError;
+
+/// Why a server could not start. Its text says what is wrong and what to do about it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A setting is out of its range, or contradicts another.
+    Settings(SettingsError),
+    /// The certificate or its private key cannot be used.
+    Certificate(CertificateError),
+    /// The address cannot be listened on.
+    Listen {
+        /// `host` and `port` as they were asked for.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The machine has no descriptor or thread left.
+    Machine(io::Error),
+}
+
+/// Why a server that ran has ended without being asked to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The dispatcher's thread panicked: a defect. Nothing of its state can be trusted any more.
+    Dispatcher,
+    /// The listening socket failed.
+    Listener(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings(error) => error.fmt(f),
+            Self::Certificate(error) => error.fmt(f),
+            Self::Listen { address, source } => {
+                write!(f, "cannot listen on {address}: {source}")?;
+                match advice(source) {
+                    Some(advice) => write!(f, "; {advice}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Machine(error) => {
+                write!(f, "the machine lacks what a server takes: {error}; see `ulimit -a`")
+            }
+        }
+    }
+}
+
+fn advice(error: &io::Error) -> Option<&'static str> {
+    Some(match error.kind() {
+        ErrorKind::AddrInUse => {
+            "another program listens there (`ss -ltnp` shows which): stop it, or choose another \
+             port with --port or \"port\""
+        }
+        ErrorKind::PermissionDenied => {
+            "a port below 1024 takes root or CAP_NET_BIND_SERVICE: choose one from 1024 on with \
+             --port or \"port\", or start as root with \"username\" set"
+        }
+        ErrorKind::AddrNotAvailable => {
+            "no network interface here has this address (`ip address` lists them): \
+             choose one with --host or \"host\""
+        }
+        _ => return None,
+    })
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Settings(error) => error.source(),
+            Self::Certificate(error) => error.source(),
+            Self::Listen { source, .. } | Self::Machine(source) => Some(source),
+        }
+    }
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dispatcher => f.write_str(
+                "the dispatcher panicked, which is a defect of wschat; please report what stands above",
+            ),
+            Self::Listener(error) => write!(f, "the listening socket failed: {error}"),
+        }
+    }
+}
+
+impl Error for ServeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Dispatcher => None,
+            Self::Listener(error) => Some(error),
+        }
+    }
+}

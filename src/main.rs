@@ -1,0 +1,292 @@
+//! The `wschat` program: command line → settings → logger → server → exit status.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+
+use log::{LevelFilter, error, info, warn};
+use privdrop::PrivDrop;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use simplelog::{ConfigBuilder, WriteLogger};
+use wschat::{LogSettings, Server, ServerHandle, Settings, StartError};
+
+const HELP: &str = "\
+wschat - a chat server: one binary, one settings file, one port
+
+Usage: wschat [--settings FILE] [--host HOST] [--port PORT] [--check]
+
+  --settings FILE   read the settings from FILE; without it the defaults serve
+  --host HOST       listen on this address or name, whatever the settings say
+  --port PORT       listen on this port (0: any that is free), likewise
+  --check           read and check everything, certificate and key included, and exit
+  --help            show this help and exit
+  --version         show the version and exit
+
+Exit status:
+  0  ended as asked (SIGTERM, SIGINT, --check, --help, --version)
+  1  ended by a failure while serving
+  2  wrong usage
+  3  wrong settings, or a certificate, key, log file or user that cannot be used
+  4  cannot listen
+
+SIGTERM and SIGINT close all connections with 1001 (going away) within
+limits.drainTimeoutMs; a second signal ends the program at once.
+";
+
+/// Why the program ends without having served, with its exit status.
+#[derive(Debug)]
+enum Failure {
+    Usage(String),
+    Settings(String),
+    Start(StartError),
+    Serve(wschat::ServeError),
+}
+
+/// What the command line asks for.
+#[derive(Debug, Default)]
+struct Arguments {
+    settings: Option<PathBuf>,
+    host: Option<String>,
+    port: Option<u16>,
+    task: Task,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Task {
+    #[default]
+    Serve,
+    Check,
+    Help,
+    Version,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "wschat: {failure}");
+            ExitCode::from(failure.exit_status())
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let arguments = Arguments::parse(std::env::args_os())?;
+    match arguments.task {
+        Task::Help => say(HELP),
+        Task::Version => say(concat!("wschat ", env!("CARGO_PKG_VERSION"), "\n")),
+        Task::Check => check(&arguments.settings()?)?,
+        Task::Serve => {
+            let settings = arguments.settings()?;
+            start_logger(&settings.log)?;
+            let has_log_file = settings.log.file.is_some();
+            // On stderr it will stand anyway.
+            serve(settings).inspect_err(|failure| {
+                if has_log_file {
+                    error!("{failure}");
+                }
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn check(settings: &Settings) -> Result<(), Failure> {
+    let warnings = Server::check(settings).map_err(Failure::Start)?;
+    for warning in warnings {
+        say(&format!("warning: {warning}\n"));
+    }
+    say("The settings are good.\n");
+    Ok(())
+}
+
+fn serve(settings: Settings) -> Result<(), Failure> {
+    let has_tls = settings.certificate.is_some();
+    let domain = settings.domain.clone();
+    let username = settings.username.clone();
+    let server = Server::bind(settings).map_err(Failure::Start)?;
+    // From here on nothing needs the rights that a port below 1024 or the key may have needed.
+    if let Some(username) = username {
+        become_user(&username)?;
+    }
+    let handle = server.run().map_err(Failure::Start)?;
+    say(&format!(
+        "wschat {} is open at {}\n",
+        env!("CARGO_PKG_VERSION"),
+        address_to_open(handle.local_addr(), has_tls)
+    ));
+    if let Some(domain) = domain
+        && handle.local_addr().ip().is_loopback()
+    {
+        say(&format!(
+            "{domain} reaches it through a proxy on this machine only; \
+             to be reached directly, set \"host\" to \"0.0.0.0\"\n"
+        ));
+    }
+    let result = wait(&handle);
+    info!("ended");
+    result
+}
+
+/// Waits for the server to end, by a signal or by a failure.
+fn wait(handle: &ServerHandle) -> Result<(), Failure> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])
+        .map_err(|error| Failure::Start(StartError::Machine(error)))?;
+    let listening = signals.handle();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut is_stopping = false;
+            for signal in &mut signals {
+                if is_stopping {
+                    warn!("ending at once");
+                    let _ = signal_hook::low_level::emulate_default_handler(signal);
+                }
+                is_stopping = true;
+                info!("stopping; a second signal ends at once");
+                handle.shutdown();
+            }
+        });
+        let result = handle.join().map_err(Failure::Serve);
+        listening.close();
+        result
+    })
+}
+
+/// Logs to the file, or to stderr. What people say is not logged, at no level.
+fn start_logger(settings: &LogSettings) -> Result<(), Failure> {
+    let config = ConfigBuilder::new()
+        .set_time_format_rfc3339()
+        .set_thread_level(LevelFilter::Off)
+        .set_target_level(LevelFilter::Off)
+        .set_location_level(LevelFilter::Off)
+        // tungstenite logs whole messages where it traces.
+        .add_filter_ignore_str("tungstenite")
+        .build();
+    let out: Box<dyn Write + Send> = match &settings.file {
+        None => Box::new(io::stderr()),
+        Some(path) => {
+            let file =
+                OpenOptions::new().append(true).create(true).open(path).map_err(|error| {
+                    let path = path.display();
+                    Failure::Settings(format!("log.file {path} cannot be written: {error}"))
+                })?;
+            Box::new(file)
+        }
+    };
+    WriteLogger::init(settings.level, config, out)
+        .map_err(|error| Failure::Settings(format!("cannot start the log: {error}")))
+}
+
+fn become_user(username: &str) -> Result<(), Failure> {
+    PrivDrop::default().user(username).apply().map_err(|error| {
+        Failure::Settings(format!(
+            "cannot become the user {username:?}: {error}; start as root, name a user that \
+             exists (`getent passwd`), or remove \"username\""
+        ))
+    })
+}
+
+/// Where a browser on this machine finds the page.
+fn address_to_open(local: SocketAddr, has_tls: bool) -> String {
+    let (scheme, default_port) = if has_tls { ("https", 443) } else { ("http", 80) };
+    let ip = match local.ip() {
+        ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ip => ip,
+    };
+    let address = SocketAddr::new(ip, local.port());
+    if local.port() == default_port {
+        let host = address.to_string();
+        let host = host.trim_end_matches(&format!(":{default_port}")).to_owned();
+        return format!("{scheme}://{host}/");
+    }
+    format!("{scheme}://{address}/")
+}
+
+/// Writes to stdout. Whoever has closed it does not want to know.
+fn say(text: &str) {
+    let mut out = io::stdout();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
+impl Arguments {
+    fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
+        use lexopt::prelude::{Long, Short, ValueExt};
+
+        let mut parsed = Self::default();
+        let mut parser = lexopt::Parser::from_iter(arguments);
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("settings") => parsed.settings = Some(parser.value()?.into()),
+                Long("host") => parsed.host = Some(parser.value()?.string()?),
+                Long("port") => {
+                    let value = parser.value()?.string()?;
+                    parsed.port = Some(value.parse().map_err(|_| {
+                        Failure::Usage(format!("--port {value} is not a number from 0 to 65535"))
+                    })?);
+                }
+                Long("check") => parsed.task = Task::Check,
+                Long("help") | Short('h') => return Ok(Self { task: Task::Help, ..parsed }),
+                Long("version") | Short('V') => {
+                    return Ok(Self { task: Task::Version, ..parsed });
+                }
+                _ => return Err(argument.unexpected().into()),
+            }
+        }
+        Ok(parsed)
+    }
+
+    /// The settings of the file, or the defaults, with what the command line says instead.
+    fn settings(&self) -> Result<Settings, Failure> {
+        let mut settings = match &self.settings {
+            None => Settings::default(),
+            Some(path) => {
+                Settings::load(path).map_err(|error| Failure::Start(StartError::Settings(error)))?
+            }
+        };
+        if let Some(host) = &self.host {
+            settings.host.clone_from(host);
+        }
+        if let Some(port) = self.port {
+            settings.port = port;
+        }
+        Ok(settings)
+    }
+}
+
+impl Failure {
+    fn exit_status(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Settings(_)
+            | Self::Start(StartError::Settings(_) | StartError::Certificate(_)) => 3,
+            Self::Start(StartError::Listen { .. }) => 4,
+            Self::Start(_) | Self::Serve(_) => 1,
+        }
+    }
+}
+
+impl From<lexopt::Error> for Failure {
+    fn from(error: lexopt::Error) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(problem) => write!(f, "{problem}; `wschat --help` shows what there is"),
+            Self::Settings(problem) => f.write_str(problem),
+            Self::Start(error) => error.fmt(f),
+            Self::Serve(error) => error.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Starts, names, drains and joins the threads of one server.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, bounded};
+use http::Method;
+use log::{info, warn};
+
+use crate::chat::{Chat, Rules};
+use crate::dispatcher::{Dispatcher, Input};
+use crate::error::{ServeError, StartError};
+use crate::net::admission::{Admission, Entry};
+use crate::net::http::Response;
+use crate::net::listener;
+use crate::net::stop::Stop;
+use crate::net::tls::TlsAcceptor;
+use crate::session::{Session, Shared};
+use crate::settings::Settings;
+
+/// The stack of a session's thread: address space, of which only what is used becomes memory.
+/// The deepest use, a TLS handshake, takes well under a quarter of it.
+const SESSION_STACK_BYTES: usize = 256 * 1024;
+
+/// A server that listens but does not serve yet: the moment to give up privileges.
+///
+/// Clients that connect already wait in the kernel's queue.
+#[derive(Debug)]
+pub struct Server {
+    settings: Settings,
+    tls: Option<TlsAcceptor>,
+    listener: TcpListener,
+    local_addr: SocketAddr,
+}
+
+/// A running server.
+///
+/// Dropping the handle shuts the server down without waiting for it, as
+/// [`ServerHandle::shutdown`] does.
+#[derive(Debug)]
+#[must_use = "dropping the handle shuts the server down"]
+pub struct ServerHandle {
+    local_addr: SocketAddr,
+    control: Arc<Control>,
+    threads: Mutex<Option<Threads>>,
+}
+
+/// What stops a server.
+#[derive(Debug)]
+struct Control {
+    shared: Arc<Shared>,
+    /// `None` once all sessions have ended.
+    inputs: Mutex<Option<Sender<Input>>>,
+}
+
+#[derive(Debug)]
+struct Threads {
+    listener: JoinHandle<io::Result<()>>,
+    dispatcher: JoinHandle<Result<(), ServeError>>,
+    sessions: Arc<SessionThreads>,
+}
+
+/// The threads of all sessions that live.
+#[derive(Debug, Default)]
+struct SessionThreads {
+    live: Mutex<HashMap<u64, JoinHandle<()>>>,
+}
+
+/// Takes a session's thread off the list when it ends, even by a panic.
+struct Departure {
+    sessions: Arc<SessionThreads>,
+    id: u64,
+}
+
+impl Server {
+    /// Listens, and reads and checks everything that `settings` name.
+    ///
+    /// `settings.username` is left to the program around it: becoming another user concerns the
+    /// whole process.
+    pub fn bind(settings: Settings) -> Result<Self, StartError> {
+        settings.check().map_err(StartError::Settings)?;
+        let tls = load_tls(&settings)?;
+        for warning in tls.iter().flat_map(TlsAcceptor::warnings) {
+            warn!("{warning}");
+        }
+        let (host, port) = (settings.host.as_str(), settings.port);
+        let listen_error =
+            |source| StartError::Listen { address: format!("{host} port {port}"), source };
+        let listener = listener::bind(host, port).map_err(listen_error)?;
+        let local_addr = listener.local_addr().map_err(listen_error)?;
+        Ok(Self { settings, tls, listener, local_addr })
+    }
+
+    /// Reads and checks everything that `settings` name, as [`Server::bind`] does, but does not
+    /// listen. Returns what works today and will not for long.
+    pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
+        settings.check().map_err(StartError::Settings)?;
+        let tls = load_tls(settings)?;
+        Ok(tls.iter().flat_map(TlsAcceptor::warnings).map(ToString::to_string).collect())
+    }
+
+    /// Listens and serves.
+    pub fn start(settings: Settings) -> Result<ServerHandle, StartError> {
+        Self::bind(settings)?.run()
+    }
+
+    /// The address that it listens on; the port is the real one where the settings say 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Serves, in threads of its own.
+    pub fn run(self) -> Result<ServerHandle, StartError> {
+        let Self { settings, tls, listener, local_addr } = self;
+        let limits = &settings.limits;
+        let (inputs, received) = bounded(limits.command_queue_length);
+        let chat = Chat::new(rules(&settings));
+        let dispatcher = Dispatcher::new(chat, received, limits.outbox_max_bytes);
+        let admission = Admission::new(limits.max_connections, limits.max_connections_per_ip);
+        let stop = Stop::new().map_err(StartError::Machine)?;
+        let shared = Arc::new(Shared { settings, tls, stop, last_user: AtomicU64::new(0) });
+        let sessions = Arc::new(SessionThreads::default());
+        let control = Arc::new(Control { shared, inputs: Mutex::new(Some(inputs)) });
+
+        let dispatcher = {
+            let control = control.clone();
+            spawn("dispatcher", move || dispatch(dispatcher, &control))?
+        };
+        let reception = Reception {
+            control: control.clone(),
+            admission,
+            sessions: sessions.clone(),
+            last_session: 0,
+        };
+        let listener = spawn("listener", move || reception.run(&listener))?;
+        info!("listening on {local_addr}");
+        let threads = Mutex::new(Some(Threads { listener, dispatcher, sessions }));
+        Ok(ServerHandle { local_addr, control, threads })
+    }
+}
+
+impl ServerHandle {
+    /// The address that it listens on; the port is the real one where the settings say 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Begins to shut down, and returns at once: accepts nobody any more, sends everyone a Close
+    /// frame with 1001, and ends all connections within `limits.drainTimeoutMs`.
+    pub fn shutdown(&self) {
+        self.control.shut_down();
+    }
+
+    /// Waits until the server has ended, after [`ServerHandle::shutdown`] or by a failure, and all
+    /// its threads with it.
+    pub fn join(&self) -> Result<(), ServeError> {
+        let Some(threads) = lock(&self.threads).take() else { return Ok(()) };
+        let listened = threads.listener.join();
+        threads.sessions.join_all();
+        // With the last sender gone, the dispatcher ends.
+        lock(&self.control.inputs).take();
+        threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher))?;
+        match listened {
+            Ok(result) => result.map_err(ServeError::Listener),
+            Err(_) => Err(ServeError::Listener(io::Error::other("its thread panicked"))),
+        }
+    }
+}
+
+impl Drop for ServerHandle {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+impl Control {
+    fn shut_down(&self) {
+        let timeout = Duration::from_millis(self.shared.settings.limits.drain_timeout_ms);
+        // The rest of the time is for ending the threads.
+        let until = Instant::now() + timeout * 9 / 10;
+        if !self.shared.stop.announce(until) {
+            return;
+        }
+        let inputs = lock(&self.inputs).clone();
+        if let Some(inputs) = inputs {
+            // It fails when the dispatcher has panicked, and then everything is ending anyway.
+            let _ = inputs.send(Input::Stop { until });
+        }
+    }
+}
+
+/// Runs the dispatcher; its panic ends the server.
+fn dispatch(mut dispatcher: Dispatcher, control: &Control) -> Result<(), ServeError> {
+    let run = AssertUnwindSafe(|| dispatcher.run());
+    if catch_unwind(run).is_ok() {
+        return Ok(());
+    }
+    let until = Instant::now() + Duration::from_secs(1);
+    control.shared.stop.announce(until);
+    dispatcher.give_up(until);
+    Err(ServeError::Dispatcher)
+}
+
+/// What the listener's thread does with new connections.
+struct Reception {
+    control: Arc<Control>,
+    admission: Arc<Admission>,
+    sessions: Arc<SessionThreads>,
+    last_session: u64,
+}
+
+impl Reception {
+    fn run(mut self, listener: &TcpListener) -> io::Result<()> {
+        let control = self.control.clone();
+        let shared = &control.shared;
+        // Under TLS an answer takes a handshake, which takes a thread.
+        let regret = shared
+            .tls
+            .is_none()
+            .then(|| Response::unavailable("The server is busy.").into_bytes(&Method::GET));
+        let start = |tcp, peer| self.start(tcp, peer);
+        let result = listener::run(listener, &shared.stop, regret.as_deref(), start);
+        control.shut_down();
+        result
+    }
+
+    /// Starts a session for a new connection.
+    fn start(&mut self, tcp: Arc<TcpStream>, peer: SocketAddr) -> io::Result<()> {
+        let shared = &self.control.shared;
+        let ip = peer.ip().to_canonical();
+        let is_proxy = shared.settings.trusted_proxies.iter().any(|net| net.contains(&ip));
+        let (ticket, is_turned_away) = match self.admission.enter((!is_proxy).then_some(ip)) {
+            Entry::Welcome(ticket) => (ticket, false),
+            Entry::TurnedAway(ticket) => (ticket, true),
+            Entry::Dropped => return Err(io::Error::other("too many connections")),
+        };
+        let Some(inputs) = lock(&self.control.inputs).clone() else { return Ok(()) };
+        let shared = shared.clone();
+        let session = Session { shared, inputs, tcp, peer, ticket, is_turned_away };
+        self.last_session += 1;
+        self.sessions.start(self.last_session, session)
+    }
+}
+
+impl SessionThreads {
+    fn start(self: &Arc<Self>, id: u64, session: Session) -> io::Result<()> {
+        let sessions = self.clone();
+        let run = move || {
+            let _departure = Departure { sessions, id };
+            session.run();
+        };
+        // Held until the thread is on the list, so that it cannot try to leave it before.
+        let mut live = lock(&self.live);
+        let thread = thread::Builder::new()
+            .name(format!("session {id}"))
+            .stack_size(SESSION_STACK_BYTES)
+            .spawn(run)?;
+        live.insert(id, thread);
+        Ok(())
+    }
+
+    fn join_all(&self) {
+        loop {
+            let id = lock(&self.live).keys().next().copied();
+            let Some(id) = id else { return };
+            if let Some(thread) = lock(&self.live).remove(&id) {
+                // A session's panic was its own, and is in the log.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        lock(&self.sessions.live).remove(&self.id);
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, StartError> {
+    thread::Builder::new().name(name.to_owned()).spawn(run).map_err(StartError::Machine)
+}
+
+fn load_tls(settings: &Settings) -> Result<Option<TlsAcceptor>, StartError> {
+    let (Some(certificate), Some(key)) = (&settings.certificate, &settings.private_key) else {
+        return Ok(None);
+    };
+    TlsAcceptor::load(certificate, key).map(Some).map_err(StartError::Certificate)
+}
+
+fn rules(settings: &Settings) -> Rules {
+    let limits = &settings.limits;
+    Rules {
+        rooms: settings.rooms.clone(),
+        max_rooms: limits.max_rooms,
+        max_name_chars: limits.max_name_chars,
+        max_title_chars: limits.max_title_chars,
+        max_text_chars: limits.max_text_chars,
+        empty_room_ttl: Duration::from_secs(limits.empty_room_ttl_seconds),
+        room_list_interval: Duration::from_millis(limits.room_list_interval_ms),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What these locks guard is whole between any two statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,281 @@
+//! From an accepted connection to a WebSocket, a page, or a refusal: TLS, HTTP head, answer.
+//!
+//! One deadline covers all of it, so that a client which trickles bytes gains nothing by it.
+
+use std::io::{self, ErrorKind, Read};
+use std::net::{IpAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::header::{self, HeaderName};
+use http::{HeaderValue, Method, StatusCode, Version};
+use ipnet::IpNet;
+use log::debug;
+use rustix::event::PollFlags;
+
+use super::{Session, Shared, origin};
+use crate::net::http::{Parsed, RequestHead, Response, parse_head, switching_protocols};
+use crate::net::stop::{Stop, Waited, new_event};
+use crate::net::stream::{Socket, Stream};
+use crate::net::tls::{Handshake, TlsAcceptor};
+use crate::outbox::Outbox;
+use crate::web;
+
+/// How much is read at once. A browser's request fits.
+const READ_BYTES: usize = 2048;
+
+/// The version of RFC 6455, the only one there is.
+const WEBSOCKET_VERSION: &str = "13";
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// A connection that speaks WebSocket from here on.
+pub(super) struct Upgraded {
+    pub(super) outbox: Outbox,
+    /// Where the client is: its own address, or the one a trusted proxy gave.
+    pub(super) address: IpAddr,
+    /// What the client has sent after its request already.
+    pub(super) read_ahead: Vec<u8>,
+}
+
+/// A connection in the hands of one session alone, with the time it has.
+struct Line<'a> {
+    stream: Stream,
+    tcp: &'a TcpStream,
+    stop: &'a Stop,
+    deadline: Instant,
+}
+
+/// What a request gets.
+enum Answer {
+    Upgrade { key: String },
+    Response(Response),
+}
+
+/// Shakes hands. `None` means that the client has been answered, and that this was all.
+pub(super) fn shake_hands(session: &mut Session) -> io::Result<Option<Upgraded>> {
+    let shared = session.shared.clone();
+    let limits = &shared.settings.limits;
+    let tcp = session.tcp.clone();
+    let deadline = Instant::now() + Duration::from_millis(limits.handshake_timeout_ms);
+    let write_timeout = Duration::from_millis(limits.write_timeout_ms);
+    let stream = open(&tcp, shared.tls.as_ref(), &shared.stop, deadline)?;
+    let mut line = Line { stream, tcp: &tcp, stop: &shared.stop, deadline };
+
+    let (head, read_ahead) = match line.read_head(limits.max_request_head_bytes)? {
+        Ok(complete) => complete,
+        Err(refusal) => {
+            debug!("{}: {}", session.peer, refusal.status());
+            line.write(&refusal.into_bytes(&Method::GET), write_timeout)?;
+            return Ok(None);
+        }
+    };
+    let address = client_address(session, &head);
+    let mut answer = answer(session, &shared, &head, address);
+    let mut wake = None;
+    if matches!(answer, Answer::Upgrade { .. }) {
+        match new_event() {
+            Ok(event) => wake = Some(event),
+            Err(error) => {
+                debug!("{address}: cannot serve: {error}");
+                answer = Answer::Response(Response::unavailable("The server is full."));
+            }
+        }
+    }
+    match (answer, wake) {
+        (Answer::Upgrade { key }, Some(wake)) => {
+            line.write(&switching_protocols(&key), write_timeout)?;
+            let outbox = Outbox::new(line.stream, tcp, wake, limits.outbox_max_bytes);
+            Ok(Some(Upgraded { outbox, address, read_ahead }))
+        }
+        (Answer::Response(response), _) => {
+            debug!("{address}: {} {} {}", head.method, head.uri.path(), response.status());
+            line.write(&response.into_bytes(&head.method), write_timeout)?;
+            line.stream.close_notify();
+            Ok(None)
+        }
+        (Answer::Upgrade { .. }, None) => unreachable!("an upgrade without an event is refused"),
+    }
+}
+
+/// Makes the connection readable: with a certificate, that takes the TLS handshake.
+fn open(
+    tcp: &Arc<TcpStream>,
+    tls: Option<&TlsAcceptor>,
+    stop: &Stop,
+    deadline: Instant,
+) -> io::Result<Stream> {
+    let socket = Socket::new(tcp.clone());
+    let Some(tls) = tls else { return Ok(Stream::Plain(socket)) };
+    let mut handshake = tls.accept(socket)?;
+    loop {
+        match handshake {
+            Handshake::Done(stream) => return Ok(Stream::Tls(Box::new(stream))),
+            Handshake::Blocked(blocked) => {
+                wait(tcp, stop, blocked.get_ref().write_blocked(), deadline)?;
+                handshake = blocked.resume()?;
+            }
+        }
+    }
+}
+
+impl Line<'_> {
+    /// Reads until the end of the request's head. Returns it with what came after it, or the
+    /// refusal of what will never be one.
+    #[allow(clippy::type_complexity)] // It is named nowhere else.
+    fn read_head(
+        &mut self,
+        max_bytes: usize,
+    ) -> io::Result<Result<(Box<RequestHead>, Vec<u8>), Response>> {
+        let mut bytes = Vec::with_capacity(READ_BYTES);
+        loop {
+            match parse_head(&bytes, max_bytes) {
+                Parsed::Partial => self.read_more(&mut bytes)?,
+                Parsed::Complete(head, len) => return Ok(Ok((head, bytes.split_off(len)))),
+                Parsed::Refused(response) => return Ok(Err(response)),
+            }
+        }
+    }
+
+    fn read_more(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let len = bytes.len();
+        bytes.resize(len + READ_BYTES, 0);
+        loop {
+            match self.stream.read(&mut bytes[len..]) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(read) => {
+                    bytes.truncate(len + read);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    wait(
+                        self.tcp,
+                        self.stop,
+                        self.stream.is_tls() && self.stream.write_blocked(),
+                        self.deadline,
+                    )?;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes all of `bytes`, as long as the client takes some of it every `timeout`.
+    fn write(&mut self, mut bytes: &[u8], timeout: Duration) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.stream.write_some(bytes)? {
+                0 => wait(self.tcp, self.stop, true, Instant::now() + timeout)?,
+                written => bytes = &bytes[written..],
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wait(tcp: &TcpStream, stop: &Stop, for_writing: bool, deadline: Instant) -> io::Result<()> {
+    let interest = if for_writing { PollFlags::OUT } else { PollFlags::IN };
+    match stop.wait(tcp, interest, Some(deadline))? {
+        Waited::Ready => Ok(()),
+        Waited::TimedOut => Err(io::Error::new(ErrorKind::TimedOut, "it took too long")),
+        Waited::Stopping => Err(io::Error::other("the server is stopping")),
+    }
+}
+
+/// The client's own address: what the nearest trusted proxies say, or where the connection is from.
+fn client_address(session: &Session, head: &RequestHead) -> IpAddr {
+    let peer = session.peer.ip().to_canonical();
+    let trusted = &session.shared.settings.trusted_proxies;
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|net: &IpNet| net.contains(address));
+    let mut address = peer;
+    let values = head.headers.get_all(FORWARDED_FOR);
+    let mut hops = values
+        .iter()
+        .rev()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.rsplit(',').map(|hop| hop.trim().parse::<IpAddr>()));
+    // Each trusted hop vouches for the one before it, and for no other.
+    while is_trusted(&address)
+        && let Some(Ok(hop)) = hops.next()
+    {
+        address = hop.to_canonical();
+    }
+    address
+}
+
+/// Decides what a request gets.
+fn answer(session: &mut Session, shared: &Shared, head: &RequestHead, address: IpAddr) -> Answer {
+    if session.is_turned_away {
+        return Answer::Response(Response::unavailable("The server is full."));
+    }
+    let is_proxied = address != session.peer.ip().to_canonical();
+    if is_proxied && !session.ticket.count_for(address) {
+        let text = "There are too many connections from your address.";
+        return Answer::Response(Response::unavailable(text));
+    }
+    if head.method != Method::GET && head.method != Method::HEAD {
+        return Answer::Response(not_allowed("GET, HEAD"));
+    }
+    if head.has_token(&header::UPGRADE, "websocket") {
+        return match check_upgrade(head, shared) {
+            Ok(key) => Answer::Upgrade { key },
+            Err(response) => Answer::Response(response),
+        };
+    }
+    if head.headers.contains_key(header::SEC_WEBSOCKET_KEY) {
+        let text =
+            "The Upgrade header is missing. A proxy in front of the server has to pass it on.";
+        return Answer::Response(upgrade_required(text));
+    }
+    Answer::Response(web::respond(head))
+}
+
+/// Checks a request for a WebSocket (RFC 6455 §4.2.1) and returns its key.
+fn check_upgrade(head: &RequestHead, shared: &Shared) -> Result<String, Response> {
+    if head.method != Method::GET {
+        return Err(not_allowed("GET"));
+    }
+    if head.version != Version::HTTP_11 {
+        return Err(Response::bad_request("a WebSocket needs HTTP/1.1"));
+    }
+    if !head.has_token(&header::CONNECTION, "upgrade") {
+        return Err(Response::bad_request("Upgrade without \"Connection: Upgrade\""));
+    }
+    if head.single(&header::SEC_WEBSOCKET_VERSION) != Some(WEBSOCKET_VERSION) {
+        let text = format!("This server speaks version {WEBSOCKET_VERSION} of WebSocket.");
+        return Err(upgrade_required(&text));
+    }
+    let Some(key) = head.single(&header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key)) else {
+        return Err(Response::bad_request("Sec-WebSocket-Key is not 16 bytes in base64"));
+    };
+    let settings = &shared.settings;
+    if !origin::is_allowed(head, settings.domain.as_deref(), &settings.allowed_origins) {
+        return Err(Response::text(
+            StatusCode::FORBIDDEN,
+            "Pages from this origin may not connect. The server's \"allowedOrigins\" names those that may.",
+        ));
+    }
+    Ok(key.to_owned())
+}
+
+/// Whether `key` looks like 16 bytes in base64 (RFC 6455 §4.1, item 7).
+fn is_key(key: &str) -> bool {
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    // 128 bits are 21 digits of 6 bits and one of 2.
+    key.len() == 24
+        && key.as_bytes()[..21].iter().copied().all(is_base64)
+        && matches!(key.as_bytes()[21], b'A' | b'Q' | b'g' | b'w')
+        && key.ends_with("==")
+}
+
+fn not_allowed(methods: &'static str) -> Response {
+    let text = format!("The methods here are {methods}.");
+    Response::text(StatusCode::METHOD_NOT_ALLOWED, &text)
+        .with(header::ALLOW, HeaderValue::from_static(methods))
+}
+
+fn upgrade_required(text: &str) -> Response {
+    Response::text(StatusCode::UPGRADE_REQUIRED, text)
+        .with(header::UPGRADE, HeaderValue::from_static("websocket"))
+        .with(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(WEBSOCKET_VERSION))
+}
