@@ -1,0 +1,82 @@
+// Starts the real server on a free port, and ends it with the test.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const START_MS = 10_000;
+
+/** `WSCHAT_BIN`, or what cargo has built: debug first, then release. */
+function binary() {
+  const target = path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target');
+  const found = [process.env.WSCHAT_BIN, path.join(target, 'debug/wschat'), path.join(target, 'release/wschat')]
+    .find((file) => file && existsSync(file));
+  if (!found) throw new Error('there is no wschat to test: run `cargo build` or set WSCHAT_BIN');
+  return found;
+}
+
+export class Server {
+  #directory = mkdtempSync(path.join(tmpdir(), 'wschat-'));
+  #process;
+
+  /** The address that the server printed, with a slash at the end. */
+  url;
+
+  static async start(settings = {}) {
+    const server = new Server();
+    writeFileSync(path.join(server.#directory, 'settings.json'), JSON.stringify({ host: '127.0.0.1', ...settings }));
+    try {
+      await server.#run(0);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    return server;
+  }
+
+  /** Of the WebSocket: a client that is no browser takes any path. */
+  get socketUrl() {
+    return this.url.replace(/^http/, 'ws');
+  }
+
+  /** Ends the process as a power cut would. */
+  async kill() {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    this.#process.kill('SIGKILL');
+    await once(this.#process, 'exit');
+  }
+
+  /** Starts again on the same port, after `kill`. */
+  async restart() {
+    await this.#run(new URL(this.url).port);
+  }
+
+  async stop() {
+    await this.kill();
+    rmSync(this.#directory, { recursive: true });
+  }
+
+  async #run(port) {
+    const settings = path.join(this.#directory, 'settings.json');
+    this.#process = spawn(binary(), ['--port', String(port), '--settings', settings], {
+      cwd: this.#directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let complaints = '';
+    this.#process.stderr.on('data', (data) => { complaints += data; });
+    const address = new Promise((resolve, reject) => {
+      createInterface(this.#process.stdout).on('line', (line) => {
+        const url = line.match(/https?:\/\/[^\s"']+/)?.[0];
+        if (url) resolve(new URL('/', url).href);
+      });
+      this.#process.once('error', reject);
+      this.#process.once('exit', (code, signal) => reject(new Error(`ended with ${code ?? signal}: ${complaints}`)));
+      setTimeout(() => reject(new Error(`printed no address: ${complaints}`)), START_MS).unref();
+    });
+    this.url = await address;
+  }
+}
