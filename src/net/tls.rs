@@ -5,16 +5,18 @@
 //! which readiness is left to the caller, whose socket records what blocked: `WouldBlock` comes back
 //! alike whether TLS wanted to read or to write, and either may be wanted by either call.
 //!
-//! Two backends satisfy the same contract tests. [`native`] is the default and speaks TLS 1.2;
-//! [`openssl`], behind the feature of that name, speaks TLS 1.2 and 1.3 with the strongest suites
+//! Two backends satisfy the same contract tests. `native` is the default and speaks TLS 1.2;
+//! `openssl`, behind the feature of that name, speaks TLS 1.2 and 1.3 with the strongest suites
 //! only. Both stand on OpenSSL, so one function puts the errors of both in plain words. What the
-//! certificate files must hold is settled in [`certificate`] before a port is opened.
+//! certificate files must hold is settled in `certificate` before a port is opened.
 
 mod certificate;
 #[cfg(not(feature = "openssl"))]
 mod native;
 #[cfg(feature = "openssl")]
 mod openssl;
+#[cfg(test)]
+mod tests;
 
 use std::error::Error;
 use std::fmt;
@@ -61,7 +63,9 @@ impl TlsAcceptor {
         &self.warnings
     }
 
-    /// Begins the server's side of a handshake on a non-blocking socket.
+    /// Begins the server's side of a handshake on a non-blocking socket. A TCP socket should have
+    /// `TCP_NODELAY` set: TLS 1.3 sends session tickets right after the handshake, and what is
+    /// written next would wait some 40 ms for the client's delayed acknowledgement of them.
     ///
     /// An error names the cause in plain words and ends the connection; the alert that tells the
     /// client has then been tried once.
@@ -93,11 +97,6 @@ impl<S> Blocked<S> {
     /// The socket, which knows what it was that blocked.
     pub(crate) fn get_ref(&self) -> &S {
         self.0.get_ref()
-    }
-
-    /// The socket; bytes read from it or written to it here are lost to the handshake.
-    pub(crate) fn get_mut(&mut self) -> &mut S {
-        self.0.get_mut()
     }
 
     /// Goes on where the handshake stopped. Harmless when the socket is not ready yet: the answer is
@@ -138,11 +137,6 @@ impl<S> TlsStream<S> {
     /// The socket.
     pub(crate) fn get_ref(&self) -> &S {
         self.stream.get_ref()
-    }
-
-    /// The socket; bytes read from it or written to it here break the stream.
-    pub(crate) fn get_mut(&mut self) -> &mut S {
-        self.stream.get_mut()
     }
 }
 
@@ -266,8 +260,8 @@ fn explain_stack(stack: &ErrorStack) -> String {
     })
 }
 
-/// The words for a reason of OpenSSL's `sslerr.h`, where it has given them the same numbers since
-/// 1.1.0. From 1000 on they are the alerts of RFC 8446, section 6, received from the client.
+/// The words for a reason of OpenSSL's `sslerr.h`, which does not renumber them. From 1000 on they
+/// are the alerts of RFC 8446, section 6, received from the client.
 fn explain_reason(reason: i32, openssl_says: &str) -> Option<String> {
     const NO_SUITABLE_KEY_SHARE: i32 = 101;
     const NO_SUITABLE_SIGNATURE_ALGORITHM: i32 = 118;

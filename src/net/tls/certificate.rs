@@ -111,7 +111,7 @@ fn read(file: &Path) -> Result<Vec<u8>, CertificateError> {
             Err(CertificateError::new(file, Fault::Empty))
         }
         Ok(bytes) => Ok(bytes),
-        Err(error) => Err(CertificateError::new(file, Fault::Unreadable(error))),
+        Err(error) => Err(CertificateError::unreadable(file, error)),
     }
 }
 
@@ -258,6 +258,10 @@ impl CertificateError {
         CertificateError { file: file.to_owned(), fault }
     }
 
+    pub(super) fn unreadable(file: &Path, error: io::Error) -> CertificateError {
+        CertificateError::new(file, Fault::Unreadable(error))
+    }
+
     /// For a certificate that is in order but that the TLS library will not serve.
     pub(super) fn unusable(certificate: &Path, reason: String) -> CertificateError {
         CertificateError::new(certificate, Fault::Unusable { reason })
@@ -298,11 +302,11 @@ impl fmt::Display for CertificateError {
             Fault::OtherForCertificate { label } => {
                 write!(
                     f,
-                    "the file holds a {label}, no CERTIFICATE. All it holds: grep BEGIN {file}"
+                    "the file holds {label}, not CERTIFICATE. All it holds: grep BEGIN {file}"
                 )
             }
             Fault::DerCertificate => {
-                let pem = self.file.with_extension("pem.crt");
+                let pem = self.file.with_extension("crt.pem");
                 let pem = Quoted(&pem);
                 write!(
                     f,
@@ -327,7 +331,7 @@ impl fmt::Display for CertificateError {
             Fault::OtherForKey { label } => {
                 write!(
                     f,
-                    "the file holds a {label}, no PRIVATE KEY. All it holds: grep BEGIN {file}"
+                    "the file holds {label}, not PRIVATE KEY. All it holds: grep BEGIN {file}"
                 )
             }
             Fault::PublicKey => write!(

@@ -2,7 +2,7 @@
 //!
 //! Its server side speaks TLS 1.2 and no other version: native-tls builds on Mozilla's old
 //! "intermediate" profile, which switches 1.3 off, and offers suites in CBC mode beside the AEAD
-//! ones. That serves every client there is; the feature `openssl` serves them better.
+//! ones. Every browser still speaks that; the feature `openssl` serves them better.
 
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -17,7 +17,7 @@ pub(super) type Stream<S> = native_tls::TlsStream<S>;
 pub(super) type Suspended<S> = native_tls::MidHandshakeTlsStream<S>;
 
 pub(super) fn acceptor(identity: &Identity) -> Result<Acceptor, Box<dyn Error>> {
-    // Encoded anew: native-tls takes a key only if the first byte of its file begins the block.
+    // Encoded anew, because native-tls takes no comment before the key.
     let mut chain = identity.leaf().to_pem()?;
     for certificate in identity.intermediates() {
         chain.extend(certificate.to_pem()?);
