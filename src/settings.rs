@@ -264,13 +264,6 @@ impl Settings {
                 ));
             }
         }
-        // One ping is out at a time, so its answer is due before the next one goes.
-        if limits.pong_timeout_ms > limits.ping_interval_ms {
-            mistakes.push(format!(
-                "limits.pongTimeoutMs is {}; allowed: at most {} (limits.pingIntervalMs)",
-                limits.pong_timeout_ms, limits.ping_interval_ms,
-            ));
-        }
     }
 
     /// Makes the relative paths start from `directory`.

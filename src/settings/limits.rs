@@ -114,11 +114,11 @@ limits! {
     "writeTimeoutMs" write_timeout_ms: u64 = 10_000,
         100..=600_000 "milliseconds";
 
-    /// The pause between two pings to a client.
+    /// How long a client may be silent before it is pinged.
     "pingIntervalMs" ping_interval_ms: u64 = 25_000,
         100..=86_400_000 "milliseconds";
 
-    /// How long a client may take to answer a ping; at most `pingIntervalMs`.
+    /// How long a client may take to answer a ping.
     "pongTimeoutMs" pong_timeout_ms: u64 = 8_000,
         100..=86_400_000 "milliseconds";
 

@@ -211,15 +211,6 @@ fn rooms_obey_the_limits_of_rooms() {
 }
 
 #[test]
-fn a_pong_is_due_before_the_next_ping() {
-    accepted(r#"{"limits":{"pingIntervalMs":8000}}"#);
-    refused(
-        r#"{"limits":{"pingIntervalMs":7999}}"#,
-        &["limits.pongTimeoutMs is 8000; allowed: at most 7999 (limits.pingIntervalMs)"],
-    );
-}
-
-#[test]
 fn a_default_in_place_of_a_refused_value_is_not_blamed() {
     let title = "a title that is not blank and has no control characters";
     refused(
