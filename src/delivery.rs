@@ -278,3 +278,6 @@ impl Part {
         Some(Piece { chunk, start: range.start, end: range.end })
     }
 }
+
+#[cfg(test)]
+mod tests;

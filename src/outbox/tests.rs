@@ -1,1 +1,168 @@
+use std::net::TcpListener;
 
+use bytes::BufMut;
+
+use super::*;
+use crate::net::stop::new_event;
+use crate::net::stream::Socket;
+use crate::protocol::ping_frame;
+
+/// An outbox, and the other end of its socket.
+pub(crate) fn outbox_and_client(max_queued: usize) -> (Arc<Outbox>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let tcp = Arc::new(listener.accept().unwrap().0);
+    tcp.set_nonblocking(true).unwrap();
+    let stream = Stream::Plain(Socket::new(tcp.clone()));
+    (Arc::new(Outbox::new(stream, tcp, new_event().unwrap(), max_queued)), client)
+}
+
+/// A text frame of `len` bytes in all, filled with `fill`.
+fn frame(fill: u8, len: usize) -> Bytes {
+    let mut frame = BytesMut::with_capacity(len);
+    frame.put_slice(&[0x81, 127]);
+    frame.put_u64((len - 10) as u64);
+    frame.put_bytes(fill, len - 10);
+    frame.freeze()
+}
+
+/// Sends frames until one has to wait; returns how many bytes that took.
+fn fill_socket(outbox: &Outbox) -> usize {
+    let mut sent = 0;
+    while !outbox.is_waiting_to_write() {
+        let chunk = frame(b'f', 100_000);
+        outbox.send(&[Piece::whole(&chunk)]).unwrap();
+        sent += chunk.len();
+    }
+    sent
+}
+
+fn is_woken(outbox: &Outbox) -> bool {
+    rustix::io::read(outbox.wake(), &mut [0; 8]).is_ok()
+}
+
+/// Reads to the end while flushing, as a session and its client would.
+fn read_to_end(outbox: &Outbox, mut client: TcpStream) -> Vec<u8> {
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(move || {
+            let mut received = Vec::new();
+            client.read_to_end(&mut received).map(|_| received)
+        });
+        while !outbox.is_flushed() {
+            outbox.flush();
+            std::thread::yield_now();
+        }
+        outbox.tcp.shutdown(std::net::Shutdown::Write).unwrap();
+        reading.join().unwrap().unwrap()
+    })
+}
+
+#[test]
+fn what_the_socket_takes_is_written_at_once_and_wakes_nobody() {
+    let (outbox, mut client) = outbox_and_client(1_000);
+    let chunk = Bytes::from_static(b"\x81\x01a\x81\x01b\x81\x01c");
+    let pieces =
+        [Piece { chunk: &chunk, start: 3, end: 9 }, Piece { chunk: &chunk, start: 0, end: 3 }];
+    outbox.send(&pieces).unwrap();
+    let mut received = [0; 9];
+    client.read_exact(&mut received).unwrap();
+    assert_eq!(&received, b"\x81\x01b\x81\x01c\x81\x01a");
+    assert!(outbox.is_flushed());
+    assert!(!outbox.is_waiting_to_write());
+    assert!(!is_woken(&outbox));
+}
+
+#[test]
+fn the_rest_is_queued_the_session_woken_once_and_the_order_kept() {
+    let (outbox, client) = outbox_and_client(usize::MAX);
+    let mut expected = fill_socket(&outbox);
+    assert!(is_woken(&outbox));
+    assert!(outbox.stalled_at(Duration::ZERO).is_some());
+    for fill in *b"xyz" {
+        let chunk = frame(fill, 1_000);
+        outbox.send(&[Piece::whole(&chunk)]).unwrap();
+        expected += chunk.len();
+    }
+    assert!(!is_woken(&outbox), "the session knows already");
+    let received = read_to_end(&outbox, client);
+    assert_eq!(received.len(), expected);
+    let tail = &received[expected - 3_000..];
+    assert_eq!(tail, [frame(b'x', 1_000), frame(b'y', 1_000), frame(b'z', 1_000)].concat());
+    assert_eq!(outbox.stalled_at(Duration::ZERO), None);
+}
+
+#[test]
+fn a_full_outbox_takes_nothing_more_but_one_long_frame_never_fills_it() {
+    let (outbox, _client) = outbox_and_client(50_000);
+    fill_socket(&outbox);
+    let ping = ping_frame();
+    let mut taken = 0;
+    while outbox.send(&[Piece::whole(&frame(b'm', 30_000))]).is_ok() {
+        taken += 1;
+    }
+    assert!(taken <= 2, "{taken} frames of 30,000 bytes in a queue of 50,000");
+    assert_eq!(outbox.send(&[Piece::whole(&ping)]), Err(Full));
+
+    let (outbox, client) = outbox_and_client(50_000);
+    let long = frame(b'l', 20_000_000);
+    assert_eq!(outbox.send(&[Piece::whole(&long)]), Ok(()));
+    assert_eq!(read_to_end(&outbox, client), long);
+}
+
+#[test]
+fn the_close_frame_comes_last_and_nothing_after_it() {
+    let (outbox, client) = outbox_and_client(1_000);
+    outbox.send(&[Piece::whole(&Bytes::from_static(b"\x81\x01a"))]).unwrap();
+    outbox.finish(CloseReason::ServerStopping, Instant::now());
+    assert!(is_woken(&outbox));
+    outbox.finish(CloseReason::TooFast, Instant::now());
+    outbox.send(&[Piece::whole(&ping_frame())]).unwrap();
+    assert_eq!(outbox.ending().unwrap().reason, CloseReason::ServerStopping);
+    assert_eq!(read_to_end(&outbox, client), b"\x81\x01a\x88\x11\x03\xe9server stopping");
+}
+
+#[test]
+fn a_slow_consumer_gets_the_rest_of_a_begun_frame_and_then_the_close_frame() {
+    let (outbox, client) = outbox_and_client(usize::MAX);
+    let begun = fill_socket(&outbox);
+    // Two more frames in the begun chunk's place in the queue, and one chunk behind it.
+    outbox.send(&[Piece::whole(&frame(b'x', 100_000))]).unwrap();
+    outbox.finish(CloseReason::SlowConsumer, Instant::now());
+    let received = read_to_end(&outbox, client);
+    let close = close_frame(CloseReason::SlowConsumer).unwrap();
+    assert_eq!(received.len(), begun + close.len());
+    assert!(received.ends_with(&close));
+    assert!(!received.contains(&b'x'));
+}
+
+#[test]
+fn the_backlog_is_cut_at_the_next_frame_inside_a_chunk() {
+    let (outbox, client) = outbox_and_client(usize::MAX);
+    let many = [frame(b'a', 100_000).as_ref(), &frame(b'b', 100_000)].concat().repeat(100);
+    let many = Bytes::from(many);
+    outbox.send(&[Piece::whole(&many)]).unwrap();
+    assert!(outbox.is_waiting_to_write(), "20 MB are more than a socket takes");
+    outbox.finish(CloseReason::SlowConsumer, Instant::now());
+    let received = read_to_end(&outbox, client);
+    let close = close_frame(CloseReason::SlowConsumer).unwrap();
+    let frames = received.len() - close.len();
+    assert_eq!(frames % 100_000, 0, "whole frames only");
+    assert!(frames < many.len());
+    assert_eq!(received[..frames], many[..frames]);
+    assert!(received.ends_with(&close));
+}
+
+#[test]
+fn a_broken_socket_swallows_what_is_sent() {
+    let (outbox, client) = outbox_and_client(1_000);
+    // Closing with unread input sends RST.
+    outbox.send(&[Piece::whole(&ping_frame())]).unwrap();
+    client.peek(&mut [0]).unwrap();
+    drop(client);
+    while !outbox.lock().broken {
+        outbox.send(&[Piece::whole(&ping_frame())]).unwrap();
+    }
+    outbox.send(&[Piece::whole(&frame(b'x', 1_000_000))]).unwrap();
+    assert!(outbox.is_flushed());
+    assert!(!outbox.is_waiting_to_write());
+}
