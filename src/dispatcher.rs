@@ -155,6 +155,9 @@ impl Dispatcher {
 
     fn command(&mut self, author: UserId, action: Action) {
         let at = self.now();
+        // By itself, so that a room list that is due shows what was before the command.
+        self.chat.advance(at, &mut self.effects);
+        self.follow_effects();
         self.chat.apply(Command { at, author, action }, &mut self.effects);
         self.follow_effects();
     }

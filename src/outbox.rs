@@ -115,18 +115,17 @@ impl Outbox {
     /// A queue at its limit takes nothing more, but what is put in while there is room may exceed
     /// it: so a client that keeps up is never cut off for one long frame.
     pub(crate) fn send(&self, pieces: &[Piece<'_>]) -> Result<(), Full> {
-        match pieces {
-            [] => Ok(()),
-            [piece] => self.send_each(&[*piece]),
-            _ if pieces.iter().map(|piece| piece.bytes().len()).sum::<usize>() <= JOIN_BYTES => {
-                let mut joined = BytesMut::with_capacity(JOIN_BYTES);
+        if pieces.len() > 1 {
+            let len = pieces.iter().map(|piece| piece.bytes().len()).sum();
+            if len <= JOIN_BYTES {
+                let mut joined = BytesMut::with_capacity(len);
                 for piece in pieces {
                     joined.extend_from_slice(piece.bytes());
                 }
-                self.send_each(&[Piece::whole(&joined.freeze())])
+                return self.send_each(&[Piece::whole(&joined.freeze())]);
             }
-            _ => self.send_each(pieces),
         }
+        self.send_each(pieces)
     }
 
     fn send_each(&self, pieces: &[Piece<'_>]) -> Result<(), Full> {

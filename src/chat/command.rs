@@ -14,7 +14,7 @@ pub(crate) struct Command {
 }
 
 /// What the author of a command does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Action {
     /// Arrives, under an id that nobody has had before.
     Connect,

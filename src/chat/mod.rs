@@ -119,6 +119,7 @@ impl Chat {
 
     /// Does what has fallen due by the time `at`: empty rooms go, an owed room list goes out.
     pub(crate) fn advance(&mut self, at: Duration, effects: &mut Vec<Effect>) {
+        // Nearly always nothing is due.
         if self.next_deadline().is_none_or(|due| due > at) {
             return;
         }
@@ -137,7 +138,7 @@ impl Chat {
 
     /// Applies one command and appends what follows from it, in the order in which it is to be seen.
     ///
-    /// A command of a user who is not (or no longer) connected has no effect.
+    /// What has fallen due before is done first. A command of a user who is not (or no longer) connected has no effect.
     pub(crate) fn apply(&mut self, command: Command, effects: &mut Vec<Effect>) {
         let Command { at, author, action } = command;
         self.advance(at, effects);

@@ -1,1 +1,575 @@
+//! What holds of the chat whatever people do, checked on random histories.
+//!
+//! A [`World`] puts a chat through a history and follows its effects as delivery does: it keeps
+//! everyone's seat, and in every seat a client that knows its room only from what it has heard there.
+//! If all clients of a room know the same as the chat itself after every command, then they have all
+//! been told everything, in the same order, and nobody else has.
+//!
+//! A failure prints the shortest history that shows it, and appends its seed to
+//! `property_test.regressions` beside this file. That file belongs in the repository: its seeds are
+//! tried first in every later run. `PROPTEST_CASES=100000` looks longer.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::FileFailurePersistence;
+
+use super::{Action, Chat, Command, Effect, Event, Request, RoomId, Rules, UserId};
+
+type Check = Result<(), TestCaseError>;
+
+const MAX_CHARS: usize = 8;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_failure_persistence(
+        FileFailurePersistence::WithSource("regressions"),
+    ))]
+
+    #[test]
+    fn every_history_keeps_the_promises(rules in rules(), history in vec(step(), 0..100)) {
+        let mut world = World::new(rules);
+        for step in &history {
+            world.take(step)?;
+        }
+        world.end()?;
+    }
+
+    /// Whether the clock was looked at just before a command makes no difference, either.
+    #[test]
+    fn the_same_history_has_the_same_effects(rules in rules(), history in vec(step(), 0..100)) {
+        let once = transcript(&rules, &history, false);
+        prop_assert_eq!(&once, &transcript(&rules, &history, false));
+        prop_assert_eq!(&once, &transcript(&rules, &history, true));
+    }
+}
+
+/// One thing that happens in a history.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Somebody new comes.
+    Connect,
+    Act(UserId, Action),
+    /// Time passes, and the dispatcher is too busy to look at the clock.
+    Pass(Duration),
+    /// Time passes, and the dispatcher sleeps from deadline to deadline.
+    Sleep(Duration),
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    let rooms = select(vec![vec!["Lobby"], vec!["Lobby", "Bar"]]);
+    let max_rooms = select(vec![0, 3, 4]);
+    let times = (select(vec![1, 100, 1_000]), select(vec![0, 1, 250]));
+    (rooms, max_rooms, times).prop_map(|(rooms, max_rooms, (ttl, interval))| Rules {
+        rooms: rooms.into_iter().map(str::to_owned).collect(),
+        max_rooms,
+        max_name_chars: MAX_CHARS,
+        max_title_chars: MAX_CHARS,
+        max_text_chars: MAX_CHARS,
+        empty_room_ttl: Duration::from_millis(ttl),
+        room_list_interval: Duration::from_millis(interval),
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => Just(Step::Connect),
+        1 => user().prop_map(|user| Step::Act(user, Action::Disconnect)),
+        20 => (user(), request()).prop_map(|(user, request)| Step::Act(user, Action::Request(request))),
+        3 => time().prop_map(Step::Pass),
+        3 => time().prop_map(Step::Sleep),
+    ]
+}
+
+/// Anybody: connected, gone, or not here yet.
+fn user() -> impl Strategy<Value = UserId> {
+    (1..=5_u64).prop_map(UserId)
+}
+
+/// Any room: permanent, made by somebody, gone, or not there yet.
+fn room() -> impl Strategy<Value = RoomId> {
+    prop_oneof![3 => 1..=4_u64, 1 => 0..=12_u64].prop_map(RoomId)
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    prop_oneof![
+        1 => Just(Request::ListRooms),
+        6 => room().prop_map(Request::EnterRoom),
+        2 => Just(Request::LeaveRoom),
+        4 => wording().prop_map(Request::Text),
+        1 => any::<u64>().prop_map(Request::Gif),
+        4 => wording().prop_map(Request::CreateRoom),
+        3 => wording().prop_map(Request::ChangeName),
+    ]
+}
+
+/// Names, titles and texts: good ones, some that just miss the rules, and any at all.
+fn wording() -> impl Strategy<Value = String> {
+    let good = select(vec!["Ann", "A b", " Bob ", "12345678", "名名名名名名名名", "  12345678\t"]);
+    let bad = select(vec![
+        "",
+        " \t\n",
+        "\u{3000}",
+        "123456789",
+        "名名名名名名名名名",
+        "A\nB",
+        "A\u{2028}B",
+        "\0",
+    ]);
+    prop_oneof![
+        4 => good.prop_map(str::to_owned),
+        2 => bad.prop_map(str::to_owned),
+        1 => "(?s).{0,10}",
+    ]
+}
+
+/// Those that hit a deadline of the [`rules`], those that just miss one, and long ones.
+fn time() -> impl Strategy<Value = Duration> {
+    select(vec![0, 1, 2, 99, 100, 101, 249, 250, 251, 750, 999, 1_000, 1_001, 5_000])
+        .prop_map(Duration::from_millis)
+}
+
+/// Whether this may be a name or a title, as it stands.
+fn is_label(label: &str) -> bool {
+    !label.is_empty()
+        && label == label.trim()
+        && label.chars().count() <= MAX_CHARS
+        && !label.chars().any(|c| c.is_control() || "\u{2028}\u{2029}".contains(c))
+}
+
+/// What the room list shows of a room: its title, and its members with their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Shown {
+    title: String,
+    members: BTreeMap<UserId, String>,
+}
+
+type RoomList = BTreeMap<RoomId, Shown>;
+
+fn room_list(chat: &Chat) -> RoomList {
+    chat.rooms()
+        .map(|(id, room)| {
+            let title = room.title().to_owned();
+            let members = chat.members(room).map(|(id, name)| (id, name.to_owned())).collect();
+            (id, Shown { title, members })
+        })
+        .collect()
+}
+
+/// Everything that follows from a history. With `look`, the dispatcher looks at the clock just before
+/// each command.
+fn transcript(rules: &Rules, history: &[Step], look: bool) -> String {
+    let mut chat = Chat::new(rules.clone());
+    let mut now = Duration::ZERO;
+    let mut newest = UserId(0);
+    let mut transcript = String::new();
+    for step in history {
+        let (author, action) = match step {
+            Step::Connect => {
+                newest.0 += 1;
+                (newest, &Action::Connect)
+            }
+            Step::Act(author, action) => (*author, action),
+            Step::Pass(time) | Step::Sleep(time) => {
+                now += *time;
+                continue;
+            }
+        };
+        let mut effects = Vec::new();
+        if look {
+            chat.advance(now, &mut effects);
+        }
+        chat.apply(Command { at: now, author, action: action.clone() }, &mut effects);
+        writeln!(transcript, "{step:?}: {effects:?}\n{chat:?}").unwrap();
+    }
+    transcript
+}
+
+/// A chat, what its effects have led to, and what is to be expected of it.
+struct World {
+    rules: Rules,
+    chat: Chat,
+    now: Duration,
+    newest: UserId,
+    /// Everyone connected, under the names they ought to have.
+    names: BTreeMap<UserId, String>,
+    seats: BTreeMap<UserId, Seat>,
+    /// The room list after the last command.
+    list: RoomList,
+    /// Every room list there has been, by its revision.
+    lists: BTreeMap<u64, RoomList>,
+    /// Every room there has been, with its title.
+    titles: BTreeMap<RoomId, String>,
+    /// The rooms made by users in which there is nobody.
+    empty_since: BTreeMap<RoomId, Duration>,
+    /// The rooms in the last list that everyone got, and when that was.
+    announced: (BTreeSet<RoomId>, Option<Duration>),
+    /// Whether rooms have come or gone since.
+    unannounced: bool,
+}
+
+/// Someone's place in a room, and a client who knows the room from the list as it was before entering
+/// and from what it has heard since.
+struct Seat {
+    room: RoomId,
+    members: BTreeMap<UserId, String>,
+}
+
+impl World {
+    fn new(rules: Rules) -> Self {
+        let chat = Chat::new(rules.clone());
+        let list = room_list(&chat);
+        Self {
+            rules,
+            now: Duration::ZERO,
+            newest: UserId(0),
+            names: BTreeMap::new(),
+            seats: BTreeMap::new(),
+            lists: BTreeMap::from([(chat.room_list_revision(), list.clone())]),
+            titles: list.iter().map(|(id, shown)| (*id, shown.title.clone())).collect(),
+            empty_since: BTreeMap::new(),
+            announced: (list.keys().copied().collect(), None),
+            unannounced: false,
+            list,
+            chat,
+        }
+    }
+
+    fn take(&mut self, step: &Step) -> Check {
+        match step {
+            Step::Connect => {
+                self.newest.0 += 1;
+                self.apply(self.newest, &Action::Connect)
+            }
+            Step::Act(author, action) => self.apply(*author, action),
+            Step::Pass(time) => {
+                self.now += *time;
+                Ok(())
+            }
+            Step::Sleep(time) => self.sleep(*time),
+        }
+    }
+
+    /// When all have gone, only what is permanent stays, and that does not take for ever.
+    fn end(mut self) -> Check {
+        for user in self.names.clone().into_keys() {
+            self.apply(user, &Action::Disconnect)?;
+        }
+        self.sleep(self.rules.empty_room_ttl + self.rules.room_list_interval)?;
+        prop_assert_eq!(self.chat.next_deadline(), None);
+        let left: Vec<_> = self.list.into_values().map(|shown| shown.title).collect();
+        prop_assert_eq!(left, self.rules.rooms);
+        Ok(())
+    }
+
+    fn sleep(&mut self, time: Duration) -> Check {
+        let end = self.now + time;
+        while let Some(deadline) = self.chat.next_deadline()
+            && deadline <= end
+        {
+            self.now = self.now.max(deadline);
+            self.advance()?;
+        }
+        self.now = end;
+        self.advance()
+    }
+
+    /// What is due happens, all of it and nothing else, and only if the deadline said so.
+    fn advance(&mut self) -> Check {
+        let due = self.chat.next_deadline().is_some_and(|deadline| deadline <= self.now);
+        let revision = self.chat.room_list_revision();
+        let ttl = self.rules.empty_room_ttl;
+        let mut expected = self.list.clone();
+        expected.retain(|id, _| self.empty_since.get(id).is_none_or(|at| *at + ttl > self.now));
+
+        let mut effects = Vec::new();
+        self.chat.advance(self.now, &mut effects);
+        prop_assert_eq!(
+            due,
+            !effects.is_empty() || self.chat.room_list_revision() != revision,
+            "something happens when, and only when, it is due"
+        );
+        self.look_at_rooms()?;
+        prop_assert_eq!(&self.list, &expected);
+        for effect in effects {
+            prop_assert!(matches!(effect, Effect::RoomList { to: None }), "{:?}", effect);
+            self.announce()?;
+        }
+        self.check_deadline()
+    }
+
+    fn apply(&mut self, author: UserId, action: &Action) -> Check {
+        self.advance()?;
+        let act = Act {
+            author,
+            action,
+            granted: self.grants(author, action),
+            room: self.seats.get(&author).map(|seat| seat.room),
+            list: self.list.clone(),
+        };
+        let revision = self.chat.room_list_revision();
+        let connected = self.names.contains_key(&author);
+        let mut effects = Vec::new();
+        let command = Command { at: self.now, author, action: action.clone() };
+        self.chat.apply(command, &mut effects);
+        self.look_at_rooms()?;
+        if !act.granted {
+            prop_assert_eq!(&self.list, &act.list, "what was refused has changed nothing");
+            prop_assert_eq!(self.chat.room_list_revision(), revision);
+            prop_assert_eq!(effects.len(), usize::from(connected), "{:?}", effects);
+        } else if let Some(expected) = act.effects() {
+            prop_assert_eq!(effects.len(), expected, "{:?}", effects);
+        }
+        self.expect(&act)?;
+        for effect in effects {
+            self.follow(&act, effect)?;
+        }
+        self.check_seats(&act)?;
+        self.check_deadline()
+    }
+
+    /// Whether the rules of the chat allow it.
+    fn grants(&self, author: UserId, action: &Action) -> bool {
+        let Action::Request(request) = action else {
+            return matches!(action, Action::Connect) || self.names.contains_key(&author);
+        };
+        let seated = self.seats.contains_key(&author);
+        self.names.contains_key(&author)
+            && match request {
+                Request::ListRooms => true,
+                Request::EnterRoom(room) => self.list.contains_key(room),
+                Request::LeaveRoom | Request::Gif(_) => seated,
+                Request::Text(text) => {
+                    seated && !text.trim().is_empty() && text.chars().count() <= MAX_CHARS
+                }
+                Request::CreateRoom(title) => {
+                    let max = self.rules.max_rooms;
+                    is_label(title.trim()) && (max == 0 || self.list.len() < max)
+                }
+                Request::ChangeName(name) => is_label(name.trim()),
+            }
+    }
+
+    /// Takes note of the names there ought to be, and checks the new room, if there ought to be one.
+    fn expect(&mut self, act: &Act<'_>) -> Check {
+        let author = act.author;
+        match act.action {
+            _ if !act.granted => {}
+            Action::Connect => {
+                self.names.insert(author, format!("User {}", author.0));
+            }
+            Action::Disconnect => {
+                self.names.remove(&author);
+            }
+            Action::Request(Request::ChangeName(name)) => {
+                self.names.insert(author, name.trim().to_owned());
+            }
+            Action::Request(Request::CreateRoom(title)) => {
+                let (id, room) = self.list.last_key_value().expect("there are permanent rooms");
+                prop_assert!(!act.list.contains_key(id), "a new room has the highest id");
+                prop_assert_eq!(&room.title, title.trim());
+                prop_assert!(room.members.is_empty(), "nobody is put into a new room");
+            }
+            Action::Request(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Does with an effect what delivery does with it.
+    fn follow(&mut self, act: &Act<'_>, effect: Effect) -> Check {
+        let refusal = matches!(effect, Effect::Reply { event: Event::Refused(_), .. });
+        prop_assert_eq!(refusal, !act.granted, "{:?}", effect);
+        match effect {
+            Effect::Reply { to, event } => {
+                prop_assert_eq!(to, act.author);
+                prop_assert!(act.is_answered_by(&event), "{:?}", event);
+            }
+            Effect::Tell { room, event } => {
+                let about = Some(room);
+                prop_assert!(
+                    about == act.room || about == act.target(),
+                    "room {:?} has nothing to do with {:?}",
+                    room,
+                    act.action
+                );
+                for (user, seat) in self.seats.iter_mut().filter(|(_, seat)| seat.room == room) {
+                    seat.hear(*user, act, &event)?;
+                }
+            }
+            Effect::Enter { room, user } => {
+                prop_assert_eq!(user, act.author);
+                let members = act.list[&room].members.clone();
+                let before = self.seats.insert(user, Seat { room, members });
+                prop_assert!(before.is_none(), "{:?} has a seat already", user);
+            }
+            Effect::Leave { user } => {
+                prop_assert_eq!(user, act.author);
+                let seat = self.seats.remove(&user);
+                let still_there = seat.map(|seat| seat.members.contains_key(&user));
+                let unheard = matches!(act.action, Action::Disconnect);
+                prop_assert_eq!(still_there, Some(unheard), "who leaves hears it, who is gone not");
+            }
+            Effect::RoomList { to: Some(user) } => {
+                prop_assert_eq!(user, act.author);
+                prop_assert!(matches!(act.action, Action::Request(Request::ListRooms)));
+            }
+            Effect::RoomList { to: None } => self.announce()?,
+        }
+        Ok(())
+    }
+
+    /// Everyone sits where the chat has them, and knows of their room what the chat knows.
+    fn check_seats(&self, act: &Act<'_>) -> Check {
+        let room = self.seats.get(&act.author).map(|seat| seat.room);
+        prop_assert_eq!(room, act.target());
+        for (user, seat) in &self.seats {
+            prop_assert!(self.names.contains_key(user), "{:?} is gone", user);
+            let members = self.list.get(&seat.room).map(|shown| &shown.members);
+            prop_assert_eq!(Some(&seat.members), members, "as {:?} knows the room", user);
+        }
+        let mut seated = 0;
+        for (room, shown) in &self.list {
+            for (user, name) in &shown.members {
+                prop_assert_eq!(self.seats.get(user).map(|seat| seat.room), Some(*room));
+                prop_assert_eq!(self.names.get(user), Some(name));
+                seated += 1;
+            }
+        }
+        prop_assert_eq!(seated, self.seats.len());
+        Ok(())
+    }
+
+    /// Takes note of the rooms as they are now.
+    fn look_at_rooms(&mut self) -> Check {
+        let list = room_list(&self.chat);
+        let revision = self.chat.room_list_revision();
+        let shown = self.lists.entry(revision).or_insert_with(|| list.clone());
+        prop_assert_eq!(&*shown, &list, "another list under the same revision {}", revision);
+        for (id, room) in &list {
+            let newest = self.titles.last_key_value().map(|(id, _)| *id);
+            let title = self.titles.entry(*id).or_insert_with(|| room.title.clone());
+            prop_assert_eq!(&*title, &room.title, "a room keeps its title, and its id");
+            prop_assert!(self.list.contains_key(id) || Some(*id) > newest, "ids count up");
+            let passing = id.0 > self.rules.rooms.len() as u64;
+            if passing && room.members.is_empty() {
+                self.empty_since.entry(*id).or_insert(self.now);
+            } else {
+                self.empty_since.remove(id);
+            }
+        }
+        self.empty_since.retain(|id, _| list.contains_key(id));
+        self.unannounced |= !list.keys().eq(self.list.keys());
+        self.list = list;
+        Ok(())
+    }
+
+    /// Everyone gets the list.
+    fn announce(&mut self) -> Check {
+        let next = self.announced.1.map(|at| at + self.rules.room_list_interval);
+        prop_assert!(next.is_none_or(|next| next <= self.now), "too early for another list");
+        prop_assert!(self.unannounced, "everyone has seen this list");
+        self.announced = (self.list.keys().copied().collect(), Some(self.now));
+        self.unannounced = false;
+        Ok(())
+    }
+
+    /// No deadline has been left behind, and one is there for a list that is owed to everyone.
+    fn check_deadline(&self) -> Check {
+        let deadline = self.chat.next_deadline();
+        prop_assert!(deadline.is_none_or(|deadline| deadline > self.now), "{:?}", deadline);
+        let (rooms, at) = &self.announced;
+        if !self.list.keys().eq(rooms) {
+            let latest = at.map(|at| at + self.rules.room_list_interval);
+            prop_assert!(deadline.is_some() && deadline <= latest, "{:?}", deadline);
+        }
+        Ok(())
+    }
+}
+
+/// What somebody does, and how things were before.
+struct Act<'a> {
+    author: UserId,
+    action: &'a Action,
+    granted: bool,
+    room: Option<RoomId>,
+    list: RoomList,
+}
+
+impl Act<'_> {
+    /// The author's room afterwards.
+    fn target(&self) -> Option<RoomId> {
+        match self.action {
+            Action::Disconnect | Action::Request(Request::LeaveRoom) => None,
+            Action::Request(Request::EnterRoom(room)) if self.granted => Some(*room),
+            _ => self.room,
+        }
+    }
+
+    /// Whether this is for the author alone to know.
+    fn is_answered_by(&self, event: &Event) -> bool {
+        match event {
+            Event::Refused(_) => true,
+            Event::Welcome(person) => {
+                matches!(self.action, Action::Connect) && person.id == self.author
+            }
+            Event::Entered(person) => self.room == self.target() && person.id == self.author,
+            _ => false,
+        }
+    }
+
+    /// Whether this event says what the author wanted to say.
+    fn says(&self, event: &Event) -> bool {
+        match (self.action, event) {
+            (Action::Request(Request::Text(asked)), Event::Text { text, .. }) => text == asked,
+            (Action::Request(Request::Gif(asked)), Event::Gif { gif, .. }) => gif == asked,
+            _ => false,
+        }
+    }
+
+    /// How many effects it has when granted. Whether a new room is shown at once depends.
+    fn effects(&self) -> Option<usize> {
+        let moves = usize::from(self.room != self.target());
+        match self.action {
+            Action::Request(Request::CreateRoom(_)) => None,
+            Action::Request(Request::EnterRoom(_)) if self.room.is_some() => Some(1 + 3 * moves),
+            Action::Request(Request::EnterRoom(_)) => Some(2),
+            Action::Request(Request::LeaveRoom) | Action::Disconnect => Some(2 * moves),
+            Action::Request(Request::ChangeName(_)) => Some(usize::from(self.room.is_some())),
+            Action::Connect | Action::Request(_) => Some(1),
+        }
+    }
+}
+
+impl Seat {
+    /// What the client in this seat makes of an event. It must fit what the client knows.
+    fn hear(&mut self, me: UserId, act: &Act<'_>, event: &Event) -> Check {
+        let author = act.author;
+        match event {
+            Event::Entered(person) => {
+                prop_assert_eq!(person.id, author);
+                prop_assert_eq!(self.members.insert(person.id, person.name.to_string()), None);
+            }
+            Event::Left(person) => {
+                prop_assert_eq!(person.id, author);
+                let known = self.members.remove(&person.id);
+                prop_assert_eq!(known.as_deref(), Some(&*person.name));
+                return Ok(());
+            }
+            Event::Text { from, .. } | Event::Gif { from, .. } => {
+                prop_assert_eq!(from.id, author);
+                prop_assert_eq!(self.members.get(&from.id).map(String::as_str), Some(&*from.name));
+                prop_assert!(act.says(event), "{:?}", event);
+            }
+            Event::Renamed { old_name, new_name } => {
+                let known = self.members.insert(author, new_name.to_string());
+                prop_assert_eq!(known.as_deref(), Some(&**old_name));
+            }
+            Event::Welcome(_) | Event::Refused(_) => prop_assert!(false, "for one, not for a room"),
+        }
+        prop_assert!(self.members.contains_key(&me), "{:?} hears this before it has entered", me);
+        Ok(())
+    }
+}

@@ -100,9 +100,9 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Result<Request, (&str, &str)>) {
-        let parsed = parse_request(text);
-        let parsed = parsed.as_ref().map_err(|error| (error.code, error.message.as_str()));
-        assert_eq!(parsed, expected.as_ref().map_err(|error| *error), "{text}");
+        let expected = expected.map_err(|(code, message)| (code, message.to_owned()));
+        let parsed = parse_request(text).map_err(|error| (error.code, error.message));
+        assert_eq!(parsed, expected, "{text}");
     }
 
     #[test]

@@ -96,14 +96,9 @@ impl<'a> Pump<'a> {
     /// Waits for the client, the dispatcher, or the time. True when there is something to read.
     fn wait(&mut self) -> Result<bool, CloseReason> {
         let outbox = &*self.connection.outbox;
-        if self.socket.get_ref().turn == 0 {
-            // The last turn ended early, so there is more to read than `poll` may know of.
-            self.keep_up(outbox)?;
-            return Ok(true);
-        }
-        let stalled_at = outbox.stalled_at(self.write_timeout);
-        let deadline = self.heartbeat.deadline();
-        let deadline = stalled_at.map_or(deadline, |stalled_at| stalled_at.min(deadline));
+        // A turn that ended early leaves more to read than `poll` may know of: look, do not wait.
+        let has_more = self.socket.get_ref().turn == 0;
+        let deadline = if has_more { Instant::now() } else { self.deadline(outbox) };
         let mut interest = PollFlags::IN;
         interest.set(PollFlags::OUT, outbox.is_waiting_to_write());
         let tcp = &*self.connection.session.tcp;
@@ -125,8 +120,15 @@ impl<'a> Pump<'a> {
         }
         self.keep_up(outbox)?;
         // TLS may have to write before it can read on.
-        let woken = tcp.intersects(!PollFlags::OUT) || (outbox.is_tls() && !tcp.is_empty());
-        Ok(woken)
+        let is_readable = tcp.intersects(!PollFlags::OUT) || (outbox.is_tls() && !tcp.is_empty());
+        Ok(is_readable || has_more)
+    }
+
+    /// When there is something to do even if nothing happens.
+    fn deadline(&self, outbox: &Outbox) -> Instant {
+        let heartbeat = self.heartbeat.deadline();
+        let stalled_at = outbox.stalled_at(self.write_timeout);
+        stalled_at.map_or(heartbeat, |stalled_at| stalled_at.min(heartbeat))
     }
 
     /// Sees to the heartbeat and to a client that takes nothing.
