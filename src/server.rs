@@ -47,16 +47,16 @@ pub struct Server {
 #[must_use = "dropping the handle shuts the server down"]
 pub struct ServerHandle {
     local_addr: SocketAddr,
-    control: Arc<Control>,
+    /// `None` once the server has ended.
+    control: Mutex<Option<Control>>,
     threads: Mutex<Option<Threads>>,
 }
 
-/// What stops a server.
-#[derive(Debug)]
+/// What stops a server. The dispatcher runs for as long as there is one, or a session.
+#[derive(Clone, Debug)]
 struct Control {
     shared: Arc<Shared>,
-    /// `None` once all sessions have ended.
-    inputs: Mutex<Option<Sender<Input>>>,
+    inputs: Sender<Input>,
 }
 
 #[derive(Debug)]
@@ -126,12 +126,9 @@ impl Server {
         let stop = Stop::new().map_err(StartError::Machine)?;
         let shared = Arc::new(Shared { settings, tls, stop, last_user: AtomicU64::new(0) });
         let sessions = Arc::new(SessionThreads::default());
-        let control = Arc::new(Control { shared, inputs: Mutex::new(Some(inputs)) });
+        let control = Control { shared: shared.clone(), inputs };
 
-        let dispatcher = {
-            let control = control.clone();
-            spawn("dispatcher", move || dispatch(dispatcher, &control))?
-        };
+        let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &shared))?;
         let reception = Reception {
             control: control.clone(),
             admission,
@@ -141,7 +138,7 @@ impl Server {
         let listener = spawn("listener", move || reception.run(&listener))?;
         info!("listening on {local_addr}");
         let threads = Mutex::new(Some(Threads { listener, dispatcher, sessions }));
-        Ok(ServerHandle { local_addr, control, threads })
+        Ok(ServerHandle { local_addr, control: Mutex::new(Some(control)), threads })
     }
 }
 
@@ -154,7 +151,10 @@ impl ServerHandle {
     /// Begins to shut down, and returns at once: accepts nobody any more, sends everyone a Close
     /// frame with 1001, and ends all connections within `limits.drainTimeoutMs`.
     pub fn shutdown(&self) {
-        self.control.shut_down();
+        let control = lock(&self.control).clone();
+        if let Some(control) = control {
+            control.shut_down();
+        }
     }
 
     /// Waits until the server has ended, after [`ServerHandle::shutdown`] or by a failure, and all
@@ -163,8 +163,8 @@ impl ServerHandle {
         let Some(threads) = lock(&self.threads).take() else { return Ok(()) };
         let listened = threads.listener.join();
         threads.sessions.join_all();
-        // With the last sender gone, the dispatcher ends.
-        lock(&self.control.inputs).take();
+        // With the last sender of inputs gone, the dispatcher ends.
+        lock(&self.control).take();
         threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher))?;
         match listened {
             Ok(result) => result.map_err(ServeError::Listener),
@@ -187,29 +187,26 @@ impl Control {
         if !self.shared.stop.announce(until) {
             return;
         }
-        let inputs = lock(&self.inputs).clone();
-        if let Some(inputs) = inputs {
-            // It fails when the dispatcher has panicked, and then everything is ending anyway.
-            let _ = inputs.send(Input::Stop { until });
-        }
+        // It fails when the dispatcher has panicked, and then everything is ending anyway.
+        let _ = self.inputs.send(Input::Stop { until });
     }
 }
 
 /// Runs the dispatcher; its panic ends the server.
-fn dispatch(mut dispatcher: Dispatcher, control: &Control) -> Result<(), ServeError> {
+fn dispatch(mut dispatcher: Dispatcher, shared: &Shared) -> Result<(), ServeError> {
     let run = AssertUnwindSafe(|| dispatcher.run());
     if catch_unwind(run).is_ok() {
         return Ok(());
     }
     let until = Instant::now() + Duration::from_secs(1);
-    control.shared.stop.announce(until);
+    shared.stop.announce(until);
     dispatcher.give_up(until);
     Err(ServeError::Dispatcher)
 }
 
 /// What the listener's thread does with new connections.
 struct Reception {
-    control: Arc<Control>,
+    control: Control,
     admission: Arc<Admission>,
     sessions: Arc<SessionThreads>,
     last_session: u64,
@@ -240,8 +237,7 @@ impl Reception {
             Entry::TurnedAway(ticket) => (ticket, true),
             Entry::Dropped => return Err(io::Error::other("too many connections")),
         };
-        let Some(inputs) = lock(&self.control.inputs).clone() else { return Ok(()) };
-        let shared = shared.clone();
+        let Control { shared, inputs } = self.control.clone();
         let session = Session { shared, inputs, tcp, peer, ticket, is_turned_away };
         self.last_session += 1;
         self.sessions.start(self.last_session, session)
@@ -268,9 +264,12 @@ impl SessionThreads {
 
     fn join_all(&self) {
         loop {
-            let id = lock(&self.live).keys().next().copied();
-            let Some(id) = id else { return };
-            if let Some(thread) = lock(&self.live).remove(&id) {
+            // Not held while joining: a session that ends takes itself off the list.
+            let threads = std::mem::take(&mut *lock(&self.live));
+            if threads.is_empty() {
+                return;
+            }
+            for thread in threads.into_values() {
                 // A session's panic was its own, and is in the log.
                 let _ = thread.join();
             }

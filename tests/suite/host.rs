@@ -1,0 +1,233 @@
+//! Servers to test: in this process through the library, or the real program in its own.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use openssl::asn1::Asn1Time;
+use openssl::bn::{BigNum, MsbOption};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
+use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
+use openssl::x509::{X509, X509NameBuilder};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use wschat::{Server, ServerHandle, Settings};
+
+use crate::client::{Door, PATIENCE};
+
+/// A server in this process. Dropping it shuts it down.
+pub(crate) struct Host {
+    pub(crate) handle: ServerHandle,
+    pub(crate) door: Door,
+}
+
+/// The real program in a process of its own. Dropping it kills it.
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) door: Door,
+    /// Holds the settings, and whatever else the program is given or writes.
+    directory: TempDir,
+}
+
+/// A certificate for `localhost` that signs itself, with its key, in files.
+pub(crate) struct Identity {
+    pub(crate) root: X509,
+    directory: TempDir,
+}
+
+impl Host {
+    /// A server with the default settings.
+    pub(crate) fn start() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A server with these changes to the default settings.
+    pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::new(None, change)
+    }
+
+    /// A server that speaks TLS, with these changes to the default settings.
+    pub(crate) fn with_tls(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::new(Some(&Identity::new()), change)
+    }
+
+    fn new(identity: Option<&Identity>, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings { port: 0, ..Settings::default() };
+        settings.certificate = identity.map(Identity::certificate);
+        settings.private_key = identity.map(Identity::key);
+        change(&mut settings);
+        let handle = Server::start(settings).expect("the server starts");
+        let root = identity.map(|identity| identity.root.clone());
+        let door = Door { address: handle.local_addr(), root };
+        Self { handle, door }
+    }
+
+    /// Shuts the server down, and waits until it has ended, as it should.
+    pub(crate) fn stop(self) {
+        self.handle.shutdown();
+        self.handle.join().expect("the server has served to the end");
+    }
+}
+
+impl Program {
+    /// Runs the program with these settings on a free port, and waits until it is open.
+    pub(crate) fn start(settings: Value) -> Self {
+        Self::start_after("true", settings)
+    }
+
+    /// As [`Program::start`], after the shell has done `preparation`, such as setting a limit.
+    pub(crate) fn start_after(preparation: &str, mut settings: Value) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        settings["port"] = json!(0);
+        fs::write(directory.path().join("settings.json"), settings.to_string()).unwrap();
+        let errors = File::create(directory.path().join("stderr")).unwrap();
+        let mut child = Command::new("sh")
+            .arg("-c")
+            .arg(format!("{preparation} && exec \"$0\" --settings settings.json"))
+            .arg(env!("CARGO_BIN_EXE_wschat"))
+            .current_dir(&directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = address_in(&line).unwrap_or_else(|| {
+            let errors = fs::read_to_string(directory.path().join("stderr")).unwrap_or_default();
+            panic!("not open, but {line:?}; {errors}")
+        });
+        Self { child, door: Door { address, root: None }, directory }
+    }
+
+    /// A file in the program's directory.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// What the program has logged to standard error so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.file("stderr")).unwrap()
+    }
+
+    /// Sends a signal such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        // The shell's own `kill` is wherever the shell is.
+        let command = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").arg("-c").arg(command).status().unwrap().success());
+    }
+
+    /// Waits for the end of the program.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        eventually("the program ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.expect("it has ended")
+    }
+
+    /// How many threads there are of each of the server's kinds.
+    pub(crate) fn threads(&self) -> BTreeMap<String, usize> {
+        threads_of(&self.child.id().to_string())
+    }
+
+    /// The number after `name` in `/proc/PID/status`: `VmRSS` in KiB, `Threads`.
+    pub(crate) fn status(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).expect(&status)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The address in `wschat 0.1.0 is open at http://127.0.0.1:1234/`.
+pub(crate) fn address_in(line: &str) -> Option<SocketAddr> {
+    let (_, url) = line.split_once("is open at http")?;
+    url.trim_start_matches('s').strip_prefix("://")?.trim_end().strip_suffix('/')?.parse().ok()
+}
+
+impl Identity {
+    pub(crate) fn new() -> Self {
+        let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let key = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
+        let mut name = X509NameBuilder::new().unwrap();
+        name.append_entry_by_text("CN", "localhost").unwrap();
+        let name = name.build();
+        let mut serial = BigNum::new().unwrap();
+        serial.rand(120, MsbOption::ONE, false).unwrap();
+
+        let mut builder = X509::builder().unwrap();
+        builder.set_version(2).unwrap();
+        builder.set_serial_number(&serial.to_asn1_integer().unwrap()).unwrap();
+        builder.set_subject_name(&name).unwrap();
+        builder.set_issuer_name(&name).unwrap();
+        builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+        builder.set_not_after(&Asn1Time::days_from_now(90).unwrap()).unwrap();
+        builder.set_pubkey(&key).unwrap();
+        builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
+        let names = SubjectAlternativeName::new()
+            .dns("localhost")
+            .build(&builder.x509v3_context(None, None))
+            .unwrap();
+        builder.append_extension(names).unwrap();
+        builder.sign(&key, MessageDigest::sha256()).unwrap();
+        let root = builder.build();
+
+        let identity = Self { root, directory: tempfile::tempdir().unwrap() };
+        fs::write(identity.certificate(), identity.root.to_pem().unwrap()).unwrap();
+        fs::write(identity.key(), key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+        identity
+    }
+
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.file("certificate.pem")
+    }
+
+    pub(crate) fn key(&self) -> PathBuf {
+        self.file("key.pem")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        Path::join(self.directory.path(), name)
+    }
+}
+
+/// How many threads of each of the server's kinds the process has; the kind is the first word of a
+/// thread's name.
+pub(crate) fn threads_of(process: &str) -> BTreeMap<String, usize> {
+    let mut threads = BTreeMap::new();
+    for task in fs::read_dir(format!("/proc/{process}/task")).unwrap() {
+        // A thread may end while it is looked at.
+        let Ok(name) = fs::read_to_string(task.unwrap().path().join("comm")) else { continue };
+        let kind = name.split_whitespace().next().unwrap_or_default();
+        if ["listener", "dispatcher", "session"].contains(&kind) {
+            *threads.entry(kind.to_owned()).or_default() += 1;
+        }
+    }
+    threads
+}
+
+/// Asks again and again until it is so; for what sends no event of its own.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < until, "in vain: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,40 @@
+//! The wire suite: the real server, in this process or as the real program, and clients that build
+//! every frame by hand, so that they can also send what no library would.
+//!
+//! | module | asks |
+//! |---|---|
+//! | `transcripts`, `texts` | is the protocol exact, to the byte and in order? |
+//! | `bad_requests`, `bad_frames` | does bad input end what it must, and nothing else? |
+//! | `http`, `upgrade`, `addresses` | what does the port answer before a WebSocket is open? |
+//! | `limits`, `timeouts`, `slow_consumers` | does every limit hold, and only at its limit? |
+//! | `tls` | is it the same chat under TLS? |
+//! | `lifecycle`, `program` | does it start, stop and fail as its documentation says? |
+//! | `crowd` | does everyone in a big room see the same? |
+//! | `noise` | does it survive what nobody thought of? |
+//!
+//! Tests wait for events: reading blocks, up to [`client::PATIENCE`], and what has no event is asked
+//! for until it is so ([`host::eventually`]). That nothing comes is shown by a request whose answer
+//! is the next thing to come, never by waiting.
+//!
+//! Two environment variables make the suite bigger: `WSCHAT_CROWD`, the number of clients in one
+//! room, and `WSCHAT_NOISE_SECONDS`; `WSCHAT_NOISE_SEED` replays a noise.
+
+mod client;
+mod frame;
+mod host;
+
+mod addresses;
+mod bad_frames;
+mod bad_requests;
+mod crowd;
+mod http;
+mod lifecycle;
+mod limits;
+mod noise;
+mod program;
+mod slow_consumers;
+mod texts;
+mod timeouts;
+mod tls;
+mod transcripts;
+mod upgrade;

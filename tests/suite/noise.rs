@@ -1,0 +1,236 @@
+//! What nobody thought of: random bytes, requests and frames, from many short connections.
+//!
+//! At the end the server serves, has not panicked, and has given back threads and memory. The seed
+//! is printed, and `WSCHAT_NOISE_SEED` gives the same noise to the same connections again.
+
+use std::env;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::str::FromStr;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+use crate::client::{Door, UPGRADE};
+use crate::frame::{self, TEXT};
+use crate::host::{Program, eventually};
+
+/// For how long, unless `WSCHAT_NOISE_SECONDS` says otherwise.
+const SECONDS: u64 = 5;
+
+const THREADS: u64 = 4;
+
+/// What memory may differ by after the noise, in KiB: the allocator keeps some for each thread that
+/// there was at once.
+const TOLERANCE_KIB: u64 = 8 * 1024;
+
+/// `SplitMix64` (Steele, Lea and Flood, 2014): a few lines, and the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `limit`.
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % limit as u64).unwrap()
+    }
+
+    fn one_in(&mut self, count: usize) -> bool {
+        self.below(count) == 0
+    }
+
+    fn bytes(&mut self, max_len: usize) -> Vec<u8> {
+        (0..self.below(max_len + 1)).map(|_| self.byte()).collect()
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
+    }
+
+    fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
+        of[self.below(of.len())]
+    }
+}
+
+fn setting<T: FromStr>(name: &str) -> Option<T> {
+    env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn noise_does_no_harm() {
+    let seconds = setting("WSCHAT_NOISE_SECONDS").unwrap_or(SECONDS);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let seed = setting("WSCHAT_NOISE_SEED").unwrap_or(now.as_secs());
+    println!("WSCHAT_NOISE_SEED={seed} WSCHAT_NOISE_SECONDS={seconds}");
+
+    let program = Program::start(json!({
+        "log": { "level": "error" },
+        "limits": {
+            "handshakeTimeoutMs": 500,
+            "pingIntervalMs": 500,
+            "pongTimeoutMs": 500,
+            "maxRooms": 50,
+            "roomsPerSecond": 0,
+            "emptyRoomTtlSeconds": 1,
+        }
+    }));
+    make_noise(&program.door, !seed, Duration::from_secs(1));
+    expect_rest(&program);
+    let (threads, before) = (program.status("Threads"), program.status("VmRSS"));
+
+    let connections = make_noise(&program.door, seed, Duration::from_secs(seconds));
+    expect_rest(&program);
+    let after = program.status("VmRSS");
+    assert_eq!(program.status("Threads"), threads);
+    println!("{connections} connections; {before} KiB before, {after} KiB after");
+    assert!(after <= before + TOLERANCE_KIB, "{before} KiB before, {after} KiB after");
+    assert!(connections > 10, "{connections}");
+
+    let mut user = program.door.member();
+    user.expect_nothing_more();
+    assert_eq!(program.log(), "", "nothing is worth an error, least of all a panic");
+}
+
+/// No thread of a session is left.
+fn expect_rest(program: &Program) {
+    eventually("all sessions have ended", || !program.threads().contains_key("session"));
+}
+
+/// Has some threads make connections one after the other; returns how many it came to.
+fn make_noise(door: &Door, seed: u64, duration: Duration) -> u64 {
+    let until = Instant::now() + duration;
+    thread::scope(|scope| {
+        let noisy: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                scope.spawn(move || {
+                    let mut connections = 0;
+                    while Instant::now() < until {
+                        // Each connection has a seed of its own, whatever became of those before.
+                        let seed = seed ^ (thread << 48) ^ (connections << 16);
+                        disturb(door, &mut Random(seed));
+                        connections += 1;
+                    }
+                    connections
+                })
+            })
+            .collect();
+        noisy.into_iter().map(|thread| thread.join().unwrap()).sum()
+    })
+}
+
+/// One connection: it may become a WebSocket, talks nonsense in pieces of any size, and goes.
+fn disturb(door: &Door, random: &mut Random) {
+    let Ok(mut tcp) = TcpStream::connect(door.address) else { panic!("the server listens") };
+    tcp.set_write_timeout(Some(Duration::from_secs(10))).unwrap();
+    tcp.set_read_timeout(Some(Duration::from_millis(1 + random.below(20) as u64))).unwrap();
+    let mut noise = opening(random);
+    for _ in 0..random.below(30) {
+        noise.extend(utterance(random));
+    }
+    let mut rest = &noise[..];
+    while !rest.is_empty() {
+        let (piece, later) = rest.split_at(1 + random.below(rest.len()));
+        if tcp.write_all(piece).is_err() {
+            return;
+        }
+        rest = later;
+    }
+    // Some listen for a while, some go at once.
+    if random.one_in(2) {
+        let mut answer = [0; 4096];
+        while match tcp.read(&mut answer) {
+            Ok(len) => len > 0,
+            Err(error) => error.kind() == ErrorKind::Interrupted,
+        } {}
+    }
+}
+
+fn opening(random: &mut Random) -> Vec<u8> {
+    match random.below(10) {
+        0 => random.bytes(300),
+        1 => {
+            let mut request = UPGRADE.as_bytes().to_vec();
+            let at = random.below(request.len());
+            request[at] = random.byte();
+            request
+        }
+        2 => UPGRADE.as_bytes()[..random.below(UPGRADE.len())].to_vec(),
+        _ => UPGRADE.as_bytes().to_vec(),
+    }
+}
+
+/// A request, more or less, in a frame, more or less.
+fn utterance(random: &mut Random) -> Vec<u8> {
+    let mut json = match random.below(4) {
+        0 => random.bytes(200),
+        1 => value(random, 4).into_bytes(),
+        _ => request(random).into_bytes(),
+    };
+    if random.one_in(10) && !json.is_empty() {
+        let at = random.below(json.len());
+        json[at] = random.byte();
+    }
+    match random.below(40) {
+        0 => random.bytes(50),
+        1 => frame::masked(random.byte(), &json),
+        2 => frame::header(random.byte(), random.next() >> random.below(64)),
+        3 => frame::masked(frame::PING, &json[..json.len().min(125)]),
+        4 => frame::close(u16::from(random.byte()) * 20, "bye"),
+        5 => {
+            let (start, end) = json.split_at(random.below(json.len() + 1));
+            [frame::masked(frame::TEXT_BEGINS, start), frame::masked(frame::ENDS, end)].concat()
+        }
+        _ => frame::masked(TEXT, &json),
+    }
+}
+
+fn request(random: &mut Random) -> String {
+    let kind = random.pick(&[
+        "list_rooms",
+        "enter_room",
+        "enter_room",
+        "leave_room",
+        "text",
+        "text",
+        "gif",
+        "create_room",
+        "change_name",
+    ]);
+    let member = random.pick(&["roomId", "text", "gifId", "title", "name"]);
+    let odd = value(random, 2);
+    let room = random.below(6);
+    let said = "chatter ".repeat(1 + random.below(20));
+    let mut request = format!(
+        r#"{{"type":"{kind}","roomId":{room},"gifId":"{room}","text":"{said}","title":"{room}","name":"{room}"}}"#
+    );
+    if random.one_in(4) {
+        request = format!(r#"{{"type":"{kind}","{member}":{odd}}}"#);
+    }
+    request
+}
+
+/// Any JSON value, not deeper than `depth`.
+fn value(random: &mut Random, depth: usize) -> String {
+    match random.below(if depth == 0 { 5 } else { 7 }) {
+        0 => "null".to_owned(),
+        1 => random.next().to_string(),
+        2 => format!("-{}.{}e{}", random.byte(), random.byte(), random.byte()),
+        3 => format!("{:?}", String::from_utf8_lossy(&random.bytes(20))),
+        4 => format!(r#""\ud8{:02x}\u{:04x}""#, random.byte(), random.byte()),
+        5 => {
+            let values: Vec<_> = (0..random.below(4)).map(|_| value(random, depth - 1)).collect();
+            format!("[{}]", values.join(","))
+        }
+        _ => {
+            let key = random.pick(&["type", "text", "roomId", "\\u0000", ""]);
+            format!(r#"{{"{key}":{}}}"#, value(random, depth - 1))
+        }
+    }
+}

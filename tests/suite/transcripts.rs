@@ -1,0 +1,491 @@
+//! The base protocol, exact to the byte: each test is a transcript that real clients play, once over
+//! plain TCP and once under TLS.
+//!
+//! | line | means |
+//! |---|---|
+//! | `A connects` | a client A opens a WebSocket, and takes no welcome yet |
+//! | `A > …` | A sends this text; requests in a row go out in one segment |
+//! | `A closes` | A sends a Close frame with 1000, in one segment with the requests before it |
+//! | `A < …` | the next text that A gets is exactly this one |
+//! | `A closed` | the next that A gets is a Close frame with 1000, and the end of the connection |
+//! | `A ends` | A says that it will send no more, without a Close frame |
+//! | `A ended` | the connection of A ends, without a Close frame |
+//! | `A vanishes` | A is gone without a word |
+//!
+//! At the end of a transcript nobody may have got anything that is not in it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use wschat::Settings;
+
+use crate::client::{Client, Door, UPGRADE};
+use crate::frame::{self, TEXT};
+use crate::host::Host;
+
+/// Plays the transcript with the default settings.
+#[track_caller]
+fn play(script: &str) {
+    play_with(|_| {}, script);
+}
+
+/// Plays the transcript with these changes to the settings, over either wire.
+#[track_caller]
+fn play_with(change: impl Fn(&mut Settings), script: &str) {
+    for host in [Host::with(&change), Host::with_tls(&change)] {
+        Player::new(&host.door).play(script);
+        host.stop();
+    }
+}
+
+struct Player<'a> {
+    door: &'a Door,
+    clients: BTreeMap<String, Client>,
+    /// What one client is about to send, all at once.
+    outgoing: Option<(String, Vec<u8>)>,
+}
+
+impl<'a> Player<'a> {
+    fn new(door: &'a Door) -> Self {
+        Self { door, clients: BTreeMap::new(), outgoing: None }
+    }
+
+    fn play(mut self, script: &str) {
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            println!("{line}");
+            let (name, rest) = line.split_once(' ').expect("a name and what it does");
+            let (verb, json) = rest.split_once(' ').unwrap_or((rest, ""));
+            match verb {
+                ">" => self.queue(name, &frame::masked(TEXT, json.as_bytes())),
+                "closes" => self.queue(name, &frame::close(1000, "")),
+                _ => {
+                    self.send();
+                    self.act(name, verb, json);
+                }
+            }
+        }
+        self.send();
+        for client in self.clients.values_mut() {
+            client.expect_nothing_more();
+        }
+    }
+
+    fn act(&mut self, name: &str, verb: &str, json: &str) {
+        match verb {
+            "connects" => {
+                let mut client = self.door.knock();
+                client.send(UPGRADE);
+                client.expect_switch();
+                self.clients.insert(name.to_owned(), client);
+            }
+            "<" => self.client(name).expect(json),
+            "ends" => self.client(name).shut_down_writing(),
+            "closed" => self.take(name).expect_close(1000),
+            "ended" => self.take(name).expect_end(),
+            "vanishes" => drop(self.take(name)),
+            _ => panic!("nobody knows how to: {verb}"),
+        }
+    }
+
+    fn queue(&mut self, name: &str, frame: &[u8]) {
+        if self.outgoing.as_ref().is_some_and(|(author, _)| author != name) {
+            self.send();
+        }
+        let (_, bytes) = self.outgoing.get_or_insert_with(|| (name.to_owned(), Vec::new()));
+        bytes.extend_from_slice(frame);
+    }
+
+    fn send(&mut self) {
+        if let Some((name, bytes)) = self.outgoing.take() {
+            self.client(&name).send(bytes);
+        }
+    }
+
+    fn client(&mut self, name: &str) -> &mut Client {
+        self.clients.get_mut(name).expect("a client that is connected")
+    }
+
+    fn take(&mut self, name: &str) -> Client {
+        self.clients.remove(name).expect("a client that is connected")
+    }
+}
+
+#[test]
+fn welcomes_count_from_1_and_no_number_comes_twice() {
+    play(
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        B connects
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
+        B closes
+        B closed
+        C connects
+        C < {"type":"welcome","user":{"id":3,"name":"User 3"}}
+        "#,
+    );
+}
+
+#[test]
+fn list_rooms_shows_every_room_with_its_members() {
+    play(
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        A > {"type":"list_rooms"}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"Room 2","users":{}},"3":{"id":3,"title":"Room 3","users":{}}}}
+        A > {"type":"enter_room","roomId":"2"}
+        A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        B connects
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
+        B > {"type":"change_name","name":"Some \"user\""}
+        B > {"type":"enter_room","roomId":2}
+        B < {"type":"enter_room","user":{"id":2,"name":"Some \"user\""}}
+        A < {"type":"enter_room","user":{"id":2,"name":"Some \"user\""}}
+        B > {"type":"list_rooms"}
+        B < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"Room 2","users":{"1":{"id":1,"name":"User 1"},"2":{"id":2,"name":"Some \"user\""}}},"3":{"id":3,"title":"Room 3","users":{}}}}
+        "#,
+    );
+}
+
+#[test]
+fn the_settings_name_the_rooms() {
+    play_with(
+        |settings| settings.rooms = vec!["Küche".to_owned(), "\"Quotes\"".to_owned()],
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        A > {"type":"list_rooms"}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Küche","users":{}},"2":{"id":2,"title":"\"Quotes\"","users":{}}}}
+        "#,
+    );
+}
+
+#[test]
+fn entering_tells_everyone_and_entering_again_the_asker_alone() {
+    play(
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        B connects
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
+        A > {"type":"enter_room","roomId":"1"}
+        A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        B > {"type":"enter_room","roomId":1}
+        B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        A < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        A > {"type":"enter_room","roomId":"1"}
+        A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        B > {"type":"text","text":"nobody else was told"}
+        A < {"type":"text","text":"nobody else was told","from":{"id":2,"name":"User 2"}}
+        B < {"type":"text","text":"nobody else was told","from":{"id":2,"name":"User 2"}}
+        "#,
+    );
+}
+
+#[test]
+fn entering_another_room_leaves_the_first() {
+    play(
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        B connects
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
+        B > {"type":"enter_room","roomId":1}
+        B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        A < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        C connects
+        C < {"type":"welcome","user":{"id":3,"name":"User 3"}}
+        C > {"type":"enter_room","roomId":2}
+        C < {"type":"enter_room","user":{"id":3,"name":"User 3"}}
+        B > {"type":"enter_room","roomId":2}
+        A < {"type":"leave_room","user":{"id":2,"name":"User 2"}}
+        B < {"type":"leave_room","user":{"id":2,"name":"User 2"}}
+        B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        C < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        B > {"type":"text","text":"over here"}
+        B < {"type":"text","text":"over here","from":{"id":2,"name":"User 2"}}
+        C < {"type":"text","text":"over here","from":{"id":2,"name":"User 2"}}
+        "#,
+    );
+}
+
+#[test]
+fn a_gif_comes_back_as_a_number_however_it_was_given() {
+    play(
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        A > {"type":"enter_room","roomId":"3"}
+        A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        A > {"type":"gif","gifId":3}
+        A > {"type":"gif","gifId":"3"}
+        A > {"gifId":"007","unknown":[{"a":null}],"type":"gif"}
+        A < {"type":"gif","gifId":3,"from":{"id":1,"name":"User 1"}}
+        A < {"type":"gif","gifId":3,"from":{"id":1,"name":"User 1"}}
+        A < {"type":"gif","gifId":7,"from":{"id":1,"name":"User 1"}}
+        "#,
+    );
+}
+
+#[test]
+fn leaving_tells_everyone_and_the_one_who_leaves() {
+    play(
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        B connects
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
+        B > {"type":"enter_room","roomId":1}
+        B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        A < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        B > {"type":"leave_room"}
+        B < {"type":"leave_room","user":{"id":2,"name":"User 2"}}
+        A < {"type":"leave_room","user":{"id":2,"name":"User 2"}}
+        A > {"type":"text","text":"alone"}
+        A < {"type":"text","text":"alone","from":{"id":1,"name":"User 1"}}
+        "#,
+    );
+}
+
+#[test]
+fn a_name_changes_in_the_sight_of_the_room_and_silently_outside() {
+    play(
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        A > {"type":"change_name","name":"  Änne <b>  "}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"enter_room","user":{"id":1,"name":"Änne <b>"}}
+        B connects
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
+        B > {"type":"enter_room","roomId":1}
+        B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        A < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        B > {"type":"change_name","name":"my new name"}
+        A < {"type":"change_name","oldName":"User 2","newName":"my new name"}
+        B < {"type":"change_name","oldName":"User 2","newName":"my new name"}
+        B > {"type":"text","text":"hi"}
+        A < {"type":"text","text":"hi","from":{"id":2,"name":"my new name"}}
+        B < {"type":"text","text":"hi","from":{"id":2,"name":"my new name"}}
+        "#,
+    );
+}
+
+#[test]
+fn every_way_to_end_a_connection_counts_as_leaving() {
+    play(
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        B connects
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
+        B > {"type":"enter_room","roomId":1}
+        B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        A < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        B closes
+        B closed
+        A < {"type":"leave_room","user":{"id":2,"name":"User 2"}}
+        C connects
+        C < {"type":"welcome","user":{"id":3,"name":"User 3"}}
+        C > {"type":"enter_room","roomId":1}
+        C < {"type":"enter_room","user":{"id":3,"name":"User 3"}}
+        A < {"type":"enter_room","user":{"id":3,"name":"User 3"}}
+        C vanishes
+        A < {"type":"leave_room","user":{"id":3,"name":"User 3"}}
+        D connects
+        D < {"type":"welcome","user":{"id":4,"name":"User 4"}}
+        D > {"type":"enter_room","roomId":1}
+        D < {"type":"enter_room","user":{"id":4,"name":"User 4"}}
+        A < {"type":"enter_room","user":{"id":4,"name":"User 4"}}
+        D ends
+        D ended
+        A < {"type":"leave_room","user":{"id":4,"name":"User 4"}}
+        A > {"type":"list_rooms"}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{"1":{"id":1,"name":"User 1"}}},"2":{"id":2,"title":"Room 2","users":{}},"3":{"id":3,"title":"Room 3","users":{}}}}
+        "#,
+    );
+}
+
+#[test]
+fn a_new_room_is_shown_to_everyone_and_its_maker_is_not_in_it() {
+    play(
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        B connects
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
+        B > {"type":"enter_room","roomId":3}
+        B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        A > {"type":"create_room","title":" some new room "}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"Room 2","users":{}},"3":{"id":3,"title":"Room 3","users":{"2":{"id":2,"name":"User 2"}}},"4":{"id":4,"title":"some new room","users":{}}}}
+        B < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"Room 2","users":{}},"3":{"id":3,"title":"Room 3","users":{"2":{"id":2,"name":"User 2"}}},"4":{"id":4,"title":"some new room","users":{}}}}
+        A > {"type":"enter_room","roomId":4}
+        A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        "#,
+    );
+}
+
+#[test]
+fn without_a_pause_every_new_room_is_shown_by_itself() {
+    play_with(
+        |settings| {
+            settings.rooms.truncate(1);
+            settings.limits.room_list_interval_ms = 0;
+        },
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        A > {"type":"create_room","title":"a"}
+        A > {"type":"create_room","title":"b"}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"a","users":{}}}}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"a","users":{}},"3":{"id":3,"title":"b","users":{}}}}
+        "#,
+    );
+}
+
+#[test]
+fn after_a_room_list_the_next_waits_and_then_shows_the_latest() {
+    const INTERVAL: Duration = Duration::from_secs(1);
+    let began = Instant::now();
+    play_with(
+        |settings| {
+            settings.rooms.truncate(1);
+            settings.limits.room_list_interval_ms = 1_000;
+        },
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        B connects
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
+        A > {"type":"create_room","title":"a"}
+        A > {"type":"create_room","title":"b"}
+        A > {"type":"create_room","title":"c"}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"a","users":{}}}}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"a","users":{}},"3":{"id":3,"title":"b","users":{}},"4":{"id":4,"title":"c","users":{}}}}
+        B < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"a","users":{}}}}
+        B < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"a","users":{}},"3":{"id":3,"title":"b","users":{}},"4":{"id":4,"title":"c","users":{}}}}
+        "#,
+    );
+    // It is played twice.
+    assert!(began.elapsed() >= INTERVAL * 2, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_room_that_stays_empty_goes_in_the_sight_of_everyone() {
+    play_with(
+        |settings| {
+            settings.rooms.truncate(1);
+            settings.limits.empty_room_ttl_seconds = 1;
+        },
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        A > {"type":"create_room","title":"a"}
+        A > {"type":"enter_room","roomId":2}
+        A > {"type":"leave_room"}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"a","users":{}}}}
+        A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        A < {"type":"leave_room","user":{"id":1,"name":"User 1"}}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}}}}
+        A > {"type":"enter_room","roomId":2}
+        A < {"type":"error","code":"unknown_room","message":"There is no room 2."}
+        "#,
+    );
+}
+
+#[test]
+fn answers_come_in_the_order_of_the_requests_and_before_the_close() {
+    play(
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        B connects
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
+        B > {"type":"enter_room","roomId":1}
+        B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        A > {"type":"text","text":"too early"}
+        A > {"type":"enter_room","roomId":1}
+        A > {"type":"text","text":"one"}
+        A > nonsense
+        A > {"type":"text","text":"two"}
+        A > {"type":"list_rooms"}
+        A > {"type":"leave_room"}
+        A > {"type":"gif","gifId":1}
+        A > {"type":"enter_room","roomId":"1"}
+        A > {"type":"text","text":"three"}
+        A closes
+        A < {"type":"error","code":"not_in_room","message":"Enter a room first."}
+        A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        A < {"type":"text","text":"one","from":{"id":1,"name":"User 1"}}
+        A < {"type":"error","code":"bad_json","message":"This is not JSON (line 1, column 2)."}
+        A < {"type":"text","text":"two","from":{"id":1,"name":"User 1"}}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{"1":{"id":1,"name":"User 1"},"2":{"id":2,"name":"User 2"}}},"2":{"id":2,"title":"Room 2","users":{}},"3":{"id":3,"title":"Room 3","users":{}}}}
+        A < {"type":"leave_room","user":{"id":1,"name":"User 1"}}
+        A < {"type":"error","code":"not_in_room","message":"Enter a room first."}
+        A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        A < {"type":"text","text":"three","from":{"id":1,"name":"User 1"}}
+        A closed
+        B < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        B < {"type":"text","text":"one","from":{"id":1,"name":"User 1"}}
+        B < {"type":"text","text":"two","from":{"id":1,"name":"User 1"}}
+        B < {"type":"leave_room","user":{"id":1,"name":"User 1"}}
+        B < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        B < {"type":"text","text":"three","from":{"id":1,"name":"User 1"}}
+        B < {"type":"leave_room","user":{"id":1,"name":"User 1"}}
+        "#,
+    );
+}
+
+#[test]
+fn requests_before_the_end_of_the_stream_are_answered() {
+    play(
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        A > {"type":"enter_room","roomId":1}
+        A > {"type":"text","text":"last words"}
+        A ends
+        A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        A < {"type":"text","text":"last words","from":{"id":1,"name":"User 1"}}
+        A ended
+        "#,
+    );
+}
+
+/// What the page of the ancestor does from opening to closing, in its own words: ids are strings,
+/// because they are keys of the object that it got.
+#[test]
+fn a_session_of_the_ancestors_client() {
+    play(
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        A > {"type":"list_rooms"}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"Room 2","users":{}},"3":{"id":3,"title":"Room 3","users":{}}}}
+        A > {"type":"change_name","name":"Some user"}
+        A > {"type":"enter_room","roomId":"1"}
+        A < {"type":"enter_room","user":{"id":1,"name":"Some user"}}
+        A > {"type":"text","text":"some message"}
+        A < {"type":"text","text":"some message","from":{"id":1,"name":"Some user"}}
+        A > {"type":"gif","gifId":"3"}
+        A < {"type":"gif","gifId":3,"from":{"id":1,"name":"Some user"}}
+        A > {"type":"change_name","name":"my new name"}
+        A < {"type":"change_name","oldName":"Some user","newName":"my new name"}
+        A > {"type":"create_room","title":"some new room"}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{"1":{"id":1,"name":"my new name"}}},"2":{"id":2,"title":"Room 2","users":{}},"3":{"id":3,"title":"Room 3","users":{}},"4":{"id":4,"title":"some new room","users":{}}}}
+        A > {"type":"leave_room"}
+        A < {"type":"leave_room","user":{"id":1,"name":"my new name"}}
+        A > {"type":"enter_room","roomId":"4"}
+        A < {"type":"enter_room","user":{"id":1,"name":"my new name"}}
+        A closes
+        A closed
+        "#,
+    );
+}
