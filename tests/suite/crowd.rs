@@ -97,11 +97,13 @@ fn check(with_slow_one: bool) {
     let told = conduct(&mut conductor, &mut senders, slow.as_ref().map(|slow| slow.id));
     check_order(&told, slow.as_ref().map(|slow| slow.id));
     assert!(reference.set(told).is_ok(), "it is set here alone");
-    for thread in listening {
-        thread.join().expect("these got exactly what the conductor got");
-    }
+    let listeners: Vec<Vec<Listener>> = listening
+        .into_iter()
+        .map(|thread| thread.join().expect("these got exactly what the conductor got"))
+        .collect();
     let texts = SENDERS * TEXTS_EACH;
     println!("{texts} texts to {crowd} clients in {:?}", began.elapsed());
+    drop(listeners);
     if let Some(slow) = slow {
         let gone = format!("user {} from 127.0.0.1 gone after", slow.id);
         drop(slow);
@@ -184,8 +186,14 @@ fn check_order(told: &[u8], slow: Option<u64>) {
     assert_eq!(slow_left, usize::from(slow.is_some()), "the slow one leaves once");
 }
 
-/// Plays `len` clients: enters, waits for everyone else, and compares what each gets.
-fn listen(door: &Door, len: usize, reference: &Reference, everyone_is_in: &Barrier) {
+/// Plays `len` clients: enters, waits for everyone else, and compares what each gets. Returns them
+/// still connected.
+fn listen(
+    door: &Door,
+    len: usize,
+    reference: &Reference,
+    everyone_is_in: &Barrier,
+) -> Vec<Listener> {
     let mut listeners: Vec<Listener> = (0..len).map(|_| Listener::enter(door)).collect();
     // Whoever is in reads while the rest come: entering is told to everyone, too.
     let mut is_waiting = true;
@@ -201,6 +209,7 @@ fn listen(door: &Door, len: usize, reference: &Reference, everyone_is_in: &Barri
         assert!(Instant::now() < until, "somebody did not get everything");
         turn(&mut listeners, reference, Duration::from_millis(200));
     }
+    listeners
 }
 
 /// Reads what there is for each of these clients.
