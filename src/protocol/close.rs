@@ -80,3 +80,39 @@ impl fmt::Display for CloseReason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every reason for which the server sends a Close frame of its own.
+    const OURS: [CloseReason; 9] = [
+        CloseReason::ServerStopping,
+        CloseReason::ProtocolError,
+        CloseReason::BinaryMessage,
+        CloseReason::InvalidUtf8,
+        CloseReason::TooFast,
+        CloseReason::MessageTooBig,
+        CloseReason::InternalError,
+        CloseReason::PongTimeout,
+        CloseReason::SlowConsumer,
+    ];
+
+    #[test]
+    fn the_docs_have_every_reason_with_its_code_and_text() {
+        let docs = include_str!("../../docs/protocol.md");
+        for reason in OURS {
+            let row = format!("\n| {} | {} | ", reason.code().unwrap(), reason.text());
+            assert!(docs.contains(&row), "{reason}");
+        }
+        for reason in [CloseReason::ClosedByClient(None), CloseReason::ConnectionLost] {
+            assert!(docs.contains(&format!("*{}*", reason.text())), "{reason}");
+        }
+    }
+
+    #[test]
+    fn texts_fit_into_a_control_frame() {
+        // RFC 6455 §5.5: 125 bytes, two of which are the code.
+        assert!(OURS.iter().all(|reason| reason.text().len() <= 123));
+    }
+}

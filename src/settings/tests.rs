@@ -51,6 +51,17 @@ fn known_keys() -> Vec<&'static str> {
 // Defaults
 
 #[test]
+fn the_docs_have_every_key() {
+    let docs = include_str!("../../docs/operations.md");
+    for key in known_keys() {
+        let key = key.strip_prefix("limits.").unwrap_or(key);
+        let is_there =
+            docs.lines().any(|line| line.starts_with('|') && line.contains(&format!("`{key}`")));
+        assert!(is_there, "{key} is in no table of docs/operations.md");
+    }
+}
+
+#[test]
 fn the_shipped_file_has_every_key_at_its_default() {
     assert_eq!(accepted(SHIPPED), Settings::default());
 
