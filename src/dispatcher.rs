@@ -47,6 +47,8 @@ pub(crate) struct Dispatcher {
     /// Bytes encoded for rooms after which a tick gathers no more.
     tick_max_bytes: usize,
     started: Instant,
+    /// The time of what is being applied, since the start.
+    now: Duration,
     stopping_until: Option<Instant>,
 }
 
@@ -68,6 +70,7 @@ impl Dispatcher {
             room_list: None,
             tick_max_bytes: outbox_max_bytes / 4,
             started: Instant::now(),
+            now: Duration::ZERO,
             stopping_until: None,
         }
     }
@@ -122,6 +125,9 @@ impl Dispatcher {
     }
 
     fn apply(&mut self, input: Input) {
+        // Before anything else, so that a room list that is due shows what was until now, to those
+        // who were here until now.
+        self.advance();
         match input {
             Input::Connect { user, outbox } => self.connect(user, outbox),
             Input::Request { user, request } => self.command(user, Action::Request(request)),
@@ -154,17 +160,14 @@ impl Dispatcher {
     }
 
     fn command(&mut self, author: UserId, action: Action) {
-        let at = self.now();
-        // By itself, so that a room list that is due shows what was before the command.
-        self.chat.advance(at, &mut self.effects);
-        self.follow_effects();
-        self.chat.apply(Command { at, author, action }, &mut self.effects);
+        self.chat.apply(Command { at: self.now, author, action }, &mut self.effects);
         self.follow_effects();
     }
 
+    /// Does what has fallen due. The clock does not go back, whatever happens to the time of day.
     fn advance(&mut self) {
-        let at = self.now();
-        self.chat.advance(at, &mut self.effects);
+        self.now = self.started.elapsed();
+        self.chat.advance(self.now, &mut self.effects);
         self.follow_effects();
     }
 
@@ -214,10 +217,5 @@ impl Dispatcher {
                 frames
             }
         }
-    }
-
-    /// Since the start. The clock does not go back, whatever happens to the time of day.
-    fn now(&self) -> Duration {
-        self.started.elapsed()
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use openssl::ssl::{HandshakeError, SslConnector, SslMethod, SslStream};
+use openssl::ssl::{HandshakeError, ShutdownState, SslConnector, SslMethod, SslStream};
 use openssl::x509::X509;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use serde_json::Value;
@@ -253,12 +253,22 @@ impl Client {
         }
     }
 
-    /// The connection ends here: by an end of the stream, not by a reset.
+    /// The connection ends here, and under TLS by the `close_notify` that tells an end from a
+    /// stream that somebody has cut (RFC 8446 §6.1).
     #[track_caller]
     pub(crate) fn expect_end(&mut self) {
+        self.expect_end_of_stream();
+        if let Wire::Tls(tls) = &mut self.wire {
+            let has_come = tls.get_shutdown().contains(ShutdownState::RECEIVED);
+            assert!(has_come, "the end of the connection without an end of TLS");
+        }
+    }
+
+    /// The connection ends here: by an end of the stream, not by a reset.
+    #[track_caller]
+    pub(crate) fn expect_end_of_stream(&mut self) {
         match self.read_more() {
-            Ok(0) if self.unread.is_empty() => {}
-            Ok(0) => panic!("{} bytes before the end", self.unread.len()),
+            Ok(0) => assert!(self.unread.is_empty(), "{} bytes before it", self.unread.len()),
             other => panic!("the end of the connection, and not {other:?}"),
         }
     }

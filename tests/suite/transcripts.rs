@@ -81,7 +81,7 @@ impl<'a> Player<'a> {
             "<" => self.client(name).expect(json),
             "ends" => self.client(name).shut_down_writing(),
             "closed" => self.take(name).expect_close(1000),
-            "ended" => self.take(name).expect_end(),
+            "ended" => self.take(name).expect_end_of_stream(),
             "vanishes" => drop(self.take(name)),
             _ => panic!("nobody knows how to: {verb}"),
         }

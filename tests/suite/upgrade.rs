@@ -1,5 +1,7 @@
 //! Becoming a WebSocket (RFC 6455 §4.2): who may, who may not, and why.
 
+use std::thread;
+
 use wschat::Settings;
 
 use crate::client::{KEY, Response, UPGRADE};
@@ -194,4 +196,28 @@ fn a_foreign_origin() {
         let response = refuse(&with("\r\n\r\n", &format!("\r\nOrigin: {origin}\r\n\r\n")), 403);
         assert!(response.text().contains("allowedOrigins"), "{response:?}");
     }
+}
+
+#[test]
+fn the_welcome_comes_first_whatever_is_told_to_everyone() {
+    let host = Host::with(|settings| {
+        let limits = &mut settings.limits;
+        limits.rooms_per_second = 0.0;
+        limits.messages_per_second = 0.0;
+        limits.room_list_interval_ms = 1;
+    });
+    let mut maker = host.door.user();
+    thread::scope(|scope| {
+        let making = scope.spawn(|| {
+            for _ in 0..500 {
+                maker.request(r#"{"type":"create_room","title":"x"}"#);
+                // Not as fast as possible: list after list falls due while others connect.
+                maker.text();
+            }
+        });
+        while !making.is_finished() {
+            // Takes the welcome, and nothing before it.
+            drop(host.door.user());
+        }
+    });
 }
