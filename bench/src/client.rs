@@ -215,7 +215,7 @@ impl Client {
             let frame = match frame::scan(&bytes[used..]) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return Ok(used),
-                Err(frame::Malformed) => return Err(lost("it sent a malformed frame")),
+                Err(frame::Malformed) => return Err(lost("the server sent a malformed frame")),
             };
             used += frame.length;
             if frame.opcode == TEXT && self.stage == Stage::Ready {
@@ -263,7 +263,9 @@ impl Client {
                 }
             }
             (TEXT, _) => {}
-            (opcode, _) => return Err(lost(&format!("it sent a frame of opcode {opcode}"))),
+            (opcode, _) => {
+                return Err(lost(&format!("the server sent a frame of opcode {opcode}")));
+            }
         }
         Ok(())
     }
@@ -281,7 +283,7 @@ impl Client {
     fn upgrade(&mut self, bytes: &[u8]) -> Result<Option<usize>, Ending> {
         let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
             if bytes.len() > MAX_HEAD_BYTES {
-                return Err(lost("its answer to the upgrade has no end"));
+                return Err(lost("the answer to the upgrade has no end"));
             }
             return Ok(None);
         };
@@ -299,9 +301,11 @@ impl Client {
         mem::take(&mut self.out);
         match (stage, error.kind()) {
             (Stage::Leaving, _) => Ending::Left,
-            (Stage::Ready, ErrorKind::UnexpectedEof) => lost("it closed without a close frame"),
-            (_, ErrorKind::UnexpectedEof) => lost(&format!("it closed at {stage:?}")),
-            _ => lost(&format!("{error} at {stage:?}")),
+            (Stage::Ready, ErrorKind::UnexpectedEof) => {
+                lost("the server closed without a close frame")
+            }
+            (_, ErrorKind::UnexpectedEof) => lost(&format!("the server closed while {stage:?}")),
+            _ => lost(&format!("{error} while {stage:?}")),
         }
     }
 }
@@ -323,7 +327,7 @@ fn first_id(payload: &[u8]) -> Option<u64> {
 }
 
 fn lost(why: &str) -> Ending {
-    Ending::Lost(format!("the server ended a connection: {why}"))
+    Ending::Lost(format!("a connection failed: {why}"))
 }
 
 fn unexpected(expected: &str, found: &[u8]) -> Ending {
@@ -333,7 +337,7 @@ fn unexpected(expected: &str, found: &[u8]) -> Ending {
 }
 
 fn describe_close(payload: &[u8]) -> String {
-    let mut text = "it sent a close frame".to_owned();
+    let mut text = "the server sent a close frame".to_owned();
     if let Some((code, reason)) = payload.split_first_chunk::<2>() {
         let code = u16::from_be_bytes(*code);
         let _ = write!(text, " with {code} {:?}", String::from_utf8_lossy(reason));
@@ -356,7 +360,10 @@ mod tests {
 
     #[test]
     fn a_close_frame_is_told_in_words() {
-        assert_eq!(describe_close(b""), "it sent a close frame");
-        assert_eq!(describe_close(b"\x03\xf0slow"), r#"it sent a close frame with 1008 "slow""#);
+        assert_eq!(describe_close(b""), "the server sent a close frame");
+        assert_eq!(
+            describe_close(b"\x03\xf0slow"),
+            r#"the server sent a close frame with 1008 "slow""#
+        );
     }
 }
