@@ -1,0 +1,198 @@
+//! The command line. `bench/compare` keeps `--no-install` and `--no-build` to itself.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use lexopt::prelude::*;
+use lexopt::{Error, Parser};
+
+use crate::cell::{self, CELLS, Cell};
+use crate::results;
+use crate::server::{self, Server};
+
+pub const HELP: &str = include_str!("help.txt");
+
+const MAX_ROUNDS: u32 = 1_000;
+const MAX_SECONDS: f64 = 3_600.0;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Task {
+    Compare(Box<Options>),
+    Help,
+}
+
+#[derive(Debug)]
+pub struct Options {
+    pub cells: Vec<&'static Cell>,
+    pub servers: Vec<Server>,
+    pub rounds: u32,
+    /// Of measuring, in each run.
+    pub seconds: f64,
+    pub server_core: u32,
+    pub tool_core: u32,
+    /// For the raw results.
+    pub json: Option<PathBuf>,
+    /// Whether the results go into the documentation.
+    pub write: bool,
+}
+
+pub fn parse(mut parser: Parser) -> Result<Task, Error> {
+    let (mut rounds, mut seconds, mut is_quick) = (None, None, false);
+    let (mut only, mut names, mut also) = (None, None, Vec::new());
+    let (mut server_core, mut tool_core) = (0, 1);
+    let (mut json, mut write) = (None, false);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(Task::Help),
+            Long("rounds") => rounds = Some(parser.value()?.parse::<u32>()?),
+            Long("seconds") => seconds = Some(parser.value()?.parse::<f64>()?),
+            Long("quick") => is_quick = true,
+            Long("only") => only = Some(list(parser.value()?)?),
+            Long("servers") => names = Some(list(parser.value()?)?),
+            Long("also") => also.push(variant(&parser.value()?.string()?)?),
+            Long("server-core") => server_core = parser.value()?.parse()?,
+            Long("tool-core") => tool_core = parser.value()?.parse()?,
+            Long("json") => json = Some(PathBuf::from(parser.value()?)),
+            Long("write") => write = true,
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    let rounds = rounds.unwrap_or(if is_quick { 1 } else { 3 });
+    if !(1..=MAX_ROUNDS).contains(&rounds) {
+        return Err(format!("--rounds is from 1 to {MAX_ROUNDS}").into());
+    }
+    let seconds = seconds.unwrap_or(if is_quick { 1.0 } else { 5.0 });
+    if !(seconds > 0.0 && seconds <= MAX_SECONDS) {
+        return Err(format!("--seconds is over 0 and up to {MAX_SECONDS}").into());
+    }
+    let servers = servers(names, also)?;
+    let options = Options {
+        cells: cells(only, &servers)?,
+        servers,
+        rounds,
+        seconds,
+        server_core,
+        tool_core,
+        json,
+        write,
+    };
+    Ok(Task::Compare(Box::new(options)))
+}
+
+fn list(value: OsString) -> Result<Vec<String>, Error> {
+    Ok(value.string()?.split(',').map(str::to_owned).collect())
+}
+
+/// `NAME=PROGRAM[,SETTINGS]`.
+fn variant(given: &str) -> Result<Server, Error> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let (name, rest) = given
+        .split_once('=')
+        .filter(|(name, rest)| !name.is_empty() && name.chars().all(is_plain) && !rest.is_empty())
+        .ok_or_else(|| format!("--also {given:?} is not of the form NAME=PROGRAM[,SETTINGS]"))?;
+    let (program, settings) = match rest.split_once(',') {
+        Some((program, settings)) => (program, Some(PathBuf::from(settings))),
+        None => (rest, None),
+    };
+    Ok(Server::variant(name, PathBuf::from(program), settings))
+}
+
+/// In the order of the documentation, whatever the order they are named in. If none is named, all
+/// that one of the servers is able to take part in.
+fn cells(only: Option<Vec<String>>, servers: &[Server]) -> Result<Vec<&'static Cell>, Error> {
+    let is_able = |cell: &Cell| servers.iter().any(|server| results::is_able(server, cell));
+    let Some(only) = only else { return Ok(CELLS.iter().filter(|cell| is_able(cell)).collect()) };
+    for name in &only {
+        match cell::find(name) {
+            None => return Err(format!("there is no cell {name:?}").into()),
+            Some(cell) if !is_able(cell) => {
+                return Err(format!("none of the servers can take part in {name}").into());
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(CELLS.iter().filter(|cell| only.iter().any(|name| name == cell.name)).collect())
+}
+
+/// Those of the house that are named, and all others that were given.
+fn servers(names: Option<Vec<String>>, also: Vec<Server>) -> Result<Vec<Server>, Error> {
+    let mut servers = server::all();
+    for variant in also {
+        if servers.iter().any(|server| server.name == variant.name) {
+            return Err(format!("there is already a server {:?}", variant.name).into());
+        }
+        // Beside the one it is to be compared with.
+        let after = servers.iter().take_while(|server| server.is_wschat()).count();
+        servers.insert(after, variant);
+    }
+    let Some(names) = names else { return Ok(servers) };
+    let is_there = |name: &String| servers.iter().any(|server| server.name == *name);
+    if let Some(unknown) = names.iter().find(|name| !is_there(name)) {
+        return Err(format!("there is no server {unknown:?}").into());
+    }
+    servers.retain(|server| server.is_variant() || names.contains(&server.name));
+    Ok(servers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(line: &str) -> Result<Options, String> {
+        match parse(Parser::from_args(line.split_whitespace())) {
+            Ok(Task::Compare(options)) => Ok(*options),
+            Ok(Task::Help) => Err("help".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn names(options: &Options) -> Vec<&str> {
+        options.servers.iter().map(|server| server.name.as_str()).collect()
+    }
+
+    #[test]
+    fn quick_is_short_where_nothing_else_is_said() {
+        let of = |line| options(line).map(|options| (options.rounds, options.seconds)).unwrap();
+        assert_eq!(of(""), (3, 5.0));
+        assert_eq!(of("--quick"), (1, 1.0));
+        assert_eq!(of("--rounds 2 --quick"), (2, 1.0));
+    }
+
+    #[test]
+    fn builds_to_compare_stand_beside_wschat_whatever_servers_are_named() {
+        let all = options("--also a=/x/wschat --also b=y,z.json").unwrap();
+        assert_eq!(names(&all)[..4], ["wschat", "a", "b", "bun"]);
+        let some = options("--servers limit --also a=/x/wschat").unwrap();
+        assert_eq!(names(&some), ["a", "limit"]);
+    }
+
+    #[test]
+    fn cells_keep_their_order() {
+        let some = options("--only pingpong,latency").unwrap();
+        let cells: Vec<_> = some.cells.iter().map(|cell| cell.name).collect();
+        assert_eq!(cells, ["latency", "pingpong"]);
+        let without_tls = options("--servers bun").unwrap();
+        assert_eq!(without_tls.cells.last().unwrap().name, "idle");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_in_words() {
+        for (line, words) in [
+            ("--only rooms,gallop", "no cell \"gallop\""),
+            ("--only idle-tls --servers bun", "none of the servers can take part in idle-tls"),
+            ("--servers wschat,nginx", "no server \"nginx\""),
+            ("--also wschat=/x", "already a server \"wschat\""),
+            ("--also x", "NAME=PROGRAM"),
+            ("--also =x", "NAME=PROGRAM"),
+            ("--also <x>=y", "NAME=PROGRAM"),
+            ("--rounds 0", "--rounds is from 1"),
+            ("--seconds 0", "--seconds is over 0"),
+            ("--seconds NaN", "--seconds is over 0"),
+            ("rooms", "rooms"),
+        ] {
+            let refusal = options(line).expect_err(line);
+            assert!(refusal.contains(words), "{line}: {refusal}");
+        }
+    }
+}
