@@ -34,6 +34,8 @@ pub enum ServeError {
     Dispatcher,
     /// The listening socket failed.
     Listener(io::Error),
+    /// The machine did not let the server wait for clients that do not keep up.
+    Flusher(io::Error),
 }
 
 impl fmt::Display for StartError {
@@ -90,6 +92,7 @@ impl fmt::Display for ServeError {
                 "the dispatcher panicked, which is a defect of wschat; please report what stands above",
             ),
             Self::Listener(error) => write!(f, "the listening socket failed: {error}"),
+            Self::Flusher(error) => write!(f, "cannot wait for slow clients: {error}"),
         }
     }
 }
@@ -98,7 +101,7 @@ impl Error for ServeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Dispatcher => None,
-            Self::Listener(error) => Some(error),
+            Self::Listener(error) | Self::Flusher(error) => Some(error),
         }
     }
 }

@@ -29,8 +29,8 @@
 //!     │                                           │ inputs  a bounded channel: a session may wait,
 //!     │                                           ▼         so TCP slows that client down
 //!     └────── outbox N ◀─────────────────── dispatcher      owns the chat; per tick: apply, deliver
-//!             written at once where the
-//!             socket takes it, else queued and flushed by session N
+//!             written at once where the socket takes it, else queued,
+//!             and written by the flusher, one thread for all
 //! ```
 //!
 //! `docs/architecture.md` in the repository tells the reasons, `docs/protocol.md` the JSON protocol.

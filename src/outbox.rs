@@ -1,24 +1,29 @@
 //! What is on its way to one client: written at once where the socket takes it, queued where not.
 //!
 //! Everything that goes out to a client goes through its outbox, so frames never interleave. The
-//! dispatcher's thread puts events in, the client's session thread its pings and pongs; the session
-//! thread alone waits for the socket and flushes the queue. The lock is held for non-blocking calls
-//! only, so neither ever waits for the other's client. What frames mean is `protocol`'s business,
+//! dispatcher's thread puts events in, the client's session thread its pings and pongs, and what a
+//! socket does not take the flusher's thread finishes. The lock is held for non-blocking calls only,
+//! so none of them ever waits for the other's client. What frames mean is `protocol`'s business,
 //! who gets them is `delivery`'s.
+
+mod flusher;
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use rustix::event::PollFlags;
 
-use crate::net::stop::{reset, signal};
+use crate::net::admission::Ticket;
+use crate::net::stop::wait_ready;
 use crate::net::stream::Stream;
 use crate::protocol::{CloseReason, close_frame, frame_end};
+
+pub(crate) use flusher::{Flusher, Flushing};
 
 /// Pieces that are together no longer than this are joined, so that one write carries them.
 const JOIN_BYTES: usize = 16_384;
@@ -27,15 +32,27 @@ const JOIN_BYTES: usize = 16_384;
 #[derive(Debug)]
 pub(crate) struct Outbox {
     writer: Mutex<Writer>,
-    /// Whether the session has to wait for the socket to be writable. Set under the lock.
-    unsent: AtomicBool,
-    /// Tells the session to look: there is something to flush, or the end has come.
-    wake: OwnedFd,
-    tcp: Arc<TcpStream>,
+    /// The connection is to end. Set once, under the lock.
+    is_ending: AtomicBool,
     is_tls: bool,
+    key: u64,
+    tcp: Arc<TcpStream>,
+    flusher: Arc<Flusher>,
+    /// The connection counts for as long as there is a way out to it.
+    _ticket: Ticket,
 }
 
-/// The client does not keep up: its queue holds more than `outboxMaxBytes` already.
+/// What an outbox may hold, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// What may wait, in bytes.
+    pub(crate) max_queued: usize,
+    /// How long a client may take none of what waits.
+    pub(crate) write_timeout: Duration,
+}
+
+/// The client does not keep up: its queue holds more than `outboxMaxBytes` already, or it has taken
+/// nothing of it for `writeTimeoutMs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
@@ -45,6 +62,13 @@ pub(crate) struct Ending {
     pub(crate) reason: CloseReason,
     /// What is not sent by then is dropped.
     pub(crate) until: Instant,
+}
+
+/// How far a flush came, and how the connection is to end if it is.
+#[derive(Debug)]
+enum Flushed {
+    Whole(Option<Ending>),
+    InPart(Option<Ending>),
 }
 
 /// Whole frames: the bytes of `chunk` from `start` to `end`.
@@ -58,15 +82,21 @@ pub(crate) struct Piece<'a> {
 #[derive(Debug)]
 struct Writer {
     stream: Stream,
-    /// Each entry begins with a frame's first byte.
+    /// The answer to the client's HTTP request, which goes out with the first frame.
+    answer: Option<Bytes>,
+    /// Each entry begins with a frame's first byte, but for the first of all with the answer.
     queue: VecDeque<Bytes>,
     /// How much of the queue's first entry has been sent.
     head_sent: usize,
+    /// How much of the queue's first entry is the answer.
+    head_answer: usize,
     /// What waits, in bytes.
     queued: usize,
-    max_queued: usize,
+    bounds: Bounds,
     /// Since when the socket has taken nothing, while something waits.
     blocked_since: Option<Instant>,
+    /// The flusher knows that something waits.
+    is_tended: bool,
     ending: Option<Ending>,
     /// The socket failed. The session learns why from reading it.
     broken: bool,
@@ -87,65 +117,68 @@ impl<'a> Piece<'a> {
 }
 
 impl Outbox {
-    /// Takes over all writing to `stream`, whose socket is `tcp`, and queues about `max_queued`
-    /// bytes. `wake` is the event by which the session is told.
+    /// Takes over all writing to `stream`, whose socket is `tcp`. `answer` goes out in front of the
+    /// first frame, and in one write with it. `key` tells this outbox from all others of the
+    /// server, and is not 0.
     pub(crate) fn new(
         stream: Stream,
         tcp: Arc<TcpStream>,
-        wake: OwnedFd,
-        max_queued: usize,
+        (key, ticket): (u64, Ticket),
+        answer: Bytes,
+        bounds: Bounds,
+        flusher: Arc<Flusher>,
     ) -> Self {
         let is_tls = stream.is_tls();
         let writer = Writer {
             stream,
+            answer: Some(answer),
             queue: VecDeque::new(),
             head_sent: 0,
+            head_answer: 0,
             queued: 0,
-            max_queued,
+            bounds,
             blocked_since: None,
+            is_tended: false,
             ending: None,
             broken: false,
         };
-        let unsent = AtomicBool::new(false);
-        Self { writer: Mutex::new(writer), unsent, wake, tcp, is_tls }
+        let is_ending = AtomicBool::new(false);
+        Self { writer: Mutex::new(writer), is_ending, is_tls, key, tcp, flusher, _ticket: ticket }
     }
 
     /// Sends whole frames, in their order, after what was sent before.
     ///
     /// A queue at its limit takes nothing more, but what is put in while there is room may exceed
     /// it: so a client that keeps up is never cut off for one long frame.
-    pub(crate) fn send(&self, pieces: &[Piece<'_>]) -> Result<(), Full> {
-        if pieces.len() > 1 {
-            let len = pieces.iter().map(|piece| piece.bytes().len()).sum();
-            if len <= JOIN_BYTES {
-                let mut joined = BytesMut::with_capacity(len);
-                for piece in pieces {
-                    joined.extend_from_slice(piece.bytes());
-                }
-                return self.send_each(&[Piece::whole(&joined.freeze())]);
-            }
+    pub(crate) fn send(self: &Arc<Self>, pieces: &[Piece<'_>]) -> Result<(), Full> {
+        if pieces.len() > 1
+            && let Some(joined) = join(pieces.iter().map(Piece::bytes))
+        {
+            return self.send_each(&[Piece::whole(&joined)]);
         }
         self.send_each(pieces)
     }
 
-    fn send_each(&self, pieces: &[Piece<'_>]) -> Result<(), Full> {
+    fn send_each(self: &Arc<Self>, pieces: &[Piece<'_>]) -> Result<(), Full> {
         let mut writer = self.lock();
         if writer.ending.is_some() || writer.broken {
             return Ok(());
         }
-        if writer.queued > writer.max_queued {
+        if writer.is_full() {
             return Err(Full);
         }
         for piece in pieces {
             writer.put(*piece);
         }
-        self.after_writing(&writer);
+        if !writer.is_flushed() {
+            self.hand_over(&mut writer);
+        }
         Ok(())
     }
 
     /// Ends the connection: after what is queued comes the Close frame for `reason`, if it has one,
-    /// and then nothing more. The session does the rest, until `until` at the latest.
-    pub(crate) fn finish(&self, reason: CloseReason, until: Instant) {
+    /// and then nothing more. What is not done by `until` is cut off.
+    pub(crate) fn finish(self: &Arc<Self>, reason: CloseReason, until: Instant) {
         let mut writer = self.lock();
         if writer.ending.is_some() {
             return;
@@ -159,77 +192,94 @@ impl Outbox {
             writer.put(Piece::whole(&frame));
         }
         writer.ending = Some(Ending { reason, until });
-        self.after_writing(&writer);
-        drop(writer);
-        signal(&self.wake);
+        self.is_ending.store(true, Ordering::Release);
+        let is_flushed = writer.is_flushed();
+        if is_flushed {
+            self.end_output(&mut writer, reason);
+        }
+        if !is_flushed || self.waits_for_client(reason) {
+            writer.is_tended = false;
+            self.hand_over(&mut writer);
+        }
     }
 
-    /// Writes what the socket takes of the queue. For the session, when the socket is writable.
-    pub(crate) fn flush(&self) {
-        let mut writer = self.lock();
-        writer.flush();
-        self.after_writing(&writer);
+    /// Whether a connection that has been sent everything waits for its client to close. One that
+    /// the client itself has ended is just dropped; under TLS the client may say goodbye once more,
+    /// and to be answered with RST could cost it our Close frame.
+    pub(crate) fn waits_for_client(&self, reason: CloseReason) -> bool {
+        match reason {
+            CloseReason::ConnectionLost => false,
+            CloseReason::ClosedByClient(_) => self.is_tls,
+            _ => true,
+        }
     }
 
-    /// Reads from the client. For the session.
-    pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+    /// Waits for what the client sends, for as long as `timeout`, which must be that of the socket,
+    /// too. `WouldBlock` means that it has been silent for that long. For the session.
+    pub(crate) fn read(&self, buf: &mut [u8], timeout: Duration) -> io::Result<usize> {
         if !self.is_tls {
             return (&*self.tcp).read(buf);
         }
-        let mut writer = self.lock();
-        let result = writer.stream.read(buf);
-        self.after_writing(&writer);
-        result
-    }
-
-    /// Whether the session has to wait for the socket to be writable, and flush.
-    pub(crate) fn is_waiting_to_write(&self) -> bool {
-        self.unsent.load(Ordering::Acquire)
-    }
-
-    /// Whether everything has been handed to the socket, or will never be.
-    pub(crate) fn is_flushed(&self) -> bool {
-        let writer = self.lock();
-        writer.broken || writer.queue.is_empty()
-    }
-
-    /// When a client that takes nothing for `timeout` has taken nothing for too long.
-    pub(crate) fn stalled_at(&self, timeout: Duration) -> Option<Instant> {
-        if !self.is_waiting_to_write() {
-            return None;
+        let deadline = Instant::now() + timeout;
+        loop {
+            let interest = {
+                let mut writer = self.lock();
+                match writer.stream.read(buf) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return result,
+                }
+                // TLS may have to write before it can read on.
+                let waits_to_write = writer.queue.is_empty() && writer.stream.write_blocked();
+                if waits_to_write { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
+            };
+            wait_ready(&self.tcp, interest, deadline)?;
         }
-        self.lock().blocked_since.map(|since| since + timeout)
     }
 
-    /// How the connection is to end, once that is known.
+    /// How the connection is to end, once that is known. Costs nothing before.
     pub(crate) fn ending(&self) -> Option<Ending> {
-        self.lock().ending
+        if self.is_ending.load(Ordering::Acquire) { self.lock().ending } else { None }
     }
 
-    /// Tells a TLS peer that nothing follows.
-    pub(crate) fn close_notify(&self) {
-        self.lock().stream.close_notify();
+    fn key(&self) -> u64 {
+        self.key
     }
 
-    pub(crate) fn is_tls(&self) -> bool {
-        self.is_tls
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        &self.tcp
     }
 
-    /// What a session waits for besides its socket; see [`Outbox::hear`].
-    pub(crate) fn wake(&self) -> BorrowedFd<'_> {
-        self.wake.as_fd()
+    /// Writes what the socket takes of the queue. For the flusher.
+    fn flush(&self) -> Flushed {
+        let mut writer = self.lock();
+        writer.flush();
+        if !writer.is_flushed() {
+            return Flushed::InPart(writer.ending);
+        }
+        writer.is_tended = false;
+        if let Some(ending) = writer.ending {
+            self.end_output(&mut writer, ending.reason);
+        }
+        Flushed::Whole(writer.ending)
     }
 
-    /// Acknowledges the wake-up, so that the next one is noticed.
-    pub(crate) fn hear(&self) {
-        reset(self.wake.as_fd());
+    /// Ends the connection at once. The session notices.
+    fn cut_off(&self) {
+        self.lock().broken = true;
+        let _ = self.tcp.shutdown(Shutdown::Both);
     }
 
-    /// Tells the session when there is something left to flush that it does not know of.
-    fn after_writing(&self, writer: &Writer) {
-        let unsent = !writer.broken && (!writer.queue.is_empty() || writer.stream.write_blocked());
-        if self.unsent.swap(unsent, Ordering::AcqRel) != unsent && unsent {
-            signal(&self.wake);
+    /// After the last frame: nothing follows.
+    fn end_output(&self, writer: &mut Writer, reason: CloseReason) {
+        if self.waits_for_client(reason) {
+            writer.stream.close_notify();
+            let _ = self.tcp.shutdown(Shutdown::Write);
+        }
+    }
+
+    fn hand_over(self: &Arc<Self>, writer: &mut Writer) {
+        if !std::mem::replace(&mut writer.is_tended, true) {
+            self.flusher.tend(self.clone());
         }
     }
 
@@ -240,8 +290,22 @@ impl Outbox {
 }
 
 impl Writer {
+    fn is_flushed(&self) -> bool {
+        self.broken || self.queue.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        self.queued > self.bounds.max_queued
+            || self.blocked_since.is_some_and(|since| since.elapsed() >= self.bounds.write_timeout)
+    }
+
     /// Writes the piece now if nothing waits, and queues what is left of it.
     fn put(&mut self, piece: Piece<'_>) {
+        if let Some(answer) = self.answer.take() {
+            self.head_answer = answer.len();
+            let both = Bytes::from([&answer, piece.bytes()].concat());
+            return self.put(Piece::whole(&both));
+        }
         let bytes = piece.bytes();
         let mut sent = 0;
         if self.queue.is_empty() && !self.broken {
@@ -250,6 +314,7 @@ impl Writer {
                 Err(_) => self.broken = true,
             }
             if sent == bytes.len() || self.broken {
+                self.head_answer = 0;
                 return;
             }
             self.head_sent = sent;
@@ -277,6 +342,7 @@ impl Writer {
                     }
                     self.queue.pop_front();
                     self.head_sent = 0;
+                    self.head_answer = 0;
                 }
                 Err(_) => self.broken = true,
             }
@@ -288,7 +354,8 @@ impl Writer {
     fn drop_backlog(&mut self) {
         let Some(head) = self.queue.front_mut() else { return };
         let begun = self.head_sent + self.stream.committed(head.len() - self.head_sent);
-        head.truncate(frame_end(head, begun));
+        let frames = self.head_answer;
+        head.truncate(frames + frame_end(&head[frames..], begun.saturating_sub(frames)));
         self.queued = head.len() - self.head_sent;
         self.queue.truncate(1);
         if self.queued == 0 {
@@ -296,6 +363,16 @@ impl Writer {
             self.head_sent = 0;
         }
     }
+}
+
+/// One buffer of all pieces, unless it would be long.
+fn join<'a>(pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Option<Bytes> {
+    let len = pieces.clone().map(<[u8]>::len).sum();
+    (len <= JOIN_BYTES).then(|| {
+        let mut joined = BytesMut::with_capacity(len);
+        pieces.for_each(|piece| joined.extend_from_slice(piece));
+        joined.freeze()
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Starts, names, drains and joins the threads of one server.
 
-use std::collections::HashMap;
+mod sessions;
+
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,12 +22,10 @@ use crate::net::http::Response;
 use crate::net::listener;
 use crate::net::stop::Stop;
 use crate::net::tls::TlsAcceptor;
+use crate::outbox::{Flusher, Flushing};
 use crate::session::{Session, Shared};
 use crate::settings::Settings;
-
-/// The stack of a session's thread: address space, of which only what is used becomes memory.
-/// The deepest use, a TLS handshake, takes well under a quarter of it.
-const SESSION_STACK_BYTES: usize = 256 * 1024;
+use sessions::SessionThreads;
 
 /// A server that listens but does not serve yet: the moment to give up privileges.
 ///
@@ -63,19 +62,8 @@ struct Control {
 struct Threads {
     listener: JoinHandle<io::Result<()>>,
     dispatcher: JoinHandle<Result<(), ServeError>>,
+    flusher: JoinHandle<io::Result<()>>,
     sessions: Arc<SessionThreads>,
-}
-
-/// The threads of all sessions that live.
-#[derive(Debug, Default)]
-struct SessionThreads {
-    live: Mutex<HashMap<u64, JoinHandle<()>>>,
-}
-
-/// Takes a session's thread off the list when it ends, even by a panic.
-struct Departure {
-    sessions: Arc<SessionThreads>,
-    id: u64,
 }
 
 impl Server {
@@ -124,20 +112,22 @@ impl Server {
         let dispatcher = Dispatcher::new(chat, received, limits.outbox_max_bytes);
         let admission = Admission::new(limits.max_connections, limits.max_connections_per_ip);
         let stop = Stop::new().map_err(StartError::Machine)?;
-        let shared = Arc::new(Shared { settings, tls, stop, last_user: AtomicU64::new(0) });
-        let sessions = Arc::new(SessionThreads::default());
+        let (flusher, flushing) = Flusher::new().map_err(StartError::Machine)?;
+        let (flusher, last_user) = (Arc::new(flusher), AtomicU64::new(0));
+        let shared = Arc::new(Shared { settings, tls, stop, flusher, last_user });
+        let (sessions, spares) = SessionThreads::new();
         let control = Control { shared: shared.clone(), inputs };
 
-        let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &shared))?;
-        let reception = Reception {
-            control: control.clone(),
-            admission,
-            sessions: sessions.clone(),
-            last_session: 0,
+        let flusher = {
+            let shared = shared.clone();
+            spawn("flusher", move || flush(flushing, &shared))?
         };
+        let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &shared))?;
+        let reception =
+            Reception { control: control.clone(), admission, sessions: sessions.clone(), spares };
         let listener = spawn("listener", move || reception.run(&listener))?;
         info!("listening on {local_addr}");
-        let threads = Mutex::new(Some(Threads { listener, dispatcher, sessions }));
+        let threads = Mutex::new(Some(Threads { listener, dispatcher, flusher, sessions }));
         Ok(ServerHandle { local_addr, control: Mutex::new(Some(control)), threads })
     }
 }
@@ -163,13 +153,17 @@ impl ServerHandle {
         let Some(threads) = lock(&self.threads).take() else { return Ok(()) };
         let listened = threads.listener.join();
         threads.sessions.join_all();
-        // With the last sender of inputs gone, the dispatcher ends.
-        lock(&self.control).take();
-        threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher))?;
-        match listened {
-            Ok(result) => result.map_err(ServeError::Listener),
-            Err(_) => Err(ServeError::Listener(io::Error::other("its thread panicked"))),
+        // With the last sender of inputs gone, the dispatcher ends, and nothing more gets to the flusher.
+        let control = lock(&self.control).take();
+        let shared = control.map(|control| control.shared);
+        let dispatched = threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher));
+        if let Some(shared) = shared {
+            shared.flusher.retire();
         }
+        let flushed = threads.flusher.join();
+        dispatched?;
+        outcome(listened).map_err(ServeError::Listener)?;
+        outcome(flushed).map_err(ServeError::Flusher)
     }
 }
 
@@ -184,11 +178,10 @@ impl Control {
         let timeout = Duration::from_millis(self.shared.settings.limits.drain_timeout_ms);
         // The rest of the time is for ending the threads.
         let until = Instant::now() + timeout * 9 / 10;
-        if !self.shared.stop.announce(until) {
-            return;
-        }
-        // It fails when the dispatcher has panicked, and then everything is ending anyway.
-        let _ = self.inputs.send(Input::Stop { until });
+        self.shared.stop.announce(until);
+        // It fails when the dispatcher has panicked, and then everything is ending anyway. Whether
+        // the dispatcher has been told before makes no difference to it.
+        let _ = self.inputs.send(Input::Stop { until: self.shared.stop.limit(until) });
     }
 }
 
@@ -204,12 +197,21 @@ fn dispatch(mut dispatcher: Dispatcher, shared: &Shared) -> Result<(), ServeErro
     Err(ServeError::Dispatcher)
 }
 
+/// Runs the flusher; the server does not go on without it.
+fn flush(flushing: Flushing, shared: &Shared) -> io::Result<()> {
+    let result = catch_unwind(AssertUnwindSafe(|| flushing.run()));
+    // The listener ends, and then everything does. Nothing happens when it has ended before.
+    shared.stop.announce(Instant::now());
+    outcome(result)
+}
+
 /// What the listener's thread does with new connections.
 struct Reception {
     control: Control,
     admission: Arc<Admission>,
     sessions: Arc<SessionThreads>,
-    last_session: u64,
+    /// Threads that have served a session and wait for another.
+    spares: Sender<Session>,
 }
 
 impl Reception {
@@ -239,58 +241,15 @@ impl Reception {
         };
         let Control { shared, inputs } = self.control.clone();
         let session = Session { shared, inputs, tcp, peer, ticket, is_turned_away };
-        self.last_session += 1;
-        self.sessions.start(self.last_session, session)
-    }
-}
-
-impl SessionThreads {
-    fn start(self: &Arc<Self>, id: u64, session: Session) -> io::Result<()> {
-        let sessions = self.clone();
-        let run = move || {
-            let _departure = Departure { sessions, id };
-            session.run();
-            give_back_memory();
-        };
-        // Held until the thread is on the list, so that it cannot try to leave it before.
-        let mut live = lock(&self.live);
-        let thread = thread::Builder::new()
-            .name(format!("session {id}"))
-            .stack_size(SESSION_STACK_BYTES)
-            .spawn(run)?;
-        live.insert(id, thread);
-        Ok(())
-    }
-
-    fn join_all(&self) {
-        loop {
-            // Not held while joining: a session that ends takes itself off the list.
-            let threads = std::mem::take(&mut *lock(&self.live));
-            if threads.is_empty() {
-                return;
-            }
-            for thread in threads.into_values() {
-                // A session's panic was its own, and is in the log.
-                let _ = thread.join();
-            }
+        match self.spares.try_send(session) {
+            Ok(()) => Ok(()),
+            Err(nobody) => self.sessions.start(nobody.into_inner()),
         }
     }
 }
 
-impl Drop for Departure {
-    fn drop(&mut self) {
-        lock(&self.sessions.live).remove(&self.id);
-    }
-}
-
-/// Makes glibc's malloc return what this thread's arena no longer needs.
-///
-/// A session leaves many small free pieces, and malloc joins them with their neighbours, and returns
-/// what has become free at the end, only on the occasion of a large piece. Here is one, never
-/// touched: without it, 5,000 clients that have left leave 40 MB behind instead of 14.
-fn give_back_memory() {
-    const LARGE_BYTES: usize = 96 * 1024;
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE_BYTES)));
+fn outcome(joined: thread::Result<io::Result<()>>) -> io::Result<()> {
+    joined.unwrap_or_else(|_| Err(io::Error::other("its thread panicked")))
 }
 
 fn spawn<T: Send + 'static>(

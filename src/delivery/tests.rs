@@ -3,7 +3,8 @@ use std::net::TcpStream;
 
 use super::*;
 use crate::chat::Person;
-use crate::outbox::tests::outbox_and_client;
+use crate::outbox::Flushing;
+use crate::outbox::tests::{flush_whole, outbox_and_client};
 
 const ROOM: RoomId = RoomId(1);
 const OTHER_ROOM: RoomId = RoomId(2);
@@ -11,7 +12,7 @@ const OTHER_ROOM: RoomId = RoomId(2);
 /// Some users with their sockets.
 struct Crowd {
     delivery: Delivery,
-    clients: Vec<(Arc<Outbox>, TcpStream)>,
+    clients: Vec<(Arc<Outbox>, TcpStream, Flushing)>,
 }
 
 impl Crowd {
@@ -19,9 +20,9 @@ impl Crowd {
     fn of(n: u64) -> Self {
         let mut crowd = Self { delivery: Delivery::default(), clients: Vec::new() };
         for id in 1..=n {
-            let (outbox, client) = outbox_and_client(1_000_000);
+            let (outbox, client, flushing) = outbox_and_client(1_000_000);
             crowd.delivery.connect(UserId(id), outbox.clone());
-            crowd.clients.push((outbox, client));
+            crowd.clients.push((outbox, client, flushing));
         }
         crowd
     }
@@ -44,7 +45,7 @@ impl Crowd {
     #[track_caller]
     fn expect(&mut self, expected: &[&str]) {
         assert_eq!(self.delivery.deliver(), []);
-        for (index, (outbox, client)) in self.clients.iter_mut().enumerate() {
+        for (index, (outbox, client, _)) in self.clients.iter_mut().enumerate() {
             // A mark behind it shows where the tick's frames end.
             let mark = Bytes::from_static(b"\x81\x01|");
             outbox.send(&[Piece::whole(&mark)]).unwrap();
@@ -155,7 +156,7 @@ fn what_is_due_comes_before_the_end() {
     crowd.tell(ROOM, 2);
     assert_eq!(crowd.delivery.deliver(), []);
     assert!(!crowd.delivery.is_connected(UserId(1)));
-    let (outbox, mut client) = crowd.clients.swap_remove(0);
+    let (outbox, mut client, _) = crowd.clients.swap_remove(0);
     assert_eq!(outbox.ending().unwrap().reason, CloseReason::TooFast);
     drop((outbox, crowd));
     let mut received = Vec::new();
@@ -168,7 +169,7 @@ fn what_is_due_comes_before_the_end() {
 #[test]
 fn one_who_does_not_read_is_named_and_the_others_get_everything() {
     let mut crowd = Crowd::of(1);
-    let (outbox, _unread) = outbox_and_client(1_000);
+    let (outbox, _unread, _flushing) = outbox_and_client(1_000);
     crowd.delivery.connect(UserId(2), outbox);
     crowd.enter(ROOM, 1);
     crowd.enter(ROOM, 2);
@@ -180,11 +181,7 @@ fn one_who_does_not_read_is_named_and_the_others_get_everything() {
     let fallen_behind = loop {
         crowd.delivery.tell(ROOM, &Event::Text { text: text.clone(), from: person(1) });
         let fallen_behind = crowd.delivery.deliver();
-        crowd.clients[0].0.flush();
-        while !crowd.clients[0].0.is_flushed() {
-            std::thread::yield_now();
-            crowd.clients[0].0.flush();
-        }
+        flush_whole(&crowd.clients[0].0);
         if !fallen_behind.is_empty() {
             break fallen_behind;
         }

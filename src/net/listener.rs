@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,9 +15,13 @@ use log::warn;
 use rustix::event::PollFlags;
 
 use super::stop::{Stop, Waited};
+use super::stream::{read_now, write_now};
 
 /// How many connections the kernel holds that have not been accepted yet (it may hold fewer).
 const BACKLOG: i32 = 4096;
+
+/// How many connections are accepted before it is asked again whether the server stops.
+const ACCEPT_AT_ONCE: usize = 64;
 
 /// How long to wait before accepting again when the machine has nothing left to accept with.
 const BREATHER: Duration = Duration::from_millis(50);
@@ -30,6 +34,9 @@ pub(crate) fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
     rustix::net::listen(&listener, BACKLOG)?;
     // `poll` does the waiting. A connection that is gone again by then must not block `accept`.
     listener.set_nonblocking(true)?;
+    // Frames are small, and each is somebody waiting for an answer. Linux hands this down to every
+    // connection that is accepted.
+    rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
     Ok(listener)
 }
 
@@ -44,19 +51,23 @@ pub(crate) fn run(
     let mut spare = Spare::new();
     let mut complaint = Complaint::default();
     while stop.wait(listener, PollFlags::IN, None)? == Waited::Ready {
-        match accept(listener) {
-            Ok((tcp, peer)) => {
-                let tcp = Arc::new(tcp);
-                if let Err(error) = start(tcp.clone(), peer) {
-                    complaint.warn(format_args!("cannot serve {peer}: {error}"));
-                    turn_away(&tcp, regret);
+        for _ in 0..ACCEPT_AT_ONCE {
+            match listener.accept() {
+                Ok((tcp, peer)) => {
+                    let tcp = Arc::new(tcp);
+                    if let Err(error) = start(tcp.clone(), peer) {
+                        complaint.warn(format_args!("cannot serve {peer}: {error}"));
+                        turn_away(&tcp, regret);
+                    }
                 }
-            }
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                complaint.warn(format_args!("cannot accept a connection: {error}"));
-                if !spare.turn_away_one(listener, regret) {
-                    std::thread::sleep(BREATHER);
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    complaint.warn(format_args!("cannot accept a connection: {error}"));
+                    if !spare.turn_away_one(listener, regret) {
+                        std::thread::sleep(BREATHER);
+                    }
+                    break;
                 }
             }
         }
@@ -64,29 +75,18 @@ pub(crate) fn run(
     Ok(())
 }
 
-fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-    let (tcp, peer) = listener.accept()?;
-    tcp.set_nonblocking(true)?;
-    // Frames are small, and each is somebody waiting for an answer.
-    tcp.set_nodelay(true)?;
-    Ok((tcp, peer))
-}
-
 /// Whether the error says something of one connection, which is gone, and nothing of the next.
 fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted
-    )
+    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted)
 }
 
 /// Tells a client why it is not served, as far as that goes without waiting for it.
-fn turn_away(mut tcp: &TcpStream, regret: Option<&[u8]>) {
+fn turn_away(tcp: &TcpStream, regret: Option<&[u8]>) {
     if let Some(regret) = regret {
-        let _ = tcp.write(regret);
+        let _ = write_now(tcp, regret);
         let _ = tcp.shutdown(std::net::Shutdown::Write);
         // Closing with unread input would send RST, which can overtake the answer.
-        let _ = tcp.read(&mut [0; 4096]);
+        let _ = read_now(tcp, &mut [0; 4096]);
     }
 }
 
@@ -102,7 +102,7 @@ impl Spare {
     /// False when there was nothing in reserve, or it did not help.
     fn turn_away_one(&mut self, listener: &TcpListener, regret: Option<&[u8]>) -> bool {
         let had_one = self.0.take().is_some();
-        let accepted = accept(listener);
+        let accepted = listener.accept();
         if let Ok((tcp, _)) = &accepted {
             turn_away(tcp, regret);
         }

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+use super::stream::read_now;
 
 /// How long a closed connection is kept to let its last frames arrive.
 ///
@@ -77,7 +79,7 @@ impl Stop {
         let until = Instant::now() + LINGER;
         let mut sink = [0; 1024];
         loop {
-            match io::Read::read(&mut &*tcp, &mut sink) {
+            match read_now(tcp, &mut sink) {
                 Ok(0) => return,
                 Ok(_) if Instant::now() < self.limit(until) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -109,12 +111,24 @@ pub(crate) fn signal(event: &OwnedFd) {
 }
 
 /// Makes an event wait for its next signal.
-pub(crate) fn reset(event: BorrowedFd<'_>) {
+pub(crate) fn reset(event: &OwnedFd) {
     let _ = rustix::io::read(event, &mut [0; 8]);
 }
 
+/// Waits until `tcp` is ready for `interest`, in error, or hung up; `WouldBlock` at the deadline.
+pub(crate) fn wait_ready(
+    tcp: &TcpStream,
+    interest: PollFlags,
+    deadline: Instant,
+) -> io::Result<()> {
+    match wait_for(&mut [PollFd::new(tcp, interest)], Some(deadline))? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    }
+}
+
 /// `poll`, until `deadline` at the latest; the number of descriptors that are ready.
-pub(crate) fn wait_for(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<usize> {
+fn wait_for(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<usize> {
     loop {
         let timeout = deadline.map(|deadline| {
             let left = deadline.saturating_duration_since(Instant::now());

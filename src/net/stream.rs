@@ -1,15 +1,30 @@
-//! A client's connection: one non-blocking socket, plain or under TLS.
+//! A client's connection: one socket, plain or under TLS, and what can be done with it without waiting.
+//!
+//! The socket itself is a blocking one, for the one thread that waits for what its client sends. All
+//! others ask call by call not to wait.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::tls::TlsStream;
 
 /// How much plain text OpenSSL takes into one record (RFC 8446 §5.1), and so into one write.
 const TLS_RECORD_BYTES: usize = 16_384;
 
-/// A non-blocking TCP socket that remembers whether its last write found no room.
+/// Reads what has come in already; `WouldBlock` when that is nothing.
+pub(crate) fn read_now(tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+    Ok(recv(tcp, buf, RecvFlags::DONTWAIT)?.0)
+}
+
+/// Writes what there is room for; `WouldBlock` when that is nothing.
+pub(crate) fn write_now(tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    Ok(send(tcp, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+}
+
+/// A TCP socket that never waits, and remembers whether its last write found no room.
 ///
 /// Under TLS reading may have to write and writing to read, and both report the same `WouldBlock`;
 /// this tells which of the two to wait for.
@@ -20,7 +35,6 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// `tcp` must be non-blocking already.
     pub(crate) fn new(tcp: Arc<TcpStream>) -> Self {
         Self { tcp, write_blocked: false }
     }
@@ -33,13 +47,13 @@ impl Socket {
 
 impl Read for Socket {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        (&*self.tcp).read(buf)
+        read_now(&self.tcp, buf)
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let result = (&*self.tcp).write(buf);
+        let result = write_now(&self.tcp, buf);
         self.write_blocked = is_would_block(&result);
         result
     }

@@ -7,6 +7,7 @@ use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Method, StatusCode, Version};
 use ipnet::IpNet;
@@ -15,10 +16,9 @@ use rustix::event::PollFlags;
 
 use super::{Session, Shared, origin};
 use crate::net::http::{Parsed, RequestHead, Response, parse_head, switching_protocols};
-use crate::net::stop::{Stop, Waited, new_event};
+use crate::net::stop::{Stop, Waited};
 use crate::net::stream::{Socket, Stream};
 use crate::net::tls::{Handshake, TlsAcceptor};
-use crate::outbox::Outbox;
 use crate::web;
 
 /// How much is read at once. A browser's request fits.
@@ -31,7 +31,9 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// A connection that speaks WebSocket from here on.
 pub(super) struct Upgraded {
-    pub(super) outbox: Outbox,
+    pub(super) stream: Stream,
+    /// The answer to its request, not yet sent.
+    pub(super) answer: Bytes,
     /// Where the client is: its own address, or the one a trusted proxy gave.
     pub(super) address: IpAddr,
     /// What the client has sent after its request already.
@@ -71,30 +73,17 @@ pub(super) fn shake_hands(session: &mut Session) -> io::Result<Option<Upgraded>>
         }
     };
     let address = client_address(session, &head);
-    let mut answer = answer(session, &shared, &head, address);
-    let mut wake = None;
-    if matches!(answer, Answer::Upgrade { .. }) {
-        match new_event() {
-            Ok(event) => wake = Some(event),
-            Err(error) => {
-                debug!("{address}: cannot serve: {error}");
-                answer = Answer::Response(Response::unavailable("The server is full."));
-            }
+    match answer(session, &shared, &head, address) {
+        Answer::Upgrade { key } => {
+            let answer = switching_protocols(&key).into();
+            Ok(Some(Upgraded { stream: line.stream, answer, address, read_ahead }))
         }
-    }
-    match (answer, wake) {
-        (Answer::Upgrade { key }, Some(wake)) => {
-            line.write(&switching_protocols(&key), write_timeout)?;
-            let outbox = Outbox::new(line.stream, tcp, wake, limits.outbox_max_bytes);
-            Ok(Some(Upgraded { outbox, address, read_ahead }))
-        }
-        (Answer::Response(response), _) => {
+        Answer::Response(response) => {
             debug!("{address}: {} {} {}", head.method, head.uri.path(), response.status());
             line.write(&response.into_bytes(&head.method), write_timeout)?;
             line.stream.close_notify();
             Ok(None)
         }
-        (Answer::Upgrade { .. }, None) => unreachable!("an upgrade without an event is refused"),
     }
 }
 

@@ -1,9 +1,9 @@
 //! One client, one thread: from the first byte of its connection to the last.
 //!
 //! A session shakes hands (TLS, HTTP, the upgrade), then reads: frames become requests, requests are
-//! counted against the client's rate and sent to the dispatcher. It also flushes what the
-//! dispatcher could not write at once, and pings a client that is silent. It holds no room and no
-//! member, and whatever goes wrong in it is its own end alone.
+//! counted against the client's rate and sent to the dispatcher. It waits for nothing but its client,
+//! and pings one that is silent. It holds no room and no member, and whatever goes wrong in it is its
+//! own end alone.
 
 mod handshake;
 mod heartbeat;
@@ -11,6 +11,7 @@ mod limiter;
 mod origin;
 mod pump;
 
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,23 +20,18 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use log::{debug, error, info};
-use rustix::event::{PollFd, PollFlags};
 
 use crate::chat::UserId;
 use crate::dispatcher::Input;
 use crate::net::admission::Ticket;
-use crate::net::stop::{Stop, wait_for};
+use crate::net::stop::{LINGER, Stop};
 use crate::net::tls::TlsAcceptor;
-use crate::outbox::Outbox;
+use crate::outbox::{Bounds, Flusher, Outbox};
 use crate::protocol::CloseReason;
 use crate::settings::Settings;
 
 use handshake::Upgraded;
 use pump::Pump;
-
-/// How long a session waits for the dispatcher to end it. It only ever waits in vain when the
-/// dispatcher is gone, and then the process goes, too.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What all sessions of a server share.
 #[derive(Debug)]
@@ -43,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) stop: Stop,
+    pub(crate) flusher: Arc<Flusher>,
     /// The id of the user who came last. Ids count from 1.
     pub(crate) last_user: AtomicU64,
 }
@@ -60,15 +57,16 @@ pub(crate) struct Session {
 }
 
 /// A client that has become a user.
-struct Connection<'a> {
-    session: &'a Session,
+struct Connection {
+    shared: Arc<Shared>,
+    inputs: Sender<Input>,
     user: UserId,
     address: IpAddr,
     outbox: Arc<Outbox>,
 }
 
 impl Session {
-    /// Serves the connection until it ends. Returns when nothing of it is left.
+    /// Serves the connection until it ends.
     pub(crate) fn run(mut self) {
         match handshake::shake_hands(&mut self) {
             Ok(Some(upgraded)) => self.serve(upgraded),
@@ -79,24 +77,31 @@ impl Session {
     }
 
     /// Lives the life of a WebSocket connection.
-    fn serve(&self, upgraded: Upgraded) {
-        let Upgraded { outbox, address, read_ahead } = upgraded;
-        let user = UserId(self.shared.last_user.fetch_add(1, Ordering::Relaxed) + 1);
+    fn serve(self, upgraded: Upgraded) {
+        let Self { shared, inputs, tcp, peer, ticket, .. } = self;
+        let Upgraded { stream, answer, address, read_ahead } = upgraded;
+        let user = UserId(shared.last_user.fetch_add(1, Ordering::Relaxed) + 1);
+        let limits = &shared.settings.limits;
+        let bounds = Bounds {
+            max_queued: limits.outbox_max_bytes,
+            write_timeout: Duration::from_millis(limits.write_timeout_ms),
+        };
+        let flusher = shared.flusher.clone();
+        let outbox = Outbox::new(stream, tcp, (user.0, ticket), answer, bounds, flusher);
         let began = Instant::now();
-        info!("user {} connected from {address} (port {})", user.0, self.peer.port());
-        let outbox = Arc::new(outbox);
-        let connection = Connection { session: self, user, address, outbox };
+        info!("user {} connected from {address} (port {})", user.0, peer.port());
+        let connection = Connection { shared, inputs, user, address, outbox: Arc::new(outbox) };
         let reason = connection.live(read_ahead);
         let seconds = began.elapsed().as_secs();
         info!("user {} from {address} gone after {seconds} s: {reason}", user.0);
     }
 }
 
-impl Connection<'_> {
+impl Connection {
     /// Connects, reads until there is a reason to end, and ends well.
     fn live(&self, read_ahead: Vec<u8>) -> CloseReason {
         let connect = Input::Connect { user: self.user, outbox: self.outbox.clone() };
-        if self.session.inputs.send(connect).is_err() {
+        if self.inputs.send(connect).is_err() {
             return CloseReason::InternalError;
         }
         let pump = AssertUnwindSafe(|| Pump::new(self, read_ahead).run());
@@ -105,38 +110,25 @@ impl Connection<'_> {
             CloseReason::InternalError
         });
         let disconnect = Input::Disconnect { user: self.user, reason };
-        if self.session.inputs.send(disconnect).is_err() {
+        if self.inputs.send(disconnect).is_err() {
             return CloseReason::InternalError;
         }
-        if reason == CloseReason::ConnectionLost {
-            return reason;
+        if self.outbox.waits_for_client(reason) {
+            self.see_off();
         }
-        self.see_off().unwrap_or(reason)
+        // The dispatcher may have had another reason before.
+        self.outbox.ending().map_or(reason, |ending| ending.reason)
     }
 
-    /// Flushes what is left, up to the Close frame, and gives it time to arrive. Returns why the
-    /// connection ended, as the dispatcher saw it, unless that was this session's own doing.
-    fn see_off(&self) -> Option<CloseReason> {
-        let patience = Instant::now() + PATIENCE;
-        let stop = &self.session.shared.stop;
-        let tcp = &*self.session.tcp;
-        let mut ending = self.outbox.ending();
-        while ending.is_none() || !self.outbox.is_flushed() {
-            let until = ending.map_or(patience, |ending| stop.limit(ending.until));
-            let mut fds = [
-                PollFd::from_borrowed_fd(self.outbox.wake(), PollFlags::IN),
-                PollFd::new(tcp, PollFlags::OUT),
-            ];
-            let watched = if self.outbox.is_waiting_to_write() { 2 } else { 1 };
-            if !matches!(wait_for(&mut fds[..watched], Some(until)), Ok(1..)) {
-                break;
-            }
-            self.outbox.hear();
-            self.outbox.flush();
-            ending = self.outbox.ending();
+    /// Drops what still comes in until the client has closed, so that what was sent to it, up to the
+    /// Close frame, has time to arrive: closing a socket that has unread input would destroy it. A
+    /// client that takes longer than it may is cut off by the flusher.
+    fn see_off(&self) {
+        let mut tcp = self.outbox.tcp();
+        let mut sink = [0; 1024];
+        // The flusher's deadline is no later than this unless the dispatcher has yet to come to it.
+        if tcp.set_read_timeout(Some(LINGER)).is_ok() {
+            while matches!(tcp.read(&mut sink), Ok(1..)) {}
         }
-        self.outbox.close_notify();
-        stop.linger(tcp);
-        ending.map(|ending| ending.reason)
     }
 }

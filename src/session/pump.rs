@@ -1,11 +1,12 @@
 //! The life of a WebSocket connection: frames in, requests out, and waiting in between.
 
+use std::convert::Infallible;
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use log::debug;
-use rustix::event::{PollFd, PollFlags};
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
@@ -15,156 +16,81 @@ use super::heartbeat::{Beat, Heartbeat};
 use super::limiter::{Bucket, Limiter, Pace};
 use crate::chat::Request;
 use crate::dispatcher::Input;
-use crate::net::stop::wait_for;
 use crate::outbox::{Full, Outbox, Piece};
 use crate::protocol::{CloseReason, ErrorReply, parse_request, ping_frame};
 
 /// The read buffer, which each client has at rest. tungstenite's own default is 32 times as much.
 const READ_BUFFER_BYTES: usize = 4096;
 
-/// How much is read before the session looks after its other duties again.
-const TURN_BYTES: usize = 65_536;
-
 /// Reads one client's frames until there is a reason to end.
 pub(super) struct Pump<'a> {
-    connection: &'a Connection<'a>,
+    connection: &'a Connection,
     socket: WebSocket<Reader<'a>>,
-    heartbeat: Heartbeat,
     messages: Limiter,
     new_rooms: Bucket,
-    write_timeout: Duration,
 }
 
-/// The stream as tungstenite sees it: reads come from the socket, writes go to the outbox.
+/// The stream as tungstenite sees it: reads wait for the socket, writes go to the outbox.
 struct Reader<'a> {
-    outbox: &'a Outbox,
-    is_tls: bool,
-    /// The socket has been read empty: no call is needed to learn that it would block.
-    is_drained: bool,
-    /// How much may still be read in this turn.
-    turn: usize,
+    outbox: &'a Arc<Outbox>,
+    heartbeat: Heartbeat,
     /// The client pings, and does not read the pongs.
     is_full: bool,
 }
 
 impl<'a> Pump<'a> {
     /// `read_ahead` is what the client sent before the connection was upgraded.
-    pub(super) fn new(connection: &'a Connection<'a>, read_ahead: Vec<u8>) -> Self {
-        let limits = &connection.session.shared.settings.limits;
+    pub(super) fn new(connection: &'a Connection, read_ahead: Vec<u8>) -> Self {
+        let limits = &connection.shared.settings.limits;
         let now = Instant::now();
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
             .max_message_size(Some(limits.max_message_bytes))
             .max_frame_size(Some(limits.max_message_bytes));
-        let reader = Reader {
-            outbox: &connection.outbox,
-            is_tls: connection.outbox.is_tls(),
-            is_drained: false,
-            turn: 0,
-            is_full: false,
-        };
+        let heartbeat = Heartbeat::new(
+            Duration::from_millis(limits.ping_interval_ms),
+            Duration::from_millis(limits.pong_timeout_ms),
+        );
+        let reader = Reader { outbox: &connection.outbox, heartbeat, is_full: false };
         Self {
             connection,
             socket: WebSocket::from_partially_read(reader, read_ahead, Role::Server, Some(config)),
-            heartbeat: Heartbeat::new(
-                Duration::from_millis(limits.ping_interval_ms),
-                Duration::from_millis(limits.pong_timeout_ms),
-                now,
-            ),
             messages: Limiter::new(limits.messages_per_second, limits.message_burst, now),
             new_rooms: Bucket::new(limits.rooms_per_second, limits.room_burst, now),
-            write_timeout: Duration::from_millis(limits.write_timeout_ms),
         }
     }
 
     /// Runs until the connection has to end, and says why.
     pub(super) fn run(mut self) -> CloseReason {
-        // What was read ahead, or lies in TLS already, makes no socket readable.
-        let mut is_readable = true;
+        match self.pump() {
+            Ok(never) => match never {},
+            Err(reason) => reason,
+        }
+    }
+
+    fn pump(&mut self) -> Result<Infallible, CloseReason> {
+        self.socket.get_ref().bear_silence().map_err(|error| self.reason(&error.into()))?;
         loop {
-            if is_readable && let Err(reason) = self.read() {
-                return reason;
-            }
-            match self.wait() {
-                Ok(readable) => is_readable = readable,
-                Err(reason) => return reason,
+            match self.socket.read() {
+                Ok(message) => self.take(message)?,
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => self.beat()?,
+                Err(error) => return Err(self.reason(&error)),
             }
         }
     }
 
-    /// Waits for the client, the dispatcher, or the time. True when there is something to read.
-    fn wait(&mut self) -> Result<bool, CloseReason> {
-        let outbox = &*self.connection.outbox;
-        // A turn that ended early leaves more to read than `poll` may know of: look, do not wait.
-        let has_more = self.socket.get_ref().turn == 0;
-        let deadline = if has_more { Instant::now() } else { self.deadline(outbox) };
-        let mut interest = PollFlags::IN;
-        interest.set(PollFlags::OUT, outbox.is_waiting_to_write());
-        let tcp = &*self.connection.session.tcp;
-        let mut fds =
-            [PollFd::new(tcp, interest), PollFd::from_borrowed_fd(outbox.wake(), PollFlags::IN)];
-        wait_for(&mut fds, Some(deadline)).map_err(|error| {
-            debug!("user {}: cannot wait: {error}", self.connection.user.0);
-            CloseReason::InternalError
-        })?;
-        let (tcp, wake) = (fds[0].revents(), fds[1].revents());
-        if !wake.is_empty() {
-            outbox.hear();
-            if let Some(ending) = outbox.ending() {
-                return Err(ending.reason);
-            }
-        }
-        if tcp.contains(PollFlags::OUT) || !wake.is_empty() {
-            outbox.flush();
-        }
-        self.keep_up(outbox)?;
-        // TLS may have to write before it can read on.
-        let is_readable = tcp.intersects(!PollFlags::OUT) || (outbox.is_tls() && !tcp.is_empty());
-        Ok(is_readable || has_more)
-    }
-
-    /// When there is something to do even if nothing happens.
-    fn deadline(&self, outbox: &Outbox) -> Instant {
-        let heartbeat = self.heartbeat.deadline();
-        let stalled_at = outbox.stalled_at(self.write_timeout);
-        stalled_at.map_or(heartbeat, |stalled_at| stalled_at.min(heartbeat))
-    }
-
-    /// Sees to the heartbeat and to a client that takes nothing.
-    fn keep_up(&mut self, outbox: &Outbox) -> Result<(), CloseReason> {
-        let now = Instant::now();
-        if outbox.stalled_at(self.write_timeout).is_some_and(|stalled_at| stalled_at <= now) {
-            return Err(CloseReason::SlowConsumer);
-        }
-        match self.heartbeat.beat(now) {
-            Beat::Quiet => Ok(()),
+    /// The client has been silent for as long as is borne.
+    fn beat(&mut self) -> Result<(), CloseReason> {
+        match self.socket.get_mut().heartbeat.beat() {
+            Beat::GiveUp => Err(CloseReason::PongTimeout),
             Beat::Ping => {
                 let ping = ping_frame();
-                outbox.send(&[Piece::whole(&ping)]).map_err(|Full| CloseReason::SlowConsumer)
+                let outbox = &self.connection.outbox;
+                outbox.send(&[Piece::whole(&ping)]).map_err(|Full| CloseReason::SlowConsumer)?;
+                self.socket.get_ref().bear_silence().map_err(|error| self.reason(&error.into()))
             }
-            Beat::GiveUp => Err(CloseReason::PongTimeout),
         }
-    }
-
-    /// Reads what there is, up to a turn's worth.
-    fn read(&mut self) -> Result<(), CloseReason> {
-        self.socket.get_mut().begin_turn();
-        let result = loop {
-            match self.socket.read() {
-                Ok(message) => {
-                    if let Err(reason) = self.take(message) {
-                        break Err(reason);
-                    }
-                }
-                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break Ok(()),
-                Err(error) => break Err(self.reason(&error)),
-            }
-        };
-        if self.socket.get_ref().turn < TURN_BYTES {
-            self.heartbeat.hear(Instant::now());
-        }
-        result
     }
 
     fn take(&mut self, message: Message) -> Result<(), CloseReason> {
@@ -176,7 +102,7 @@ impl<'a> Pump<'a> {
                     Err(error) => Input::Refuse { user, error },
                 };
                 // The dispatcher is gone only when the process is about to be.
-                self.connection.session.inputs.send(input).map_err(|_| CloseReason::InternalError)
+                self.connection.inputs.send(input).map_err(|_| CloseReason::InternalError)
             }
             Message::Binary(_) => Err(CloseReason::BinaryMessage),
             // tungstenite has put the pong into the outbox, or will with the next read.
@@ -213,6 +139,9 @@ impl<'a> Pump<'a> {
 
     /// The reason that an error of tungstenite's is for us.
     fn reason(&self, error: &Error) -> CloseReason {
+        if let Some(ending) = self.connection.outbox.ending() {
+            return ending.reason;
+        }
         debug!("user {}: {error}", self.connection.user.0);
         match error {
             Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseReason::MessageTooBig,
@@ -228,21 +157,21 @@ impl<'a> Pump<'a> {
 }
 
 impl Reader<'_> {
-    fn begin_turn(&mut self) {
-        self.is_drained = false;
-        self.turn = TURN_BYTES;
+    /// Lets reads wait for as long as a silence is borne.
+    fn bear_silence(&self) -> io::Result<()> {
+        self.outbox.tcp().set_read_timeout(Some(self.heartbeat.patience()))
     }
 }
 
 impl Read for Reader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.is_drained || self.turn == 0 {
-            return Err(ErrorKind::WouldBlock.into());
+        if self.outbox.ending().is_some() {
+            return Err(io::Error::other("the connection has been ended"));
         }
-        let read = self.outbox.read(buf)?;
-        self.turn = self.turn.saturating_sub(read);
-        // TLS hands out one record at a time, so there a short read says nothing of the next.
-        self.is_drained = !self.is_tls && 0 < read && read < buf.len();
+        let read = self.outbox.read(buf, self.heartbeat.patience())?;
+        if self.heartbeat.hear() {
+            self.bear_silence()?;
+        }
         Ok(read)
     }
 }
