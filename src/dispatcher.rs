@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::chat::{Action, Chat, Command, Effect, Request, UserId};
 use crate::delivery::Delivery;
+use crate::mailbox::{Mailbox, Waited};
 use crate::outbox::Outbox;
 use crate::protocol::{CloseReason, ErrorReply, push_room_list};
 
@@ -37,7 +37,7 @@ pub(crate) enum Input {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
-    inputs: Receiver<Input>,
+    inputs: Mailbox<Input>,
     chat: Chat,
     delivery: Delivery,
     /// What the last command led to; emptied before the next.
@@ -52,16 +52,9 @@ pub(crate) struct Dispatcher {
     stopping_until: Option<Instant>,
 }
 
-/// What ended the wait for the next tick.
-enum Wait {
-    Input(Input),
-    Deadline,
-    NobodyLeft,
-}
-
 impl Dispatcher {
     /// A tick stays well below `outbox_max_bytes`, so that no tick alone can fill an outbox.
-    pub(crate) fn new(chat: Chat, inputs: Receiver<Input>, outbox_max_bytes: usize) -> Self {
+    pub(crate) fn new(chat: Chat, inputs: Mailbox<Input>, outbox_max_bytes: usize) -> Self {
         Self {
             inputs,
             chat,
@@ -79,9 +72,9 @@ impl Dispatcher {
     pub(crate) fn run(&mut self) {
         loop {
             match self.wait() {
-                Wait::Input(input) => self.apply(input),
-                Wait::Deadline => self.advance(),
-                Wait::NobodyLeft => return,
+                Waited::Received(input) => self.apply(input),
+                Waited::TimedOut => self.advance(),
+                Waited::NobodyLeft => return,
             }
             self.gather();
             self.deliver();
@@ -92,23 +85,15 @@ impl Dispatcher {
     /// that still come, until every sender of inputs is gone.
     pub(crate) fn give_up(&mut self, until: Instant) {
         self.delivery.end_all(CloseReason::InternalError, until);
-        while let Ok(input) = self.inputs.recv() {
+        while let Waited::Received(input) = self.inputs.wait(None) {
             if let Input::Connect { outbox, .. } = input {
                 outbox.finish(CloseReason::InternalError, until);
             }
         }
     }
 
-    fn wait(&self) -> Wait {
-        let result = match self.chat.next_deadline() {
-            Some(deadline) => self.inputs.recv_deadline(self.started + deadline),
-            None => self.inputs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        match result {
-            Ok(input) => Wait::Input(input),
-            Err(RecvTimeoutError::Timeout) => Wait::Deadline,
-            Err(RecvTimeoutError::Disconnected) => Wait::NobodyLeft,
-        }
+    fn wait(&self) -> Waited<Input> {
+        self.inputs.wait(self.chat.next_deadline().map(|deadline| self.started + deadline))
     }
 
     /// Applies what else is waiting, up to the size of a tick.
@@ -117,9 +102,9 @@ impl Dispatcher {
             if self.delivery.encoded() > self.tick_max_bytes {
                 return;
             }
-            match self.inputs.try_recv() {
-                Ok(input) => self.apply(input),
-                Err(_) => return,
+            match self.inputs.take() {
+                Some(input) => self.apply(input),
+                None => return,
             }
         }
     }

@@ -41,6 +41,7 @@ mod chat;
 mod delivery;
 mod dispatcher;
 mod error;
+mod mailbox;
 mod net;
 mod outbox;
 mod protocol;

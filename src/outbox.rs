@@ -20,7 +20,7 @@ use rustix::event::PollFlags;
 
 use crate::net::admission::Ticket;
 use crate::net::stop::wait_ready;
-use crate::net::stream::Stream;
+use crate::net::stream::{Stream, read_when_there};
 use crate::protocol::{CloseReason, close_frame, frame_end};
 
 pub(crate) use flusher::{Flusher, Flushing};
@@ -218,7 +218,7 @@ impl Outbox {
     /// too. `WouldBlock` means that it has been silent for that long. For the session.
     pub(crate) fn read(&self, buf: &mut [u8], timeout: Duration) -> io::Result<usize> {
         if !self.is_tls {
-            return (&*self.tcp).read(buf);
+            return read_when_there(&self.tcp, buf);
         }
         let deadline = Instant::now() + timeout;
         loop {

@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::Sender;
 use http::Method;
 use log::{info, warn};
 
 use crate::chat::{Chat, Rules};
 use crate::dispatcher::{Dispatcher, Input};
 use crate::error::{ServeError, StartError};
+use crate::mailbox::{Inlet, mailbox};
 use crate::net::admission::{Admission, Entry};
 use crate::net::http::Response;
 use crate::net::listener;
@@ -55,7 +56,7 @@ pub struct ServerHandle {
 #[derive(Clone, Debug)]
 struct Control {
     shared: Arc<Shared>,
-    inputs: Sender<Input>,
+    inputs: Inlet<Input>,
 }
 
 #[derive(Debug)]
@@ -107,7 +108,7 @@ impl Server {
     pub fn run(self) -> Result<ServerHandle, StartError> {
         let Self { settings, tls, listener, local_addr } = self;
         let limits = &settings.limits;
-        let (inputs, received) = bounded(limits.command_queue_length);
+        let (inputs, received) = mailbox(limits.command_queue_length);
         let chat = Chat::new(rules(&settings));
         let dispatcher = Dispatcher::new(chat, received, limits.outbox_max_bytes);
         let admission = Admission::new(limits.max_connections, limits.max_connections_per_ip);

@@ -7,12 +7,19 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use rustix::io::retry_on_intr;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::tls::TlsStream;
 
 /// How much plain text OpenSSL takes into one record (RFC 8446 §5.1), and so into one write.
 const TLS_RECORD_BYTES: usize = 16_384;
+
+/// Waits until something comes in, for as long as the socket's time-out; then `WouldBlock`.
+pub(crate) fn read_when_there(tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+    // A wait with a time-out is interrupted by every signal, whatever its handler says.
+    Ok(retry_on_intr(|| recv(tcp, &mut *buf, RecvFlags::empty()))?.0)
+}
 
 /// Reads what has come in already; `WouldBlock` when that is nothing.
 pub(crate) fn read_now(tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {

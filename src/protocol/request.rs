@@ -4,6 +4,8 @@
 //! until the request's type says what it has to be, and what is nested is skipped by `serde_json`
 //! without recursion, so that depth costs no stack. Unknown members are ignored.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::error::Category;
@@ -37,14 +39,14 @@ struct Members<'a> {
 pub(crate) fn parse_request(text: &str) -> Result<Request, ErrorReply> {
     let members = parse_members(text)?;
     let kind = string("type", members.kind)?;
-    Ok(match kind.as_str() {
+    Ok(match &*kind {
         "list_rooms" => Request::ListRooms,
         "enter_room" => Request::EnterRoom(RoomId(number("roomId", members.room_id)?)),
         "leave_room" => Request::LeaveRoom,
-        "text" => Request::Text(string("text", members.text)?),
+        "text" => Request::Text(string("text", members.text)?.into_owned()),
         "gif" => Request::Gif(number("gifId", members.gif_id)?),
-        "create_room" => Request::CreateRoom(string("title", members.title)?),
-        "change_name" => Request::ChangeName(string("name", members.name)?),
+        "create_room" => Request::CreateRoom(string("title", members.title)?.into_owned()),
+        "change_name" => Request::ChangeName(string("name", members.name)?.into_owned()),
         _ => return Err(ErrorReply::unknown_type(&kind)),
     })
 }
@@ -64,9 +66,13 @@ fn parse_members(text: &str) -> Result<Members<'_>, ErrorReply> {
     })
 }
 
-fn string(name: &str, member: Option<&RawValue>) -> Result<String, ErrorReply> {
+/// A string, copied only where it holds an escape.
+fn string<'a>(name: &str, member: Option<&'a RawValue>) -> Result<Cow<'a, str>, ErrorReply> {
+    #[derive(Deserialize)]
+    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
     let raw = present(name, member)?;
-    serde_json::from_str(raw).map_err(|_| {
+    serde_json::from_str(raw).map(|Borrowed(string)| string).map_err(|_| {
         ErrorReply::bad_request(if raw.starts_with('"') {
             format!("\"{name}\" holds an escape that is not a character.")
         } else {

@@ -11,20 +11,20 @@ mod limiter;
 mod origin;
 mod pump;
 
-use std::io::Read;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
 use log::{debug, error, info};
 
 use crate::chat::UserId;
 use crate::dispatcher::Input;
+use crate::mailbox::Inlet;
 use crate::net::admission::Ticket;
 use crate::net::stop::{LINGER, Stop};
+use crate::net::stream::read_when_there;
 use crate::net::tls::TlsAcceptor;
 use crate::outbox::{Bounds, Flusher, Outbox};
 use crate::protocol::CloseReason;
@@ -48,7 +48,7 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) inputs: Sender<Input>,
+    pub(crate) inputs: Inlet<Input>,
     pub(crate) tcp: Arc<TcpStream>,
     pub(crate) peer: SocketAddr,
     pub(crate) ticket: Ticket,
@@ -59,7 +59,7 @@ pub(crate) struct Session {
 /// A client that has become a user.
 struct Connection {
     shared: Arc<Shared>,
-    inputs: Sender<Input>,
+    inputs: Inlet<Input>,
     user: UserId,
     address: IpAddr,
     outbox: Arc<Outbox>,
@@ -124,11 +124,11 @@ impl Connection {
     /// Close frame, has time to arrive: closing a socket that has unread input would destroy it. A
     /// client that takes longer than it may is cut off by the flusher.
     fn see_off(&self) {
-        let mut tcp = self.outbox.tcp();
+        let tcp = self.outbox.tcp();
         let mut sink = [0; 1024];
         // The flusher's deadline is no later than this unless the dispatcher has yet to come to it.
         if tcp.set_read_timeout(Some(LINGER)).is_ok() {
-            while matches!(tcp.read(&mut sink), Ok(1..)) {}
+            while matches!(read_when_there(tcp, &mut sink), Ok(1..)) {}
         }
     }
 }

@@ -210,6 +210,18 @@ fn the_log_tells_who_came_and_why_they_went_and_never_what_was_said() {
     assert_eq!(program.log(), "");
 }
 
+/// Stopping and continuing interrupts every wait that has a time-out.
+#[test]
+fn stopped_and_continued_it_loses_nobody() {
+    let program = Program::start(json!({}));
+    let mut member = program.door.member();
+    for _ in 0..5 {
+        program.signal("STOP");
+        program.signal("CONT");
+        member.expect_nothing_more();
+    }
+}
+
 #[test]
 fn out_of_descriptors_it_turns_away_and_goes_on() {
     let began = Instant::now();
