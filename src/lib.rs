@@ -37,6 +37,9 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod chat;
 mod delivery;
 mod dispatcher;

@@ -75,6 +75,9 @@ impl Write for Socket {
 pub(crate) enum Stream {
     Plain(Socket),
     Tls(Box<TlsStream<Socket>>),
+    /// Takes everything and gives nothing, so that what is above it can be timed by itself.
+    #[cfg(feature = "bench")]
+    Swallowing,
 }
 
 impl Stream {
@@ -88,6 +91,8 @@ impl Stream {
         match self {
             Self::Plain(socket) => socket.write_blocked(),
             Self::Tls(tls) => tls.get_ref().write_blocked(),
+            #[cfg(feature = "bench")]
+            Self::Swallowing => false,
         }
     }
 
@@ -99,6 +104,8 @@ impl Stream {
         match self {
             Self::Plain(_) => 0,
             Self::Tls(_) => len.min(TLS_RECORD_BYTES),
+            #[cfg(feature = "bench")]
+            Self::Swallowing => 0,
         }
     }
 
@@ -110,6 +117,8 @@ impl Stream {
             let result = match self {
                 Self::Plain(socket) => socket.write(rest),
                 Self::Tls(tls) => tls.write(&rest[..rest.len().min(TLS_RECORD_BYTES)]),
+                #[cfg(feature = "bench")]
+                Self::Swallowing => Ok(rest.len()),
             };
             match result {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -142,6 +151,8 @@ impl Read for Stream {
         match self {
             Self::Plain(socket) => socket.read(buf),
             Self::Tls(tls) => tls.read(buf),
+            #[cfg(feature = "bench")]
+            Self::Swallowing => Err(ErrorKind::WouldBlock.into()),
         }
     }
 }
