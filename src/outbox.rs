@@ -252,12 +252,15 @@ impl Outbox {
     /// Writes what the socket takes of the queue. For the flusher.
     fn flush(&self) -> Flushed {
         let mut writer = self.lock();
+        let was_flushed = writer.is_flushed();
         writer.flush();
         if !writer.is_flushed() {
             return Flushed::InPart(writer.ending);
         }
         writer.is_tended = false;
-        if let Some(ending) = writer.ending {
+        if let Some(ending) = writer.ending
+            && !was_flushed
+        {
             self.end_output(&mut writer, ending.reason);
         }
         Flushed::Whole(writer.ending)

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -120,7 +120,8 @@ impl Server {
         let control = Control { shared: shared.clone(), inputs };
 
         let flusher = {
-            let shared = shared.clone();
+            // Not to hold on to the handle, whose end is the flusher's.
+            let shared = Arc::downgrade(&shared);
             spawn("flusher", move || flush(flushing, &shared))?
         };
         let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &shared))?;
@@ -154,13 +155,9 @@ impl ServerHandle {
         let Some(threads) = lock(&self.threads).take() else { return Ok(()) };
         let listened = threads.listener.join();
         threads.sessions.join_all();
-        // With the last sender of inputs gone, the dispatcher ends, and nothing more gets to the flusher.
-        let control = lock(&self.control).take();
-        let shared = control.map(|control| control.shared);
+        // With the last inlet gone the dispatcher ends, and with the last outbox the flusher.
+        lock(&self.control).take();
         let dispatched = threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher));
-        if let Some(shared) = shared {
-            shared.flusher.retire();
-        }
         let flushed = threads.flusher.join();
         dispatched?;
         outcome(listened).map_err(ServeError::Listener)?;
@@ -199,10 +196,12 @@ fn dispatch(mut dispatcher: Dispatcher, shared: &Shared) -> Result<(), ServeErro
 }
 
 /// Runs the flusher; the server does not go on without it.
-fn flush(flushing: Flushing, shared: &Shared) -> io::Result<()> {
+fn flush(flushing: Flushing, shared: &Weak<Shared>) -> io::Result<()> {
     let result = catch_unwind(AssertUnwindSafe(|| flushing.run()));
-    // The listener ends, and then everything does. Nothing happens when it has ended before.
-    shared.stop.announce(Instant::now());
+    // Where it ended before its time, this ends the listener, and then everything ends.
+    if let Some(shared) = shared.upgrade() {
+        shared.stop.announce(Instant::now());
+    }
     outcome(result)
 }
 

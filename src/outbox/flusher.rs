@@ -43,7 +43,7 @@ struct Bell {
 enum Call {
     /// See to this outbox.
     Tend(Arc<Outbox>),
-    /// No session is left: end as soon as nothing waits any more.
+    /// The handle is gone, and with it every outbox.
     Retire,
 }
 
@@ -92,11 +92,6 @@ impl Flusher {
         self.call(Call::Tend(outbox));
     }
 
-    /// Lets the thread end once nothing waits any more, which the deadlines bound.
-    pub(crate) fn retire(&self) {
-        self.call(Call::Retire);
-    }
-
     fn call(&self, call: Call) {
         // It fails when the flusher is gone, and then the server is.
         let _ = self.calls.send(call);
@@ -106,11 +101,17 @@ impl Flusher {
     }
 }
 
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        self.call(Call::Retire);
+    }
+}
+
 impl Flushing {
-    /// Runs until it is retired. Fails when the machine does not let it wait.
+    /// Runs until the handle is gone, which every outbox holds on to. Fails when the machine does not let it wait.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Vec::with_capacity(EVENTS);
-        while !self.is_retiring || self.is_awaited() {
+        while !self.is_retiring {
             self.wait(&mut events)?;
             for event in events.drain(..) {
                 match event.data.u64() {
@@ -125,12 +126,6 @@ impl Flushing {
             self.cut_off(Instant::now());
         }
         Ok(())
-    }
-
-    /// Whether anything is still to be sent. What will end has a deadline.
-    fn is_awaited(&self) -> bool {
-        !self.deadlines.is_empty()
-            && self.charges.values().any(|charge| matches!(charge, Charge::Behind(_)))
     }
 
     fn wait(&self, events: &mut Vec<epoll::Event>) -> io::Result<()> {

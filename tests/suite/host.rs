@@ -215,7 +215,7 @@ pub(crate) fn threads_of(process: &str) -> BTreeMap<String, usize> {
         // A thread may end while it is looked at.
         let Ok(name) = fs::read_to_string(task.unwrap().path().join("comm")) else { continue };
         let kind = name.split_whitespace().next().unwrap_or_default();
-        if ["listener", "dispatcher", "session"].contains(&kind) {
+        if ["listener", "dispatcher", "flusher", "session"].contains(&kind) {
             *threads.entry(kind.to_owned()).or_default() += 1;
         }
     }
