@@ -108,7 +108,8 @@ impl Drop for Flusher {
 }
 
 impl Flushing {
-    /// Runs until the handle is gone, which every outbox holds on to. Fails when the machine does not let it wait.
+    /// Runs until the handle is gone, which every outbox holds on to. Fails when the machine does not
+    /// let it wait.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Vec::with_capacity(EVENTS);
         while !self.is_retiring {
@@ -147,7 +148,8 @@ impl Flushing {
 
     fn answer_calls(&mut self) {
         reset(&self.bell.event);
-        self.bell.has_rung.store(false, Ordering::Release);
+        // What was called before a ring that is taken back here is seen below.
+        self.bell.has_rung.swap(false, Ordering::AcqRel);
         while let Ok(call) = self.calls.try_recv() {
             match call {
                 Call::Tend(outbox) => self.tend(outbox),
