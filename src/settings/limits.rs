@@ -110,7 +110,8 @@ limits! {
     "outboxMaxBytes" outbox_max_bytes: usize = 1_048_576,
         4_096..=1_073_741_824 "bytes";
 
-    /// How long a client may take none of what waits for it before it is closed.
+    /// How long a client may take none of what waits for it; the next thing for it, such as a ping,
+    /// then closes it.
     "writeTimeoutMs" write_timeout_ms: u64 = 10_000,
         100..=600_000 "milliseconds";
 
