@@ -140,6 +140,19 @@ impl Program {
         threads_of(&self.child.id().to_string())
     }
 
+    /// The scheduling policy of each of the server's threads (`sched(7)`; 0: normal, 3: batch), after
+    /// its kind.
+    pub(crate) fn policies(&self) -> Vec<(String, u64)> {
+        let threads = server_threads(&self.child.id().to_string());
+        let policies = threads.into_iter().filter_map(|(kind, directory)| {
+            let stat = fs::read_to_string(directory.join("stat")).ok()?;
+            // The policy is field 41; the second, the name, is in brackets, and may hold spaces.
+            let policy = stat.rsplit_once(')')?.1.split_whitespace().nth(41 - 3)?;
+            Some((kind, policy.parse().ok()?))
+        });
+        policies.collect()
+    }
+
     /// The number after `name` in `/proc/PID/status`: `VmRSS` in KiB, `Threads`.
     pub(crate) fn status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -211,15 +224,24 @@ impl Identity {
 /// thread's name.
 pub(crate) fn threads_of(process: &str) -> BTreeMap<String, usize> {
     let mut threads = BTreeMap::new();
-    for task in fs::read_dir(format!("/proc/{process}/task")).unwrap() {
-        // A thread may end while it is looked at.
-        let Ok(name) = fs::read_to_string(task.unwrap().path().join("comm")) else { continue };
-        let kind = name.split_whitespace().next().unwrap_or_default();
-        if ["listener", "dispatcher", "flusher", "session"].contains(&kind) {
-            *threads.entry(kind.to_owned()).or_default() += 1;
-        }
+    for (kind, _) in server_threads(process) {
+        *threads.entry(kind).or_default() += 1;
     }
     threads
+}
+
+/// The process's threads of the server's kinds: each one's kind and its directory in `/proc`.
+fn server_threads(process: &str) -> Vec<(String, PathBuf)> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let threads = tasks.filter_map(|task| {
+        let directory = task.unwrap().path();
+        // A thread may end while it is looked at.
+        let name = fs::read_to_string(directory.join("comm")).ok()?;
+        let kind = name.split_whitespace().next().unwrap_or_default().to_owned();
+        let is_ours = ["listener", "dispatcher", "flusher", "session"].contains(&kind.as_str());
+        is_ours.then_some((kind, directory))
+    });
+    threads.collect()
 }
 
 /// Asks again and again until it is so; for what sends no event of its own.

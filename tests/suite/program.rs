@@ -210,6 +210,20 @@ fn the_log_tells_who_came_and_why_they_went_and_never_what_was_said() {
     assert_eq!(program.log(), "");
 }
 
+#[test]
+fn its_threads_are_batch_work_unless_the_operator_chose_otherwise() {
+    const BATCH: u64 = 3;
+    const IDLE: u64 = 5;
+    for (preparation, policy) in [("true", BATCH), ("chrt --idle --pid 0 $$", IDLE)] {
+        let program = Program::start_after(preparation, json!({}));
+        let _user = program.door.user();
+        let policies = program.policies();
+        let kinds: Vec<&str> = policies.iter().map(|(kind, _)| kind.as_str()).collect();
+        assert!(kinds.contains(&"session") && kinds.contains(&"dispatcher"), "{kinds:?}");
+        assert!(policies.iter().all(|(_, of_thread)| *of_thread == policy), "{policies:?}");
+    }
+}
+
 /// Stopping and continuing interrupts every wait that has a time-out.
 #[test]
 fn stopped_and_continued_it_loses_nobody() {
