@@ -12,12 +12,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::chat::{Action, Chat, Command, Effect, Event, Person, Request, RoomId, Rules, UserId};
+use crate::chat::{
+    Action, Chat, Command, Content, Effect, Event, Person, Remembered, Request, RoomId, Rules,
+    Said, UserId,
+};
 use crate::delivery::Delivery;
 use crate::net::admission::{Admission, Entry};
 use crate::net::stream::Stream;
-use crate::outbox::{Bounds, Flusher, Outbox};
-use crate::protocol::{parse_request, push_event};
+use crate::outbox::{Bounds, ConnectionId, Flusher, Outbox};
+use crate::protocol::{Version, parse_request, push_event, push_said};
 
 /// The room that everything happens in.
 const ROOM: RoomId = RoomId(1);
@@ -36,29 +39,38 @@ pub fn parse(text: &str) -> bool {
 /// An event that is encoded again and again, into one buffer.
 #[derive(Debug)]
 pub struct Encoding {
-    event: Event,
+    event: Encoded,
     out: BytesMut,
+}
+
+#[derive(Debug)]
+enum Encoded {
+    Said(Said),
+    Other(Event),
 }
 
 impl Encoding {
     /// A text of 64 characters.
     pub fn text() -> Self {
-        Self::of(text())
+        Self::of(Encoded::Said(text()))
     }
 
     /// Somebody's entering.
     pub fn enter() -> Self {
-        Self::of(Event::Entered(author()))
+        Self::of(Encoded::Other(Event::Entered(author())))
     }
 
-    fn of(event: Event) -> Self {
+    fn of(event: Encoded) -> Self {
         Self { event, out: BytesMut::with_capacity(1_024) }
     }
 
     /// Encodes the event as a frame, and returns its length in bytes.
     pub fn encode(&mut self) -> usize {
         self.out.clear();
-        push_event(&mut self.out, &self.event);
+        match &self.event {
+            Encoded::Said(said) => push_said(&mut self.out, said),
+            Encoded::Other(event) => push_event(&mut self.out, event),
+        }
         self.out.len()
     }
 }
@@ -74,7 +86,7 @@ pub struct Talk {
 impl Talk {
     /// With `members` in the room, at least one.
     pub fn of(members: u64) -> Self {
-        let chat = Chat::new(Rules {
+        let rules = Rules {
             rooms: vec!["room".into()],
             max_rooms: 0,
             max_name_chars: 100,
@@ -82,12 +94,17 @@ impl Talk {
             max_text_chars: 1_000,
             empty_room_ttl: Duration::ZERO,
             room_list_interval: Duration::ZERO,
-        });
+            resume_grace: Duration::ZERO,
+            max_away: 0,
+            max_kept: 0,
+            max_age: None,
+        };
+        let (chat, _) = Chat::restore(rules, Remembered::default());
         let outsider = UserId(members + 1);
         let mut talk = Self { chat, effects: Vec::new(), outsider };
         for id in (1..=members).map(UserId) {
             talk.apply(id, Action::Connect);
-            talk.apply(id, Action::Request(Request::EnterRoom(ROOM)));
+            talk.apply(id, Action::Request(Request::EnterRoom(ROOM, None)));
         }
         talk.apply(outsider, Action::Connect);
         talk.effects.clear();
@@ -102,13 +119,15 @@ impl Talk {
 
     /// Somebody enters and leaves again. Returns how many effects that has: 4.
     pub fn enter_and_leave(&mut self) -> usize {
-        self.apply(self.outsider, Action::Request(Request::EnterRoom(ROOM)));
+        self.apply(self.outsider, Action::Request(Request::EnterRoom(ROOM, None)));
         self.apply(self.outsider, Action::Request(Request::LeaveRoom));
         self.take_effects()
     }
 
     fn apply(&mut self, author: UserId, action: Action) {
-        self.chat.apply(Command { at: Duration::ZERO, author, action }, &mut self.effects);
+        let command = Command { at: Duration::ZERO, time: 0, author, action, reference: None };
+        self.chat.apply(command, &mut self.effects);
+        self.chat.kept();
     }
 
     fn take_effects(&mut self) -> usize {
@@ -122,7 +141,7 @@ impl Talk {
 #[derive(Debug)]
 pub struct Tick {
     delivery: Delivery,
-    event: Event,
+    said: Said,
 }
 
 impl Tick {
@@ -134,16 +153,22 @@ impl Tick {
         let flusher = Arc::new(Flusher::new()?.0);
         let admission = Admission::new(0, 0);
         let bounds = Bounds { max_queued: 1_000_000, write_timeout: Duration::from_secs(10) };
-        let mut tick = Self { delivery: Delivery::default(), event: text() };
+        let mut tick = Self { delivery: Delivery::default(), said: text() };
         for id in 1..=members {
             let Entry::Welcome(ticket) = admission.enter(None) else {
                 unreachable!("limits of 0 are none")
             };
             let (tcp, flusher, answer) = (tcp.clone(), flusher.clone(), Bytes::new());
-            let outbox =
-                Outbox::new(Stream::Swallowing, tcp, (id, ticket), answer, bounds, flusher);
-            tick.delivery.connect(UserId(id), Arc::new(outbox));
-            tick.delivery.enter(ROOM, UserId(id));
+            let outbox = Outbox::new(
+                Stream::Swallowing,
+                tcp,
+                (ConnectionId(id), ticket),
+                answer,
+                bounds,
+                flusher,
+            );
+            tick.delivery.connect(ConnectionId(id), Arc::new(outbox), Version::Base);
+            tick.delivery.enter(ROOM, ConnectionId(id));
         }
         // The first frame would carry the answer to the upgrade.
         tick.run(1);
@@ -154,14 +179,15 @@ impl Tick {
     /// Returns how many members have fallen behind: none.
     pub fn run(&mut self, texts: usize) -> usize {
         for _ in 0..texts {
-            self.delivery.tell(ROOM, &self.event);
+            self.delivery.say(ROOM, &self.said);
         }
         self.delivery.deliver().len()
     }
 }
 
-fn text() -> Event {
-    Event::Text { text: TEXT.into(), from: author() }
+fn text() -> Said {
+    let content = Content::Text(TEXT.into());
+    Said { seq: 1, time: 0, from: author(), content, reference: None }
 }
 
 fn author() -> Person {

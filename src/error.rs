@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
+use crate::history::HistoryError;
 use crate::net::tls::CertificateError;
 use crate::settings::SettingsError;
 
@@ -15,6 +16,8 @@ pub enum StartError {
     Settings(SettingsError),
     /// The certificate or its private key cannot be used.
     Certificate(CertificateError),
+    /// The history cannot be opened.
+    History(HistoryError),
     /// The address cannot be listened on.
     Listen {
         /// `host` and `port` as they were asked for.
@@ -34,6 +37,8 @@ pub enum ServeError {
     Dispatcher,
     /// The listening socket failed.
     Listener(io::Error),
+    /// The thread that reads the history, or the one that looks after it, panicked: a defect.
+    History,
     /// The machine did not let the server wait for clients that do not keep up.
     Flusher(io::Error),
 }
@@ -43,6 +48,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Settings(error) => error.fmt(f),
             Self::Certificate(error) => error.fmt(f),
+            Self::History(error) => write!(f, "the history: {error}"),
             Self::Listen { address, source } => {
                 write!(f, "cannot listen on {address}: {source}")?;
                 match advice(source) {
@@ -80,6 +86,7 @@ impl Error for StartError {
         match self {
             Self::Settings(error) => error.source(),
             Self::Certificate(error) => error.source(),
+            Self::History(error) => error.source(),
             Self::Listen { source, .. } | Self::Machine(source) => Some(source),
         }
     }
@@ -91,6 +98,9 @@ impl fmt::Display for ServeError {
             Self::Dispatcher => f.write_str(
                 "the dispatcher panicked, which is a defect of wschat; please report what stands above",
             ),
+            Self::History => f.write_str(
+                "a thread of the history panicked, which is a defect of wschat; please report what stands above",
+            ),
             Self::Listener(error) => write!(f, "the listening socket failed: {error}"),
             Self::Flusher(error) => write!(f, "cannot wait for slow clients: {error}"),
         }
@@ -100,7 +110,7 @@ impl fmt::Display for ServeError {
 impl Error for ServeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Dispatcher => None,
+            Self::Dispatcher | Self::History => None,
             Self::Listener(error) | Self::Flusher(error) => Some(error),
         }
     }

@@ -5,7 +5,7 @@
 //! for a moment, and lets others run between two looks: on one core they are who it waits for.
 
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,10 @@ const WAKEFUL_FOR: Duration = Duration::from_micros(50);
 /// Where things are put in, by any thread.
 #[derive(Debug)]
 pub(crate) struct Inlet<T>(Arc<Gate<T>>);
+
+/// The same for one who does not count as somebody who puts things in.
+#[derive(Debug)]
+pub(crate) struct WeakInlet<T>(Weak<Gate<T>>);
 
 /// Where one thread takes them out.
 #[derive(Debug)]
@@ -71,6 +75,19 @@ impl<T> Inlet<T> {
             Some(Ok(())) => Ok(()),
             Some(Err(_)) | None => Err(Abandoned),
         }
+    }
+}
+
+impl<T> Inlet<T> {
+    pub(crate) fn downgrade(&self) -> WeakInlet<T> {
+        WeakInlet(Arc::downgrade(&self.0))
+    }
+}
+
+impl<T> WeakInlet<T> {
+    /// `None` when no other inlet is left.
+    pub(crate) fn upgrade(&self) -> Option<Inlet<T>> {
+        self.0.upgrade().map(Inlet)
     }
 }
 

@@ -11,13 +11,14 @@ mod flusher;
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use rustix::event::PollFlags;
 
+use crate::chat::UserId;
 use crate::net::admission::Ticket;
 use crate::net::stop::wait_ready;
 use crate::net::stream::{Stream, read_when_there};
@@ -28,6 +29,10 @@ pub(crate) use flusher::{Flusher, Flushing};
 /// Pieces that are together no longer than this are joined, so that one write carries them.
 const JOIN_BYTES: usize = 16_384;
 
+/// A connection's number: counts from 1 while the server runs, and is never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ConnectionId(pub(crate) u64);
+
 /// The way out to one client.
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -35,7 +40,11 @@ pub(crate) struct Outbox {
     /// The connection is to end. Set once, under the lock.
     is_ending: AtomicBool,
     is_tls: bool,
-    key: u64,
+    connection: ConnectionId,
+    /// What `writer` holds to, for those who hold no lock.
+    max_queued: usize,
+    /// The user at the other end, once that is known; 0 before.
+    user: AtomicU64,
     tcp: Arc<TcpStream>,
     flusher: Arc<Flusher>,
     /// The connection counts for as long as there is a way out to it.
@@ -118,12 +127,11 @@ impl<'a> Piece<'a> {
 
 impl Outbox {
     /// Takes over all writing to `stream`, whose socket is `tcp`. `answer` goes out in front of the
-    /// first frame, and in one write with it. `key` tells this outbox from all others of the
-    /// server, and is not 0.
+    /// first frame, and in one write with it.
     pub(crate) fn new(
         stream: Stream,
         tcp: Arc<TcpStream>,
-        (key, ticket): (u64, Ticket),
+        (connection, ticket): (ConnectionId, Ticket),
         answer: Bytes,
         bounds: Bounds,
         flusher: Arc<Flusher>,
@@ -143,7 +151,17 @@ impl Outbox {
             broken: false,
         };
         let is_ending = AtomicBool::new(false);
-        Self { writer: Mutex::new(writer), is_ending, is_tls, key, tcp, flusher, _ticket: ticket }
+        Self {
+            writer: Mutex::new(writer),
+            is_ending,
+            is_tls,
+            connection,
+            max_queued: bounds.max_queued,
+            user: AtomicU64::new(0),
+            tcp,
+            flusher,
+            _ticket: ticket,
+        }
     }
 
     /// Sends whole frames, in their order, after what was sent before.
@@ -241,8 +259,23 @@ impl Outbox {
         if self.is_ending.load(Ordering::Acquire) { self.lock().ending } else { None }
     }
 
+    /// What may wait to be sent, in bytes.
+    pub(crate) fn max_queued(&self) -> usize {
+        self.max_queued
+    }
+
+    /// Notes whom this leads to.
+    pub(crate) fn set_user(&self, user: UserId) {
+        self.user.store(user.0, Ordering::Relaxed);
+    }
+
+    /// Whom this leads to; 0 before that is known.
+    pub(crate) fn user(&self) -> UserId {
+        UserId(self.user.load(Ordering::Relaxed))
+    }
+
     fn key(&self) -> u64 {
-        self.key
+        self.connection.0
     }
 
     pub(crate) fn tcp(&self) -> &TcpStream {

@@ -4,29 +4,33 @@ mod sessions;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, bounded};
 use http::Method;
 use log::{debug, info, warn};
 use preempt_rt::sched::{Pid, Scheduler, SchedulerParams, get_scheduler, set_scheduler};
 
-use crate::chat::{Chat, Rules};
-use crate::dispatcher::{Dispatcher, Input};
+use crate::chat::{Chat, Rules, UserId};
+use crate::dispatcher::{Dispatcher, Health, Input, Keeping};
 use crate::error::{ServeError, StartError};
-use crate::mailbox::{Inlet, mailbox};
+use crate::history::{self, HistoryError, Opened, Place, Retention, Upkeep};
+use crate::mailbox::{Inlet, Mailbox, mailbox};
 use crate::net::admission::{Admission, Entry};
 use crate::net::http::Response;
 use crate::net::listener;
 use crate::net::stop::Stop;
 use crate::net::tls::TlsAcceptor;
 use crate::outbox::{Flusher, Flushing};
+use crate::protocol::Greeting;
+use crate::recall::{Recall, Recalling};
 use crate::session::{Session, Shared};
-use crate::settings::Settings;
+use crate::settings::{Limits, Settings};
+use crate::web;
 use sessions::SessionThreads;
 
 /// The only one there is outside the real-time policies.
@@ -67,8 +71,25 @@ struct Control {
 struct Threads {
     listener: JoinHandle<io::Result<()>>,
     dispatcher: JoinHandle<Result<(), ServeError>>,
+    history: Helpers,
     flusher: JoinHandle<io::Result<()>>,
     sessions: Arc<SessionThreads>,
+}
+
+/// The chat as the history has it, and the threads that a history takes.
+struct Memory {
+    dispatcher: Dispatcher,
+    recalling: Recalling,
+    upkeep: Option<Upkeep>,
+}
+
+/// The threads of the history; true when they ended in good order.
+#[derive(Debug)]
+struct Helpers {
+    recall: JoinHandle<bool>,
+    upkeep: Option<JoinHandle<bool>>,
+    /// Dropped to end the upkeep.
+    stop_upkeep: Sender<()>,
 }
 
 impl Server {
@@ -113,13 +134,14 @@ impl Server {
         let Self { settings, tls, listener, local_addr } = self;
         let limits = &settings.limits;
         let (inputs, received) = mailbox(limits.command_queue_length);
-        let chat = Chat::new(rules(&settings));
-        let dispatcher = Dispatcher::new(chat, received, limits.outbox_max_bytes);
+        let health = Arc::<Health>::default();
+        let Memory { dispatcher, recalling, upkeep } =
+            open_history(&settings, received, health.clone()).map_err(StartError::History)?;
         let admission = Admission::new(limits.max_connections, limits.max_connections_per_ip);
         let stop = Stop::new().map_err(StartError::Machine)?;
         let (flusher, flushing) = Flusher::new().map_err(StartError::Machine)?;
-        let (flusher, last_user) = (Arc::new(flusher), AtomicU64::new(0));
-        let shared = Arc::new(Shared { settings, tls, stop, flusher, last_user });
+        let (flusher, last_connection) = (Arc::new(flusher), AtomicU64::new(0));
+        let shared = Arc::new(Shared { settings, tls, stop, flusher, last_connection, health });
         let (sessions, spares) = SessionThreads::new();
         let control = Control { shared: shared.clone(), inputs };
 
@@ -128,12 +150,14 @@ impl Server {
             let shared = Arc::downgrade(&shared);
             spawn("flusher", move || flush(flushing, &shared))?
         };
+        let history = Helpers::start(recalling, upkeep, &control)?;
         let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &shared))?;
         let reception =
             Reception { control: control.clone(), admission, sessions: sessions.clone(), spares };
         let listener = spawn("listener", move || reception.run(&listener))?;
         info!("listening on {local_addr}");
-        let threads = Mutex::new(Some(Threads { listener, dispatcher, flusher, sessions }));
+        let threads = Threads { listener, dispatcher, history, flusher, sessions };
+        let threads = Mutex::new(Some(threads));
         Ok(ServerHandle { local_addr, control: Mutex::new(Some(control)), threads })
     }
 }
@@ -162,8 +186,11 @@ impl ServerHandle {
         // With the last inlet gone the dispatcher ends, and with the last outbox the flusher.
         lock(&self.control).take();
         let dispatched = threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher));
+        // The history ends with the dispatcher, which asks and commits.
+        let recalled = threads.history.join();
         let flushed = threads.flusher.join();
         dispatched?;
+        recalled?;
         outcome(listened).map_err(ServeError::Listener)?;
         outcome(flushed).map_err(ServeError::Flusher)
     }
@@ -185,6 +212,87 @@ impl Control {
         // the dispatcher has been told before makes no difference to it.
         let _ = self.inputs.send(Input::Stop { until: self.shared.stop.limit(until) });
     }
+}
+
+impl Helpers {
+    fn start(
+        recalling: Recalling,
+        upkeep: Option<Upkeep>,
+        control: &Control,
+    ) -> Result<Self, StartError> {
+        let inputs = control.inputs.downgrade();
+        let shared = Arc::downgrade(&control.shared);
+        let recall = spawn("recall", move || {
+            watch_over(&shared, AssertUnwindSafe(|| recalling.run(&inputs)))
+        })?;
+        let (stop_upkeep, stopped) = bounded(0);
+        let shared = Arc::downgrade(&control.shared);
+        let upkeep = upkeep
+            .map(|upkeep| {
+                spawn("upkeep", move || {
+                    watch_over(&shared, AssertUnwindSafe(|| upkeep.run(&stopped)))
+                })
+            })
+            .transpose()?;
+        Ok(Self { recall, upkeep, stop_upkeep })
+    }
+
+    /// Waits for both, once the dispatcher has ended.
+    fn join(self) -> Result<(), ServeError> {
+        drop(self.stop_upkeep);
+        let threads = [Some(self.recall), self.upkeep].into_iter().flatten();
+        let ended: Vec<bool> = threads.map(|thread| thread.join().unwrap_or(false)).collect();
+        if ended.iter().all(|in_good_order| *in_good_order) {
+            Ok(())
+        } else {
+            Err(ServeError::History)
+        }
+    }
+}
+
+/// Runs a thread that the server does not go on without; false when it panicked.
+fn watch_over(shared: &Weak<Shared>, run: impl FnOnce() + UnwindSafe) -> bool {
+    let is_good = catch_unwind(run).is_ok();
+    if !is_good && let Some(shared) = shared.upgrade() {
+        // This ends the listener, and then everything ends.
+        shared.stop.announce(Instant::now());
+    }
+    is_good
+}
+
+/// Opens the history, and brings the chat back from it.
+fn open_history(
+    settings: &Settings,
+    inputs: Mailbox<Input>,
+    health: Arc<Health>,
+) -> Result<Memory, HistoryError> {
+    let limits = &settings.limits;
+    let place = match settings.history.file.clone() {
+        None => Place::Memory,
+        Some(path) => Place::File { path, durability: settings.history.durability },
+    };
+    let max_age = max_age(limits);
+    let retention = Retention {
+        max_events: limits.history_max_events,
+        max_age,
+        max_memory_bytes: limits.history_max_memory_bytes,
+    };
+    let Opened { epoch, remembered, history, reader, upkeep } = history::open(&place, retention)?;
+    let noted_user = UserId(remembered.last_user);
+    let mut keeping = Keeping::new(history, health, noted_user);
+    let (chat, effects) = Chat::restore(rules(settings), remembered);
+    keeping.begin(effects)?;
+    let (on_enter, max_bytes) = (limits.history_on_enter, limits.outbox_max_bytes);
+    let (recall, recalling) = Recall::new(reader, epoch.into(), on_enter, max_bytes);
+    let greeting = Greeting::new(limits, web::GIFS);
+    let dispatcher = Dispatcher::new(chat, inputs, (keeping, recall), greeting, max_bytes);
+    Ok(Memory { dispatcher, recalling, upkeep })
+}
+
+fn max_age(limits: &Limits) -> Option<Duration> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let days = u32::try_from(limits.history_max_days).ok()?;
+    (days != 0).then(|| DAY * days)
 }
 
 /// Runs the dispatcher; its panic ends the server.
@@ -297,6 +405,10 @@ fn rules(settings: &Settings) -> Rules {
         max_text_chars: limits.max_text_chars,
         empty_room_ttl: Duration::from_secs(limits.empty_room_ttl_seconds),
         room_list_interval: Duration::from_millis(limits.room_list_interval_ms),
+        resume_grace: Duration::from_secs(limits.resume_grace_seconds),
+        max_away: limits.max_away_users,
+        max_kept: limits.history_max_events,
+        max_age: max_age(limits),
     }
 }
 

@@ -91,6 +91,9 @@ pub struct Settings {
     /// What is logged, and where to.
     pub log: LogSettings,
 
+    /// Where what was said is kept.
+    pub history: HistorySettings,
+
     /// How much of everything there may be.
     pub limits: Limits,
 }
@@ -106,6 +109,29 @@ pub struct LogSettings {
     pub file: Option<PathBuf>,
 }
 
+/// Where what was said is kept. How much of it is in [`Limits`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HistorySettings {
+    /// The SQLite file, made if it is not there; its directory must be. Default `None`: in memory
+    /// only, until the server ends. Takes the feature `sqlite`, which is on by default. In JSON an
+    /// empty string is the same as `null`.
+    pub file: Option<PathBuf>,
+
+    /// What is kept survives this. Default [`Durability::Process`]. In JSON `"process"` or
+    /// `"power-loss"`.
+    pub durability: Durability,
+}
+
+/// What something that is kept in a file survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The end of the process, however sudden.
+    #[default]
+    Process,
+    /// Also that of the machine. Each tick waits for the disk.
+    PowerLoss,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -119,6 +145,7 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             log: LogSettings::default(),
+            history: HistorySettings::default(),
             limits: Limits::default(),
         }
     }
@@ -133,7 +160,7 @@ impl Default for LogSettings {
 impl Settings {
     /// Reads and checks a settings file.
     ///
-    /// A relative `certificate`, `privateKey` or `log.file` is taken from the directory the
+    /// A relative `certificate`, `privateKey`, `log.file` or `history.file` is taken from the directory the
     /// settings file is in, wherever the server is started from.
     ///
     /// # Errors
@@ -203,6 +230,13 @@ impl Settings {
                 level: reader.level("log.level", default.log.level),
                 file: reader.text_or_null("log.file", rule::FILE).map(PathBuf::from),
             },
+            history: HistorySettings {
+                file: reader
+                    .text_or_null("history.file", rule::FILE)
+                    .filter(is_set)
+                    .map(PathBuf::from),
+                durability: reader.durability("history.durability", default.history.durability),
+            },
             limits: Limits::read(reader),
         }
     }
@@ -232,6 +266,7 @@ impl Settings {
         rule::ROOM_TITLE.check_all("rooms", &self.rooms, mistakes);
         rule::ORIGIN.check_all("allowedOrigins", &self.allowed_origins, mistakes);
         rule::check_file("log.file", self.log.file.as_deref(), mistakes);
+        rule::check_file("history.file", self.history.file.as_deref(), mistakes);
         self.limits.check(mistakes);
     }
 
@@ -268,7 +303,12 @@ impl Settings {
 
     /// Makes the relative paths start from `directory`.
     fn files_from(&mut self, directory: &Path) {
-        let files = [&mut self.certificate, &mut self.private_key, &mut self.log.file];
+        let files = [
+            &mut self.certificate,
+            &mut self.private_key,
+            &mut self.log.file,
+            &mut self.history.file,
+        ];
         for file in files.into_iter().flatten() {
             // `join` leaves an absolute path as it is.
             *file = directory.join(&*file);

@@ -8,6 +8,9 @@
 //! | `rules max_rooms=4 room=Lobby room=Games` | starts over with [the usual rules](usual_rules), except for these |
 //! | `1 connects`, `1 disconnects` | somebody comes or goes |
 //! | `1 lists`, `1 enters 2`, `1 leaves`, `1 says "Hello"`, `1 shows 3` (a picture), `1 creates Games`, `1 renames Ann` | the requests |
+//! | `1 begins 7`, `1 resumes` | the same with a session, whose key is made of this number |
+//! | `1 enters 1 since=5`, `1 says "Hello" ref=a`, `1 types`, `1 pages 1 20` | what only somebody with a session asks (`pages`: what was said before 20) |
+//! | `kept`, `lost` | what was said since the last such line is kept, or cannot be |
 //! | `1 enters 4 at=10s` | the same at this time since the start; nobody looked at the clock before |
 //! | `wait 250ms` | time passes, and the chat is advanced at each of its deadlines on the way |
 //! | `deadline` | shows when the chat next has something to do |
@@ -20,6 +23,8 @@
 //! | `room 2 [1 3] ← …` | the room is told, and 1 and 3 are there to hear it |
 //! | `1 → room 2`, `1 → no room` | from here on user 1 hears what room 2 is told, or nothing |
 //! | `everyone [1 2] ← rooms` | everyone who is connected gets the room list, which stands below |
+//! | `watchers ← …` | everyone who watches the list of rooms is told |
+//! | `remembered: …` | this is to be remembered |
 //! | `at 10s:` | what follows came at this time of a `wait` |
 //! | `nothing` | nobody is told anything |
 //!
@@ -36,11 +41,15 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use goldenscript::{ArgumentConsumer, Context, Runner};
 
-use super::{Action, Chat, Command, Effect, Event, Person, Request, Room, RoomId, Rules, UserId};
+use super::{
+    Action, Chat, Command, Content, Effect, Event, Memo, Person, Request, Room, RoomChange, RoomId,
+    RoomSummary, Rules, Said, SessionKey, Since, UserId,
+};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -71,13 +80,19 @@ stories! {
     creating_rooms
     disconnecting
     entering
+    history_pages
     leaving
     moving
     passing_rooms
+    references
     renaming
     room_list_at_once
     room_list_paced
+    sessions_begin_and_resume
+    sessions_that_end
     talking
+    typing
+    watching_rooms
 }
 
 fn folder() -> PathBuf {
@@ -101,6 +116,10 @@ fn usual_rules() -> Rules {
         max_text_chars: 4_000,
         empty_room_ttl: Duration::from_secs(3_600),
         room_list_interval: Duration::from_millis(250),
+        resume_grace: Duration::from_secs(60),
+        max_away: 100,
+        max_kept: 10_000,
+        max_age: None,
     }
 }
 
@@ -113,8 +132,11 @@ enum Line {
     Happens {
         author: UserId,
         action: Action,
+        reference: Option<Arc<str>>,
         at: Option<Duration>,
     },
+    /// What was said since the last such line is kept, or cannot be.
+    Kept(bool),
 }
 
 fn parse_line(line: &goldenscript::Command) -> Fallible<Line> {
@@ -123,9 +145,12 @@ fn parse_line(line: &goldenscript::Command) -> Fallible<Line> {
         "rules" => Line::Rules(parse_rules(&mut args)?),
         "wait" => Line::Wait(parse_time(next(&mut args)?)?),
         "deadline" => Line::Deadline,
+        "kept" => Line::Kept(true),
+        "lost" => Line::Kept(false),
         author => Line::Happens {
             author: UserId(author.parse().map_err(|_| "neither a user's number nor a command")?),
             at: args.take_key("at").map(parse_time).transpose()?,
+            reference: args.take_key("ref").map(Arc::from),
             action: parse_action(&mut args)?,
         },
     };
@@ -136,9 +161,23 @@ fn parse_line(line: &goldenscript::Command) -> Fallible<Line> {
 fn parse_action(args: &mut ArgumentConsumer<'_>) -> Fallible<Action> {
     let request = match next(args)? {
         "connects" => return Ok(Action::Connect),
+        // Whoever begins is to be told from all others.
+        "begins" => return Ok(Action::Begin(SessionKey([next(args)?.parse()?; 32]))),
+        "resumes" => return Ok(Action::Resume),
         "disconnects" => return Ok(Action::Disconnect),
         "lists" => Request::ListRooms,
-        "enters" => Request::EnterRoom(RoomId(next(args)?.parse()?)),
+        "enters" => {
+            let since = |seq: &str| {
+                Ok::<_, Box<dyn Error>>(Since { epoch: "now".to_owned(), seq: seq.parse()? })
+            };
+            let since = args.take_key("since").map(since).transpose()?;
+            Request::EnterRoom(RoomId(next(args)?.parse()?), since)
+        }
+        "pages" => {
+            let room = RoomId(next(args)?.parse()?);
+            Request::History { room, before: next(args)?.parse()?, limit: 50 }
+        }
+        "types" => Request::Typing,
         "leaves" => Request::LeaveRoom,
         "says" => Request::Text(next(args)?.to_owned()),
         "shows" => Request::Gif(next(args)?.parse()?),
@@ -160,6 +199,9 @@ fn parse_rules(args: &mut ArgumentConsumer<'_>) -> Fallible<Rules> {
             "max_title_chars" => rules.max_title_chars = value.parse()?,
             "max_text_chars" => rules.max_text_chars = value.parse()?,
             "empty_room_ttl" => rules.empty_room_ttl = parse_time(value)?,
+            "resume_grace" => rules.resume_grace = parse_time(value)?,
+            "max_away" => rules.max_away = value.parse()?,
+            "max_kept" => rules.max_kept = value.parse()?,
             "room_list_interval" => rules.room_list_interval = parse_time(value)?,
             _ => return Err(format!("there is no such rule: {key}").into()),
         }
@@ -206,13 +248,21 @@ impl Runner for Story {
                 Some(deadline) => format!("at {deadline:?}"),
                 None => "none".to_owned(),
             }),
-            Line::Happens { author, action, at } => {
+            Line::Kept(is_kept) => {
+                if is_kept {
+                    self.chat.kept();
+                } else {
+                    self.chat.not_kept();
+                }
+                Ok(String::new())
+            }
+            Line::Happens { author, action, reference, at } => {
                 let at = at.unwrap_or(self.now);
                 if at < self.now {
                     return Err(format!("it is {:?} already", self.now).into());
                 }
                 self.now = at;
-                Ok(self.happens(author, action))
+                Ok(self.happens(author, action, reference))
             }
         }
     }
@@ -223,13 +273,15 @@ impl Story {
         Self { chat: Chat::new(rules), now: Duration::ZERO, seats: BTreeMap::new() }
     }
 
-    fn happens(&mut self, author: UserId, action: Action) -> String {
-        if matches!(action, Action::Connect) {
+    fn happens(&mut self, author: UserId, action: Action, reference: Option<Arc<str>>) -> String {
+        if matches!(action, Action::Connect | Action::Begin(_) | Action::Resume) {
             self.seats.insert(author, None);
         }
         let gone = matches!(action, Action::Disconnect);
         let mut effects = Vec::new();
-        self.chat.apply(Command { at: self.now, author, action }, &mut effects);
+        let time = u64::try_from(self.now.as_millis()).expect("a story is short");
+        let command = Command { at: self.now, time, author, action, reference };
+        self.chat.apply(command, &mut effects);
         let shown = self.follow(&effects);
         if gone {
             self.seats.remove(&author);
@@ -262,11 +314,11 @@ impl Story {
         for effect in effects {
             let line = match effect {
                 Effect::Reply { to, event } => format!("{} ← {}", to.0, show_event(event)),
-                Effect::Tell { room, event } => {
-                    let hearers = self.seats.iter().filter(|(_, seat)| **seat == Some(*room));
-                    let hearers = join(hearers.map(|(user, _)| user.0.to_string()), " ");
-                    format!("room {} [{hearers}] ← {}", room.0, show_event(event))
+                Effect::Tell { room, event } => self.told(*room, None, &show_event(event)),
+                Effect::TellOthers { room, but, event } => {
+                    self.told(*room, Some(*but), &show_event(event))
                 }
+                Effect::Say { room, said } => self.told(*room, None, &show_said(said)),
                 Effect::Enter { room, user } => {
                     let before = self.seats.insert(*user, Some(*room));
                     assert_eq!(before, Some(None), "someone connected who is in no room enters");
@@ -281,14 +333,40 @@ impl Story {
                     format!("{} ← rooms\n{}", user.0, self.show_rooms())
                 }
                 Effect::RoomList { to: None } => {
-                    let everyone = join(self.seats.keys().map(|user| user.0.to_string()), " ");
+                    let hears = |user: &UserId| !self.chat.has_session(*user);
+                    let everyone = self.seats.keys().filter(|user| hears(user));
+                    let everyone = join(everyone.map(|user| user.0.to_string()), " ");
                     format!("everyone [{everyone}] ← rooms\n{}", self.show_rooms())
                 }
+                Effect::RoomChanges(changes) => {
+                    let changes = join(changes.iter().map(show_change), ", ");
+                    format!("watchers ← {changes}")
+                }
+                Effect::Show { to, room, since, upto } => {
+                    let since =
+                        since.as_ref().map_or("the last".to_owned(), |it| format!("{}", it.seq));
+                    format!("{} ← room {}, from {since} to {upto}", to.0, room.0)
+                }
+                Effect::ShowHistory { to, room, before, limit } => {
+                    format!("{} ← {limit} of room {} before {before}", to.0, room.0)
+                }
+                Effect::Repeat { to, position } => {
+                    format!("{} ← room {} at {} again", to.0, position.room.0, position.seq)
+                }
+                Effect::Remember(memo) => format!("remembered: {}", show_memo(memo)),
             };
             shown += &line;
             shown += "\n";
         }
         shown
+    }
+
+    fn told(&self, room: RoomId, but: Option<UserId>, what: &str) -> String {
+        let hears =
+            |user: &UserId, seat: &Option<RoomId>| *seat == Some(room) && Some(*user) != but;
+        let hearers = self.seats.iter().filter(|(user, seat)| hears(user, seat));
+        let hearers = join(hearers.map(|(user, _)| user.0.to_string()), " ");
+        format!("room {} [{hearers}] ← {what}", room.0)
     }
 
     fn show_rooms(&self) -> String {
@@ -306,13 +384,57 @@ impl Story {
 
 fn show_event(event: &Event) -> String {
     match event {
-        Event::Welcome(person) => format!("welcome, {}", show_person(person)),
+        Event::Welcome { person, resumed: false, .. } => {
+            format!("welcome, {}", show_person(person))
+        }
+        Event::Welcome { person, room: None, .. } => {
+            format!("welcome back, {}", show_person(person))
+        }
+        Event::Welcome { person, room: Some(room), .. } => {
+            format!("welcome back to room {}, {}", room.0, show_person(person))
+        }
         Event::Entered(person) => format!("entered: {}", show_person(person)),
         Event::Left(person) => format!("left: {}", show_person(person)),
-        Event::Text { text, from } => format!("text {text:?} from {}", show_person(from)),
-        Event::Gif { gif, from } => format!("gif {gif} from {}", show_person(from)),
-        Event::Renamed { old_name, new_name } => format!("renamed: {old_name:?} to {new_name:?}"),
+        Event::Renamed { old_name, new_name, .. } => {
+            format!("renamed: {old_name:?} to {new_name:?}")
+        }
+        Event::Typing(person) => format!("types: {}", show_person(person)),
+        Event::RoomAdded(room) => format!("made: {}", show_summary(room)),
         Event::Refused(refusal) => format!("refused: {refusal:?}"),
+    }
+}
+
+fn show_said(said: &Said) -> String {
+    let reference = said.reference.as_ref().map_or(String::new(), |name| format!(" as {name:?}"));
+    let from = show_person(&said.from);
+    match &said.content {
+        Content::Text(text) => format!("{}: text {text:?}{reference} from {from}", said.seq),
+        Content::Gif(gif) => format!("{}: gif {gif}{reference} from {from}", said.seq),
+    }
+}
+
+fn show_change(change: &RoomChange) -> String {
+    match change {
+        RoomChange::Added(room) => format!("added: {}", show_summary(room)),
+        RoomChange::Changed(room) => format!("changed: {}", show_summary(room)),
+        RoomChange::Removed(id) => format!("removed: {}", id.0),
+    }
+}
+
+fn show_summary(room: &RoomSummary) -> String {
+    format!("{} {:?} with {}", room.id.0, room.title, room.users)
+}
+
+fn show_memo(memo: &Memo) -> String {
+    match memo {
+        Memo::LastUser(user) => format!("users up to {}", user.0),
+        Memo::Session(session) => {
+            let room = session.room.map_or("no room".to_owned(), |room| format!("room {}", room.0));
+            format!("{} {:?} in {room}", session.user.0, session.name)
+        }
+        Memo::SessionOver(user) => format!("{} is over", user.0),
+        Memo::Room(room) => format!("room {} {:?}", room.id.0, room.title),
+        Memo::RoomGone(room) => format!("room {} is gone", room.0),
     }
 }
 

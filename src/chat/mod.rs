@@ -13,7 +13,11 @@
 
 mod command;
 mod effect;
+mod memory;
+mod restore;
 mod room;
+mod session;
+mod watch;
 mod wording;
 
 #[cfg(test)]
@@ -25,10 +29,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use command::{Action, Command, Request};
-pub(crate) use effect::{Effect, Event, Person, Refusal};
+pub(crate) use command::{Action, Command, Request, Since};
+pub(crate) use effect::{Effect, Event, Person, Refusal, RoomChange, RoomSummary};
+pub(crate) use memory::{
+    Content, Memo, Noted, Position, Remembered, RememberedRoom, RememberedSession, Said, SessionKey,
+};
 pub(crate) use room::Room;
 pub(crate) use wording::Flaw;
+
+use session::{Place, Presence, Session};
+use watch::{Change, Watch};
+
+/// How long one user's typing is told no more once it was.
+const TYPING_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A user's number: counts from 1 and is never reused. A command that connects brings it along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,13 +65,25 @@ pub(crate) struct Rules {
     pub(crate) empty_room_ttl: Duration,
     /// The least time between two room lists sent to everyone.
     pub(crate) room_list_interval: Duration,
+    /// How long somebody with a session who has lost the connection may take to come back.
+    pub(crate) resume_grace: Duration,
+    /// How many may be away at once. Whoever would leave next makes room for one more.
+    pub(crate) max_away: usize,
+    /// How much of what was said is kept for each room, in events.
+    pub(crate) max_kept: u64,
+    /// For how long it is kept; `None`: for ever.
+    pub(crate) max_age: Option<Duration>,
 }
 
-/// Everybody who is connected, and every room.
+/// Everybody who is connected or may come back, and every room.
 #[derive(Debug)]
 pub(crate) struct Chat {
     rules: Rules,
     users: BTreeMap<UserId, User>,
+    last_user: u64,
+    sessions: BTreeMap<SessionKey, UserId>,
+    /// Who has lost the connection, by the time at which they leave.
+    away: BTreeSet<(Duration, UserId)>,
     rooms: BTreeMap<RoomId, Room>,
     last_room: u64,
     /// Empty rooms made by users, by the time at which they go.
@@ -68,31 +93,32 @@ pub(crate) struct Chat {
     /// A room list is owed to everyone as soon as the time above has come.
     room_list_owed: bool,
     room_list_revision: u64,
+    watch: Watch,
+    /// What was said since the last [`Chat::kept`] or [`Chat::not_kept`].
+    unkept: Vec<Unkept>,
 }
 
 #[derive(Debug)]
 struct User {
     name: Arc<str>,
     room: Option<RoomId>,
+    /// `None`: gone with the connection.
+    session: Option<Box<Session>>,
+}
+
+/// What has to be taken back if it cannot be kept.
+#[derive(Debug)]
+struct Unkept {
+    room: RoomId,
+    author: UserId,
+    reference: Option<Arc<str>>,
 }
 
 impl Chat {
     /// A chat with its permanent rooms and nobody in them.
-    pub(crate) fn new(rules: Rules) -> Self {
-        let mut chat = Self {
-            users: BTreeMap::new(),
-            rooms: BTreeMap::new(),
-            last_room: 0,
-            expiries: BTreeSet::new(),
-            room_list_not_before: Duration::ZERO,
-            room_list_owed: false,
-            room_list_revision: 0,
-            rules,
-        };
-        for title in std::mem::take(&mut chat.rules.rooms) {
-            chat.add_room(Room::permanent(&title));
-        }
-        chat
+    #[cfg(test)]
+    fn new(rules: Rules) -> Self {
+        Self::restore(rules, Remembered::default()).0
     }
 
     /// Changes whenever what [`Chat::rooms`] and [`Chat::members`] show changes.
@@ -105,152 +131,359 @@ impl Chat {
         self.rooms.iter().map(|(id, room)| (*id, room))
     }
 
+    /// The room of this id, if there is one.
+    pub(crate) fn room(&self, id: RoomId) -> Option<&Room> {
+        self.rooms.get(&id)
+    }
+
     /// Who is in `room`, with their names, by id.
     pub(crate) fn members<'a>(&'a self, room: &'a Room) -> impl Iterator<Item = (UserId, &'a str)> {
         room.members().map(|id| (id, &*self.users[&id].name))
     }
 
+    /// The same, to keep.
+    pub(crate) fn people<'a>(&'a self, room: &'a Room) -> impl Iterator<Item = Person> + 'a {
+        room.members().map(|id| self.person(id))
+    }
+
+    /// Whether the user has a session, and can come back.
+    pub(crate) fn has_session(&self, user: UserId) -> bool {
+        self.users.get(&user).is_some_and(|user| user.session.is_some())
+    }
+
+    /// The highest id that a user has had.
+    pub(crate) fn last_user(&self) -> UserId {
+        UserId(self.last_user)
+    }
+
+    /// Whose session this is, if it is one that can be resumed.
+    pub(crate) fn user_of(&self, session: SessionKey) -> Option<UserId> {
+        self.sessions.get(&session).copied()
+    }
+
+    /// The `seq` of what was said last in a room; 0 if nothing was, or there is no such room.
+    pub(crate) fn last_seq(&self, room: RoomId) -> u64 {
+        self.rooms.get(&room).map_or(0, |room| room.last_seq)
+    }
+
+    /// What was said up to now is kept for good.
+    pub(crate) fn kept(&mut self) {
+        self.unkept.clear();
+    }
+
+    /// Nothing of what was said since the last call could be kept: it uses up no `seq`, and its
+    /// references stand for nothing.
+    pub(crate) fn not_kept(&mut self) {
+        for Unkept { room, author, reference } in std::mem::take(&mut self.unkept).into_iter().rev()
+        {
+            if let Some(room) = self.rooms.get_mut(&room) {
+                room.last_seq -= 1;
+            }
+            if let Some(reference) = reference
+                && let Some(session) = self.users.get_mut(&author).and_then(|u| u.session.as_mut())
+            {
+                session.references.forget_latest(&reference);
+            }
+        }
+    }
+
     /// When [`Chat::advance`] has something to do, if nothing else happens before.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let expiry = self.expiries.first().map(|(at, _)| *at);
+        let leaving = self.away.first().map(|(at, _)| *at);
         let room_list = self.room_list_owed.then_some(self.room_list_not_before);
-        [expiry, room_list].into_iter().flatten().min()
+        [expiry, leaving, room_list, self.watch.next_deadline()].into_iter().flatten().min()
     }
 
-    /// Does what has fallen due by the time `at`: empty rooms go, an owed room list goes out.
+    /// Does what has fallen due by the time `at`: who stays away leaves, empty rooms go, owed room
+    /// lists go out.
     pub(crate) fn advance(&mut self, at: Duration, effects: &mut Vec<Effect>) {
         // Nearly always nothing is due.
         if self.next_deadline().is_none_or(|due| due > at) {
             return;
+        }
+        while let Some(&(due, user)) = self.away.first()
+            && due <= at
+        {
+            // At the time at which it was due, whenever that is noticed.
+            self.depart(user, due, effects);
         }
         while let Some(&(due, id)) = self.expiries.first()
             && due <= at
         {
             self.expiries.pop_first();
             self.rooms.remove(&id);
+            self.watch.note(id, Change::Removed);
             self.room_list_revision += 1;
             self.room_list_owed = true;
+            effects.push(Effect::Remember(Memo::RoomGone(id)));
         }
         if self.room_list_owed {
             self.announce_rooms(at, effects);
         }
+        self.announce_changes(at, effects);
     }
 
     /// Applies one command and appends what follows from it, in the order in which it is to be seen.
     ///
     /// What has fallen due before is done first. A command of a user who is not (or no longer) connected has no effect.
     pub(crate) fn apply(&mut self, command: Command, effects: &mut Vec<Effect>) {
-        let Command { at, author, action } = command;
+        let Command { at, time, author, action, reference } = command;
         self.advance(at, effects);
         match action {
-            Action::Connect => self.connect(author, effects),
+            Action::Connect => self.connect(author, None, effects),
+            Action::Begin(key) => self.connect(author, Some(key), effects),
+            Action::Resume => self.resume(author, effects),
             Action::Disconnect => self.disconnect(author, at, effects),
             Action::Request(request) => {
                 let Some(user) = self.users.get(&author) else { return };
-                let room = user.room;
-                if let Err(refusal) = self.request(author, room, request, at, effects) {
+                let asked = Asked { author, room: user.room, at, time, reference };
+                if let Err(refusal) = self.request(asked, request, effects) {
                     effects.push(Effect::Reply { to: author, event: Event::Refused(refusal) });
                 }
             }
         }
+        self.announce_changes(at, effects);
     }
 
     fn request(
         &mut self,
-        author: UserId,
-        room: Option<RoomId>,
+        asked: Asked,
         request: Request,
-        at: Duration,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
+        let Asked { author, room, at, .. } = asked;
         match request {
-            Request::ListRooms => effects.push(Effect::RoomList { to: Some(author) }),
-            Request::EnterRoom(target) => self.enter(author, target, at, effects)?,
+            Request::ListRooms => {
+                if self.user(author).session.is_some() {
+                    self.watch.begin(author);
+                }
+                effects.push(Effect::RoomList { to: Some(author) });
+            }
+            Request::EnterRoom(target, since) => self.enter(author, target, since, at, effects)?,
             Request::LeaveRoom => {
                 let room = room.ok_or(Refusal::NotInRoom)?;
                 self.leave(author, room, at, effects);
             }
             Request::Text(text) => {
-                let room = room.ok_or(Refusal::NotInRoom)?;
-                wording::check_text(&text, self.rules.max_text_chars).map_err(Refusal::BadText)?;
-                let event = Event::Text { text, from: self.person(author) };
-                effects.push(Effect::Tell { room, event });
+                if !self.repeats(&asked, effects) {
+                    let room = room.ok_or(Refusal::NotInRoom)?;
+                    let max = self.rules.max_text_chars;
+                    wording::check_text(&text, max).map_err(Refusal::BadText)?;
+                    self.say(asked, room, Content::Text(text), effects);
+                }
             }
             Request::Gif(gif) => {
-                let room = room.ok_or(Refusal::NotInRoom)?;
-                let event = Event::Gif { gif, from: self.person(author) };
-                effects.push(Effect::Tell { room, event });
+                if !self.repeats(&asked, effects) {
+                    let room = room.ok_or(Refusal::NotInRoom)?;
+                    self.say(asked, room, Content::Gif(gif), effects);
+                }
             }
-            Request::CreateRoom(title) => self.create_room(&title, at, effects)?,
+            Request::CreateRoom(title) => self.create_room(author, &title, at, effects)?,
             Request::ChangeName(name) => self.change_name(author, room, &name, effects)?,
+            Request::History { room, before, limit } => {
+                if !self.rooms.contains_key(&room) {
+                    return Err(Refusal::UnknownRoom(room));
+                }
+                effects.push(Effect::ShowHistory { to: author, room, before, limit });
+            }
+            Request::Typing => {
+                let room = room.ok_or(Refusal::NotInRoom)?;
+                let person = self.person(author);
+                if let Some(session) = &mut self.user(author).session
+                    && at >= session.types_not_before
+                {
+                    session.types_not_before = at + TYPING_INTERVAL;
+                    let event = Event::Typing(person);
+                    effects.push(Effect::TellOthers { room, but: author, event });
+                }
+            }
         }
         Ok(())
     }
 
-    fn connect(&mut self, id: UserId, effects: &mut Vec<Effect>) {
-        let user = User { name: format!("User {}", id.0).into(), room: None };
-        let before = self.users.insert(id, user);
-        assert!(before.is_none(), "user ids are never reused");
-        effects.push(Effect::Reply { to: id, event: Event::Welcome(self.person(id)) });
+    fn connect(&mut self, id: UserId, key: Option<SessionKey>, effects: &mut Vec<Effect>) {
+        assert!(id.0 > self.last_user, "user ids are never reused");
+        self.last_user = id.0;
+        let session = key.map(|key| Box::new(Session::new(key)));
+        let name = format!("User {}", id.0).into();
+        self.users.insert(id, User { name, room: None, session });
+        if let Some(key) = key {
+            let before = self.sessions.insert(key, id);
+            assert!(before.is_none(), "a session's secret is nobody else's");
+            self.remember_session(id, effects);
+        }
+        let event = Event::Welcome { person: self.person(id), resumed: false, room: None };
+        effects.push(Effect::Reply { to: id, event });
+    }
+
+    /// Nobody else is told, since nobody was told that the user was away.
+    fn resume(&mut self, id: UserId, effects: &mut Vec<Effect>) {
+        let Some(user) = self.users.get_mut(&id) else { return };
+        let Some(session) = &mut user.session else { return };
+        if let Presence::Away { until } = std::mem::replace(&mut session.presence, Presence::Here) {
+            self.away.remove(&(until, id));
+        }
+        session.hears = false;
+        let room = user.room;
+        self.watch.end(id);
+        let event = Event::Welcome { person: self.person(id), resumed: true, room };
+        effects.push(Effect::Reply { to: id, event });
     }
 
     fn disconnect(&mut self, id: UserId, at: Duration, effects: &mut Vec<Effect>) {
-        let Some(user) = self.users.get(&id) else { return };
-        if let Some(room) = user.room {
+        let Some(user) = self.users.get_mut(&id) else { return };
+        let Some(session) = &mut user.session else { return self.depart(id, at, effects) };
+        let until = at + self.rules.resume_grace;
+        session.presence = Presence::Away { until };
+        let heard = std::mem::take(&mut session.hears);
+        self.watch.end(id);
+        self.away.insert((until, id));
+        if heard {
+            effects.push(Effect::Leave { user: id });
+        }
+        while self.away.len() > self.rules.max_away {
+            let (_, first) = *self.away.first().expect("there are too many of them");
+            self.depart(first, at, effects);
+        }
+        // Where there is no grace, that is now.
+        self.advance(at, effects);
+    }
+
+    /// Leaves in the sight of the others, for good.
+    fn depart(&mut self, id: UserId, at: Duration, effects: &mut Vec<Effect>) {
+        if let Some(room) = self.user(id).room {
             let event = Event::Left(self.person(id));
             self.take_out(id, room, at, effects);
             effects.push(Effect::Tell { room, event });
         }
-        self.users.remove(&id);
+        let user = self.users.remove(&id).expect("somebody departs");
+        if let Some(session) = user.session {
+            if let Presence::Away { until } = session.presence {
+                self.away.remove(&(until, id));
+            }
+            self.sessions.remove(&session.key);
+            effects.push(Effect::Remember(Memo::SessionOver(id)));
+        }
     }
 
     fn enter(
         &mut self,
         author: UserId,
         target: RoomId,
+        since: Option<Since>,
         at: Duration,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
-        if !self.rooms.contains_key(&target) {
+        let Some(room) = self.rooms.get(&target) else {
             return Err(Refusal::UnknownRoom(target));
-        }
-        let event = Event::Entered(self.person(author));
-        match self.user(author).room {
+        };
+        let show = Effect::Show { to: author, room: target, since, upto: room.last_seq };
+        let entered = Event::Entered(self.person(author));
+        let user = self.user(author);
+        let has_session = user.session.is_some();
+        match user.room {
             Some(room) if room == target => {
-                effects.push(Effect::Reply { to: author, event });
+                let Some(session) = &mut user.session else {
+                    effects.push(Effect::Reply { to: author, event: entered });
+                    return Ok(());
+                };
+                // The others see no difference.
+                if !std::mem::replace(&mut session.hears, true) {
+                    effects.push(Effect::Enter { room: target, user: author });
+                }
+                effects.push(show);
                 return Ok(());
             }
             Some(room) => self.leave(author, room, at, effects),
             None => {}
         }
-        if let Some(expiry) = self.room(target).enter(author) {
+        if let Some(expiry) = self.room_mut(target).enter(author) {
             self.expiries.remove(&(expiry, target));
         }
-        self.user(author).room = Some(target);
-        self.room_list_revision += 1;
-        effects.push(Effect::Enter { room: target, user: author });
-        effects.push(Effect::Tell { room: target, event });
+        let user = self.user(author);
+        user.room = Some(target);
+        if let Some(session) = &mut user.session {
+            session.hears = true;
+        }
+        self.members_changed(target);
+        let tell = Effect::Tell { room: target, event: entered };
+        let enter = Effect::Enter { room: target, user: author };
+        if has_session {
+            // What the room looks like with them in it is answer enough.
+            effects.extend([tell, enter, show]);
+            self.remember_session(author, effects);
+        } else {
+            effects.extend([enter, tell]);
+        }
         Ok(())
     }
 
     /// Leaves in the sight of everyone, the leaver included.
-    fn leave(&mut self, user: UserId, room: RoomId, at: Duration, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Tell { room, event: Event::Left(self.person(user)) });
-        self.take_out(user, room, at, effects);
+    fn leave(&mut self, id: UserId, room: RoomId, at: Duration, effects: &mut Vec<Effect>) {
+        if let Some(session) = &mut self.user(id).session
+            && !std::mem::replace(&mut session.hears, true)
+        {
+            effects.push(Effect::Enter { room, user: id });
+        }
+        effects.push(Effect::Tell { room, event: Event::Left(self.person(id)) });
+        self.take_out(id, room, at, effects);
+        self.remember_session(id, effects);
     }
 
     fn take_out(&mut self, user: UserId, room: RoomId, at: Duration, effects: &mut Vec<Effect>) {
         let gone_at = at + self.rules.empty_room_ttl;
-        if self.room(room).leave(user, gone_at) {
+        if self.room_mut(room).leave(user, gone_at) {
             self.expiries.insert((gone_at, room));
         }
-        self.user(user).room = None;
-        self.room_list_revision += 1;
-        effects.push(Effect::Leave { user });
+        if self.hears(user) {
+            effects.push(Effect::Leave { user });
+        }
+        let user = self.user(user);
+        user.room = None;
+        if let Some(session) = &mut user.session {
+            session.hears = false;
+        }
+        self.members_changed(room);
+    }
+
+    /// Whether what the author says was said before, under the same reference, and is still kept.
+    fn repeats(&self, asked: &Asked, effects: &mut Vec<Effect>) -> bool {
+        let Some(place) = asked.reference.as_deref().and_then(|reference| {
+            let session = self.users.get(&asked.author)?.session.as_ref()?;
+            session.references.find(reference)
+        }) else {
+            return false;
+        };
+        let is_kept = is_kept(&self.rooms, &self.rules, asked.time, place);
+        if is_kept {
+            effects.push(Effect::Repeat { to: asked.author, position: place.position });
+        }
+        is_kept
+    }
+
+    fn say(&mut self, asked: Asked, room: RoomId, content: Content, effects: &mut Vec<Effect>) {
+        let Asked { author, time, reference, .. } = asked;
+        let from = self.person(author);
+        let here = self.room_mut(room);
+        here.last_seq += 1;
+        let seq = here.last_seq;
+        if let Some(reference) = &reference
+            && let Some(session) = self.users.get_mut(&author).and_then(|u| u.session.as_mut())
+        {
+            let place = Place { position: Position { room, seq }, time };
+            let (rooms, rules) = (&self.rooms, &self.rules);
+            let is_kept = |place| is_kept(rooms, rules, time, place);
+            session.references.note(reference.clone(), place, is_kept);
+        }
+        self.unkept.push(Unkept { room, author, reference: reference.clone() });
+        let said = Said { seq, time, from, content, reference };
+        effects.push(Effect::Say { room, said });
     }
 
     fn create_room(
         &mut self,
+        author: UserId,
         title: &str,
         at: Duration,
         effects: &mut Vec<Effect>,
@@ -262,8 +495,17 @@ impl Chat {
             return Err(Refusal::TooManyRooms { max });
         }
         let gone_at = at + self.rules.empty_room_ttl;
-        let id = self.add_room(Room::passing(title, gone_at));
+        let id = self.next_room();
+        let room = Room::passing(title, gone_at, 0);
+        let summary = room.summary(id);
+        effects.push(Effect::Remember(Memo::Room(room.remembered(id))));
+        self.rooms.insert(id, room);
+        self.room_list_revision += 1;
         self.expiries.insert((gone_at, id));
+        self.watch.note(id, Change::Added);
+        if self.user(author).session.is_some() {
+            effects.push(Effect::Reply { to: author, event: Event::RoomAdded(summary) });
+        }
         self.announce_rooms(at, effects);
         Ok(())
     }
@@ -279,19 +521,17 @@ impl Chat {
             wording::check_label(name, self.rules.max_name_chars).map_err(Refusal::BadName)?;
         let new_name: Arc<str> = name.into();
         let old_name = std::mem::replace(&mut self.user(author).name, new_name.clone());
+        let event = Event::Renamed { user: author, old_name, new_name };
+        let has_session = self.user(author).session.is_some();
         if let Some(room) = room {
             self.room_list_revision += 1;
-            effects.push(Effect::Tell { room, event: Event::Renamed { old_name, new_name } });
+            effects.push(Effect::Tell { room, event: event.clone() });
         }
+        if has_session && !(room.is_some() && self.hears(author)) {
+            effects.push(Effect::Reply { to: author, event });
+        }
+        self.remember_session(author, effects);
         Ok(())
-    }
-
-    fn add_room(&mut self, room: Room) -> RoomId {
-        self.last_room += 1;
-        let id = RoomId(self.last_room);
-        self.rooms.insert(id, room);
-        self.room_list_revision += 1;
-        id
     }
 
     /// Sends the room list to everyone now, or, when one went out a moment ago, leaves it owed.
@@ -303,6 +543,42 @@ impl Chat {
         }
     }
 
+    /// Tells those who watch the list of rooms what has changed in it, as far as that is due.
+    fn announce_changes(&mut self, at: Duration, effects: &mut Vec<Effect>) {
+        let Some(changes) = self.watch.take_due(at, self.rules.room_list_interval) else { return };
+        let shown = changes.into_iter().map(|(id, change)| match (change, self.rooms.get(&id)) {
+            (Change::Removed, _) | (_, None) => RoomChange::Removed(id),
+            (Change::Added, Some(room)) => RoomChange::Added(room.summary(id)),
+            (Change::Changed, Some(room)) => RoomChange::Changed(room.summary(id)),
+        });
+        effects.push(Effect::RoomChanges(shown.collect()));
+    }
+
+    fn members_changed(&mut self, room: RoomId) {
+        self.room_list_revision += 1;
+        self.watch.note(room, Change::Changed);
+    }
+
+    /// Has the user's session kept as it is now, if there is one.
+    fn remember_session(&mut self, id: UserId, effects: &mut Vec<Effect>) {
+        let user = self.user(id);
+        if let Some(session) = &user.session {
+            let (name, room) = (user.name.clone(), user.room);
+            let session = RememberedSession { user: id, key: session.key, name, room };
+            effects.push(Effect::Remember(Memo::Session(session)));
+        }
+    }
+
+    /// Whether the user, who is in a room, is told what the room is told.
+    fn hears(&self, id: UserId) -> bool {
+        self.users[&id].session.as_ref().is_none_or(|session| session.hears)
+    }
+
+    fn next_room(&mut self) -> RoomId {
+        self.last_room += 1;
+        RoomId(self.last_room)
+    }
+
     fn person(&self, id: UserId) -> Person {
         Person { id, name: self.users[&id].name.clone() }
     }
@@ -311,7 +587,27 @@ impl Chat {
         self.users.get_mut(&id).expect("the author of a request is connected")
     }
 
-    fn room(&mut self, id: RoomId) -> &mut Room {
+    fn room_mut(&mut self, id: RoomId) -> &mut Room {
         self.rooms.get_mut(&id).expect("a room with members exists")
     }
+}
+
+/// Who asks, from where, and when.
+struct Asked {
+    author: UserId,
+    room: Option<RoomId>,
+    at: Duration,
+    time: u64,
+    reference: Option<Arc<str>>,
+}
+
+/// Whether what was said there can still be shown.
+fn is_kept(rooms: &BTreeMap<RoomId, Room>, rules: &Rules, now: u64, place: Place) -> bool {
+    let Position { room, seq } = place.position;
+    let is_among_the_last =
+        rooms.get(&room).is_some_and(|room| seq + rules.max_kept > room.last_seq);
+    let is_young = rules
+        .max_age
+        .is_none_or(|max_age| u128::from(now.saturating_sub(place.time)) <= max_age.as_millis());
+    is_among_the_last && is_young
 }

@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::FileFailurePersistence;
 
-use super::{Action, Chat, Command, Effect, Event, Request, RoomId, Rules, UserId};
+use super::{Action, Chat, Command, Content, Effect, Event, Request, RoomId, Rules, UserId};
 
 type Check = Result<(), TestCaseError>;
 
@@ -71,6 +71,10 @@ fn rules() -> impl Strategy<Value = Rules> {
         max_text_chars: MAX_CHARS,
         empty_room_ttl: Duration::from_millis(ttl),
         room_list_interval: Duration::from_millis(interval),
+        resume_grace: Duration::ZERO,
+        max_away: 0,
+        max_kept: 10,
+        max_age: None,
     })
 }
 
@@ -97,7 +101,7 @@ fn room() -> impl Strategy<Value = RoomId> {
 fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         1 => Just(Request::ListRooms),
-        6 => room().prop_map(Request::EnterRoom),
+        6 => room().prop_map(|room| Request::EnterRoom(room, None)),
         2 => Just(Request::LeaveRoom),
         4 => wording().prop_map(Request::Text),
         1 => any::<u64>().prop_map(Request::Gif),
@@ -182,10 +186,14 @@ fn transcript(rules: &Rules, history: &[Step], look: bool) -> String {
         if look {
             chat.advance(now, &mut effects);
         }
-        chat.apply(Command { at: now, author, action: action.clone() }, &mut effects);
+        chat.apply(command(now, author, action), &mut effects);
         writeln!(transcript, "{step:?}: {effects:?}\n{chat:?}").unwrap();
     }
     transcript
+}
+
+fn command(at: Duration, author: UserId, action: &Action) -> Command {
+    Command { at, time: 0, author, action: action.clone(), reference: None }
 }
 
 /// A chat, what its effects have led to, and what is to be expected of it.
@@ -203,6 +211,8 @@ struct World {
     lists: BTreeMap<u64, RoomList>,
     /// Every room there has been, with its title.
     titles: BTreeMap<RoomId, String>,
+    /// What was said last in each room.
+    last_seqs: BTreeMap<RoomId, u64>,
     /// The rooms made by users in which there is nobody.
     empty_since: BTreeMap<RoomId, Duration>,
     /// The rooms in the last list that everyone got, and when that was.
@@ -227,6 +237,7 @@ impl World {
             now: Duration::ZERO,
             newest: UserId(0),
             names: BTreeMap::new(),
+            last_seqs: BTreeMap::new(),
             seats: BTreeMap::new(),
             lists: BTreeMap::from([(chat.room_list_revision(), list.clone())]),
             titles: list.iter().map(|(id, shown)| (*id, shown.title.clone())).collect(),
@@ -294,6 +305,7 @@ impl World {
         );
         self.look_at_rooms()?;
         prop_assert_eq!(&self.list, &expected);
+        effects.retain(|effect| !matches!(effect, Effect::Remember(_)));
         for effect in effects {
             prop_assert!(matches!(effect, Effect::RoomList { to: None }), "{:?}", effect);
             self.announce()?;
@@ -313,8 +325,9 @@ impl World {
         let revision = self.chat.room_list_revision();
         let connected = self.names.contains_key(&author);
         let mut effects = Vec::new();
-        let command = Command { at: self.now, author, action: action.clone() };
-        self.chat.apply(command, &mut effects);
+        self.chat.apply(command(self.now, author, action), &mut effects);
+        // What is remembered is nothing that anybody is told.
+        effects.retain(|effect| !matches!(effect, Effect::Remember(_)));
         self.look_at_rooms()?;
         if !act.granted {
             prop_assert_eq!(&self.list, &act.list, "what was refused has changed nothing");
@@ -340,7 +353,7 @@ impl World {
         self.names.contains_key(&author)
             && match request {
                 Request::ListRooms => true,
-                Request::EnterRoom(room) => self.list.contains_key(room),
+                Request::EnterRoom(room, _) => self.list.contains_key(room),
                 Request::LeaveRoom | Request::Gif(_) => seated,
                 Request::Text(text) => {
                     seated && !text.trim().is_empty() && text.chars().count() <= MAX_CHARS
@@ -350,6 +363,9 @@ impl World {
                     is_label(title.trim()) && (max == 0 || self.list.len() < max)
                 }
                 Request::ChangeName(name) => is_label(name.trim()),
+                Request::History { .. } | Request::Typing => {
+                    unreachable!("they take a session")
+                }
             }
     }
 
@@ -373,7 +389,7 @@ impl World {
                 prop_assert_eq!(&room.title, title.trim());
                 prop_assert!(room.members.is_empty(), "nobody is put into a new room");
             }
-            Action::Request(_) => {}
+            Action::Request(_) | Action::Begin(_) | Action::Resume => {}
         }
         Ok(())
     }
@@ -417,6 +433,19 @@ impl World {
                 prop_assert!(matches!(act.action, Action::Request(Request::ListRooms)));
             }
             Effect::RoomList { to: None } => self.announce()?,
+            Effect::Say { room, said } => {
+                prop_assert_eq!(Some(room), act.room);
+                let last = self.last_seqs.entry(room).or_default();
+                *last += 1;
+                prop_assert_eq!(said.seq, *last, "no number is left out, and none comes twice");
+                prop_assert_eq!(said.from.id, act.author);
+                prop_assert_eq!(
+                    self.names.get(&act.author).map(String::as_str),
+                    Some(&*said.from.name)
+                );
+                prop_assert!(act.says(&said.content), "{:?}", said);
+            }
+            effect => prop_assert!(false, "nobody has a session: {effect:?}"),
         }
         Ok(())
     }
@@ -503,7 +532,7 @@ impl Act<'_> {
     fn target(&self) -> Option<RoomId> {
         match self.action {
             Action::Disconnect | Action::Request(Request::LeaveRoom) => None,
-            Action::Request(Request::EnterRoom(room)) if self.granted => Some(*room),
+            Action::Request(Request::EnterRoom(room, _)) if self.granted => Some(*room),
             _ => self.room,
         }
     }
@@ -512,7 +541,7 @@ impl Act<'_> {
     fn is_answered_by(&self, event: &Event) -> bool {
         match event {
             Event::Refused(_) => true,
-            Event::Welcome(person) => {
+            Event::Welcome { person, .. } => {
                 matches!(self.action, Action::Connect) && person.id == self.author
             }
             Event::Entered(person) => self.room == self.target() && person.id == self.author,
@@ -520,11 +549,11 @@ impl Act<'_> {
         }
     }
 
-    /// Whether this event says what the author wanted to say.
-    fn says(&self, event: &Event) -> bool {
-        match (self.action, event) {
-            (Action::Request(Request::Text(asked)), Event::Text { text, .. }) => text == asked,
-            (Action::Request(Request::Gif(asked)), Event::Gif { gif, .. }) => gif == asked,
+    /// Whether this is what the author wanted to say.
+    fn says(&self, content: &Content) -> bool {
+        match (self.action, content) {
+            (Action::Request(Request::Text(asked)), Content::Text(text)) => text == asked,
+            (Action::Request(Request::Gif(asked)), Content::Gif(gif)) => gif == asked,
             _ => false,
         }
     }
@@ -534,11 +563,12 @@ impl Act<'_> {
         let moves = usize::from(self.room != self.target());
         match self.action {
             Action::Request(Request::CreateRoom(_)) => None,
-            Action::Request(Request::EnterRoom(_)) if self.room.is_some() => Some(1 + 3 * moves),
-            Action::Request(Request::EnterRoom(_)) => Some(2),
+            Action::Request(Request::EnterRoom(..)) if self.room.is_some() => Some(1 + 3 * moves),
+            Action::Request(Request::EnterRoom(..)) => Some(2),
             Action::Request(Request::LeaveRoom) | Action::Disconnect => Some(2 * moves),
             Action::Request(Request::ChangeName(_)) => Some(usize::from(self.room.is_some())),
             Action::Connect | Action::Request(_) => Some(1),
+            Action::Begin(_) | Action::Resume => unreachable!("nobody has a session"),
         }
     }
 }
@@ -558,16 +588,11 @@ impl Seat {
                 prop_assert_eq!(known.as_deref(), Some(&*person.name));
                 return Ok(());
             }
-            Event::Text { from, .. } | Event::Gif { from, .. } => {
-                prop_assert_eq!(from.id, author);
-                prop_assert_eq!(self.members.get(&from.id).map(String::as_str), Some(&*from.name));
-                prop_assert!(act.says(event), "{:?}", event);
-            }
-            Event::Renamed { old_name, new_name } => {
+            Event::Renamed { old_name, new_name, .. } => {
                 let known = self.members.insert(author, new_name.to_string());
                 prop_assert_eq!(known.as_deref(), Some(&**old_name));
             }
-            Event::Welcome(_) | Event::Refused(_) => prop_assert!(false, "for one, not for a room"),
+            event => prop_assert!(false, "not for a room: {event:?}"),
         }
         prop_assert!(self.members.contains_key(&me), "{:?} hears this before it has entered", me);
         Ok(())

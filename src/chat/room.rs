@@ -1,10 +1,10 @@
-//! One room: its title, its members, and whether it goes when it is empty.
+//! One room: its title, its members, what was said last, and whether it goes when it is empty.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::UserId;
+use super::{RememberedRoom, RoomId, RoomSummary, UserId};
 
 /// A place where everyone hears everyone.
 #[derive(Debug)]
@@ -12,30 +12,50 @@ pub(crate) struct Room {
     title: Arc<str>,
     members: BTreeSet<UserId>,
     stay: Stay,
+    /// The `seq` of what was said last; 0: nothing yet.
+    pub(super) last_seq: u64,
 }
 
 /// How long a room lasts.
 #[derive(Debug)]
 enum Stay {
-    /// Named in the settings: for ever.
-    Permanent,
+    /// Named in the settings, at this place: for ever.
+    Permanent { place: usize },
     /// Made by a user: until the given time, while nobody is in it.
     Passing { gone_at: Option<Duration> },
 }
 
 impl Room {
-    pub(super) fn permanent(title: &str) -> Self {
-        Self { title: title.into(), members: BTreeSet::new(), stay: Stay::Permanent }
+    pub(super) fn permanent(title: &str, place: usize, last_seq: u64) -> Self {
+        let stay = Stay::Permanent { place };
+        Self { title: title.into(), members: BTreeSet::new(), stay, last_seq }
     }
 
     /// A room that goes at `gone_at` unless somebody enters before.
-    pub(super) fn passing(title: &str, gone_at: Duration) -> Self {
+    pub(super) fn passing(title: &str, gone_at: Duration, last_seq: u64) -> Self {
         let stay = Stay::Passing { gone_at: Some(gone_at) };
-        Self { title: title.into(), members: BTreeSet::new(), stay }
+        Self { title: title.into(), members: BTreeSet::new(), stay, last_seq }
     }
 
     pub(crate) fn title(&self) -> &str {
         &self.title
+    }
+
+    /// How many are in it.
+    pub(crate) fn users(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn summary(&self, id: RoomId) -> RoomSummary {
+        RoomSummary { id, title: self.title.clone(), users: self.users() }
+    }
+
+    pub(super) fn remembered(&self, id: RoomId) -> RememberedRoom {
+        let place = match self.stay {
+            Stay::Permanent { place } => Some(place),
+            Stay::Passing { .. } => None,
+        };
+        RememberedRoom { id, title: self.title.clone(), place }
     }
 
     /// Who is in it, by id.
@@ -47,7 +67,7 @@ impl Room {
     pub(super) fn enter(&mut self, user: UserId) -> Option<Duration> {
         self.members.insert(user);
         match &mut self.stay {
-            Stay::Permanent => None,
+            Stay::Permanent { .. } => None,
             Stay::Passing { gone_at } => gone_at.take(),
         }
     }
@@ -60,7 +80,7 @@ impl Room {
                 *at = Some(gone_at);
                 true
             }
-            Stay::Permanent | Stay::Passing { .. } => false,
+            Stay::Permanent { .. } | Stay::Passing { .. } => false,
         }
     }
 }

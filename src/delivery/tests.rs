@@ -2,7 +2,7 @@ use std::io::Read;
 use std::net::TcpStream;
 
 use super::*;
-use crate::chat::Person;
+use crate::chat::{Content, Person, UserId};
 use crate::outbox::Flushing;
 use crate::outbox::tests::{flush_whole, outbox_and_client};
 
@@ -21,24 +21,25 @@ impl Crowd {
         let mut crowd = Self { delivery: Delivery::default(), clients: Vec::new() };
         for id in 1..=n {
             let (outbox, client, flushing) = outbox_and_client(1_000_000);
-            crowd.delivery.connect(UserId(id), outbox.clone());
+            crowd.delivery.connect(ConnectionId(id), outbox.clone(), Version::Base);
             crowd.clients.push((outbox, client, flushing));
         }
         crowd
     }
 
     fn enter(&mut self, room: RoomId, id: u64) {
-        self.delivery.enter(room, UserId(id));
-        self.delivery.tell(room, &Event::Entered(person(id)));
+        self.delivery.enter(room, ConnectionId(id));
+        self.delivery.tell(room, &Event::Entered(person(id)), 0);
     }
 
     /// Everyone in the room gets a gif of this number.
     fn tell(&mut self, room: RoomId, gif: u64) {
-        self.delivery.tell(room, &Event::Gif { gif, from: person(9) });
+        self.delivery.say(room, &said(Content::Gif(gif)));
     }
 
     fn reply(&mut self, id: u64) {
-        self.delivery.reply(UserId(id), &Event::Welcome(person(id)));
+        let welcome = Event::Welcome { person: person(id), resumed: false, room: None };
+        self.delivery.reply(ConnectionId(id), &welcome, 0, &None);
     }
 
     /// Delivers the tick and checks in short what each user got.
@@ -58,6 +59,10 @@ impl Crowd {
             assert_eq!(shorten(&received), expected[index], "user {}", index + 1);
         }
     }
+}
+
+fn said(content: Content) -> Said {
+    Said { seq: 1, time: 0, from: person(9), content, reference: None }
 }
 
 fn person(id: u64) -> Person {
@@ -121,11 +126,11 @@ fn who_leaves_takes_along_what_was_told_until_then() {
     }
     crowd.expect(&["e1 e2 e3", "e2 e3", "e3"]);
     crowd.tell(ROOM, 1);
-    crowd.delivery.leave(UserId(1));
+    crowd.delivery.leave(ConnectionId(1));
     crowd.tell(ROOM, 2);
     crowd.enter(OTHER_ROOM, 1);
     crowd.tell(OTHER_ROOM, 3);
-    crowd.delivery.leave(UserId(1));
+    crowd.delivery.leave(ConnectionId(1));
     crowd.tell(OTHER_ROOM, 4);
     crowd.enter(ROOM, 1);
     crowd.tell(ROOM, 5);
@@ -139,8 +144,8 @@ fn the_last_seat_moves_when_another_is_given_up() {
     for id in 1..=3 {
         crowd.enter(ROOM, id);
     }
-    crowd.delivery.leave(UserId(1));
-    crowd.delivery.leave(UserId(3));
+    crowd.delivery.leave(ConnectionId(1));
+    crowd.delivery.leave(ConnectionId(3));
     crowd.tell(ROOM, 1);
     crowd.expect(&["e1 e2 e3", "e2 e3 g1", "e3"]);
 }
@@ -151,11 +156,11 @@ fn what_is_due_comes_before_the_end() {
     crowd.enter(ROOM, 1);
     crowd.enter(ROOM, 2);
     crowd.tell(ROOM, 1);
-    crowd.delivery.leave(UserId(1));
-    crowd.delivery.end(UserId(1), CloseReason::TooFast);
+    crowd.delivery.leave(ConnectionId(1));
+    crowd.delivery.end(ConnectionId(1), CloseReason::TooFast);
     crowd.tell(ROOM, 2);
     assert_eq!(crowd.delivery.deliver(), []);
-    assert!(!crowd.delivery.is_connected(UserId(1)));
+    assert!(!crowd.delivery.clients.contains_key(&ConnectionId(1)));
     let (outbox, mut client, _) = crowd.clients.swap_remove(0);
     assert_eq!(outbox.ending().unwrap().reason, CloseReason::TooFast);
     drop((outbox, crowd));
@@ -170,7 +175,7 @@ fn what_is_due_comes_before_the_end() {
 fn one_who_does_not_read_is_named_and_the_others_get_everything() {
     let mut crowd = Crowd::of(1);
     let (outbox, _unread, _flushing) = outbox_and_client(1_000);
-    crowd.delivery.connect(UserId(2), outbox);
+    crowd.delivery.connect(ConnectionId(2), outbox, Version::Base);
     crowd.enter(ROOM, 1);
     crowd.enter(ROOM, 2);
     let reader = std::thread::spawn({
@@ -179,14 +184,14 @@ fn one_who_does_not_read_is_named_and_the_others_get_everything() {
     });
     let text = "x".repeat(100_000);
     let fallen_behind = loop {
-        crowd.delivery.tell(ROOM, &Event::Text { text: text.clone(), from: person(1) });
+        crowd.delivery.say(ROOM, &said(Content::Text(text.clone())));
         let fallen_behind = crowd.delivery.deliver();
         flush_whole(&crowd.clients[0].0);
         if !fallen_behind.is_empty() {
             break fallen_behind;
         }
     };
-    assert_eq!(fallen_behind, [UserId(2)]);
+    assert_eq!(fallen_behind, [ConnectionId(2)]);
     crowd.clients[0].1.shutdown(std::net::Shutdown::Both).unwrap();
     reader.join().unwrap().unwrap();
 }

@@ -110,12 +110,17 @@ impl RequestHead {
 
     /// Whether a comma-separated field holds `token`, in whatever case.
     pub(crate) fn has_token(&self, name: &HeaderName, token: &str) -> bool {
+        self.items(name).any(|item| item.eq_ignore_ascii_case(token))
+    }
+
+    /// The items of a comma-separated field.
+    pub(crate) fn items(&self, name: &HeaderName) -> impl Iterator<Item = &str> {
         self.headers
             .get_all(name)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
-            .any(|item| item.trim().eq_ignore_ascii_case(token))
+            .map(str::trim)
     }
 
     /// The host that the request was sent to, as the client named it, without a port.
@@ -189,14 +194,19 @@ impl Response {
     }
 }
 
-/// The response that makes the connection a WebSocket (RFC 6455 §4.2.2), for the client's key.
-pub(crate) fn switching_protocols(key: &str) -> Vec<u8> {
+/// The response that makes the connection a WebSocket (RFC 6455 §4.2.2), for the client's key and the
+/// subprotocol that is spoken, if any.
+pub(crate) fn switching_protocols(key: &str, protocol: Option<&str>) -> Vec<u8> {
     let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
     let mut head = status_line(StatusCode::SWITCHING_PROTOCOLS);
     let _ = write!(
         head,
-        "upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
+        "upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {accept}\r\n"
     );
+    if let Some(protocol) = protocol {
+        let _ = write!(head, "sec-websocket-protocol: {protocol}\r\n");
+    }
+    head.push_str("\r\n");
     head.into_bytes()
 }
 

@@ -20,7 +20,8 @@ fn unanswered(max_queued: usize) -> (Arc<Outbox>, TcpStream, Flushing) {
     let bounds = Bounds { max_queued, write_timeout: Duration::from_secs(10) };
     let (flusher, flushing) = Flusher::new().unwrap();
     let answer = Bytes::from_static(ANSWER);
-    let outbox = Outbox::new(stream, tcp, (1, ticket), answer, bounds, Arc::new(flusher));
+    let outbox =
+        Outbox::new(stream, tcp, (ConnectionId(1), ticket), answer, bounds, Arc::new(flusher));
     (Arc::new(outbox), client, flushing)
 }
 

@@ -29,6 +29,8 @@ pub(crate) enum CloseReason {
     PongTimeout,
     /// The client does not read as fast as it is written to.
     SlowConsumer,
+    /// The same session has connected anew.
+    Replaced,
 }
 
 impl CloseReason {
@@ -46,6 +48,7 @@ impl CloseReason {
             Self::MessageTooBig => Some(1009),
             Self::InternalError | Self::PongTimeout => Some(1011),
             Self::SlowConsumer => Some(1013),
+            Self::Replaced => Some(4001),
         }
     }
 
@@ -63,12 +66,13 @@ impl CloseReason {
             Self::InternalError => "internal error",
             Self::PongTimeout => "no pong",
             Self::SlowConsumer => "slow consumer",
+            Self::Replaced => "replaced",
         }
     }
 
     /// Whether what still waits to be sent is dropped, so that the Close frame can go out at once.
     pub(crate) fn drops_backlog(self) -> bool {
-        matches!(self, Self::SlowConsumer)
+        matches!(self, Self::SlowConsumer | Self::Replaced)
     }
 }
 
@@ -86,7 +90,7 @@ mod tests {
     use super::*;
 
     /// Every reason for which the server sends a Close frame of its own.
-    const OURS: [CloseReason; 9] = [
+    const OURS: [CloseReason; 10] = [
         CloseReason::ServerStopping,
         CloseReason::ProtocolError,
         CloseReason::BinaryMessage,
@@ -96,6 +100,7 @@ mod tests {
         CloseReason::InternalError,
         CloseReason::PongTimeout,
         CloseReason::SlowConsumer,
+        CloseReason::Replaced,
     ];
 
     #[test]

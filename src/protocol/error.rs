@@ -1,5 +1,6 @@
 //! The `error` frame: which rule a request broke, in a code for programs and a sentence for people.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::chat::{Flaw, Refusal, RoomId};
@@ -11,11 +12,19 @@ pub(crate) struct ErrorReply {
     pub(crate) message: String,
     /// With `rate_limited`: after how long the same request will be granted.
     pub(crate) retry_after_ms: Option<u64>,
+    /// What a client of `wschat.v2` calls the request.
+    pub(crate) reference: Option<Arc<str>>,
 }
 
 impl ErrorReply {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after_ms: None }
+        Self { code, message: message.into(), retry_after_ms: None, reference: None }
+    }
+
+    /// The answer to the request that its client calls so.
+    #[must_use]
+    pub(crate) fn to(self, reference: Option<Arc<str>>) -> Self {
+        Self { reference, ..self }
     }
 
     pub(super) fn bad_json(error: &serde_json::Error) -> Self {
@@ -31,6 +40,24 @@ impl ErrorReply {
         // Long enough for any typing error, short enough not to send a hostile type back whole.
         let name: String = name.chars().take(32).collect();
         Self::new("unknown_type", format!("There is no request of type \"{name}\"."))
+    }
+
+    /// What was said cannot be kept, so nobody is told.
+    pub(crate) fn not_saved() -> Self {
+        Self::new(
+            "not_saved",
+            "The server cannot save this now, so nobody was told: try again later.",
+        )
+    }
+
+    /// What was asked for lies in the history, which cannot be read.
+    pub(crate) fn not_readable() -> Self {
+        Self::new("not_readable", "The server cannot read its history now: try again later.")
+    }
+
+    /// The same was said before, so it is not said again, but cannot be shown any more.
+    pub(crate) fn already_said() -> Self {
+        Self::new("already_said", "This was said before, and is no longer kept.")
     }
 
     /// `what` came too fast ("messages", "new rooms").

@@ -1,11 +1,11 @@
 //! What the server says, as base protocol frames: exactly these members, in exactly this order.
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Serialize, Serializer};
 
 use super::ErrorReply;
 use super::frame::push_text_frame;
-use crate::chat::{Chat, Event, Person, Room};
+use crate::chat::{Chat, Content, Event, Person, Room, Said};
 
 /// Every kind of frame that the server sends. The order of the members is part of the protocol.
 #[derive(Serialize)]
@@ -40,13 +40,16 @@ enum Outgoing<'a> {
         message: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a str>,
     },
 }
 
+/// A user as both versions show it.
 #[derive(Serialize)]
-struct User<'a> {
-    id: u64,
-    name: &'a str,
+pub(super) struct User<'a> {
+    pub(super) id: u64,
+    pub(super) name: &'a str,
 }
 
 /// All rooms, as an object with the ids for keys, ascending.
@@ -62,25 +65,41 @@ struct RoomEntry<'a> {
 /// The members of a room, as an object with the ids for keys, ascending.
 struct Users<'a>(&'a Chat, &'a Room);
 
-/// Appends the frame of one event.
+/// Appends the frame of one event, if the base protocol has one for it.
 pub(crate) fn push_event(out: &mut BytesMut, event: &Event) {
     match event {
-        Event::Welcome(person) => push(out, &Outgoing::Welcome { user: person.into() }),
+        Event::Welcome { person, .. } => push(out, &Outgoing::Welcome { user: person.into() }),
         Event::Entered(person) => push(out, &Outgoing::EnterRoom { user: person.into() }),
         Event::Left(person) => push(out, &Outgoing::LeaveRoom { user: person.into() }),
-        Event::Text { text, from } => push(out, &Outgoing::Text { text, from: from.into() }),
-        Event::Gif { gif, from } => push(out, &Outgoing::Gif { gif_id: *gif, from: from.into() }),
-        Event::Renamed { old_name, new_name } => {
+        Event::Renamed { old_name, new_name, .. } => {
             push(out, &Outgoing::ChangeName { old_name, new_name });
         }
         Event::Refused(refusal) => push_error(out, &refusal.into()),
+        Event::Typing(_) | Event::RoomAdded(_) => {}
     }
 }
 
-/// Appends an `error` frame.
+/// Appends the frame of something said.
+pub(crate) fn push_said(out: &mut BytesMut, said: &Said) {
+    let from = (&said.from).into();
+    match &said.content {
+        Content::Text(text) => push(out, &Outgoing::Text { text, from }),
+        Content::Gif(gif) => push(out, &Outgoing::Gif { gif_id: *gif, from }),
+    }
+}
+
+/// Appends an `error` frame. What only `wschat.v2` has in it is there only for its clients.
 pub(crate) fn push_error(out: &mut BytesMut, error: &ErrorReply) {
-    let ErrorReply { code, message, retry_after_ms } = error;
-    push(out, &Outgoing::Error { code, message, retry_after_ms: *retry_after_ms });
+    let ErrorReply { code, message, retry_after_ms, reference } = error;
+    let (retry_after_ms, reference) = (*retry_after_ms, reference.as_deref());
+    push(out, &Outgoing::Error { code, message, retry_after_ms, reference });
+}
+
+/// An `error` frame by itself.
+pub(crate) fn error_frame(error: &ErrorReply) -> Bytes {
+    let mut out = BytesMut::new();
+    push_error(&mut out, error);
+    out.freeze()
 }
 
 /// Appends the `list_rooms` frame that shows the chat as it is now.

@@ -9,9 +9,33 @@ mod error;
 mod event;
 mod frame;
 mod request;
+mod v2;
 
 pub(crate) use close::CloseReason;
 pub(crate) use error::ErrorReply;
-pub(crate) use event::{push_error, push_event, push_room_list};
+pub(crate) use event::{error_frame, push_error, push_event, push_room_list, push_said};
 pub(crate) use frame::{close_frame, frame_end, ping_frame};
-pub(crate) use request::parse_request;
+pub(crate) use request::{Reference, parse_request, parse_v2_request, reference_of};
+pub(crate) use v2::{
+    Backlog, Gif, Greeting, RoomSnapshot, history_frame, push_v2_event, push_v2_room_list,
+    push_v2_said, push_welcome, room_change_frames, room_frame, said_frame,
+};
+
+/// Which language a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// Whoever offers no subprotocol.
+    Base,
+    /// `wschat.v2`.
+    V2,
+}
+
+impl Version {
+    pub(crate) const COUNT: usize = 2;
+    pub(crate) const ALL: [Self; Self::COUNT] = [Self::Base, Self::V2];
+
+    /// From 0, for tables by version.
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+}

@@ -5,6 +5,7 @@
 //! without recursion, so that depth costs no stack. Unknown members are ignored.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -12,10 +13,17 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::ErrorReply;
-use crate::chat::{Request, RoomId};
+use super::v2::{HISTORY_MAX_PAGE, HISTORY_PAGE};
+use crate::chat::{Request, RoomId, Since};
 
 /// The largest whole number that survives JavaScript: 2⁵³ − 1.
 const MAX_NUMBER: u64 = (1 << 53) - 1;
+
+/// The longest name of a request, in characters.
+const MAX_REFERENCE_CHARS: usize = 64;
+
+/// What a client calls a request.
+pub(crate) type Reference = Option<Arc<str>>;
 
 /// The members that some request has, each as it was written.
 #[derive(Deserialize)]
@@ -33,22 +41,109 @@ struct Members<'a> {
     title: Option<&'a RawValue>,
     #[serde(borrow)]
     name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    since: Option<&'a RawValue>,
+    #[serde(borrow)]
+    before: Option<&'a RawValue>,
+    #[serde(borrow)]
+    limit: Option<&'a RawValue>,
+    #[serde(borrow, rename = "ref")]
+    reference: Option<&'a RawValue>,
 }
 
-/// Reads one request; the error is what its author is to be told.
+/// The members of `since`.
+#[derive(Deserialize)]
+struct SinceMembers<'a> {
+    #[serde(borrow)]
+    epoch: Option<&'a RawValue>,
+    #[serde(borrow)]
+    seq: Option<&'a RawValue>,
+}
+
+/// Reads one request of the base protocol; the error is what its author is to be told.
 pub(crate) fn parse_request(text: &str) -> Result<Request, ErrorReply> {
     let members = parse_members(text)?;
     let kind = string("type", members.kind)?;
+    base_request(&kind, &members)
+}
+
+/// Reads one request of `wschat.v2`, and what its author calls it.
+pub(crate) fn parse_v2_request(text: &str) -> Result<(Request, Reference), ErrorReply> {
+    let members = parse_members(text)?;
+    let reference = members.reference.map(reference).transpose()?;
+    match v2_request(&members) {
+        Ok(request) => Ok((request, reference)),
+        Err(error) => Err(error.to(reference)),
+    }
+}
+
+/// What the author of a request that is refused unread calls it, if that can be told.
+pub(crate) fn reference_of(text: &str) -> Reference {
+    parse_members(text).ok()?.reference.and_then(|raw| reference(raw).ok())
+}
+
+fn v2_request(members: &Members<'_>) -> Result<Request, ErrorReply> {
+    let kind = string("type", members.kind)?;
     Ok(match &*kind {
+        "enter_room" => {
+            let room = RoomId(number("roomId", members.room_id)?);
+            Request::EnterRoom(room, members.since.map(since).transpose()?)
+        }
+        "history" => Request::History {
+            room: RoomId(number("roomId", members.room_id)?),
+            before: optional_number("before", members.before)?.unwrap_or(MAX_NUMBER),
+            limit: match optional_number("limit", members.limit)? {
+                None => HISTORY_PAGE,
+                Some(limit) => page(limit)?,
+            },
+        },
+        "typing" => Request::Typing,
+        kind => return base_request(kind, members),
+    })
+}
+
+fn base_request(kind: &str, members: &Members<'_>) -> Result<Request, ErrorReply> {
+    Ok(match kind {
         "list_rooms" => Request::ListRooms,
-        "enter_room" => Request::EnterRoom(RoomId(number("roomId", members.room_id)?)),
+        "enter_room" => Request::EnterRoom(RoomId(number("roomId", members.room_id)?), None),
         "leave_room" => Request::LeaveRoom,
         "text" => Request::Text(string("text", members.text)?.into_owned()),
         "gif" => Request::Gif(number("gifId", members.gif_id)?),
         "create_room" => Request::CreateRoom(string("title", members.title)?.into_owned()),
         "change_name" => Request::ChangeName(string("name", members.name)?.into_owned()),
-        _ => return Err(ErrorReply::unknown_type(&kind)),
+        _ => return Err(ErrorReply::unknown_type(kind)),
     })
+}
+
+fn reference(raw: &RawValue) -> Result<Arc<str>, ErrorReply> {
+    let reference = string("ref", Some(raw))?;
+    if (1..=MAX_REFERENCE_CHARS).contains(&reference.chars().count()) {
+        Ok(reference.into())
+    } else {
+        let text = format!("\"ref\" must be a string of 1 to {MAX_REFERENCE_CHARS} characters.");
+        Err(ErrorReply::bad_request(text))
+    }
+}
+
+fn since(raw: &RawValue) -> Result<Since, ErrorReply> {
+    let wrong =
+        || ErrorReply::bad_request("\"since\" must be an object with \"epoch\" and \"seq\".");
+    if !raw.get().starts_with('{') {
+        return Err(wrong());
+    }
+    let members: SinceMembers<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
+    let epoch = string("epoch", members.epoch)?.into_owned();
+    Ok(Since { epoch, seq: number("seq", members.seq)? })
+}
+
+fn optional_number(name: &str, member: Option<&RawValue>) -> Result<Option<u64>, ErrorReply> {
+    member.map(|_| number(name, member)).transpose()
+}
+
+fn page(limit: u64) -> Result<usize, ErrorReply> {
+    usize::try_from(limit).ok().filter(|limit| (1..=HISTORY_MAX_PAGE).contains(limit)).ok_or_else(
+        || ErrorReply::bad_request(format!("\"limit\" must be from 1 to {HISTORY_MAX_PAGE}.")),
+    )
 }
 
 fn parse_members(text: &str) -> Result<Members<'_>, ErrorReply> {
@@ -101,115 +196,4 @@ fn present<'a>(name: &str, member: Option<&'a RawValue>) -> Result<&'a str, Erro
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(text: &str, expected: Result<Request, (&str, &str)>) {
-        let expected = expected.map_err(|(code, message)| (code, message.to_owned()));
-        let parsed = parse_request(text).map_err(|error| (error.code, error.message));
-        assert_eq!(parsed, expected, "{text}");
-    }
-
-    #[test]
-    fn every_request() {
-        check(r#"{"type":"list_rooms"}"#, Ok(Request::ListRooms));
-        check(r#"{"type":"enter_room","roomId":"1"}"#, Ok(Request::EnterRoom(RoomId(1))));
-        check(r#" { "roomId" : 12 , "type" : "enter_room" } "#, Ok(Request::EnterRoom(RoomId(12))));
-        check(r#"{"type":"leave_room"}"#, Ok(Request::LeaveRoom));
-        check(
-            r#"{"type":"text","text":"a\n\"b\" \ud83d\ude00"}"#,
-            Ok(Request::Text("a\n\"b\" 😀".into())),
-        );
-        check(r#"{"type":"gif","gifId":3}"#, Ok(Request::Gif(3)));
-        check(r#"{"type":"gif","gifId":"003"}"#, Ok(Request::Gif(3)));
-        check(
-            r#"{"type":"create_room","title":"some new room"}"#,
-            Ok(Request::CreateRoom("some new room".into())),
-        );
-        check(
-            r#"{"type":"change_name","name":"my new name"}"#,
-            Ok(Request::ChangeName("my new name".into())),
-        );
-    }
-
-    #[test]
-    fn unknown_members_are_ignored_however_deep() {
-        let deep =
-            format!(r#"{{"x":{}{},"type":"list_rooms"}}"#, "[".repeat(30_000), "]".repeat(30_000));
-        check(&deep, Ok(Request::ListRooms));
-        check(r#"{"type":"gif","text":[1],"gifId":1}"#, Ok(Request::Gif(1)));
-    }
-
-    #[test]
-    fn not_json() {
-        for text in ["", " ", "{", "nonsense", "{\"type\":\"text\",}", "{}x", "[1,", "\u{feff}{}"] {
-            assert_eq!(parse_request(text).unwrap_err().code, "bad_json", "{text}");
-        }
-        check(
-            "{\"type\":\n \"text\" \"text\":\"x\"}",
-            Err(("bad_json", "This is not JSON (line 2, column 9).")),
-        );
-        for bracket in ["{", "["] {
-            assert_eq!(parse_request(&bracket.repeat(10_000)).unwrap_err().code, "bad_json");
-        }
-        assert_eq!(parse_request(&"{\"type\":".repeat(10_000)).unwrap_err().code, "bad_json");
-    }
-
-    #[test]
-    fn json_that_is_no_request() {
-        for text in ["null", "1", "\"text\"", "[]", "[\"list_rooms\"]", "true"] {
-            check(text, Err(("bad_request", "A request is a JSON object with a \"type\".")));
-        }
-        check("{}", Err(("bad_request", "\"type\" is missing.")));
-        check(r#"{"type":null}"#, Err(("bad_request", "\"type\" is missing.")));
-        check(r#"{"type":7}"#, Err(("bad_request", "\"type\" must be a string.")));
-        check(r#"{"type":"text"}"#, Err(("bad_request", "\"text\" is missing.")));
-        check(
-            r#"{"type":"text","text":{"a":1}}"#,
-            Err(("bad_request", "\"text\" must be a string.")),
-        );
-        check(
-            r#"{"type":"text","text":"\ud800"}"#,
-            Err(("bad_request", "\"text\" holds an escape that is not a character.")),
-        );
-        check(
-            r#"{"type":"text","text":"a","text":"b"}"#,
-            Err(("bad_request", "A member is given twice.")),
-        );
-        check(
-            r#"{"type":"Text","text":"a"}"#,
-            Err(("unknown_type", "There is no request of type \"Text\".")),
-        );
-        let long = format!(r#"{{"type":"{}"}}"#, "é".repeat(1_000));
-        let shown = format!("There is no request of type \"{}\".", "é".repeat(32));
-        check(&long, Err(("unknown_type", &shown)));
-    }
-
-    #[test]
-    fn numbers_are_whole_and_safe() {
-        for wrong in [
-            "-1",
-            "1.5",
-            "1e3",
-            "\"\"",
-            "\"+1\"",
-            "\"a\"",
-            "\" 1\"",
-            "true",
-            "[1]",
-            "9007199254740992",
-        ] {
-            let text = format!(r#"{{"type":"enter_room","roomId":{wrong}}}"#);
-            check(
-                &text,
-                Err((
-                    "bad_request",
-                    "\"roomId\" must be a whole number from 0 to 9007199254740991, or a string of its digits.",
-                )),
-            );
-        }
-        let text = r#"{"type":"enter_room","roomId":9007199254740991}"#;
-        check(text, Ok(Request::EnterRoom(RoomId(MAX_NUMBER))));
-    }
-}
+mod tests;

@@ -15,10 +15,12 @@ use log::debug;
 use rustix::event::PollFlags;
 
 use super::{Session, Shared, origin};
+use crate::dispatcher::{Arrival, Secret};
 use crate::net::http::{Parsed, RequestHead, Response, parse_head, switching_protocols};
 use crate::net::stop::{Stop, Waited};
 use crate::net::stream::{Socket, Stream};
 use crate::net::tls::{Handshake, TlsAcceptor};
+use crate::protocol::Version as Language;
 use crate::web;
 
 /// How much is read at once. A browser's request fits.
@@ -27,6 +29,15 @@ const READ_BYTES: usize = 2048;
 /// The version of RFC 6455, the only one there is.
 const WEBSOCKET_VERSION: &str = "13";
 
+/// The subprotocol with memory.
+const V2_PROTOCOL: &str = "wschat.v2";
+
+/// In front of a session's secret, which is offered as if it were a subprotocol: browsers can send
+/// nothing else.
+const SESSION_PREFIX: &str = "session.";
+
+const HEALTH_PATH: &str = "/health";
+
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// A connection that speaks WebSocket from here on.
@@ -34,6 +45,7 @@ pub(super) struct Upgraded {
     pub(super) stream: Stream,
     /// The answer to its request, not yet sent.
     pub(super) answer: Bytes,
+    pub(super) arrival: Arrival,
     /// Where the client is: its own address, or the one a trusted proxy gave.
     pub(super) address: IpAddr,
     /// What the client has sent after its request already.
@@ -50,7 +62,7 @@ struct Line<'a> {
 
 /// What a request gets.
 enum Answer {
-    Upgrade { key: String },
+    Upgrade { key: String, arrival: Arrival },
     Response(Response),
 }
 
@@ -73,10 +85,14 @@ pub(super) fn shake_hands(session: &mut Session) -> io::Result<Option<Upgraded>>
         }
     };
     let address = client_address(session, &head);
-    match answer(session, &shared, &head, address) {
-        Answer::Upgrade { key } => {
-            let answer = switching_protocols(&key).into();
-            Ok(Some(Upgraded { stream: line.stream, answer, address, read_ahead }))
+    match answer(session, &shared, &head, address)? {
+        Answer::Upgrade { key, arrival } => {
+            let protocol = match arrival.version() {
+                Language::Base => None,
+                Language::V2 => Some(V2_PROTOCOL),
+            };
+            let answer = switching_protocols(&key, protocol).into();
+            Ok(Some(Upgraded { stream: line.stream, answer, arrival, address, read_ahead }))
         }
         Answer::Response(response) => {
             debug!("{address}: {} {} {}", head.method, head.uri.path(), response.status());
@@ -193,30 +209,69 @@ fn client_address(session: &Session, head: &RequestHead) -> IpAddr {
 }
 
 /// Decides what a request gets.
-fn answer(session: &mut Session, shared: &Shared, head: &RequestHead, address: IpAddr) -> Answer {
-    if session.is_turned_away {
-        return Answer::Response(Response::unavailable("The server is full."));
-    }
-    let is_proxied = address != session.peer.ip().to_canonical();
-    if is_proxied && !session.ticket.count_for(address) {
-        let text = "There are too many connections from your address.";
-        return Answer::Response(Response::unavailable(text));
-    }
-    if head.method != Method::GET && head.method != Method::HEAD {
-        return Answer::Response(not_allowed("GET, HEAD"));
+fn answer(
+    session: &mut Session,
+    shared: &Shared,
+    head: &RequestHead,
+    address: IpAddr,
+) -> io::Result<Answer> {
+    if let Some(response) = refusal(session, head, address) {
+        return Ok(Answer::Response(response));
     }
     if head.has_token(&header::UPGRADE, "websocket") {
-        return match check_upgrade(head, shared) {
-            Ok(key) => Answer::Upgrade { key },
+        return Ok(match check_upgrade(head, shared) {
+            Ok(key) => Answer::Upgrade { key, arrival: arrival(head)? },
             Err(response) => Answer::Response(response),
-        };
+        });
     }
     if head.headers.contains_key(header::SEC_WEBSOCKET_KEY) {
         let text =
             "The Upgrade header is missing. A proxy in front of the server has to pass it on.";
-        return Answer::Response(upgrade_required(text));
+        return Ok(Answer::Response(upgrade_required(text)));
     }
-    Answer::Response(web::respond(head))
+    Ok(Answer::Response(if head.uri.path() == HEALTH_PATH {
+        health(shared)
+    } else {
+        web::respond(head)
+    }))
+}
+
+/// Why a request gets nothing, whatever it asks for.
+fn refusal(session: &mut Session, head: &RequestHead, address: IpAddr) -> Option<Response> {
+    if session.is_turned_away {
+        return Some(Response::unavailable("The server is full."));
+    }
+    let is_proxied = address != session.peer.ip().to_canonical();
+    if is_proxied && !session.ticket.count_for(address) {
+        let text = "There are too many connections from your address.";
+        return Some(Response::unavailable(text));
+    }
+    if head.method != Method::GET && head.method != Method::HEAD {
+        return Some(not_allowed("GET, HEAD"));
+    }
+    None
+}
+
+/// Whether the server does what it is there for, for programs that watch it.
+fn health(shared: &Shared) -> Response {
+    if shared.health.is_failing() {
+        let text = "The history cannot be saved, so nothing that is said is told. See the log.";
+        Response::text(StatusCode::SERVICE_UNAVAILABLE, text)
+    } else {
+        Response::text(StatusCode::OK, "Everything works.")
+    }
+    .with(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
+}
+
+/// Who comes with this request, by the subprotocols that it offers (RFC 6455 §1.9).
+fn arrival(head: &RequestHead) -> io::Result<Arrival> {
+    if !head.has_token(&header::SEC_WEBSOCKET_PROTOCOL, V2_PROTOCOL) {
+        return Ok(Arrival::Base);
+    }
+    let resumed = head
+        .items(&header::SEC_WEBSOCKET_PROTOCOL)
+        .find_map(|item| Secret::parse(item.strip_prefix(SESSION_PREFIX)?));
+    Ok(Arrival::V2 { resumed, fresh: Secret::random()? })
 }
 
 /// Checks a request for a WebSocket (RFC 6455 §4.2.1) and returns its key.

@@ -10,6 +10,7 @@ mod heartbeat;
 mod limiter;
 mod origin;
 mod pump;
+mod secret;
 
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,15 +20,14 @@ use std::time::{Duration, Instant};
 
 use log::{debug, error, info};
 
-use crate::chat::UserId;
-use crate::dispatcher::Input;
+use crate::dispatcher::{Arrival, Health, Input};
 use crate::mailbox::Inlet;
 use crate::net::admission::Ticket;
 use crate::net::stop::{LINGER, Stop};
 use crate::net::stream::read_when_there;
 use crate::net::tls::TlsAcceptor;
-use crate::outbox::{Bounds, Flusher, Outbox};
-use crate::protocol::CloseReason;
+use crate::outbox::{Bounds, ConnectionId, Flusher, Outbox};
+use crate::protocol::{CloseReason, Version};
 use crate::settings::Settings;
 
 use handshake::Upgraded;
@@ -40,8 +40,9 @@ pub(crate) struct Shared {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) stop: Stop,
     pub(crate) flusher: Arc<Flusher>,
-    /// The id of the user who came last. Ids count from 1.
-    pub(crate) last_user: AtomicU64,
+    /// The number of the connection that was upgraded last.
+    pub(crate) last_connection: AtomicU64,
+    pub(crate) health: Arc<Health>,
 }
 
 /// A connection that has been accepted, and what its session needs to serve it.
@@ -56,11 +57,12 @@ pub(crate) struct Session {
     pub(crate) is_turned_away: bool,
 }
 
-/// A client that has become a user.
+/// A client that speaks WebSocket.
 struct Connection {
     shared: Arc<Shared>,
     inputs: Inlet<Input>,
-    user: UserId,
+    id: ConnectionId,
+    version: Version,
     address: IpAddr,
     outbox: Arc<Outbox>,
 }
@@ -79,37 +81,40 @@ impl Session {
     /// Lives the life of a WebSocket connection.
     fn serve(self, upgraded: Upgraded) {
         let Self { shared, inputs, tcp, peer, ticket, .. } = self;
-        let Upgraded { stream, answer, address, read_ahead } = upgraded;
-        let user = UserId(shared.last_user.fetch_add(1, Ordering::Relaxed) + 1);
+        let Upgraded { stream, answer, arrival, address, read_ahead } = upgraded;
+        let id = ConnectionId(shared.last_connection.fetch_add(1, Ordering::Relaxed) + 1);
         let limits = &shared.settings.limits;
         let bounds = Bounds {
             max_queued: limits.outbox_max_bytes,
             write_timeout: Duration::from_millis(limits.write_timeout_ms),
         };
         let flusher = shared.flusher.clone();
-        let outbox = Outbox::new(stream, tcp, (user.0, ticket), answer, bounds, flusher);
+        let outbox = Outbox::new(stream, tcp, (id, ticket), answer, bounds, flusher);
         let began = Instant::now();
-        info!("user {} connected from {address} (port {})", user.0, peer.port());
-        let connection = Connection { shared, inputs, user, address, outbox: Arc::new(outbox) };
-        let reason = connection.live(read_ahead);
-        let seconds = began.elapsed().as_secs();
-        info!("user {} from {address} gone after {seconds} s: {reason}", user.0);
+        info!("connection {} from {address} (port {})", id.0, peer.port());
+        let version = arrival.version();
+        let outbox = Arc::new(outbox);
+        let connection = Connection { shared, inputs, id, version, address, outbox };
+        let reason = connection.live(arrival, read_ahead);
+        let (user, seconds) = (connection.outbox.user().0, began.elapsed().as_secs());
+        info!("connection {}: user {user} from {address} gone after {seconds} s: {reason}", id.0);
     }
 }
 
 impl Connection {
     /// Connects, reads until there is a reason to end, and ends well.
-    fn live(&self, read_ahead: Vec<u8>) -> CloseReason {
-        let connect = Input::Connect { user: self.user, outbox: self.outbox.clone() };
+    fn live(&self, arrival: Arrival, read_ahead: Vec<u8>) -> CloseReason {
+        let (connection, outbox) = (self.id, self.outbox.clone());
+        let connect = Input::Connect { connection, outbox, arrival };
         if self.inputs.send(connect).is_err() {
             return CloseReason::InternalError;
         }
         let pump = AssertUnwindSafe(|| Pump::new(self, read_ahead).run());
         let reason = catch_unwind(pump).unwrap_or_else(|_| {
-            error!("the session of user {} ({}) panicked", self.user.0, self.address);
+            error!("the session of connection {} ({}) panicked", self.id.0, self.address);
             CloseReason::InternalError
         });
-        let disconnect = Input::Disconnect { user: self.user, reason };
+        let disconnect = Input::Disconnect { connection, reason };
         if self.inputs.send(disconnect).is_err() {
             return CloseReason::InternalError;
         }

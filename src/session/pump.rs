@@ -18,11 +18,17 @@ use super::limiter::{Bucket, Limiter, Pace};
 use crate::chat::Request;
 use crate::dispatcher::Input;
 use crate::outbox::{Full, Outbox, Piece};
-use crate::protocol::{CloseReason, ErrorReply, parse_request, ping_frame};
+use crate::protocol::{
+    CloseReason, ErrorReply, Reference, Version, parse_request, parse_v2_request, ping_frame,
+    reference_of,
+};
 
 /// The read buffer, which each client has at rest, and which tungstenite fills with zeros before each
 /// read. What people type fits; tungstenite's own default is 128 times as much.
 const READ_BUFFER_BYTES: usize = 1024;
+
+/// A request, and what its author calls it, or why it is refused.
+type Judged = Result<(Request, Reference), ErrorReply>;
 
 /// Reads one client's frames until there is a reason to end.
 pub(super) struct Pump<'a> {
@@ -101,10 +107,10 @@ impl<'a> Pump<'a> {
     fn take(&mut self, message: Message) -> Result<(), CloseReason> {
         match message {
             Message::Text(text) => {
-                let user = self.connection.user;
+                let connection = self.connection.id;
                 let input = match self.judge(&text)? {
-                    Ok(request) => Input::Request { user, request },
-                    Err(error) => Input::Refuse { user, error },
+                    Ok((request, reference)) => Input::Request { connection, request, reference },
+                    Err(error) => Input::Refuse { connection, error },
                 };
                 // The dispatcher is gone only when the process is about to be.
                 self.connection.inputs.send(input).map_err(|_| CloseReason::InternalError)
@@ -123,23 +129,29 @@ impl<'a> Pump<'a> {
     }
 
     /// What one text message asks for, or why it is refused.
-    fn judge(&mut self, text: &str) -> Result<Result<Request, ErrorReply>, CloseReason> {
+    fn judge(&mut self, text: &str) -> Result<Judged, CloseReason> {
         let now = Instant::now();
         match self.messages.judge(now) {
             Pace::Fine => {}
-            Pace::TooFast(wait) => return Ok(Err(ErrorReply::rate_limited("messages", wait))),
+            Pace::TooFast(wait) => {
+                let reference = match self.connection.version {
+                    Version::Base => None,
+                    Version::V2 => reference_of(text),
+                };
+                return Ok(Err(ErrorReply::rate_limited("messages", wait).to(reference)));
+            }
             Pace::Hopeless => return Err(CloseReason::TooFast),
         }
-        let request = match parse_request(text) {
-            Ok(request) => request,
-            Err(error) => return Ok(Err(error)),
+        let parsed = match self.connection.version {
+            Version::Base => parse_request(text).map(|request| (request, None)),
+            Version::V2 => parse_v2_request(text),
         };
-        if matches!(request, Request::CreateRoom(_))
+        if let Ok((Request::CreateRoom(_), reference)) = &parsed
             && let Err(wait) = self.new_rooms.take(now)
         {
-            return Ok(Err(ErrorReply::rate_limited("new rooms", wait)));
+            return Ok(Err(ErrorReply::rate_limited("new rooms", wait).to(reference.clone())));
         }
-        Ok(Ok(request))
+        Ok(parsed)
     }
 
     /// The reason that an error of tungstenite's is for us.
@@ -147,7 +159,7 @@ impl<'a> Pump<'a> {
         if let Some(ending) = self.connection.outbox.ending() {
             return ending.reason;
         }
-        debug!("user {}: {error}", self.connection.user.0);
+        debug!("connection {}: {error}", self.connection.id.0);
         match error {
             Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseReason::MessageTooBig,
             Error::Utf8(_) => CloseReason::InvalidUtf8,

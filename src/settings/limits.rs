@@ -164,6 +164,34 @@ limits! {
     "roomListIntervalMs" room_list_interval_ms: u64 = 250,
         1..=60_000 "milliseconds", or 0 for "no pause";
 
+    /// How many events a client of `wschat.v2` is shown that enters a room and does not say what it
+    /// knows already.
+    "historyOnEnter" history_on_enter: usize = 50,
+        1..=1_000 "events", or 0 for "none";
+
+    /// What was said and is kept, for each room; the oldest goes first.
+    "historyMaxEvents" history_max_events: u64 = 10_000,
+        1..=4_294_967_295 "events", or 0 for "none";
+
+    /// How long what was said is kept.
+    "historyMaxDays" history_max_days: u64 = 0,
+        1..=36_500 "days", or 0 for "no limit";
+
+    /// What the history takes when it is kept in memory only, in all rooms together; the oldest goes
+    /// first.
+    "historyMaxMemoryBytes" history_max_memory_bytes: usize = 16_777_216,
+        65_536..=4_294_967_295 "bytes";
+
+    /// How long a client of `wschat.v2` that has lost its connection, or whose server was restarted,
+    /// may take to come back unnoticed.
+    "resumeGraceSeconds" resume_grace_seconds: u64 = 60,
+        1..=604_800 "seconds", or 0 for "no time";
+
+    /// Clients that have lost their connection and may come back, at once; whoever would leave first
+    /// makes room.
+    "maxAwayUsers" max_away_users: usize = 4_096,
+        1..=1_000_000 "users", or 0 for "nobody";
+
     /// How long a server that stops waits for its clients to take what is still to be sent.
     "drainTimeoutMs" drain_timeout_ms: u64 = 5_000,
         1..=600_000 "milliseconds", or 0 for "no wait";

@@ -10,11 +10,12 @@ use ipnet::IpNet;
 use log::LevelFilter;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::Durability;
 use super::error::SettingsError;
 use super::rule::{self, Number, Range, TextRule};
 
 /// The keys whose value is an object with settings of its own.
-const SECTIONS: [&str; 2] = ["log", "limits"];
+const SECTIONS: [&str; 3] = ["log", "history", "limits"];
 
 /// A JSON value that, unlike `serde_json::Value`, still knows that a key stood twice.
 #[derive(Debug)]
@@ -145,6 +146,15 @@ impl Reader {
             LevelFilter::iter().map(|level| rule::quote(&name(level))).collect();
         self.read(path, names.join(", "), default, |value| match value {
             Json::String(text) => LevelFilter::iter().find(|level| name(*level) == *text),
+            _ => None,
+        })
+    }
+
+    /// What something that is kept is to survive.
+    pub(super) fn durability(&mut self, path: &'static str, default: Durability) -> Durability {
+        self.read(path, "\"process\", \"power-loss\"", default, |value| match value {
+            Json::String(text) if text == "process" => Some(Durability::Process),
+            Json::String(text) if text == "power-loss" => Some(Durability::PowerLoss),
             _ => None,
         })
     }

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use crate::net::http::{RequestHead, Response};
+use crate::protocol::Gif;
 
 /// Only what is served from here may run, show or be spoken to, and no other page may frame it.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
@@ -52,6 +53,15 @@ static FILES: &[File] = files! {
     "/gifs/4.gif" => "gifs/4.gif", GIF;
     "/gifs/5.gif" => "gifs/5.gif", GIF;
 };
+
+/// The pictures and what they show, as in gifs.js.
+pub(crate) static GIFS: &[Gif] = &[
+    Gif { id: 1, alt: "A waving hand" },
+    Gif { id: 2, alt: "A party popper and confetti" },
+    Gif { id: 3, alt: "A beating heart" },
+    Gif { id: 4, alt: "Thumbs up" },
+    Gif { id: 5, alt: "A steaming cup of coffee" },
+];
 
 /// The `ETag` of each file, in the order of [`FILES`].
 static ETAGS: LazyLock<Vec<HeaderValue>> = LazyLock::new(|| FILES.iter().map(etag).collect());
@@ -97,4 +107,20 @@ fn etag(file: &File) -> HeaderValue {
     hasher.write(file.body);
     let tag = format!("\"{:016x}\"", hasher.finish());
     HeaderValue::from_str(&tag).expect("hexadecimal digits are visible ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_shows_the_same_pictures() {
+        let script = include_str!("gifs.js");
+        for Gif { id, alt } in GIFS {
+            assert!(script.contains(&format!("{{ id: {id}, alt: '{alt}' }}")), "{alt}");
+            let path = format!("/gifs/{id}.gif");
+            assert!(FILES.iter().any(|file| file.path == path), "{path}");
+        }
+        assert_eq!(script.matches("alt:").count(), GIFS.len());
+    }
 }

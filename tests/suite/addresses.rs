@@ -88,8 +88,8 @@ fn the_log_names_the_address_that_counts() {
     let _one = expect_welcome(come(&program.door, PROXY, "203.0.113.7"));
     let _two = expect_welcome(come(&program.door, STRANGER, "203.0.113.7"));
     let log = program.log();
-    assert!(log.contains("user 1 connected from 203.0.113.7 "), "{log}");
-    assert!(log.contains("user 2 connected from 127.0.0.3 "), "{log}");
+    assert!(log.contains("connection 1 from 203.0.113.7 "), "{log}");
+    assert!(log.contains("connection 2 from 127.0.0.3 "), "{log}");
 }
 
 #[test]

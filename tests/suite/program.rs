@@ -195,7 +195,7 @@ fn the_log_tells_who_came_and_why_they_went_and_never_what_was_said() {
     drop(program.door.user());
     let log = || fs::read_to_string(program.file("wschat.log")).unwrap();
     for line in [
-        "user 1 connected from 127.0.0.1 ",
+        "connection 1 from 127.0.0.1 ",
         "user 1 from 127.0.0.1 gone after 0 s: closed by the client (1000)",
         "user 2 from 127.0.0.1 gone after 0 s: binary messages are not accepted (1003)",
         "user 3 from 127.0.0.1 gone after 0 s: connection lost",

@@ -41,7 +41,7 @@ fn an_unknown_key_like_no_other_is_refused_with_those_there_are() {
     refused(
         r#"{"colour":"red"}"#,
         &["colour is not a setting; allowed here: host, port, domain, username, certificate, \
-           privateKey, rooms, allowedOrigins, trustedProxies, log, limits"],
+           privateKey, rooms, allowedOrigins, trustedProxies, log, history, limits"],
     );
     refused(
         r#"{"log":{"colour":"red"}}"#,

@@ -14,6 +14,7 @@ fn every_other_key_refuses_the_wrong_type() {
     const ORIGINS: &str = r#"a list, each item a host name such as "chat.example.org", a whole origin such as "https://example.org:8443" (no path, no slash at the end), or "*""#;
     const NETWORKS: &str = r#"a list, each item an address such as "127.0.0.1" or "::1", or a network such as "10.0.0.0/8""#;
     const LEVEL: &str = r#""off", "error", "warn", "info", "debug", "trace""#;
+    const DURABILITY: &str = r#""process", "power-loss""#;
     const PORT: &str = "a whole number from 1 to 65535, or 0 for any free port";
     let keys = [
         ("host", "null", HOST),
@@ -27,6 +28,8 @@ fn every_other_key_refuses_the_wrong_type() {
         ("trustedProxies", "null", NETWORKS),
         ("log.level", "null", LEVEL),
         ("log.file", "1", FILE),
+        ("history.file", "1", FILE),
+        ("history.durability", "null", DURABILITY),
     ];
     let known: Vec<_> =
         known_keys().into_iter().filter(|key| !key.starts_with("limits.")).collect();
