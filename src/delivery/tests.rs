@@ -5,9 +5,13 @@ use super::*;
 use crate::chat::{Content, Person, UserId};
 use crate::outbox::Flushing;
 use crate::outbox::tests::{flush_whole, outbox_and_client};
+use crate::protocol::said_frame;
 
 const ROOM: RoomId = RoomId(1);
 const OTHER_ROOM: RoomId = RoomId(2);
+
+/// What may wait for a user, in bytes.
+const MAX_QUEUED: usize = 1_000_000;
 
 /// Some users with their sockets.
 struct Crowd {
@@ -17,14 +21,25 @@ struct Crowd {
 
 impl Crowd {
     /// Users 1, 2 … `n`.
-    fn of(n: u64) -> Self {
+    fn of(n: usize) -> Self {
+        Self::speaking(&vec![Version::Base; n])
+    }
+
+    /// A user for each of these.
+    fn speaking(versions: &[Version]) -> Self {
         let mut crowd = Self { delivery: Delivery::default(), clients: Vec::new() };
-        for id in 1..=n {
-            let (outbox, client, flushing) = outbox_and_client(1_000_000);
-            crowd.delivery.connect(ConnectionId(id), outbox.clone(), Version::Base);
+        for (id, version) in (1..).zip(versions) {
+            let (outbox, client, flushing) = outbox_and_client(MAX_QUEUED);
+            crowd.delivery.connect(ConnectionId(id), outbox.clone(), *version);
             crowd.clients.push((outbox, client, flushing));
         }
         crowd
+    }
+
+    /// User `id` gets an answer that was read for it.
+    fn answer(&mut self, id: u64, gif: u64) {
+        let frames = said_frame(ROOM, &said(Content::Gif(gif)));
+        self.delivery.answer(ConnectionId(id), frames);
     }
 
     fn enter(&mut self, room: RoomId, id: u64) {
@@ -38,8 +53,14 @@ impl Crowd {
     }
 
     fn reply(&mut self, id: u64) {
-        let welcome = Event::Welcome { person: person(id), resumed: false, room: None };
-        self.delivery.reply(ConnectionId(id), &welcome, 0, &None);
+        let event = match self.delivery.clients[&ConnectionId(id)].version {
+            Version::Base => Event::Welcome { person: person(id), resumed: false, room: None },
+            Version::V2 => {
+                let (old_name, new_name) = ("A".into(), "B".into());
+                Event::Renamed { user: UserId(id), old_name, new_name }
+            }
+        };
+        self.delivery.reply(ConnectionId(id), &event, 0, &None);
     }
 
     /// Delivers the tick and checks in short what each user got.
@@ -69,24 +90,26 @@ fn person(id: u64) -> Person {
     Person { id: UserId(id), name: format!("U{id}").into() }
 }
 
-/// `w` for a welcome, `e2` for user 2 entering, `l2` for leaving, `g7` for gif 7.
+/// `w` for a welcome, `e2` for user 2 entering, `l2` for leaving, `t2` for typing, `g7` for gif 7; with a
+/// star when it is in the second version.
 fn shorten(frames: &[u8]) -> String {
     let text = String::from_utf8_lossy(frames);
     let number = |key: &str, part: &str| {
         let rest = part.split(key).nth(1).unwrap_or_default();
         rest.chars().take_while(char::is_ascii_digit).collect::<String>()
     };
-    text.split("{\"type\":\"")
-        .skip(1)
-        .map(|part| match part.split('"').next() {
-            Some("welcome") => "w".to_owned(),
-            Some("enter_room") => format!("e{}", number("\"id\":", part)),
-            Some("leave_room") => format!("l{}", number("\"id\":", part)),
-            Some("gif") => format!("g{}", number("\"gifId\":", part)),
-            other => panic!("{other:?} in {text}"),
-        })
-        .collect::<Vec<_>>()
-        .join(" ")
+    let one = |part: &str| match part.split('"').next() {
+        Some("welcome") => "w".to_owned(),
+        Some("enter_room") => format!("e{}", number("\"id\":", part)),
+        Some("leave_room") => format!("l{}", number("\"id\":", part)),
+        Some("typing") => format!("t{}", number("\"id\":", part)),
+        Some("change_name") => "n".to_owned(),
+        Some("gif") => format!("g{}", number("\"gifId\":", part)),
+        other => panic!("{other:?} in {text}"),
+    };
+    let star = |part: &str| if part.contains("\"time\":") { "*" } else { "" };
+    let parts = text.split("{\"type\":\"").skip(1);
+    parts.map(|part| one(part) + star(part)).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -194,4 +217,94 @@ fn one_who_does_not_read_is_named_and_the_others_get_everything() {
     assert_eq!(fallen_behind, [ConnectionId(2)]);
     crowd.clients[0].1.shutdown(std::net::Shutdown::Both).unwrap();
     reader.join().unwrap().unwrap();
+}
+
+#[test]
+fn each_version_is_told_in_its_own_words_and_the_same_order() {
+    let mut crowd = Crowd::speaking(&[Version::Base, Version::V2, Version::V2]);
+    crowd.enter(ROOM, 1);
+    crowd.tell(ROOM, 1);
+    crowd.enter(ROOM, 2);
+    crowd.tell(ROOM, 2);
+    crowd.delivery.leave(ConnectionId(1));
+    crowd.tell(ROOM, 3);
+    crowd.enter(ROOM, 3);
+    crowd.expect(&["e1 g1 e2 g2", "e2* g2* g3* e3*", "e3*"]);
+    crowd.delivery.leave(ConnectionId(2));
+    crowd.delivery.leave(ConnectionId(3));
+    crowd.enter(ROOM, 1);
+    crowd.expect(&["e1", "", ""]);
+}
+
+#[test]
+fn what_is_told_to_the_others_skips_one_and_keeps_its_place() {
+    let mut crowd = Crowd::speaking(&[Version::V2, Version::V2, Version::Base]);
+    for id in 1..=3 {
+        crowd.enter(ROOM, id);
+    }
+    crowd.tell(ROOM, 1);
+    let typing = Event::Typing(person(1));
+    crowd.delivery.tell_others(ROOM, Some(ConnectionId(1)), &typing, 0);
+    crowd.tell(ROOM, 2);
+    crowd.expect(&["e1* e2* e3* g1* g2*", "e2* e3* g1* t1* g2*", "e3 g1 g2"]);
+}
+
+#[test]
+fn everything_behind_an_answer_waits_for_it() {
+    let mut crowd = Crowd::speaking(&[Version::V2, Version::V2]);
+    crowd.enter(ROOM, 1);
+    crowd.enter(ROOM, 2);
+    crowd.tell(ROOM, 1);
+    crowd.delivery.await_answer(ConnectionId(1));
+    crowd.tell(ROOM, 2);
+    crowd.expect(&["e1* e2* g1*", "e2* g1* g2*"]);
+    crowd.tell(ROOM, 3);
+    crowd.delivery.await_answer(ConnectionId(1));
+    crowd.reply(2);
+    crowd.tell(ROOM, 4);
+    crowd.expect(&["", "g3* n* g4*"]);
+    crowd.answer(1, 90);
+    crowd.tell(ROOM, 5);
+    crowd.expect(&["g90* g2* g3*", "g5*"]);
+    crowd.answer(1, 91);
+    crowd.expect(&["g91* g4* g5*", ""]);
+    crowd.tell(ROOM, 6);
+    crowd.expect(&["g6*", "g6*"]);
+}
+
+#[test]
+fn who_leaves_or_enters_while_waiting_keeps_the_order() {
+    let mut crowd = Crowd::speaking(&[Version::V2, Version::V2]);
+    crowd.enter(ROOM, 2);
+    crowd.delivery.enter(ROOM, ConnectionId(1));
+    crowd.delivery.await_answer(ConnectionId(1));
+    crowd.tell(ROOM, 1);
+    crowd.expect(&["", "e2* g1*"]);
+    crowd.delivery.leave(ConnectionId(1));
+    crowd.tell(ROOM, 2);
+    crowd.delivery.enter(OTHER_ROOM, ConnectionId(1));
+    crowd.delivery.await_answer(ConnectionId(1));
+    crowd.tell(OTHER_ROOM, 3);
+    crowd.expect(&["", "g2*"]);
+    crowd.answer(1, 90);
+    crowd.answer(1, 91);
+    crowd.expect(&["g90* g1* g91* g3*", ""]);
+    // An answer that nobody waits for is nobody's.
+    crowd.answer(1, 92);
+    crowd.expect(&["", ""]);
+}
+
+#[test]
+fn no_more_waits_for_an_answer_than_may_wait_at_all() {
+    let mut crowd = Crowd::speaking(&[Version::V2]);
+    crowd.enter(ROOM, 1);
+    crowd.delivery.await_answer(ConnectionId(1));
+    crowd.expect(&["e1*"]);
+    let text = "x".repeat(MAX_QUEUED / 4);
+    for _ in 0..3 {
+        crowd.delivery.say(ROOM, &said(Content::Text(text.clone())));
+        assert_eq!(crowd.delivery.deliver(), []);
+    }
+    crowd.delivery.say(ROOM, &said(Content::Text(text)));
+    assert_eq!(crowd.delivery.deliver(), [ConnectionId(1)]);
 }
