@@ -13,6 +13,7 @@
 
 mod command;
 mod effect;
+mod memory;
 mod room;
 mod wording;
 
@@ -27,6 +28,9 @@ use std::time::Duration;
 
 pub(crate) use command::{Action, Command, Request};
 pub(crate) use effect::{Effect, Event, Person, Refusal};
+pub(crate) use memory::{
+    Content, Memo, Position, Remembered, RememberedRoom, RememberedSession, Said, SessionKey,
+};
 pub(crate) use room::Room;
 pub(crate) use wording::Flaw;
 
