@@ -40,10 +40,14 @@
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
+// Until the dispatcher uses all of it; so for `history`.
+#[allow(dead_code, unused_imports, clippy::type_complexity)]
 mod chat;
 mod delivery;
 mod dispatcher;
 mod error;
+#[allow(dead_code, unreachable_pub)]
+mod history;
 mod mailbox;
 mod net;
 mod outbox;
