@@ -1,7 +1,7 @@
 //! Committing a tick to the history, and what is to be done when that fails.
 
-use std::sync::Arc;
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 

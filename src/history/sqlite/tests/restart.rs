@@ -1,0 +1,216 @@
+//! A server that starts again finds everything.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::chat::{Position, RememberedRoom, RememberedSession, SessionKey, UserId};
+
+fn session(user: u64, name: &str, room: Option<RoomId>) -> RememberedSession {
+    RememberedSession {
+        user: UserId(user),
+        key: SessionKey([user.try_into().unwrap(); 32]),
+        name: name.into(),
+        room,
+    }
+}
+
+#[test]
+fn brings_everything_back() {
+    let (_folder, path) = place();
+    let lobby = RememberedRoom { id: LOBBY, title: "Lobby".into(), place: Some(0) };
+    let bar = RememberedRoom { id: BAR, title: "Bär 🎉".into(), place: None };
+    let mut server = Server::start(&path);
+    let epoch = server.keeper.epoch().to_owned();
+    server.remember(&[
+        Memo::Room(RememberedRoom { title: "Old".into(), ..lobby.clone() }),
+        Memo::Room(bar.clone()),
+        Memo::LastUser(UserId(64)),
+        Memo::Session(session(8, "Bob", Some(BAR))),
+        Memo::Session(session(7, "An", None)),
+        Memo::Session(session(9, "Cid", Some(LOBBY))),
+        Memo::Session(session(7, "Ann", Some(LOBBY))),
+    ]);
+    server.say(LOBBY, 1..=5);
+    server.remember(&[Memo::Room(lobby.clone()), Memo::SessionOver(UserId(9))]);
+    drop(server);
+
+    let mut server = Server::start(&path);
+    let expected = Remembered {
+        last_user: 64,
+        last_room: 2,
+        rooms: vec![(lobby, 5), (bar, 0)],
+        sessions: vec![
+            (session(7, "Ann", Some(LOBBY)), vec![]),
+            (session(8, "Bob", Some(BAR)), vec![]),
+        ],
+    };
+    assert_eq!(server.remembered, expected);
+    assert_eq!(server.keeper.epoch(), epoch);
+    assert_eq!(server.all(LOBBY), [1, 2, 3, 4, 5]);
+    server.say(LOBBY, 6..=6);
+    assert_eq!(server.all(LOBBY), [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn brings_back_what_references_stand_for() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    let said = |user, seq, time, reference: &str| Said {
+        time,
+        from: crate::chat::Person { id: UserId(user), name: "Ann".into() },
+        reference: Some(reference.into()),
+        ..text(seq)
+    };
+    // In the order of their time; user 8 can not come back.
+    let (a, b, c, d) =
+        (said(7, 1, 30, "z"), said(7, 2, 40, "a"), said(7, 1, 35, "m"), said(8, 2, 36, "z"));
+    let batch = [(LOBBY, &a), (LOBBY, &b), (BAR, &c), (BAR, &d), (LOBBY, &text(3))];
+    let memos = [Memo::Session(session(7, "Ann", None)), Memo::Session(session(9, "Cid", None))];
+    server.keeper.commit(Batch { said: &batch, memos: &memos }).unwrap();
+    drop(server);
+
+    let references = |server: &Server| -> Vec<(u64, Vec<(String, u64, u64)>)> {
+        let of = |(reference, at): &(std::sync::Arc<str>, Position)| {
+            (reference.to_string(), at.room.0, at.seq)
+        };
+        let sessions = server.remembered.sessions.iter();
+        sessions.map(|(who, them)| (who.user.0, them.iter().map(of).collect())).collect()
+    };
+    let mut server = Server::start(&path);
+    let (z, m, a) = (("z".into(), 1, 1), ("m".into(), 2, 1), ("a".into(), 1, 2));
+    assert_eq!(references(&server), [(7, vec![z.clone(), m, a.clone()]), (9, vec![])]);
+    // Those of a room that is gone go with it at once.
+    server.remember(&[Memo::RoomGone(BAR)]);
+    drop(server);
+    assert_eq!(references(&Server::start(&path)), [(7, vec![z, a]), (9, vec![])]);
+}
+
+#[test]
+fn never_counts_back() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.remember(&[room(RoomId(9), "Nine"), Memo::LastUser(UserId(50))]);
+    server.remember(&[Memo::RoomGone(RoomId(9)), Memo::LastUser(UserId(40))]);
+    server.remember(&[room(LOBBY, "Lobby")]);
+    drop(server);
+    let server = Server::start(&path);
+    assert_eq!((server.remembered.last_room, server.remembered.last_user), (9, 50));
+}
+
+#[test]
+fn goes_on_counting_where_everything_was_pruned() {
+    let (_folder, path) = place();
+    let day = std::time::Duration::from_secs(86_400);
+    let retention = Retention { max_age: Some(day), ..EVERYTHING };
+    let mut server = Server::start_as(&path, Durability::Process, retention);
+    server.remember(&[room(LOBBY, "Lobby")]);
+    server.say(LOBBY, 1..=300);
+    server.upkeep.catch_up().unwrap();
+    assert_eq!(server.all(LOBBY), NOTHING);
+    // A change of the room's title is not to touch it.
+    server.remember(&[room(LOBBY, "The Lobby")]);
+    drop(server);
+    assert_eq!(Server::start(&path).last_seqs(), [(1, 300)]);
+}
+
+#[test]
+fn goes_on_counting_where_nothing_is_kept() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.say(LOBBY, 1..=100);
+    drop(server);
+    let retention = Retention { max_events: 0, ..EVERYTHING };
+    let mut server = Server::start_as(&path, Durability::Process, retention);
+    server.say(LOBBY, 101..=103);
+    server.upkeep.catch_up().unwrap();
+    assert_eq!(server.all(LOBBY), NOTHING);
+    drop(server);
+    assert_eq!(Server::start(&path).last_seqs(), [(1, 103), (2, 0)]);
+}
+
+#[test]
+fn a_file_that_was_left_in_the_middle_of_things_is_whole() {
+    let (folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    let epoch = server.keeper.epoch().to_owned();
+    server.say(LOBBY, 1..=50);
+    // As a kill would leave it: nothing is copied back, and nobody said goodbye.
+    let left = folder.path().join("left.db");
+    fs::copy(&path, &left).unwrap();
+    fs::copy(wal(&path), wal(&left)).unwrap();
+    let mut server = Server::start(&left);
+    assert_eq!(server.last_seqs(), [(1, 50), (2, 0)]);
+    assert_eq!(server.keeper.epoch(), epoch);
+    assert_eq!(server.all(LOBBY).len(), 50);
+}
+
+#[test]
+fn a_start_that_was_cut_short_is_made_up_for() {
+    let (_folder, path) = place();
+    fs::write(&path, "").unwrap();
+    assert_eq!(Server::start(&path).remembered, Remembered::default());
+}
+
+/// Leaves the file as a kill would, on a machine that was started again since.
+fn after_a_power_cut(durability: Durability, is_killed: bool) -> bool {
+    let (folder, path) = place();
+    let server = Server::start_as(&path, durability, EVERYTHING);
+    let epoch = server.keeper.epoch().to_owned();
+    let left = folder.path().join("left.db");
+    if !is_killed {
+        drop(server);
+    }
+    fs::copy(&path, &left).unwrap();
+    // There is none after a good end.
+    let _ = fs::copy(wal(&path), wal(&left));
+    let sql = "UPDATE meta SET value = 'another' WHERE key = 'unsynced_boot'";
+    Connection::open(&left).unwrap().execute(sql, []).unwrap();
+    let has_changed = Server::start(&left).keeper.epoch() != epoch;
+    let again = Server::start(&left).keeper.epoch().to_owned();
+    assert_eq!(Server::start(&left).keeper.epoch(), again, "once only");
+    has_changed
+}
+
+#[test]
+fn the_epoch_changes_when_a_power_cut_may_have_taken_something() {
+    assert!(after_a_power_cut(Durability::Process, true));
+    assert!(!after_a_power_cut(Durability::Process, false));
+    assert!(!after_a_power_cut(Durability::PowerLoss, true));
+}
+
+#[test]
+fn waits_for_the_disk_as_it_was_told() {
+    for (durability, expected) in [(Durability::Process, 1), (Durability::PowerLoss, 2)] {
+        let (_folder, path) = place();
+        let server = Server::start_as(&path, durability, EVERYTHING);
+        let pragma = |name| -> i64 {
+            server.keeper.connection().pragma_query_value(None, name, |row| row.get(0)).unwrap()
+        };
+        assert_eq!(pragma("synchronous"), expected);
+        assert_eq!(pragma("wal_autocheckpoint"), 0);
+    }
+}
+
+#[test]
+fn a_good_end_leaves_one_file_that_only_its_owner_reads() {
+    let (folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.say(LOBBY, 1..=50);
+    let mode = |name: &str| {
+        let path = folder.path().join(name);
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    };
+    for name in ["history.db", "history.db-wal", "history.db-shm", "history.db.lock"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+    // The dispatcher ends first: it is done even before the others have gone.
+    let Server { keeper, reader, upkeep, .. } = server;
+    drop(keeper);
+    assert_eq!(fs::metadata(wal(&path)).unwrap().len(), 0);
+    drop((reader, upkeep));
+    let mut left: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["history.db", "history.db.lock"]);
+}

@@ -1,0 +1,170 @@
+//! Upkeep keeps the file small while the dispatcher goes on.
+
+use std::fs;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::chat::Content;
+
+/// Commits in both rooms until `is_over`, and tells how many there were.
+fn talk(server: &mut Server, is_over: &AtomicBool) -> u64 {
+    let mut seq = 0;
+    while !is_over.load(Ordering::Relaxed) {
+        seq += 1;
+        let said = text(seq);
+        let batch = [(LOBBY, &said), (BAR, &said)];
+        server.keeper.commit(Batch { said: &batch, memos: &[] }).unwrap();
+    }
+    seq
+}
+
+#[test]
+fn the_wal_does_not_grow_for_ever_under_constant_load() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.upkeep.set_wal_max_bytes(2 << 20);
+    let Server { mut keeper, mut reader, mut upkeep, remembered } = server;
+    let mut seq = 0;
+    // A writer who never pauses, and a reader beside it.
+    let is_over = AtomicBool::new(false);
+    let (tell, told) = crossbeam_channel::unbounded();
+    let largest = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                reader.since(LOBBY, 0, u64::MAX, 10_000).unwrap();
+            }
+        });
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                upkeep.catch_up().unwrap();
+            }
+        });
+        // It is worth some 30 MiB of WAL.
+        for _ in 0..4_000 {
+            seq += 1;
+            let said = text(seq);
+            keeper.commit(Batch { said: &[(LOBBY, &said), (BAR, &said)], memos: &[] }).unwrap();
+            tell.send(fs::metadata(wal(&path)).unwrap().len()).unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        told.try_iter().max().unwrap()
+    });
+    assert!(largest < 16 << 20, "{largest}");
+    drop((keeper, reader, upkeep, remembered));
+    assert_eq!(Server::start(&path).last_seqs(), [(1, seq), (2, seq)]);
+}
+
+#[test]
+fn prunes_beside_a_writer_and_neither_fails() {
+    let (_folder, path) = place();
+    let retention = Retention { max_events: 100, ..EVERYTHING };
+    let mut server = Server::start_as(&path, Durability::Process, retention);
+    server.remember(&[room(LOBBY, "Lobby"), room(BAR, "Bar")]);
+    let mut upkeep = Upkeep::new(server.upkeep.shared().clone(), retention).unwrap();
+    let is_over = AtomicBool::new(false);
+    let last = thread::scope(|scope| {
+        let talking = scope.spawn(|| talk(&mut server, &is_over));
+        for _ in 0..20 {
+            upkeep.catch_up().unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        talking.join().unwrap()
+    });
+    server.upkeep.catch_up().unwrap();
+    let expected: Vec<u64> = (last.saturating_sub(100) + 1..=last).collect();
+    assert_eq!(server.all(LOBBY), expected);
+    assert_eq!(server.all(BAR), expected);
+}
+
+#[test]
+fn what_was_said_in_a_room_that_is_gone_leaves_the_file() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.say(LOBBY, 1..=1_000);
+    server.say(BAR, 1..=10);
+    server.remember(&[Memo::RoomGone(LOBBY)]);
+    // Even if the server ends before it is done.
+    drop(server);
+    let mut server = Server::start(&path);
+    server.upkeep.catch_up().unwrap();
+    let left: (i64, i64) =
+        (look(&path, "SELECT count(*) FROM event"), look(&path, "SELECT count(*) FROM gone"));
+    assert_eq!(left, (10, 0));
+}
+
+#[test]
+fn more_than_a_round_can_do_is_done_in_several() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    // A round has 256 steps of 64 events.
+    let count = 20_000;
+    server.say(LOBBY, 1..=count);
+    drop(server);
+    let retention = Retention { max_events: 1, ..EVERYTHING };
+    let mut server = Server::start_as(&path, Durability::Process, retention);
+    server.upkeep.catch_up().unwrap();
+    assert_eq!(server.all(LOBBY), [count]);
+}
+
+#[test]
+fn an_idle_file_is_left_alone() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.say(LOBBY, 1..=10);
+    server.upkeep.catch_up().unwrap();
+    let changed = || (fs::read(&path).unwrap(), fs::read(wal(&path)).unwrap());
+    let before = changed();
+    let later = Instant::now() + Duration::from_secs(3_600);
+    for round in 0..5 {
+        server.upkeep.round(later + Duration::from_secs(round), &|_| true).unwrap();
+    }
+    assert!(before == changed());
+}
+
+#[test]
+fn a_little_waits_for_a_while_before_it_is_copied_back() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.upkeep.catch_up().unwrap();
+    let now = Instant::now() + Duration::from_secs(3_600);
+    server.upkeep.round(now, &|_| true).unwrap();
+    server.say(LOBBY, 1..=10);
+    let before = fs::read(&path).unwrap();
+    server.upkeep.round(now + Duration::from_secs(59), &|_| true).unwrap();
+    assert!(fs::read(&path).unwrap() == before);
+    server.upkeep.round(now + Duration::from_secs(61), &|_| true).unwrap();
+    assert!(fs::read(&path).unwrap() != before);
+    // Much does not.
+    let before = fs::read(&path).unwrap();
+    let long = Said { content: Content::Text("x".repeat(2 << 20)), ..text(11) };
+    server.keeper.commit(Batch { said: &[(LOBBY, &long)], memos: &[] }).unwrap();
+    server.upkeep.round(now + Duration::from_secs(62), &|_| true).unwrap();
+    assert!(fs::read(&path).unwrap() != before);
+}
+
+#[test]
+fn a_small_wal_is_copied_back_at_once_when_the_dispatcher_is_stuck() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.upkeep.catch_up().unwrap();
+    server.say(LOBBY, 1..=10);
+    server.fill_disk(true);
+    let long = Said { content: Content::Text("x".repeat(100_000)), ..text(11) };
+    server.keeper.commit(Batch { said: &[(LOBBY, &long)], memos: &[] }).unwrap_err();
+    let before = fs::read(&path).unwrap();
+    server.upkeep.round(Instant::now(), &|_| true).unwrap();
+    assert!(fs::read(&path).unwrap() != before);
+}
+
+#[test]
+fn it_ends_when_it_is_told_to() {
+    let (_folder, path) = place();
+    let server = Server::start_anew(&path);
+    let (stop, stopped) = crossbeam_channel::bounded(0);
+    let upkeep = server.upkeep;
+    let working = thread::spawn(move || upkeep.run(&stopped));
+    drop(stop);
+    working.join().unwrap();
+}

@@ -1,0 +1,298 @@
+//! Upkeep: what keeps the file small while the dispatcher goes on.
+//!
+//! It runs on a thread of its own, with a connection of its own. It copies the WAL back into the
+//! database, and prunes what need not be kept any more, in steps so small that the dispatcher hardly
+//! waits for its turn. While nothing is committed, it does nothing but look whether something was.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use log::{info, warn};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::{HistoryError, Retention, oldest_kept};
+use super::{Shared, file, int, uint};
+
+/// How often it looks whether there is something to do.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// A WAL that is larger than this is copied back in the next round …
+const WAL_BYTES: u64 = 1 << 20;
+
+/// … a smaller one within this time, which bounds what a power cut can take.
+const WAL_AGE: Duration = Duration::from_secs(60);
+
+/// A WAL begins anew when a writer finds all of it copied, and one who writes all the time never does.
+/// So when it has grown larger than this, the writer waits once, while the last pages are copied.
+pub(super) const WAL_MAX_BYTES: u64 = 16 << 20;
+
+/// How often it looks for something to prune, and for what has become too old while nothing is said.
+const PRUNE_AFTER: Duration = Duration::from_secs(10);
+const AGE_AFTER: Duration = Duration::from_secs(60);
+
+/// How many events are pruned at a time: well under a millisecond's work.
+const STEP_EVENTS: u64 = 64;
+
+/// The least time between two steps, which is otherwise what a step takes. The dispatcher must get its
+/// turn in between.
+const STEP_PAUSE: Duration = Duration::from_micros(200);
+
+/// How many steps there are in a round. The WAL must be copied in between.
+const ROUND_STEPS: u32 = 256;
+
+/// Keeps the file small.
+#[derive(Debug)]
+pub(crate) struct Upkeep {
+    shared: Arc<Shared>,
+    /// `None` after an error, until the next round.
+    connection: Option<Connection>,
+    retention: Retention,
+    wal_max_bytes: u64,
+    /// The count of commits when the WAL was last copied as a whole, and when that was.
+    copied: (u64, Instant),
+    /// The same for the last look for something to prune.
+    pruned: (u64, Instant),
+    is_failing: bool,
+}
+
+/// How far a round came.
+pub(super) enum Pruned {
+    NotDue,
+    Whole,
+    /// There was more to do than fits in a round.
+    InPart,
+}
+
+/// The WAL as a checkpoint saw it.
+struct Wal {
+    bytes: u64,
+    bytes_copied: u64,
+}
+
+impl Upkeep {
+    pub(super) fn new(shared: Arc<Shared>, retention: Retention) -> Result<Self, HistoryError> {
+        let connection = Some(file::connect(&shared)?);
+        let now = Instant::now();
+        Ok(Self {
+            shared,
+            connection,
+            retention,
+            wal_max_bytes: WAL_MAX_BYTES,
+            copied: (0, now),
+            pruned: (0, now),
+            is_failing: false,
+        })
+    }
+
+    /// Runs until the other end of `stop` is gone.
+    pub(crate) fn run(mut self, stop: &Receiver<()>) {
+        let goes_on = |pause| stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout);
+        let mut pause = ROUND;
+        while goes_on(pause) {
+            let done = self.round(Instant::now(), &goes_on);
+            match &done {
+                Ok(_) if self.is_failing => info!("history: upkeep goes on"),
+                Err(error) if !self.is_failing => warn!("history: upkeep: {error}"),
+                _ => {}
+            }
+            self.is_failing = done.is_err();
+            pause = if matches!(done, Ok(Pruned::InPart)) { STEP_PAUSE } else { ROUND };
+        }
+    }
+
+    /// Does what is due. `goes_on` waits for the time it is given, unless upkeep is to end.
+    pub(super) fn round(
+        &mut self,
+        now: Instant,
+        goes_on: &impl Fn(Duration) -> bool,
+    ) -> Result<Pruned, HistoryError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => file::connect(&self.shared)?,
+        };
+        let commits = self.shared.commits();
+        let (seen, at) = self.pruned;
+        let ages = self.retention.max_age.is_some() && now.duration_since(at) >= AGE_AFTER;
+        let grows = commits != seen && now.duration_since(at) >= PRUNE_AFTER;
+        let pruned =
+            if ages || grows { self.prune(&connection, goes_on) } else { Ok(Pruned::NotDue) };
+        // Where pruning fails because the disk is full, this may make room.
+        let copied = self.copy(&connection, now);
+        let pruned = copied.and(pruned).map_err(|error| self.shared.explain(error))?;
+        if matches!(pruned, Pruned::Whole) {
+            self.pruned = (commits, now);
+        }
+        self.connection = Some(connection);
+        Ok(pruned)
+    }
+
+    /// Copies the WAL into the database if it is time to.
+    fn copy(&mut self, connection: &Connection, now: Instant) -> rusqlite::Result<()> {
+        let commits = self.shared.commits();
+        if commits == self.copied.0 {
+            // Nothing to wait for: what is committed next waits from here on.
+            self.copied.1 = now;
+            return Ok(());
+        }
+        let wal = checkpoint(connection, "NOOP")?;
+        let is_due = now.duration_since(self.copied.1) >= WAL_AGE || self.shared.is_stuck();
+        if wal.bytes - wal.bytes_copied < WAL_BYTES && wal.bytes < self.wal_max_bytes && !is_due {
+            return Ok(());
+        }
+        let mut wal = checkpoint(connection, "PASSIVE")?;
+        if wal.bytes >= self.wal_max_bytes && wal.bytes_copied < wal.bytes {
+            // Most of it has just been copied, and what came in the meantime is soon done as well.
+            checkpoint(connection, "PASSIVE")?;
+            let _turn = self.shared.turn();
+            wal = checkpoint(connection, "PASSIVE")?;
+        }
+        if wal.bytes_copied == wal.bytes {
+            self.copied = (commits, now);
+        }
+        Ok(())
+    }
+
+    fn prune(
+        &self,
+        connection: &Connection,
+        goes_on: &impl Fn(Duration) -> bool,
+    ) -> rusqlite::Result<Pruned> {
+        let mut steps_left = ROUND_STEPS;
+        // Whether there is time for another step.
+        let mut pause = |since: Instant| {
+            steps_left -= 1;
+            steps_left != 0 && goes_on(since.elapsed().max(STEP_PAUSE))
+        };
+        let mut gone = connection.prepare_cached("SELECT room FROM gone")?;
+        let gone: Vec<i64> = gone.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for room in gone {
+            let mut started = Instant::now();
+            while self.prune_gone(connection, room)? {
+                if !pause(started) {
+                    return Ok(Pruned::InPart);
+                }
+                started = Instant::now();
+            }
+        }
+        let mut rooms = connection.prepare_cached("SELECT id FROM room")?;
+        let rooms: Vec<i64> = rooms.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for room in rooms {
+            let mut started = Instant::now();
+            while self.prune_room(connection, room)? {
+                if !pause(started) {
+                    return Ok(Pruned::InPart);
+                }
+                started = Instant::now();
+            }
+        }
+        Ok(Pruned::Whole)
+    }
+
+    /// A step in a room that is gone; whether there is more to do.
+    fn prune_gone(&self, connection: &Connection, room: i64) -> rusqlite::Result<bool> {
+        let _turn = self.shared.turn();
+        let transaction = connection.unchecked_transaction()?;
+        let deleted = transaction
+            .prepare_cached(
+                "DELETE FROM event WHERE room = ?1
+                    AND seq < ?2 + (SELECT min(seq) FROM event WHERE room = ?1)",
+            )?
+            .execute(params![room, int(STEP_EVENTS)])?;
+        if deleted == 0 {
+            transaction.prepare_cached("DELETE FROM gone WHERE room = ?1")?.execute([room])?;
+        }
+        transaction.commit()?;
+        self.shared.count_commit();
+        Ok(deleted != 0)
+    }
+
+    /// A step in a room that has grown too long or has events that are too old; whether there may be
+    /// more to do.
+    fn prune_room(&self, connection: &Connection, room: i64) -> rusqlite::Result<bool> {
+        // Without the turn: nobody else prunes, and nobody else moves the beginning.
+        let bounds = connection
+            .prepare_cached(
+                "SELECT min(seq), (SELECT max(seq) FROM event WHERE room = ?1)
+                    FROM event WHERE room = ?1",
+            )?
+            .query_row([room], |row| Ok(row.get(0).ok().zip(row.get(1).ok())))?;
+        let Some((first, last)) = bounds.map(|(first, last)| (uint(first), uint(last))) else {
+            return Ok(false);
+        };
+        // Up to which seq it is to be pruned, in this step at most.
+        let step = first - 1 + STEP_EVENTS;
+        let too_many = last.saturating_sub(self.retention.max_events).min(step);
+        let too_old = match oldest_kept(self.retention.max_age) {
+            Some(oldest) => last_before(connection, room, step, oldest)?,
+            None => 0,
+        };
+        let upto = too_many.max(too_old);
+        if upto < first {
+            return Ok(false);
+        }
+        let _turn = self.shared.turn();
+        let transaction = connection.unchecked_transaction()?;
+        transaction
+            .prepare_cached("DELETE FROM event WHERE room = ?1 AND seq <= ?2")?
+            .execute(params![room, int(upto)])?;
+        transaction
+            .prepare_cached("UPDATE room SET pruned = max(pruned, ?2) WHERE id = ?1")?
+            .execute(params![room, int(upto)])?;
+        transaction.commit()?;
+        self.shared.count_commit();
+        Ok(upto == step)
+    }
+
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_wal_max_bytes(&mut self, bytes: u64) {
+        self.wal_max_bytes = bytes;
+    }
+
+    /// Does all that could ever be due, whatever the time.
+    #[cfg(test)]
+    pub(crate) fn catch_up(&mut self) -> Result<(), HistoryError> {
+        let now = Instant::now();
+        self.pruned = (0, now);
+        self.copied = (0, now);
+        while let Pruned::InPart = self.round(now + AGE_AFTER + WAL_AGE, &|_| true)? {}
+        Ok(())
+    }
+}
+
+/// The last of the oldest events, up to and with `step`, that were all said before the time `oldest`.
+/// A clock that was set back makes some wait for those before them.
+fn last_before(
+    connection: &Connection,
+    room: i64,
+    step: u64,
+    oldest: u64,
+) -> rusqlite::Result<u64> {
+    let first_kept: Option<i64> = connection
+        .prepare_cached(
+            "SELECT seq FROM event WHERE room = ?1 AND seq <= ?2 AND time >= ?3
+                ORDER BY seq LIMIT 1",
+        )?
+        .query_row(params![room, int(step), int(oldest)], |row| row.get(0))
+        .optional()?;
+    if let Some(seq) = first_kept {
+        return Ok(uint(seq) - 1);
+    }
+    let last: Option<i64> = connection
+        .prepare_cached("SELECT max(seq) FROM event WHERE room = ?1 AND seq <= ?2")?
+        .query_row(params![room, int(step)], |row| row.get(0))?;
+    Ok(last.map_or(0, uint))
+}
+
+fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Wal> {
+    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+        let bytes = |pages: i64| uint(pages) * uint(page);
+        Ok(Wal { bytes: bytes(row.get(1)?), bytes_copied: bytes(row.get(2)?) })
+    })
+}
