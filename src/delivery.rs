@@ -237,9 +237,16 @@ impl Delivery {
         }
     }
 
-    /// Holds back everything that follows for the client until [`Delivery::answer`].
-    pub(crate) fn await_answer(&mut self, connection: ConnectionId) {
+    /// Holds back everything that follows for the client until [`Delivery::answer`]. False, and the
+    /// client has fallen behind, when it waits for too many answers already.
+    pub(crate) fn await_answer(&mut self, connection: ConnectionId) -> bool {
+        let Some(client) = self.clients.get_mut(&connection) else { return false };
+        if !client.may_ask() {
+            self.fallen_behind.push(connection);
+            return false;
+        }
         self.add_part(connection, Part::Answer);
+        true
     }
 
     /// Gives a client the answer it has waited for longest, and what has been held back behind it.

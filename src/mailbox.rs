@@ -232,6 +232,17 @@ mod tests {
     }
 
     #[test]
+    fn a_weak_inlet_keeps_nobody_waiting() {
+        let (inlet, mailbox) = mailbox(1);
+        let weak = inlet.downgrade();
+        weak.upgrade().unwrap().send(1).unwrap();
+        drop(inlet);
+        assert!(weak.upgrade().is_none());
+        assert_eq!(mailbox.wait(None), Waited::Received(1));
+        assert_eq!(mailbox.wait(None), Waited::NobodyLeft);
+    }
+
+    #[test]
     fn nothing_can_be_put_in_when_nobody_takes_it_out() {
         let (inlet, mailbox) = mailbox(1);
         inlet.send(1).unwrap();

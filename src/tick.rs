@@ -118,8 +118,9 @@ impl Step {
             Self::Share { with, frames } => delivery.share(with, &frames),
             Self::Watch { connection } => delivery.watch(connection),
             Self::Ask { connection, question } => {
-                delivery.await_answer(connection);
-                recall.ask(connection, question);
+                if delivery.await_answer(connection) {
+                    recall.ask(connection, question);
+                }
             }
             Self::Answer { connection, frames } => delivery.answer(connection, frames),
             Self::Nothing => {}

@@ -24,7 +24,12 @@ pub(super) struct Client {
     waiting: VecDeque<Waiting>,
     /// The frames among it, in bytes.
     held: usize,
+    /// How many answers are still to come.
+    open: usize,
 }
+
+/// The most answers that a client may wait for.
+const MAX_OPEN: usize = 256;
 
 /// What a client gets as soon as an answer is there.
 #[derive(Debug)]
@@ -44,7 +49,15 @@ impl Client {
             ending: None,
             waiting: VecDeque::new(),
             held: 0,
+            open: 0,
         }
+    }
+
+    /// Whether there may be another answer to wait for; counts it if so.
+    pub(super) fn may_ask(&mut self) -> bool {
+        let may = self.open < MAX_OPEN;
+        self.open += usize::from(may);
+        may
     }
 
     pub(super) fn is_waiting(&self) -> bool {
@@ -69,6 +82,7 @@ impl Client {
     /// The answer that it has waited for longest is there.
     pub(super) fn answer(&mut self, frames: Bytes) -> Result<(), Full> {
         let Some(Waiting::Answer) = self.waiting.front() else { return Ok(()) };
+        self.open -= 1;
         self.held += frames.len();
         self.waiting[0] = Waiting::Frames(frames);
         self.send_until_answer()

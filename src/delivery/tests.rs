@@ -255,11 +255,11 @@ fn everything_behind_an_answer_waits_for_it() {
     crowd.enter(ROOM, 1);
     crowd.enter(ROOM, 2);
     crowd.tell(ROOM, 1);
-    crowd.delivery.await_answer(ConnectionId(1));
+    assert!(crowd.delivery.await_answer(ConnectionId(1)));
     crowd.tell(ROOM, 2);
     crowd.expect(&["e1* e2* g1*", "e2* g1* g2*"]);
     crowd.tell(ROOM, 3);
-    crowd.delivery.await_answer(ConnectionId(1));
+    assert!(crowd.delivery.await_answer(ConnectionId(1)));
     crowd.reply(2);
     crowd.tell(ROOM, 4);
     crowd.expect(&["", "g3* n* g4*"]);
@@ -277,13 +277,13 @@ fn who_leaves_or_enters_while_waiting_keeps_the_order() {
     let mut crowd = Crowd::speaking(&[Version::V2, Version::V2]);
     crowd.enter(ROOM, 2);
     crowd.delivery.enter(ROOM, ConnectionId(1));
-    crowd.delivery.await_answer(ConnectionId(1));
+    assert!(crowd.delivery.await_answer(ConnectionId(1)));
     crowd.tell(ROOM, 1);
     crowd.expect(&["", "e2* g1*"]);
     crowd.delivery.leave(ConnectionId(1));
     crowd.tell(ROOM, 2);
     crowd.delivery.enter(OTHER_ROOM, ConnectionId(1));
-    crowd.delivery.await_answer(ConnectionId(1));
+    assert!(crowd.delivery.await_answer(ConnectionId(1)));
     crowd.tell(OTHER_ROOM, 3);
     crowd.expect(&["", "g2*"]);
     crowd.answer(1, 90);
@@ -298,7 +298,7 @@ fn who_leaves_or_enters_while_waiting_keeps_the_order() {
 fn no_more_waits_for_an_answer_than_may_wait_at_all() {
     let mut crowd = Crowd::speaking(&[Version::V2]);
     crowd.enter(ROOM, 1);
-    crowd.delivery.await_answer(ConnectionId(1));
+    assert!(crowd.delivery.await_answer(ConnectionId(1)));
     crowd.expect(&["e1*"]);
     let text = "x".repeat(MAX_QUEUED / 4);
     for _ in 0..3 {
@@ -307,4 +307,15 @@ fn no_more_waits_for_an_answer_than_may_wait_at_all() {
     }
     crowd.delivery.say(ROOM, &said(Content::Text(text)));
     assert_eq!(crowd.delivery.deliver(), [ConnectionId(1)]);
+}
+
+#[test]
+fn whoever_asks_faster_than_can_be_answered_falls_behind() {
+    let mut crowd = Crowd::speaking(&[Version::V2]);
+    let asked = (0..).find(|_| !crowd.delivery.await_answer(ConnectionId(1))).unwrap();
+    assert_eq!(crowd.delivery.deliver(), [ConnectionId(1)]);
+    for gif in 0..asked {
+        crowd.answer(1, gif);
+    }
+    assert!(crowd.delivery.await_answer(ConnectionId(1)));
 }

@@ -238,7 +238,8 @@ fn server_threads(process: &str) -> Vec<(String, PathBuf)> {
         // A thread may end while it is looked at.
         let name = fs::read_to_string(directory.join("comm")).ok()?;
         let kind = name.split_whitespace().next().unwrap_or_default().to_owned();
-        let is_ours = ["listener", "dispatcher", "flusher", "session"].contains(&kind.as_str());
+        let is_ours = ["listener", "dispatcher", "flusher", "recall", "upkeep", "session"]
+            .contains(&kind.as_str());
         is_ours.then_some((kind, directory))
     });
     threads.collect()

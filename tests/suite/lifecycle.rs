@@ -104,7 +104,8 @@ fn after_join_no_thread_is_left() {
         let host = Host::start();
         let clients: Vec<Client> = (0..20).map(|_| host.door.member()).collect();
         let silent = host.door.knock();
-        let expected = [("dispatcher", 1), ("flusher", 1), ("listener", 1), ("session", 21)];
+        let expected =
+            [("dispatcher", 1), ("flusher", 1), ("listener", 1), ("recall", 1), ("session", 21)];
         let expected = expected.map(|(name, count)| (name.to_owned(), count));
         eventually("everyone has a thread", || threads() == BTreeMap::from(expected.clone()));
         host.handle.shutdown();
