@@ -6,67 +6,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import WebSocket from 'ws';
+import { Client } from './client.mjs';
 import { Server } from './server.mjs';
 
-/** What has not come by then does not come. */
-const PATIENCE_MS = 10_000;
 const MAX_MESSAGE_BYTES = 65_536;
-
-class Client {
-  #arrived = [];
-  #waiting = [];
-
-  constructor(url, options) {
-    this.socket = new WebSocket(url, options);
-    this.socket.on('message', (data, binary) => this.#push({ frame: binary ? data : data.toString() }));
-    this.socket.on('pong', (data) => this.#push({ pong: data.toString() }));
-    this.socket.on('close', (code) => this.#push({ closed: code }));
-    this.socket.on('error', (error) => this.#push({ error: String(error) }));
-  }
-
-  static async connect(url, options) {
-    const client = new Client(url, options);
-    client.id = JSON.parse((await client.next()).frame).user.id;
-    return client;
-  }
-
-  /** The next thing that happens: `{ frame }`, `{ pong }`, `{ closed }` or `{ error }`. */
-  next() {
-    if (this.#arrived.length > 0) return Promise.resolve(this.#arrived.shift());
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('nothing came')), PATIENCE_MS);
-      this.#waiting.push((event) => {
-        clearTimeout(timer);
-        resolve(event);
-      });
-    });
-  }
-
-  send(text) {
-    this.socket.send(text);
-  }
-
-  /** Asserts that the next frames are these, to the byte. */
-  async expect(...frames) {
-    for (const frame of frames) assert.deepEqual(await this.next(), { frame });
-  }
-
-  async expectError(code) {
-    const { frame } = await this.next();
-    const error = JSON.parse(frame);
-    assert.deepEqual(Object.keys(error), ['type', 'code', 'message'], frame);
-    assert.equal(error.type, 'error');
-    assert.equal(error.code, code, frame);
-    assert.ok(typeof error.message === 'string' && error.message !== '');
-  }
-
-  #push(event) {
-    const waiting = this.#waiting.shift();
-    if (waiting) waiting(event);
-    else this.#arrived.push(event);
-  }
-}
 
 const EMPTY_ROOM_1 = '"1":{"id":1,"title":"Room 1","users":{}}';
 const EMPTY_ROOM_2 = '"2":{"id":2,"title":"Room 2","users":{}}';
