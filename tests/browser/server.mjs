@@ -1,8 +1,8 @@
 // Starts the real server on a free port, and ends it with the test.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,14 +21,20 @@ function binary() {
 
 export class Server {
   #directory = mkdtempSync(path.join(tmpdir(), 'wschat-'));
+  #command;
   #process;
 
   /** The address that the server printed, with a slash at the end. */
   url;
 
-  static async start(settings = {}) {
+  /**
+   * `fillable`: the test will fill the disk. A file that may not grow is one that the disk has no room for,
+   * as far as a write can tell, once the signal that comes with it is ignored.
+   */
+  static async start(settings = {}, { fillable = false } = {}) {
     const server = new Server();
-    writeFileSync(path.join(server.#directory, 'settings.json'), JSON.stringify({ host: '127.0.0.1', ...settings }));
+    server.#command = fillable ? ['bash', '-c', 'trap "" XFSZ; exec "$@"', 'bash', binary()] : [binary()];
+    writeFileSync(server.file('settings.json'), JSON.stringify({ host: '127.0.0.1', ...settings }));
     try {
       await server.#run(0);
     } catch (error) {
@@ -43,6 +49,11 @@ export class Server {
     return this.url.replace(/^http/, 'ws');
   }
 
+  /** One beside the settings. */
+  file(name) {
+    return path.join(this.#directory, name);
+  }
+
   /** Ends the process as a power cut would. */
   async kill() {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
@@ -55,14 +66,33 @@ export class Server {
     await this.#run(new URL(this.url).port);
   }
 
+  /** What it has kept is gone, under its hands. */
+  loseHistory(file) {
+    for (const part of [file, `${file}-wal`]) truncateSync(this.file(part));
+  }
+
+  /** From now on every write to a file fails. */
+  fillDisk() {
+    this.#limitFiles(1);
+  }
+
+  freeDisk() {
+    this.#limitFiles('unlimited');
+  }
+
   async stop() {
     await this.kill();
     rmSync(this.#directory, { recursive: true });
   }
 
+  #limitFiles(bytes) {
+    execFileSync('prlimit', ['--pid', String(this.#process.pid), `--fsize=${bytes}:unlimited`]);
+  }
+
   async #run(port) {
-    const settings = path.join(this.#directory, 'settings.json');
-    this.#process = spawn(binary(), ['--port', String(port), '--settings', settings], {
+    const settings = this.file('settings.json');
+    const [program, ...words] = this.#command;
+    this.#process = spawn(program, [...words, '--port', String(port), '--settings', settings], {
       cwd: this.#directory,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

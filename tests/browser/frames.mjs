@@ -1,0 +1,116 @@
+// docs/protocol.schema.json, as the tests ask it.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import Ajv from 'ajv/dist/2020.js';
+import { Client } from './client.mjs';
+
+export const DOCS = path.resolve(import.meta.dirname, '../../docs');
+export const schema = JSON.parse(readFileSync(path.join(DOCS, 'protocol.schema.json'), 'utf8'));
+
+/** One for each version and direction. */
+export const ENTRIES = ['base-server', 'base-client', 'v2-server', 'v2-client'];
+
+const ajv = new Ajv({ allErrors: true, strict: true, strictRequired: false });
+ajv.addSchema(schema);
+
+const validator = (name) => ajv.getSchema(`${schema.$id}#/$defs/${name}`);
+
+/** The names of the frames that may go that way: `v2-server-welcome` and so on. */
+export const framesOf = (entry) => schema.$defs[entry].oneOf.map(({ $ref }) => $ref.replace('#/$defs/', ''));
+
+/** Whether the schema takes this for a frame that may go that way. */
+export const fits = (entry, frame) => validator(entry)(frame);
+
+/** Asserts that `text` is such a frame, and says which. */
+export function check(entry, text) {
+  const frame = JSON.parse(text);
+  // By itself first, since "none of fourteen" says little about what is wrong.
+  const name = `${entry}-${frame.type}`;
+  assert.ok(framesOf(entry).includes(name), `${entry} has no such frame: ${text}`);
+  const validate = validator(name);
+  assert.ok(validate(frame), `${name}: ${ajv.errorsText(validate.errors)}: ${text}`);
+  assert.ok(fits(entry, frame), text);
+  if (entry.endsWith('-server')) checkManner(name, frame, text);
+  return name;
+}
+
+/** What JSON Schema cannot say: no white space, and the members in the order of `properties`. */
+function checkManner(name, frame, text) {
+  assert.doesNotMatch(text.replaceAll(/"(\\.|[^"\\])*"/g, '""'), /\s/, text);
+  const members = Object.keys(frame);
+  const order = Object.keys(schema.$defs[name].properties);
+  assert.deepEqual(members, order.filter((member) => members.includes(member)), text);
+}
+
+/** Every kind of frame that has gone over a wire of these tests, by name, with the frames. */
+export class Seen {
+  #frames = new Map();
+
+  add(name, text) {
+    if (!this.#frames.has(name)) this.#frames.set(name, []);
+    this.#frames.get(name).push(JSON.parse(text));
+  }
+
+  of(name) {
+    return this.#frames.get(name) ?? [];
+  }
+}
+
+/** A client all of whose frames, in both directions, are checked and put into `seen`. */
+export class Watched extends Client {
+  #seen;
+  #version;
+
+  /** `protocols` decide the version. */
+  constructor(url, { seen, ...options } = {}) {
+    super(url, options);
+    this.#seen = seen;
+    this.#version = options.protocols?.includes('wschat.v2') ? 'v2' : 'base';
+  }
+
+  /** A request that the schema takes; what it has to refuse is sent by `sendWrong`. */
+  send(text) {
+    this.#seen.add(check(`${this.#version}-client`, text), text);
+    super.send(text);
+  }
+
+  sendWrong(text) {
+    let request;
+    try {
+      request = JSON.parse(text);
+    } catch {
+      request = undefined;
+    }
+    const taken = request !== undefined && fits(`${this.#version}-client`, request);
+    assert.ok(!taken, `the schema takes ${text}`);
+    super.send(text);
+  }
+
+  ask(request) {
+    this.send(JSON.stringify(request));
+  }
+
+  async next() {
+    const event = await super.next();
+    if ('frame' in event) this.#seen.add(check(`${this.#version}-server`, event.frame), event.frame);
+    return event;
+  }
+
+  /** The next frame of that type; those before it are checked, too, and passed over. */
+  async until(type, fitting = () => true) {
+    for (;;) {
+      const frame = await this.nextFrame();
+      if (frame.type === type && fitting(frame)) return frame;
+      assert.notEqual(frame.type, 'error', JSON.stringify(frame));
+    }
+  }
+
+  /** Asserts that the next frame refuses with that code, naming `ref`. */
+  async refused(code, ref) {
+    const frame = await this.nextFrame();
+    assert.deepEqual([frame.type, frame.code, frame.ref], ['error', code, ref], JSON.stringify(frame));
+    return frame;
+  }
+}
