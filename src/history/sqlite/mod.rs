@@ -107,7 +107,7 @@ pub(super) fn open(
         #[cfg(test)]
         max_pages: AtomicU64::new(0),
     });
-    let keeper = Keeper::new(shared.clone(), connection, retention);
+    let keeper = Keeper::new(shared.clone(), connection, retention)?;
     let reader = FileReader::new(shared.clone())?;
     let upkeep = Upkeep::new(shared, retention)?;
     Ok((remembered, keeper, reader, upkeep))

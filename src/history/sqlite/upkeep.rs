@@ -27,12 +27,18 @@ const WAL_AGE: Duration = Duration::from_secs(60);
 /// So when it has grown larger than this, the writer waits once, while the last pages are copied.
 pub(super) const WAL_MAX_BYTES: u64 = 16 << 20;
 
+/// How long it waits for readers then, at most. They are done with a page in a few milliseconds.
+const READERS_WAIT: Duration = Duration::from_millis(20);
+
 /// How often it looks for something to prune, and for what has become too old while nothing is said.
 const PRUNE_AFTER: Duration = Duration::from_secs(10);
 const AGE_AFTER: Duration = Duration::from_secs(60);
 
 /// How many events are pruned at a time: well under a millisecond's work.
 const STEP_EVENTS: u64 = 64;
+
+/// How many references are looked at in one go.
+const STEP_REFERENCES: i64 = 1_024;
 
 /// The least time between two steps, which is otherwise what a step takes. The dispatcher must get its
 /// turn in between.
@@ -53,6 +59,8 @@ pub(crate) struct Upkeep {
     copied: (u64, Instant),
     /// The same for the last look for something to prune.
     pruned: (u64, Instant),
+    /// How far it has swept the references, and which was the next one to come at that time.
+    swept: (i64, i64),
     is_failing: bool,
 }
 
@@ -72,7 +80,7 @@ struct Wal {
 
 impl Upkeep {
     pub(super) fn new(shared: Arc<Shared>, retention: Retention) -> Result<Self, HistoryError> {
-        let connection = Some(file::connect(&shared)?);
+        let connection = Some(connect(&shared)?);
         let now = Instant::now();
         Ok(Self {
             shared,
@@ -81,6 +89,7 @@ impl Upkeep {
             wal_max_bytes: WAL_MAX_BYTES,
             copied: (0, now),
             pruned: (0, now),
+            swept: (0, 0),
             is_failing: false,
         })
     }
@@ -109,7 +118,7 @@ impl Upkeep {
     ) -> Result<Pruned, HistoryError> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => file::connect(&self.shared)?,
+            None => connect(&self.shared)?,
         };
         let commits = self.shared.commits();
         let (seen, at) = self.pruned;
@@ -141,11 +150,12 @@ impl Upkeep {
             return Ok(());
         }
         let mut wal = checkpoint(connection, "PASSIVE")?;
-        if wal.bytes >= self.wal_max_bytes && wal.bytes_copied < wal.bytes {
+        if wal.bytes >= self.wal_max_bytes {
             // Most of it has just been copied, and what came in the meantime is soon done as well.
             checkpoint(connection, "PASSIVE")?;
             let _turn = self.shared.turn();
-            wal = checkpoint(connection, "PASSIVE")?;
+            // This also waits until nobody reads the WAL, which keeps it from beginning anew, too.
+            wal = checkpoint(connection, "RESTART")?;
         }
         if wal.bytes_copied == wal.bytes {
             self.copied = (commits, now);
@@ -154,7 +164,7 @@ impl Upkeep {
     }
 
     fn prune(
-        &self,
+        &mut self,
         connection: &Connection,
         goes_on: &impl Fn(Duration) -> bool,
     ) -> rusqlite::Result<Pruned> {
@@ -164,6 +174,7 @@ impl Upkeep {
             steps_left -= 1;
             steps_left != 0 && goes_on(since.elapsed().max(STEP_PAUSE))
         };
+        self.sweep(connection)?;
         let mut gone = connection.prepare_cached("SELECT room FROM gone")?;
         let gone: Vec<i64> = gone.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for room in gone {
@@ -187,6 +198,49 @@ impl Upkeep {
             }
         }
         Ok(Pruned::Whole)
+    }
+
+    /// Takes out references that nobody can use any more: of sessions that are over, or to events that
+    /// are not kept. It looks at twice as many as have come since the last time, and so comes round.
+    fn sweep(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let next = file::next_reference(connection)?;
+        let (mut from, next_before) = self.swept;
+        let mut left = 2 * next.saturating_sub(next_before) + STEP_REFERENCES;
+        while left > 0 {
+            let upto: Option<i64> = connection
+                .prepare_cached(
+                    "SELECT max(id) FROM
+                        (SELECT id FROM reference WHERE id > ?1 ORDER BY id LIMIT ?2)",
+                )?
+                .query_row([from, STEP_REFERENCES], |row| row.get(0))?;
+            let Some(upto) = upto else {
+                from = 0;
+                break;
+            };
+            let ids = connection
+                .prepare_cached(
+                    "SELECT id FROM reference WHERE id > ?1 AND id <= ?2 AND (
+                        user NOT IN (SELECT user FROM session) OR NOT EXISTS
+                        (SELECT 1 FROM room WHERE room.id = reference.room AND seq > pruned))",
+                )?
+                .query_map([from, upto], |row| row.get(0))?
+                .collect::<Result<Vec<i64>, _>>()?;
+            // What is found unusable stays so: nobody becomes a user who was one before.
+            for ids in ids.chunks(64) {
+                let _turn = self.shared.turn();
+                let transaction = connection.unchecked_transaction()?;
+                let mut delete =
+                    transaction.prepare_cached("DELETE FROM reference WHERE id = ?1")?;
+                ids.iter().try_for_each(|id| delete.execute([id]).map(drop))?;
+                drop(delete);
+                transaction.commit()?;
+                self.shared.count_commit();
+            }
+            from = upto;
+            left -= STEP_REFERENCES;
+        }
+        self.swept = (from, next);
+        Ok(())
     }
 
     /// A step in a room that is gone; whether there is more to do.
@@ -263,6 +317,12 @@ impl Upkeep {
         while let Pruned::InPart = self.round(now + AGE_AFTER + WAL_AGE, &|_| true)? {}
         Ok(())
     }
+}
+
+fn connect(shared: &Shared) -> Result<Connection, HistoryError> {
+    let connection = file::connect(shared)?;
+    connection.busy_timeout(READERS_WAIT).map_err(|error| shared.explain(error))?;
+    Ok(connection)
 }
 
 /// The last of the oldest events, up to and with `step`, that were all said before the time `oldest`.
