@@ -46,12 +46,12 @@ impl History for Keeper {
         match self.write(batch) {
             Ok(()) => {
                 self.doubts = None;
-                shared.note_commit(true);
+                shared.note_commit(batch.said.len(), true);
                 Ok(())
             }
             Err(error) => {
                 self.back_out(batch);
-                shared.note_commit(false);
+                shared.note_commit(batch.said.len(), false);
                 Err(error)
             }
         }

@@ -7,18 +7,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 use log::{info, warn};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::{HistoryError, Retention, oldest_kept};
 use super::{Shared, file, int, uint};
 
-/// How often it looks whether there is something to do.
+/// How often it looks whether there is something to do, unless it is rung for.
 const ROUND: Duration = Duration::from_secs(1);
 
+/// For how many events and transactions it is rung for. The longer a WAL has become, the longer it takes
+/// to copy it, and it grows on meanwhile.
+pub(super) const RING_AFTER: u64 = 1_024;
+
 /// A WAL that is larger than this is copied back in the next round …
-const WAL_BYTES: u64 = 1 << 20;
+const WAL_BYTES: u64 = 4 << 20;
 
 /// … a smaller one within this time, which bounds what a power cut can take.
 const WAL_AGE: Duration = Duration::from_secs(60);
@@ -37,8 +41,8 @@ const AGE_AFTER: Duration = Duration::from_secs(60);
 /// How many events are pruned at a time: well under a millisecond's work.
 const STEP_EVENTS: u64 = 64;
 
-/// How many references are looked at in one go.
-const STEP_REFERENCES: i64 = 1_024;
+/// How many references are looked at in a step.
+const STEP_REFERENCES: i64 = 256;
 
 /// The least time between two steps, which is otherwise what a step takes. The dispatcher must get its
 /// turn in between.
@@ -53,14 +57,15 @@ pub(crate) struct Upkeep {
     shared: Arc<Shared>,
     /// `None` after an error, until the next round.
     connection: Option<Connection>,
+    /// Rung by the dispatcher.
+    bell: Receiver<()>,
     retention: Retention,
     wal_max_bytes: u64,
     /// The count of commits when the WAL was last copied as a whole, and when that was.
     copied: (u64, Instant),
     /// The same for the last look for something to prune.
     pruned: (u64, Instant),
-    /// How far it has swept the references, and which was the next one to come at that time.
-    swept: (i64, i64),
+    sweep: Sweep,
     is_failing: bool,
 }
 
@@ -72,6 +77,17 @@ pub(super) enum Pruned {
     InPart,
 }
 
+/// How far the references have been looked through.
+#[derive(Debug, Default)]
+struct Sweep {
+    /// The last one that was looked at.
+    at: i64,
+    /// The next one to come, when it was asked last.
+    next: i64,
+    /// How many are still to be looked at this time.
+    left: i64,
+}
+
 /// The WAL as a checkpoint saw it.
 struct Wal {
     bytes: u64,
@@ -79,17 +95,22 @@ struct Wal {
 }
 
 impl Upkeep {
-    pub(super) fn new(shared: Arc<Shared>, retention: Retention) -> Result<Self, HistoryError> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        bell: Receiver<()>,
+        retention: Retention,
+    ) -> Result<Self, HistoryError> {
         let connection = Some(connect(&shared)?);
         let now = Instant::now();
         Ok(Self {
             shared,
             connection,
+            bell,
             retention,
             wal_max_bytes: WAL_MAX_BYTES,
             copied: (0, now),
             pruned: (0, now),
-            swept: (0, 0),
+            sweep: Sweep::default(),
             is_failing: false,
         })
     }
@@ -97,8 +118,14 @@ impl Upkeep {
     /// Runs until the other end of `stop` is gone.
     pub(crate) fn run(mut self, stop: &Receiver<()>) {
         let goes_on = |pause| stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout);
+        let bell = self.bell.clone();
         let mut pause = ROUND;
-        while goes_on(pause) {
+        loop {
+            select_biased! {
+                recv(stop) -> _ => return,
+                recv(bell) -> _ => {}
+                default(pause) => {}
+            }
             let done = self.round(Instant::now(), &goes_on);
             match &done {
                 Ok(_) if self.is_failing => info!("history: upkeep goes on"),
@@ -149,10 +176,14 @@ impl Upkeep {
         if wal.bytes - wal.bytes_copied < WAL_BYTES && wal.bytes < self.wal_max_bytes && !is_due {
             return Ok(());
         }
-        let mut wal = checkpoint(connection, "PASSIVE")?;
+        // A disk that cannot keep up is waited for: a longer WAL would only be a longer wait.
+        let is_behind = wal.bytes - wal.bytes_copied >= 4 * self.wal_max_bytes;
+        let mut wal = if is_behind { wal } else { checkpoint(connection, "PASSIVE")? };
         if wal.bytes >= self.wal_max_bytes {
-            // Most of it has just been copied, and what came in the meantime is soon done as well.
-            checkpoint(connection, "PASSIVE")?;
+            if !is_behind {
+                // Most of it has just been copied; what came in the meantime is soon done as well.
+                checkpoint(connection, "PASSIVE")?;
+            }
             let _turn = self.shared.turn();
             // This also waits until nobody reads the WAL, which keeps it from beginning anew, too.
             wal = checkpoint(connection, "RESTART")?;
@@ -174,7 +205,13 @@ impl Upkeep {
             steps_left -= 1;
             steps_left != 0 && goes_on(since.elapsed().max(STEP_PAUSE))
         };
-        self.sweep(connection)?;
+        let mut started = Instant::now();
+        while self.sweep(connection)? {
+            if !pause(started) {
+                return Ok(Pruned::InPart);
+            }
+            started = Instant::now();
+        }
         let mut gone = connection.prepare_cached("SELECT room FROM gone")?;
         let gone: Vec<i64> = gone.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for room in gone {
@@ -200,47 +237,46 @@ impl Upkeep {
         Ok(Pruned::Whole)
     }
 
-    /// Takes out references that nobody can use any more: of sessions that are over, or to events that
-    /// are not kept. It looks at twice as many as have come since the last time, and so comes round.
-    fn sweep(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let next = file::next_reference(connection)?;
-        let (mut from, next_before) = self.swept;
-        let mut left = 2 * next.saturating_sub(next_before) + STEP_REFERENCES;
-        while left > 0 {
-            let upto: Option<i64> = connection
-                .prepare_cached(
-                    "SELECT max(id) FROM
-                        (SELECT id FROM reference WHERE id > ?1 ORDER BY id LIMIT ?2)",
-                )?
-                .query_row([from, STEP_REFERENCES], |row| row.get(0))?;
-            let Some(upto) = upto else {
-                from = 0;
-                break;
-            };
-            let ids = connection
-                .prepare_cached(
-                    "SELECT id FROM reference WHERE id > ?1 AND id <= ?2 AND (
-                        user NOT IN (SELECT user FROM session) OR NOT EXISTS
-                        (SELECT 1 FROM room WHERE room.id = reference.room AND seq > pruned))",
-                )?
-                .query_map([from, upto], |row| row.get(0))?
-                .collect::<Result<Vec<i64>, _>>()?;
-            // What is found unusable stays so: nobody becomes a user who was one before.
-            for ids in ids.chunks(64) {
-                let _turn = self.shared.turn();
-                let transaction = connection.unchecked_transaction()?;
-                let mut delete =
-                    transaction.prepare_cached("DELETE FROM reference WHERE id = ?1")?;
-                ids.iter().try_for_each(|id| delete.execute([id]).map(drop))?;
-                drop(delete);
-                transaction.commit()?;
-                self.shared.count_commit();
-            }
-            from = upto;
-            left -= STEP_REFERENCES;
+    /// A step through the references, to take out those that nobody can use any more: of sessions that
+    /// are over, or to events that are not kept. Whether there is more to do this time: it looks at
+    /// twice as many as have come since the last time, and so comes round.
+    fn sweep(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
+        if self.sweep.left <= 0 {
+            let next = file::next_reference(connection)?;
+            self.sweep.left = 2 * next.saturating_sub(self.sweep.next) + STEP_REFERENCES;
+            self.sweep.next = next;
         }
-        self.swept = (from, next);
-        Ok(())
+        let from = self.sweep.at;
+        let upto: Option<i64> = connection
+            .prepare_cached(
+                "SELECT max(id) FROM (SELECT id FROM reference WHERE id > ?1 ORDER BY id LIMIT ?2)",
+            )?
+            .query_row([from, STEP_REFERENCES], |row| row.get(0))?;
+        let Some(upto) = upto else {
+            self.sweep = Sweep { at: 0, left: 0, ..self.sweep };
+            return Ok(false);
+        };
+        let unusable = connection
+            .prepare_cached(
+                "SELECT id FROM reference WHERE id > ?1 AND id <= ?2 AND (
+                    user NOT IN (SELECT user FROM session) OR NOT EXISTS
+                    (SELECT 1 FROM room WHERE room.id = reference.room AND seq > pruned))",
+            )?
+            .query_map([from, upto], |row| row.get(0))?
+            .collect::<Result<Vec<i64>, _>>()?;
+        // Without the turn until here: what is unusable stays so, for nobody becomes a user who was.
+        if !unusable.is_empty() {
+            let _turn = self.shared.turn();
+            let transaction = connection.unchecked_transaction()?;
+            let mut delete = transaction.prepare_cached("DELETE FROM reference WHERE id = ?1")?;
+            unusable.iter().try_for_each(|id| delete.execute([id]).map(drop))?;
+            drop(delete);
+            transaction.commit()?;
+            self.shared.count_commit(1);
+        }
+        self.sweep.at = upto;
+        self.sweep.left -= STEP_REFERENCES;
+        Ok(self.sweep.left > 0)
     }
 
     /// A step in a room that is gone; whether there is more to do.
@@ -257,7 +293,7 @@ impl Upkeep {
             transaction.prepare_cached("DELETE FROM gone WHERE room = ?1")?.execute([room])?;
         }
         transaction.commit()?;
-        self.shared.count_commit();
+        self.shared.count_commit(1);
         Ok(deleted != 0)
     }
 
@@ -294,7 +330,7 @@ impl Upkeep {
             .prepare_cached("UPDATE room SET pruned = max(pruned, ?2) WHERE id = ?1")?
             .execute(params![room, int(upto)])?;
         transaction.commit()?;
-        self.shared.count_commit();
+        self.shared.count_commit(1);
         Ok(upto == step)
     }
 

@@ -62,7 +62,8 @@ fn prunes_beside_a_writer_and_neither_fails() {
     let retention = Retention { max_events: 100, ..EVERYTHING };
     let mut server = Server::start_as(&path, Durability::Process, retention);
     server.remember(&[room(LOBBY, "Lobby"), room(BAR, "Bar")]);
-    let mut upkeep = Upkeep::new(server.upkeep.shared().clone(), retention).unwrap();
+    let mut upkeep =
+        Upkeep::new(server.upkeep.shared().clone(), crossbeam_channel::never(), retention).unwrap();
     let is_over = AtomicBool::new(false);
     let last = thread::scope(|scope| {
         let talking = scope.spawn(|| talk(&mut server, &is_over));
@@ -138,7 +139,7 @@ fn a_little_waits_for_a_while_before_it_is_copied_back() {
     assert!(fs::read(&path).unwrap() != before);
     // Much does not.
     let before = fs::read(&path).unwrap();
-    let long = Said { content: Content::Text("x".repeat(2 << 20)), ..text(11) };
+    let long = Said { content: Content::Text("x".repeat(5 << 20)), ..text(11) };
     server.keeper.commit(Batch { said: &[(LOBBY, &long)], memos: &[] }).unwrap();
     server.upkeep.round(now + Duration::from_secs(62), &|_| true).unwrap();
     assert!(fs::read(&path).unwrap() != before);
