@@ -66,6 +66,8 @@ pub(crate) struct Upkeep {
     /// The same for the last look for something to prune.
     pruned: (u64, Instant),
     sweep: Sweep,
+    /// The last room that was pruned, so that the others get their turn too.
+    room: i64,
     is_failing: bool,
 }
 
@@ -91,7 +93,8 @@ struct Sweep {
 /// The WAL as a checkpoint saw it.
 struct Wal {
     bytes: u64,
-    bytes_copied: u64,
+    bytes_left: u64,
+    is_copied: bool,
 }
 
 impl Upkeep {
@@ -111,6 +114,7 @@ impl Upkeep {
             copied: (0, now),
             pruned: (0, now),
             sweep: Sweep::default(),
+            room: 0,
             is_failing: false,
         })
     }
@@ -173,11 +177,11 @@ impl Upkeep {
         }
         let wal = checkpoint(connection, "NOOP")?;
         let is_due = now.duration_since(self.copied.1) >= WAL_AGE || self.shared.is_stuck();
-        if wal.bytes - wal.bytes_copied < WAL_BYTES && wal.bytes < self.wal_max_bytes && !is_due {
+        if wal.bytes_left < WAL_BYTES && wal.bytes < self.wal_max_bytes && !is_due {
             return Ok(());
         }
         // A disk that cannot keep up is waited for: a longer WAL would only be a longer wait.
-        let is_behind = wal.bytes - wal.bytes_copied >= 4 * self.wal_max_bytes;
+        let is_behind = wal.bytes_left >= 4 * self.wal_max_bytes;
         let mut wal = if is_behind { wal } else { checkpoint(connection, "PASSIVE")? };
         if wal.bytes >= self.wal_max_bytes {
             if !is_behind {
@@ -188,7 +192,7 @@ impl Upkeep {
             // This also waits until nobody reads the WAL, which keeps it from beginning anew, too.
             wal = checkpoint(connection, "RESTART")?;
         }
-        if wal.bytes_copied == wal.bytes {
+        if wal.is_copied {
             self.copied = (commits, now);
         }
         Ok(())
@@ -223,17 +227,22 @@ impl Upkeep {
                 started = Instant::now();
             }
         }
-        let mut rooms = connection.prepare_cached("SELECT id FROM room")?;
-        let rooms: Vec<i64> = rooms.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut rooms =
+            connection.prepare_cached("SELECT id FROM room WHERE id > ?1 ORDER BY id")?;
+        let rooms: Vec<i64> =
+            rooms.query_map([self.room], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for room in rooms {
-            let mut started = Instant::now();
-            while self.prune_room(connection, room)? {
-                if !pause(started) {
+            let mut events = STEP_EVENTS;
+            while events == STEP_EVENTS {
+                let started = Instant::now();
+                events = self.prune_room(connection, room)?;
+                if events != 0 && !pause(started) {
                     return Ok(Pruned::InPart);
                 }
-                started = Instant::now();
             }
+            self.room = room;
         }
+        self.room = 0;
         Ok(Pruned::Whole)
     }
 
@@ -297,9 +306,9 @@ impl Upkeep {
         Ok(deleted != 0)
     }
 
-    /// A step in a room that has grown too long or has events that are too old; whether there may be
-    /// more to do.
-    fn prune_room(&self, connection: &Connection, room: i64) -> rusqlite::Result<bool> {
+    /// A step in a room that has grown too long or has events that are too old; how many events are
+    /// gone.
+    fn prune_room(&self, connection: &Connection, room: i64) -> rusqlite::Result<u64> {
         // Without the turn: nobody else prunes, and nobody else moves the beginning.
         let bounds = connection
             .prepare_cached(
@@ -308,7 +317,7 @@ impl Upkeep {
             )?
             .query_row([room], |row| Ok(row.get(0).ok().zip(row.get(1).ok())))?;
         let Some((first, last)) = bounds.map(|(first, last)| (uint(first), uint(last))) else {
-            return Ok(false);
+            return Ok(0);
         };
         // Up to which seq it is to be pruned, in this step at most.
         let step = first - 1 + STEP_EVENTS;
@@ -319,7 +328,7 @@ impl Upkeep {
         };
         let upto = too_many.max(too_old);
         if upto < first {
-            return Ok(false);
+            return Ok(0);
         }
         let _turn = self.shared.turn();
         let transaction = connection.unchecked_transaction()?;
@@ -331,7 +340,7 @@ impl Upkeep {
             .execute(params![room, int(upto)])?;
         transaction.commit()?;
         self.shared.count_commit(1);
-        Ok(upto == step)
+        Ok(upto - (first - 1))
     }
 
     #[cfg(test)]
@@ -388,7 +397,12 @@ fn last_before(
 fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Wal> {
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-        let bytes = |pages: i64| uint(pages) * uint(page);
-        Ok(Wal { bytes: bytes(row.get(1)?), bytes_copied: bytes(row.get(2)?) })
+        // Both are -1 while another program does the same.
+        let (pages, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok(Wal {
+            bytes: uint(pages) * uint(page),
+            bytes_left: uint(pages - copied) * uint(page),
+            is_copied: pages >= 0 && pages == copied,
+        })
     })
 }

@@ -169,3 +169,26 @@ fn it_ends_when_it_is_told_to() {
     drop(stop);
     working.join().unwrap();
 }
+
+#[test]
+fn each_of_many_rooms_gets_its_turn() {
+    let (_folder, path) = place();
+    let rooms: Vec<RoomId> = (1..=600).map(RoomId).collect();
+    let retention = Retention { max_events: 1, ..EVERYTHING };
+    let mut server = Server::start_as(&path, Durability::Process, retention);
+    let memos: Vec<Memo> = rooms.iter().map(|id| room(*id, "Room")).collect();
+    server.remember(&memos);
+    let (one, two) = (text(1), text(2));
+    let batch: Vec<_> = rooms.iter().flat_map(|id| [(*id, &one), (*id, &two)]).collect();
+    server.keeper.commit(Batch { said: &batch, memos: &[] }).unwrap();
+    // A round has 256 steps. Those who talk on must not keep it from the others.
+    let now = Instant::now() + Duration::from_secs(3_600);
+    for round in 0..3 {
+        server.upkeep.round(now, &|_| true).unwrap();
+        let seq = 3 + round;
+        let said = text(seq);
+        let batch: Vec<_> = rooms[..300].iter().map(|id| (*id, &said)).collect();
+        server.keeper.commit(Batch { said: &batch, memos: &[] }).unwrap();
+    }
+    assert_eq!(server.all(rooms[599]), [2]);
+}
