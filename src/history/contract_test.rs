@@ -109,6 +109,7 @@ impl Fixture {
     }
 
     /// Lets upkeep, if there is any, do all that it will ever do.
+    #[cfg_attr(not(feature = "sqlite"), allow(clippy::unused_self))]
     fn catch_up(&mut self) {
         #[cfg(feature = "sqlite")]
         if let Some(upkeep) = &mut self.opened.upkeep {

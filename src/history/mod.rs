@@ -64,7 +64,8 @@ pub(crate) struct Batch<'a> {
     /// In the order of their rooms' `seq`. A room is remembered before something is said in it, by a
     /// memo of this batch at the latest; what is said elsewhere is lost.
     pub(crate) said: &'a [(RoomId, &'a Said)],
-    /// In their order: a later one replaces an earlier one of the same thing.
+    /// In their order: a later one replaces an earlier one of the same thing. A session is remembered
+    /// before something is said with a reference by it, as a room is.
     pub(crate) memos: &'a [Memo],
 }
 

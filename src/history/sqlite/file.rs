@@ -43,8 +43,13 @@ const STEPS: &[&str] = &["
         room INTEGER NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL, user INTEGER NOT NULL,
         name TEXT NOT NULL, gif INTEGER, text TEXT, ref TEXT, PRIMARY KEY (room, seq)
     ) STRICT, WITHOUT ROWID;
-    -- What the references of a user stand for, oldest first, without a look at the events.
-    CREATE INDEX event_ref ON event (user, time, ref) WHERE ref IS NOT NULL;
+    -- What references stand for, oldest first. An index of the events by user would cost each commit a
+    -- page for each of its users; this costs it one in all. Those that nobody can use any more are
+    -- swept later on.
+    CREATE TABLE reference (
+        id INTEGER PRIMARY KEY, user INTEGER NOT NULL, room INTEGER NOT NULL, seq INTEGER NOT NULL,
+        ref TEXT NOT NULL
+    ) STRICT;
 "];
 
 /// The version that this program writes.
@@ -249,8 +254,8 @@ fn set_meta(connection: &Connection, key: &str, value: &str) -> rusqlite::Result
     connection.execute(sql, [key, value]).map(drop)
 }
 
-/// Everything that is remembered except for what was said. It takes a few look-ups for each room and
-/// session, however much was said.
+/// Everything that is remembered except for what was said. It takes a look-up for each room, however
+/// much was said, and one pass over the references.
 fn load(connection: &Connection) -> rusqlite::Result<Remembered> {
     Ok(Remembered {
         last_user: uint(meta(connection, "last_user")?.unwrap_or(0)),
@@ -275,36 +280,39 @@ fn load_rooms(connection: &Connection) -> rusqlite::Result<Vec<(RememberedRoom, 
     connection.prepare(sql)?.query_map([], room)?.collect()
 }
 
-type References = Vec<(Arc<str>, Position)>;
+type Session = (RememberedSession, Vec<(Arc<str>, Position)>);
 
-fn load_sessions(
-    connection: &Connection,
-) -> rusqlite::Result<Vec<(RememberedSession, References)>> {
-    let mut sessions =
-        connection.prepare("SELECT user, key, name, room FROM session ORDER BY user")?;
-    let mut references = connection.prepare(
-        "SELECT ref, room, seq FROM event WHERE user = ?1 AND ref IS NOT NULL
-            AND EXISTS (SELECT 1 FROM room WHERE id = room) ORDER BY time, room, seq",
-    )?;
+fn load_sessions(connection: &Connection) -> rusqlite::Result<Vec<Session>> {
     let session = |row: &Row<'_>| {
         let room: Option<i64> = row.get(3)?;
-        Ok(RememberedSession {
+        let session = RememberedSession {
             user: UserId(uint(row.get(0)?)),
             key: SessionKey(row.get(1)?),
             name: text(row, 2)?,
             room: room.map(|id| RoomId(uint(id))),
-        })
+        };
+        Ok((session, Vec::new()))
     };
-    let reference = |row: &Row<'_>| {
-        Ok((text(row, 0)?, Position { room: RoomId(uint(row.get(1)?)), seq: uint(row.get(2)?) }))
-    };
-    let with_references = |session: RememberedSession| {
-        let found =
-            references.query_map([int(session.user.0)], reference)?.collect::<Result<_, _>>()?;
-        Ok((session, found))
-    };
-    let sessions: Vec<_> = sessions.query_map([], session)?.collect::<Result<_, _>>()?;
-    sessions.into_iter().map(with_references).collect()
+    let mut statement =
+        connection.prepare("SELECT user, key, name, room FROM session ORDER BY user")?;
+    let mut sessions: Vec<Session> = statement.query_map([], session)?.collect::<Result<_, _>>()?;
+    if sessions.is_empty() {
+        return Ok(sessions);
+    }
+    // CROSS JOIN: in this order, whatever SQLite thinks of it.
+    let mut statement = connection.prepare(
+        "SELECT reference.user, ref, reference.room, seq FROM reference
+            CROSS JOIN session USING (user) CROSS JOIN room ON room.id = reference.room
+            WHERE seq > pruned ORDER BY reference.id",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let user = UserId(uint(row.get(0)?));
+        let at = sessions.binary_search_by_key(&user, |(session, _)| session.user);
+        let position = Position { room: RoomId(uint(row.get(2)?)), seq: uint(row.get(3)?) };
+        sessions[at.expect("it is joined with them")].1.push((text(row, 1)?, position));
+    }
+    Ok(sessions)
 }
 
 pub(super) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
@@ -407,4 +415,8 @@ pub(super) fn last_seq(connection: &Connection, room: RoomId) -> rusqlite::Resul
     )?;
     let mut rows = statement.query(params![int(room.0)])?;
     rows.next()?.map(|row| row.get(0).map(uint)).transpose()
+}
+
+pub(super) fn next_reference(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT ifnull(max(id), 0) + 1 FROM reference", [], |row| row.get(0))
 }

@@ -20,6 +20,8 @@ pub(crate) struct Keeper {
     shared: Arc<Shared>,
     connection: Connection,
     keeps_events: bool,
+    /// The next row of the references. Nothing that was acknowledged is there from here on.
+    next_reference: i64,
     /// Set after an error: in each of these rooms, nothing from this `seq` on was ever acknowledged.
     doubts: Option<BTreeMap<RoomId, u64>>,
 }
@@ -44,12 +46,12 @@ impl History for Keeper {
         match self.write(batch) {
             Ok(()) => {
                 self.doubts = None;
-                shared.note_commit(true);
+                shared.note_commit(batch.said.len(), true);
                 Ok(())
             }
             Err(error) => {
                 self.back_out(batch);
-                shared.note_commit(false);
+                shared.note_commit(batch.said.len(), false);
                 Err(error)
             }
         }
@@ -57,9 +59,16 @@ impl History for Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(shared: Arc<Shared>, connection: Connection, retention: Retention) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        connection: Connection,
+        retention: Retention,
+    ) -> Result<Self, HistoryError> {
         connection.set_prepared_statement_cache_capacity(32);
-        Self { shared, connection, keeps_events: retention.max_events != 0, doubts: None }
+        let next_reference =
+            file::next_reference(&connection).map_err(|error| shared.explain(error))?;
+        let keeps_events = retention.max_events != 0;
+        Ok(Self { shared, connection, keeps_events, next_reference, doubts: None })
     }
 
     pub(crate) fn epoch(&self) -> &str {
@@ -88,7 +97,8 @@ impl Keeper {
         })
     }
 
-    fn transact(&self, batch: Batch<'_>) -> Result<(), Failure> {
+    fn transact(&mut self, batch: Batch<'_>) -> Result<(), Failure> {
+        let mut next_reference = self.next_reference;
         self.prepare("BEGIN IMMEDIATE")?.execute([])?;
         if let Some(doubts) = &self.doubts {
             self.clear(doubts)?;
@@ -100,7 +110,7 @@ impl Keeper {
             self.check_start(batch.said)?;
         }
         if self.keeps_events {
-            self.add(batch.said)?;
+            next_reference = self.add(batch.said)?;
         } else {
             let mut skip = self.prepare("UPDATE room SET pruned = ?2 WHERE id = ?1")?;
             for (room, said) in batch.said {
@@ -108,12 +118,15 @@ impl Keeper {
             }
         }
         self.prepare("COMMIT")?.execute([])?;
+        self.next_reference = next_reference;
         Ok(())
     }
 
-    fn add(&self, said: &[(RoomId, &Said)]) -> rusqlite::Result<()> {
+    /// The row of the next reference after these.
+    fn add(&self, said: &[(RoomId, &Said)]) -> rusqlite::Result<i64> {
+        let mut next_reference = self.next_reference;
         if said.is_empty() {
-            return Ok(());
+            return Ok(next_reference);
         }
         let mut add = self.prepare("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
         for (room, said) in said {
@@ -132,8 +145,20 @@ impl Keeper {
                 text,
                 said.reference.as_deref(),
             ])?;
+            if let Some(reference) = &said.reference {
+                self.prepare("INSERT INTO reference VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(
+                    params![
+                        next_reference,
+                        int(said.from.id.0),
+                        int(room.0),
+                        int(said.seq),
+                        &**reference,
+                    ],
+                )?;
+                next_reference += 1;
+            }
         }
-        Ok(())
+        Ok(next_reference)
     }
 
     fn remember(&self, memo: &Memo) -> rusqlite::Result<()> {
@@ -185,6 +210,7 @@ impl Keeper {
         let mut events = self.prepare("DELETE FROM event WHERE room = ?1 AND seq >= ?2")?;
         let mut skipped =
             self.prepare("UPDATE room SET pruned = ?2 - 1 WHERE id = ?1 AND pruned >= ?2")?;
+        self.prepare("DELETE FROM reference WHERE id >= ?1")?.execute([self.next_reference])?;
         for (room, seq) in doubts {
             events.execute([int(room.0), int(*seq)])?;
             skipped.execute([int(room.0), int(*seq)])?;

@@ -23,11 +23,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crossbeam_channel::{Sender, bounded};
+
 use super::{Durability, HistoryError, Retention};
 use crate::chat::Remembered;
 
 use keeper::Keeper;
 use reader::FileReader;
+use upkeep::RING_AFTER;
 pub(crate) use upkeep::Upkeep;
 
 /// What all connections to one file have in common.
@@ -40,8 +43,11 @@ struct Shared {
     turn: Mutex<()>,
     /// Taken by who waits for the turn, so that the one who has just had it comes after them.
     next: Mutex<()>,
-    /// How many transactions have been committed, so that idle upkeep need not look into the file.
+    /// How many transactions and events have been committed, so that idle upkeep need not look into the
+    /// file.
     commits: AtomicU64,
+    /// Calls upkeep before its time.
+    bell: Sender<()>,
     /// The dispatcher could not write the last time. A smaller WAL may make room for it.
     is_stuck: AtomicBool,
     /// Its lock tells other servers that the file is taken, and goes with the last connection.
@@ -58,13 +64,18 @@ impl Shared {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn count_commit(&self) {
-        self.commits.fetch_add(1, Ordering::Relaxed);
+    fn count_commit(&self, events: usize) {
+        let weight = 1 + events as u64;
+        let before = self.commits.fetch_add(weight, Ordering::Relaxed);
+        if before / RING_AFTER != (before + weight) / RING_AFTER {
+            // It fails when the bell is ringing, or nobody is there to hear it.
+            let _ = self.bell.try_send(());
+        }
     }
 
     /// For the dispatcher's.
-    fn note_commit(&self, is_done: bool) {
-        self.count_commit();
+    fn note_commit(&self, events: usize, is_done: bool) {
+        self.count_commit(events);
         if self.is_stuck() == is_done {
             self.is_stuck.store(!is_done, Ordering::Relaxed);
         }
@@ -95,6 +106,7 @@ pub(super) fn open(
     let (lock, mut connection) = file::claim(path)?;
     let (epoch, remembered) =
         file::begin(&mut connection, durability).map_err(|error| file::explain(path, error))?;
+    let (bell, rung) = bounded(1);
     let shared = Arc::new(Shared {
         path: path.to_owned(),
         epoch,
@@ -102,14 +114,15 @@ pub(super) fn open(
         turn: Mutex::new(()),
         next: Mutex::new(()),
         commits: AtomicU64::new(1),
+        bell,
         is_stuck: AtomicBool::new(false),
         _lock: lock,
         #[cfg(test)]
         max_pages: AtomicU64::new(0),
     });
-    let keeper = Keeper::new(shared.clone(), connection, retention);
+    let keeper = Keeper::new(shared.clone(), connection, retention)?;
     let reader = FileReader::new(shared.clone())?;
-    let upkeep = Upkeep::new(shared, retention)?;
+    let upkeep = Upkeep::new(shared, rung, retention)?;
     Ok((remembered, keeper, reader, upkeep))
 }
 

@@ -7,18 +7,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 use log::{info, warn};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::{HistoryError, Retention, oldest_kept};
 use super::{Shared, file, int, uint};
 
-/// How often it looks whether there is something to do.
+/// How often it looks whether there is something to do, unless it is rung for.
 const ROUND: Duration = Duration::from_secs(1);
 
+/// For how many events and transactions it is rung for. The longer a WAL has become, the longer it takes
+/// to copy it, and it grows on meanwhile.
+pub(super) const RING_AFTER: u64 = 1_024;
+
 /// A WAL that is larger than this is copied back in the next round …
-const WAL_BYTES: u64 = 1 << 20;
+const WAL_BYTES: u64 = 4 << 20;
 
 /// … a smaller one within this time, which bounds what a power cut can take.
 const WAL_AGE: Duration = Duration::from_secs(60);
@@ -27,12 +31,18 @@ const WAL_AGE: Duration = Duration::from_secs(60);
 /// So when it has grown larger than this, the writer waits once, while the last pages are copied.
 pub(super) const WAL_MAX_BYTES: u64 = 16 << 20;
 
+/// How long it waits for readers then, at most. They are done with a page in a few milliseconds.
+const READERS_WAIT: Duration = Duration::from_millis(20);
+
 /// How often it looks for something to prune, and for what has become too old while nothing is said.
 const PRUNE_AFTER: Duration = Duration::from_secs(10);
 const AGE_AFTER: Duration = Duration::from_secs(60);
 
 /// How many events are pruned at a time: well under a millisecond's work.
 const STEP_EVENTS: u64 = 64;
+
+/// How many references are looked at in a step.
+const STEP_REFERENCES: i64 = 256;
 
 /// The least time between two steps, which is otherwise what a step takes. The dispatcher must get its
 /// turn in between.
@@ -47,12 +57,17 @@ pub(crate) struct Upkeep {
     shared: Arc<Shared>,
     /// `None` after an error, until the next round.
     connection: Option<Connection>,
+    /// Rung by the dispatcher.
+    bell: Receiver<()>,
     retention: Retention,
     wal_max_bytes: u64,
     /// The count of commits when the WAL was last copied as a whole, and when that was.
     copied: (u64, Instant),
     /// The same for the last look for something to prune.
     pruned: (u64, Instant),
+    sweep: Sweep,
+    /// The last room that was pruned, so that the others get their turn too.
+    room: i64,
     is_failing: bool,
 }
 
@@ -64,23 +79,42 @@ pub(super) enum Pruned {
     InPart,
 }
 
+/// How far the references have been looked through.
+#[derive(Debug, Default)]
+struct Sweep {
+    /// The last one that was looked at.
+    at: i64,
+    /// The next one to come, when it was asked last.
+    next: i64,
+    /// How many are still to be looked at this time.
+    left: i64,
+}
+
 /// The WAL as a checkpoint saw it.
 struct Wal {
     bytes: u64,
-    bytes_copied: u64,
+    bytes_left: u64,
+    is_copied: bool,
 }
 
 impl Upkeep {
-    pub(super) fn new(shared: Arc<Shared>, retention: Retention) -> Result<Self, HistoryError> {
-        let connection = Some(file::connect(&shared)?);
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        bell: Receiver<()>,
+        retention: Retention,
+    ) -> Result<Self, HistoryError> {
+        let connection = Some(connect(&shared)?);
         let now = Instant::now();
         Ok(Self {
             shared,
             connection,
+            bell,
             retention,
             wal_max_bytes: WAL_MAX_BYTES,
             copied: (0, now),
             pruned: (0, now),
+            sweep: Sweep::default(),
+            room: 0,
             is_failing: false,
         })
     }
@@ -88,8 +122,14 @@ impl Upkeep {
     /// Runs until the other end of `stop` is gone.
     pub(crate) fn run(mut self, stop: &Receiver<()>) {
         let goes_on = |pause| stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout);
+        let bell = self.bell.clone();
         let mut pause = ROUND;
-        while goes_on(pause) {
+        loop {
+            select_biased! {
+                recv(stop) -> _ => return,
+                recv(bell) -> _ => {}
+                default(pause) => {}
+            }
             let done = self.round(Instant::now(), &goes_on);
             match &done {
                 Ok(_) if self.is_failing => info!("history: upkeep goes on"),
@@ -109,7 +149,7 @@ impl Upkeep {
     ) -> Result<Pruned, HistoryError> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => file::connect(&self.shared)?,
+            None => connect(&self.shared)?,
         };
         let commits = self.shared.commits();
         let (seen, at) = self.pruned;
@@ -137,24 +177,29 @@ impl Upkeep {
         }
         let wal = checkpoint(connection, "NOOP")?;
         let is_due = now.duration_since(self.copied.1) >= WAL_AGE || self.shared.is_stuck();
-        if wal.bytes - wal.bytes_copied < WAL_BYTES && wal.bytes < self.wal_max_bytes && !is_due {
+        if wal.bytes_left < WAL_BYTES && wal.bytes < self.wal_max_bytes && !is_due {
             return Ok(());
         }
-        let mut wal = checkpoint(connection, "PASSIVE")?;
-        if wal.bytes >= self.wal_max_bytes && wal.bytes_copied < wal.bytes {
-            // Most of it has just been copied, and what came in the meantime is soon done as well.
-            checkpoint(connection, "PASSIVE")?;
+        // A disk that cannot keep up is waited for: a longer WAL would only be a longer wait.
+        let is_behind = wal.bytes_left >= 4 * self.wal_max_bytes;
+        let mut wal = if is_behind { wal } else { checkpoint(connection, "PASSIVE")? };
+        if wal.bytes >= self.wal_max_bytes {
+            if !is_behind {
+                // Most of it has just been copied; what came in the meantime is soon done as well.
+                checkpoint(connection, "PASSIVE")?;
+            }
             let _turn = self.shared.turn();
-            wal = checkpoint(connection, "PASSIVE")?;
+            // This also waits until nobody reads the WAL, which keeps it from beginning anew, too.
+            wal = checkpoint(connection, "RESTART")?;
         }
-        if wal.bytes_copied == wal.bytes {
+        if wal.is_copied {
             self.copied = (commits, now);
         }
         Ok(())
     }
 
     fn prune(
-        &self,
+        &mut self,
         connection: &Connection,
         goes_on: &impl Fn(Duration) -> bool,
     ) -> rusqlite::Result<Pruned> {
@@ -164,6 +209,13 @@ impl Upkeep {
             steps_left -= 1;
             steps_left != 0 && goes_on(since.elapsed().max(STEP_PAUSE))
         };
+        let mut started = Instant::now();
+        while self.sweep(connection)? {
+            if !pause(started) {
+                return Ok(Pruned::InPart);
+            }
+            started = Instant::now();
+        }
         let mut gone = connection.prepare_cached("SELECT room FROM gone")?;
         let gone: Vec<i64> = gone.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for room in gone {
@@ -175,18 +227,65 @@ impl Upkeep {
                 started = Instant::now();
             }
         }
-        let mut rooms = connection.prepare_cached("SELECT id FROM room")?;
-        let rooms: Vec<i64> = rooms.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut rooms =
+            connection.prepare_cached("SELECT id FROM room WHERE id > ?1 ORDER BY id")?;
+        let rooms: Vec<i64> =
+            rooms.query_map([self.room], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for room in rooms {
-            let mut started = Instant::now();
-            while self.prune_room(connection, room)? {
-                if !pause(started) {
+            let mut events = STEP_EVENTS;
+            while events == STEP_EVENTS {
+                let started = Instant::now();
+                events = self.prune_room(connection, room)?;
+                if events != 0 && !pause(started) {
                     return Ok(Pruned::InPart);
                 }
-                started = Instant::now();
             }
+            self.room = room;
         }
+        self.room = 0;
         Ok(Pruned::Whole)
+    }
+
+    /// A step through the references, to take out those that nobody can use any more: of sessions that
+    /// are over, or to events that are not kept. Whether there is more to do this time: it looks at
+    /// twice as many as have come since the last time, and so comes round.
+    fn sweep(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
+        if self.sweep.left <= 0 {
+            let next = file::next_reference(connection)?;
+            self.sweep.left = 2 * next.saturating_sub(self.sweep.next) + STEP_REFERENCES;
+            self.sweep.next = next;
+        }
+        let from = self.sweep.at;
+        let upto: Option<i64> = connection
+            .prepare_cached(
+                "SELECT max(id) FROM (SELECT id FROM reference WHERE id > ?1 ORDER BY id LIMIT ?2)",
+            )?
+            .query_row([from, STEP_REFERENCES], |row| row.get(0))?;
+        let Some(upto) = upto else {
+            self.sweep = Sweep { at: 0, left: 0, ..self.sweep };
+            return Ok(false);
+        };
+        let unusable = connection
+            .prepare_cached(
+                "SELECT id FROM reference WHERE id > ?1 AND id <= ?2 AND (
+                    user NOT IN (SELECT user FROM session) OR NOT EXISTS
+                    (SELECT 1 FROM room WHERE room.id = reference.room AND seq > pruned))",
+            )?
+            .query_map([from, upto], |row| row.get(0))?
+            .collect::<Result<Vec<i64>, _>>()?;
+        // Without the turn until here: what is unusable stays so, for nobody becomes a user who was.
+        if !unusable.is_empty() {
+            let _turn = self.shared.turn();
+            let transaction = connection.unchecked_transaction()?;
+            let mut delete = transaction.prepare_cached("DELETE FROM reference WHERE id = ?1")?;
+            unusable.iter().try_for_each(|id| delete.execute([id]).map(drop))?;
+            drop(delete);
+            transaction.commit()?;
+            self.shared.count_commit(1);
+        }
+        self.sweep.at = upto;
+        self.sweep.left -= STEP_REFERENCES;
+        Ok(self.sweep.left > 0)
     }
 
     /// A step in a room that is gone; whether there is more to do.
@@ -203,13 +302,13 @@ impl Upkeep {
             transaction.prepare_cached("DELETE FROM gone WHERE room = ?1")?.execute([room])?;
         }
         transaction.commit()?;
-        self.shared.count_commit();
+        self.shared.count_commit(1);
         Ok(deleted != 0)
     }
 
-    /// A step in a room that has grown too long or has events that are too old; whether there may be
-    /// more to do.
-    fn prune_room(&self, connection: &Connection, room: i64) -> rusqlite::Result<bool> {
+    /// A step in a room that has grown too long or has events that are too old; how many events are
+    /// gone.
+    fn prune_room(&self, connection: &Connection, room: i64) -> rusqlite::Result<u64> {
         // Without the turn: nobody else prunes, and nobody else moves the beginning.
         let bounds = connection
             .prepare_cached(
@@ -218,7 +317,7 @@ impl Upkeep {
             )?
             .query_row([room], |row| Ok(row.get(0).ok().zip(row.get(1).ok())))?;
         let Some((first, last)) = bounds.map(|(first, last)| (uint(first), uint(last))) else {
-            return Ok(false);
+            return Ok(0);
         };
         // Up to which seq it is to be pruned, in this step at most.
         let step = first - 1 + STEP_EVENTS;
@@ -229,7 +328,7 @@ impl Upkeep {
         };
         let upto = too_many.max(too_old);
         if upto < first {
-            return Ok(false);
+            return Ok(0);
         }
         let _turn = self.shared.turn();
         let transaction = connection.unchecked_transaction()?;
@@ -240,8 +339,8 @@ impl Upkeep {
             .prepare_cached("UPDATE room SET pruned = max(pruned, ?2) WHERE id = ?1")?
             .execute(params![room, int(upto)])?;
         transaction.commit()?;
-        self.shared.count_commit();
-        Ok(upto == step)
+        self.shared.count_commit(1);
+        Ok(upto - (first - 1))
     }
 
     #[cfg(test)]
@@ -263,6 +362,12 @@ impl Upkeep {
         while let Pruned::InPart = self.round(now + AGE_AFTER + WAL_AGE, &|_| true)? {}
         Ok(())
     }
+}
+
+fn connect(shared: &Shared) -> Result<Connection, HistoryError> {
+    let connection = file::connect(shared)?;
+    connection.busy_timeout(READERS_WAIT).map_err(|error| shared.explain(error))?;
+    Ok(connection)
 }
 
 /// The last of the oldest events, up to and with `step`, that were all said before the time `oldest`.
@@ -292,7 +397,12 @@ fn last_before(
 fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Wal> {
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-        let bytes = |pages: i64| uint(pages) * uint(page);
-        Ok(Wal { bytes: bytes(row.get(1)?), bytes_copied: bytes(row.get(2)?) })
+        // Both are -1 while another program does the same.
+        let (pages, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok(Wal {
+            bytes: uint(pages) * uint(page),
+            bytes_left: uint(pages - copied) * uint(page),
+            is_copied: pages >= 0 && pages == copied,
+        })
     })
 }

@@ -141,11 +141,12 @@ fn what_was_written_in_spite_of_an_error_is_taken_out_again() {
     for (room, seq) in [(1, 4), (1, 5), (1, 6), (2, 1)] {
         other.execute(sql, [room, seq]).unwrap();
     }
+    other.execute("INSERT INTO reference VALUES (1, 7, 1, 4, 'lost')", []).unwrap();
     server.say(BAR, 1..=1);
     server.say(LOBBY, 4..=4);
     assert_eq!(server.all(LOBBY), [1, 2, 3, 4]);
-    let lost: i64 = look(&path, "SELECT count(*) FROM event WHERE name = 'lost'");
-    assert_eq!(lost, 0);
+    assert_eq!(look::<i64>(&path, "SELECT count(*) FROM event WHERE name = 'lost'"), 0);
+    assert_eq!(look::<i64>(&path, "SELECT count(*) FROM reference"), 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::chat::{Position, RememberedRoom, RememberedSession, SessionKey, UserId};
+use crate::chat::{Person, RememberedRoom, RememberedSession, SessionKey, UserId};
 
 fn session(user: u64, name: &str, room: Option<RoomId>) -> RememberedSession {
     RememberedSession {
@@ -56,34 +56,70 @@ fn brings_everything_back() {
 fn brings_back_what_references_stand_for() {
     let (_folder, path) = place();
     let mut server = Server::start_anew(&path);
-    let said = |user, seq, time, reference: &str| Said {
-        time,
-        from: crate::chat::Person { id: UserId(user), name: "Ann".into() },
-        reference: Some(reference.into()),
-        ..text(seq)
-    };
-    // In the order of their time; user 8 can not come back.
-    let (a, b, c, d) =
-        (said(7, 1, 30, "z"), said(7, 2, 40, "a"), said(7, 1, 35, "m"), said(8, 2, 36, "z"));
-    let batch = [(LOBBY, &a), (LOBBY, &b), (BAR, &c), (BAR, &d), (LOBBY, &text(3))];
+    let batch = [
+        (LOBBY, 7, 1, "z"),
+        (BAR, 7, 1, "m"),
+        (LOBBY, 7, 2, "a"),
+        // This user can not come back.
+        (BAR, 8, 2, "z"),
+    ];
+    let batch =
+        batch.map(|(room, user, seq, reference)| (room, with_reference(user, seq, reference)));
+    let batch = batch.each_ref().map(|(room, said)| (*room, said));
     let memos = [Memo::Session(session(7, "Ann", None)), Memo::Session(session(9, "Cid", None))];
     server.keeper.commit(Batch { said: &batch, memos: &memos }).unwrap();
     drop(server);
 
-    let references = |server: &Server| -> Vec<(u64, Vec<(String, u64, u64)>)> {
-        let of = |(reference, at): &(std::sync::Arc<str>, Position)| {
-            (reference.to_string(), at.room.0, at.seq)
-        };
-        let sessions = server.remembered.sessions.iter();
-        sessions.map(|(who, them)| (who.user.0, them.iter().map(of).collect())).collect()
-    };
     let mut server = Server::start(&path);
-    let (z, m, a) = (("z".into(), 1, 1), ("m".into(), 2, 1), ("a".into(), 1, 2));
-    assert_eq!(references(&server), [(7, vec![z.clone(), m, a.clone()]), (9, vec![])]);
+    assert_eq!(references(&server), ["7: z=1/1 m=2/1 a=1/2", "9:"]);
     // Those of a room that is gone go with it at once.
     server.remember(&[Memo::RoomGone(BAR)]);
     drop(server);
-    assert_eq!(references(&Server::start(&path)), [(7, vec![z, a]), (9, vec![])]);
+    assert_eq!(references(&Server::start(&path)), ["7: z=1/1 a=1/2", "9:"]);
+}
+
+fn with_reference(user: u64, seq: u64, reference: &str) -> Said {
+    let from = Person { id: UserId(user), name: "Ann".into() };
+    Said { from, reference: Some(reference.into()), ..text(seq) }
+}
+
+/// What a start found: for each user, oldest first, `reference=room/seq`.
+fn references(server: &Server) -> Vec<String> {
+    let sessions = server.remembered.sessions.iter().map(|(session, references)| {
+        let start = format!("{}:", session.user.0);
+        references.iter().fold(start, |line, (reference, at)| {
+            format!("{line} {reference}={}/{}", at.room.0, at.seq)
+        })
+    });
+    sessions.collect()
+}
+
+#[test]
+fn references_go_with_what_they_stand_for() {
+    let (_folder, path) = place();
+    let retention = Retention { max_events: 2, ..EVERYTHING };
+    let mut server = Server::start_as(&path, Durability::Process, retention);
+    let memos = [7, 8].map(|user| Memo::Session(session(user, "Ann", None)));
+    server.remember(&memos);
+    server.remember(&[room(LOBBY, "Lobby")]);
+    for seq in 1..=3_000 {
+        let said = with_reference(7 + seq % 2, seq, &format!("r{seq}"));
+        server.keeper.commit(Batch { said: &[(LOBBY, &said)], memos: &[] }).unwrap();
+    }
+    server.upkeep.catch_up().unwrap();
+    drop(server);
+    let mut server = Server::start_as(&path, Durability::Process, retention);
+    assert_eq!(references(&server), ["7: r3000=1/3000", "8: r2999=1/2999"]);
+    // The rows themselves, of a session that is over as well.
+    server.remember(&[Memo::SessionOver(UserId(8))]);
+    server.upkeep.catch_up().unwrap();
+    assert_eq!(look::<i64>(&path, "SELECT count(*) FROM reference"), 1);
+    // Rows are never given to two, or the order would not hold.
+    let said = with_reference(7, 3_001, "last");
+    server.keeper.commit(Batch { said: &[(LOBBY, &said)], memos: &[] }).unwrap();
+    drop(server);
+    let server = Server::start_as(&path, Durability::Process, retention);
+    assert_eq!(references(&server), ["7: r3000=1/3000 last=1/3001"]);
 }
 
 #[test]

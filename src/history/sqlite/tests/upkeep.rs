@@ -62,7 +62,8 @@ fn prunes_beside_a_writer_and_neither_fails() {
     let retention = Retention { max_events: 100, ..EVERYTHING };
     let mut server = Server::start_as(&path, Durability::Process, retention);
     server.remember(&[room(LOBBY, "Lobby"), room(BAR, "Bar")]);
-    let mut upkeep = Upkeep::new(server.upkeep.shared().clone(), retention).unwrap();
+    let mut upkeep =
+        Upkeep::new(server.upkeep.shared().clone(), crossbeam_channel::never(), retention).unwrap();
     let is_over = AtomicBool::new(false);
     let last = thread::scope(|scope| {
         let talking = scope.spawn(|| talk(&mut server, &is_over));
@@ -138,7 +139,7 @@ fn a_little_waits_for_a_while_before_it_is_copied_back() {
     assert!(fs::read(&path).unwrap() != before);
     // Much does not.
     let before = fs::read(&path).unwrap();
-    let long = Said { content: Content::Text("x".repeat(2 << 20)), ..text(11) };
+    let long = Said { content: Content::Text("x".repeat(5 << 20)), ..text(11) };
     server.keeper.commit(Batch { said: &[(LOBBY, &long)], memos: &[] }).unwrap();
     server.upkeep.round(now + Duration::from_secs(62), &|_| true).unwrap();
     assert!(fs::read(&path).unwrap() != before);
@@ -167,4 +168,27 @@ fn it_ends_when_it_is_told_to() {
     let working = thread::spawn(move || upkeep.run(&stopped));
     drop(stop);
     working.join().unwrap();
+}
+
+#[test]
+fn each_of_many_rooms_gets_its_turn() {
+    let (_folder, path) = place();
+    let rooms: Vec<RoomId> = (1..=600).map(RoomId).collect();
+    let retention = Retention { max_events: 1, ..EVERYTHING };
+    let mut server = Server::start_as(&path, Durability::Process, retention);
+    let memos: Vec<Memo> = rooms.iter().map(|id| room(*id, "Room")).collect();
+    server.remember(&memos);
+    let (one, two) = (text(1), text(2));
+    let batch: Vec<_> = rooms.iter().flat_map(|id| [(*id, &one), (*id, &two)]).collect();
+    server.keeper.commit(Batch { said: &batch, memos: &[] }).unwrap();
+    // A round has 256 steps. Those who talk on must not keep it from the others.
+    let now = Instant::now() + Duration::from_secs(3_600);
+    for round in 0..3 {
+        server.upkeep.round(now, &|_| true).unwrap();
+        let seq = 3 + round;
+        let said = text(seq);
+        let batch: Vec<_> = rooms[..300].iter().map(|id| (*id, &said)).collect();
+        server.keeper.commit(Batch { said: &batch, memos: &[] }).unwrap();
+    }
+    assert_eq!(server.all(rooms[599]), [2]);
 }
