@@ -34,7 +34,8 @@ Exit status:
   0  ended as asked (SIGTERM, SIGINT, --check, --help, --version)
   1  ended by a failure while serving
   2  wrong usage
-  3  wrong settings, or a certificate, key, log file or user that cannot be used
+  3  wrong settings, or a certificate, key, history, log file or user that cannot be
+     used
   4  cannot listen
 
 SIGTERM and SIGINT close all connections with 1001 (going away) within
@@ -267,7 +268,9 @@ impl Failure {
         match self {
             Self::Usage(_) => 2,
             Self::Settings(_)
-            | Self::Start(StartError::Settings(_) | StartError::Certificate(_)) => 3,
+            | Self::Start(
+                StartError::Settings(_) | StartError::Certificate(_) | StartError::History(_),
+            ) => 3,
             Self::Start(StartError::Listen { .. }) => 4,
             Self::Start(_) | Self::Serve(_) => 1,
         }

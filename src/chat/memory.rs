@@ -46,7 +46,7 @@ pub(crate) struct SessionKey(pub(crate) [u8; 32]);
 /// same thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Memo {
-    /// Ids up to this one may be in use.
+    /// Ids up to this one may be in use, and none beyond, whatever was noted before.
     LastUser(UserId),
     /// Somebody who can come back, as they are now.
     Session(RememberedSession),

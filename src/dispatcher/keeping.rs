@@ -140,7 +140,8 @@ impl Keeping {
             failing.complained = Some(now);
             warn!("the history cannot be saved, so nothing that is said is told: {error}");
         }
-        // So that there is something to try again with.
+        // So that there is something to try again with, which has to be written.
+        self.noted_user.0 += 1;
         self.memos.push(Memo::LastUser(self.noted_user));
     }
 }

@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
@@ -41,14 +41,19 @@ struct Members<'a> {
     title: Option<&'a RawValue>,
     #[serde(borrow)]
     name: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "even_null")]
     since: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "even_null")]
     before: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "even_null")]
     limit: Option<&'a RawValue>,
-    #[serde(borrow, rename = "ref")]
+    #[serde(borrow, rename = "ref", default, deserialize_with = "even_null")]
     reference: Option<&'a RawValue>,
+}
+
+/// A member that may be left out: null is no way to do so, but a wrong value.
+fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
 }
 
 /// The members of `since`.

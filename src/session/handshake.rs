@@ -258,7 +258,8 @@ fn health(shared: &Shared) -> Response {
         let text = "The history cannot be saved, so nothing that is said is told. See the log.";
         Response::text(StatusCode::SERVICE_UNAVAILABLE, text)
     } else {
-        Response::text(StatusCode::OK, "Everything works.")
+        Response::of_static(StatusCode::OK, b"ok\n")
+            .with(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
     }
     .with(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }

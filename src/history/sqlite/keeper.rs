@@ -163,7 +163,12 @@ impl Keeper {
 
     fn remember(&self, memo: &Memo) -> rusqlite::Result<()> {
         match memo {
-            Memo::LastUser(user) => self.raise("last_user", user.0),
+            Memo::LastUser(user) => {
+                // Some are noted ahead of their use, and given back at the end.
+                self.prepare("INSERT OR REPLACE INTO meta VALUES ('last_user', ?1)")?
+                    .execute([int(user.0)])?;
+                Ok(())
+            }
             Memo::Session(session) => {
                 let mut put = self.prepare(
                     "INSERT INTO session VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE

@@ -142,16 +142,16 @@ fn what_only_the_second_version_knows() {
 fn an_error_names_the_request() {
     check_v2(r#"{"type":"text","ref":"a"}"#, Err(("bad_request", Some("a"))));
     check_v2(r#"{"type":"dance","ref":"a"}"#, Err(("unknown_type", Some("a"))));
-    for wrong in ["1", "[]", "\"\"", &format!("\"{}\"", "x".repeat(65))] {
+    for wrong in ["1", "null", "\"\"", &format!("\"{}\"", "x".repeat(65))] {
         let text = format!(r#"{{"type":"typing","ref":{wrong}}}"#);
         check_v2(&text, Err(("bad_request", None)));
         assert_eq!(reference_of(&text), None);
     }
-    for wrong in ["1", "[]", "{}", r#"{"epoch":"e"}"#, r#"{"epoch":1,"seq":1}"#] {
+    for wrong in ["1", "null", "{}", r#"{"epoch":"e"}"#, r#"{"epoch":1,"seq":1}"#, "null"] {
         let text = format!(r#"{{"type":"enter_room","roomId":1,"since":{wrong},"ref":"a"}}"#);
         check_v2(&text, Err(("bad_request", Some("a"))));
     }
-    for wrong in ["0", "101", "-1", "\"\""] {
+    for wrong in ["0", "101", "-1", "\"\"", "null"] {
         let text = format!(r#"{{"type":"history","roomId":1,"limit":{wrong},"ref":"a"}}"#);
         check_v2(&text, Err(("bad_request", Some("a"))));
     }
