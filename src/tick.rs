@@ -14,7 +14,7 @@ use crate::protocol::{CloseReason, ErrorReply, Reference, Version};
 use crate::recall::{Question, Recall};
 
 /// About what the members of an event take beside its text, in bytes.
-const EVENT_BYTES: usize = 128;
+pub(crate) const EVENT_BYTES: usize = 128;
 
 /// One thing that delivery is to do.
 #[derive(Debug)]

@@ -435,6 +435,7 @@ fn show_memo(memo: &Memo) -> String {
         Memo::SessionOver(user) => format!("{} is over", user.0),
         Memo::Room(room) => format!("room {} {:?}", room.id.0, room.title),
         Memo::RoomGone(room) => format!("room {} is gone", room.0),
+        Memo::Ballast(bytes) => format!("{bytes} bytes of ballast"),
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) enum Memo {
     Room(RememberedRoom),
     /// The room is gone, with all that was said in it.
     RoomGone(RoomId),
+    /// Takes so many bytes for nothing, which shows that there is room for them.
+    Ballast(usize),
 }
 
 /// A user who can come back.

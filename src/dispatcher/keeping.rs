@@ -11,7 +11,7 @@ use crate::chat::{Chat, Effect, Memo, RoomId, Said, UserId};
 use crate::history::{Batch, History, HistoryError};
 use crate::protocol::ErrorReply;
 use crate::recall::Recalled;
-use crate::tick::Step;
+use crate::tick::{EVENT_BYTES, Step};
 
 /// How many user ids are noted as used ahead of their use, so that not every arrival takes a commit.
 /// After a crash as many at most are skipped.
@@ -46,6 +46,8 @@ struct Failing {
     since: Instant,
     retry_at: Instant,
     complained: Option<Instant>,
+    /// The most that could not be saved at once.
+    bytes: usize,
 }
 
 impl Health {
@@ -107,7 +109,8 @@ impl Keeping {
                 self.recover();
             }
             Err(error) => {
-                self.complain(&error);
+                let bytes = said.iter().map(|(_, said)| EVENT_BYTES + said.weight()).sum();
+                self.complain(&error, bytes);
                 self.memos = newest_of_each(std::mem::take(&mut self.memos));
                 chat.not_kept();
                 refuse(steps, chat);
@@ -127,22 +130,25 @@ impl Keeping {
             self.health.is_failing.store(false, Ordering::Relaxed);
             let seconds = failing.since.elapsed().as_secs();
             info!("the history is saved again, after {seconds} s");
+            self.memos.push(Memo::Ballast(0));
         }
     }
 
-    fn complain(&mut self, error: &dyn std::error::Error) {
+    /// Notes that so many bytes of what was said could not be saved.
+    fn complain(&mut self, error: &dyn std::error::Error, bytes: usize) {
         let now = Instant::now();
         self.health.is_failing.store(true, Ordering::Relaxed);
-        let fresh = Failing { since: now, retry_at: now, complained: None };
+        let fresh = Failing { since: now, retry_at: now, complained: None, bytes };
         let failing = self.failing.get_or_insert(fresh);
+        failing.bytes = failing.bytes.max(bytes);
         failing.retry_at = now + RETRY_AFTER;
         if failing.complained.is_none_or(|at| now.duration_since(at) >= COMPLAIN_EVERY) {
             failing.complained = Some(now);
             warn!("the history cannot be saved, so nothing that is said is told: {error}");
         }
-        // So that there is something to try again with, which has to be written.
-        self.noted_user.0 += 1;
-        self.memos.push(Memo::LastUser(self.noted_user));
+        // What the next try writes, whatever else there is: it must not pass for a recovery that there
+        // is room for a little less than what is said.
+        self.memos.push(Memo::Ballast(failing.bytes + 1));
     }
 }
 
@@ -186,5 +192,6 @@ fn subject(memo: &Memo) -> (u8, u64) {
         Memo::SessionOver(user) => (1, user.0),
         Memo::Room(room) => (2, room.id.0),
         Memo::RoomGone(room) => (2, room.0),
+        Memo::Ballast(_) => (3, 0),
     }
 }

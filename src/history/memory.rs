@@ -113,7 +113,7 @@ impl Kept {
                 while self.drop_oldest_of(*room) {}
                 self.rooms.remove(room);
             }
-            Memo::LastUser(_) | Memo::Session(_) | Memo::SessionOver(_) => {}
+            Memo::LastUser(_) | Memo::Session(_) | Memo::SessionOver(_) | Memo::Ballast(_) => {}
         }
     }
 

@@ -192,6 +192,11 @@ impl Keeper {
                 put.execute(params![int(room.id.0), &*room.title, place])?;
                 Ok(())
             }
+            Memo::Ballast(bytes) => {
+                self.prepare("INSERT OR REPLACE INTO meta VALUES ('ballast', zeroblob(?1))")?
+                    .execute([int(*bytes as u64)])?;
+                Ok(())
+            }
             Memo::RoomGone(room) => {
                 self.prepare("DELETE FROM room WHERE id = ?1")?.execute([int(room.0)])?;
                 self.prepare("INSERT OR IGNORE INTO gone VALUES (?1)")?.execute([int(room.0)])?;
