@@ -8,6 +8,15 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::chat::Content;
 
+/// Ends what runs beside, even when a test fails meanwhile.
+struct EndOf<'a>(&'a AtomicBool);
+
+impl Drop for EndOf<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Commits in both rooms until `is_over`, and tells how many there were.
 fn talk(server: &mut Server, is_over: &AtomicBool) -> u64 {
     let mut seq = 0;
@@ -41,6 +50,7 @@ fn the_wal_does_not_grow_for_ever_under_constant_load() {
                 upkeep.catch_up().unwrap();
             }
         });
+        let end = EndOf(&is_over);
         // It is worth some 30 MiB of WAL.
         for _ in 0..4_000 {
             seq += 1;
@@ -48,7 +58,7 @@ fn the_wal_does_not_grow_for_ever_under_constant_load() {
             keeper.commit(Batch { said: &[(LOBBY, &said), (BAR, &said)], memos: &[] }).unwrap();
             tell.send(fs::metadata(wal(&path)).unwrap().len()).unwrap();
         }
-        is_over.store(true, Ordering::Relaxed);
+        drop(end);
         told.try_iter().max().unwrap()
     });
     assert!(largest < 16 << 20, "{largest}");
@@ -67,10 +77,11 @@ fn prunes_beside_a_writer_and_neither_fails() {
     let is_over = AtomicBool::new(false);
     let last = thread::scope(|scope| {
         let talking = scope.spawn(|| talk(&mut server, &is_over));
+        let end = EndOf(&is_over);
         for _ in 0..20 {
             upkeep.catch_up().unwrap();
         }
-        is_over.store(true, Ordering::Relaxed);
+        drop(end);
         talking.join().unwrap()
     });
     server.upkeep.catch_up().unwrap();
@@ -191,4 +202,29 @@ fn each_of_many_rooms_gets_its_turn() {
         server.keeper.commit(Batch { said: &batch, memos: &[] }).unwrap();
     }
     assert_eq!(server.all(rooms[599]), [2]);
+}
+
+#[test]
+fn waits_for_its_turn_however_long_a_commit_takes() {
+    let (_folder, path) = place();
+    let retention = Retention { max_events: 1, ..EVERYTHING };
+    let mut server = Server::start_as(&path, Durability::Process, retention);
+    server.remember(&[room(LOBBY, "Lobby"), room(BAR, "Bar")]);
+    server.say(LOBBY, 1..=9);
+    server.say(BAR, 1..=9);
+    server.remember(&[Memo::RoomGone(BAR)]);
+    let Server { keeper, mut reader, mut upkeep, .. } = server;
+    let turn = keeper.shared().turn();
+    keeper.connection().execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (tell, told) = crossbeam_channel::bounded(1);
+    thread::scope(|scope| {
+        scope.spawn(move || tell.send(upkeep.catch_up().map_err(|error| error.to_string())));
+        // Longer than it would wait without a turn; no sooner can it be seen to wait.
+        let early = told.recv_timeout(Duration::from_millis(200));
+        keeper.connection().execute_batch("ROLLBACK").unwrap();
+        drop(turn);
+        early.expect_err("it waits");
+        told.recv().unwrap().unwrap();
+    });
+    assert_eq!(seqs(&reader.since(LOBBY, 0, 9, 1_000).unwrap()), [9]);
 }
