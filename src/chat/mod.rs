@@ -14,9 +14,11 @@
 mod command;
 mod effect;
 mod memory;
+mod presence;
 mod restore;
 mod room;
 mod session;
+mod talk;
 mod watch;
 mod wording;
 
@@ -37,7 +39,8 @@ pub(crate) use memory::{
 pub(crate) use room::Room;
 pub(crate) use wording::Flaw;
 
-use session::{Place, Presence, Session};
+use session::Session;
+use talk::Unkept;
 use watch::{Change, Watch};
 
 /// How long one user's typing is told no more once it was.
@@ -106,14 +109,6 @@ struct User {
     session: Option<Box<Session>>,
 }
 
-/// What has to be taken back if it cannot be kept.
-#[derive(Debug)]
-struct Unkept {
-    room: RoomId,
-    author: UserId,
-    reference: Option<Arc<str>>,
-}
-
 impl Chat {
     /// A chat with its permanent rooms and nobody in them.
     #[cfg(test)]
@@ -146,45 +141,9 @@ impl Chat {
         room.members().map(|id| self.person(id))
     }
 
-    /// Whether the user has a session, and can come back.
-    pub(crate) fn has_session(&self, user: UserId) -> bool {
-        self.users.get(&user).is_some_and(|user| user.session.is_some())
-    }
-
     /// The highest id that a user has had.
     pub(crate) fn last_user(&self) -> UserId {
         UserId(self.last_user)
-    }
-
-    /// Whose session this is, if it is one that can be resumed.
-    pub(crate) fn user_of(&self, session: SessionKey) -> Option<UserId> {
-        self.sessions.get(&session).copied()
-    }
-
-    /// The `seq` of what was said last in a room; 0 if nothing was, or there is no such room.
-    pub(crate) fn last_seq(&self, room: RoomId) -> u64 {
-        self.rooms.get(&room).map_or(0, |room| room.last_seq)
-    }
-
-    /// What was said up to now is kept for good.
-    pub(crate) fn kept(&mut self) {
-        self.unkept.clear();
-    }
-
-    /// Nothing of what was said since the last call could be kept: it uses up no `seq`, and its
-    /// references stand for nothing.
-    pub(crate) fn not_kept(&mut self) {
-        for Unkept { room, author, reference } in std::mem::take(&mut self.unkept).into_iter().rev()
-        {
-            if let Some(room) = self.rooms.get_mut(&room) {
-                room.last_seq -= 1;
-            }
-            if let Some(reference) = reference
-                && let Some(session) = self.users.get_mut(&author).and_then(|u| u.session.as_mut())
-            {
-                session.references.forget_latest(&reference);
-            }
-        }
     }
 
     /// When [`Chat::advance`] has something to do, if nothing else happens before.
@@ -302,71 +261,6 @@ impl Chat {
         Ok(())
     }
 
-    fn connect(&mut self, id: UserId, key: Option<SessionKey>, effects: &mut Vec<Effect>) {
-        assert!(id.0 > self.last_user, "user ids are never reused");
-        self.last_user = id.0;
-        let session = key.map(|key| Box::new(Session::new(key)));
-        let name = format!("User {}", id.0).into();
-        self.users.insert(id, User { name, room: None, session });
-        if let Some(key) = key {
-            let before = self.sessions.insert(key, id);
-            assert!(before.is_none(), "a session's secret is nobody else's");
-            self.remember_session(id, effects);
-        }
-        let event = Event::Welcome { person: self.person(id), resumed: false, room: None };
-        effects.push(Effect::Reply { to: id, event });
-    }
-
-    /// Nobody else is told, since nobody was told that the user was away.
-    fn resume(&mut self, id: UserId, effects: &mut Vec<Effect>) {
-        let Some(user) = self.users.get_mut(&id) else { return };
-        let Some(session) = &mut user.session else { return };
-        if let Presence::Away { until } = std::mem::replace(&mut session.presence, Presence::Here) {
-            self.away.remove(&(until, id));
-        }
-        session.hears = false;
-        let room = user.room;
-        self.watch.end(id);
-        let event = Event::Welcome { person: self.person(id), resumed: true, room };
-        effects.push(Effect::Reply { to: id, event });
-    }
-
-    fn disconnect(&mut self, id: UserId, at: Duration, effects: &mut Vec<Effect>) {
-        let Some(user) = self.users.get_mut(&id) else { return };
-        let Some(session) = &mut user.session else { return self.depart(id, at, effects) };
-        let until = at + self.rules.resume_grace;
-        session.presence = Presence::Away { until };
-        let heard = std::mem::take(&mut session.hears);
-        self.watch.end(id);
-        self.away.insert((until, id));
-        if heard {
-            effects.push(Effect::Leave { user: id });
-        }
-        while self.away.len() > self.rules.max_away {
-            let (_, first) = *self.away.first().expect("there are too many of them");
-            self.depart(first, at, effects);
-        }
-        // Where there is no grace, that is now.
-        self.advance(at, effects);
-    }
-
-    /// Leaves in the sight of the others, for good.
-    fn depart(&mut self, id: UserId, at: Duration, effects: &mut Vec<Effect>) {
-        if let Some(room) = self.user(id).room {
-            let event = Event::Left(self.person(id));
-            self.take_out(id, room, at, effects);
-            effects.push(Effect::Tell { room, event });
-        }
-        let user = self.users.remove(&id).expect("somebody departs");
-        if let Some(session) = user.session {
-            if let Presence::Away { until } = session.presence {
-                self.away.remove(&(until, id));
-            }
-            self.sessions.remove(&session.key);
-            effects.push(Effect::Remember(Memo::SessionOver(id)));
-        }
-    }
-
     fn enter(
         &mut self,
         author: UserId,
@@ -447,40 +341,6 @@ impl Chat {
         self.members_changed(room);
     }
 
-    /// Whether what the author says was said before, under the same reference, and is still kept.
-    fn repeats(&self, asked: &Asked, effects: &mut Vec<Effect>) -> bool {
-        let Some(place) = asked.reference.as_deref().and_then(|reference| {
-            let session = self.users.get(&asked.author)?.session.as_ref()?;
-            session.references.find(reference)
-        }) else {
-            return false;
-        };
-        let is_kept = is_kept(&self.rooms, &self.rules, asked.time, place);
-        if is_kept {
-            effects.push(Effect::Repeat { to: asked.author, position: place.position });
-        }
-        is_kept
-    }
-
-    fn say(&mut self, asked: Asked, room: RoomId, content: Content, effects: &mut Vec<Effect>) {
-        let Asked { author, time, reference, .. } = asked;
-        let from = self.person(author);
-        let here = self.room_mut(room);
-        here.last_seq += 1;
-        let seq = here.last_seq;
-        if let Some(reference) = &reference
-            && let Some(session) = self.users.get_mut(&author).and_then(|u| u.session.as_mut())
-        {
-            let place = Place { position: Position { room, seq }, time };
-            let (rooms, rules) = (&self.rooms, &self.rules);
-            let is_kept = |place| is_kept(rooms, rules, time, place);
-            session.references.note(reference.clone(), place, is_kept);
-        }
-        self.unkept.push(Unkept { room, author, reference: reference.clone() });
-        let said = Said { seq, time, from, content, reference };
-        effects.push(Effect::Say { room, said });
-    }
-
     fn create_room(
         &mut self,
         author: UserId,
@@ -559,21 +419,6 @@ impl Chat {
         self.watch.note(room, Change::Changed);
     }
 
-    /// Has the user's session kept as it is now, if there is one.
-    fn remember_session(&mut self, id: UserId, effects: &mut Vec<Effect>) {
-        let user = self.user(id);
-        if let Some(session) = &user.session {
-            let (name, room) = (user.name.clone(), user.room);
-            let session = RememberedSession { user: id, key: session.key, name, room };
-            effects.push(Effect::Remember(Memo::Session(session)));
-        }
-    }
-
-    /// Whether the user, who is in a room, is told what the room is told.
-    fn hears(&self, id: UserId) -> bool {
-        self.users[&id].session.as_ref().is_none_or(|session| session.hears)
-    }
-
     fn next_room(&mut self) -> RoomId {
         self.last_room += 1;
         RoomId(self.last_room)
@@ -599,15 +444,4 @@ struct Asked {
     at: Duration,
     time: u64,
     reference: Option<Arc<str>>,
-}
-
-/// Whether what was said there can still be shown.
-fn is_kept(rooms: &BTreeMap<RoomId, Room>, rules: &Rules, now: u64, place: Place) -> bool {
-    let Position { room, seq } = place.position;
-    let is_among_the_last =
-        rooms.get(&room).is_some_and(|room| seq + rules.max_kept > room.last_seq);
-    let is_young = rules
-        .max_age
-        .is_none_or(|max_age| u128::from(now.saturating_sub(place.time)) <= max_age.as_millis());
-    is_among_the_last && is_young
 }
