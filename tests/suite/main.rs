@@ -20,8 +20,11 @@
 //! room, and `WSCHAT_NOISE_SECONDS`; `WSCHAT_NOISE_SEED` replays a noise.
 
 mod client;
+mod companions;
 mod frame;
 mod host;
+mod player;
+mod random;
 
 mod addresses;
 mod bad_frames;
