@@ -23,6 +23,7 @@ mod client;
 mod companions;
 mod frame;
 mod host;
+mod model;
 mod player;
 mod random;
 
