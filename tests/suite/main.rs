@@ -30,6 +30,7 @@ mod random;
 mod addresses;
 mod bad_frames;
 mod bad_requests;
+mod crash;
 mod crowd;
 mod http;
 mod lifecycle;

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value, json};
 
-pub(crate) use check::{Kind, Rules, Sin, check};
+pub(crate) use check::{Rules, Sin, check};
 
 pub(crate) type RoomId = u64;
 pub(crate) type UserId = u64;
@@ -77,13 +77,12 @@ pub(crate) enum Seen {
         user: Person,
     },
     Renamed {
-        room: Option<RoomId>,
         user: UserId,
         name: String,
     },
     Error(String),
     /// The connection is gone, by whose hand.
-    Gone(String),
+    Gone(#[expect(dead_code, reason = "for who reads the journal")] String),
 }
 
 /// All that one client did and got.
@@ -130,7 +129,7 @@ pub(crate) struct Model {
     pub(crate) room: RoomId,
     pub(crate) user: Option<Person>,
     pub(crate) token: Option<String>,
-    /// Whether the answer to entering has come on this connection.
+    /// Whether the answer to entering has come.
     pub(crate) is_listening: bool,
     /// Texts by their `ref` that are not known to be kept, in their order.
     pub(crate) pending: VecDeque<(String, String)>,
@@ -164,6 +163,7 @@ impl Model {
     /// The request to enter this room, from where it was seen last.
     pub(crate) fn enter(&mut self, room: RoomId) -> String {
         self.room = room;
+        self.is_listening = false;
         let since = self.known.get(&room).cloned();
         let mut request = json!({ "type": "enter_room", "roomId": room });
         if let Some((epoch, seq)) = &since {
@@ -204,6 +204,9 @@ impl Model {
     /// Takes what the server sent.
     pub(crate) fn take(&mut self, text: &str) {
         let value: Value = serde_json::from_str(text).expect(text);
+        if value["type"] == "typing" {
+            return;
+        }
         let seen = seen_in(&value).unwrap_or_else(|| panic!("not of wschat.v2: {text}"));
         match &seen {
             Seen::Welcome { user, token, .. } => {
@@ -256,7 +259,6 @@ fn seen_in(value: &Value) -> Option<Seen> {
         "enter_room" => Seen::Entered { room: room?, user: person(&value["user"])? },
         "leave_room" => Seen::Left { room: room?, user: person(&value["user"])? },
         "change_name" => Seen::Renamed {
-            room,
             user: value["userId"].as_u64()?,
             name: value["newName"].as_str()?.to_owned(),
         },

@@ -73,7 +73,7 @@ impl<'a> Replay<'a> {
             Seen::Told { room, said } => self.told(*room, said, checker),
             Seen::Entered { room, user } => self.entered(*room, user, checker),
             Seen::Left { room, user } => self.left(*room, user, checker),
-            Seen::Renamed { user, name, .. } => self.renamed(*user, name),
+            Seen::Renamed { user, name } => self.renamed(*user, name),
             Seen::Error(error) => self.sin(checker, Kind::Refused, error.clone()),
             Seen::Gone(_) => self.listening = None,
         }

@@ -264,7 +264,7 @@ fn a_complete_that_lies() {
     // Without a since, too little.
     finds(&[Kind::FalseComplete], |account| snapshot(&mut account.b.seen[2]).events.clear());
     finds(&[Kind::EpochChanged], |account| {
-        "f".clone_into(&mut snapshot(&mut account.b.seen[11]).epoch)
+        "f".clone_into(&mut snapshot(&mut account.b.seen[11]).epoch);
     });
 }
 
