@@ -14,15 +14,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::client::{Client, PATIENCE};
+use crate::client::{Client, PATIENCE, V2, upgrade_offering};
 use crate::crash::life::{END, Life, World, live_in_base};
 use crate::host::Program;
 use crate::model::{self, BaseJournal, Journal, Kept, Model, Rules, Sin, Truth, check};
 use crate::random::{self, Random, setting};
 
 /// How often the server is killed and connections are cut, unless the environment says otherwise.
-const KILLS: u64 = 40;
-const CUTS: u64 = 500;
+const KILLS: u64 = 60;
+const CUTS: u64 = 800;
 
 const ROOMS: u64 = 3;
 
@@ -175,13 +175,13 @@ impl Run {
                 .collect();
             // Whatever goes wrong here must not leave the others waiting.
             let ended = self.conduct(world, program, random, people);
-            let truth = ended.unwrap_or_else(|what| {
+            let (truth, reader) = ended.unwrap_or_else(|what| {
                 println!("{what}\n{}", program.log());
                 world.has_failed.store(true, Ordering::SeqCst);
                 program.kill();
-                Truth::new()
+                (Truth::new(), Journal::default())
             });
-            let mut witnesses = Witnesses::default();
+            let mut witnesses = Witnesses { journals: vec![reader], ..Witnesses::default() };
             for life in lives {
                 let Model { journal, .. } = life.join().expect("a client that lives on");
                 witnesses.journals.push(journal);
@@ -205,7 +205,7 @@ impl Run {
         program: &mut Program,
         random: &mut Random,
         people: usize,
-    ) -> Result<Truth, String> {
+    ) -> Result<(Truth, Journal), String> {
         for _ in 0..self.kills {
             let life = 1 + random.below(LONGEST_LIFE) as u64;
             let until = world.progress.load(Ordering::SeqCst) + life;
@@ -219,22 +219,27 @@ impl Run {
         world.wait("more cuts", || world.cuts.load(Ordering::SeqCst) >= self.cuts)?;
         world.is_over.store(true, Ordering::SeqCst);
         world.wait("rest", || world.at_rest.load(Ordering::SeqCst) == people)?;
-        let mut reader = program.door.v2_user();
-        let truth = (1..=world.rooms).map(|room| (room, read_room(&mut reader, room))).collect();
-        Ok(truth)
+        let mut reader = Model::new("reader", 1);
+        let mut client = program.door.knock();
+        client.send(upgrade_offering(&reader.offer()));
+        client.expect_switch_to(Some(V2));
+        reader.take(&client.text());
+        let rooms = 1..=world.rooms;
+        let truth = rooms.map(|room| (room, read_room(&mut client, &mut reader, room))).collect();
+        Ok((truth, reader.journal))
     }
 }
 
 /// Says in a room that it is the end, and reads all that is kept of it.
-fn read_room(reader: &mut Client, room: u64) -> Kept {
-    reader.request(&format!(r#"{{"type":"enter_room","roomId":{room}}}"#));
+fn read_room(reader: &mut Client, model: &mut Model, room: u64) -> Kept {
+    // What it hears tells nothing of the others, but where it goes they see.
+    reader.request(&model.enter(room));
     reader.skip_to("room");
-    reader.request(&format!(r#"{{"type":"text","text":"{END}","ref":"end of {room}"}}"#));
+    reader.request(&format!(r#"{{"type":"text","text":"{END} of {room}","ref":"{room}"}}"#));
     reader.skip_to("text");
     // Once more, for the snapshot with the end.
     reader.request(&format!(r#"{{"type":"enter_room","roomId":{room}}}"#));
-    let value = reader.skip_to("room");
-    let snapshot = model::snapshot(&value).expect("a room");
+    let snapshot = model::snapshot(&reader.skip_to("room")).expect("a room");
     let mut events = Vec::new();
     let mut before = snapshot.seq + 1;
     loop {

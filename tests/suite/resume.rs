@@ -210,7 +210,7 @@ fn after_a_restart_everything_is_as_it_was() {
         A < {"type":"text","text":"two","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":2,"ref":"s"}
         B < {"type":"text","text":"two","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":2,"ref":"s"}
         C offers wschat.v2
-        C < {"type":"welcome","user":{"id":3,"name":"User 3"},"session":TOKEN,"resumed":false,…}
+        C < {"type":"welcome","user":SOMEBODY,"session":TOKEN,"resumed":false,…}
         C > {"type":"create_room","title":"C's","ref":"c"}
         C < {"type":"room_added","room":{"id":5,"title":"C's","userCount":0},"ref":"c"}
         "#,
@@ -226,14 +226,16 @@ fn who_does_not_come_back_after_a_restart_leaves_after_the_grace() {
         A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
         A > {"type":"enter_room","roomId":1}
         A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
-        server dies
         B offers wschat.v2
         B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+        server dies
+        B resumes B
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":true,…}
         B > {"type":"enter_room","roomId":1}
         B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         B < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
         A resumes A
-        A < {"type":"welcome","user":{"id":3,"name":"User 3"},"session":TOKEN,"resumed":false,…}
+        A < {"type":"welcome","user":SOMEBODY,"session":TOKEN,"resumed":false,…}
         "#,
     );
 }

@@ -13,7 +13,7 @@ use crate::client::{UPGRADE, upgrade_offering};
 use crate::model::{BaseJournal, BaseSeen, Model, Person, RoomId, Seen, person};
 use crate::random::Random;
 
-/// What is said in each room when all is done.
+/// What is said in each room, with its number, when all is done.
 pub(crate) const END: &str = "the end";
 
 /// What all clients and the conductor know.
@@ -238,7 +238,7 @@ impl<'a> Life<'a> {
         let text = self.world.next(link)?;
         self.model.take(&text);
         let seen = self.model.journal.seen.last();
-        Ok(matches!(seen, Some(Seen::Told { said, .. }) if said.what == END))
+        Ok(matches!(seen, Some(Seen::Told { said, .. }) if said.what.starts_with(END)))
     }
 
     /// The half-open connections are closed now that this client has come back.
@@ -327,7 +327,9 @@ fn talk_base(
                     BaseSeen::Told { from, what } if from.id == id => {
                         pending.take_if(|pending| pending == what);
                     }
-                    BaseSeen::Told { what, .. } if what == END && is_at_rest => return Ok(()),
+                    BaseSeen::Told { what, .. } if what.starts_with(END) && is_at_rest => {
+                        return Ok(());
+                    }
                     _ => {}
                 }
                 journal.seen.push(seen);
