@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::client::{Client, PATIENCE, V2, upgrade_offering};
 use crate::crash::life::{END, Life, World, live_in_base};
 use crate::host::Program;
-use crate::model::{self, BaseJournal, Journal, Kept, Model, Rules, Sin, Truth, check};
+use crate::model::{self, BaseJournal, Journal, Kept, Model, Rules, Seen, Sin, Truth, check};
 use crate::random::{self, Random, setting};
 
 /// How often the server is killed and connections are cut, unless the environment says otherwise.
@@ -74,7 +74,7 @@ fn settings(limits: &Value) -> Value {
 #[test]
 fn nothing_is_lost_whatever_dies() {
     let run = Run {
-        name: "everything is kept",
+        name: "all is kept",
         kills: setting("WSCHAT_CRASH_KILLS").unwrap_or(KILLS),
         cuts: setting("WSCHAT_CRASH_CUTS").unwrap_or(CUTS),
         settings: settings(&json!({ "historyMaxEvents": 1_000_000 })),
@@ -85,38 +85,57 @@ fn nothing_is_lost_whatever_dies() {
 }
 
 #[test]
-fn where_little_is_kept_nobody_is_told_otherwise() {
-    const KEPT: u64 = 30;
+fn where_little_fits_nobody_is_told_otherwise() {
     let run = Run {
-        name: "little is kept",
+        name: "little fits one frame",
         kills: setting("WSCHAT_CRASH_KILLS").map_or(KILLS / 4, |kills: u64| kills.div_ceil(10)),
         cuts: setting("WSCHAT_CRASH_CUTS").map_or(CUTS / 4, |cuts: u64| cuts.div_ceil(10)),
-        settings: settings(&json!({ "historyMaxEvents": KEPT })),
-        rules: Rules { on_enter: 20, kept: Some(KEPT), ..Rules::default() },
-        longest_absence: 4_000,
+        settings: settings(&json!({ "historyMaxEvents": 1_000_000, "outboxMaxBytes": 8_192 })),
+        rules: Rules { on_enter: 20, is_narrow: true, ..Rules::default() },
+        longest_absence: 2_000,
     };
-    let witnesses = run.run();
-    let incomplete = witnesses
-        .journals
-        .iter()
-        .flat_map(|journal| &journal.seen)
-        .filter(|seen| matches!(seen, model::Seen::Room(snapshot) if !snapshot.complete))
-        .count();
-    println!("{incomplete} times incomplete");
-    assert!(incomplete > 0, "nobody missed anything");
+    assert!(incomplete(&run.run()) > 0, "nobody missed anything");
+}
+
+/// In memory, where it is forgotten at once. A file forgets what a server that lives for long enough
+/// has time to take out.
+#[test]
+fn where_little_is_kept_nobody_is_told_otherwise() {
+    const KEPT: u64 = 30;
+    let mut settings = settings(&json!({ "historyMaxEvents": KEPT }));
+    settings["history"] = json!({ "file": null });
+    let run = Run {
+        name: "little is kept",
+        kills: 0,
+        cuts: setting("WSCHAT_CRASH_CUTS").map_or(CUTS / 2, |cuts: u64| cuts.div_ceil(10)),
+        settings,
+        rules: Rules { on_enter: 20, kept: Some(KEPT), ..Rules::default() },
+        longest_absence: 1_000,
+    };
+    assert!(incomplete(&run.run()) > 0, "nobody missed anything");
+}
+
+/// How often somebody who came back was told that something is missing.
+fn incomplete(witnesses: &Witnesses) -> usize {
+    let seen = witnesses.journals.iter().flat_map(|journal| &journal.seen);
+    let count =
+        seen.filter(|seen| matches!(seen, Seen::Room(snapshot) if !snapshot.complete)).count();
+    println!("{count} times incomplete");
+    count
 }
 
 impl Run {
     /// Does it all; returns what was seen, if it is right.
     fn run(mut self) -> Witnesses {
         let seed = setting("WSCHAT_CRASH_SEED").unwrap_or_else(random::seed);
-        let again = format!(
-            "WSCHAT_CRASH_SEED={seed} WSCHAT_CRASH_KILLS={} WSCHAT_CRASH_CUTS={}",
-            self.kills, self.cuts
-        );
+        let again =
+            format!("WSCHAT_CRASH_SEED={seed} for {} kills and {} cuts", self.kills, self.cuts);
         println!("{}: {again}", self.name);
         let began = Instant::now();
-        let mut program = Program::durable(self.settings.clone());
+        let mut program = match self.kills {
+            0 => Program::start(self.settings.clone()),
+            _ => Program::durable(self.settings.clone()),
+        };
         let world = World::new(program.door.address, ROOMS, self.longest_absence);
         let (witnesses, truth) = self.play(&world, &mut program, &mut Random(seed));
         let texts: u64 = truth.values().map(|kept| kept.seq).sum();

@@ -32,6 +32,7 @@ mod bad_frames;
 mod bad_requests;
 mod crash;
 mod crowd;
+mod full_disk;
 mod http;
 mod lifecycle;
 mod limits;

@@ -226,6 +226,10 @@ impl Model {
                 }
                 self.acknowledge(said);
             }
+            // It was kept once, which is all that can be had.
+            Seen::Error(_) if value["code"] == "already_said" => {
+                self.pending.retain(|(reference, _)| value["ref"] != **reference);
+            }
             Seen::Left { user, .. } if Some(user.id) == self.id() => self.is_listening = false,
             _ => {}
         }

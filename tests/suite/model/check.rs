@@ -52,6 +52,8 @@ pub(crate) struct Sin {
 pub(crate) struct Rules {
     /// How many events of a room are kept at least; `None`: all.
     pub(crate) kept: Option<u64>,
+    /// Whether all that one missed may be more than fits one frame.
+    pub(crate) is_narrow: bool,
     /// `historyOnEnter`.
     pub(crate) on_enter: u64,
     /// Who entered each room before anyone wrote a journal, and never left.

@@ -74,6 +74,9 @@ impl<'a> Replay<'a> {
             Seen::Entered { room, user } => self.entered(*room, user, checker),
             Seen::Left { room, user } => self.left(*room, user, checker),
             Seen::Renamed { user, name } => self.renamed(*user, name),
+            // It was kept, and is no more.
+            Seen::Error(error)
+                if error.contains("already_said") && checker.rules.kept.is_some() => {}
             Seen::Error(error) => self.sin(checker, Kind::Refused, error.clone()),
             Seen::Gone(_) => self.listening = None,
         }
