@@ -8,6 +8,7 @@
 mod life;
 mod link;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -150,6 +151,10 @@ impl Run {
             count(&world.progress),
             began.elapsed(),
         );
+        if world.has_failed.load(Ordering::SeqCst) {
+            show_last(&witnesses);
+            panic!("it did not come to its end, {}: {again}", self.name);
+        }
         let sins = check(&witnesses.journals, &witnesses.base, &truth, &self.rules);
         report(&sins, &witnesses);
         assert!(sins.is_empty() && witnesses.complaints.is_empty(), "{}: {again}", self.name);
@@ -209,9 +214,6 @@ impl Run {
                 let (journals, complaints) = base.join().expect("a client that lives on");
                 witnesses.base.extend(journals);
                 witnesses.complaints.extend(complaints);
-            }
-            if world.has_failed.load(Ordering::SeqCst) {
-                witnesses.complaints.push("the run did not come to its end".to_owned());
             }
             (witnesses, truth)
         })
@@ -296,6 +298,28 @@ fn report(sins: &[Sin], witnesses: &Witnesses) {
         }
     }
     println!("{} sins", sins.len());
+}
+
+/// Prints what everyone saw last.
+fn show_last(witnesses: &Witnesses) {
+    for journal in &witnesses.journals {
+        println!("\nseen last by {}:", journal.name);
+        let from = journal.seen.len().saturating_sub(AROUND);
+        for seen in &journal.seen[from..] {
+            println!("  {seen:?}");
+        }
+    }
+    let mut last: BTreeMap<&str, &BaseJournal> = BTreeMap::new();
+    for journal in &witnesses.base {
+        last.insert(&journal.name, journal);
+    }
+    for journal in last.values() {
+        println!("\nseen last by {}, user {}:", journal.name, journal.user.id);
+        let from = journal.seen.len().saturating_sub(AROUND);
+        for seen in &journal.seen[from..] {
+            println!("  {seen:?}");
+        }
+    }
 }
 
 impl World {

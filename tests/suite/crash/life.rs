@@ -180,8 +180,9 @@ impl<'a> Life<'a> {
         let window = 1 + self.random.below(8);
         loop {
             if self.world.is_over() {
+                link.plan = None;
                 let is_quiet = self.model.pending.is_empty() && self.model.is_listening;
-                if is_quiet && link.plan.is_none() && !self.is_at_rest {
+                if is_quiet && !self.is_at_rest {
                     self.is_at_rest = true;
                     self.world.at_rest.fetch_add(1, Ordering::SeqCst);
                 }
@@ -314,7 +315,8 @@ fn talk_base(
                 journal.seen.push(BaseSeen::Sends(what.clone()));
                 link.request(&format!(r#"{{"type":"text","text":"{what}"}}"#))?;
                 pending = Some(what);
-            } else if link.plan.is_none() && !is_at_rest {
+            } else if !is_at_rest {
+                link.plan = None;
                 is_at_rest = true;
                 world.at_rest.fetch_add(1, Ordering::SeqCst);
             }

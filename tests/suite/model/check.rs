@@ -231,12 +231,12 @@ impl Checker<'_> {
         let mut places: BTreeMap<&str, (RoomId, u64)> = BTreeMap::new();
         let mut last: BTreeMap<(RoomId, &str), (usize, u64)> = BTreeMap::new();
         let mut sins = Vec::new();
+        let kept = self.rules.kept;
+        // What is forgotten may be said again.
+        let is_forgotten = |old: u64, seq| kept.is_some_and(|kept| seq - old >= kept);
         for (&(room, seq), said) in &self.said {
             if let Some((other_room, other)) = places.insert(&said.what, (room, seq)) {
-                // What is forgotten may be said again.
-                let is_forgotten = other_room == room
-                    && self.rules.kept.is_some_and(|kept| seq.saturating_sub(other) >= kept);
-                if !is_forgotten {
+                if other_room != room || !is_forgotten(other, seq) {
                     let what = format!("{:?}: {other_room}/{other} and {room}/{seq}", said.what);
                     sins.push((Kind::Doubled, what));
                 }
@@ -245,6 +245,7 @@ impl Checker<'_> {
             let Some((name, number)) = self.order.get(&said.what) else { continue };
             if let Some((before, other)) = last.insert((room, name), (*number, seq))
                 && before > *number
+                && !is_forgotten(other, seq)
             {
                 let what =
                     format!("of {name} in room {room}: what it said later is at {other}, {said:?}");
@@ -295,10 +296,10 @@ impl Checker<'_> {
 
     /// What a client of the base protocol saw said is a run of what was said.
     fn check_base(&mut self, journal: &BaseJournal) {
-        let seqs: BTreeMap<String, u64> = self
-            .said
+        let said = self.said.clone();
+        let seqs: BTreeMap<(UserId, &str), u64> = said
             .range((journal.room, 0)..(journal.room + 1, 0))
-            .map(|((_, seq), said)| (format!("{} {}", said.from.id, said.what), *seq))
+            .map(|((_, seq), said)| ((said.from.id, &said.what[..]), *seq))
             .collect();
         let mut last = None;
         let mut seen = BTreeMap::new();
@@ -311,15 +312,15 @@ impl Checker<'_> {
                 }
                 BaseSeen::Left(user) => self.count_move(&mut seen, journal.room, user, false, at),
                 BaseSeen::Told { from, what } => {
-                    let seq = seqs.get(&format!("{} {what}", from.id)).copied();
+                    let seq = seqs.get(&(from.id, &what[..])).copied();
                     let (kind, problem) = match (last, seq) {
-                        // It may be older than anything that is kept, and that no other one saw.
-                        (_, None) if self.rules.kept.is_some() => continue,
+                        // It may be forgotten, or be there once more since it was.
+                        _ if self.rules.kept.is_some() => continue,
                         (_, None) => (Kind::Lost, "is not kept".to_owned()),
                         (Some(last), Some(seq)) if seq <= last => {
                             (Kind::Reordered, format!("is {seq}, after {last}"))
                         }
-                        (Some(last), Some(seq)) if seq > last + 1 && self.rules.kept.is_none() => {
+                        (Some(last), Some(seq)) if seq > last + 1 => {
                             (Kind::Gap, format!("is {seq}, after {last}"))
                         }
                         (_, Some(seq)) => {

@@ -202,7 +202,8 @@ impl<'a> Replay<'a> {
                 ((least..=all).contains(&len), true)
             }
             Some((_, since)) => {
-                (end.checked_sub(*since) == Some(len), checker.rules.kept.is_none())
+                let everything_comes = checker.rules.kept.is_none() && !checker.rules.is_narrow;
+                (end.checked_sub(*since) == Some(len), everything_comes)
             }
         };
         // What joins is complete, what does not is not, and where all is kept everything joins.
