@@ -155,13 +155,10 @@ fn a_full_disk_refuses_what_is_said_and_nothing_else() {
     );
 
     // Exactly what was told is there.
-    speaker.request(r#"{"type":"history","roomId":1,"limit":4}"#);
+    speaker.request(r#"{"type":"history","roomId":1,"limit":3}"#);
     let page = speaker.skip_to("history");
-    let kept: Vec<_> = page["events"].as_array().expect("events").iter().collect();
-    assert_eq!(
-        kept.iter().map(|said| &said["ref"]).collect::<Vec<_>>()[2..],
-        ["at last", "and on"]
-    );
-    assert_eq!(kept[1]["ref"], (said - 1).to_string());
+    let kept = page["events"].as_array().expect("events").iter();
+    let kept: Vec<&Value> = kept.map(|said| &said["ref"]).collect();
+    assert_eq!(kept, [&(said - 1).to_string(), "at last", "and on"]);
     assert!(program.log().contains("is saved again"), "{}", program.log());
 }
