@@ -32,7 +32,7 @@ const ROOMS: u64 = 3;
 const ROUNDS: u64 = 200;
 
 /// Of how many texts to the clients the server dies at the latest.
-const LONGEST_LIFE: usize = 500;
+const LONGEST_LIFE: usize = 300;
 
 /// How much is printed of what a client saw around the place where something is wrong.
 const AROUND: usize = 12;
@@ -139,17 +139,17 @@ impl Run {
         };
         let world = World::new(program.door.address, ROOMS, self.longest_absence);
         let (witnesses, truth) = self.play(&world, &mut program, &mut Random(seed));
+        let took = began.elapsed();
         let texts: u64 = truth.values().map(|kept| kept.seq).sum();
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::SeqCst);
         println!(
-            "{}: {} kills, {} cuts, {} resumes, {} replaced, {texts} texts said and {} frames got in {:?}",
+            "{}: {} kills, {} cuts, {} resumes, {} replaced, {texts} texts said and {} frames got in {took:?}",
             self.name,
             count(&world.generation) / 2,
             count(&world.cuts),
             count(&world.resumes),
             count(&world.replaced),
             count(&world.progress),
-            began.elapsed(),
         );
         if world.has_failed.load(Ordering::SeqCst) {
             show_last(&witnesses);

@@ -1,6 +1,6 @@
 //! Whether all that clients saw can be true together, and agrees with what is kept at the end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::replay::Replay;
 use super::{BaseJournal, BaseSeen, Journal, Person, RoomId, Said, Snapshot, Truth, UserId};
@@ -85,6 +85,9 @@ pub(crate) struct Checker<'a> {
     order: BTreeMap<String, (String, usize)>,
 }
 
+/// The seq of each text by its room and author.
+type Places = HashMap<(RoomId, UserId, String), u64>;
+
 /// Everything that is wrong with what these clients saw. `truth` is what is kept at the end.
 pub(crate) fn check(
     journals: &[Journal],
@@ -112,8 +115,9 @@ pub(crate) fn check(
     checker.check_kept(truth);
     checker.check_acknowledged(truth);
     checker.check_texts();
+    let places = checker.places();
     for journal in base {
-        checker.check_base(journal);
+        checker.check_base(journal, &places);
     }
     for journal in journals {
         checker.check_presence(journal);
@@ -294,13 +298,13 @@ impl Checker<'_> {
         }
     }
 
+    fn places(&self) -> Places {
+        let said = self.said.iter();
+        said.map(|((room, seq), said)| ((*room, said.from.id, said.what.clone()), *seq)).collect()
+    }
+
     /// What a client of the base protocol saw said is a run of what was said.
-    fn check_base(&mut self, journal: &BaseJournal) {
-        let said = self.said.clone();
-        let seqs: BTreeMap<(UserId, &str), u64> = said
-            .range((journal.room, 0)..(journal.room + 1, 0))
-            .map(|((_, seq), said)| ((said.from.id, &said.what[..]), *seq))
-            .collect();
+    fn check_base(&mut self, journal: &BaseJournal, places: &Places) {
         let mut last = None;
         let mut seen = BTreeMap::new();
         for (place, event) in journal.seen.iter().enumerate() {
@@ -312,7 +316,8 @@ impl Checker<'_> {
                 }
                 BaseSeen::Left(user) => self.count_move(&mut seen, journal.room, user, false, at),
                 BaseSeen::Told { from, what } => {
-                    let seq = seqs.get(&(from.id, &what[..])).copied();
+                    let place = (journal.room, from.id, what.clone());
+                    let seq = places.get(&place).copied();
                     let (kind, problem) = match (last, seq) {
                         // It may be forgotten, or be there once more since it was.
                         _ if self.rules.kept.is_some() => continue,
