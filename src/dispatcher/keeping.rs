@@ -164,11 +164,17 @@ fn refuse(steps: &mut [Step], chat: &Chat) {
                     None => Step::Nothing,
                 };
             }
-            Step::Ask { question, .. } => {
-                if let Recalled::Room { snapshot, .. } = &mut question.what {
+            Step::Ask { connection, question } => match &mut question.what {
+                Recalled::Room { snapshot, .. } => {
                     snapshot.seq = snapshot.seq.min(chat.last_seq(snapshot.id));
                 }
-            }
+                // The same was said before, but only in this tick.
+                Recalled::Said(position) if position.seq > chat.last_seq(position.room) => {
+                    let error = ErrorReply::not_saved().to(question.reference.take());
+                    *step = Step::Refuse { to: *connection, error };
+                }
+                _ => {}
+            },
             _ => {}
         }
     }

@@ -26,6 +26,15 @@ pub(crate) const UPGRADE: &str = "GET / HTTP/1.1\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
 
+/// The subprotocol with a memory.
+pub(crate) const V2: &str = "wschat.v2";
+
+/// The request of a client that offers these subprotocols.
+pub(crate) fn upgrade_offering(protocols: &str) -> String {
+    let head = UPGRADE.strip_suffix("\r\n").expect("an empty line at its end");
+    format!("{head}Sec-WebSocket-Protocol: {protocols}\r\n\r\n")
+}
+
 /// Where a server is, and whom to trust if it speaks TLS.
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
@@ -41,6 +50,8 @@ pub(crate) struct Client {
     unread: Vec<u8>,
     /// What the welcome said; 0 before.
     pub(crate) id: u64,
+    /// The secret to resume with, as the welcome said; empty before, and in the base protocol.
+    pub(crate) token: String,
 }
 
 #[derive(Debug)]
@@ -92,6 +103,29 @@ impl Door {
         self.knock().into_user()
     }
 
+    /// Opens a WebSocket that speaks `wschat.v2`, and takes the welcome.
+    pub(crate) fn v2_user(&self) -> Client {
+        self.offering(V2).0
+    }
+
+    /// Comes back as the user of this token; the welcome has to agree.
+    pub(crate) fn resume(&self, token: &str) -> Client {
+        let (client, welcome) = self.offering(&format!("{V2}, session.{token}"));
+        assert_eq!(welcome["resumed"], true, "{welcome}");
+        client
+    }
+
+    /// Opens a WebSocket with this offer of subprotocols, of which the server takes `wschat.v2`, and
+    /// takes the welcome.
+    pub(crate) fn offering(&self, protocols: &str) -> (Client, Value) {
+        let mut client = self.knock();
+        client.send(upgrade_offering(protocols));
+        client.expect_switch_to(Some(V2));
+        let welcome = client.json();
+        client.greeted(&welcome);
+        (client, welcome)
+    }
+
     /// A user who has entered room 1.
     pub(crate) fn member(&self) -> Client {
         self.user().into_member()
@@ -116,7 +150,7 @@ impl Client {
                 Wire::Tls(Box::new(connect_tls(tcp, root).expect("the TLS handshake succeeds")))
             }
         };
-        Self { wire, unread: Vec::new(), id: 0 }
+        Self { wire, unread: Vec::new(), id: 0, token: String::new() }
     }
 
     pub(crate) fn into_user(mut self) -> Self {
@@ -203,6 +237,29 @@ impl Client {
                 _ => panic!("a text, and not frame 0x{first:02x} with {payload:x?}"),
             }
         }
+    }
+
+    /// The next text message, as JSON.
+    pub(crate) fn json(&mut self) -> Value {
+        let text = self.text();
+        serde_json::from_str(&text).expect(&text)
+    }
+
+    /// The next text message, as JSON, that is of this type.
+    pub(crate) fn skip_to(&mut self, kind: &str) -> Value {
+        loop {
+            let value = self.json();
+            if value["type"] == kind {
+                return value;
+            }
+        }
+    }
+
+    /// Remembers what a welcome said.
+    pub(crate) fn greeted(&mut self, welcome: &Value) {
+        assert_eq!(welcome["type"], "welcome", "{welcome}");
+        self.id = welcome["user"]["id"].as_u64().expect("an id");
+        welcome["session"].as_str().unwrap_or_default().clone_into(&mut self.token);
     }
 
     /// The next text message is this one, to the byte.
@@ -296,6 +353,11 @@ impl Client {
         std::mem::take(&mut self.unread)
     }
 
+    /// Is gone at once, with a reset instead of an end.
+    pub(crate) fn abort(self) {
+        sockopt::set_socket_linger(self.tcp(), Some(Duration::ZERO)).unwrap();
+    }
+
     /// Says that nothing more will be sent, and keeps reading.
     pub(crate) fn shut_down_writing(&self) {
         self.tcp().shutdown(Shutdown::Write).unwrap();
@@ -317,8 +379,13 @@ impl Client {
         Response { status: status.expect(&head), head, body }
     }
 
-    /// The server agrees to speak WebSocket from here on.
+    /// The server agrees to speak WebSocket from here on, and the base protocol.
     pub(crate) fn expect_switch(&mut self) {
+        self.expect_switch_to(None);
+    }
+
+    /// The server agrees to speak WebSocket from here on, with this subprotocol.
+    pub(crate) fn expect_switch_to(&mut self, protocol: Option<&str>) {
         let head = self.read_head();
         assert!(head.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{head}");
         for field in [
@@ -328,6 +395,8 @@ impl Client {
         ] {
             assert!(head.contains(&format!("\r\n{field}\r\n")), "{field} is not in {head}");
         }
+        let agreed = head.lines().find_map(|line| line.strip_prefix("sec-websocket-protocol: "));
+        assert_eq!(agreed, protocol, "{head}");
     }
 
     /// A response's head up to the empty line.

@@ -1,11 +1,12 @@
 //! Servers to test: in this process through the library, or the real program in its own.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,10 @@ pub(crate) struct Program {
     pub(crate) door: Door,
     /// Holds the settings, and whatever else the program is given or writes.
     directory: TempDir,
+    /// What it was started by, and is started by again.
+    command: Command,
+    /// Its settings, with the port that it got.
+    settings: Value,
 }
 
 /// A certificate for `localhost` that signs itself, with its key, in files.
@@ -84,28 +89,53 @@ impl Program {
     }
 
     /// As [`Program::start`], after the shell has done `preparation`, such as setting a limit.
-    pub(crate) fn start_after(preparation: &str, mut settings: Value) -> Self {
+    pub(crate) fn start_after(preparation: &str, settings: Value) -> Self {
+        Self::start_by(&["sh"], preparation, settings)
+    }
+
+    /// As [`Program::start_after`], with a shell that is run by this command.
+    pub(crate) fn start_by(shell: &[&str], preparation: &str, mut settings: Value) -> Self {
         let directory = tempfile::tempdir().unwrap();
         settings["port"] = json!(0);
         fs::write(directory.path().join("settings.json"), settings.to_string()).unwrap();
-        let errors = File::create(directory.path().join("stderr")).unwrap();
-        let mut child = Command::new("sh")
+        let mut command = Command::new(shell[0]);
+        command
+            .args(&shell[1..])
             .arg("-c")
             .arg(format!("{preparation} && exec \"$0\" --settings settings.json"))
             .arg(env!("CARGO_BIN_EXE_wschat"))
-            .current_dir(&directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = address_in(&line).unwrap_or_else(|| {
-            let errors = fs::read_to_string(directory.path().join("stderr")).unwrap_or_default();
-            panic!("not open, but {line:?}; {errors}")
-        });
-        Self { child, door: Door { address, root: None }, directory }
+            .current_dir(&directory);
+        let (child, address) = open(&mut command, directory.path());
+        settings["port"] = json!(address.port());
+        Self { child, door: Door { address, root: None }, directory, command, settings }
+    }
+
+    /// A program that may be killed and started again: it has an address for itself, which nobody
+    /// else takes meanwhile, and keeps what was said in a file.
+    pub(crate) fn durable(mut settings: Value) -> Self {
+        static LAST: AtomicU8 = AtomicU8::new(0);
+        let [_, _, high, low] = std::process::id().to_be_bytes().map(|byte| byte.max(1));
+        let host = Ipv4Addr::new(127, 128 | high, low, LAST.fetch_add(1, Ordering::Relaxed) + 1);
+        settings["host"] = json!(host.to_string());
+        if settings["history"]["file"].is_null() {
+            settings["history"]["file"] = json!("wschat.db");
+        }
+        Self::start(settings)
+    }
+
+    /// Ends the program with SIGKILL, in the middle of whatever it does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        let status = self.child.wait().expect("it has ended");
+        assert_eq!(status.code(), None, "it had ended before: {status}; {}", self.log());
+    }
+
+    /// Starts the program once more after its end: the same directory, and the same port.
+    pub(crate) fn restart(&mut self) {
+        fs::write(self.file("settings.json"), self.settings.to_string()).unwrap();
+        let (child, address) = open(&mut self.command, self.directory.path());
+        assert_eq!(address, self.door.address);
+        self.child = child;
     }
 
     /// A file in the program's directory.
@@ -116,6 +146,13 @@ impl Program {
     /// What the program has logged to standard error so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.file("stderr")).unwrap()
+    }
+
+    /// A file as the program sees it, which may have a file system of its own.
+    pub(crate) fn inner_file(&self, name: &str) -> PathBuf {
+        let path = self.file(name);
+        let path = path.strip_prefix("/").expect("an absolute path");
+        Path::new("/proc").join(self.child.id().to_string()).join("root").join(path)
     }
 
     /// Sends a signal such as `TERM`.
@@ -166,6 +203,21 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Runs the program, and waits until it is open.
+fn open(command: &mut Command, directory: &Path) -> (Child, SocketAddr) {
+    let errors = directory.join("stderr");
+    let log = OpenOptions::new().create(true).append(true).open(&errors).unwrap();
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = address_in(&line).unwrap_or_else(|| {
+        let errors = fs::read_to_string(errors).unwrap_or_default();
+        panic!("not open, but {line:?}; {errors}")
+    });
+    (child, address)
 }
 
 /// The address in `wschat 0.1.0 is open at http://127.0.0.1:1234/`.

@@ -20,21 +20,29 @@
 //! room, and `WSCHAT_NOISE_SECONDS`; `WSCHAT_NOISE_SEED` replays a noise.
 
 mod client;
+mod companions;
 mod frame;
 mod host;
+mod model;
+mod player;
+mod random;
 
 mod addresses;
 mod bad_frames;
 mod bad_requests;
+mod crash;
 mod crowd;
+mod full_disk;
 mod http;
 mod lifecycle;
 mod limits;
 mod noise;
 mod program;
+mod resume;
 mod slow_consumers;
 mod texts;
 mod timeouts;
 mod tls;
 mod transcripts;
 mod upgrade;
+mod v2;

@@ -3,18 +3,17 @@
 //! At the end the server serves, has not panicked, and has given back threads and memory. The seed
 //! is printed, and `WSCHAT_NOISE_SEED` gives the same noise to the same connections again.
 
-use std::env;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::str::FromStr;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::client::{Door, UPGRADE};
 use crate::frame::{self, TEXT};
 use crate::host::{Program, eventually};
+use crate::random::{self, Random, setting};
 
 /// For how long, unless `WSCHAT_NOISE_SECONDS` says otherwise.
 const SECONDS: u64 = 5;
@@ -25,49 +24,10 @@ const THREADS: u64 = 4;
 /// there was at once.
 const TOLERANCE_KIB: u64 = 8 * 1024;
 
-/// `SplitMix64` (Steele, Lea and Flood, 2014): a few lines, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `limit`.
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit as u64).unwrap()
-    }
-
-    fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-
-    fn bytes(&mut self, max_len: usize) -> Vec<u8> {
-        (0..self.below(max_len + 1)).map(|_| self.byte()).collect()
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes()[0]
-    }
-
-    fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
-        of[self.below(of.len())]
-    }
-}
-
-fn setting<T: FromStr>(name: &str) -> Option<T> {
-    env::var(name).ok()?.parse().ok()
-}
-
 #[test]
 fn noise_does_no_harm() {
     let seconds = setting("WSCHAT_NOISE_SECONDS").unwrap_or(SECONDS);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = setting("WSCHAT_NOISE_SEED").unwrap_or(now.as_secs());
+    let seed = setting("WSCHAT_NOISE_SEED").unwrap_or_else(random::seed);
     println!("WSCHAT_NOISE_SEED={seed} WSCHAT_NOISE_SECONDS={seconds}");
 
     let program = Program::start(json!({

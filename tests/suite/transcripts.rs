@@ -1,27 +1,13 @@
-//! The base protocol, exact to the byte: each test is a transcript that real clients play, once over
-//! plain TCP and once under TLS.
-//!
-//! | line | means |
-//! |---|---|
-//! | `A connects` | a client A opens a WebSocket, and takes no welcome yet |
-//! | `A > …` | A sends this text; requests in a row go out in one segment |
-//! | `A closes` | A sends a Close frame with 1000, in one segment with the requests before it |
-//! | `A < …` | the next text that A gets is exactly this one |
-//! | `A closed` | the next that A gets is a Close frame with 1000, and the end of the connection |
-//! | `A ends` | A says that it will send no more, without a Close frame |
-//! | `A ended` | the connection of A ends, without a Close frame |
-//! | `A vanishes` | A is gone without a word |
-//!
-//! At the end of a transcript nobody may have got anything that is not in it.
+//! The base protocol, exact to the byte: each test is a transcript that real clients play, over plain
+//! TCP, under TLS, and in rooms where clients of `wschat.v2` talk all the time.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use wschat::Settings;
 
-use crate::client::{Client, Door, UPGRADE};
-use crate::frame::{self, TEXT};
+use crate::companions::Companions;
 use crate::host::Host;
+use crate::player::Player;
 
 /// Plays the transcript with the default settings.
 #[track_caller]
@@ -29,85 +15,24 @@ fn play(script: &str) {
     play_with(|_| {}, script);
 }
 
-/// Plays the transcript with these changes to the settings, over either wire.
+/// Plays the transcript with these changes to the settings.
 #[track_caller]
 fn play_with(change: impl Fn(&mut Settings), script: &str) {
     for host in [Host::with(&change), Host::with_tls(&change)] {
         Player::new(&host.door).play(script);
         host.stop();
     }
-}
-
-struct Player<'a> {
-    door: &'a Door,
-    clients: BTreeMap<String, Client>,
-    /// What one client is about to send, all at once.
-    outgoing: Option<(String, Vec<u8>)>,
-}
-
-impl<'a> Player<'a> {
-    fn new(door: &'a Door) -> Self {
-        Self { door, clients: BTreeMap::new(), outgoing: None }
-    }
-
-    fn play(mut self, script: &str) {
-        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            println!("{line}");
-            let (name, rest) = line.split_once(' ').expect("a name and what it does");
-            let (verb, json) = rest.split_once(' ').unwrap_or((rest, ""));
-            match verb {
-                ">" => self.queue(name, &frame::masked(TEXT, json.as_bytes())),
-                "closes" => self.queue(name, &frame::close(1000, "")),
-                _ => {
-                    self.send();
-                    self.act(name, verb, json);
-                }
-            }
-        }
-        self.send();
-        for client in self.clients.values_mut() {
-            client.expect_nothing_more();
-        }
-    }
-
-    fn act(&mut self, name: &str, verb: &str, json: &str) {
-        match verb {
-            "connects" => {
-                let mut client = self.door.knock();
-                client.send(UPGRADE);
-                client.expect_switch();
-                self.clients.insert(name.to_owned(), client);
-            }
-            "<" => self.client(name).expect(json),
-            "ends" => self.client(name).shut_down_writing(),
-            "closed" => self.take(name).expect_close(1000),
-            "ended" => self.take(name).expect_end_of_stream(),
-            "vanishes" => drop(self.take(name)),
-            _ => panic!("nobody knows how to: {verb}"),
-        }
-    }
-
-    fn queue(&mut self, name: &str, frame: &[u8]) {
-        if self.outgoing.as_ref().is_some_and(|(author, _)| author != name) {
-            self.send();
-        }
-        let (_, bytes) = self.outgoing.get_or_insert_with(|| (name.to_owned(), Vec::new()));
-        bytes.extend_from_slice(frame);
-    }
-
-    fn send(&mut self) {
-        if let Some((name, bytes)) = self.outgoing.take() {
-            self.client(&name).send(bytes);
-        }
-    }
-
-    fn client(&mut self, name: &str) -> &mut Client {
-        self.clients.get_mut(name).expect("a client that is connected")
-    }
-
-    fn take(&mut self, name: &str) -> Client {
-        self.clients.remove(name).expect("a client that is connected")
-    }
+    let mut rooms = 0;
+    let host = Host::with(|settings| {
+        change(settings);
+        settings.limits.messages_per_second = 0.0;
+        rooms = settings.rooms.len();
+    });
+    let mut companions = Companions::enter(&host.door, rooms);
+    let script = companions.renumber(script);
+    Player::new(&host.door).with(&mut companions).play(&script);
+    companions.check();
+    host.stop();
 }
 
 #[test]
@@ -373,8 +298,8 @@ fn after_a_room_list_the_next_waits_and_then_shows_the_latest() {
         B < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"a","users":{}},"3":{"id":3,"title":"b","users":{}},"4":{"id":4,"title":"c","users":{}}}}
         "#,
     );
-    // It is played twice.
-    assert!(began.elapsed() >= INTERVAL * 2, "{:?}", began.elapsed());
+    // It is played three times.
+    assert!(began.elapsed() >= INTERVAL * 3, "{:?}", began.elapsed());
 }
 
 #[test]

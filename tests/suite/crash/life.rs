@@ -1,0 +1,366 @@
+//! What the clients of a crash run do, each in a thread of its own: they talk, move, lose their
+//! connection and come back, until all has been done that was to be done.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::link::{End, How, Link, Plan};
+use crate::client::{UPGRADE, upgrade_offering};
+use crate::model::{BaseJournal, BaseSeen, Model, Person, RoomId, Seen, person};
+use crate::random::Random;
+
+/// What is said in each room, with its number, when all is done.
+pub(crate) const END: &str = "the end";
+
+/// What all clients and the conductor know.
+pub(crate) struct World {
+    pub(crate) address: SocketAddr,
+    pub(crate) rooms: u64,
+    /// Odd from before the server is killed until it is open again.
+    pub(crate) generation: AtomicU64,
+    /// How many texts all clients got.
+    pub(crate) progress: AtomicU64,
+    pub(crate) cuts: AtomicU64,
+    pub(crate) resumes: AtomicU64,
+    /// Half-open connections that were seen to be closed as replaced.
+    pub(crate) replaced: AtomicU64,
+    /// Nobody begins anything new.
+    pub(crate) is_over: AtomicBool,
+    /// How many clients have nothing pending after that.
+    pub(crate) at_rest: AtomicUsize,
+    /// The run has failed, and everyone goes home.
+    pub(crate) has_failed: AtomicBool,
+    /// For how many texts to others one stays away at most.
+    pub(crate) longest_absence: usize,
+}
+
+impl World {
+    pub(crate) fn new(address: SocketAddr, rooms: u64, longest_absence: usize) -> Self {
+        Self {
+            address,
+            rooms,
+            generation: AtomicU64::new(0),
+            progress: AtomicU64::new(0),
+            cuts: AtomicU64::new(0),
+            resumes: AtomicU64::new(0),
+            replaced: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
+            at_rest: AtomicUsize::new(0),
+            has_failed: AtomicBool::new(false),
+            longest_absence,
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::SeqCst)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::SeqCst)
+    }
+
+    /// Whether a connection begun in this generation may have been lost because the server died.
+    fn excuses(&self, generation: u64) -> bool {
+        generation % 2 == 1 || self.generation.load(Ordering::SeqCst) != generation
+    }
+
+    fn connect(&self, random: &mut Random) -> Option<(Link, u64)> {
+        let plan = (!self.is_over()).then(|| Plan::new(random));
+        while !self.has_failed() {
+            let generation = self.generation.load(Ordering::SeqCst);
+            match Link::connect(self.address, plan) {
+                Ok(link) => return Some((link, generation)),
+                // Nobody listens, for the moment.
+                Err(_) => thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        None
+    }
+
+    /// The next text on this link, which is not cut any more once everything is over.
+    fn next(&self, link: &mut Link) -> Result<String, End> {
+        if self.is_over() {
+            link.plan = None;
+        }
+        let text = link.text()?;
+        self.progress.fetch_add(1, Ordering::SeqCst);
+        Ok(text)
+    }
+
+    /// Is away until others have got some more.
+    fn stay_away(&self, random: &mut Random) {
+        let until =
+            self.progress.load(Ordering::SeqCst) + random.below(self.longest_absence) as u64;
+        while self.progress.load(Ordering::SeqCst) < until && !self.is_over() && !self.has_failed()
+        {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// A client of `wschat.v2`.
+pub(crate) struct Life<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) model: Model,
+    pub(crate) random: Random,
+    /// Whether it changes its room and its name.
+    pub(crate) is_restless: bool,
+    /// Half-open connections, each with the generation of the server that has it.
+    frozen: Vec<(Link, u64)>,
+    is_at_rest: bool,
+}
+
+impl<'a> Life<'a> {
+    pub(crate) fn new(world: &'a World, name: &str, room: RoomId, random: Random) -> Self {
+        let model = Model::new(name, room);
+        let (frozen, is_at_rest, is_restless) = (Vec::new(), false, false);
+        Self { world, model, random, is_restless, frozen, is_at_rest }
+    }
+
+    /// Comes, enters, and loses its connection.
+    pub(crate) fn begin(&mut self) {
+        let mut link = Link::connect(self.world.address, None).expect("the server listens");
+        self.enter(&mut link).expect("nobody disturbs it yet");
+        self.model.gone("cut in the beginning");
+    }
+
+    /// Lives until the end has come; returns what it saw.
+    pub(crate) fn live(mut self) -> Model {
+        while let Some((mut link, generation)) = self.world.connect(&mut self.random) {
+            match self.talk(&mut link, generation) {
+                Ok(()) => break,
+                Err(End::Cut) => self.cut(link, generation),
+                Err(End::Lost(why)) => {
+                    self.model.gone(&why);
+                    if !self.world.excuses(generation) && !self.world.has_failed() {
+                        self.complain(format!("the connection was lost: {why}"));
+                    }
+                }
+            }
+        }
+        self.model
+    }
+
+    fn complain(&mut self, what: String) {
+        self.model.journal.seen.push(Seen::Error(what));
+    }
+
+    fn cut(&mut self, link: Link, generation: u64) {
+        let plan = link.plan.expect("it was cut by plan");
+        self.world.cuts.fetch_add(1, Ordering::SeqCst);
+        // The server cannot know who it is before the welcome.
+        let is_known = matches!(self.model.journal.seen.last(), Some(Seen::Gone(_)) | None);
+        let how = if plan.how == How::Freeze && is_known { How::Close } else { plan.how };
+        self.model.gone(&format!("cut: {how:?}"));
+        match how {
+            How::Close => drop(link),
+            How::Abort => link.abort(),
+            How::Freeze => self.frozen.push((link, generation)),
+        }
+        if self.random.one_in(4) {
+            self.world.stay_away(&mut self.random);
+        }
+    }
+
+    /// All of one connection. `Ok` once the end has come.
+    fn talk(&mut self, link: &mut Link, generation: u64) -> Result<(), End> {
+        let is_back = self.model.token.is_some();
+        self.enter(link)?;
+        if is_back {
+            self.world.resumes.fetch_add(1, Ordering::SeqCst);
+        }
+        for place in 0..self.model.pending.len() {
+            let request = self.model.say_again(place);
+            link.request(&request)?;
+        }
+        let window = 1 + self.random.below(8);
+        loop {
+            if self.world.is_over() {
+                link.plan = None;
+                let is_quiet = self.model.pending.is_empty() && self.model.is_listening;
+                if is_quiet && !self.is_at_rest {
+                    self.is_at_rest = true;
+                    self.world.at_rest.fetch_add(1, Ordering::SeqCst);
+                }
+            } else {
+                while self.model.is_listening && self.model.pending.len() < window {
+                    self.act(link)?;
+                }
+            }
+            if self.hear(link)? && self.is_at_rest {
+                return Ok(());
+            }
+            self.check_frozen(generation);
+        }
+    }
+
+    /// Opens the WebSocket, and enters the room.
+    fn enter(&mut self, link: &mut Link) -> Result<(), End> {
+        link.send(upgrade_offering(&self.model.offer()).as_bytes())?;
+        let head = link.head()?;
+        if !head.contains("\r\nsec-websocket-protocol: wschat.v2\r\n") {
+            return Err(End::Lost(format!("refused: {head}")));
+        }
+        self.hear(link)?;
+        let request = self.model.enter(self.model.room);
+        link.request(&request)?;
+        while !self.model.is_listening {
+            self.hear(link)?;
+        }
+        Ok(())
+    }
+
+    /// Does something.
+    fn act(&mut self, link: &mut Link) -> Result<(), End> {
+        let is_idle = self.model.pending.is_empty();
+        let request = match self.random.below(40) {
+            0 if self.is_restless && is_idle => {
+                let room = self.random.below(usize::try_from(self.world.rooms).unwrap()) as u64 + 1;
+                self.model.enter(room)
+            }
+            1 if self.is_restless && is_idle => {
+                let name = format!("{} {}", self.model.journal.name, self.random.below(1_000));
+                self.model.rename(&name)
+            }
+            // Nothing but the same room once more.
+            2 => self.model.enter(self.model.room),
+            3 => r#"{"type":"typing"}"#.to_owned(),
+            _ => self.model.say(),
+        };
+        link.request(&request)
+    }
+
+    /// Takes the next text; whether it says that this is the end.
+    fn hear(&mut self, link: &mut Link) -> Result<bool, End> {
+        let text = self.world.next(link)?;
+        self.model.take(&text);
+        let seen = self.model.journal.seen.last();
+        Ok(matches!(seen, Some(Seen::Told { said, .. }) if said.what.starts_with(END)))
+    }
+
+    /// The half-open connections are closed now that this client has come back.
+    fn check_frozen(&mut self, generation: u64) {
+        for (mut link, its_generation) in std::mem::take(&mut self.frozen) {
+            link.plan = None;
+            match link.close_reason() {
+                Ok((4001, reason)) if reason == "replaced" => {
+                    self.world.replaced.fetch_add(1, Ordering::SeqCst);
+                }
+                // It died with the server that had it.
+                Err(End::Lost(_)) if self.world.excuses(its_generation) => {}
+                other => self.complain(format!(
+                    "a half-open connection of generation {its_generation} ended as {other:?} in {generation}"
+                )),
+            }
+        }
+    }
+}
+
+/// A client of the base protocol, in one room. It never says a text twice.
+pub(crate) fn live_in_base(
+    world: &World,
+    name: &str,
+    room: RoomId,
+    mut random: Random,
+) -> (Vec<BaseJournal>, Vec<String>) {
+    let (mut journals, mut complaints) = (Vec::new(), Vec::new());
+    let mut texts = 0;
+    while let Some((mut link, generation)) = world.connect(&mut random) {
+        let mut journal = None;
+        let end = talk_base(world, &mut link, (name, room), &mut texts, &mut journal);
+        journals.extend(journal);
+        match end {
+            Ok(()) => break,
+            Err(End::Cut) => {
+                world.cuts.fetch_add(1, Ordering::SeqCst);
+                if link.plan.is_some_and(|plan| plan.how == How::Abort) {
+                    link.abort();
+                }
+            }
+            Err(End::Lost(why)) => {
+                if !world.excuses(generation) && !world.has_failed() {
+                    complaints.push(format!("{name}: the connection was lost: {why}"));
+                }
+            }
+        }
+    }
+    (journals, complaints)
+}
+
+fn talk_base(
+    world: &World,
+    link: &mut Link,
+    (name, room): (&str, RoomId),
+    texts: &mut u64,
+    journal: &mut Option<BaseJournal>,
+) -> Result<(), End> {
+    link.send(UPGRADE.as_bytes())?;
+    link.head()?;
+    let welcome: Value = serde_json::from_str(&world.next(link)?).expect("JSON");
+    let user = person(&welcome["user"]).expect("a welcome");
+    let id = user.id;
+    let journal = journal.insert(BaseJournal { name: name.to_owned(), user, room, seen: vec![] });
+    link.request(&format!(r#"{{"type":"enter_room","roomId":{room}}}"#))?;
+    let mut pending = None;
+    let (mut is_in, mut is_at_rest) = (false, false);
+    loop {
+        if is_in && pending.is_none() {
+            if !world.is_over() {
+                *texts += 1;
+                let what = format!("{name}:{texts}");
+                journal.seen.push(BaseSeen::Sends(what.clone()));
+                link.request(&format!(r#"{{"type":"text","text":"{what}"}}"#))?;
+                pending = Some(what);
+            } else if !is_at_rest {
+                link.plan = None;
+                is_at_rest = true;
+                world.at_rest.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        match base_seen(&world.next(link)?) {
+            None => {}
+            Some(seen) => {
+                match &seen {
+                    BaseSeen::Entered(user) if user.id == id => is_in = true,
+                    BaseSeen::Told { from, what } if from.id == id => {
+                        pending.take_if(|pending| pending == what);
+                    }
+                    BaseSeen::Told { what, .. } if what.starts_with(END) && is_at_rest => {
+                        return Ok(());
+                    }
+                    _ => {}
+                }
+                journal.seen.push(seen);
+            }
+        }
+    }
+}
+
+/// What a frame of the base protocol says, which it has to say to the byte.
+fn base_seen(text: &str) -> Option<BaseSeen> {
+    let value: Value = serde_json::from_str(text).expect(text);
+    let written = |person: &Person| format!(r#"{{"id":{},"name":"{}"}}"#, person.id, person.name);
+    let user = |value: &Value| person(value).unwrap_or_else(|| panic!("nobody in {text}"));
+    let (seen, expected) = match value["type"].as_str().expect(text) {
+        "text" => {
+            let (from, what) = (user(&value["from"]), value["text"].as_str().expect(text));
+            let expected =
+                format!(r#"{{"type":"text","text":"{what}","from":{}}}"#, written(&from));
+            (BaseSeen::Told { from, what: what.to_owned() }, expected)
+        }
+        kind @ ("enter_room" | "leave_room") => {
+            let user = user(&value["user"]);
+            let expected = format!(r#"{{"type":"{kind}","user":{}}}"#, written(&user));
+            let is_entering = kind == "enter_room";
+            (if is_entering { BaseSeen::Entered(user) } else { BaseSeen::Left(user) }, expected)
+        }
+        "change_name" => return None,
+        _ => panic!("not of the base protocol, or not asked for: {text}"),
+    };
+    assert_eq!(text, expected);
+    Some(seen)
+}

@@ -1,0 +1,306 @@
+//! A model client of `wschat.v2`: it does what a good client does to lose nothing, and writes down
+//! all it sees. Whether what several of them saw can be true is [`check`]'s to say.
+//!
+//! This is pure: it takes and gives frames' texts, and knows nothing of connections.
+
+mod check;
+mod replay;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::{Value, json};
+
+pub(crate) use check::{Rules, Sin, check};
+
+pub(crate) type RoomId = u64;
+pub(crate) type UserId = u64;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Person {
+    pub(crate) id: UserId,
+    pub(crate) name: String,
+}
+
+/// A text, or a gif, for which a word stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) seq: u64,
+    pub(crate) time: u64,
+    pub(crate) from: Person,
+    pub(crate) what: String,
+    pub(crate) reference: Option<String>,
+}
+
+/// The answer to entering a room.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) room: RoomId,
+    pub(crate) users: Vec<Person>,
+    pub(crate) epoch: String,
+    pub(crate) seq: u64,
+    pub(crate) complete: bool,
+    pub(crate) events: Vec<Said>,
+}
+
+/// What a client did or got, in its order.
+#[derive(Clone, Debug)]
+pub(crate) enum Seen {
+    Welcome {
+        user: Person,
+        token: String,
+        resumed: bool,
+        room: Option<RoomId>,
+    },
+    SendsEnter {
+        room: RoomId,
+        since: Option<(String, u64)>,
+    },
+    SendsName(String),
+    SendsText {
+        reference: String,
+        what: String,
+        room: RoomId,
+    },
+    Room(Snapshot),
+    Told {
+        room: RoomId,
+        said: Said,
+    },
+    Entered {
+        room: RoomId,
+        user: Person,
+    },
+    Left {
+        room: RoomId,
+        user: Person,
+    },
+    Renamed {
+        user: UserId,
+        name: String,
+    },
+    Error(String),
+    /// The connection is gone, by whose hand.
+    Gone(#[expect(dead_code, reason = "for who reads the journal")] String),
+}
+
+/// All that one client did and got.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Journal {
+    pub(crate) name: String,
+    pub(crate) seen: Vec<Seen>,
+}
+
+/// What a client of the base protocol did or got.
+#[derive(Clone, Debug)]
+pub(crate) enum BaseSeen {
+    Sends(String),
+    Told { from: Person, what: String },
+    Entered(Person),
+    Left(Person),
+}
+
+/// All that one client of the base protocol did and got on one connection, in one room.
+#[derive(Clone, Debug)]
+pub(crate) struct BaseJournal {
+    pub(crate) name: String,
+    pub(crate) user: Person,
+    pub(crate) room: RoomId,
+    pub(crate) seen: Vec<BaseSeen>,
+}
+
+/// What is kept of a room at the end, as a fresh client reads it.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) epoch: String,
+    /// The last seq of the room.
+    pub(crate) seq: u64,
+    pub(crate) events: Vec<Said>,
+}
+
+pub(crate) type Truth = BTreeMap<RoomId, Kept>;
+
+/// A good client.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) journal: Journal,
+    /// The room it is in, or wants to be in.
+    pub(crate) room: RoomId,
+    pub(crate) user: Option<Person>,
+    pub(crate) token: Option<String>,
+    /// Whether the answer to entering has come.
+    pub(crate) is_listening: bool,
+    /// Texts by their `ref` that are not known to be kept, in their order.
+    pub(crate) pending: VecDeque<(String, String)>,
+    /// Up to where it has seen each room.
+    known: BTreeMap<RoomId, (String, u64)>,
+    texts: u64,
+}
+
+impl Model {
+    pub(crate) fn new(name: &str, room: RoomId) -> Self {
+        Self {
+            journal: Journal { name: name.to_owned(), seen: Vec::new() },
+            room,
+            user: None,
+            token: None,
+            is_listening: false,
+            pending: VecDeque::new(),
+            known: BTreeMap::new(),
+            texts: 0,
+        }
+    }
+
+    /// The subprotocols to offer.
+    pub(crate) fn offer(&self) -> String {
+        match &self.token {
+            None => "wschat.v2".to_owned(),
+            Some(token) => format!("wschat.v2, session.{token}"),
+        }
+    }
+
+    /// The request to enter this room, from where it was seen last.
+    pub(crate) fn enter(&mut self, room: RoomId) -> String {
+        self.room = room;
+        self.is_listening = false;
+        let since = self.known.get(&room).cloned();
+        let mut request = json!({ "type": "enter_room", "roomId": room });
+        if let Some((epoch, seq)) = &since {
+            request["since"] = json!({ "epoch": epoch, "seq": seq });
+        }
+        self.journal.seen.push(Seen::SendsEnter { room, since });
+        request.to_string()
+    }
+
+    /// The request to say the next text, which says who says it, and how many it said before.
+    pub(crate) fn say(&mut self) -> String {
+        self.texts += 1;
+        let what = format!("{}:{}", self.journal.name, self.texts);
+        let reference = format!("r{}", self.texts);
+        self.pending.push_back((reference, what));
+        self.say_again(self.pending.len() - 1)
+    }
+
+    /// The request to say what is pending at this place.
+    pub(crate) fn say_again(&mut self, place: usize) -> String {
+        let (reference, what) = self.pending[place].clone();
+        let request = json!({ "type": "text", "text": what, "ref": reference }).to_string();
+        self.journal.seen.push(Seen::SendsText { reference, what, room: self.room });
+        request
+    }
+
+    /// The request for another name.
+    pub(crate) fn rename(&mut self, name: &str) -> String {
+        self.journal.seen.push(Seen::SendsName(name.to_owned()));
+        json!({ "type": "change_name", "name": name }).to_string()
+    }
+
+    pub(crate) fn gone(&mut self, how: &str) {
+        self.is_listening = false;
+        self.journal.seen.push(Seen::Gone(how.to_owned()));
+    }
+
+    /// Takes what the server sent.
+    pub(crate) fn take(&mut self, text: &str) {
+        let value: Value = serde_json::from_str(text).expect(text);
+        if value["type"] == "typing" {
+            return;
+        }
+        let seen = seen_in(&value).unwrap_or_else(|| panic!("not of wschat.v2: {text}"));
+        match &seen {
+            Seen::Welcome { user, token, .. } => {
+                self.user = Some(user.clone());
+                self.token = Some(token.clone());
+            }
+            Seen::Room(snapshot) => {
+                self.is_listening = true;
+                self.known.insert(snapshot.room, (snapshot.epoch.clone(), snapshot.seq));
+                for said in &snapshot.events {
+                    self.acknowledge(said);
+                }
+            }
+            Seen::Told { room, said } => {
+                if let Some((_, seq)) = self.known.get_mut(room) {
+                    *seq = said.seq.max(*seq);
+                }
+                self.acknowledge(said);
+            }
+            // It was kept once, which is all that can be had.
+            Seen::Error(_) if value["code"] == "already_said" => {
+                self.pending.retain(|(reference, _)| value["ref"] != **reference);
+            }
+            Seen::Left { user, .. } if Some(user.id) == self.id() => self.is_listening = false,
+            _ => {}
+        }
+        self.journal.seen.push(seen);
+    }
+
+    fn id(&self) -> Option<UserId> {
+        self.user.as_ref().map(|user| user.id)
+    }
+
+    /// Its own text is kept once it sees it with its `ref`.
+    fn acknowledge(&mut self, said: &Said) {
+        if Some(said.from.id) == self.id() && said.reference.is_some() {
+            self.pending.retain(|(reference, _)| Some(reference) != said.reference.as_ref());
+        }
+    }
+}
+
+/// What a frame of `wschat.v2` says.
+fn seen_in(value: &Value) -> Option<Seen> {
+    let room = value["roomId"].as_u64();
+    Some(match value["type"].as_str()? {
+        "welcome" => Seen::Welcome {
+            user: person(&value["user"])?,
+            token: value["session"].as_str()?.to_owned(),
+            resumed: value["resumed"].as_bool()?,
+            room,
+        },
+        "room" => Seen::Room(snapshot(value)?),
+        "text" | "gif" => Seen::Told { room: room?, said: said(value)? },
+        "enter_room" => Seen::Entered { room: room?, user: person(&value["user"])? },
+        "leave_room" => Seen::Left { room: room?, user: person(&value["user"])? },
+        "change_name" => Seen::Renamed {
+            user: value["userId"].as_u64()?,
+            name: value["newName"].as_str()?.to_owned(),
+        },
+        "error" => Seen::Error(value.to_string()),
+        _ => return None,
+    })
+}
+
+pub(crate) fn snapshot(value: &Value) -> Option<Snapshot> {
+    Some(Snapshot {
+        room: value["room"]["id"].as_u64()?,
+        users: value["users"].as_array()?.iter().map(person).collect::<Option<_>>()?,
+        epoch: value["epoch"].as_str()?.to_owned(),
+        seq: value["seq"].as_u64()?,
+        complete: value["complete"].as_bool()?,
+        events: events(&value["events"])?,
+    })
+}
+
+pub(crate) fn events(value: &Value) -> Option<Vec<Said>> {
+    value.as_array()?.iter().map(said).collect()
+}
+
+fn said(value: &Value) -> Option<Said> {
+    let what = match value["type"].as_str()? {
+        "text" => value["text"].as_str()?.to_owned(),
+        "gif" => format!("gif {}", value["gifId"].as_u64()?),
+        _ => return None,
+    };
+    Some(Said {
+        seq: value["seq"].as_u64()?,
+        time: value["time"].as_u64()?,
+        from: person(&value["from"])?,
+        what,
+        reference: value["ref"].as_str().map(str::to_owned),
+    })
+}
+
+pub(crate) fn person(value: &Value) -> Option<Person> {
+    Some(Person { id: value["id"].as_u64()?, name: value["name"].as_str()?.to_owned() })
+}

@@ -1,0 +1,327 @@
+//! Goes through what one client did and got, and says where it does not fit together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::check::{Checker, Kind, is_run_to};
+use super::{Journal, Person, RoomId, Said, Seen, Snapshot, UserId};
+
+/// One client, as far as its journal has been read.
+pub(crate) struct Replay<'a> {
+    journal: &'a Journal,
+    place: usize,
+    user: Option<Person>,
+    token: &'a str,
+    /// The names that it may have: a request for one may have come through or not.
+    names: BTreeSet<&'a str>,
+    /// The rooms that it may be in.
+    rooms: BTreeSet<Option<RoomId>>,
+    listening: Option<Listening<'a>>,
+    /// From where it asked to hear on when it entered last.
+    since: Option<&'a (String, u64)>,
+    /// By `ref`: the text, its room, and how many answers there may still be.
+    sent: BTreeMap<&'a str, (&'a str, RoomId, u32)>,
+    /// The last seq that it saw of each room.
+    last: BTreeMap<RoomId, u64>,
+    snapshots: u32,
+}
+
+/// What a client hears.
+struct Listening<'a> {
+    room: RoomId,
+    last: u64,
+    members: BTreeMap<UserId, &'a str>,
+}
+
+impl<'a> Replay<'a> {
+    pub(crate) fn new(journal: &'a Journal) -> Self {
+        Self {
+            journal,
+            place: 0,
+            user: None,
+            token: "",
+            names: BTreeSet::new(),
+            rooms: BTreeSet::from([None]),
+            listening: None,
+            since: None,
+            sent: BTreeMap::new(),
+            last: BTreeMap::new(),
+            snapshots: 0,
+        }
+    }
+
+    pub(crate) fn run(mut self, checker: &mut Checker<'_>) {
+        for (place, seen) in self.journal.seen.iter().enumerate() {
+            self.place = place;
+            self.step(seen, checker);
+        }
+    }
+
+    fn step(&mut self, seen: &'a Seen, checker: &mut Checker<'_>) {
+        match seen {
+            Seen::Welcome { user, token, resumed, room } => {
+                self.welcome(user, token, *resumed, *room, checker);
+            }
+            Seen::SendsEnter { room, since } => self.sends_enter(*room, since.as_ref(), checker),
+            Seen::SendsName(name) => {
+                self.names.insert(name);
+            }
+            Seen::SendsText { reference, what, room } => {
+                self.sent.entry(reference).or_insert((what, *room, 0)).2 += 1;
+                checker.take_sent(&self.journal.name, what, self.place);
+            }
+            Seen::Room(snapshot) => self.room(snapshot, checker),
+            Seen::Told { room, said } => self.told(*room, said, checker),
+            Seen::Entered { room, user } => self.entered(*room, user, checker),
+            Seen::Left { room, user } => self.left(*room, user, checker),
+            Seen::Renamed { user, name } => self.renamed(*user, name),
+            // It was kept, and is no more.
+            Seen::Error(error)
+                if error.contains("already_said") && checker.rules.kept.is_some() => {}
+            Seen::Error(error) => self.sin(checker, Kind::Refused, error.clone()),
+            Seen::Gone(_) => self.listening = None,
+        }
+    }
+
+    fn sin(&self, checker: &mut Checker<'_>, kind: Kind, what: String) {
+        checker.sin(kind, Some((&self.journal.name, self.place)), what);
+    }
+
+    fn id(&self) -> UserId {
+        self.user.as_ref().map_or(0, |user| user.id)
+    }
+
+    fn welcome(
+        &mut self,
+        user: &'a Person,
+        token: &'a str,
+        resumed: bool,
+        room: Option<RoomId>,
+        checker: &mut Checker<'_>,
+    ) {
+        self.listening = None;
+        if let Some(before) = &self.user
+            && resumed
+        {
+            let is_same = before.id == user.id
+                && self.names.contains(&user.name[..])
+                && self.token == token
+                && self.rooms.contains(&room);
+            if !is_same {
+                let what = format!(
+                    "{user:?} in room {room:?}, and not {before:?} as one of {:?} in one of {:?}",
+                    self.names, self.rooms
+                );
+                self.sin(checker, Kind::Identity, what);
+            }
+        } else {
+            if self.user.is_some() || resumed {
+                let what = format!("{user:?}, resumed: {resumed}, before: {:?}", self.user);
+                self.sin(checker, Kind::NotResumed, what);
+            }
+            checker.take_id(user.id, &self.journal.name, self.place);
+        }
+        self.user = Some(user.clone());
+        self.token = token;
+        self.names = BTreeSet::from([&user.name[..]]);
+        self.rooms = BTreeSet::from([room]);
+    }
+
+    fn sends_enter(
+        &mut self,
+        room: RoomId,
+        since: Option<&'a (String, u64)>,
+        checker: &mut Checker<'_>,
+    ) {
+        self.since = since;
+        // To hear again what happens where it is does not count as a move.
+        if self.rooms.len() == 1 && self.rooms.contains(&Some(room)) {
+            return;
+        }
+        let id = self.id();
+        checker.moves.entry((id, room)).or_default().enters += 1;
+        for left in self.rooms.iter().flatten().filter(|&&left| left != room) {
+            checker.moves.entry((id, *left)).or_default().leaves += 1;
+        }
+        self.rooms.insert(Some(room));
+    }
+
+    fn room(&mut self, snapshot: &'a Snapshot, checker: &mut Checker<'_>) {
+        let room = snapshot.room;
+        if !self.rooms.contains(&Some(room)) {
+            self.sin(checker, Kind::Identity, format!("in room {room}, not {:?}", self.rooms));
+        }
+        self.rooms = BTreeSet::from([Some(room)]);
+        let at = (&self.journal.name[..], self.place);
+        let is_known_epoch = checker.take_epoch(snapshot, at);
+        for said in &snapshot.events {
+            checker.take_said(room, said, Some(at));
+            self.acknowledge(room, said, false, checker);
+        }
+        self.check_users(snapshot, checker);
+        self.snapshots += 1;
+        if is_known_epoch {
+            self.check_events(snapshot, checker);
+        }
+        let last = self.last.entry(room).or_default();
+        if *last > snapshot.seq {
+            let what = format!("room {room} ends at {}, and ended at {last}", snapshot.seq);
+            checker.sin(Kind::Lost, Some(at), what);
+        }
+        *last = snapshot.seq;
+        let members = snapshot.users.iter().map(|user| (user.id, &user.name[..])).collect();
+        self.listening = Some(Listening { room, last: snapshot.seq, members });
+    }
+
+    fn check_users(&self, snapshot: &Snapshot, checker: &mut Checker<'_>) {
+        let ids: Vec<UserId> = snapshot.users.iter().map(|user| user.id).collect();
+        let mut expected = BTreeSet::from([self.id()]);
+        // At its first one, not all of those who stay may have come.
+        if self.snapshots > 0 || !checker.rules.is_stayer(self.id()) {
+            expected.extend(checker.rules.stayers.get(&snapshot.room).into_iter().flatten());
+        }
+        let missing: Vec<_> = expected.iter().filter(|id| !ids.contains(id)).collect();
+        if !missing.is_empty() || !ids.is_sorted() {
+            let what = format!("in room {}: {ids:?}, without {missing:?}", snapshot.room);
+            self.sin(checker, Kind::Stranger, what);
+        }
+    }
+
+    /// The events and `complete` are what is right after what this client saw last.
+    fn check_events(&self, snapshot: &Snapshot, checker: &mut Checker<'_>) {
+        let seqs: Vec<u64> = snapshot.events.iter().map(|said| said.seq).collect();
+        let (end, len) = (snapshot.seq, seqs.len() as u64);
+        if !is_run_to(&seqs, end) {
+            self.sin(checker, Kind::Gap, format!("up to {end}: {seqs:?}"));
+        }
+        let (is_joined, should_be_complete) = match self.since {
+            // Without a since, it is the last few events, and complete.
+            None => {
+                let all = checker.rules.on_enter.min(end);
+                // Fewer may be kept.
+                let least = checker.rules.kept.map_or(all, |kept| kept.min(all));
+                ((least..=all).contains(&len), true)
+            }
+            Some((_, since)) => {
+                let everything_comes = checker.rules.kept.is_none() && !checker.rules.is_narrow;
+                (end.checked_sub(*since) == Some(len), everything_comes)
+            }
+        };
+        // What joins is complete, what does not is not, and where all is kept everything joins.
+        let is_right = snapshot.complete == is_joined && (is_joined || !should_be_complete);
+        if !is_right {
+            let what = format!(
+                "complete: {} since {:?} up to {end} with {seqs:?}",
+                snapshot.complete, self.since
+            );
+            self.sin(checker, Kind::FalseComplete, what);
+        }
+    }
+
+    fn told(&mut self, room: RoomId, said: &'a Said, checker: &mut Checker<'_>) {
+        checker.take_said(room, said, Some((&self.journal.name, self.place)));
+        let is_own = said.from.id == self.id();
+        let mut is_echo = is_own && self.listening.is_none();
+        let mut problem = None;
+        if let Some(listening) = &mut self.listening {
+            is_echo = listening.room != room || said.seq <= listening.last;
+            if said.seq > listening.last + 1 && !is_echo {
+                let what = format!("{} after {} in room {room}", said.seq, listening.last);
+                problem = Some((Kind::Gap, what));
+            }
+            if !is_echo {
+                listening.last = said.seq;
+                let name = listening.members.get(&said.from.id).copied();
+                if name != Some(&said.from.name) {
+                    let what = format!("{said:?} is by one who is shown as {name:?}");
+                    problem = problem.or(Some((Kind::Stranger, what)));
+                }
+            }
+        } else if !is_own {
+            problem = Some((Kind::Refused, format!("{said:?} before entering room {room}")));
+        }
+        let last = self.last.entry(room).or_default();
+        *last = said.seq.max(*last);
+        if let Some((kind, what)) = problem {
+            self.sin(checker, kind, what);
+        }
+        let is_answer = self.acknowledge(room, said, true, checker);
+        if is_echo && !is_answer {
+            let what = format!("{said:?} once more");
+            self.sin(checker, Kind::Doubled, what);
+        }
+    }
+
+    /// Whether this is the client's own, and answers a request to say it.
+    fn acknowledge(
+        &mut self,
+        room: RoomId,
+        said: &'a Said,
+        is_answer: bool,
+        checker: &mut Checker<'_>,
+    ) -> bool {
+        let Some(reference) = said.reference.as_deref().filter(|_| said.from.id == self.id())
+        else {
+            return false;
+        };
+        let Some((what, sent_room, answers)) = self.sent.get_mut(reference) else {
+            self.sin(checker, Kind::Differs, format!("{said:?} was not said by this client"));
+            return false;
+        };
+        if (*what, *sent_room) != (&said.what, room) {
+            let what = format!("{said:?} in room {room}, and not {what:?} in room {sent_room}");
+            self.sin(checker, Kind::Differs, what);
+            return false;
+        }
+        let may_come = *answers > 0;
+        if is_answer {
+            *answers = answers.saturating_sub(1);
+        }
+        checker.take_ack(room, said, (&self.journal.name, self.place));
+        may_come
+    }
+
+    fn entered(&mut self, room: RoomId, user: &'a Person, checker: &mut Checker<'_>) {
+        let is_new = self.listening.as_mut().is_some_and(|listening| {
+            listening.room == room && listening.members.insert(user.id, &user.name).is_none()
+        });
+        if !is_new {
+            self.sin(checker, Kind::Flicker, format!("{user:?} enters room {room} once more"));
+        }
+    }
+
+    fn left(&mut self, room: RoomId, user: &Person, checker: &mut Checker<'_>) {
+        if user.id == self.id() {
+            self.rooms.remove(&Some(room));
+            if self.rooms.is_empty() {
+                self.rooms.insert(None);
+            }
+        }
+        let was_there = self.listening.as_mut().is_some_and(|listening| {
+            listening.room == room && listening.members.remove(&user.id).is_some()
+        });
+        // Who left while it could not hear the room is told so alone.
+        if !was_there && user.id != self.id() {
+            self.sin(checker, Kind::Flicker, format!("{user:?} leaves room {room} from nowhere"));
+        }
+        if user.id == self.id() {
+            self.listening = None;
+        }
+    }
+
+    fn renamed(&mut self, user: UserId, name: &'a str) {
+        if user == self.id() {
+            self.names = BTreeSet::from([name]);
+        }
+        if let Some(listening) = &mut self.listening
+            && let Some(known) = listening.members.get_mut(&user)
+        {
+            *known = name;
+        }
+    }
+}
+
+impl super::Rules {
+    fn is_stayer(&self, user: UserId) -> bool {
+        self.stayers.values().any(|stayers| stayers.contains(&user))
+    }
+}

@@ -1,0 +1,261 @@
+//! Coming back: who has lost the connection, or the server, is there as before, and nobody else has
+//! noticed.
+
+use serde_json::json;
+
+use crate::host::Program;
+use crate::v2::{play_durably, play_with};
+
+#[test]
+fn within_the_grace_nobody_else_notices() {
+    for end in ["A vanishes", "A aborts", "A ends\nA ended"] {
+        play_with(
+            &json!({}),
+            &format!(
+                r#"
+                A offers wschat.v2
+                A < {{"type":"welcome","user":{{"id":1,"name":"User 1"}},"session":TOKEN,"resumed":false,…}}
+                A > {{"type":"enter_room","roomId":1}}
+                A < {{"type":"room","room":{{"id":1,"title":"Room 1"}},"users":[{{"id":1,"name":"User 1"}}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}}
+                B offers wschat.v2
+                B < {{"type":"welcome","user":{{"id":2,"name":"User 2"}},"session":TOKEN,"resumed":false,…}}
+                B > {{"type":"enter_room","roomId":1}}
+                A < {{"type":"enter_room","user":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME}}
+                B < {{"type":"room","room":{{"id":1,"title":"Room 1"}},"users":[{{"id":1,"name":"User 1"}},{{"id":2,"name":"User 2"}}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}}
+                C connects
+                C < {{"type":"welcome","user":{{"id":3,"name":"User 3"}}}}
+                C > {{"type":"enter_room","roomId":1}}
+                A < {{"type":"enter_room","user":{{"id":3,"name":"User 3"}},"roomId":1,"time":TIME}}
+                B < {{"type":"enter_room","user":{{"id":3,"name":"User 3"}},"roomId":1,"time":TIME}}
+                C < {{"type":"enter_room","user":{{"id":3,"name":"User 3"}}}}
+                {end}
+                B > {{"type":"text","text":"one"}}
+                B < {{"type":"text","text":"one","from":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME,"seq":1}}
+                C < {{"type":"text","text":"one","from":{{"id":2,"name":"User 2"}}}}
+                A resumes A
+                A < {{"type":"welcome","user":{{"id":1,"name":"User 1"}},"session":TOKEN,"resumed":true,"roomId":1,…}}
+                B > {{"type":"text","text":"two"}}
+                B < {{"type":"text","text":"two","from":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME,"seq":2}}
+                C < {{"type":"text","text":"two","from":{{"id":2,"name":"User 2"}}}}
+                A > {{"type":"enter_room","roomId":1,"since":{{"epoch":EPOCH,"seq":0}}}}
+                A < {{"type":"room","room":{{"id":1,"title":"Room 1"}},"users":[{{"id":1,"name":"User 1"}},{{"id":2,"name":"User 2"}},{{"id":3,"name":"User 3"}}],"epoch":EPOCH,"seq":2,"complete":true,"events":[{{"type":"text","text":"one","from":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME,"seq":1}},{{"type":"text","text":"two","from":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME,"seq":2}}]}}
+                B > {{"type":"text","text":"three"}}
+                A < {{"type":"text","text":"three","from":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME,"seq":3}}
+                B < {{"type":"text","text":"three","from":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME,"seq":3}}
+                C < {{"type":"text","text":"three","from":{{"id":2,"name":"User 2"}}}}
+                "#
+            ),
+        );
+    }
+}
+
+#[test]
+fn after_the_grace_one_has_left_and_comes_back_as_somebody_else() {
+    play_with(
+        &json!({ "resumeGraceSeconds": 1 }),
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B offers wschat.v2
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+        B > {"type":"enter_room","roomId":1}
+        A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
+        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        C connects
+        C < {"type":"welcome","user":{"id":3,"name":"User 3"}}
+        C > {"type":"enter_room","roomId":1}
+        A < {"type":"enter_room","user":{"id":3,"name":"User 3"},"roomId":1,"time":TIME}
+        B < {"type":"enter_room","user":{"id":3,"name":"User 3"},"roomId":1,"time":TIME}
+        C < {"type":"enter_room","user":{"id":3,"name":"User 3"}}
+        A vanishes
+        B < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
+        C < {"type":"leave_room","user":{"id":1,"name":"User 1"}}
+        A resumes A
+        A < {"type":"welcome","user":{"id":4,"name":"User 4"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"text","text":"am I in?","ref":"r"}
+        A < {"type":"error","code":"not_in_room","message":"Enter a room first.","ref":"r"}
+        "#,
+    );
+}
+
+#[test]
+fn a_base_client_has_left_at_once() {
+    play_with(
+        &json!({}),
+        r#"
+        A connects
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"}}
+        B offers wschat.v2
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+        B > {"type":"enter_room","roomId":1}
+        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        B < {"type":"enter_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
+        A aborts
+        B < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
+        "#,
+    );
+}
+
+#[test]
+fn an_old_connection_that_still_lives_is_replaced() {
+    play_with(
+        &json!({}),
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        B connects
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
+        B > {"type":"enter_room","roomId":1}
+        B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
+        A2 resumes A
+        A2 < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":true,"roomId":1,…}
+        A closed 4001 replaced
+        A2 > {"type":"enter_room","roomId":1}
+        A2 < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A2 > {"type":"text","text":"here"}
+        A2 < {"type":"text","text":"here","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}
+        B < {"type":"text","text":"here","from":{"id":1,"name":"User 1"}}
+        A3 resumes A2
+        A3 < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":true,"roomId":1,…}
+        A2 closed 4001 replaced
+        B > {"type":"text","text":"nobody left"}
+        B < {"type":"text","text":"nobody left","from":{"id":2,"name":"User 2"}}
+        "#,
+    );
+}
+
+#[test]
+fn who_was_in_no_room_is_in_none() {
+    play_with(
+        &json!({}),
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A > {"type":"leave_room"}
+        A < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
+        A vanishes
+        A resumes A
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":true,…}
+        A > {"type":"leave_room"}
+        A < {"type":"error","code":"not_in_room","message":"Enter a room first."}
+        "#,
+    );
+}
+
+#[test]
+fn a_wrong_token_makes_a_new_user() {
+    let program = Program::start(json!({ "history": { "file": null } }));
+    let first = program.door.v2_user();
+    let token = first.token.clone();
+    let wrong = [
+        String::new(),
+        "0".repeat(32),
+        token[..31].to_owned(),
+        format!("{token}0"),
+        "x".repeat(32),
+        "0".repeat(5_000),
+    ];
+    for (wrong, id) in wrong.iter().zip(2..) {
+        let (client, welcome) = program.door.offering(&format!("wschat.v2, session.{wrong}"));
+        assert_eq!(welcome["resumed"], false, "{welcome}");
+        assert_eq!(welcome.get("roomId"), None, "{welcome}");
+        assert_eq!(client.id, id);
+        assert!(client.token != *wrong && client.token != token);
+    }
+    assert_eq!(program.door.resume(&token).id, 1);
+}
+
+#[test]
+fn after_a_restart_everything_is_as_it_was() {
+    play_durably(
+        &json!({}),
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"change_name","name":"Ann"}
+        A < {"type":"change_name","oldName":"User 1","newName":"Ann","userId":1,"time":TIME}
+        A > {"type":"create_room","title":"Ann's","ref":"c"}
+        A < {"type":"room_added","room":{"id":4,"title":"Ann's","userCount":0},"ref":"c"}
+        A > {"type":"enter_room","roomId":4}
+        A < {"type":"room","room":{"id":4,"title":"Ann's"},"users":[{"id":1,"name":"Ann"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B offers wschat.v2
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+        B > {"type":"enter_room","roomId":4}
+        A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":4,"time":TIME}
+        B < {"type":"room","room":{"id":4,"title":"Ann's"},"users":[{"id":1,"name":"Ann"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A > {"type":"text","text":"one","ref":"r"}
+        A < {"type":"text","text":"one","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":1,"ref":"r"}
+        B < {"type":"text","text":"one","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":1,"ref":"r"}
+        server dies
+        B resumes B
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":true,"roomId":4,…}
+        B > {"type":"enter_room","roomId":4,"since":{"epoch":EPOCH,"seq":1}}
+        B < {"type":"room","room":{"id":4,"title":"Ann's"},"users":[{"id":1,"name":"Ann"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":1,"complete":true,"events":[]}
+        A resumes A
+        A < {"type":"welcome","user":{"id":1,"name":"Ann"},"session":TOKEN,"resumed":true,"roomId":4,…}
+        A > {"type":"enter_room","roomId":4,"since":{"epoch":EPOCH,"seq":0}}
+        A > {"type":"text","text":"one","ref":"r"}
+        A > {"type":"text","text":"two","ref":"s"}
+        A < {"type":"room","room":{"id":4,"title":"Ann's"},"users":[{"id":1,"name":"Ann"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":1,"complete":true,"events":[{"type":"text","text":"one","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":1,"ref":"r"}]}
+        A < {"type":"text","text":"one","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":1,"ref":"r"}
+        A < {"type":"text","text":"two","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":2,"ref":"s"}
+        B < {"type":"text","text":"two","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":2,"ref":"s"}
+        C offers wschat.v2
+        C < {"type":"welcome","user":SOMEBODY,"session":TOKEN,"resumed":false,…}
+        C > {"type":"create_room","title":"C's","ref":"c"}
+        C < {"type":"room_added","room":{"id":5,"title":"C's","userCount":0},"ref":"c"}
+        "#,
+    );
+}
+
+#[test]
+fn who_does_not_come_back_after_a_restart_leaves_after_the_grace() {
+    play_durably(
+        &json!({ "resumeGraceSeconds": 1 }),
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B offers wschat.v2
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+        server dies
+        B resumes B
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":true,…}
+        B > {"type":"enter_room","roomId":1}
+        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
+        A resumes A
+        A < {"type":"welcome","user":SOMEBODY,"session":TOKEN,"resumed":false,…}
+        "#,
+    );
+}
+
+#[test]
+fn who_hears_nothing_yet_is_told_what_it_does_itself() {
+    let program = Program::start(json!({ "history": { "file": null } }));
+    let mut first = program.door.v2_user();
+    first.request(r#"{"type":"enter_room","roomId":1}"#);
+    first.skip_to("room");
+    let token = first.token.clone();
+    drop(first);
+    let mut back = program.door.resume(&token);
+    // It is in the room, so what it says is said there.
+    back.request(r#"{"type":"text","text":"before I listen","ref":"r"}"#);
+    back.request(r#"{"type":"leave_room"}"#);
+    let left = back.skip_to("leave_room");
+    assert_eq!((&left["user"]["id"], &left["roomId"]), (&json!(1), &json!(1)));
+    back.request(r#"{"type":"enter_room","roomId":1}"#);
+    let room = back.skip_to("room");
+    assert_eq!(room["events"][0]["text"], "before I listen", "{room}");
+    assert_eq!(room["seq"], 1);
+}

@@ -1,0 +1,475 @@
+//! `wschat.v2` beside the base protocol: each rule is a transcript that real clients play, once where
+//! the history is in memory and once where it is in a file.
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::host::Program;
+use crate::player::Player;
+
+/// Plays the transcript with the default settings.
+#[track_caller]
+fn play(script: &str) {
+    play_with(&json!({}), script);
+}
+
+/// Plays the transcript with these limits.
+#[track_caller]
+pub(crate) fn play_with(limits: &Value, script: &str) {
+    let in_memory = json!({ "limits": limits, "history": { "file": null } });
+    Player::of(&mut Program::start(in_memory)).play(script);
+    play_durably(limits, script);
+}
+
+/// Plays the transcript with these limits, and the history in a file alone.
+#[track_caller]
+pub(crate) fn play_durably(limits: &Value, script: &str) {
+    let mut program = Program::durable(json!({ "limits": limits }));
+    Player::of(&mut program).play(script);
+    assert!(!program.log().contains("panick"), "{}", program.log());
+}
+
+#[test]
+fn a_welcome_says_all_that_a_client_has_to_know() {
+    let program = Program::start(json!({ "history": { "file": null } }));
+    let (client, welcome) = program.door.offering("chat, wschat.v2");
+    let token = welcome["session"].as_str().expect("a token").to_owned();
+    // The order of the members is part of the protocol, and a parsed object has none.
+    let text = {
+        client.abort();
+        let mut client = program.door.knock();
+        client.send(crate::client::upgrade_offering("wschat.v2,session.unknown"));
+        client.expect_switch_to(Some("wschat.v2"));
+        client.text()
+    };
+    let other = text.split(r#""session":""#).nth(1).and_then(|rest| rest.get(..32)).expect(&text);
+    assert_ne!(other, token);
+    let expected = format!(
+        concat!(
+            r#"{{"type":"welcome","user":{{"id":2,"name":"User 2"}},"session":"{}","resumed":false,"#,
+            r#""server":{{"name":"wschat","version":"{}"}},"#,
+            r#""limits":{{"maxMessageBytes":65536,"maxTextChars":4000,"maxNameChars":32,"#,
+            r#""maxTitleChars":64,"messagesPerSecond":10.0,"messageBurst":30,"#,
+            r#""pingIntervalMs":25000,"resumeGraceSeconds":60,"historyOnEnter":50,"#,
+            r#""historyMaxPage":100}},"gifs":[{{"id":1,"alt":""#
+        ),
+        other,
+        env!("CARGO_PKG_VERSION"),
+    );
+    assert!(text.starts_with(&expected), "{text}");
+    for (gif, id) in welcome["gifs"].as_array().expect("gifs").iter().zip(1..) {
+        assert_eq!(gif["id"], id);
+        assert!(!gif["alt"].as_str().expect("words").is_empty(), "{gif}");
+    }
+}
+
+#[test]
+fn who_offers_no_version_that_is_known_speaks_the_base_protocol() {
+    let program = Program::start(json!({ "history": { "file": null } }));
+    for offer in ["chat", "wschat.v1", "wschat.v22", "session.0123456789abcdef0123456789abcdef"] {
+        let mut client = program.door.knock();
+        client.send(crate::client::upgrade_offering(offer));
+        client.expect_switch();
+        client.expect_welcome();
+        client.expect_nothing_more();
+    }
+}
+
+#[test]
+fn everyone_in_a_room_hears_everything_in_the_own_language() {
+    play(
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        B connects
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
+        A > {"type":"enter_room","roomId":"1","ref":"let me in"}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[],"ref":"let me in"}
+        B > {"type":"enter_room","roomId":1}
+        B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
+        A > {"type":"text","text":"from \"A\"","ref":"1"}
+        A < {"type":"text","text":"from \"A\"","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"1"}
+        B < {"type":"text","text":"from \"A\"","from":{"id":1,"name":"User 1"}}
+        B > {"type":"text","text":"from B","ref":"1"}
+        A < {"type":"text","text":"from B","from":{"id":2,"name":"User 2"},"roomId":1,"time":TIME,"seq":2}
+        B < {"type":"text","text":"from B","from":{"id":2,"name":"User 2"}}
+        B > {"type":"text","text":"from B","ref":"1"}
+        A < {"type":"text","text":"from B","from":{"id":2,"name":"User 2"},"roomId":1,"time":TIME,"seq":3}
+        B < {"type":"text","text":"from B","from":{"id":2,"name":"User 2"}}
+        A > {"type":"gif","gifId":"3"}
+        A < {"type":"gif","gifId":3,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":4}
+        B < {"type":"gif","gifId":3,"from":{"id":1,"name":"User 1"}}
+        C offers wschat.v2
+        C < {"type":"welcome","user":{"id":3,"name":"User 3"},"session":TOKEN,"resumed":false,…}
+        C > {"type":"enter_room","roomId":1}
+        A < {"type":"enter_room","user":{"id":3,"name":"User 3"},"roomId":1,"time":TIME}
+        B < {"type":"enter_room","user":{"id":3,"name":"User 3"}}
+        C < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"},{"id":3,"name":"User 3"}],"epoch":EPOCH,"seq":4,"complete":true,"events":[{"type":"text","text":"from \"A\"","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"1"},{"type":"text","text":"from B","from":{"id":2,"name":"User 2"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"from B","from":{"id":2,"name":"User 2"},"roomId":1,"time":TIME,"seq":3},{"type":"gif","gifId":3,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":4}]}
+        C > {"type":"leave_room"}
+        C < {"type":"leave_room","user":{"id":3,"name":"User 3"},"roomId":1,"time":TIME}
+        A < {"type":"leave_room","user":{"id":3,"name":"User 3"},"roomId":1,"time":TIME}
+        B < {"type":"leave_room","user":{"id":3,"name":"User 3"}}
+        B vanishes
+        A < {"type":"leave_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
+        "#,
+    );
+}
+
+#[test]
+fn entering_again_or_another_room_shows_it() {
+    play(
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        B offers wschat.v2
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B > {"type":"enter_room","roomId":1}
+        A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
+        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A > {"type":"text","text":"one"}
+        A < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}
+        B < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":1,"complete":true,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}]}
+        A > {"type":"enter_room","roomId":2}
+        A < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
+        B < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
+        A < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A > {"type":"text","text":"elsewhere"}
+        A < {"type":"text","text":"elsewhere","from":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"seq":1}
+        B > {"type":"text","text":"two"}
+        B < {"type":"text","text":"two","from":{"id":2,"name":"User 2"},"roomId":1,"time":TIME,"seq":2}
+        "#,
+    );
+}
+
+#[test]
+fn with_a_since_a_room_shows_what_was_said_after_it() {
+    play_with(
+        &json!({ "historyOnEnter": 2 }),
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"enter_room","roomId":1}
+        A > {"type":"text","text":"one"}
+        A > {"type":"text","text":"two"}
+        A > {"type":"text","text":"three"}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}
+        A < {"type":"text","text":"two","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}
+        A < {"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":3,"complete":true,"events":[{"type":"text","text":"two","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
+        A > {"type":"enter_room","roomId":1,"since":{"epoch":EPOCH,"seq":0}}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":3,"complete":true,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1},{"type":"text","text":"two","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
+        A > {"type":"enter_room","roomId":1,"since":{"epoch":EPOCH,"seq":2}}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":3,"complete":true,"events":[{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
+        A > {"type":"enter_room","roomId":1,"since":{"epoch":EPOCH,"seq":3}}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":3,"complete":true,"events":[]}
+        A > {"type":"enter_room","roomId":1,"since":{"epoch":"0","seq":3}}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":3,"complete":false,"events":[{"type":"text","text":"two","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
+        "#,
+    );
+}
+
+#[test]
+fn a_since_beyond_the_end_is_not_complete() {
+    let program = Program::start(json!({ "history": { "file": null } }));
+    let mut client = program.door.v2_user();
+    client.request(r#"{"type":"enter_room","roomId":1}"#);
+    let epoch = client.json()["epoch"].clone();
+    let since = json!({ "epoch": epoch, "seq": 7 });
+    client.request(&json!({ "type": "enter_room", "roomId": 1, "since": since }).to_string());
+    let room = client.json();
+    assert_eq!((&room["complete"], &room["seq"]), (&json!(false), &json!(0)), "{room}");
+}
+
+#[test]
+fn what_is_too_much_for_one_frame_is_not_complete() {
+    for history in [json!(null), json!("wschat.db")] {
+        let program = Program::start(json!({
+            "history": { "file": history },
+            "limits": { "outboxMaxBytes": 65_536, "messagesPerSecond": 0 },
+        }));
+        let mut client = program.door.v2_user();
+        client.request(r#"{"type":"enter_room","roomId":1}"#);
+        let epoch = client.json()["epoch"].clone();
+        for seq in 1..=50 {
+            client.say(&format!("{seq:04000}"));
+            assert_eq!(client.json()["seq"], seq);
+        }
+        let since = json!({ "epoch": epoch, "seq": 0 });
+        client.request(&json!({ "type": "enter_room", "roomId": 1, "since": since }).to_string());
+        let text = client.text();
+        assert!(text.len() <= 65_536, "{} bytes", text.len());
+        let room: Value = serde_json::from_str(&text).expect(&text);
+        let seqs = seqs(&room["events"]);
+        assert_eq!((&room["complete"], &room["seq"]), (&json!(false), &json!(50)));
+        assert!(seqs.len() > 5, "{seqs:?}");
+        assert_eq!(seqs, (51 - seqs.len() as u64..=50).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_is_no_longer_kept_is_not_complete() {
+    for history in [json!(null), json!("wschat.db")] {
+        let program = Program::start(json!({
+            "history": { "file": history },
+            "limits": { "historyMaxEvents": 10, "messagesPerSecond": 0 },
+        }));
+        let mut client = program.door.v2_user();
+        client.request(r#"{"type":"enter_room","roomId":1}"#);
+        let epoch = client.json()["epoch"].clone();
+        // What is too old goes in the background, after a while.
+        let mut seq = 0;
+        let room = loop {
+            seq += 1;
+            client.say("and on");
+            assert_eq!(client.json()["seq"], seq);
+            let since = json!({ "epoch": epoch, "seq": 1 });
+            let request = json!({ "type": "enter_room", "roomId": 1, "since": since });
+            client.request(&request.to_string());
+            let room = client.json();
+            if room["complete"] == false {
+                break room;
+            }
+            assert_eq!(seqs(&room["events"]), (2..=seq).collect::<Vec<_>>());
+            assert!(seq < 20_000, "nothing is forgotten");
+        };
+        let kept = seqs(&room["events"]);
+        assert!(kept.len() >= 10, "{kept:?}");
+        assert!(kept[0] > 2, "{kept:?}");
+        assert_eq!(kept, (kept[0]..=seq).collect::<Vec<_>>());
+        client.request(r#"{"type":"history","roomId":1,"before":2}"#);
+        assert_eq!(client.text(), r#"{"type":"history","roomId":1,"events":[],"more":false}"#);
+    }
+}
+
+fn seqs(events: &Value) -> Vec<u64> {
+    let events = events.as_array().expect("events");
+    events.iter().map(|event| event["seq"].as_u64().expect("a seq")).collect()
+}
+
+#[test]
+fn history_pages_back() {
+    play(
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"history","roomId":1}
+        A < {"type":"history","roomId":1,"events":[],"more":false}
+        A > {"type":"enter_room","roomId":1}
+        A > {"type":"text","text":"one","ref":"r"}
+        A > {"type":"gif","gifId":2}
+        A > {"type":"text","text":"three"}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}
+        A < {"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}
+        A < {"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}
+        B offers wschat.v2
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+        B > {"type":"history","roomId":1,"limit":2,"ref":"newest"}
+        B < {"type":"history","roomId":1,"events":[{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}],"more":true,"ref":"newest"}
+        B > {"type":"history","roomId":"1","before":2,"limit":2}
+        B < {"type":"history","roomId":1,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}],"more":false}
+        B > {"type":"history","roomId":1,"before":3,"limit":2}
+        B < {"type":"history","roomId":1,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"},{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}],"more":false}
+        B > {"type":"history","roomId":1,"before":1}
+        B < {"type":"history","roomId":1,"events":[],"more":false}
+        B > {"type":"history","roomId":9,"ref":"lost"}
+        B < {"type":"error","code":"unknown_room","message":"There is no room 9.","ref":"lost"}
+        "#,
+    );
+}
+
+#[test]
+fn a_ref_is_not_said_twice() {
+    play(
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        B offers wschat.v2
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B > {"type":"enter_room","roomId":1}
+        A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
+        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A > {"type":"text","text":"one","ref":"r"}
+        A > {"type":"text","text":"one","ref":"r"}
+        A > {"type":"text","text":"two"}
+        A > {"type":"gif","gifId":1,"ref":"r"}
+        A < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}
+        A < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}
+        A < {"type":"text","text":"two","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}
+        A < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}
+        B < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}
+        B < {"type":"text","text":"two","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}
+        B > {"type":"text","text":"somebody else's","ref":"r"}
+        A < {"type":"text","text":"somebody else's","from":{"id":2,"name":"User 2"},"roomId":1,"time":TIME,"seq":3,"ref":"r"}
+        B < {"type":"text","text":"somebody else's","from":{"id":2,"name":"User 2"},"roomId":1,"time":TIME,"seq":3,"ref":"r"}
+        A aborts
+        A resumes A
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":true,"roomId":1,…}
+        A > {"type":"enter_room","roomId":1,"since":{"epoch":EPOCH,"seq":3}}
+        A > {"type":"text","text":"one","ref":"r"}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":3,"complete":true,"events":[]}
+        A < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}
+        "#,
+    );
+}
+
+#[test]
+fn a_ref_is_an_ordinary_string_of_up_to_64_characters() {
+    let long = "ö".repeat(64);
+    play(&format!(
+        r#"
+        A offers wschat.v2
+        A < {{"type":"welcome","user":{{"id":1,"name":"User 1"}},"session":TOKEN,"resumed":false,…}}
+        A > {{"type":"text","text":"too early","ref":"{long}"}}
+        A < {{"type":"error","code":"not_in_room","message":"Enter a room first.","ref":"{long}"}}
+        A > {{"type":"text","text":"x","ref":"{long}ö"}}
+        A < {{"type":"error","code":"bad_request","message":"\"ref\" must be a string of 1 to 64 characters."}}
+        A > {{"type":"text","text":"x","ref":""}}
+        A < {{"type":"error","code":"bad_request","message":"\"ref\" must be a string of 1 to 64 characters."}}
+        A > {{"type":"enter_room","roomId":9,"ref":"\"\\"}}
+        A < {{"type":"error","code":"unknown_room","message":"There is no room 9.","ref":"\"\\"}}
+        A > {{"type":"text","text":"   ","ref":"blank"}}
+        A < {{"type":"error","code":"not_in_room","message":"Enter a room first.","ref":"blank"}}
+        A > {{"type":"dance","ref":"unknown"}}
+        A < {{"type":"error","code":"unknown_type","message":"There is no request of type \"dance\".","ref":"unknown"}}
+        A > {{"type":"typing","ref":"t"}}
+        A < {{"type":"error","code":"not_in_room","message":"Enter a room first.","ref":"t"}}
+        A > {{"type":"leave_room","ref":"l"}}
+        A < {{"type":"error","code":"not_in_room","message":"Enter a room first.","ref":"l"}}
+        "#
+    ));
+}
+
+#[test]
+fn typing_is_told_to_the_others_of_this_version_once() {
+    play(
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        B offers wschat.v2
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+        C connects
+        C < {"type":"welcome","user":{"id":3,"name":"User 3"}}
+        A > {"type":"enter_room","roomId":2}
+        A < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B > {"type":"enter_room","roomId":2}
+        A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":2,"time":TIME}
+        B < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        C > {"type":"enter_room","roomId":2}
+        A < {"type":"enter_room","user":{"id":3,"name":"User 3"},"roomId":2,"time":TIME}
+        B < {"type":"enter_room","user":{"id":3,"name":"User 3"},"roomId":2,"time":TIME}
+        C < {"type":"enter_room","user":{"id":3,"name":"User 3"}}
+        A > {"type":"typing"}
+        A > {"type":"typing"}
+        A > {"type":"text","text":"done"}
+        A < {"type":"text","text":"done","from":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"seq":1}
+        B < {"type":"typing","user":{"id":1,"name":"User 1"},"roomId":2,"time":TIME}
+        B < {"type":"text","text":"done","from":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"seq":1}
+        C < {"type":"text","text":"done","from":{"id":1,"name":"User 1"}}
+        C > {"type":"typing"}
+        C < {"type":"error","code":"unknown_type","message":"There is no request of type \"typing\"."}
+        "#,
+    );
+}
+
+#[test]
+fn a_name_changes_in_the_sight_of_the_room_or_of_its_owner_alone() {
+    play(
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"change_name","name":" Änne "}
+        A < {"type":"change_name","oldName":"User 1","newName":"Änne","userId":1,"time":TIME}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"Änne"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B connects
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
+        B > {"type":"enter_room","roomId":1}
+        A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
+        B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
+        A > {"type":"change_name","name":"Ann"}
+        A < {"type":"change_name","oldName":"Änne","newName":"Ann","userId":1,"roomId":1,"time":TIME}
+        B < {"type":"change_name","oldName":"Änne","newName":"Ann"}
+        B > {"type":"change_name","name":"Bo"}
+        A < {"type":"change_name","oldName":"User 2","newName":"Bo","userId":2,"roomId":1,"time":TIME}
+        B < {"type":"change_name","oldName":"User 2","newName":"Bo"}
+        A > {"type":"change_name","name":"","ref":"none"}
+        A < {"type":"error","code":"bad_name","message":"A name must not be empty.","ref":"none"}
+        A vanishes
+        A resumes A
+        A < {"type":"welcome","user":{"id":1,"name":"Ann"},"session":TOKEN,"resumed":true,"roomId":1,…}
+        "#,
+    );
+}
+
+#[test]
+fn the_list_of_rooms_is_kept_up_to_date_for_who_has_asked() {
+    play_with(
+        &json!({ "roomListIntervalMs": 0, "emptyRoomTtlSeconds": 1 }),
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        B offers wschat.v2
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+        C connects
+        C < {"type":"welcome","user":{"id":3,"name":"User 3"}}
+        C > {"type":"enter_room","roomId":3}
+        C < {"type":"enter_room","user":{"id":3,"name":"User 3"}}
+        A > {"type":"list_rooms","ref":"list"}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","userCount":0},"2":{"id":2,"title":"Room 2","userCount":0},"3":{"id":3,"title":"Room 3","userCount":1}},"ref":"list"}
+        C > {"type":"leave_room"}
+        C < {"type":"leave_room","user":{"id":3,"name":"User 3"}}
+        A < {"type":"room_changed","room":{"id":3,"title":"Room 3","userCount":0}}
+        B > {"type":"create_room","title":" new ","ref":"c"}
+        B < {"type":"room_added","room":{"id":4,"title":"new","userCount":0},"ref":"c"}
+        A < {"type":"room_added","room":{"id":4,"title":"new","userCount":0}}
+        C < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"Room 2","users":{}},"3":{"id":3,"title":"Room 3","users":{}},"4":{"id":4,"title":"new","users":{}}}}
+        B > {"type":"enter_room","roomId":4}
+        B < {"type":"room","room":{"id":4,"title":"new"},"users":[{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room_changed","room":{"id":4,"title":"new","userCount":1}}
+        B > {"type":"leave_room"}
+        B < {"type":"leave_room","user":{"id":2,"name":"User 2"},"roomId":4,"time":TIME}
+        A < {"type":"room_changed","room":{"id":4,"title":"new","userCount":0}}
+        A < {"type":"room_removed","roomId":4}
+        C < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"Room 2","users":{}},"3":{"id":3,"title":"Room 3","users":{}}}}
+        "#,
+    );
+}
+
+#[test]
+fn changes_in_the_list_of_rooms_are_gathered_and_the_last_is_told() {
+    let program = Program::start(json!({
+        "history": { "file": null },
+        "limits": { "roomListIntervalMs": 200, "messagesPerSecond": 0 },
+    }));
+    let mut watcher = program.door.v2_user();
+    watcher.request(r#"{"type":"list_rooms"}"#);
+    watcher.skip_to("list_rooms");
+    let mut others: [Client; 2] = std::array::from_fn(|_| program.door.v2_user());
+    let enter = r#"{"type":"enter_room","roomId":1}"#;
+    for _ in 0..50 {
+        others[0].request(enter);
+        others[0].request(r#"{"type":"leave_room"}"#);
+    }
+    others[0].request(enter);
+    for _ in 0..51 {
+        others[0].skip_to("room");
+    }
+    others[1].request(enter);
+    let mut told = 1;
+    while watcher.skip_to("room_changed")["room"]["userCount"] != 2 {
+        told += 1;
+    }
+    assert!(told <= 20, "{told} times");
+    watcher.request(r#"{"type":"list_rooms"}"#);
+    assert_eq!(watcher.skip_to("list_rooms")["rooms"]["1"]["userCount"], 2);
+}
