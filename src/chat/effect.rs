@@ -89,5 +89,9 @@ pub(crate) enum Refusal {
     BadName(Flaw),
     BadTitle(Flaw),
     BadText(Flaw),
-    TooManyRooms { max: usize },
+    TooManyRooms {
+        max: usize,
+    },
+    /// It was said under the same reference before, and is no longer kept.
+    AlreadySaid,
 }

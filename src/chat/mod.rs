@@ -225,7 +225,7 @@ impl Chat {
                 self.leave(author, room, at, effects);
             }
             Request::Text(text) => {
-                if !self.repeats(&asked, effects) {
+                if !self.repeats(&asked, effects)? {
                     let room = room.ok_or(Refusal::NotInRoom)?;
                     let max = self.rules.max_text_chars;
                     wording::check_text(&text, max).map_err(Refusal::BadText)?;
@@ -233,7 +233,7 @@ impl Chat {
                 }
             }
             Request::Gif(gif) => {
-                if !self.repeats(&asked, effects) {
+                if !self.repeats(&asked, effects)? {
                     let room = room.ok_or(Refusal::NotInRoom)?;
                     self.say(asked, room, Content::Gif(gif), effects);
                 }

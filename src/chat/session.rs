@@ -18,6 +18,10 @@ pub(super) struct Session {
     pub(super) types_not_before: Duration,
 }
 
+/// How many references of a user count even if what they stand for is no longer kept: as many as a client
+/// may have sent without having seen an answer.
+const REFERENCES_AT_LEAST: usize = 128;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     Here,
@@ -60,14 +64,16 @@ impl References {
         self.places.get(reference).copied()
     }
 
-    /// Notes what a reference stands for, and forgets the oldest ones that stand for nothing any more.
+    /// Notes what a reference stands for, and forgets the oldest ones that stand for nothing any more,
+    /// but for the last few.
     pub(super) fn note(
         &mut self,
         reference: Arc<str>,
         place: Place,
         is_kept: impl Fn(Place) -> bool,
     ) {
-        while let Some(oldest) = self.order.front()
+        while self.order.len() >= REFERENCES_AT_LEAST
+            && let Some(oldest) = self.order.front()
             && !self.places.get(oldest).is_some_and(|place| is_kept(*place))
         {
             self.places.remove(oldest);

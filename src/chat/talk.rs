@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::session::Place;
-use super::{Asked, Chat, Content, Effect, Position, Room, RoomId, Rules, Said, UserId};
+use super::{Asked, Chat, Content, Effect, Position, Refusal, Room, RoomId, Rules, Said, UserId};
 
 /// What has to be taken back if it cannot be kept.
 #[derive(Debug)]
@@ -41,19 +41,24 @@ impl Chat {
         }
     }
 
-    /// Whether what the author says was said before, under the same reference, and is still kept.
-    pub(super) fn repeats(&self, asked: &Asked, effects: &mut Vec<Effect>) -> bool {
+    /// Whether what the author says was said before, under the same reference: then it is shown again,
+    /// or refused if it is no longer kept.
+    pub(super) fn repeats(
+        &self,
+        asked: &Asked,
+        effects: &mut Vec<Effect>,
+    ) -> Result<bool, Refusal> {
         let Some(place) = asked.reference.as_deref().and_then(|reference| {
             let session = self.users.get(&asked.author)?.session.as_ref()?;
             session.references.find(reference)
         }) else {
-            return false;
+            return Ok(false);
         };
-        let is_kept = is_kept(&self.rooms, &self.rules, asked.time, place);
-        if is_kept {
-            effects.push(Effect::Repeat { to: asked.author, position: place.position });
+        if !is_kept(&self.rooms, &self.rules, asked.time, place) {
+            return Err(Refusal::AlreadySaid);
         }
-        is_kept
+        effects.push(Effect::Repeat { to: asked.author, position: place.position });
+        Ok(true)
     }
 
     pub(super) fn say(

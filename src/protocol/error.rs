@@ -84,6 +84,7 @@ impl From<&Refusal> for ErrorReply {
                 "too_many_rooms",
                 format!("There are {max} rooms already, and no more are allowed."),
             ),
+            Refusal::AlreadySaid => Self::already_said(),
         }
     }
 }
