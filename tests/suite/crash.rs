@@ -227,6 +227,7 @@ impl Run {
         random: &mut Random,
         people: usize,
     ) -> Result<(Truth, Journal), String> {
+        let mut restarts = Vec::new();
         for _ in 0..self.kills {
             let life = 1 + random.below(LONGEST_LIFE) as u64;
             let until = world.progress.load(Ordering::SeqCst) + life;
@@ -234,8 +235,14 @@ impl Run {
             thread::sleep(Duration::from_micros(random.below(3_000) as u64));
             world.generation.fetch_add(1, Ordering::SeqCst);
             program.kill();
+            let began = Instant::now();
             program.restart();
+            restarts.push(began.elapsed());
             world.generation.fetch_add(1, Ordering::SeqCst);
+        }
+        if let (Some(first), Some(last)) = (restarts.first(), restarts.last()) {
+            let total: Duration = restarts.iter().sum();
+            println!("restarted in {first:?} at first, {last:?} at last, {total:?} in all");
         }
         world.wait("more cuts", || world.cuts.load(Ordering::SeqCst) >= self.cuts)?;
         world.is_over.store(true, Ordering::SeqCst);

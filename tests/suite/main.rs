@@ -3,7 +3,10 @@
 //!
 //! | module | asks |
 //! |---|---|
-//! | `transcripts`, `texts` | is the protocol exact, to the byte and in order? |
+//! | `transcripts`, `texts` | is the base protocol exact, to the byte and in order, whoever talks along? |
+//! | `v2`, `v2_refusals`, `resume` | does each rule of `wschat.v2` hold, in memory and in a file? |
+//! | `crash`, `model` | is anything lost, doubled or reordered when the server dies and connections break? |
+//! | `full_disk` | is what cannot be kept refused, and nothing else? |
 //! | `bad_requests`, `bad_frames` | does bad input end what it must, and nothing else? |
 //! | `http`, `upgrade`, `addresses` | what does the port answer before a WebSocket is open? |
 //! | `limits`, `timeouts`, `slow_consumers` | does every limit hold, and only at its limit? |
@@ -16,8 +19,9 @@
 //! for until it is so ([`host::eventually`]). That nothing comes is shown by a request whose answer
 //! is the next thing to come, never by waiting.
 //!
-//! Two environment variables make the suite bigger: `WSCHAT_CROWD`, the number of clients in one
-//! room, and `WSCHAT_NOISE_SECONDS`; `WSCHAT_NOISE_SEED` replays a noise.
+//! Environment variables make the suite bigger: `WSCHAT_CROWD`, the number of clients in one room;
+//! `WSCHAT_NOISE_SECONDS`, for which `WSCHAT_NOISE_SEED` replays a noise; and `WSCHAT_CRASH_KILLS`,
+//! `WSCHAT_CRASH_CUTS` and `WSCHAT_CRASH_ROUNDS`, with `WSCHAT_CRASH_SEED`.
 
 mod client;
 mod companions;
@@ -46,3 +50,4 @@ mod tls;
 mod transcripts;
 mod upgrade;
 mod v2;
+mod v2_refusals;
