@@ -173,10 +173,7 @@ impl<'a> Life<'a> {
         if is_back {
             self.world.resumes.fetch_add(1, Ordering::SeqCst);
         }
-        for place in 0..self.model.pending.len() {
-            let request = self.model.say_again(place);
-            link.request(&request)?;
-        }
+        self.say_again(link)?;
         let window = 1 + self.random.below(8);
         loop {
             if self.world.is_over() {
@@ -208,8 +205,21 @@ impl<'a> Life<'a> {
         self.hear(link)?;
         let request = self.model.enter(self.model.room);
         link.request(&request)?;
+        // Who does not wait says again what it may be shown to be kept the next moment.
+        if self.random.one_in(2) {
+            self.say_again(link)?;
+        }
         while !self.model.is_listening {
             self.hear(link)?;
+        }
+        Ok(())
+    }
+
+    /// Says again all that is pending, in its order.
+    fn say_again(&mut self, link: &mut Link) -> Result<(), End> {
+        for place in 0..self.model.pending.len() {
+            let request = self.model.say_again(place);
+            link.request(&request)?;
         }
         Ok(())
     }

@@ -247,9 +247,10 @@ impl Checker<'_> {
                 continue;
             }
             let Some((name, number)) = self.order.get(&said.what) else { continue };
+            // Where it is forgotten, it may have been said before, unseen.
             if let Some((before, other)) = last.insert((room, name), (*number, seq))
                 && before > *number
-                && !is_forgotten(other, seq)
+                && kept.is_none()
             {
                 let what =
                     format!("of {name} in room {room}: what it said later is at {other}, {said:?}");
