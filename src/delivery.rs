@@ -25,6 +25,7 @@ use crate::protocol::{
     CloseReason, ErrorReply, Reference, Version, push_error, push_event, push_said, push_v2_event,
     push_v2_said,
 };
+use crate::recall::{Asked, Question};
 
 /// Who is connected, and what they are to get.
 #[derive(Debug, Default)]
@@ -147,8 +148,7 @@ impl Delivery {
         {
             client.seat = Some((room, index));
         }
-        if audience.seats.is_empty() && audience.tracks.iter().all(|track| track.buffer.is_empty())
-        {
+        if audience.seats.is_empty() && !audience.is_told() {
             self.rooms.remove(&room);
         }
     }
@@ -237,27 +237,37 @@ impl Delivery {
         }
     }
 
-    /// Holds back everything that follows for the client until [`Delivery::answer`]. False, and the
-    /// client has fallen behind, when it waits for too many answers already.
-    pub(crate) fn await_answer(&mut self, connection: ConnectionId) -> bool {
-        let Some(client) = self.clients.get_mut(&connection) else { return false };
-        if !client.may_ask() {
-            self.fallen_behind.push(connection);
-            return false;
-        }
+    /// Holds back everything that follows for the client until [`Delivery::answer`]. Returns the
+    /// question if it is to be asked now: a client's others wait until it is answered. A client that
+    /// has too many falls behind.
+    pub(crate) fn await_answer(
+        &mut self,
+        connection: ConnectionId,
+        question: Question,
+    ) -> Option<Asked> {
         self.add_part(connection, Part::Answer);
-        true
+        let client = self.clients.get_mut(&connection)?;
+        match client.ask(question) {
+            Ok(question) => client.asked(connection, question),
+            Err(Full) => {
+                self.fallen_behind.push(connection);
+                None
+            }
+        }
     }
 
     /// Gives a client the answer it has waited for longest, and what has been held back behind it.
-    /// One that is gone gets nothing.
-    pub(crate) fn answer(&mut self, connection: ConnectionId, frames: Bytes) {
-        let Some(client) = self.clients.get_mut(&connection) else { return };
+    /// One that is gone gets nothing. Returns the client's next question, if it has one.
+    pub(crate) fn answer(&mut self, connection: ConnectionId, frames: Bytes) -> Option<Asked> {
+        let client = self.clients.get_mut(&connection)?;
         if client.answer(frames) == Err(Full) {
             self.fallen_behind.push(connection);
         }
+        let next = client.next_question();
+        let asked = client.asked(connection, next);
         let is_waiting = client.is_waiting();
         self.mark_seat(connection, is_waiting);
+        asked
     }
 
     /// Hands everything to the outboxes and begins the next tick.
@@ -355,14 +365,16 @@ impl Delivery {
     /// Appends a frame to what `room` is told, for each version that is spoken there.
     fn push_told(&mut self, room: RoomId, push: impl Fn(Version, &mut BytesMut)) {
         let Some(audience) = self.rooms.get_mut(&room) else { return };
-        if audience.tracks.iter().all(|track| track.buffer.is_empty()) {
-            self.told.push(room);
-        }
+        let was_told = audience.is_told();
         for version in Version::ALL {
             let track = &mut audience.tracks[version.index()];
             if track.seats > 0 {
                 push(version, &mut track.buffer);
             }
+        }
+        // Not every event is one in every version.
+        if !was_told && audience.is_told() {
+            self.told.push(room);
         }
     }
 
@@ -407,6 +419,11 @@ impl Delivery {
 }
 
 impl Audience {
+    /// Whether there is something to deliver.
+    fn is_told(&self) -> bool {
+        self.tracks.iter().any(|track| !track.buffer.is_empty())
+    }
+
     /// Moves a seat's cursor to the end of what the room has been told; returns what it skipped.
     fn skip(&mut self, index: usize) -> (usize, usize) {
         let seat = &mut self.seats[index];

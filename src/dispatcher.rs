@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
+use serde_json::value::RawValue;
 
 use self::roster::Roster;
 use crate::chat::{Action, Chat, Command, Effect, Event, Request, SessionKey, UserId};
@@ -19,8 +20,8 @@ use crate::delivery::{Delivery, Sharers};
 use crate::mailbox::{Mailbox, Waited};
 use crate::outbox::{ConnectionId, Outbox};
 use crate::protocol::{
-    CloseReason, ErrorReply, Greeting, Reference, RoomSnapshot, Version, push_room_list,
-    push_v2_room_list, push_welcome, room_change_frames,
+    CloseReason, ErrorReply, Greeting, Reference, RoomSnapshot, Version, list_frame, list_of_rooms,
+    push_room_list, push_welcome, room_change_frames,
 };
 use crate::recall::{Question, Recall, Recalled};
 use crate::tick::Step;
@@ -91,6 +92,8 @@ pub(crate) struct Dispatcher {
     effects: Vec<Effect>,
     /// The last room list and the revision of the chat that it shows.
     room_list: Option<(u64, Bytes)>,
+    /// The same for `wschat.v2`.
+    v2_room_list: Option<(u64, Box<RawValue>)>,
     /// Bytes for rooms after which a tick gathers no more.
     tick_max_bytes: usize,
     started: Instant,
@@ -132,6 +135,7 @@ impl Dispatcher {
             greeting,
             effects: Vec::new(),
             room_list: None,
+            v2_room_list: None,
             tick_max_bytes: outbox_max_bytes / 4,
             started: Instant::now(),
             now: Duration::ZERO,
@@ -342,9 +346,14 @@ impl Dispatcher {
             return Some(Step::Give { to, frames: self.room_list() });
         }
         self.push(Step::Watch { connection: to });
-        let mut frame = BytesMut::new();
-        push_v2_room_list(&mut frame, &self.chat, cause.reference.as_deref());
-        Some(Step::Give { to, frames: frame.freeze() })
+        let revision = self.chat.room_list_revision();
+        let (_, rooms) = self
+            .v2_room_list
+            .take_if(|(shown, _)| *shown == revision)
+            .unwrap_or_else(|| (revision, list_of_rooms(&self.chat)));
+        let frames = list_frame(&rooms, cause.reference.as_deref());
+        self.v2_room_list = Some((revision, rooms));
+        Some(Step::Give { to, frames })
     }
 
     /// Commits the tick and delivers it. Whoever does not keep up is cut off, which the others are

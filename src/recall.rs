@@ -5,17 +5,17 @@
 //! for it. The dispatcher asks when the tick that led to the question has been committed, holds back
 //! what comes after for that client, and gets the answer as an input.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use log::error;
 
-use crate::chat::{Position, RoomId, Said, Since};
+use crate::chat::{Person, Position, RoomId, Said, Since};
 use crate::dispatcher::Input;
 use crate::history::{HistoryError, Reader};
 use crate::mailbox::WeakInlet;
-use crate::outbox::ConnectionId;
+use crate::outbox::{ConnectionId, Outbox};
 use crate::protocol::{
     Backlog, ErrorReply, Reference, RoomSnapshot, error_frame, history_frame, room_frame,
     said_frame,
@@ -39,13 +39,30 @@ pub(crate) enum Recalled {
     Said(Position),
 }
 
+/// A question, and who waits for the answer.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) connection: ConnectionId,
+    /// Whoever is gone needs no answer.
+    pub(crate) outbox: Weak<Outbox>,
+    pub(crate) question: Question,
+}
+
+/// How many answers may be on their way to the dispatcher. They can be long.
+const MAX_ANSWERS: usize = 8;
+
 /// Where the dispatcher asks. The thread ends when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Recall(Sender<(ConnectionId, Question)>);
+pub(crate) struct Recall {
+    questions: Sender<Asked>,
+    answers: Receiver<()>,
+}
 
 /// The thread's end.
 pub(crate) struct Recalling {
-    questions: Receiver<(ConnectionId, Question)>,
+    questions: Receiver<Asked>,
+    /// Holds one for each answer that the dispatcher has not come to yet.
+    answers: Sender<()>,
     reader: Box<dyn Reader>,
     epoch: Arc<str>,
     /// How many events somebody who comes without `since` is shown.
@@ -61,22 +78,50 @@ impl Recall {
         on_enter: usize,
         max_bytes: usize,
     ) -> (Self, Recalling) {
-        // As many as clients may ask: their rates bound it.
-        let (sender, questions) = unbounded();
-        (Self(sender), Recalling { questions, reader, epoch, on_enter, max_bytes })
+        // One for each client at most.
+        let (asking, questions) = unbounded();
+        let (answering, answers) = bounded(MAX_ANSWERS);
+        let recalling =
+            Recalling { questions, answers: answering, reader, epoch, on_enter, max_bytes };
+        (Self { questions: asking, answers }, recalling)
     }
 
-    pub(crate) fn ask(&self, connection: ConnectionId, question: Question) {
-        // It fails when the thread has panicked, and then the server is ending.
-        let _ = self.0.send((connection, question));
+    pub(crate) fn ask(&self, asked: Option<Asked>) {
+        if let Some(asked) = asked {
+            // It fails when the thread has panicked, and then the server is ending.
+            let _ = self.questions.send(asked);
+        }
+    }
+
+    /// To be called for each answer, so that there may be another.
+    pub(crate) fn take_note_of_answer(&self) {
+        // It is there: each answer is announced before it is sent.
+        let _ = self.answers.try_recv();
+    }
+}
+
+impl Question {
+    /// About how many bytes it takes while it waits.
+    pub(crate) fn weight(&self) -> usize {
+        match &self.what {
+            Recalled::Room { snapshot, .. } => size_of::<Person>() * snapshot.users.len(),
+            Recalled::Page { .. } | Recalled::Said(_) => 0,
+        }
     }
 }
 
 impl Recalling {
     /// Answers until nobody is left to ask.
     pub(crate) fn run(mut self, inputs: &WeakInlet<Input>) {
-        while let Ok((connection, question)) = self.questions.recv() {
+        while let Ok(Asked { connection, outbox, question }) = self.questions.recv() {
+            if outbox.upgrade().is_none_or(|outbox| outbox.ending().is_some()) {
+                continue;
+            }
             let frames = self.answer(question);
+            // Before the inlet, which must not be held while nobody takes answers any more.
+            if self.answers.send(()).is_err() {
+                return;
+            }
             let Some(inlet) = inputs.upgrade() else { return };
             if inlet.send(Input::Answer { connection, frames }).is_err() {
                 return;
@@ -124,8 +169,9 @@ impl Recalling {
             Some(since) if *since.epoch == *self.epoch && since.seq <= upto => {
                 let events = self.reader.since(room, since.seq, upto, self.max_bytes)?;
                 // The reader leaves no gap between two events.
-                let first = events.first().map_or(upto + 1, |first| first.seq);
-                Ok((events, first == since.seq + 1))
+                let ends = events.first().zip(events.last()).map(|(a, b)| (a.seq, b.seq));
+                let (first, last) = ends.unwrap_or((upto + 1, upto));
+                Ok((events, first == since.seq + 1 && last == upto))
             }
             _ => {
                 let before = upto + 1;

@@ -87,11 +87,12 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// About how many bytes this makes of what a room is told.
+    /// About how many bytes a tick becomes longer by this.
     pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Say { said, .. } => EVENT_BYTES + said.weight(),
             Self::Tell { .. } | Self::TellOthers { .. } => EVENT_BYTES,
+            Self::Give { frames, .. } | Self::Answer { frames, .. } => frames.len(),
             _ => 0,
         }
     }
@@ -118,11 +119,12 @@ impl Step {
             Self::Share { with, frames } => delivery.share(with, &frames),
             Self::Watch { connection } => delivery.watch(connection),
             Self::Ask { connection, question } => {
-                if delivery.await_answer(connection) {
-                    recall.ask(connection, question);
-                }
+                recall.ask(delivery.await_answer(connection, question));
             }
-            Self::Answer { connection, frames } => delivery.answer(connection, frames),
+            Self::Answer { connection, frames } => {
+                recall.take_note_of_answer();
+                recall.ask(delivery.answer(connection, frames));
+            }
             Self::Nothing => {}
         }
     }

@@ -70,7 +70,8 @@ pub(crate) struct Rules {
     pub(crate) room_list_interval: Duration,
     /// How long somebody with a session who has lost the connection may take to come back.
     pub(crate) resume_grace: Duration,
-    /// How many may be away at once. Whoever would leave next makes room for one more.
+    /// How many may be away at once. Whoever would leave next makes room for one more, but those first
+    /// who would miss nothing.
     pub(crate) max_away: usize,
     /// How much of what was said is kept for each room, in events.
     pub(crate) max_kept: u64,
@@ -87,6 +88,8 @@ pub(crate) struct Chat {
     sessions: BTreeMap<SessionKey, UserId>,
     /// Who has lost the connection, by the time at which they leave.
     away: BTreeSet<(Duration, UserId)>,
+    /// Those of them who would miss nothing: in no room, with the name they came with, and silent.
+    idle: BTreeSet<(Duration, UserId)>,
     rooms: BTreeMap<RoomId, Room>,
     last_room: u64,
     /// Empty rooms made by users, by the time at which they go.
@@ -382,7 +385,8 @@ impl Chat {
         let new_name: Arc<str> = name.into();
         let old_name = std::mem::replace(&mut self.user(author).name, new_name.clone());
         let event = Event::Renamed { user: author, old_name, new_name };
-        let has_session = self.user(author).session.is_some();
+        let session = self.user(author).session.as_mut();
+        let has_session = session.map(|session| session.is_renamed = true).is_some();
         if let Some(room) = room {
             self.room_list_revision += 1;
             effects.push(Effect::Tell { room, event: event.clone() });

@@ -42,6 +42,7 @@ impl Chat {
         let Some(session) = &mut user.session else { return };
         if let Presence::Away { until } = std::mem::replace(&mut session.presence, Presence::Here) {
             self.away.remove(&(until, id));
+            self.idle.remove(&(until, id));
         }
         session.hears = false;
         let room = user.room;
@@ -55,14 +56,20 @@ impl Chat {
         let Some(session) = &mut user.session else { return self.depart(id, at, effects) };
         let until = at + self.rules.resume_grace;
         session.presence = Presence::Away { until };
+        let would_miss_nothing =
+            user.room.is_none() && !session.is_renamed && session.references.is_empty();
         let heard = std::mem::take(&mut session.hears);
         self.watch.end(id);
         self.away.insert((until, id));
+        if would_miss_nothing {
+            self.idle.insert((until, id));
+        }
         if heard {
             effects.push(Effect::Leave { user: id });
         }
         while self.away.len() > self.rules.max_away {
-            let (_, first) = *self.away.first().expect("there are too many of them");
+            let first = self.idle.first().or(self.away.first());
+            let (_, first) = *first.expect("there are too many of them");
             self.depart(first, at, effects);
         }
         // Where there is no grace, that is now.
@@ -80,6 +87,7 @@ impl Chat {
         if let Some(session) = user.session {
             if let Presence::Away { until } = session.presence {
                 self.away.remove(&(until, id));
+                self.idle.remove(&(until, id));
             }
             self.sessions.remove(&session.key);
             effects.push(Effect::Remember(Memo::SessionOver(id)));

@@ -20,6 +20,7 @@ impl Chat {
             last_user,
             sessions: BTreeMap::new(),
             away: BTreeSet::new(),
+            idle: BTreeSet::new(),
             rooms: BTreeMap::new(),
             last_room,
             expiries: BTreeSet::new(),

@@ -7,8 +7,9 @@ use bytes::Bytes;
 
 use super::Part;
 use crate::chat::RoomId;
-use crate::outbox::{Full, Outbox, Piece};
+use crate::outbox::{ConnectionId, Full, Outbox, Piece};
 use crate::protocol::{CloseReason, Version};
+use crate::recall::{Asked, Question};
 
 #[derive(Debug)]
 pub(super) struct Client {
@@ -22,14 +23,17 @@ pub(super) struct Client {
     pub(super) ending: Option<CloseReason>,
     /// Begins with the answer it waits for, if it waits.
     waiting: VecDeque<Waiting>,
-    /// The frames among it, in bytes.
+    /// The frames among it, and what the questions show, in bytes.
     held: usize,
-    /// How many answers are still to come.
-    open: usize,
+    /// A question has been asked and not been answered yet. One at a time, so that nobody's questions
+    /// wait for all of another's.
+    is_asking: bool,
+    /// The questions after that one.
+    questions: VecDeque<Question>,
 }
 
-/// The most answers that a client may wait for.
-const MAX_OPEN: usize = 256;
+/// The most questions that a client may have.
+const MAX_QUESTIONS: usize = 256;
 
 /// What a client gets as soon as an answer is there.
 #[derive(Debug)]
@@ -49,15 +53,40 @@ impl Client {
             ending: None,
             waiting: VecDeque::new(),
             held: 0,
-            open: 0,
+            is_asking: false,
+            questions: VecDeque::new(),
         }
     }
 
-    /// Whether there may be another answer to wait for; counts it if so.
-    pub(super) fn may_ask(&mut self) -> bool {
-        let may = self.open < MAX_OPEN;
-        self.open += usize::from(may);
-        may
+    /// Takes a question; returns it if it is to be asked at once.
+    pub(super) fn ask(&mut self, question: Question) -> Result<Option<Question>, Full> {
+        if !std::mem::replace(&mut self.is_asking, true) {
+            return Ok(Some(question));
+        }
+        self.held += question.weight();
+        self.questions.push_back(question);
+        let is_full = self.questions.len() > MAX_QUESTIONS || self.held > self.outbox.max_queued();
+        if is_full { Err(Full) } else { Ok(None) }
+    }
+
+    /// After an answer: what is to be asked next.
+    pub(super) fn next_question(&mut self) -> Option<Question> {
+        let next = self.questions.pop_front();
+        self.is_asking = next.is_some();
+        self.held -= next.as_ref().map_or(0, Question::weight);
+        next
+    }
+
+    pub(super) fn asked(
+        &self,
+        connection: ConnectionId,
+        question: Option<Question>,
+    ) -> Option<Asked> {
+        question.map(|question| Asked {
+            connection,
+            outbox: Arc::downgrade(&self.outbox),
+            question,
+        })
     }
 
     pub(super) fn is_waiting(&self) -> bool {
@@ -82,7 +111,6 @@ impl Client {
     /// The answer that it has waited for longest is there.
     pub(super) fn answer(&mut self, frames: Bytes) -> Result<(), Full> {
         let Some(Waiting::Answer) = self.waiting.front() else { return Ok(()) };
-        self.open -= 1;
         self.held += frames.len();
         self.waiting[0] = Waiting::Frames(frames);
         self.send_until_answer()

@@ -2,10 +2,11 @@ use std::io::Read;
 use std::net::TcpStream;
 
 use super::*;
-use crate::chat::{Content, Person, UserId};
+use crate::chat::{Content, Person, Position, UserId};
 use crate::outbox::Flushing;
 use crate::outbox::tests::{flush_whole, outbox_and_client};
 use crate::protocol::said_frame;
+use crate::recall::Recalled;
 
 const ROOM: RoomId = RoomId(1);
 const OTHER_ROOM: RoomId = RoomId(2);
@@ -40,6 +41,13 @@ impl Crowd {
     fn answer(&mut self, id: u64, gif: u64) {
         let frames = said_frame(ROOM, &said(Content::Gif(gif)));
         self.delivery.answer(ConnectionId(id), frames);
+    }
+
+    /// User `id` has a question; whether it is to be asked now.
+    fn ask(&mut self, id: u64) -> bool {
+        let what = Recalled::Said(Position { room: ROOM, seq: 1 });
+        let question = Question { what, reference: None };
+        self.delivery.await_answer(ConnectionId(id), question).is_some()
     }
 
     fn enter(&mut self, room: RoomId, id: u64) {
@@ -255,11 +263,11 @@ fn everything_behind_an_answer_waits_for_it() {
     crowd.enter(ROOM, 1);
     crowd.enter(ROOM, 2);
     crowd.tell(ROOM, 1);
-    assert!(crowd.delivery.await_answer(ConnectionId(1)));
+    crowd.ask(1);
     crowd.tell(ROOM, 2);
     crowd.expect(&["e1* e2* g1*", "e2* g1* g2*"]);
     crowd.tell(ROOM, 3);
-    assert!(crowd.delivery.await_answer(ConnectionId(1)));
+    crowd.ask(1);
     crowd.reply(2);
     crowd.tell(ROOM, 4);
     crowd.expect(&["", "g3* n* g4*"]);
@@ -277,13 +285,13 @@ fn who_leaves_or_enters_while_waiting_keeps_the_order() {
     let mut crowd = Crowd::speaking(&[Version::V2, Version::V2]);
     crowd.enter(ROOM, 2);
     crowd.delivery.enter(ROOM, ConnectionId(1));
-    assert!(crowd.delivery.await_answer(ConnectionId(1)));
+    crowd.ask(1);
     crowd.tell(ROOM, 1);
     crowd.expect(&["", "e2* g1*"]);
     crowd.delivery.leave(ConnectionId(1));
     crowd.tell(ROOM, 2);
     crowd.delivery.enter(OTHER_ROOM, ConnectionId(1));
-    assert!(crowd.delivery.await_answer(ConnectionId(1)));
+    crowd.ask(1);
     crowd.tell(OTHER_ROOM, 3);
     crowd.expect(&["", "g2*"]);
     crowd.answer(1, 90);
@@ -298,7 +306,7 @@ fn who_leaves_or_enters_while_waiting_keeps_the_order() {
 fn no_more_waits_for_an_answer_than_may_wait_at_all() {
     let mut crowd = Crowd::speaking(&[Version::V2]);
     crowd.enter(ROOM, 1);
-    assert!(crowd.delivery.await_answer(ConnectionId(1)));
+    crowd.ask(1);
     crowd.expect(&["e1*"]);
     let text = "x".repeat(MAX_QUEUED / 4);
     for _ in 0..3 {
@@ -310,12 +318,31 @@ fn no_more_waits_for_an_answer_than_may_wait_at_all() {
 }
 
 #[test]
-fn whoever_asks_faster_than_can_be_answered_falls_behind() {
+fn one_question_of_each_is_asked_at_a_time_and_too_many_are_none() {
     let mut crowd = Crowd::speaking(&[Version::V2]);
-    let asked = (0..1_000).find(|_| !crowd.delivery.await_answer(ConnectionId(1))).unwrap();
+    assert!(crowd.ask(1), "the first is asked at once");
+    let more = (0..1_000).take_while(|_| {
+        assert!(!crowd.ask(1), "the others wait");
+        crowd.delivery.fallen_behind.is_empty()
+    });
+    let more = more.count();
     assert_eq!(crowd.delivery.deliver(), [ConnectionId(1)]);
-    for gif in 0..asked {
-        crowd.answer(1, gif);
+    let frames = said_frame(ROOM, &said(Content::Gif(1)));
+    for _ in 0..=more {
+        assert!(crowd.delivery.answer(ConnectionId(1), frames.clone()).is_some());
     }
-    assert!(crowd.delivery.await_answer(ConnectionId(1)));
+    assert!(crowd.delivery.answer(ConnectionId(1), frames).is_none(), "all have been asked");
+    assert!(crowd.ask(1));
+}
+
+#[test]
+fn what_is_no_event_to_anybody_there_is_not_told() {
+    let mut crowd = Crowd::of(1);
+    crowd.enter(ROOM, 1);
+    crowd.expect(&["e1"]);
+    crowd.delivery.tell_others(ROOM, None, &Event::Typing(person(2)), 0);
+    crowd.tell(ROOM, 1);
+    crowd.reply(1);
+    crowd.tell(ROOM, 2);
+    crowd.expect(&["g1 w g2"]);
 }

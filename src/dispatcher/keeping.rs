@@ -37,6 +37,8 @@ pub(crate) struct Keeping {
     memos: Vec<Memo>,
     /// User ids up to this one are noted as used.
     noted_user: UserId,
+    /// Nobody above has anything in the history yet.
+    kept_user: UserId,
     failing: Option<Failing>,
 }
 
@@ -60,7 +62,8 @@ impl Health {
 impl Keeping {
     /// `noted_user` is the highest user id that the history knows to be in use.
     pub(crate) fn new(history: Box<dyn History>, health: Arc<Health>, noted_user: UserId) -> Self {
-        Self { history, health, memos: Vec::new(), noted_user, failing: None }
+        let memos = Vec::new();
+        Self { history, health, memos, noted_user, kept_user: noted_user, failing: None }
     }
 
     /// Commits what has changed since the server ran last.
@@ -99,19 +102,25 @@ impl Keeping {
                 _ => None,
             })
             .collect();
-        if said.is_empty() && self.memos.is_empty() {
+        if said.is_empty() && (self.memos.is_empty() || self.is_to_wait()) {
             return;
         }
         match self.history.commit(Batch { said: &said, memos: &self.memos }) {
             Ok(()) => {
                 self.memos.clear();
+                self.kept_user = chat.last_user();
                 chat.kept();
                 self.recover();
             }
             Err(error) => {
                 let bytes = said.iter().map(|(_, said)| EVENT_BYTES + said.weight()).sum();
                 self.complain(&error, bytes);
-                self.memos = newest_of_each(std::mem::take(&mut self.memos));
+                let mut memos = newest_of_each(std::mem::take(&mut self.memos));
+                // Whoever came and went meanwhile was never known.
+                memos.retain(
+                    |memo| !matches!(memo, Memo::SessionOver(user) if *user > self.kept_user),
+                );
+                self.memos = memos;
                 chat.not_kept();
                 refuse(steps, chat);
             }
@@ -122,7 +131,15 @@ impl Keeping {
     pub(super) fn end(&mut self, chat: &mut Chat) {
         self.noted_user = chat.last_user();
         self.memos.push(Memo::LastUser(self.noted_user));
+        if let Some(failing) = &mut self.failing {
+            failing.retry_at = Instant::now();
+        }
         self.commit(chat, &mut []);
+    }
+
+    /// Whether it failed so recently that only something that is said is worth another try.
+    fn is_to_wait(&self) -> bool {
+        self.failing.as_ref().is_some_and(|failing| Instant::now() < failing.retry_at)
     }
 
     fn recover(&mut self) {
@@ -201,3 +218,6 @@ fn subject(memo: &Memo) -> (u8, u64) {
         Memo::Ballast(_) => (3, 0),
     }
 }
+
+#[cfg(test)]
+mod tests;

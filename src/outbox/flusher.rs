@@ -188,7 +188,7 @@ impl Flushing {
                 self.charges.insert(key, Charge::Behind(outbox));
             }
             Err(error) => {
-                warn!("user {key}: cannot wait for the socket: {error}");
+                warn!("connection {key}: cannot wait for the socket: {error}");
                 outbox.cut_off();
             }
         }

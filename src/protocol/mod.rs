@@ -17,7 +17,7 @@ pub(crate) use event::{error_frame, push_error, push_event, push_room_list, push
 pub(crate) use frame::{close_frame, frame_end, ping_frame};
 pub(crate) use request::{Reference, parse_request, parse_v2_request, reference_of};
 pub(crate) use v2::{
-    Backlog, Gif, Greeting, RoomSnapshot, history_frame, push_v2_event, push_v2_room_list,
+    Backlog, Gif, Greeting, RoomSnapshot, history_frame, list_frame, list_of_rooms, push_v2_event,
     push_v2_said, push_welcome, room_change_frames, room_frame, said_frame,
 };
 

@@ -1,10 +1,11 @@
 //! What the server says to clients of `wschat.v2`: the base protocol's events with their place and
-//! time, and what it has beyond them. `docs/protocol.md` is the same in prose.
+//! time, and what it has beyond them. `docs/protocol-v2.md` is the same in prose.
 
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use super::event::User;
 use super::frame::push_text_frame;
@@ -31,7 +32,7 @@ enum Outgoing<'a> {
         greeting: &'a Greeting,
     },
     ListRooms {
-        rooms: Rooms<'a>,
+        rooms: &'a RawValue,
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         reference: Option<&'a str>,
     },
@@ -245,9 +246,14 @@ pub(crate) fn push_v2_said(out: &mut BytesMut, room: RoomId, said: &Said) {
     push(out, &outgoing(room, said));
 }
 
-/// Appends the `list_rooms` frame that shows the chat as it is now.
-pub(crate) fn push_v2_room_list(out: &mut BytesMut, chat: &Chat, reference: Option<&str>) {
-    push(out, &Outgoing::ListRooms { rooms: Rooms(chat), reference });
+/// The rooms of the chat as they are now, for [`list_frame`].
+pub(crate) fn list_of_rooms(chat: &Chat) -> Box<RawValue> {
+    serde_json::value::to_raw_value(&Rooms(chat)).expect("all keys are numbers")
+}
+
+/// The `list_rooms` frame.
+pub(crate) fn list_frame(rooms: &RawValue, reference: Option<&str>) -> Bytes {
+    frame_of(&Outgoing::ListRooms { rooms, reference })
 }
 
 /// The frames that tell of changes in the list of rooms.

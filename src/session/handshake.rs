@@ -266,7 +266,7 @@ fn health(shared: &Shared) -> Response {
 
 /// Who comes with this request, by the subprotocols that it offers (RFC 6455 §1.9).
 fn arrival(head: &RequestHead) -> io::Result<Arrival> {
-    if !head.has_token(&header::SEC_WEBSOCKET_PROTOCOL, V2_PROTOCOL) {
+    if !head.items(&header::SEC_WEBSOCKET_PROTOCOL).any(|offered| offered == V2_PROTOCOL) {
         return Ok(Arrival::Base);
     }
     let resumed = head
