@@ -247,13 +247,11 @@ impl Delivery {
     ) -> Option<Asked> {
         self.add_part(connection, Part::Answer);
         let client = self.clients.get_mut(&connection)?;
-        match client.ask(question) {
-            Ok(question) => client.asked(connection, question),
-            Err(Full) => {
-                self.fallen_behind.push(connection);
-                None
-            }
-        }
+        let Ok(question) = client.ask(question) else {
+            self.fallen_behind.push(connection);
+            return None;
+        };
+        client.asked(connection, question)
     }
 
     /// Gives a client the answer it has waited for longest, and what has been held back behind it.
