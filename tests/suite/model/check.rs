@@ -235,22 +235,15 @@ impl Checker<'_> {
         let mut places: BTreeMap<&str, (RoomId, u64)> = BTreeMap::new();
         let mut last: BTreeMap<(RoomId, &str), (usize, u64)> = BTreeMap::new();
         let mut sins = Vec::new();
-        let kept = self.rules.kept;
-        // What is forgotten may be said again.
-        let is_forgotten = |old: u64, seq| kept.is_some_and(|kept| seq - old >= kept);
         for (&(room, seq), said) in &self.said {
             if let Some((other_room, other)) = places.insert(&said.what, (room, seq)) {
-                if other_room != room || !is_forgotten(other, seq) {
-                    let what = format!("{:?}: {other_room}/{other} and {room}/{seq}", said.what);
-                    sins.push((Kind::Doubled, what));
-                }
+                let what = format!("{:?}: {other_room}/{other} and {room}/{seq}", said.what);
+                sins.push((Kind::Doubled, what));
                 continue;
             }
             let Some((name, number)) = self.order.get(&said.what) else { continue };
-            // Where it is forgotten, it may have been said before, unseen.
             if let Some((before, other)) = last.insert((room, name), (*number, seq))
                 && before > *number
-                && kept.is_none()
             {
                 let what =
                     format!("of {name} in room {room}: what it said later is at {other}, {said:?}");
@@ -320,13 +313,13 @@ impl Checker<'_> {
                     let place = (journal.room, from.id, what.clone());
                     let seq = places.get(&place).copied();
                     let (kind, problem) = match (last, seq) {
-                        // It may be forgotten, or be there once more since it was.
-                        _ if self.rules.kept.is_some() => continue,
+                        // Nobody else may have seen it before it was forgotten.
+                        (_, None) if self.rules.kept.is_some() => continue,
                         (_, None) => (Kind::Lost, "is not kept".to_owned()),
                         (Some(last), Some(seq)) if seq <= last => {
                             (Kind::Reordered, format!("is {seq}, after {last}"))
                         }
-                        (Some(last), Some(seq)) if seq > last + 1 => {
+                        (Some(last), Some(seq)) if seq > last + 1 && self.rules.kept.is_none() => {
                             (Kind::Gap, format!("is {seq}, after {last}"))
                         }
                         (_, Some(seq)) => {
