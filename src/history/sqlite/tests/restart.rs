@@ -136,6 +136,36 @@ fn a_room_that_is_gone_counts_for_ever() {
 }
 
 #[test]
+fn a_room_that_is_gone_before_it_was_kept_counts_too() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.keeper.connection().pragma_update(None, "query_only", true).unwrap();
+    let batch = [room(RoomId(3), "Short")];
+    server.keeper.commit(Batch { said: &[], memos: &batch }).unwrap_err();
+    // The later memo replaces the earlier one of the same room.
+    server.remember(&[Memo::RoomGone(RoomId(3))]);
+    drop(server);
+    assert_eq!(Server::start(&path).remembered.last_room, 3);
+}
+
+#[test]
+fn a_room_does_not_inherit_from_one_that_is_gone() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.remember(&[Memo::Session(session(7, "Ann", None))]);
+    let said = with_reference(7, 1, "old");
+    server.keeper.commit(Batch { said: &[(BAR, &said)], memos: &[] }).unwrap();
+    server.remember(&[Memo::RoomGone(BAR)]);
+    server.remember(&[room(BAR, "Bar")]);
+    server.say(BAR, 1..=2);
+    server.upkeep.catch_up().unwrap();
+    drop(server);
+    let mut server = Server::start(&path);
+    assert_eq!(server.all(BAR), [1, 2]);
+    assert_eq!(references(&server), ["7:"]);
+}
+
+#[test]
 fn goes_on_counting_where_everything_was_pruned() {
     let (_folder, path) = place();
     let day = std::time::Duration::from_secs(86_400);
