@@ -60,6 +60,7 @@ contract! {
     numbers_beyond_all_find_nothing
     an_event_is_found_by_its_position
     a_room_that_is_gone_has_nothing
+    a_room_that_comes_again_begins_anew
     a_room_nobody_knows_has_nothing
     the_latest_memo_of_a_thing_holds
     only_so_many_events_are_kept
@@ -303,6 +304,17 @@ fn a_room_that_is_gone_has_nothing(open: Open) {
         assert_eq!(both.all(BAR), [1, 2, 3]);
         both.catch_up();
     }
+}
+
+fn a_room_that_comes_again_begins_anew(open: Open) {
+    let mut lobby = Fixture::with_rooms(open, EVERYTHING);
+    lobby.say(LOBBY, 1..=3);
+    lobby.commit(&[], &[Memo::RoomGone(LOBBY)]);
+    lobby.commit(&[], &[room(LOBBY, "Lobby")]);
+    assert_eq!(lobby.all(LOBBY), NOTHING);
+    lobby.say(LOBBY, 1..=2);
+    lobby.catch_up();
+    assert_eq!(lobby.all(LOBBY), [1, 2]);
 }
 
 fn a_room_nobody_knows_has_nothing(open: Open) {

@@ -18,7 +18,7 @@ mod contract_test;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::chat::{Content, Memo, Position, Remembered, RoomId, Said};
+use crate::chat::{Memo, Position, Remembered, RoomId, Said};
 use crate::settings::Durability;
 
 pub use error::HistoryError;
@@ -33,6 +33,9 @@ pub(crate) enum Place {
     /// In a file, which is made if there is none. The folder must exist.
     File { path: PathBuf, durability: Durability },
 }
+
+/// What an event counts for besides its text, name and reference.
+const EVENT_BYTES: usize = 128;
 
 /// How much is kept: each field is a limit.
 #[allow(clippy::struct_field_names)]
@@ -147,11 +150,7 @@ impl Upkeep {
 
 /// What an event counts for where bytes are limited.
 fn weight(said: &Said) -> usize {
-    let content = match &said.content {
-        Content::Text(text) => text.len(),
-        Content::Gif(_) => 0,
-    };
-    128 + content + said.from.name.len() + said.reference.as_ref().map_or(0, |it| it.len())
+    EVENT_BYTES + said.weight()
 }
 
 /// The newest of `newest_first` that fit into `max_bytes`, but one at least; ascending. And whether

@@ -1,6 +1,9 @@
 //! A reader's connection: it finds what was said, beside whoever writes.
 //!
 //! Any one thread runs it. What it reads is as of the last commit before its call.
+//!
+//! What a room's `pruned` covers is not found, even where upkeep has not come round to delete it: it
+//! would lie before a hole. A room that is not remembered has none, and `seq > NULL` finds nothing.
 
 use std::sync::Arc;
 
@@ -28,8 +31,8 @@ impl Reader for FileReader {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT seq, time, user, name, gif, text, ref FROM event
-                    WHERE room = ?1 AND seq > ?2 AND seq <= ?3
-                        AND EXISTS (SELECT 1 FROM room WHERE id = ?1)
+                    WHERE room = ?1 AND seq <= ?3
+                        AND seq > max(?2, (SELECT pruned FROM room WHERE id = ?1))
                     ORDER BY seq DESC",
             )?;
             let rows = statement.query([int(room.0), int(after), int(upto)])?;
@@ -48,7 +51,8 @@ impl Reader for FileReader {
             // One more shows whether there are older ones.
             let mut statement = connection.prepare_cached(
                 "SELECT seq, time, user, name, gif, text, ref FROM event
-                    WHERE room = ?1 AND seq < ?2 AND EXISTS (SELECT 1 FROM room WHERE id = ?1)
+                    WHERE room = ?1 AND seq < ?2
+                        AND seq > (SELECT pruned FROM room WHERE id = ?1)
                     ORDER BY seq DESC LIMIT ?3",
             )?;
             let limit_and_one = int(limit as u64).saturating_add(1);
@@ -64,7 +68,8 @@ impl Reader for FileReader {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT seq, time, user, name, gif, text, ref FROM event
-                    WHERE room = ?1 AND seq = ?2 AND EXISTS (SELECT 1 FROM room WHERE id = ?1)",
+                    WHERE room = ?1 AND seq = ?2
+                        AND seq > (SELECT pruned FROM room WHERE id = ?1)",
             )?;
             let rows = statement.query(params![int(room.0), int(seq)])?;
             all_said(rows).next().transpose()

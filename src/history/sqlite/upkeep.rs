@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 use log::{info, warn};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::super::{HistoryError, Retention, oldest_kept};
 use super::{Shared, file, int, uint};
@@ -306,32 +306,18 @@ impl Upkeep {
         Ok(deleted != 0)
     }
 
-    /// A step in a room that has grown too long or has events that are too old; how many events are
-    /// gone.
+    /// A step in a room that has grown too long, or has events that are too old or before what was not
+    /// kept; how many events are gone.
     fn prune_room(&self, connection: &Connection, room: i64) -> rusqlite::Result<u64> {
-        // Without the turn: nobody else prunes, and nobody else moves the beginning.
-        let bounds = connection
-            .prepare_cached(
-                "SELECT min(seq), (SELECT max(seq) FROM event WHERE room = ?1)
-                    FROM event WHERE room = ?1",
-            )?
-            .query_row([room], |row| Ok(row.get(0).ok().zip(row.get(1).ok())))?;
-        let Some((first, last)) = bounds.map(|(first, last)| (uint(first), uint(last))) else {
-            return Ok(0);
-        };
-        // Up to which seq it is to be pruned, in this step at most.
-        let step = first - 1 + STEP_EVENTS;
-        let too_many = last.saturating_sub(self.retention.max_events).min(step);
-        let too_old = match oldest_kept(self.retention.max_age) {
-            Some(oldest) => last_before(connection, room, step, oldest)?,
-            None => 0,
-        };
-        let upto = too_many.max(too_old);
-        if upto < first {
+        // Mostly there is nothing, which takes no turn.
+        if self.due(connection, room)?.is_none() {
             return Ok(0);
         }
         let _turn = self.shared.turn();
-        let transaction = connection.unchecked_transaction()?;
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        // Meanwhile the dispatcher may have taken out what a failed batch left, and its numbers are to
+        // be used again: they must not be among those that are pruned.
+        let Some((first, upto)) = self.due(&transaction, room)? else { return Ok(0) };
         transaction
             .prepare_cached("DELETE FROM event WHERE room = ?1 AND seq <= ?2")?
             .execute(params![room, int(upto)])?;
@@ -341,6 +327,30 @@ impl Upkeep {
         transaction.commit()?;
         self.shared.count_commit(1);
         Ok(upto - (first - 1))
+    }
+
+    /// The first event of a room, and up to which one it is to be pruned, in one step at most; `None`
+    /// if it is not.
+    fn due(&self, connection: &Connection, room: i64) -> rusqlite::Result<Option<(u64, u64)>> {
+        let bounds: Option<(i64, i64, i64)> = connection
+            .prepare_cached(
+                "SELECT (SELECT min(seq) FROM event WHERE room = ?1),
+                    (SELECT max(seq) FROM event WHERE room = ?1), pruned
+                    FROM room WHERE id = ?1 AND EXISTS (SELECT 1 FROM event WHERE room = ?1)",
+            )?
+            .query_row([room], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((first, last, pruned)) = bounds else { return Ok(None) };
+        let (first, last, pruned) = (uint(first), uint(last), uint(pruned));
+        let step = first - 1 + STEP_EVENTS;
+        let too_many = last.saturating_sub(self.retention.max_events);
+        let too_old = match oldest_kept(self.retention.max_age) {
+            Some(oldest) => last_before(connection, room, step, oldest)?,
+            None => 0,
+        };
+        // Before what was not kept, nothing is found any more.
+        let upto = too_many.max(pruned).min(step).max(too_old);
+        Ok((upto >= first).then_some((first, upto)))
     }
 
     #[cfg(test)]

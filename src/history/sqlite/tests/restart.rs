@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::chat::{Person, RememberedRoom, RememberedSession, SessionKey, UserId};
+use crate::chat::{Person, Position, RememberedRoom, RememberedSession, SessionKey, UserId};
 
 fn session(user: u64, name: &str, room: Option<RoomId>) -> RememberedSession {
     RememberedSession {
@@ -136,6 +136,36 @@ fn a_room_that_is_gone_counts_for_ever() {
 }
 
 #[test]
+fn a_room_that_is_gone_before_it_was_kept_counts_too() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.keeper.connection().pragma_update(None, "query_only", true).unwrap();
+    let batch = [room(RoomId(3), "Short")];
+    server.keeper.commit(Batch { said: &[], memos: &batch }).unwrap_err();
+    // The later memo replaces the earlier one of the same room.
+    server.remember(&[Memo::RoomGone(RoomId(3))]);
+    drop(server);
+    assert_eq!(Server::start(&path).remembered.last_room, 3);
+}
+
+#[test]
+fn a_room_does_not_inherit_from_one_that_is_gone() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.remember(&[Memo::Session(session(7, "Ann", None))]);
+    let said = with_reference(7, 1, "old");
+    server.keeper.commit(Batch { said: &[(BAR, &said)], memos: &[] }).unwrap();
+    server.remember(&[Memo::RoomGone(BAR)]);
+    server.remember(&[room(BAR, "Bar")]);
+    server.say(BAR, 1..=2);
+    server.upkeep.catch_up().unwrap();
+    drop(server);
+    let mut server = Server::start(&path);
+    assert_eq!(server.all(BAR), [1, 2]);
+    assert_eq!(references(&server), ["7:"]);
+}
+
+#[test]
 fn goes_on_counting_where_everything_was_pruned() {
     let (_folder, path) = place();
     let day = std::time::Duration::from_secs(86_400);
@@ -164,6 +194,31 @@ fn goes_on_counting_where_nothing_is_kept() {
     assert_eq!(server.all(LOBBY), NOTHING);
     drop(server);
     assert_eq!(Server::start(&path).last_seqs(), [(1, 103), (2, 0)]);
+}
+
+#[test]
+fn nothing_is_found_before_what_was_not_kept() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.say(LOBBY, 1..=10);
+    drop(server);
+    let retention = Retention { max_events: 0, ..EVERYTHING };
+    let mut server = Server::start_as(&path, Durability::Process, retention);
+    server.say(LOBBY, 11..=11);
+    // Upkeep has yet to run, and may not before the end.
+    assert_eq!(seqs(&server.reader.since(LOBBY, 5, 11, usize::MAX).unwrap()), NOTHING);
+    assert_eq!(server.reader.before(LOBBY, 12, 5, usize::MAX).unwrap(), (vec![], false));
+    let tenth = Position { room: LOBBY, seq: 10 };
+    assert_eq!(server.reader.event(tenth).unwrap(), None);
+    drop(server);
+
+    let mut server = Server::start(&path);
+    server.say(LOBBY, 12..=13);
+    assert_eq!(seqs(&server.reader.since(LOBBY, 5, 13, usize::MAX).unwrap()), [12, 13]);
+    assert_eq!(seqs(&server.reader.since(LOBBY, 12, 13, usize::MAX).unwrap()), [13]);
+    let (found, has_more) = server.reader.before(LOBBY, 14, 5, usize::MAX).unwrap();
+    assert_eq!((seqs(&found), has_more), (vec![12, 13], false));
+    assert_eq!(server.reader.event(tenth).unwrap(), None);
 }
 
 #[test]

@@ -107,6 +107,50 @@ fn what_was_said_in_a_room_that_is_gone_leaves_the_file() {
 }
 
 #[test]
+fn what_lies_before_what_was_not_kept_leaves_the_file() {
+    let (_folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    server.say(LOBBY, 1..=200);
+    drop(server);
+    let retention = Retention { max_events: 0, ..EVERYTHING };
+    let mut server = Server::start_as(&path, Durability::Process, retention);
+    server.say(LOBBY, 201..=201);
+    // It ends before upkeep has run.
+    drop(server);
+    let mut server = Server::start(&path);
+    server.say(LOBBY, 202..=203);
+    server.upkeep.catch_up().unwrap();
+    assert_eq!(look::<i64>(&path, "SELECT count(*) FROM event"), 2);
+    assert_eq!(server.all(LOBBY), [202, 203]);
+    assert_eq!(look::<i64>(&path, "SELECT pruned FROM room WHERE id = 1"), 201);
+}
+
+#[test]
+fn numbers_that_are_used_again_while_it_waits_are_not_pruned() {
+    let (_folder, path) = place();
+    let retention = Retention { max_events: 1, ..EVERYTHING };
+    let mut server = Server::start_as(&path, Durability::Process, retention);
+    server.remember(&[room(LOBBY, "Lobby")]);
+    server.say(LOBBY, 1..=9);
+    let Server { mut keeper, mut reader, mut upkeep, .. } = server;
+    let shared = upkeep.shared().clone();
+    let turn = shared.turn();
+    let (tell, told) = crossbeam_channel::bounded(1);
+    thread::scope(|scope| {
+        scope.spawn(move || tell.send(upkeep.catch_up().map_err(|error| error.to_string())));
+        // It has seen nine of them by then, as far as can be told.
+        told.recv_timeout(Duration::from_millis(200)).expect_err("it waits");
+        // As the dispatcher takes out what a failed batch left.
+        keeper.connection().execute("DELETE FROM event WHERE seq >= 5", []).unwrap();
+        drop(turn);
+        told.recv().unwrap().unwrap();
+    });
+    assert_eq!(look::<i64>(&path, "SELECT pruned FROM room"), 3);
+    keeper.commit(Batch { said: &[(LOBBY, &text(5))], memos: &[] }).unwrap();
+    assert_eq!(seqs(&reader.since(LOBBY, 0, 9, 1_000).unwrap()), [4, 5]);
+}
+
+#[test]
 fn more_than_a_round_can_do_is_done_in_several() {
     let (_folder, path) = place();
     let mut server = Server::start_anew(&path);
