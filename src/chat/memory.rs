@@ -52,9 +52,9 @@ pub(crate) enum Memo {
     Session(RememberedSession),
     /// Nobody can come back as this user any more.
     SessionOver(UserId),
-    /// A room as it is now. Ids up to its own may be in use, even when it has gone.
+    /// A room as it is now. Ids up to its own may be in use, for ever.
     Room(RememberedRoom),
-    /// The room is gone, with all that was said in it.
+    /// The room is gone, with all that was said in it. Its id counts as used even if it was never kept.
     RoomGone(RoomId),
     /// Takes so many bytes for nothing, which shows that there is room for them.
     Ballast(usize),
