@@ -18,6 +18,7 @@ use self::roster::Roster;
 use crate::chat::{Action, Chat, Command, Effect, Event, Request, SessionKey, UserId};
 use crate::delivery::{Delivery, Sharers};
 use crate::mailbox::{Mailbox, Waited};
+use crate::net::stop::LINGER;
 use crate::outbox::{ConnectionId, Outbox};
 use crate::protocol::{
     CloseReason, ErrorReply, Greeting, Reference, RoomSnapshot, Version, list_frame, list_of_rooms,
@@ -231,6 +232,11 @@ impl Dispatcher {
             }
         };
         outbox.set_user(user);
+        if self.roster.connection(user).is_some_and(|current| current > connection) {
+            // Its client has given this one up, which has shaken hands later than the next.
+            outbox.finish(CloseReason::Replaced, Instant::now() + LINGER);
+            return;
+        }
         if let Some(old) = self.roster.seat(user, connection) {
             self.push(Step::End { connection: old, reason: CloseReason::Replaced });
         }

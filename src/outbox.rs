@@ -29,8 +29,9 @@ pub(crate) use flusher::{Flusher, Flushing};
 /// Pieces that are together no longer than this are joined, so that one write carries them.
 const JOIN_BYTES: usize = 16_384;
 
-/// A connection's number: counts from 1 while the server runs, and is never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A connection's number: counts from 1 in the order in which they were accepted, and is never reused
+/// while the server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
 /// The way out to one client.

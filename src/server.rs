@@ -5,7 +5,6 @@ mod sessions;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -25,7 +24,7 @@ use crate::net::http::Response;
 use crate::net::listener;
 use crate::net::stop::Stop;
 use crate::net::tls::TlsAcceptor;
-use crate::outbox::{Flusher, Flushing};
+use crate::outbox::{ConnectionId, Flusher, Flushing};
 use crate::protocol::Greeting;
 use crate::recall::{Recall, Recalling};
 use crate::session::{Session, Shared};
@@ -140,8 +139,7 @@ impl Server {
         let admission = Admission::new(limits.max_connections, limits.max_connections_per_ip);
         let stop = Stop::new().map_err(StartError::Machine)?;
         let (flusher, flushing) = Flusher::new().map_err(StartError::Machine)?;
-        let (flusher, last_connection) = (Arc::new(flusher), AtomicU64::new(0));
-        let shared = Arc::new(Shared { settings, tls, stop, flusher, last_connection, health });
+        let shared = Arc::new(Shared { settings, tls, stop, flusher: Arc::new(flusher), health });
         let (sessions, spares) = SessionThreads::new();
         let control = Control { shared: shared.clone(), inputs };
 
@@ -152,8 +150,13 @@ impl Server {
         };
         let history = Helpers::start(recalling, upkeep, &control)?;
         let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &shared))?;
-        let reception =
-            Reception { control: control.clone(), admission, sessions: sessions.clone(), spares };
+        let reception = Reception {
+            control: control.clone(),
+            admission,
+            sessions: sessions.clone(),
+            spares,
+            last_connection: 0,
+        };
         let listener = spawn("listener", move || reception.run(&listener))?;
         info!("listening on {local_addr}");
         let threads = Threads { listener, dispatcher, history, flusher, sessions };
@@ -324,6 +327,8 @@ struct Reception {
     sessions: Arc<SessionThreads>,
     /// Threads that have served a session and wait for another.
     spares: Sender<Session>,
+    /// The number of the connection that was accepted last.
+    last_connection: u64,
 }
 
 impl Reception {
@@ -352,7 +357,9 @@ impl Reception {
             Entry::Dropped => return Err(io::Error::other("too many connections")),
         };
         let Control { shared, inputs } = self.control.clone();
-        let session = Session { shared, inputs, tcp, peer, ticket, is_turned_away };
+        self.last_connection += 1;
+        let id = ConnectionId(self.last_connection);
+        let session = Session { id, shared, inputs, tcp, peer, ticket, is_turned_away };
         match self.spares.try_send(session) {
             Ok(()) => Ok(()),
             Err(nobody) => self.sessions.start(nobody.into_inner()),

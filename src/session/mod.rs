@@ -15,7 +15,6 @@ mod secret;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use log::{debug, error, info};
@@ -40,14 +39,14 @@ pub(crate) struct Shared {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) stop: Stop,
     pub(crate) flusher: Arc<Flusher>,
-    /// The number of the connection that was upgraded last.
-    pub(crate) last_connection: AtomicU64,
     pub(crate) health: Arc<Health>,
 }
 
 /// A connection that has been accepted, and what its session needs to serve it.
 #[derive(Debug)]
 pub(crate) struct Session {
+    /// In the order in which connections were accepted.
+    pub(crate) id: ConnectionId,
     pub(crate) shared: Arc<Shared>,
     pub(crate) inputs: Inlet<Input>,
     pub(crate) tcp: Arc<TcpStream>,
@@ -80,9 +79,8 @@ impl Session {
 
     /// Lives the life of a WebSocket connection.
     fn serve(self, upgraded: Upgraded) {
-        let Self { shared, inputs, tcp, peer, ticket, .. } = self;
+        let Self { id, shared, inputs, tcp, peer, ticket, .. } = self;
         let Upgraded { stream, answer, arrival, address, read_ahead } = upgraded;
-        let id = ConnectionId(shared.last_connection.fetch_add(1, Ordering::Relaxed) + 1);
         let limits = &shared.settings.limits;
         let bounds = Bounds {
             max_queued: limits.outbox_max_bytes,

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Sender, bounded};
+use log::warn;
 
 use super::{Durability, HistoryError, Retention};
 use crate::chat::Remembered;
@@ -106,6 +107,10 @@ pub(super) fn open(
     let (lock, mut connection) = file::claim(path)?;
     let (epoch, remembered) =
         file::begin(&mut connection, durability).map_err(|error| file::explain(path, error))?;
+    if let Err(error) = upkeep::shorten_wal(&connection) {
+        // It works without, only longer.
+        warn!("history: {}", file::explain(path, error));
+    }
     let (bell, rung) = bounded(1);
     let shared = Arc::new(Shared {
         path: path.to_owned(),

@@ -404,6 +404,15 @@ fn last_before(
     Ok(last.map_or(0, uint))
 }
 
+/// At the start, before anybody else is there: empties a WAL that is long, which one server after another
+/// that is killed within its first second would make longer and longer.
+pub(super) fn shorten_wal(connection: &Connection) -> rusqlite::Result<()> {
+    if checkpoint(connection, "NOOP")?.bytes >= WAL_BYTES {
+        checkpoint(connection, "TRUNCATE")?;
+    }
+    Ok(())
+}
+
 fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Wal> {
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {

@@ -306,3 +306,21 @@ fn a_good_end_leaves_one_file_that_only_its_owner_reads() {
     left.sort();
     assert_eq!(left, ["history.db", "history.db.lock"]);
 }
+
+#[test]
+fn whoever_is_killed_again_and_again_leaves_no_wal_that_grows() {
+    let (folder, path) = place();
+    let mut server = Server::start_anew(&path);
+    for seq in 1..=2_000 {
+        server.say(LOBBY, [seq]);
+    }
+    // As a kill leaves it.
+    let left = folder.path().join("left.db");
+    fs::copy(&path, &left).unwrap();
+    fs::copy(wal(&path), wal(&left)).unwrap();
+    let length = |path| fs::metadata(wal(path)).unwrap().len();
+    assert!(length(&left) > 4 << 20, "{}", length(&left));
+    let mut next = Server::start(&left);
+    assert!(length(&left) < 1 << 20, "{}", length(&left));
+    assert_eq!(next.all(LOBBY).len(), 2_000);
+}
