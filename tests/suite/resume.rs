@@ -3,7 +3,8 @@
 
 use serde_json::json;
 
-use crate::host::Program;
+use crate::client::upgrade_offering;
+use crate::host::{Host, Program};
 use crate::v2::{play_durably, play_with};
 
 #[test]
@@ -258,4 +259,19 @@ fn who_hears_nothing_yet_is_told_what_it_does_itself() {
     let room = back.skip_to("room");
     assert_eq!(room["events"][0]["text"], "before I listen", "{room}");
     assert_eq!(room["seq"], 1);
+}
+
+#[test]
+fn a_connection_that_was_given_up_takes_nothing_from_the_next() {
+    let host = Host::start();
+    let (first, welcome) = host.door.offering("wschat.v2");
+    let token = welcome["session"].as_str().unwrap();
+    let mut late = host.door.knock();
+    let mut next = host.door.resume(token);
+    drop(first);
+    late.send(upgrade_offering(&format!("wschat.v2, session.{token}")));
+    late.expect_switch_to(Some("wschat.v2"));
+    late.expect_close(4001);
+    next.request(r#"{"type":"leave_room","ref":"still here"}"#);
+    assert_eq!(next.json()["ref"], "still here");
 }
