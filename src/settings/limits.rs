@@ -187,8 +187,8 @@ limits! {
     "resumeGraceSeconds" resume_grace_seconds: u64 = 60,
         1..=604_800 "seconds", or 0 for "no time";
 
-    /// Clients that have lost their connection and may come back, at once; whoever would leave first
-    /// makes room.
+    /// Clients that have lost their connection and may come back, at once. With more, one that never
+    /// entered a room, spoke or took a name leaves, or else the one that has been away for longest.
     "maxAwayUsers" max_away_users: usize = 4_096,
         1..=1_000_000 "users", or 0 for "nobody";
 
