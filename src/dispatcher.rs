@@ -56,14 +56,22 @@ pub(crate) enum Arrival {
     /// Somebody new, who is gone with the connection.
     Base,
     /// Somebody who wants to go on with a session, if there still is such a one, or to begin one.
-    V2 { resumed: Option<Secret>, fresh: Secret },
+    /// In a box, so that every input stays small.
+    V2(Box<Credentials>),
+}
+
+/// What somebody with a session brings along.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    pub(crate) resumed: Option<Secret>,
+    pub(crate) fresh: Secret,
 }
 
 impl Arrival {
     pub(crate) fn version(&self) -> Version {
         match self {
             Self::Base => Version::Base,
-            Self::V2 { .. } => Version::V2,
+            Self::V2(_) => Version::V2,
         }
     }
 }
@@ -222,7 +230,8 @@ impl Dispatcher {
         let fresh_user = UserId(self.chat.last_user().0 + 1);
         let (user, action, version, secret) = match arrival {
             Arrival::Base => (fresh_user, Action::Connect, Version::Base, None),
-            Arrival::V2 { resumed, fresh } => {
+            Arrival::V2(credentials) => {
+                let Credentials { resumed, fresh } = *credentials;
                 let found = resumed.and_then(|secret| {
                     let user = self.chat.user_of(secret.key)?;
                     Some((user, Action::Resume, Version::V2, Some(secret.text)))

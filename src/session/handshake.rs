@@ -15,7 +15,7 @@ use log::debug;
 use rustix::event::PollFlags;
 
 use super::{Session, Shared, origin};
-use crate::dispatcher::{Arrival, Secret};
+use crate::dispatcher::{Arrival, Credentials, Secret};
 use crate::net::http::{Parsed, RequestHead, Response, parse_head, switching_protocols};
 use crate::net::stop::{Stop, Waited};
 use crate::net::stream::{Socket, Stream};
@@ -272,7 +272,7 @@ fn arrival(head: &RequestHead) -> io::Result<Arrival> {
     let resumed = head
         .items(&header::SEC_WEBSOCKET_PROTOCOL)
         .find_map(|item| Secret::parse(item.strip_prefix(SESSION_PREFIX)?));
-    Ok(Arrival::V2 { resumed, fresh: Secret::random()? })
+    Ok(Arrival::V2(Box::new(Credentials { resumed, fresh: Secret::random()? })))
 }
 
 /// Checks a request for a WebSocket (RFC 6455 §4.2.1) and returns its key.
