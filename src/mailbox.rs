@@ -66,6 +66,10 @@ pub(crate) fn mailbox<T>(capacity: usize) -> (Inlet<T>, Mailbox<T>) {
 }
 
 impl<T> Inlet<T> {
+    pub(crate) fn downgrade(&self) -> WeakInlet<T> {
+        WeakInlet(Arc::downgrade(&self.0))
+    }
+
     /// Puts something in, when there is room.
     pub(crate) fn send(&self, item: T) -> Result<(), Abandoned> {
         let Gate { sender, sleeper } = &*self.0;
@@ -75,12 +79,6 @@ impl<T> Inlet<T> {
             Some(Ok(())) => Ok(()),
             Some(Err(_)) | None => Err(Abandoned),
         }
-    }
-}
-
-impl<T> Inlet<T> {
-    pub(crate) fn downgrade(&self) -> WeakInlet<T> {
-        WeakInlet(Arc::downgrade(&self.0))
     }
 }
 
