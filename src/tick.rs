@@ -7,14 +7,11 @@
 use bytes::Bytes;
 use std::sync::Arc;
 
-use crate::chat::{Event, RoomId, Said};
+use crate::chat::{EVENT_BYTES, Event, RoomId, Said};
 use crate::delivery::{Delivery, Sharers};
 use crate::outbox::{ConnectionId, Outbox};
 use crate::protocol::{CloseReason, ErrorReply, Reference, Version};
 use crate::recall::{Question, Recall};
-
-/// About what the members of an event take beside its text, in bytes.
-pub(crate) const EVENT_BYTES: usize = 128;
 
 /// One thing that delivery is to do.
 #[derive(Debug)]
@@ -90,7 +87,7 @@ impl Step {
     /// About how many bytes a tick becomes longer by this.
     pub(crate) fn weight(&self) -> usize {
         match self {
-            Self::Say { said, .. } => EVENT_BYTES + said.weight(),
+            Self::Say { said, .. } => said.weight(),
             Self::Tell { .. } | Self::TellOthers { .. } => EVENT_BYTES,
             Self::Give { frames, .. } | Self::Answer { frames, .. } => frames.len(),
             _ => 0,

@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use super::{Person, RoomId, UserId};
 
+/// About what an event takes beside its text and names, in bytes.
+pub(crate) const EVENT_BYTES: usize = 128;
+
 /// Something said in a room, for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
@@ -28,13 +31,16 @@ pub(crate) enum Content {
 }
 
 impl Said {
-    /// About how many bytes its text, names and reference take.
+    /// About how many bytes it takes: its text, its names, and [`EVENT_BYTES`].
     pub(crate) fn weight(&self) -> usize {
         let text = match &self.content {
             Content::Text(text) => text.len(),
             Content::Gif(_) => 0,
         };
-        text + self.from.name.len() + self.reference.as_ref().map_or(0, |name| name.len())
+        EVENT_BYTES
+            + text
+            + self.from.name.len()
+            + self.reference.as_ref().map_or(0, |name| name.len())
     }
 }
 

@@ -34,7 +34,8 @@ use std::time::Duration;
 pub(crate) use command::{Action, Command, Request, Since};
 pub(crate) use effect::{Effect, Event, Person, Refusal, RoomChange, RoomSummary};
 pub(crate) use memory::{
-    Content, Memo, Noted, Position, Remembered, RememberedRoom, RememberedSession, Said, SessionKey,
+    Content, EVENT_BYTES, Memo, Noted, Position, Remembered, RememberedRoom, RememberedSession,
+    Said, SessionKey,
 };
 pub(crate) use room::Room;
 pub(crate) use wording::Flaw;

@@ -11,7 +11,7 @@ use crate::chat::{Chat, Effect, Memo, RoomId, Said, UserId};
 use crate::history::{Batch, History, HistoryError};
 use crate::protocol::ErrorReply;
 use crate::recall::Recalled;
-use crate::tick::{EVENT_BYTES, Step};
+use crate::tick::Step;
 
 /// How many user ids are noted as used ahead of their use, so that not every arrival takes a commit.
 /// After a crash as many at most are skipped.
@@ -113,7 +113,7 @@ impl Keeping {
                 self.recover();
             }
             Err(error) => {
-                let bytes = said.iter().map(|(_, said)| EVENT_BYTES + said.weight()).sum();
+                let bytes = said.iter().map(|(_, said)| said.weight()).sum();
                 self.complain(&error, bytes);
                 let mut memos = newest_of_each(std::mem::take(&mut self.memos));
                 // Whoever came and went meanwhile was never known.

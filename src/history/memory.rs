@@ -8,9 +8,7 @@ use std::convert::Infallible;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{
-    Batch, History, HistoryError, Opened, Reader, Retention, fit, new_epoch, oldest_kept, weight,
-};
+use super::{Batch, History, HistoryError, Opened, Reader, Retention, fit, new_epoch, oldest_kept};
 use crate::chat::{Memo, Position, Remembered, RoomId, Said};
 
 pub(super) fn open(retention: Retention) -> Opened {
@@ -124,7 +122,7 @@ impl Kept {
         if entries.is_empty() {
             self.oldest.insert(turn, room);
         }
-        self.bytes += weight(said);
+        self.bytes += said.weight();
         entries.push_back(Entry { turn, said: said.clone() });
         if entries.len() as u64 > self.retention.max_events {
             self.drop_oldest_of(room);
@@ -148,7 +146,7 @@ impl Kept {
     fn drop_oldest_of(&mut self, room: RoomId) -> bool {
         let Some(entries) = self.rooms.get_mut(&room) else { return false };
         let Some(entry) = entries.pop_front() else { return false };
-        self.bytes -= weight(&entry.said);
+        self.bytes -= entry.said.weight();
         self.oldest.remove(&entry.turn);
         if let Some(next) = entries.front() {
             self.oldest.insert(next.turn, room);

@@ -34,9 +34,6 @@ pub(crate) enum Place {
     File { path: PathBuf, durability: Durability },
 }
 
-/// What an event counts for besides its text, name and reference.
-const EVENT_BYTES: usize = 128;
-
 /// How much is kept: each field is a limit.
 #[allow(clippy::struct_field_names)]
 #[derive(Clone, Copy, Debug)]
@@ -148,11 +145,6 @@ impl Upkeep {
     }
 }
 
-/// What an event counts for where bytes are limited.
-fn weight(said: &Said) -> usize {
-    EVENT_BYTES + said.weight()
-}
-
 /// The newest of `newest_first` that fit into `max_bytes`, but one at least; ascending. And whether
 /// something did not fit.
 fn fit<E>(
@@ -164,7 +156,7 @@ fn fit<E>(
     let mut is_cut = false;
     for said in newest_first {
         let said = said?;
-        bytes = bytes.saturating_add(weight(&said));
+        bytes = bytes.saturating_add(said.weight());
         if bytes > max_bytes && !found.is_empty() {
             is_cut = true;
             break;
