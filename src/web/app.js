@@ -1,28 +1,25 @@
-// Puts the page together: the connection's frames go to the chat, the user's wishes to the connection.
+// Puts the page together: one chat, the views that draw it, and what the browser tells.
 
-import { Chat } from './chat.js';
-import { Connection } from './connection.js';
-import { State } from './state.js';
-import { View } from './view.js';
-
-/** The chosen name outlives the page where the browser lets it. */
-const memory = {
-  load() {
-    try {
-      return localStorage.getItem('wschat.name');
-    } catch {
-      return null;
-    }
-  },
-  save(name) {
-    try {
-      if (name === null) localStorage.removeItem('wschat.name');
-      else localStorage.setItem('wschat.name', name);
-    } catch {
-      // Then it lives as long as the page.
-    }
-  },
-};
+import { Chat } from './core/chat.js';
+import { format, parse } from './core/link.js';
+import { Storage } from './core/storage.js';
+import { isMentioned } from './text/mention.js';
+import { load, t } from './texts/texts.js';
+import { Announcer } from './view/announce.js';
+import { BannerView } from './view/banner.js';
+import { ComposerView } from './view/composer.js';
+import { copyText } from './view/copy.js';
+import { NameDialog, SettingsDialog, ShortcutsDialog } from './view/dialogs.js';
+import { byId } from './view/dom.js';
+import { GifsView } from './view/gifs.js';
+import { LogView } from './view/log.js';
+import { MembersView } from './view/members.js';
+import { Notifier } from './view/notify.js';
+import { RoomsView } from './view/rooms.js';
+import { listenToKeys } from './view/shortcuts.js';
+import { TalkView } from './view/talk.js';
+import { toast } from './view/toast.js';
+import { translate } from './view/translate.js';
 
 /** The page's own address, so that it also works below a path of a reverse proxy. */
 function socketUrl() {
@@ -31,22 +28,86 @@ function socketUrl() {
   return url;
 }
 
-const state = new State();
-const view = new View(state);
-const chat = new Chat({ state, memory, view, send: (request) => connection.send(request) });
-const connection = new Connection(socketUrl(), {
-  connecting: () => chat.connecting(),
-  frame: (frame) => chat.receive(frame),
-  lost: (reason) => chat.lost(reason),
-});
+const loadGifs = async () => (await fetch('gifs.json')).json();
 
-/** After sleep or another network there is no point in waiting, and much may have changed. */
-function wake() {
-  connection.retry();
-  chat.refresh();
+/** The address of a room or a message, for somebody else. */
+async function copyLink(link) {
+  const url = new URL(`#${format(link)}`, location.href);
+  toast(t(await copyText(url.href) ? 'link_copied' : 'link_not_copied'));
 }
 
-view.listen(chat, () => connection.retry());
-addEventListener('online', wake);
-addEventListener('focus', wake);
-connection.open();
+await load();
+translate(document);
+
+const storage = { local: new Storage(() => localStorage), session: new Storage(() => sessionStorage) };
+const chat = new Chat({ url: socketUrl(), storage, isMentioned, loadGifs });
+const composer = new ComposerView(chat);
+const gifs = new GifsView(chat);
+const talk = new TalkView(chat, copyLink);
+const rooms = new RoomsView(chat, { room: () => talk.show('room'), name: () => names.open() });
+const names = new NameDialog(chat);
+const notifier = new Notifier(chat, storage.local);
+const shortcuts = new ShortcutsDialog();
+const settings = new SettingsDialog(storage.local, notifier, shortcuts);
+const announcer = new Announcer(chat);
+const log = new LogView({ chat, log: byId('log'), list: byId('entries'), toLatest: byId('to-latest'), copyLink });
+const members = new MembersView(chat, (name) => {
+  talk.show('room');
+  composer.mention(name);
+});
+const views = [new BannerView(chat), talk, rooms, members, composer, log, announcer, notifier];
+
+let isScheduled = false;
+
+/** Draws with the next frame of the screen: a hundred changes cost one drawing. */
+function schedule() {
+  // A hidden page has no frames, but its title and icon are seen.
+  if (document.hidden) notifier.draw();
+  if (isScheduled) return;
+  isScheduled = true;
+  requestAnimationFrame(() => {
+    isScheduled = false;
+    for (const view of views) view.draw();
+    followAddress();
+  });
+}
+
+let shownRoom = null;
+
+/** The address names the room, so that a reload, a bookmark or a friend finds it again. */
+function followAddress() {
+  const { room } = chat.state;
+  if (room?.id === shownRoom) return;
+  shownRoom = room?.id ?? null;
+  gifs.close();
+  if (!room) history.replaceState(null, '', location.pathname + location.search);
+  else if (parse(location.hash)?.room !== room.id) history.pushState(null, '', `#${format({ room: room.id })}`);
+}
+
+function followLink() {
+  const link = parse(location.hash);
+  if (link) chat.open(link);
+}
+
+chat.subscribe(schedule);
+chat.onMessage((entry) => {
+  const gif = chat.state.gifs.find(({ id }) => id === entry.gifId);
+  const told = { ...entry, alt: gif ? t(`gif: ${gif.alt}`) : t('gif_unknown', { id: entry.gifId }) };
+  announcer.message(told);
+  notifier.message(told);
+});
+addEventListener('hashchange', followLink);
+addEventListener('online', () => chat.wake());
+addEventListener('focus', () => chat.wake());
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') chat.wake();
+  schedule();
+});
+byId('settings-open').addEventListener('click', () => settings.open());
+listenToKeys({ composer, gifs, rooms, shortcuts });
+
+followLink();
+chat.start();
+schedule();
+delete document.documentElement.dataset.wait;
+if (!chat.state.hasName) names.open({ isFirst: true });

@@ -1,0 +1,162 @@
+// The box in which a message is written: drafts, limits, recalling, and who else is writing.
+
+import { visible } from '../text/names.js';
+import { parts, t } from '../texts/texts.js';
+import { CompletionView } from './completion.js';
+import { byId, setAttribute, setText } from './dom.js';
+
+/** From so few characters left on, they are counted down. */
+const NEAR_LIMIT = 200;
+/** So many of one's own last messages can be recalled. */
+const RECALLED = 50;
+/** More names than this do not say more than their number. */
+const NAMES_TYPING = 3;
+
+export class ComposerView {
+  #chat;
+  #box = byId('text');
+  #completion;
+  #shownRoom = null;
+  /** One's own last messages, the oldest first, and how far back one has gone; 0: not at all. */
+  #said = [];
+  #back = 0;
+  #tick;
+
+  constructor(chat) {
+    this.#chat = chat;
+    this.#completion = new CompletionView(this.#box, chat);
+    byId('composer').addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#say();
+    });
+    this.#box.addEventListener('keydown', (event) => this.#key(event));
+    this.#box.addEventListener('input', () => this.#changed());
+  }
+
+  /** Writes `@name` where the caret is. */
+  mention(name) {
+    const box = this.#box;
+    const before = box.value.slice(0, box.selectionStart);
+    const space = before === '' || /\s$/.test(before) ? '' : ' ';
+    box.setRangeText(`${space}@${name} `, box.selectionStart, box.selectionEnd, 'end');
+    box.focus();
+    this.#changed();
+  }
+
+  focus() {
+    this.#box.focus();
+  }
+
+  draw() {
+    const { room } = this.#chat.state;
+    if (room?.id !== this.#shownRoom) {
+      this.#shownRoom = room?.id;
+      this.#completion.close();
+      this.#back = 0;
+      this.#box.value = this.#chat.draft();
+    }
+    this.#drawTyping();
+    this.#drawPace();
+  }
+
+  #say() {
+    const text = this.#box.value;
+    if (text.trim() === '' || this.#over() > 0 || !this.#chat.say(text)) return this.#box.focus();
+    if (this.#said.at(-1) !== text) this.#said.push(text);
+    if (this.#said.length > RECALLED) this.#said.shift();
+    this.#write('');
+    this.#back = 0;
+    this.#box.focus();
+  }
+
+  #key(event) {
+    if (event.isComposing || this.#completion.key(event)) return;
+    const isPlain = !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey;
+    if (!isPlain) return;
+    if (event.key === 'Enter') {
+      event.preventDefault();
+      this.#say();
+    } else if (event.key === 'ArrowUp' && this.#box.selectionEnd === 0 && this.#recall(1)) {
+      event.preventDefault();
+    } else if (event.key === 'ArrowDown' && this.#back > 0 && this.#box.selectionStart === this.#box.value.length) {
+      this.#recall(-1);
+      event.preventDefault();
+    }
+  }
+
+  /** Further back into what one has said, or nearer. Only from an empty box: what is being written is not lost. */
+  #recall(by) {
+    if (this.#back === 0 && this.#box.value !== '') return false;
+    const back = this.#back + by;
+    if (back > this.#said.length) return false;
+    this.#back = back;
+    this.#write(back === 0 ? '' : this.#said.at(-back));
+    // At the start, so that the same key goes on; at the end there is the way forward.
+    if (by > 0) this.#box.setSelectionRange(0, 0);
+    return true;
+  }
+
+  #write(text) {
+    this.#box.value = text;
+    this.#chat.setDraft(text);
+    this.#completion.close();
+    this.#drawPace();
+  }
+
+  #changed() {
+    const text = this.#box.value;
+    this.#back = 0;
+    this.#chat.setDraft(text);
+    if (text.trim() !== '') this.#chat.typing();
+    this.#completion.update();
+    this.#drawPace();
+  }
+
+  /** How many characters there are too many; as the server counts them. */
+  #over() {
+    const { length } = this.#box.value;
+    const { maxTextChars } = this.#chat.state.limits;
+    // No text has more characters than UTF-16 units: the short ones need no counting.
+    return length <= maxTextChars - NEAR_LIMIT ? -NEAR_LIMIT : [...this.#box.value].length - maxTextChars;
+  }
+
+  #drawTyping() {
+    const names = [...this.#chat.state.typing.values()];
+    if (names.length > NAMES_TYPING) {
+      setText(byId('typing'), t('typing_many', { count: names.length }));
+    } else if (names.length === 0) {
+      setText(byId('typing'), '');
+    } else {
+      const list = new Intl.ListFormat(document.documentElement.lang).format(names.map(isolated));
+      setText(byId('typing'), parts('typing', { names: list, count: names.length }).join(''));
+    }
+  }
+
+  /** What keeps a message from going out, or soon will. */
+  #drawPace() {
+    const { pausedUntil, pauseReason, phase, pending } = this.#chat.state;
+    const over = this.#over();
+    clearTimeout(this.#tick);
+    let words = '';
+    if (over > 0) {
+      words = t('too_long', { count: over });
+    } else if (pausedUntil !== null && pausedUntil > Date.now()) {
+      const count = Math.ceil((pausedUntil - Date.now()) / 1_000);
+      words = t(pauseReason === 'not_saved' ? 'paused_save' : 'paused_rate', { count });
+      this.#tick = setTimeout(() => this.#drawPace(), 250);
+    } else if (phase !== 'online') {
+      const count = pending.filter(({ status }) => status !== 'failed').length;
+      if (count > 0) words = t('waiting_offline', { count });
+      else if (this.#box.value !== '') words = t('write_offline');
+    } else if (over > -NEAR_LIMIT) {
+      words = t('characters_left', { count: -over });
+    }
+    setText(byId('pace'), words);
+    byId('pace').classList.toggle('too-long', over > 0);
+    setAttribute(this.#box, 'aria-invalid', over > 0 ? 'true' : null);
+    byId('send').disabled = over > 0;
+  }
+}
+
+/** A name among other words: whichever way it runs, it does not turn them around (Unicode's isolates). */
+const isolated = (name) => `\u2068${visible(name)}\u2069`;

@@ -1,0 +1,76 @@
+// Who is in the room: the first of them, and any that is looked for.
+
+import { visible } from '../text/names.js';
+import { t } from '../texts/texts.js';
+import { byId, element, reconcile, setText } from './dom.js';
+import { avatar } from './rooms.js';
+
+/** More names than this help nobody, and a room may hold thousands. */
+const SHOWN = 200;
+/** So many are seen at a glance and need no looking for. */
+const FEW = 12;
+
+export class MembersView {
+  #chat;
+  #shown = null;
+
+  /** `mention(name)` writes the name into the message. */
+  constructor(chat, mention) {
+    this.#chat = chat;
+    byId('member-search').addEventListener('input', () => this.#drawList());
+    byId('member-list').addEventListener('click', (event) => {
+      const id = Number(event.target.closest('li')?.dataset.id);
+      const name = this.#chat.state.members.get(id);
+      if (name !== undefined) mention(name);
+    });
+  }
+
+  draw() {
+    const { room, members, me } = this.#chat.state;
+    byId('members').hidden = !room;
+    if (!room) return;
+    const search = byId('member-search');
+    search.hidden = members.size <= FEW;
+    if (search.hidden) search.value = '';
+    // Thousands of members come and go one by one: what is shown is compared before anything is touched.
+    const shown = this.#chosen();
+    const key = JSON.stringify([me?.id, members.size, shown]);
+    if (key === this.#shown) return;
+    this.#shown = key;
+    this.#drawList(shown);
+  }
+
+  #chosen() {
+    const { members } = this.#chat.state;
+    const wanted = byId('member-search').value.trim().toLowerCase();
+    const chosen = [];
+    for (const [id, name] of members) {
+      if (wanted !== '' && !name.toLowerCase().includes(wanted)) continue;
+      chosen.push({ id, name });
+      if (chosen.length === SHOWN) break;
+    }
+    return chosen;
+  }
+
+  #drawList(chosen = this.#chosen()) {
+    const { members, me } = this.#chat.state;
+    reconcile(byId('member-list'), chosen, ({ id, name }) => {
+      const mark = id === me?.id ? [element('span', 'mark', ` (${t('you')})`)] : [];
+      const button = element('button', 'plain', avatar(id, name), element('span', 'name', element('bdi'), ...mark));
+      button.type = 'button';
+      return element('li', '', button);
+    }, (item, { id, name }) => {
+      const button = item.firstElementChild;
+      const shown = visible(name);
+      if (item.dataset.name === shown) return;
+      item.dataset.name = shown;
+      setText(button.querySelector('bdi'), shown);
+      button.querySelector('.avatar').replaceWith(avatar(id, name));
+      button.title = t('mention', { name: shown });
+    });
+    const isSearching = byId('member-search').value.trim() !== '';
+    const more = isSearching ? 0 : members.size - chosen.length;
+    byId('members-more').hidden = more <= 0 && chosen.length > 0;
+    setText(byId('members-more'), more > 0 ? t('members_more', { count: more }) : t('members_none'));
+  }
+}

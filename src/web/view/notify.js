@@ -1,0 +1,65 @@
+// What calls somebody back who looks elsewhere: the number in the title and on the icon, and a notification
+// when they are mentioned.
+
+import { visible } from '../text/names.js';
+import { t } from '../texts/texts.js';
+import { words } from './announce.js';
+import { byId } from './dom.js';
+
+const KEY = 'wschat.notify';
+
+export class Notifier {
+  #chat;
+  #storage;
+  #shown = -1;
+
+  constructor(chat, storage) {
+    this.#chat = chat;
+    this.#storage = storage;
+  }
+
+  /** `none`: this browser has no notifications; `blocked`: the user has forbidden them; `on` or `off`. */
+  get status() {
+    if (!('Notification' in globalThis)) return 'none';
+    if (Notification.permission === 'denied') return 'blocked';
+    return Notification.permission === 'granted' && this.#storage.get(KEY) === true ? 'on' : 'off';
+  }
+
+  /** Asks the user, who has just clicked for it. */
+  async turn(isOn) {
+    const granted = isOn && (await Notification.requestPermission()) === 'granted';
+    this.#storage.set(KEY, granted);
+  }
+
+  /** A message of somebody else's. */
+  message(entry) {
+    const { room } = this.#chat.state;
+    if (!entry.mentionsMe || !room || this.#chat.isMuted(room.id) || this.status !== 'on') return;
+    if (document.visibilityState === 'visible' && document.hasFocus()) return;
+    const title = t('name_in_room', { name: visible(entry.from.name), room: visible(room.title) });
+    try {
+      const notification = new Notification(title, { body: words(entry), icon: 'icon-192.png', tag: `room-${room.id}` });
+      notification.addEventListener('click', () => {
+        window.focus();
+        notification.close();
+      });
+    } catch {
+      // Some phones have notifications for installed pages only; the number on the icon is there all the same.
+    }
+  }
+
+  draw() {
+    const { room, rooms } = this.#chat.state;
+    let unread = 0;
+    for (const id of rooms.keys()) {
+      if (!this.#chat.isMuted(id)) unread += this.#chat.state.unread(id);
+    }
+    const title = `${unread > 0 ? `(${unread}) ` : ''}${room ? `${visible(room.title)} – ` : ''}wschat`;
+    if (document.title !== title) document.title = title;
+    if (unread === this.#shown) return;
+    this.#shown = unread;
+    byId('favicon').href = unread > 0 ? 'icon-unread.svg' : 'icon.svg';
+    const badge = unread > 0 ? navigator.setAppBadge?.(unread) : navigator.clearAppBadge?.();
+    badge?.catch(() => {}); // not installed: there is no icon to put it on
+  }
+}

@@ -1,0 +1,129 @@
+// The list of rooms, making a new one, and who one is.
+
+import { colour, initial, visible } from '../text/names.js';
+import { t } from '../texts/texts.js';
+import { byId, element, icon, reconcile, setAttribute, setText } from './dom.js';
+import { format } from '../core/link.js';
+
+/** More unread messages than this are as good as countless, and the number stays narrow. */
+const MOST_UNREAD = 99;
+
+export class RoomsView {
+  #chat;
+  #go;
+  #shownMe = '';
+
+  /** `go.room()` shows the room's pane, `go.name()` asks for a name. */
+  constructor(chat, go) {
+    this.#chat = chat;
+    this.#go = go;
+    byId('create').addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#create();
+    });
+    byId('title').addEventListener('input', () => this.#judgeTitle());
+    byId('me').addEventListener('click', () => go.name());
+  }
+
+  /** To the one `by` further in the list; to the first when no room is shown. */
+  step(by) {
+    const ids = [...this.#chat.state.rooms.keys()];
+    if (ids.length === 0) return;
+    const { room, entering } = this.#chat.state;
+    const at = ids.indexOf((entering ?? room)?.id);
+    this.#choose(ids[at < 0 ? 0 : (at + by + ids.length) % ids.length]);
+  }
+
+  draw() {
+    const { rooms } = this.#chat.state;
+    reconcile(byId('rooms'), [...rooms.values()], (room) => this.#make(room), (item, room) => this.#update(item, room));
+    this.#drawMe();
+  }
+
+  #make({ id }) {
+    const link = element('a', '', element('bdi', 'title'), element('span', 'state'), element('span', 'unread'), element('span', 'count'));
+    link.href = `#${format({ room: id })}`;
+    link.addEventListener('click', (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return; // another tab was asked for
+      event.preventDefault();
+      this.#choose(id);
+    });
+    return element('li', '', link);
+  }
+
+  #update(item, { id, title, userCount }) {
+    const { room, entering } = this.#chat.state;
+    const link = item.firstElementChild;
+    const [name, state, unread, count] = link.children;
+    const unreadCount = this.#chat.state.unread(id);
+    const isMuted = this.#chat.isMuted(id);
+    setText(name, visible(title));
+    setAttribute(link, 'aria-current', (entering ?? room)?.id === id ? 'true' : null);
+    link.className = [unreadCount > 0 && 'has-unread', isMuted && 'is-muted'].filter(Boolean).join(' ');
+    sign(state, isMuted ? t('room_muted') : '', () => [icon('bellOff'), unseen(t('room_muted'))]);
+    const words = unreadCount > MOST_UNREAD ? t('room_unread_many', { count: MOST_UNREAD }) : t('room_unread', { count: unreadCount });
+    sign(unread, unreadCount > 0 ? words : '', () => [
+      shown(unreadCount > MOST_UNREAD ? `${MOST_UNREAD}+` : String(unreadCount)),
+      unseen(words),
+    ]);
+    const people = t('room_people', { count: userCount });
+    sign(count, people, () => [icon('people'), shown(String(userCount)), unseen(people)]);
+  }
+
+  #drawMe() {
+    const { me } = this.#chat.state;
+    byId('me').hidden = !me;
+    if (!me || this.#shownMe === `${me.id} ${me.name}`) return;
+    this.#shownMe = `${me.id} ${me.name}`;
+    const name = element('bdi', '', visible(me.name));
+    byId('me').replaceChildren(
+      avatar(me.id, me.name),
+      element('span', 'name', name, unseen(t('name_change'))),
+      icon('pencil'),
+    );
+  }
+
+  #choose(id) {
+    this.#chat.enter(id);
+    this.#go.room();
+  }
+
+  #create() {
+    const box = byId('title');
+    if (box.value.trim() === '' || !box.checkValidity()) return box.reportValidity();
+    this.#chat.create(box.value);
+    box.value = '';
+    this.#go.room();
+  }
+
+  #judgeTitle() {
+    const box = byId('title');
+    const over = [...box.value.trim()].length - this.#chat.state.limits.maxTitleChars;
+    box.setCustomValidity(over > 0 ? t('room_title_long', { count: over }) : '');
+  }
+}
+
+/** Fills `node` anew only when what it says has changed; takes it out of sight when it says nothing. */
+function sign(node, words, fill) {
+  if (node.dataset.words === words) return;
+  node.dataset.words = words;
+  node.hidden = words === '';
+  node.replaceChildren(...(words === '' ? [] : fill()));
+}
+
+/** For the ear alone. */
+const unseen = (...words) => element('span', 'unseen', ' ', ...words);
+
+/** For the eye alone. */
+function shown(text) {
+  const made = element('span', '', text);
+  made.setAttribute('aria-hidden', 'true');
+  return made;
+}
+
+/** The first letter of the name on the user's colour, for the eye alone. */
+export function avatar(id, name) {
+  const circle = element('span', `avatar hue-${colour(id)}`, initial(name));
+  circle.setAttribute('aria-hidden', 'true');
+  return circle;
+}

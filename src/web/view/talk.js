@@ -1,0 +1,109 @@
+// What stands around the messages of a room: its title and what can be done with the room, and which of the
+// panes a narrow screen shows.
+
+import { visible } from '../text/names.js';
+import { t } from '../texts/texts.js';
+import { byId, icon, setAttribute, setText } from './dom.js';
+
+const isWide = matchMedia('(min-width: 44rem)');
+const isVeryWide = matchMedia('(min-width: 68rem)');
+
+export class TalkView {
+  #chat;
+  #copy;
+  #shownRoom = null;
+  #shownCount = null;
+  #shownMute = null;
+  /** The user has asked for the lobby's focus: leaving takes away what had it. */
+  #toLobby = false;
+
+  /** `copy(link)` puts the link of the room into the clipboard. */
+  constructor(chat, copy) {
+    this.#chat = chat;
+    this.#copy = copy;
+    const onClick = (id, act) => byId(id).addEventListener('click', act);
+    onClick('to-rooms', () => this.show('rooms'));
+    onClick('members-close', () => this.show('room'));
+    onClick('members-toggle', () => this.#toggleMembers());
+    onClick('leave', () => this.#leave());
+    onClick('mute', () => this.#mute());
+    onClick('copy-room', () => this.#copy({ room: this.#chat.state.room.id }));
+    isVeryWide.addEventListener('change', () => this.draw());
+  }
+
+  /** On a narrow screen one pane is seen; a wide one has all, and `members` may be put away. */
+  show(pane) {
+    document.body.dataset.pane = pane;
+    if (pane === 'rooms') (byId('rooms').querySelector('[aria-current]') ?? byId('rooms').querySelector('a'))?.focus();
+    else if (pane === 'members') byId('members-close').focus();
+    else this.#focusTalk();
+    this.#drawToggle();
+  }
+
+  /** The room that is shown is another: `changed(room)` once. */
+  draw() {
+    const { room, entering, members, inRoom } = this.#chat.state;
+    byId('room').hidden = !room;
+    byId('no-room').hidden = Boolean(room);
+    setText(byId('no-room'), entering ? t('entering', { room: visible(entering.title) }) : t('rooms_choose'));
+    if (room?.id !== this.#shownRoom) this.#changeRoom(room);
+    if (!room) return;
+    setText(byId('room-title'), visible(room.title));
+    byId('room').classList.toggle('away', !inRoom);
+    this.#drawToggle();
+    if (this.#shownCount !== members.size) {
+      this.#shownCount = members.size;
+      byId('members-toggle').replaceChildren(icon('people'), String(members.size));
+      byId('members-toggle').setAttribute('aria-label', t('member_count', { count: members.size }));
+    }
+    this.#drawMute(room);
+  }
+
+  #drawToggle() {
+    setAttribute(byId('members-toggle'), 'aria-expanded', String(document.body.dataset.pane === 'members'));
+  }
+
+  #drawMute({ id }) {
+    const isMuted = this.#chat.isMuted(id);
+    if (this.#shownMute === isMuted) return;
+    this.#shownMute = isMuted;
+    byId('mute').replaceChildren(icon(isMuted ? 'bellOff' : 'bell'));
+    byId('mute').setAttribute('aria-pressed', String(isMuted));
+    byId('mute').setAttribute('aria-label', t('mute'));
+    byId('mute').title = t(isMuted ? 'unmute' : 'mute');
+  }
+
+  #changeRoom(room) {
+    this.#shownRoom = room?.id;
+    const { pane } = document.body.dataset;
+    if (room) {
+      // A dialog that is open keeps the focus; and who has gone back to the rooms meanwhile stays there.
+      if (pane !== 'members' || !isWide.matches) document.body.dataset.pane = 'room';
+      if (!document.querySelector('dialog[open]')) this.#focusTalk();
+    } else {
+      document.body.dataset.pane = 'rooms';
+      if (this.#toLobby) this.show('rooms');
+    }
+    this.#toLobby = false;
+  }
+
+  #focusTalk() {
+    // On a small screen the focus would bring up the keyboard over the messages.
+    byId(isWide.matches ? 'text' : 'room-title').focus();
+  }
+
+  #toggleMembers() {
+    this.show(document.body.dataset.pane === 'members' ? 'room' : 'members');
+    if (isWide.matches) byId('members-toggle').focus();
+  }
+
+  #leave() {
+    this.#toLobby = true;
+    this.#chat.leave();
+  }
+
+  #mute() {
+    const { id } = this.#chat.state.room;
+    this.#chat.mute(id, !this.#chat.isMuted(id));
+  }
+}

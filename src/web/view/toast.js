@@ -1,0 +1,13 @@
+// A word about what has just been done, which goes by itself.
+
+import { byId } from './dom.js';
+
+const SHOWN_MS = 2_500;
+
+let timer;
+
+export function toast(words) {
+  clearTimeout(timer);
+  byId('toast').textContent = words;
+  timer = setTimeout(() => byId('toast').replaceChildren(), SHOWN_MS);
+}

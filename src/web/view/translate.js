@@ -1,0 +1,20 @@
+// Puts the words of the chosen language, and the drawings of buttons, into what index.html holds.
+//
+// `data-t` is the key of an element's text, `data-label` of its accessible name, `data-title` of what is shown
+// when the pointer rests on it, `data-placeholder` of an empty box's hint, and `data-icon` the drawing of a button
+// whose words are for the ear.
+
+import { language, t } from '../texts/texts.js';
+import { icon } from './dom.js';
+
+export function translate(page) {
+  page.documentElement.lang = language();
+  for (const node of page.querySelectorAll('[data-t]')) node.textContent = t(node.dataset.t);
+  for (const node of page.querySelectorAll('[data-label]')) node.setAttribute('aria-label', t(node.dataset.label));
+  for (const node of page.querySelectorAll('[data-title]')) node.title = t(node.dataset.title);
+  for (const node of page.querySelectorAll('[data-placeholder]')) node.placeholder = t(node.dataset.placeholder);
+  for (const node of page.querySelectorAll('[data-icon]')) {
+    node.replaceChildren(icon(node.dataset.icon));
+    node.title = t(node.dataset.label);
+  }
+}
