@@ -1,10 +1,9 @@
 // Puts the page together: one chat, the views that draw it, and what the browser tells.
 
 import { Chat } from './core/chat.js';
-import { format, parse } from './core/link.js';
-import { Storage } from './core/storage.js';
+import { formatLink, parseLink } from './core/link.js';
+import { browserStorage } from './core/storage.js';
 import { isMentioned } from './text/mention.js';
-import { load, t } from './texts/texts.js';
 import { Announcer } from './view/announce.js';
 import { BannerView } from './view/banner.js';
 import { ComposerView } from './view/composer.js';
@@ -20,6 +19,7 @@ import { listenToKeys } from './view/shortcuts.js';
 import { TalkView } from './view/talk.js';
 import { toast } from './view/toast.js';
 import { translate } from './view/translate.js';
+import { loadWords, t } from './view/words.js';
 
 /** The page's own address, so that it also works below a path of a reverse proxy. */
 function socketUrl() {
@@ -32,14 +32,14 @@ const loadGifs = async () => (await fetch('gifs.json')).json();
 
 /** The address of a room or a message, for somebody else. */
 async function copyLink(link) {
-  const url = new URL(`#${format(link)}`, location.href);
+  const url = new URL(formatLink(link), location.href);
   toast(t(await copyText(url.href) ? 'link_copied' : 'link_not_copied'));
 }
 
-await load();
+await loadWords();
 translate(document);
 
-const storage = { local: new Storage(() => localStorage), session: new Storage(() => sessionStorage) };
+const storage = browserStorage();
 const chat = new Chat({ url: socketUrl(), storage, isMentioned, loadGifs });
 const composer = new ComposerView(chat);
 const gifs = new GifsView(chat);
@@ -81,11 +81,11 @@ function followAddress() {
   shownRoom = room?.id ?? null;
   gifs.close();
   if (!room) history.replaceState(null, '', location.pathname + location.search);
-  else if (parse(location.hash)?.room !== room.id) history.pushState(null, '', `#${format({ room: room.id })}`);
+  else if (parseLink(location.hash)?.room !== room.id) history.pushState(null, '', formatLink({ room: room.id }));
 }
 
 function followLink() {
-  const link = parse(location.hash);
+  const link = parseLink(location.hash);
   if (link) chat.open(link);
 }
 

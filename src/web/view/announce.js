@@ -1,7 +1,7 @@
 // Says to screen readers what has just been said in the room: politely, and not every word of a crowd.
 
 import { visible } from '../text/names.js';
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 import { byId, element } from './dom.js';
 
 /** What comes in this time is said together. */

@@ -1,7 +1,7 @@
 // What concerns the whole page: whether there is a connection, and what went wrong.
 
 import { visible } from '../text/names.js';
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 import { button, byId, element } from './dom.js';
 
 /** So long it says that the connection is back. */

@@ -1,7 +1,7 @@
 // The box in which a message is written: drafts, limits, recalling, and who else is writing.
 
 import { visible } from '../text/names.js';
-import { parts, t } from '../texts/texts.js';
+import { t } from './words.js';
 import { CompletionView } from './completion.js';
 import { byId, setAttribute, setText } from './dom.js';
 
@@ -127,8 +127,7 @@ export class ComposerView {
     } else if (names.length === 0) {
       setText(byId('typing'), '');
     } else {
-      const list = new Intl.ListFormat(document.documentElement.lang).format(names.map(isolated));
-      setText(byId('typing'), parts('typing', { names: list, count: names.length }).join(''));
+      setText(byId('typing'), t('typing', { names: names.map(isolated), count: names.length }));
     }
   }
 

@@ -1,10 +1,10 @@
 // The dialogs: one's name, the settings, the list of shortcuts.
 
 import { visible } from '../text/names.js';
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 import { button, byId, element, setText } from './dom.js';
 
-const THEME = 'wschat.theme';
+const THEME = 'theme';
 
 /** Asks for a name: on the first visit, and to change it. */
 export class NameDialog {

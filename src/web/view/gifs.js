@@ -1,6 +1,6 @@
 // The shelf of GIFs: a panel of thumbnails above the message box.
 
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 import { byId, element } from './dom.js';
 import { picture } from './picture.js';
 

@@ -1,7 +1,7 @@
 // Who is in the room: the first of them, and any that is looked for.
 
 import { visible } from '../text/names.js';
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 import { byId, element, reconcile, setText } from './dom.js';
 import { avatar } from './rooms.js';
 

@@ -2,11 +2,11 @@
 // when they are mentioned.
 
 import { visible } from '../text/names.js';
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 import { words } from './announce.js';
 import { byId } from './dom.js';
 
-const KEY = 'wschat.notify';
+const KEY = 'notify';
 
 export class Notifier {
   #chat;

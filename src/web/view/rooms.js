@@ -1,9 +1,9 @@
 // The list of rooms, making a new one, and who one is.
 
 import { colour, initial, visible } from '../text/names.js';
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 import { byId, element, icon, reconcile, setAttribute, setText } from './dom.js';
-import { format } from '../core/link.js';
+import { formatLink } from '../core/link.js';
 
 /** More unread messages than this are as good as countless, and the number stays narrow. */
 const MOST_UNREAD = 99;
@@ -42,7 +42,7 @@ export class RoomsView {
 
   #make({ id }) {
     const link = element('a', '', element('bdi', 'title'), element('span', 'state'), element('span', 'unread'), element('span', 'count'));
-    link.href = `#${format({ room: id })}`;
+    link.href = formatLink({ room: id });
     link.addEventListener('click', (event) => {
       if (event.metaKey || event.ctrlKey || event.shiftKey) return; // another tab was asked for
       event.preventDefault();

@@ -2,7 +2,7 @@
 // panes a narrow screen shows.
 
 import { visible } from '../text/names.js';
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 import { byId, icon, setAttribute, setText } from './dom.js';
 
 const isWide = matchMedia('(min-width: 44rem)');

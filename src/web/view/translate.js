@@ -4,11 +4,11 @@
 // when the pointer rests on it, `data-placeholder` of an empty box's hint, and `data-icon` the drawing of a button
 // whose words are for the ear.
 
-import { language, t } from '../texts/texts.js';
 import { icon } from './dom.js';
+import { locale, t } from './words.js';
 
 export function translate(page) {
-  page.documentElement.lang = language();
+  page.documentElement.lang = locale;
   for (const node of page.querySelectorAll('[data-t]')) node.textContent = t(node.dataset.t);
   for (const node of page.querySelectorAll('[data-label]')) node.setAttribute('aria-label', t(node.dataset.label));
   for (const node of page.querySelectorAll('[data-title]')) node.title = t(node.dataset.title);
