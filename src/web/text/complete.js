@@ -6,7 +6,7 @@ import { characterBefore, isWord } from './mention.js';
 const MOST_OPTIONS = 8;
 /** Two letters, for `:D` and `:p` are faces that are finished. */
 const EMOJI_TYPED = /:([a-z0-9_+-]{2,40})$/i;
-/** Code units that are looked at before the caret: names have at most 32 characters, unless the server allows more. */
+/** Code units that are looked at before the caret: names have 32 characters at most, if the server allows no more. */
 const REACH = 80;
 
 /**

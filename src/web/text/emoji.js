@@ -56,7 +56,7 @@ export function emojiAt(text, index) {
   return character === undefined ? null : { name, character, end: index + name.length + 2 };
 }
 
-/** At most `most` names for what has been typed: that name itself, names that begin so, then those with such a word in them. */
+/** At most `most` names for what is typed: that name itself, names that begin so, names with a word that does. */
 export function emojiNames(typed, most) {
   const ranked = [[], [], []];
   for (const name of EMOJI.keys()) {

@@ -3,8 +3,9 @@
 import { characterAt, characterBefore, isWord } from './mention.js';
 
 /**
- * The run of one mark at `at`: `*` and `_` are italic, `**` is bold, `***` both. Others are no marks (`size` 0), nor are
- * those inside a word, as in snake_case, 2*3*4 and __init__, nor one behind a backslash, such as the arm of ¯\_(ツ)_/¯.
+ * The run of one mark at `at`: `*` and `_` are italic, `**` is bold, `***` both. Others are no marks (`size` 0), nor
+ * are those inside a word, as in snake_case and 2*3*4, nor one behind a backslash, such as the arm of ¯\_(ツ)_/¯.
+ * `__` is none, for the sake of __init__.
  */
 export function runAt(text, at) {
   const character = text[at];

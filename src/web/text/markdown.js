@@ -85,7 +85,7 @@ function withoutBlankEnds(lines) {
   return lines.slice(start, end);
 }
 
-/** Code from a fence to the one that closes it, also at the end of its last line, or else to the end of the message. */
+/** Code from a fence to the one that closes it, also at the end of a line, or else to the end of the message. */
 function fenced(lines, start) {
   const [opening, ticks] = /^ {0,3}(`{3,})/.exec(lines[start]) ?? [];
   if (!ticks) return null;

@@ -11,17 +11,24 @@ export const isWord = (character) => character !== undefined && character !== ''
 
 /** The whole character before and after a place in a text, which may be two code units; '' at the ends. */
 export function characterBefore(text, index) {
+  if (index === 0) return '';
   const last = text.charCodeAt(index - 1);
-  return text.slice(last >= 0xDC00 && last <= 0xDFFF ? Math.max(0, index - 2) : index - 1, index);
+  const length = last >= 0xDC00 && last <= 0xDFFF ? 2 : 1;
+  return text.slice(Math.max(0, index - length), index);
 }
 
-export const characterAt = (text, index) => (index < text.length ? String.fromCodePoint(text.codePointAt(index)) : '');
+export const characterAt = (text, index) => (
+  index < text.length ? String.fromCodePoint(text.codePointAt(index)) : ''
+);
 
 /** Lower case of the same length, so that places in one are places in the other: `İ` would become two. */
 function fold(text) {
   const lower = text.toLowerCase();
   if (lower.length === text.length) return lower;
-  return Array.from(text, (c) => (c.toLowerCase().length === c.length ? c.toLowerCase() : c)).join('');
+  return Array.from(text, (character) => {
+    const one = character.toLowerCase();
+    return one.length === character.length ? one : character;
+  }).join('');
 }
 
 /** Names that may be mentioned, made ready once: to look at a place costs the same for ten names and ten thousand. */
@@ -57,7 +64,7 @@ export class Names {
   }
 }
 
-/** Whether the text speaks to that name. With the other names it is told apart from longer ones that begin like it. */
+/** Whether the text speaks to that name. With `others` it is told apart from longer names that begin like it. */
 export function isMentioned(text, name, others = []) {
   if (!text.includes('@')) return false;
   const me = fold(name);

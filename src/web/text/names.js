@@ -28,7 +28,7 @@ const HIDDEN_OR_IN_PLACE = new RegExp(`(${IN_PLACE})|${HIDDEN}`, 'gv');
 /** More marks on one letter than any language writes are there to cover the neighbours. */
 const PILE = /([\p{Mn}\p{Me}]{4})([\p{Mn}\p{Me}]+)/gu;
 
-/** The words to show for a name or a title: what cannot be seen in it is named, such as ⟨U+202E⟩. */
+/** What to show for a name or a title: what cannot be seen in it is named, such as ⟨U+202E⟩. */
 export function visible(name) {
   return name
     .replace(HIDDEN_OR_IN_PLACE, (found, inPlace) => inPlace ?? token(found))
@@ -40,7 +40,7 @@ const token = (character) => `⟨U+${character.codePointAt(0).toString(16).toUpp
 /** How many colours the style sheet has for users: `hue-0` … `hue-11`. */
 const COLOURS = 12;
 
-/** Which of them a user has. Five is prime to twelve, so ids that follow each other are far apart, and all are used. */
+/** Which of them a user has. Five is prime to twelve, so neighbouring ids are far apart, and all are used. */
 export const colour = (id) => ((Number(id) % COLOURS) * 5) % COLOURS;
 
 const letters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });

@@ -2,7 +2,7 @@
 
 import english from './en.js';
 
-/** English is always there, and stands in for a file that cannot be had; of the others only the chosen one is loaded. */
+/** English is always there, and stands in for what cannot be had; of the others only the chosen one is loaded. */
 const OTHERS = {
   de: () => import('./de.js'),
   es: () => import('./es.js'),
@@ -30,7 +30,7 @@ function isLocale(tag) {
   }
 }
 
-/** The texts in the language that the browser asks for. It never fails: where nothing else can be had it is English. */
+/** The texts in the language that the browser asks for. It never fails: where nothing can be had it is English. */
 export async function loadTexts(wanted = navigator.languages) {
   const { language, locale } = chooseLanguage(wanted);
   if (language === 'en') return new Texts(english, locale);

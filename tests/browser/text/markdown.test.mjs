@@ -46,8 +46,9 @@ check('**a** **b**', '<b>a</b> <b>b</b>');
 check('*_a_*', '<i>a</i>');
 
 // marks that are none
-for (const plain of ['snake_case and more_snake_case', '2*3*4', '2 * 3 * 4', '2**3**4', '__init__.py', '****', '**', '* a *',
-  '**a', 'a**', '*a\n\nb*', '¯\\_(ツ)_/¯', '\\*a*', '*.js *.ts', '* one\n* two', '____', '** **', 'f(*args, **kwargs)']) {
+for (const plain of ['snake_case and more_snake_case', '2*3*4', '2 * 3 * 4', '2**3**4', '__init__.py', '****', '**',
+  '* a *', '**a', 'a**', '*a\n\nb*', '¯\\_(ツ)_/¯', '\\*a*', '*.js *.ts',
+  '* one\n* two', '____', '** **', 'f(*args, **kwargs)']) {
   check(plain, plain);
 }
 check('*a _b* c_', '<i>a _b</i> c_');
@@ -88,19 +89,22 @@ check('[x](https://a.example/)', '[x]([https://a.example/](https://a.example/))'
 check('<https://a.example/?q=1&r=2>', '<[https://a.example/?q=1&r=2](https://a.example/?q=1&r=2)>');
 check('**https://a.example/b**', '<b>[https://a.example/b](https://a.example/b)</b>');
 check('https://a.example/a_b_c/*d*', '[https://a.example/a_b_c/*d](https://a.example/a_b_c/*d)*');
-check('https://a.example/:wave:/@Ada', '[https://a.example/:wave:/@Ada](https://a.example/:wave:/@Ada)', { names: ['Ada'] });
+check('http://a.example/:x:/@Ada', '[http://a.example/:x:/@Ada](http://a.example/:x:/@Ada)', { names: ['Ada'] });
 check('https://日本.example/東京。はい', '[https://日本.example/東京](https://xn--wgv71a.example/%E6%9D%B1%E4%BA%AC)。はい');
 check('http://gооgle.example', '[http://gооgle.example](http://xn--ggle-55da.example/)');
 check('http://[::1]:80/', '[http://[::1]:80/](http://[::1]/)');
 check('`https://a.example`', '<c>https://a.example</c>');
 check('https://a.example/\u202Egpj.exe', '[https://a.example/](https://a.example/)\u202Egpj.exe');
 for (const plain of ['javascript:alert(1)', 'data:text/html,x', 'http://', 'https:// a', 'http://user@host.example/',
-  'http://bank.example:x@evil.example/', 'xhttp://a.example', 'http://a.example:99999/', 'ftp://a.example', '//a.example',
-  'http:/a.example', 'http://.', 'JaVaScRiPt:alert(1)', 'vbscript:x', 'file:///etc/passwd']) check(plain, plain);
+  'http://bank.example:x@evil.example/', 'xhttp://a.example', 'http://a.example:99999/', 'ftp://a.example',
+  '//a.example', 'http:/a.example', 'http://.', 'JaVaScRiPt:alert(1)', 'vbscript:x', 'file:///etc/passwd']) {
+  check(plain, plain);
+}
 
 test('whatever is written, a link goes to http or https', () => {
-  for (const text of ['javascript:alert(1)//http://a.example', 'http://javascript:alert(1)', 'http://a.example/"onclick="x',
-    'https:javascript:alert(1)', 'http://a.example\tjavascript:x', 'data:text/html,<a href=http://a.example>']) {
+  for (const text of ['javascript:alert(1)//http://a.example', 'http://javascript:alert(1)',
+    'http://a.example/"onclick="x', 'https:javascript:alert(1)', 'http://a.example\tjavascript:x',
+    'data:text/html,<a href=http://a.example>']) {
     for (const { href } of links(text)) assert.match(href, /^https?:\/\//);
   }
 });
@@ -121,8 +125,10 @@ check('`:wave:` :nothing: 12:100:20 :constructor: :wave', '`:wave:` :nothing: 12
 
 // ---- never long
 
-const HOSTILE = ['*', '_', '`', '>', '[', 'http://', '> ', ' *', '* ', ' *a', ' **a *b', '*a _b ', ' _*', '`\n', '@', '@A', ':a', ':',
-  '(http://a/(', 'http://a@', '```\n', '```a ', '>\n', '\n ', '\n', ' *a* _', '***a ', ' a***', '\u202E', 'é́', '**a*b_', '\r\n', '`` ` '];
+const HOSTILE = ['*', '_', '`', '>', '[', 'http://', '> ', ' *', '* ', ' *a', ' **a *b', '*a _b ', ' _*', '`\n',
+  '@', '@A', ':a', ':',
+  '(http://a/(', 'http://a@', '```\n', '```a ', '>\n', '\n ', '\n', ' *a* _', '***a ', ' a***', '\u202E',
+  'é́', '**a*b_', '\r\n', '`` ` '];
 
 /** The machine may be busy: what is not linear takes minutes for such a text. */
 const LONGEST_MS = 5000;
@@ -170,20 +176,22 @@ const depthOf = (nodes) => nodes.reduce((most, node) => (
 /** The tree's text is the message with nothing left out but marks and white space beside them. */
 function keptIn(text, tree) {
   const kept = flat(tree);
+  const quoted = JSON.stringify(text.slice(0, 200));
   let at = 0;
   for (let i = 0; i < text.length; i += 1) {
     while (kept[at] === '\n' && text[i] !== '\n' && at < kept.length) at += 1;
     if (text[i] === kept[at]) at += 1;
-    else if (!'*_`> \n\r\t'.includes(text[i])) assert.fail(`lost ${JSON.stringify(text[i])} of ${JSON.stringify(text.slice(0, 200))}`);
+    else if (!'*_`> \n\r\t'.includes(text[i])) assert.fail(`lost ${JSON.stringify(text[i])} of ${quoted}`);
   }
-  assert.equal(kept.slice(at).trim(), '', `too much of ${JSON.stringify(text.slice(0, 200))}`);
+  assert.equal(kept.slice(at).trim(), '', `too much of ${quoted}`);
   const stars = (all) => all.split('*').length;
-  assert.equal((stars(text) - stars(kept)) % 2, 0, `a mark without a partner was taken from ${JSON.stringify(text.slice(0, 200))}`);
+  assert.equal((stars(text) - stars(kept)) % 2, 0, `a mark without a partner was taken from ${quoted}`);
 }
 
 test('random messages keep every word', () => {
-  const UNITS = ['*', '**', '***', '_', '`', '```', '``', '>', '> ', '\n', '\n\n', ' ', '  ', 'a', 'b1', 'é', '太', '@Ada', '@', ':wave:', ':',
-    'http://a.example/', 'https://', '(', ')', '[', ']', '.', ',', '\\', '\u202E', '😀', '```js\n', '\n```\n', 'c*', '*d', '_e', 'f_', '\r'];
+  const UNITS = ['*', '**', '***', '_', '`', '```', '``', '>', '> ', '\n', '\n\n', ' ', '  ', 'a', 'b1', 'é', '太',
+    '\r', '@Ada', '@', ':wave:', ':', 'http://a.example/', 'https://', '(', ')', '[', ']', '.', ',', '\\', '\u202E', '😀',
+    '```js\n', '\n```\n', 'c*', '*d', '_e', 'f_'];
   const random = generator(Number(process.env.SEED ?? 20_261_124));
   for (let round = 0; round < 20_000; round += 1) {
     const text = Array.from({ length: 1 + (random() % 14) }, () => UNITS[random() % UNITS.length]).join('');
