@@ -1,0 +1,256 @@
+// What a message looks like: a small part of Markdown, links, mentions and emoji, as a tree that views make nodes of.
+//
+// Any text is understood in time that grows with its length alone, and the tree has at most six levels, whatever
+// the text says. Nothing is lost: the tree's texts put together are the message without its marks, and a mark
+// that has no partner, or nothing to mark, is a character like any other. Blocks follow each other with a line
+// break between; white space inside them counts.
+//
+//   { kind: 'paragraph', children: [INLINE…] }   `\n` in its texts begins a new line
+//   { kind: 'quote', blocks: [BLOCK…] }
+//   { kind: 'code', text, language }              language: the word behind the opening fence, or ''
+//   INLINE: a string, or
+//   { kind: 'bold' | 'italic', children: [INLINE…] }   italic may be in bold, and nothing else in either
+//   { kind: 'code', text }
+//   { kind: 'link', text, href }                  text as it was typed, href as browsers understand it
+//   { kind: 'mention', text, name, me }           text: `@ada`, name: `Ada`; me: whether it is the reader
+//   { kind: 'emoji', text, name, character }      text: `:wave:`
+
+import { emojiAt } from './emoji.js';
+import { assemble, pairMarks, runAt } from './emphasis.js';
+import { Names, characterAt, characterBefore, isWord } from './mention.js';
+
+const DEEPEST_QUOTE = 4;
+
+/**
+ * @param names who may be mentioned: a `Names` made once, or any iterable of names
+ * @param me the reader's own name, also when it is not among them
+ */
+export function parse(text, { names = [], me = null } = {}) {
+  const people = new People(names, me);
+  const blocks = blocksOf(text.split('\n'), 0, people);
+  return blocks.length > 0 ? blocks : [{ kind: 'paragraph', children: [text] }];
+}
+
+/** Made ready only for a text that has an `@`. */
+class People {
+  #names;
+  #me;
+
+  constructor(names, me) {
+    this.#names = names;
+    this.#me = me === null ? null : new Names([me]);
+  }
+
+  at(text, index) {
+    if (!(this.#names instanceof Names)) this.#names = new Names(this.#names);
+    const found = this.#names.at(text, index);
+    const own = this.#me?.at(text, index);
+    const nearest = own && own.end > (found?.end ?? 0) ? own : found;
+    return nearest && { ...nearest, me: own?.end === nearest.end };
+  }
+}
+
+// ---- blocks
+
+function blocksOf(lines, depth, people) {
+  const blocks = [];
+  let plain = [];
+  const endParagraph = () => {
+    const kept = withoutBlankEnds(plain);
+    if (kept.length > 0) blocks.push({ kind: 'paragraph', children: inlineOf(kept.join('\n'), people) });
+    plain = [];
+  };
+  for (let i = 0; i < lines.length;) {
+    const found = fenced(lines, i) ?? (depth < DEEPEST_QUOTE ? quoted(lines, i, depth, people) : null);
+    if (!found) {
+      plain.push(lines[i]);
+      i += 1;
+    } else if (!found.block) {
+      for (; i < found.end; i += 1) plain.push(lines[i]);
+    } else {
+      endParagraph();
+      blocks.push(found.block);
+      i = found.end;
+    }
+  }
+  endParagraph();
+  return blocks;
+}
+
+function withoutBlankEnds(lines) {
+  let start = 0;
+  let end = lines.length;
+  while (start < end && lines[start].trim() === '') start += 1;
+  while (end > start && lines[end - 1].trim() === '') end -= 1;
+  return lines.slice(start, end);
+}
+
+/** Code from a fence to the one that closes it, also at the end of a line, or else to the end of the message. */
+function fenced(lines, start) {
+  const [opening, ticks] = /^ {0,3}(`{3,})/.exec(lines[start]) ?? [];
+  if (!ticks) return null;
+  const info = lines[start].slice(opening.length);
+  if (info.includes('`')) return null;
+  const language = /^[\w#+.-]{1,24}$/.test(info.trim()) ? info.trim() : '';
+  const code = language || info.trim() === '' ? [] : [info];
+  let end = start + 1;
+  for (let closed = false; end < lines.length && !closed; end += 1) {
+    const line = lines[end].trimEnd();
+    const closing = ticksAtEnd(line);
+    closed = closing === ticks.length || (closing > ticks.length && line.trim().length === closing);
+    const rest = closed ? line.slice(0, line.length - closing) : lines[end];
+    if (!closed || rest.trim() !== '') code.push(rest);
+  }
+  const text = code.join('\n');
+  return { end, block: text.trim() === '' ? null : { kind: 'code', text, language } };
+}
+
+function ticksAtEnd(line) {
+  let at = line.length;
+  while (at > 0 && line[at - 1] === '`') at -= 1;
+  return line.length - at;
+}
+
+/** Without white space behind it `>` is no mark: `>.<` is a face. */
+const QUOTED = /^>+(?:\s|$)/;
+
+function quoted(lines, start, depth, people) {
+  let end = start;
+  while (end < lines.length && QUOTED.test(lines[end])) end += 1;
+  if (end === start) return null;
+  const inner = lines.slice(start, end).map((line) => line.slice(line[1] === ' ' ? 2 : 1));
+  if (inner.every((line) => line.trim() === '')) return { end, block: null };
+  return { end, block: { kind: 'quote', blocks: blocksOf(inner, depth + 1, people) } };
+}
+
+// ---- inline: the text is cut into pieces and marks, the marks find their partners, the pieces are put together
+
+function inlineOf(text, people) {
+  const pieces = cut(text, people);
+  pairMarks(pieces);
+  return assemble(pieces);
+}
+
+/** Where something else than plain text may begin, or an emphasis must end. */
+const STOP = /[*_`@:]|https?:\/\/|\n[ \t\r]*\n/gi;
+
+/** Strings, inline nodes, runs of `*` or `_`, and `null` where a blank line ends what is open. */
+function cut(text, people) {
+  const pieces = [];
+  const codes = new CodeSpans(text);
+  let plainFrom = 0;
+  const put = (piece, start, end) => {
+    if (start > plainFrom) pieces.push(text.slice(plainFrom, start));
+    pieces.push(piece);
+    plainFrom = end;
+    STOP.lastIndex = end;
+  };
+  STOP.lastIndex = 0;
+  for (let stop = STOP.exec(text); stop; stop = STOP.exec(text)) {
+    const [mark] = stop;
+    const at = stop.index;
+    if (mark[0] === '\n') {
+      put(null, at, at);
+      STOP.lastIndex = at + mark.length - 1;
+    } else if (mark === '`') {
+      const { code, end } = codes.at(at);
+      if (code) put(code, at, end);
+      else STOP.lastIndex = end;
+    } else if (mark === '*' || mark === '_') {
+      const run = runAt(text, at);
+      if (run.size > 0) put(run, at, run.end);
+      else STOP.lastIndex = run.end;
+    } else {
+      const { node, end } = nodeAt(text, at, mark, people) ?? {};
+      if (node) put(node, at, end);
+      else STOP.lastIndex = end ?? at + 1;
+    }
+  }
+  if (plainFrom < text.length) pieces.push(text.slice(plainFrom));
+  return pieces;
+}
+
+function nodeAt(text, at, mark, people) {
+  if (mark === ':') {
+    if (isWord(characterBefore(text, at))) return null;
+    const found = emojiAt(text, at);
+    if (!found || isWord(characterAt(text, found.end))) return null;
+    const { name, character, end } = found;
+    return { node: { kind: 'emoji', text: text.slice(at, end), name, character }, end };
+  }
+  if (mark === '@') {
+    const found = people.at(text, at);
+    if (!found) return null;
+    const { name, me, end } = found;
+    return { node: { kind: 'mention', text: text.slice(at, end), name, me }, end };
+  }
+  return linkAt(text, at);
+}
+
+// ---- code in a line
+
+/** Runs of backticks by their length, each looked at once from left to right, so that no search begins anew. */
+class CodeSpans {
+  #text;
+  #starts = new Map();
+
+  constructor(text) {
+    this.#text = text;
+    for (const { index, 0: { length } } of text.matchAll(/`+/g)) {
+      if (!this.#starts.has(length)) this.#starts.set(length, { places: [], next: 0 });
+      this.#starts.get(length).places.push(index);
+    }
+  }
+
+  /** The span that the run at `at` opens and its end; or no `code`, and the end of the run. */
+  at(at) {
+    let open = at;
+    while (this.#text[open] === '`') open += 1;
+    const length = open - at;
+    const runs = this.#starts.get(length);
+    while (runs?.places[runs.next] < open) runs.next += 1;
+    const close = runs?.places[runs.next];
+    const inner = close === undefined ? '' : this.#text.slice(open, close);
+    if (inner.trim() === '') return { code: null, end: open };
+    // `` `a` `` has white space for the sake of the marks.
+    const padded = inner.startsWith(' ') && inner.endsWith(' ');
+    return { code: { kind: 'code', text: padded ? inner.slice(1, -1) : inner }, end: close + length };
+  }
+}
+
+// ---- links
+
+/** What no address has in it unescaped, and invisible characters, which could make it look like another. */
+const ADDRESS = /https?:\/\/[\p{L}\p{N}[][^\s<>"`\p{Cc}\p{Cf}、。「」『』【】（）《》！？]*/iuy;
+const ENDS_SENTENCE = new Set('.,:;!?\'"*_~…’”»|\\');
+const CLOSING = { '(': ')', '[': ']', '{': '}' };
+
+/** No link, but how far to go on without looking for one, or null where nothing begins. */
+function linkAt(text, at) {
+  if (isWord(characterBefore(text, at))) return null;
+  ADDRESS.lastIndex = at;
+  const found = ADDRESS.exec(text)?.[0];
+  if (!found) return null;
+  const address = withoutPunctuation(found);
+  const end = at + address.length;
+  const url = URL.canParse(address) ? new URL(address) : null;
+  // A name before the host is there to be taken for the host.
+  if (!url || url.username !== '' || url.password !== '') return { node: null, end };
+  return { node: { kind: 'link', text: address, href: url.href }, end };
+}
+
+/** An address ends before what ends its sentence, and before a bracket that was opened before it. */
+function withoutPunctuation(address) {
+  const surplus = { ')': 0, ']': 0, '}': 0 };
+  for (const [bracket] of address.matchAll(/[()[\]{}]/g)) {
+    if (bracket in surplus) surplus[bracket] += 1;
+    else surplus[CLOSING[bracket]] -= 1;
+  }
+  let end = address.length;
+  for (; end > 0; end -= 1) {
+    const last = address[end - 1];
+    if (surplus[last] > 0) surplus[last] -= 1;
+    else if (!ENDS_SENTENCE.has(last)) break;
+  }
+  return address.slice(0, end);
+}

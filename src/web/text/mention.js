@@ -1,0 +1,77 @@
+// `@name`: who is spoken to in a text. Names may have spaces, so only names that are known can be found.
+
+/**
+ * What a word goes on with. Scripts without spaces between words are left out: there a mark or a name may
+ * stand in the middle of a sentence with letters on both sides.
+ */
+const WORD = new RegExp(String.raw`[[\p{L}\p{N}\p{M}_]--[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}` +
+  String.raw`\p{scx=Hangul}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]]`, 'v');
+
+export const isWord = (character) => character !== undefined && character !== '' && WORD.test(character);
+
+/** The whole character before and after a place in a text, which may be two code units; '' at the ends. */
+export function characterBefore(text, index) {
+  if (index === 0) return '';
+  const last = text.charCodeAt(index - 1);
+  const length = last >= 0xDC00 && last <= 0xDFFF ? 2 : 1;
+  return text.slice(Math.max(0, index - length), index);
+}
+
+export const characterAt = (text, index) => (
+  index < text.length ? String.fromCodePoint(text.codePointAt(index)) : ''
+);
+
+/** Lower case of the same length, so that places in one are places in the other: `İ` would become two. */
+function fold(text) {
+  const lower = text.toLowerCase();
+  if (lower.length === text.length) return lower;
+  return Array.from(text, (character) => {
+    const one = character.toLowerCase();
+    return one.length === character.length ? one : character;
+  }).join('');
+}
+
+/** Names that may be mentioned, made ready once: to look at a place costs the same for ten names and ten thousand. */
+export class Names {
+  #byFolded = new Map();
+  #lengths;
+
+  constructor(names) {
+    for (const name of names) {
+      if (name !== '') this.#byFolded.set(fold(name), name);
+    }
+    const lengths = new Set(Array.from(this.#byFolded.keys(), (name) => name.length));
+    this.#lengths = [...lengths].sort((a, b) => b - a);
+  }
+
+  /** The longest name that stands behind the `@` at `index`, at the bounds of words; null when there is none. */
+  at(text, index) {
+    if (this.#lengths.length === 0 || isWord(characterBefore(text, index))) return null;
+    const behind = fold(text.slice(index + 1, index + 1 + this.#lengths[0]));
+    for (const length of this.#lengths) {
+      if (length > behind.length) continue;
+      const name = this.#byFolded.get(behind.slice(0, length));
+      const end = index + 1 + length;
+      if (name !== undefined && !(isWord(characterAt(text, end)) && isWord(characterBefore(text, end)))) {
+        return { name, end };
+      }
+    }
+    return null;
+  }
+
+  has(name) {
+    return this.#byFolded.has(fold(name));
+  }
+}
+
+/** Whether the text speaks to that name. With `others` it is told apart from longer names that begin like it. */
+export function isMentioned(text, name, others = []) {
+  if (!text.includes('@')) return false;
+  const me = fold(name);
+  const names = new Names([...others, name]);
+  for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
+    const found = names.at(text, at);
+    if (found && fold(found.name) === me) return true;
+  }
+  return false;
+}

@@ -1,0 +1,213 @@
+// What a message looks like, told as a line of text; and what no message may do: take long, or lose a word.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parse } from '../../../src/web/text/markdown.js';
+
+/** The tree as a line: <b>, <i>, <c> for marks, [text](href), @<name>, :<character>; blocks by their kind. */
+function drawn(text, options) {
+  const inline = (node) => {
+    if (typeof node === 'string') return node;
+    switch (node.kind) {
+      case 'bold': return `<b>${node.children.map(inline).join('')}</b>`;
+      case 'italic': return `<i>${node.children.map(inline).join('')}</i>`;
+      case 'code': return `<c>${node.text}</c>`;
+      case 'link': return `[${node.text}](${node.href})`;
+      case 'mention': return `<@${node.me ? '!' : ''}${node.name}>`;
+      default: return `<${node.character}>`;
+    }
+  };
+  const block = (node) => {
+    if (node.kind === 'paragraph') return node.children.map(inline).join('');
+    if (node.kind === 'code') return `<pre ${node.language}>${node.text}</pre>`;
+    return `<q>${node.blocks.map(block).join('|')}</q>`;
+  };
+  return parse(text, options).map(block).join('|');
+}
+
+function check(text, expected, options) {
+  test(`${JSON.stringify(text)} → ${expected}`, () => assert.equal(drawn(text, options), expected));
+}
+
+// bold and italic
+check('a **b** c', 'a <b>b</b> c');
+check('*a* _b_', '<i>a</i> <i>b</i>');
+check('**a *b* c**', '<b>a <i>b</i> c</b>');
+check('*a **b** c*', '<i>a </i><b><i>b</i></b><i> c</i>');
+check('***both***', '<b><i>both</i></b>');
+check('***a** b*', '<b><i>a</i></b><i> b</i>');
+check('*a **b***', '<i>a </i><b><i>b</i></b>');
+check('**two\nlines**', '<b>two\nlines</b>');
+check('(*a*), "**b**"!', '(<i>a</i>), "<b>b</b>"!');
+check('これは**太字**です', 'これは<b>太字</b>です');
+check('**굵게**는', '<b>굵게</b>는');
+check('**مرحبا**', '<b>مرحبا</b>');
+check('**a** **b**', '<b>a</b> <b>b</b>');
+check('*_a_*', '<i>a</i>');
+
+// marks that are none
+for (const plain of ['snake_case and more_snake_case', '2*3*4', '2 * 3 * 4', '2**3**4', '__init__.py', '****', '**',
+  '* a *', '**a', 'a**', '*a\n\nb*', '¯\\_(ツ)_/¯', '\\*a*', '*.js *.ts',
+  '* one\n* two', '____', '** **', 'f(*args, **kwargs)']) {
+  check(plain, plain);
+}
+check('*a _b* c_', '<i>a _b</i> c_');
+check('***a*', '**<i>a</i>');
+check('*a***', '<i>a</i>**');
+
+// code
+check('`a*b*c` **d**', '<c>a*b*c</c> <b>d</b>');
+check('``a`b``', '<c>a`b</c>');
+check('`` `a` ``', '<c>`a`</c>');
+check('`a', '`a');
+check('a ` ` b', 'a ` ` b');
+check('```one line```', '<c>one line</c>');
+check('```\n  a\n\n*b*\n```\nafter', '<pre >  a\n\n*b*</pre>|after');
+check('```js\na\n```', '<pre js>a</pre>');
+check('```not a language\na\n```', '<pre >not a language\na</pre>');
+check('before\n```\na```\nafter', 'before|<pre >a</pre>|after');
+check('```\nnever closed\n> still', '<pre >never closed\n> still</pre>');
+check('````\n```\n````', '<pre >```</pre>');
+check('```\r\na\r\n```\r\nb', '<pre >a\r</pre>|b');
+for (const plain of ['```', '```\n```', '`', '``', '``` ```', '```\n\n']) check(plain, plain.trimEnd());
+
+// quotes
+check('> a\n> b\nc', '<q>a\nb</q>|c');
+check('> a\n>> b\n> c', '<q>a|<q>b</q>|c</q>');
+check('> a\n> > b', '<q>a|<q>b</q></q>');
+check('>> a', '<q><q>a</q></q>');
+check('> ```\n> x\n> ```', '<q><pre >x</pre></q>');
+for (const plain of ['>.<', '>:(', '>', '> ', '>\n>', 'a > b', '->']) check(plain, plain);
+check('> > > > > > a', '<q><q><q><q>> > a</q></q></q></q>');
+
+// links
+check('http://a.example/b', '[http://a.example/b](http://a.example/b)');
+check('HTTPS://A.example', '[HTTPS://A.example](https://a.example/)');
+check('See https://a.example/b, or (https://a.example/c_(d)).',
+  'See [https://a.example/b](https://a.example/b), or ([https://a.example/c_(d)](https://a.example/c_(d))).');
+check('[x](https://a.example/)', '[x]([https://a.example/](https://a.example/))');
+check('<https://a.example/?q=1&r=2>', '<[https://a.example/?q=1&r=2](https://a.example/?q=1&r=2)>');
+check('**https://a.example/b**', '<b>[https://a.example/b](https://a.example/b)</b>');
+check('https://a.example/a_b_c/*d*', '[https://a.example/a_b_c/*d](https://a.example/a_b_c/*d)*');
+check('http://a.example/:x:/@Ada', '[http://a.example/:x:/@Ada](http://a.example/:x:/@Ada)', { names: ['Ada'] });
+check('https://日本.example/東京。はい', '[https://日本.example/東京](https://xn--wgv71a.example/%E6%9D%B1%E4%BA%AC)。はい');
+check('http://gооgle.example', '[http://gооgle.example](http://xn--ggle-55da.example/)');
+check('http://[::1]:80/', '[http://[::1]:80/](http://[::1]/)');
+check('`https://a.example`', '<c>https://a.example</c>');
+check('https://a.example/\u202Egpj.exe', '[https://a.example/](https://a.example/)\u202Egpj.exe');
+for (const plain of ['javascript:alert(1)', 'data:text/html,x', 'http://', 'https:// a', 'http://user@host.example/',
+  'http://bank.example:x@evil.example/', 'xhttp://a.example', 'http://a.example:99999/', 'ftp://a.example',
+  '//a.example', 'http:/a.example', 'http://.', 'JaVaScRiPt:alert(1)', 'vbscript:x', 'file:///etc/passwd']) {
+  check(plain, plain);
+}
+
+test('whatever is written, a link goes to http or https', () => {
+  for (const text of ['javascript:alert(1)//http://a.example', 'http://javascript:alert(1)',
+    'http://a.example/"onclick="x', 'https:javascript:alert(1)', 'http://a.example\tjavascript:x',
+    'data:text/html,<a href=http://a.example>']) {
+    for (const { href } of links(text)) assert.match(href, /^https?:\/\//);
+  }
+});
+
+// mentions
+const room = { names: ['Ada', 'Ada Lovelace', 'User 3', 'José', '田中', 'a.b'], me: 'Eve' };
+check('@ada and @ADA LOVELACE, @User 3!', '<@Ada> and <@Ada Lovelace>, <@User 3>!', room);
+check('@Adam @ x@Ada @User 33 @nobody', '@Adam @ x@Ada @User 33 @nobody', room);
+check('@eve @Ada\'s', '<@!Eve> <@Ada>\'s', room);
+check('**@Ada** `@Ada` @a.b.', '<b><@Ada></b> <c>@Ada</c> <@a.b>.', room);
+check('@田中さん', '<@田中>さん', room);
+check('@Ada', '@Ada');
+
+// emoji
+check('hi :wave: :+1::100:', 'hi <👋> <👍><💯>');
+check('`:wave:` :nothing: 12:100:20 :constructor: :wave', '`:wave:` :nothing: 12:100:20 :constructor: :wave'
+  .replace('`:wave:`', '<c>:wave:</c>'));
+
+// ---- never long
+
+const HOSTILE = ['*', '_', '`', '>', '[', 'http://', '> ', ' *', '* ', ' *a', ' **a *b', '*a _b ', ' _*', '`\n',
+  '@', '@A', ':a', ':',
+  '(http://a/(', 'http://a@', '```\n', '```a ', '>\n', '\n ', '\n', ' *a* _', '***a ', ' a***', '\u202E',
+  'é́', '**a*b_', '\r\n', '`` ` '];
+
+/** The machine may be busy: what is not linear takes minutes for such a text. */
+const LONGEST_MS = 5000;
+
+test('100,000 marks of any kind are understood at once', () => {
+  for (const unit of HOSTILE) {
+    const text = unit.repeat(100_000);
+    const started = performance.now();
+    const tree = parse(text, { names: ['Ada', 'A'], me: 'A' });
+    const took = performance.now() - started;
+    assert.ok(took < LONGEST_MS, `${JSON.stringify(unit)} took ${Math.round(took)} ms`);
+    keptIn(text, tree);
+    assert.ok(depthOf(tree) <= 7, `${JSON.stringify(unit)} is ${depthOf(tree)} deep`);
+  }
+});
+
+test('backtick runs of all lengths, none with a partner, are looked at once', () => {
+  const text = Array.from({ length: 1500 }, (_, i) => '`'.repeat(i + 1)).join('a');
+  const started = performance.now();
+  keptIn(text, parse(text));
+  assert.ok(performance.now() - started < LONGEST_MS);
+});
+
+// ---- nothing lost
+
+const flat = (tree) => tree.map((node) => {
+  if (typeof node === 'string') return node;
+  if (node.kind === 'code' && node.language !== undefined) return `${node.language}\n${node.text}\n`;
+  if (node.text !== undefined) return node.text;
+  const inner = flat(node.children ?? node.blocks);
+  return node.kind === 'paragraph' ? `${inner}\n` : inner;
+}).join('');
+
+function links(text) {
+  const inside = (nodes) => nodes.flatMap((node) => (
+    node.kind === 'link' ? [node] : inside(node.children ?? node.blocks ?? [])
+  ));
+  return inside(parse(text));
+}
+
+const depthOf = (nodes) => nodes.reduce((most, node) => (
+  Math.max(most, 1 + depthOf(node.children ?? node.blocks ?? []))
+), 0);
+
+/** The tree's text is the message with nothing left out but marks and white space beside them. */
+function keptIn(text, tree) {
+  const kept = flat(tree);
+  const quoted = JSON.stringify(text.slice(0, 200));
+  let at = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    while (kept[at] === '\n' && text[i] !== '\n' && at < kept.length) at += 1;
+    if (text[i] === kept[at]) at += 1;
+    else if (!'*_`> \n\r\t'.includes(text[i])) assert.fail(`lost ${JSON.stringify(text[i])} of ${quoted}`);
+  }
+  assert.equal(kept.slice(at).trim(), '', `too much of ${quoted}`);
+  const stars = (all) => all.split('*').length;
+  assert.equal((stars(text) - stars(kept)) % 2, 0, `a mark without a partner was taken from ${quoted}`);
+}
+
+test('random messages keep every word', () => {
+  const UNITS = ['*', '**', '***', '_', '`', '```', '``', '>', '> ', '\n', '\n\n', ' ', '  ', 'a', 'b1', 'é', '太',
+    '\r', '@Ada', '@', ':wave:', ':', 'http://a.example/', 'https://', '(', ')', '[', ']', '.', ',', '\\', '\u202E', '😀',
+    '```js\n', '\n```\n', 'c*', '*d', '_e', 'f_'];
+  const random = generator(Number(process.env.SEED ?? 20_261_124));
+  for (let round = 0; round < 20_000; round += 1) {
+    const text = Array.from({ length: 1 + (random() % 14) }, () => UNITS[random() % UNITS.length]).join('');
+    if (text.trim() === '') continue;
+    const tree = parse(text, { names: ['Ada'], me: null });
+    keptIn(text, tree);
+    assert.ok(flat(tree).trim() !== '', `nothing is left of ${JSON.stringify(text)}`);
+    assert.ok(depthOf(tree) <= 7);
+  }
+});
+
+/** The same numbers for the same seed, so that a failure can be repeated. */
+function generator(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state >>> 8;
+  };
+}
