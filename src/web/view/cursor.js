@@ -1,0 +1,80 @@
+// The message that the keyboard or the pointer is at, and what can be done with it: to copy its link.
+
+import { t } from '../texts/texts.js';
+import { button } from './dom.js';
+
+export class Cursor {
+  #log;
+  #list;
+  #toNewest;
+  #current = null;
+  /** One for all: a button in each row would be in everybody's way who goes from one to the next. */
+  #copy;
+
+  /** `copyLink(seq)` copies a message's link; `toNewest()` draws the end of the talk. */
+  constructor({ log, list, copyLink, toNewest }) {
+    this.#log = log;
+    this.#list = list;
+    this.#toNewest = toNewest;
+    const copy = (row) => row?.dataset.seq && copyLink(Number(row.dataset.seq));
+    this.#copy = button('copy', t('copy_link'), () => copy(this.#copy.closest('.said')), 'link');
+    log.addEventListener('keydown', (event) => {
+      if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      const row = rowOf(event.target);
+      if (event.target === row && (event.key === 'Enter' || event.key === 'c')) copy(row);
+      else if (!this.#move(event.key, row)) return;
+      event.preventDefault();
+    });
+    list.addEventListener('focusin', ({ target }) => this.#focused(rowOf(target)));
+    list.addEventListener('pointerover', ({ target, pointerType }) => {
+      const row = rowOf(target);
+      if (row && pointerType !== 'touch') this.#offer(row);
+    });
+    log.addEventListener('pointerleave', ({ pointerType }) => {
+      if (pointerType !== 'touch') this.#offer(rowOf(document.activeElement));
+    });
+    // A finger that scrolls is over many a message; one that taps means one.
+    list.addEventListener('click', ({ target }) => this.#offer(rowOf(target)));
+  }
+
+  #focused(row) {
+    if (this.#current) this.#current.tabIndex = -1;
+    this.#current = row;
+    if (!row) return;
+    row.tabIndex = 0;
+    this.#offer(row);
+  }
+
+  #offer(row) {
+    if (this.#copy.parentElement === row || document.activeElement === this.#copy) return;
+    if (row?.dataset.seq) row.append(this.#copy);
+    else this.#copy.remove();
+  }
+
+  /** Whether the key leads somewhere. */
+  #move(key, row) {
+    if (key === 'End') this.#toNewest();
+    const rows = [...this.#list.querySelectorAll('.said')];
+    const steps = {
+      ArrowUp: () => (row ? rows[rows.indexOf(row) - 1] : this.#seen(rows).at(-1)),
+      ArrowDown: () => (row ? rows[rows.indexOf(row) + 1] : this.#seen(rows)[0]),
+      Home: () => rows[0],
+      End: () => rows.at(-1),
+    };
+    const to = steps[key]?.();
+    if (!to) return false;
+    to.focus({ preventScroll: true });
+    to.scrollIntoView({ block: 'nearest' });
+    return true;
+  }
+
+  #seen(rows) {
+    const { top, bottom } = this.#log.getBoundingClientRect();
+    return rows.filter((row) => {
+      const box = row.getBoundingClientRect();
+      return box.bottom > top && box.top < bottom;
+    });
+  }
+}
+
+const rowOf = (node) => node?.closest?.('.said') ?? null;

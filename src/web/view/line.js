@@ -1,0 +1,70 @@
+// The rows of the log that nobody has said: days, the divider, comings and goings, and what is missing.
+
+import { visible } from '../text/names.js';
+import { parts, t } from '../texts/texts.js';
+import { clockTime, dayName, fullTime } from './dates.js';
+import { element } from './dom.js';
+
+/** A time of day; the date is told when the pointer rests on it. */
+export function timeElement(time) {
+  const shown = element('time', '', clockTime(time));
+  shown.dateTime = new Date(time).toISOString();
+  shown.title = fullTime(time);
+  return shown;
+}
+
+export function dayRow(time, now) {
+  const day = element('time', '', dayName(time, now));
+  const pad = (number) => String(number).padStart(2, '0');
+  const date = new Date(time);
+  day.dateTime = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+  return element('li', 'day', day);
+}
+
+export const dividerRow = () => element('li', 'divider', element('span', '', t('new_divider')));
+
+/** What stands above everything: `loading`, or `begin` where there is nothing before. */
+export const headRow = (head) => element('li', 'line head', t(`log_${head}`));
+
+export const lostRow = () => element('li', 'missing', element('p', '', t('lost')));
+
+export function gapRow({ status }) {
+  if (status === 'gone') return element('li', 'missing', element('p', '', t('gap_gone')));
+  const load = element('button', '', t(status === 'loading' ? 'gap_loading' : 'gap_load'));
+  load.type = 'button';
+  load.dataset.act = 'load';
+  // A button that is disabled would lose the focus.
+  load.setAttribute('aria-disabled', String(status === 'loading'));
+  return element('li', 'missing', element('p', '', t('gap')), load);
+}
+
+/** Who has come and gone since the last message, in one line. */
+export function presenceRow({ time, entered, left, passed, renamed, more }) {
+  const told = [];
+  const tell = (key, names, others = 0) => {
+    const count = names.length + others;
+    if (count > 0) told.push(parts(key, { names: nameList(names, others), count }));
+  };
+  tell('entered', entered, more?.entered);
+  tell('left', left, more?.left);
+  tell('passed', passed, more?.passed);
+  for (const { from, to } of renamed) told.push(parts('renamed', { from: nameElement(from), to: nameElement(to) }));
+  const clauses = told.map((words) => element('span', 'clause', ...words));
+  return element('li', 'line', ...clauses.flatMap((clause, i) => (i === 0 ? [clause] : [' · ', clause])), ' ',
+    timeElement(time));
+}
+
+const nameElement = (name) => element('bdi', '', visible(name));
+
+/** “Ada, Ben and 3 others”, as the language joins them. */
+function nameList(names, others) {
+  const items = names.map(nameElement);
+  if (others > 0) items.push(t('others', { count: others }));
+  const list = new Intl.ListFormat(document.documentElement.lang || 'en', { type: 'conjunction' });
+  let next = 0;
+  const joined = list.formatToParts(items.map(() => '·'))
+    .map(({ type, value }) => (type === 'element' ? items[next++] : value));
+  const fragment = document.createDocumentFragment();
+  fragment.append(...joined);
+  return fragment;
+}

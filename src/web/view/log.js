@@ -1,0 +1,355 @@
+// The log: what is said in the room, a stretch of it at a time, at the place where the user reads.
+
+import { Names } from '../text/mention.js';
+import { t } from '../texts/texts.js';
+import { Cursor } from './cursor.js';
+import { clockTime, dayOf } from './dates.js';
+import { element, icon } from './dom.js';
+import { dayRow, dividerRow, gapRow, headRow, lostRow, presenceRow } from './line.js';
+import { messageRow } from './message.js';
+import { onStillness } from './picture.js';
+import { Place } from './place.js';
+import { newerThan, rowsOf } from './rows.js';
+import { Stretch } from './stretch.js';
+
+/** So near to the end counts as reading along. */
+const NEAR_END_PIXELS = 40;
+/** What is nearer to the edge of the stretch than this share of the screen makes it move on. */
+const NEAR_EDGE = 0.75;
+/** No row is lower. A stretch of four screens has enough before, behind and to spare. */
+const LOWEST_ROW_PIXELS = 24;
+const SCREENS = 4;
+const FEWEST_ROWS = 150;
+/** After so long without a movement the user has stopped scrolling. */
+const STILL_MS = 200;
+/** What could not be loaded is not asked for at every movement. */
+const ASK_AGAIN_MS = 3_000;
+const FLASH_MS = 2_000;
+
+export class LogView {
+  #chat;
+  #log;
+  #list;
+  #toLatest;
+  #cursor;
+  #place;
+  #stretch = new Stretch();
+  /** What is drawn, by key: `{node, entry, looks}`. */
+  #rows = new Map();
+  #timeline = null;
+  #drawn = null;
+  #gifs = null;
+  /** Who may be mentioned; made ready when a text asks for it, and once for all that are drawn together. */
+  #names = null;
+  #pendingKeys = new Set();
+  /** Reading along: what is added at the end is scrolled to. */
+  #isFollowing = true;
+  #isAttending = null;
+  #top = 0;
+  #stillTimer;
+  /** The newest message that has been on the screen. */
+  #seenSeq = 0;
+  #asked = { seq: null, at: 0 };
+  #latestWords = '';
+
+  /** `copyLink({room, seq})` gives a message's link to the user. */
+  constructor({ chat, log, list, toLatest, copyLink }) {
+    this.#chat = chat;
+    this.#log = log;
+    this.#list = list;
+    this.#toLatest = toLatest;
+    this.#place = new Place(log, list);
+    this.#cursor = new Cursor({
+      log,
+      list,
+      copyLink: (seq) => copyLink({ room: chat.state.room.id, seq }),
+      toNewest: () => this.#follow(),
+    });
+    // With or without AM and PM: so much room a bubble keeps for its time.
+    log.style.setProperty('--time-width', `${clockTime(0).length * 0.48 + 0.5}rem`);
+    log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
+    list.addEventListener('click', ({ target }) => this.#act(target.closest('[data-act]')));
+    toLatest.addEventListener('click', () => this.#goToLatest());
+    document.addEventListener('visibilitychange', () => this.#tell());
+    onStillness(() => this.#redrawGifs());
+    const sizes = new ResizeObserver(() => this.#resized());
+    sizes.observe(log);
+    sizes.observe(list);
+  }
+
+  draw() {
+    const { room, timeline, gifs } = this.#chat.state;
+    if (!room || !timeline) return this.#tell();
+    if (timeline !== this.#timeline) this.#changeTimeline(timeline);
+    if (gifs !== this.#gifs) this.#forgetGifs();
+    const looks = this.#looks();
+    if (looks !== this.#drawn) {
+      this.#drawn = looks;
+      if (this.#hasSaid()) this.#isFollowing = true;
+      this.#stretch.update(timeline.entries);
+      this.#render();
+    }
+    this.#showTarget();
+    this.#reachOut({ isScrolling: false });
+    this.#tell();
+  }
+
+  /** All that decides what is drawn, but for the stretch. */
+  #looks() {
+    const { timeline, pending, divider, loadingOlder } = this.#chat.state;
+    const said = pending.map(({ key, status, problem }) => [key, status, problem]);
+    return JSON.stringify([timeline.revision, timeline.hasOlder, loadingOlder, divider, dayOf(Date.now()), said]);
+  }
+
+  #changeTimeline(timeline) {
+    this.#timeline = timeline;
+    this.#stretch = new Stretch();
+    this.#rows.clear();
+    this.#list.replaceChildren();
+    this.#drawn = null;
+    this.#isFollowing = true;
+    this.#isAttending = null;
+    this.#seenSeq = timeline.newestSeq ?? 0;
+    this.#asked = { seq: null, at: 0 };
+    this.#pendingKeys = new Set(this.#chat.state.pending.map(({ key }) => key));
+  }
+
+  /** Whether the user has just said something: then they want to see it. */
+  #hasSaid() {
+    const keys = new Set(this.#chat.state.pending.map(({ key }) => key));
+    const hasNew = [...keys].some((key) => !this.#pendingKeys.has(key));
+    this.#pendingKeys = keys;
+    return hasNew;
+  }
+
+  // ---- rows
+
+  #render() {
+    const { timeline: { entries }, pending, divider } = this.#chat.state;
+    this.#stretch.max = Math.max(FEWEST_ROWS, Math.ceil((SCREENS * this.#log.clientHeight) / LOWEST_ROW_PIXELS));
+    if (this.#isFollowing && !this.#stretch.isAtEnd) this.#stretch.around(entries, entries.length - 1);
+    this.#stretch.cut(entries, this.#readIndex(entries));
+    const { start, end } = this.#stretch;
+    const firstNew = divider === null ? -1 : newerThan(entries, divider).first;
+    const rows = rowsOf({ entries, start, end, pending, firstNew, head: this.#head(), now: Date.now() });
+    const keys = new Set(rows.map(({ key }) => key));
+    if (!this.#isFollowing) this.#place.hold((node) => keys.has(node.dataset.key));
+    this.#names = null;
+    this.#fit(rows, keys);
+    this.#settle();
+  }
+
+  /** The index of the entry that is to stay when the stretch is cut. */
+  #readIndex(entries) {
+    const key = this.#place.row?.dataset.key;
+    const index = this.#isFollowing ? -1 : entries.findIndex((entry) => String(entry.key) === key);
+    return index < 0 ? entries.length - 1 : index;
+  }
+
+  #head() {
+    const { timeline, loadingOlder, version } = this.#chat.state;
+    if (loadingOlder) return 'loading';
+    if (timeline.hasOlder !== false || version === 'base') return null;
+    return timeline.entries.some(({ seq }) => seq !== undefined) ? 'begin' : 'empty';
+  }
+
+  /** Makes the list show these rows. What looks as before is left in place. */
+  #fit(rows, keys) {
+    const focused = this.#list.contains(document.activeElement) ? document.activeElement : null;
+    for (const [key, { node }] of this.#rows) {
+      if (keys.has(key)) continue;
+      if (focused && node.contains(focused)) this.#log.focus({ preventScroll: true });
+      node.remove();
+      this.#rows.delete(key);
+    }
+    let next = this.#list.firstElementChild;
+    for (const row of rows) {
+      const drawn = this.#rows.get(row.key);
+      if (drawn && drawn.entry === row.entry && drawn.looks === row.looks) {
+        if (drawn.node === next) next = next.nextElementSibling;
+        else this.#list.insertBefore(drawn.node, next);
+        continue;
+      }
+      const node = this.#create(row);
+      node.dataset.key = row.key;
+      this.#rows.set(row.key, { node, entry: row.entry, looks: row.looks });
+      this.#list.insertBefore(node, next);
+      if (!drawn) continue;
+      if (drawn.node === next) next = next.nextElementSibling;
+      if (focused && drawn.node.contains(focused)) this.#passFocus(focused, drawn.node, node);
+      drawn.node.remove();
+    }
+  }
+
+  /** What is drawn anew keeps the focus, or the log has it: never the page. */
+  #passFocus(focused, before, now) {
+    const part = focused === before ? now : now.querySelector('[data-act]') ?? now;
+    (part.hasAttribute('tabindex') || part !== now ? part : this.#log).focus({ preventScroll: true });
+  }
+
+  #create(row) {
+    const { gifs, members, me } = this.#chat.state;
+    switch (row.kind) {
+      case 'head': return headRow(row.looks);
+      case 'day': return dayRow(row.time, Date.now());
+      case 'divider': return dividerRow();
+      case 'gap': return gapRow(row.entry);
+      case 'lost': return lostRow();
+      case 'presence': return presenceRow(row.entry);
+      default: return messageRow(row, {
+        gifs,
+        names: () => (this.#names ??= new Names(members.values())),
+        me: me?.name,
+      });
+    }
+  }
+
+  #forgetGifs() {
+    this.#gifs = this.#chat.state.gifs;
+    for (const drawn of this.#rows.values()) if (drawn.entry?.kind === 'gif') drawn.looks = null;
+    this.#drawn = null;
+  }
+
+  #redrawGifs() {
+    this.#forgetGifs();
+    this.draw();
+  }
+
+  // ---- the place
+
+  /** Puts what is read back to where it was, or the end in sight. */
+  #settle() {
+    if (this.#log.clientHeight === 0) return; // Not on the screen now; see #resized.
+    if (this.#isFollowing) this.#log.scrollTop = this.#log.scrollHeight;
+    else this.#place.restore();
+    this.#note();
+  }
+
+  #note() {
+    this.#top = this.#log.scrollTop;
+    this.#place.note();
+  }
+
+  /** The window, the keyboard, a picture or another pane has changed sizes. */
+  #resized() {
+    this.#settle();
+    this.#tell();
+  }
+
+  #scrolled() {
+    if (this.#log.clientHeight === 0 || this.#place.isResized) return;
+    // Whoever begins to scroll up is not pulled back, even while the end is near.
+    if (this.#toEnd() < 2) this.#isFollowing = this.#stretch.isAtEnd;
+    else if (this.#log.scrollTop < this.#top) this.#isFollowing = false;
+    clearTimeout(this.#stillTimer);
+    this.#stillTimer = setTimeout(() => {
+      this.#isFollowing = this.#isNearEnd();
+    }, STILL_MS);
+    this.#note();
+    this.#reachOut({ isScrolling: true });
+    this.#tell();
+  }
+
+  #toEnd() {
+    return this.#log.scrollHeight - this.#log.clientHeight - this.#log.scrollTop;
+  }
+
+  #isNearEnd() {
+    return this.#stretch.isAtEnd && this.#toEnd() < NEAR_END_PIXELS;
+  }
+
+  /** Moves the stretch on before its edge is seen, and beyond what is known asks for more. */
+  #reachOut({ isScrolling }) {
+    const { clientHeight, scrollTop } = this.#log;
+    if (clientHeight === 0) return;
+    const { timeline } = this.#chat.state;
+    const edge = clientHeight * NEAR_EDGE;
+    if (scrollTop < edge && !this.#stretch.isAtStart) {
+      this.#stretch.up(timeline.entries);
+      this.#render();
+    } else if (this.#toEnd() < edge && !this.#stretch.isAtEnd) {
+      this.#stretch.down(timeline.entries);
+      this.#render();
+    }
+    if (this.#log.scrollTop < edge && this.#stretch.isAtStart) this.#loadOlder(isScrolling);
+  }
+
+  #loadOlder(isScrolling) {
+    const { timeline, loadingOlder } = this.#chat.state;
+    if (timeline.hasOlder === false || loadingOlder) return;
+    const isAsked = timeline.oldestSeq === this.#asked.seq;
+    if (isAsked && !(isScrolling && Date.now() - this.#asked.at > ASK_AGAIN_MS)) return;
+    if (this.#chat.loadOlder()) this.#asked = { seq: timeline.oldestSeq, at: Date.now() };
+  }
+
+  // ---- going somewhere
+
+  #showTarget() {
+    const { target, timeline } = this.#chat.state;
+    if (!target || this.#log.clientHeight === 0) return;
+    const index = timeline.entries.findIndex(({ seq }) => seq === target.seq);
+    if (index >= 0) {
+      this.#isFollowing = false;
+      if (index < this.#stretch.start || index >= this.#stretch.end) this.#stretch.around(timeline.entries, index);
+      this.#render();
+      const { node } = this.#rows.get(String(timeline.entries[index].key));
+      node.scrollIntoView({ block: 'center' });
+      this.#note();
+      if (!document.querySelector('dialog[open]')) node.focus({ preventScroll: true });
+      node.classList.add('target');
+      setTimeout(() => node.classList.remove('target'), FLASH_MS);
+    }
+    this.#chat.targetShown();
+  }
+
+  #follow() {
+    this.#isFollowing = true;
+    if (this.#timeline) this.#render();
+    this.#tell();
+  }
+
+  #goToLatest() {
+    const hadFocus = document.activeElement === this.#toLatest;
+    this.#follow();
+    // The button goes, and the focus with it. On a touch screen the message box would bring up the keyboard.
+    if (!hadFocus) return;
+    const next = matchMedia('(hover: hover)').matches ? document.getElementById('text') : this.#log;
+    next?.focus({ preventScroll: true });
+  }
+
+  #act(button) {
+    if (!button) return;
+    const { entry } = this.#rows.get(button.closest('li').dataset.key);
+    const { act } = button.dataset;
+    if (act === 'retry') this.#chat.retry(entry.ref);
+    else if (act === 'discard') this.#chat.discard(entry.ref);
+    else if (entry.status === 'open') this.#chat.loadGap(entry);
+  }
+
+  // ---- what the user sees
+
+  /** Tells the chat whether the newest is seen, and the user what is not. */
+  #tell() {
+    const { room, timeline } = this.#chat.state;
+    const isShown = Boolean(room) && this.#log.clientHeight > 0;
+    const isNearEnd = isShown && this.#isNearEnd();
+    if (isNearEnd) this.#seenSeq = timeline.newestSeq ?? 0;
+    this.#toLatest.hidden = !isShown || isNearEnd || !this.#tellLatest();
+    const isAttending = isNearEnd && document.visibilityState === 'visible';
+    if (isAttending === this.#isAttending) return;
+    this.#isAttending = isAttending;
+    this.#chat.attend(isAttending);
+  }
+
+  /** Whether it is worth a button: something new is out of sight, or the end is far. */
+  #tellLatest() {
+    const { count } = newerThan(this.#chat.state.timeline.entries, this.#seenSeq);
+    const words = count > 0 ? t('to_latest_new', { count }) : t('to_latest');
+    if (words !== this.#latestWords) {
+      this.#latestWords = words;
+      this.#toLatest.replaceChildren(icon('down'), element('span', '', words));
+      this.#toLatest.classList.toggle('has-new', count > 0);
+    }
+    return count > 0 || !this.#stretch.isAtEnd || this.#toEnd() > this.#log.clientHeight / 2;
+  }
+}
