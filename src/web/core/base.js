@@ -1,0 +1,223 @@
+// Speaks the base protocol to the server and wschat.v2 to the page. The base protocol has no refs, so that one
+// request at a time is on its way, and an answer or a refusal can only be meant for that one. It has no memory
+// either: numbers are made up here, with a hole wherever something may have been missed.
+
+/** What docs/protocol.md promises, since the base protocol does not say its limits. */
+const LIMITS = { maxTextChars: 4_000, maxNameChars: 32, maxTitleChars: 64 };
+
+/** Refusals that can only be meant for one type of request. */
+const ABOUT = { bad_name: 'change_name', bad_title: 'create_room', too_many_rooms: 'create_room', unknown_room: 'enter_room' };
+
+const isSame = (event, request) =>
+  event.type === request.type && (event.type === 'text' ? event.text === request.text : event.gifId === request.gifId);
+
+export class BaseProtocol {
+  #send;
+  #receive;
+  #clock;
+  #epoch;
+  #me = null;
+  #here = null;
+  /** id → { id, title, members: Map id → name } */
+  #rooms = new Map();
+  /** Title → the last number given; it outlives connections. */
+  #seqs = new Map();
+  #queue = [];
+  #current = null;
+
+  /** `send(request)` to the server, `receive(frame)` to the page. */
+  constructor({ send, receive, clock }) {
+    this.#send = send;
+    this.#receive = receive;
+    this.#clock = clock;
+    this.#epoch = `base-${Math.floor(clock.random() * 2 ** 32).toString(36)}`;
+  }
+
+  /** A new connection: nothing of the old one is answered any more. */
+  reset() {
+    this.#left();
+    this.#queue = [];
+    this.#current = null;
+  }
+
+  send(request) {
+    switch (request.type) {
+      case 'typing': return true; // nobody could be told
+      case 'history':
+        this.#receive({ type: 'history', roomId: request.roomId, events: [], more: false, ref: request.ref });
+        return true;
+    }
+    this.#queue.push(request);
+    this.#sendNext();
+    return true;
+  }
+
+  receive(frame) {
+    switch (frame.type) {
+      case 'welcome': return this.#welcome(frame);
+      case 'list_rooms': return this.#listRooms(frame);
+      case 'enter_room': return this.#entered(frame.user);
+      case 'leave_room': return this.#leftBy(frame.user);
+      case 'change_name': return this.#renamed(frame);
+      case 'text': case 'gif': return this.#said(frame);
+      case 'error': return this.#refused(frame);
+    }
+  }
+
+  // ---- requests, one at a time
+
+  #sendNext() {
+    if (this.#current !== null || this.#queue.length === 0) return;
+    const request = this.#queue.shift();
+    const before = new Set(this.#rooms.keys());
+    this.#current = { request, before };
+    const { ref, since, ...base } = request;
+    this.#send(base);
+    // Nobody is told of a name outside a room, but this answer comes after a refusal.
+    if (request.type === 'change_name' && this.#here === null) this.#send({ type: 'list_rooms' });
+  }
+
+  /** The request on its way, if it is of that type. */
+  #asked(type) {
+    return this.#current?.request.type === type ? this.#current.request : null;
+  }
+
+  /** Gives the answer to the page first, so that what it asks then comes behind what waits. */
+  #answer(frame) {
+    const ref = this.#current?.request.ref;
+    this.#current = null;
+    this.#receive({ ...frame, ...(ref !== undefined && { ref }) });
+    this.#sendNext();
+  }
+
+  #refused(error) {
+    const type = this.#current?.request.type;
+    if (type === undefined || (ABOUT[error.code] ?? type) !== type) this.#receive(error);
+    else this.#answer(error);
+  }
+
+  #refresh() {
+    if (!this.#queue.some(({ type }) => type === 'list_rooms')) this.#queue.push({ type: 'list_rooms' });
+    this.#sendNext();
+  }
+
+  // ---- frames
+
+  #welcome({ user }) {
+    this.#me = { ...user };
+    this.#receive({ type: 'welcome', user, session: null, resumed: false, limits: LIMITS, gifs: null });
+  }
+
+  /** The list is the truth: what was kept up from events gives way to it. */
+  #listRooms({ rooms }) {
+    this.#rooms = new Map(Object.values(rooms).map(({ id, title, users }) => {
+      const members = new Map(Object.values(users).map((user) => [user.id, user.name]));
+      return [id, { id, title, members }];
+    }));
+    const shown = Object.fromEntries([...this.#rooms].map(([id, room]) => [id, this.#summary(room)]));
+    const frame = { type: 'list_rooms', rooms: shown };
+    const renaming = this.#asked('change_name');
+    const creating = this.#asked('create_room');
+    const made = creating && [...this.#rooms.values()]
+      .find(({ id, title }) => title === creating.title && !this.#current.before.has(id));
+    if (this.#asked('list_rooms')) {
+      this.#answer(frame);
+    } else {
+      this.#receive(frame);
+      if (made) this.#answer({ type: 'room_added', room: this.#summary(made) });
+      else if (renaming && this.#here === null) this.#nameIs(renaming.name);
+    }
+    const room = this.#rooms.get(this.#here);
+    if (room?.members.has(this.#me.id)) this.#show(room);
+  }
+
+  /** Nobody confirms it: no refusal has come before the list. */
+  #nameIs(newName) {
+    const oldName = this.#me.name;
+    this.#me.name = newName;
+    const time = this.#clock.now();
+    this.#answer({ type: 'change_name', oldName, newName, userId: this.#me.id, time });
+  }
+
+  /** The frame does not name the room: it is the one we asked for. */
+  #entered(user) {
+    const time = this.#clock.now();
+    if (user.id !== this.#me.id) {
+      const room = this.#rooms.get(this.#here);
+      room?.members.set(user.id, user.name);
+      this.#receive({ type: 'enter_room', user, roomId: this.#here, time });
+      return this.#countChanged(room);
+    }
+    const asked = this.#asked('enter_room');
+    if (!asked) return;
+    this.#here = asked.roomId;
+    const room = this.#rooms.get(asked.roomId) ?? { id: asked.roomId, title: '', members: new Map() };
+    this.#rooms.set(room.id, room);
+    room.members.set(user.id, user.name);
+    this.#refresh();
+    this.#answer(this.#snapshot(room));
+    this.#countChanged(room);
+  }
+
+  /** Who is there was known from the last list only. */
+  #show(room) {
+    this.#receive(this.#snapshot(room));
+  }
+
+  #snapshot({ id, title, members }) {
+    const users = [...members].map(([userId, name]) => ({ id: userId, name }));
+    const seq = this.#seqs.get(title) ?? 0;
+    return { type: 'room', room: { id, title }, users, epoch: this.#epoch, seq, complete: false, events: [] };
+  }
+
+  #leftBy(user) {
+    const room = this.#rooms.get(this.#here);
+    const frame = { type: 'leave_room', user, roomId: this.#here, time: this.#clock.now() };
+    room?.members.delete(user.id);
+    if (user.id === this.#me.id) this.#left();
+    if (user.id === this.#me.id && this.#asked('leave_room')) this.#answer(frame);
+    else this.#receive(frame);
+    this.#countChanged(room);
+  }
+
+  /** The next number is left out: what it stands for has not been heard. */
+  #left() {
+    const title = this.#rooms.get(this.#here)?.title;
+    if (this.#seqs.has(title)) this.#seqs.set(title, this.#seqs.get(title) + 1);
+    this.#here = null;
+  }
+
+  /** The frame does not say who: it is us if we asked, else the one member of that name, if only one bears it. */
+  #renamed({ oldName, newName }) {
+    const room = this.#rooms.get(this.#here);
+    const frame = { type: 'change_name', oldName, newName, roomId: this.#here, time: this.#clock.now() };
+    if (this.#asked('change_name') && this.#me.name === oldName) {
+      this.#me.name = newName;
+      room?.members.set(this.#me.id, newName);
+      return this.#answer({ ...frame, userId: this.#me.id });
+    }
+    const ids = [...(room?.members ?? [])].filter(([id, name]) => name === oldName && id !== this.#me.id);
+    if (ids.length !== 1) return this.#refresh();
+    const [[userId]] = ids;
+    room.members.set(userId, newName);
+    this.#receive({ ...frame, userId });
+  }
+
+  #said(event) {
+    const title = this.#rooms.get(this.#here)?.title;
+    const seq = (this.#seqs.get(title) ?? 0) + 1;
+    this.#seqs.set(title, seq);
+    const frame = { ...event, roomId: this.#here, time: this.#clock.now(), seq };
+    const isAnswer = event.from.id === this.#me.id && this.#current !== null && isSame(event, this.#current.request);
+    if (isAnswer) this.#answer(frame);
+    else this.#receive(frame);
+  }
+
+  #countChanged(room) {
+    if (room) this.#receive({ type: 'room_changed', room: this.#summary(room) });
+  }
+
+  #summary({ id, title, members }) {
+    return { id, title, userCount: members.size };
+  }
+}

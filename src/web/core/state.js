@@ -1,0 +1,359 @@
+// What is known: who we are, the rooms, who is in ours, and what was said there. It follows the server's frames
+// and asks nothing; chat.js does the asking, the views do the showing, and only read.
+
+import { Timeline } from './timeline.js';
+
+/** Who has said for so long that he types, and says nothing, does not type any more. */
+const TYPING_MS = 6_000;
+/** So many rooms are remembered when one goes to another and comes back. */
+const MAX_MEMORIES = 8;
+const MAX_OWN_IDS = 64;
+
+const NOTHING = new Timeline(() => ({}));
+
+export class State {
+  /** 'connecting', 'online', 'waiting' (for the next attempt) or 'replaced' (by another window: it stays so). */
+  phase = 'connecting';
+  retryAt = null;
+  lostReason = '';
+  wasOnline = false;
+  version = null;
+  /** The secret by which the session is resumed; null over the base protocol. */
+  session = null;
+  me = null;
+  limits = { maxTextChars: 4_000, maxNameChars: 32, maxTitleChars: 64 };
+  gifs = [];
+  /** id → { id, title, userCount, seq } */
+  rooms = new Map();
+  /** Whether the list of rooms has come over this connection. */
+  isListed = false;
+  /** `{ id, title }` of the room that is shown, and of the one where the user wants to be. */
+  room = null;
+  wanted = null;
+  /** Where the server has us, and whether it tells us what happens there: not after coming back, before entering. */
+  hereId = null;
+  hears = false;
+  divider = null;
+  notice = null;
+  target = null;
+  pausedUntil = null;
+  pauseReason = null;
+  loadingOlder = false;
+  hasName = false;
+
+  #clock;
+  #storage;
+  #outbox;
+  #marks;
+  #isMentioned;
+  #changed;
+  #members = new Map();
+  #membersOf = null;
+  #typing = new Map();
+  /** Room id → { title, timeline } */
+  #memories = new Map();
+  #own;
+  #isAttending = false;
+  /** The room has just been chosen: what was read of it before is not known to the divider. */
+  #isFresh = false;
+  #counted = {};
+
+  constructor({ clock, storage, outbox, marks, isMentioned, changed }) {
+    this.#clock = clock;
+    this.#storage = storage;
+    this.#outbox = outbox;
+    this.#marks = marks;
+    this.#isMentioned = isMentioned;
+    this.#changed = changed;
+    const own = storage.session.get('own');
+    this.#own = { epoch: own?.epoch ?? null, ids: Array.isArray(own?.ids) ? own.ids : [] };
+  }
+
+  // ---- for the views
+
+  get inRoom() {
+    return this.room !== null && this.hears && this.hereId === this.room.id;
+  }
+
+  get entering() {
+    return this.phase === 'online' && this.wanted !== null && !this.inRoom ? this.wanted : null;
+  }
+
+  get members() {
+    return this.#membersOf !== null && this.#membersOf === this.room?.id ? this.#members : new Map();
+  }
+
+  get typing() {
+    return new Map([...this.#typing].map(([id, { name }]) => [id, name]));
+  }
+
+  get timeline() {
+    return this.#memories.get(this.room?.id)?.timeline ?? NOTHING;
+  }
+
+  /** What has been said in the room shown and is not acknowledged. */
+  get pending() {
+    if (this.room === null) return [];
+    const under = this.phase === 'online' && this.pausedUntil === null ? 'sending' : 'waiting';
+    return this.#outbox.of(this.room).map(({ ref, kind, text, gifId, time, failed }) => ({
+      key: `p${ref}`,
+      kind,
+      ...(kind === 'text' ? { text } : { gifId }),
+      ref,
+      time,
+      from: this.me ?? { id: 0, name: '' },
+      own: true,
+      status: failed ? 'failed' : under,
+      problem: failed?.problem ?? '',
+      reason: failed?.reason ?? null,
+    }));
+  }
+
+  /** How many messages the user has not read there; 0 for a room that was never read. */
+  unread(id) {
+    if (id === this.room?.id) return this.#isAttending || this.divider === null ? 0 : this.#othersAfterDivider();
+    const room = this.rooms.get(id);
+    const mark = room?.seq === undefined ? null : this.#marks.get(room);
+    return mark === null ? 0 : Math.max(0, room.seq - mark.seq);
+  }
+
+  // ---- for the chat
+
+  timelineOf(id) {
+    return this.#memories.get(id)?.timeline ?? null;
+  }
+
+  /** Where the server may go on telling of a room, or null if nothing is known of it. */
+  since(id) {
+    const timeline = this.timelineOf(id);
+    return timeline?.newestSeq ? { epoch: timeline.epoch, seq: timeline.newestSeq } : null;
+  }
+
+  show(room) {
+    if (room?.id === this.room?.id && room?.title === this.room?.title) return;
+    this.room = room && { id: room.id, title: room.title };
+    this.divider = null;
+    this.target = null;
+    this.loadingOlder = false;
+    this.#isFresh = true;
+    this.#stopTyping();
+    if (room) this.#memory(room);
+  }
+
+  attend(isAttending) {
+    if (isAttending === this.#isAttending) return false;
+    this.#isAttending = isAttending;
+    const { epoch, endSeq } = this.timeline;
+    if (epoch === null) return true;
+    if (isAttending) {
+      this.#read();
+      if (this.divider !== null && this.#othersAfterDivider() === 0) this.divider = null;
+    } else {
+      this.divider = endSeq;
+      this.#marks.flush();
+    }
+    return true;
+  }
+
+  disconnected({ phase, reason, retryAt = null }) {
+    Object.assign(this, { phase, retryAt, lostReason: reason, isListed: false, hereId: null, hears: false });
+    this.#stopTyping();
+  }
+
+  /** After a restart a room may have another id: `find(room)` gives the room of today, or null. */
+  relocate(find) {
+    const memories = [...this.#memories].map(([id, { title, timeline }]) => {
+      const room = find({ id, title }) ?? (id === this.room?.id ? this.room : null);
+      return room && [room.id, { title: room.title, timeline }];
+    });
+    this.#memories = new Map(memories.filter((memory) => memory !== null));
+    const now = (room) => {
+      const found = room && find(room);
+      return found ? { id: found.id, title: found.title } : room;
+    };
+    this.room = now(this.room);
+    this.wanted = now(this.wanted);
+  }
+
+  /** Follows a frame. Gives the entry where others have just said something, else null. */
+  apply(frame) {
+    switch (frame.type) {
+      case 'welcome': this.#welcome(frame); break;
+      case 'list_rooms': this.#listRooms(frame); break;
+      case 'room_added': case 'room_changed': this.#roomChanged(frame.room); break;
+      case 'room_removed': this.rooms.delete(frame.roomId); break;
+      case 'room': this.#enteredRoom(frame); break;
+      case 'enter_room': this.#entered(frame); break;
+      case 'leave_room': this.#left(frame); break;
+      case 'change_name': this.#renamed(frame); break;
+      case 'typing': this.#types(frame); break;
+      case 'text': case 'gif': return this.#said(frame);
+    }
+    return null;
+  }
+
+  // ---- frames
+
+  #welcome({ user, session, resumed, roomId, limits, gifs }) {
+    Object.assign(this, { phase: 'online', retryAt: null, lostReason: '', wasOnline: true, me: { ...user }, session, limits });
+    this.hereId = resumed ? roomId ?? null : null;
+    this.hears = false;
+    if (gifs) this.gifs = gifs;
+  }
+
+  #listRooms({ rooms }) {
+    this.rooms = new Map(Object.values(rooms).map((room) => [room.id, room]));
+    this.isListed = true;
+  }
+
+  #roomChanged(room) {
+    const known = this.rooms.get(room.id);
+    // The number of messages is gathered for a while, and may be behind what we have heard.
+    const seq = known?.seq > room.seq ? known.seq : room.seq;
+    this.rooms.set(room.id, { ...room, ...(seq !== undefined && { seq }) });
+  }
+
+  /** Everything that is so at this moment. */
+  #enteredRoom({ room, users, epoch, seq, events }) {
+    this.hereId = room.id;
+    this.hears = true;
+    this.#members = new Map(users.map(({ id, name }) => [id, name]));
+    this.#membersOf = room.id;
+    const mine = this.#members.get(this.me.id);
+    if (mine !== undefined) this.me = { ...this.me, name: mine };
+    this.#stopTyping();
+    this.#noteOwnId(epoch);
+    const { timeline } = this.#memory(room);
+    const before = timeline.epoch === epoch && seq >= timeline.endSeq ? timeline.newestSeq : null;
+    if (timeline.epoch !== null && before === null) this.divider = null;
+    timeline.enter({ epoch, seq, events });
+    // The base protocol keeps nothing, so that nothing can be asked for.
+    if (this.version === 'base') timeline.setGaps('open', 'gone');
+    this.#noteSeq(room.id, seq);
+    if (room.id === this.room?.id) this.#placeDivider(before);
+  }
+
+  #entered({ user, roomId, time }) {
+    if (!this.#hearsOf(roomId) || user.id === this.me.id) return;
+    const isNew = !this.#members.has(user.id);
+    this.#members.set(user.id, user.name);
+    if (isNew) this.timelineOf(roomId).entered(user, time);
+  }
+
+  #left({ user, roomId, time }) {
+    if (user.id === this.me.id) {
+      this.hereId = null;
+      this.hears = false;
+      return;
+    }
+    if (!this.#hearsOf(roomId)) return;
+    this.#members.delete(user.id);
+    this.#typesNot(user.id);
+    this.timelineOf(roomId).left(user, time);
+  }
+
+  #renamed({ oldName, newName, userId, roomId, time }) {
+    if (userId === this.me.id) this.me = { ...this.me, name: newName };
+    if (!this.#hearsOf(roomId)) return;
+    if (this.#members.has(userId)) this.#members.set(userId, newName);
+    const typing = this.#typing.get(userId);
+    if (typing) typing.name = newName;
+    if (oldName !== newName) this.timelineOf(roomId).renamed(userId, oldName, newName, time);
+  }
+
+  #types({ user, roomId }) {
+    if (!this.#hearsOf(roomId) || roomId !== this.room?.id || user.id === this.me.id) return;
+    this.#typesNot(user.id);
+    const timer = this.#clock.setTimeout(() => {
+      this.#typing.delete(user.id);
+      this.#changed();
+    }, TYPING_MS);
+    this.#typing.set(user.id, { name: user.name, timer });
+  }
+
+  #said(event) {
+    const { roomId, seq, from } = event;
+    const timeline = this.timelineOf(roomId);
+    this.#noteSeq(roomId, seq);
+    // What was said before may be shown again: beyond the beginning of what is here it would stand alone.
+    if (!timeline || timeline.epoch === null || seq < timeline.oldestSeq) return null;
+    const isNew = seq > timeline.endSeq && this.#hearsOf(roomId);
+    if (!isNew && !timeline.hasHole) return null;
+    this.#typesNot(from.id);
+    const [entry] = timeline.add([event]);
+    if (roomId === this.room?.id && this.#isAttending) this.#read();
+    return entry && isNew && !entry.own ? entry : null;
+  }
+
+  // ---- helpers
+
+  #hearsOf(roomId) {
+    return this.hears && this.hereId === roomId;
+  }
+
+  #memory({ id, title }) {
+    const memory = this.#memories.get(id) ?? { title, timeline: new Timeline((event) => this.#describe(event)) };
+    memory.title = title;
+    this.#memories.delete(id); // and so comes last, as the latest
+    this.#memories.set(id, memory);
+    for (const old of this.#memories.keys()) {
+      if (this.#memories.size <= MAX_MEMORIES) break;
+      if (old !== this.room?.id && old !== this.hereId) this.#memories.delete(old);
+    }
+    return memory;
+  }
+
+  #describe({ from, text }) {
+    const own = from.id === this.me.id || this.#own.ids.includes(from.id);
+    return { own, mentionsMe: !own && text !== undefined && this.#isMentioned(text, this.me.name) };
+  }
+
+  /** Ids are given once only, but in another epoch they may be anybody's; and the base protocol knows no epochs. */
+  #noteOwnId(epoch) {
+    const { id } = this.me;
+    const earlier = epoch === this.#own.epoch && this.version !== 'base' ? this.#own.ids.filter((one) => one !== id) : [];
+    this.#own = { epoch, ids: [...earlier, id].slice(-MAX_OWN_IDS) };
+    this.#storage.session.set('own', this.#own);
+  }
+
+  #noteSeq(id, seq) {
+    const room = this.rooms.get(id);
+    if (room && this.version !== 'base' && !(room.seq >= seq)) this.rooms.set(id, { ...room, seq });
+  }
+
+  /** `before`: up to where it was known as one entered. */
+  #placeDivider(before) {
+    const { timeline } = this;
+    const mark = this.version === 'base' ? null : this.#marks.get(this.room);
+    const read = this.#isFresh ? (mark?.epoch === timeline.epoch ? mark.seq : null) : before;
+    if (this.divider === null && read !== null && timeline.othersAfter(read) > 0) this.divider = read;
+    this.#isFresh = false;
+    if (this.#isAttending || mark?.epoch !== timeline.epoch) this.#read();
+    if (!this.#isAttending) this.divider ??= timeline.endSeq;
+  }
+
+  #read() {
+    const { epoch, endSeq } = this.timeline;
+    if (this.version !== 'base' && epoch !== null) this.#marks.mark(this.room, endSeq, epoch);
+  }
+
+  /** The list of rooms asks at each draw. */
+  #othersAfterDivider() {
+    const { timeline, divider } = this;
+    const { revision } = timeline;
+    const counted = this.#counted;
+    if (counted.timeline !== timeline || counted.revision !== revision || counted.divider !== divider) {
+      this.#counted = { timeline, revision, divider, count: timeline.othersAfter(divider) };
+    }
+    return this.#counted.count;
+  }
+
+  #typesNot(id) {
+    this.#clock.clearTimeout(this.#typing.get(id)?.timer);
+    this.#typing.delete(id);
+  }
+
+  #stopTyping() {
+    for (const id of [...this.#typing.keys()]) this.#typesNot(id);
+  }
+}

@@ -1,0 +1,419 @@
+// What the core's tests put in the place of the browser and the network: a clock that moves when told, stores, and a
+// server that speaks wschat.v2 from a small model. Every message between the two waits until it is delivered, so
+// that a connection can be cut between any two of them.
+
+/** Random numbers from 0 to 1 that a seed repeats. */
+export function seeded(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export class FakeClock {
+  #now = 1_795_531_200_000;
+  #timers = new Map();
+  #last = 0;
+
+  constructor(random = seeded(1)) {
+    this.random = random;
+    this.now = () => this.#now;
+    this.setTimeout = (action, ms) => {
+      this.#last += 1;
+      this.#timers.set(this.#last, { action, at: this.#now + ms });
+      return this.#last;
+    };
+    this.clearTimeout = (timer) => { this.#timers.delete(timer); };
+  }
+
+  /** All that falls due, each at its time. */
+  advance(ms) {
+    const end = this.#now + ms;
+    for (;;) {
+      const due = [...this.#timers].filter(([, { at }]) => at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
+      if (!due) break;
+      const [timer, { action, at }] = due;
+      this.#timers.delete(timer);
+      this.#now = Math.max(this.#now, at);
+      action();
+    }
+    this.#now = end;
+  }
+}
+
+/** As JSON, as a browser's, so that nothing is shared by accident. */
+export class FakeStore {
+  #values = new Map();
+
+  constructor(other) {
+    if (other) this.#values = new Map(other.#values);
+  }
+
+  get(key) {
+    return this.#values.has(key) ? JSON.parse(this.#values.get(key)) : null;
+  }
+
+  set(key, value) {
+    this.#values.set(key, JSON.stringify(value));
+  }
+
+  remove(key) {
+    this.#values.delete(key);
+  }
+
+  copy() {
+    return new FakeStore(this);
+  }
+}
+
+export const stores = () => ({ local: new FakeStore(), session: new FakeStore() });
+
+const LIMITS = {
+  maxMessageBytes: 65_536, maxTextChars: 4_000, maxNameChars: 32, maxTitleChars: 64, messagesPerSecond: 10,
+  messageBurst: 30, pingIntervalMs: 25_000, resumeGraceSeconds: 60, historyOnEnter: 50, historyMaxPage: 100,
+};
+
+export class FakeServer {
+  /** Connections that are open or opening, oldest first. */
+  sockets = [];
+  /** All that was opened, ever, with the protocols that were offered. */
+  offers = [];
+  /** `(request, session) → error, true (takes no notice) or undefined (goes on)`. */
+  onRequest = () => undefined;
+  /** Whether it is there at all, and what it speaks. */
+  isUp = true;
+  speaks = 'wschat.v2';
+  onEnter = 50;
+  /** Texts by epoch, in the order in which they were said: what was ever in the record. */
+  said = [];
+
+  constructor(clock, titles = ['Room 1', 'Room 2', 'Room 3']) {
+    this.clock = clock;
+    this.titles = titles;
+    this.#begin();
+    const server = this;
+    /** To be given to the page. */
+    this.WebSocket = class extends FakeSocket {
+      constructor(url, protocols) {
+        super(server, protocols);
+      }
+    };
+  }
+
+  #begin() {
+    this.epoch = `epoch ${this.said.length + 1}`;
+    this.said.push([]);
+    this.sessions = new Map();
+    this.lastUser = 0;
+    this.lastRoom = 0;
+    this.rooms = new Map();
+    for (const title of this.titles) this.makeRoom(title);
+  }
+
+  makeRoom(title) {
+    this.lastRoom += 1;
+    this.rooms.set(this.lastRoom, { id: this.lastRoom, title, record: [], keptFrom: 1, lastSeq: 0 });
+    return this.rooms.get(this.lastRoom);
+  }
+
+  titled(title) {
+    return [...this.rooms.values()].find((room) => room.title === title);
+  }
+
+  // ---- what may happen to it
+
+  /** As a power cut. Without `keeps` it has forgotten everything when it is back. */
+  restart({ keeps }) {
+    for (const socket of [...this.sockets]) this.cut(socket);
+    if (!keeps) this.#begin();
+  }
+
+  /** All on the way is lost. */
+  cut(socket, code = 1006, reason = '') {
+    this.#disconnected(socket);
+    socket.up = [];
+    socket.down = [];
+    socket.closed(code, reason);
+  }
+
+  /** Whoever is away has been so for too long. */
+  endGrace() {
+    for (const [secret, session] of this.sessions) if (!session.socket) this.#depart(secret);
+  }
+
+  /** What was said before is no longer kept. */
+  prune(room, keptFrom = room.lastSeq + 1) {
+    room.keptFrom = Math.max(room.keptFrom, keptFrom);
+    room.record = room.record.filter(({ seq }) => seq >= room.keptFrom);
+  }
+
+  removeRoom(id) {
+    this.rooms.delete(id);
+    this.#tellList({ type: 'room_removed', roomId: id });
+  }
+
+  /** Somebody who has no connection in this test. */
+  sayAs(user, room, text, ref) {
+    return this.#say(room, { type: 'text', text, from: user }, ref);
+  }
+
+  /** Delivers until nothing is on its way. */
+  flow() {
+    for (let isQuiet = false; !isQuiet;) {
+      isQuiet = true;
+      for (const socket of [...this.sockets]) while (this.step(socket)) isQuiet = false;
+    }
+  }
+
+  /** Delivers one message, the oldest, in one direction. */
+  step(socket, up = socket.up.length > 0) {
+    if (socket.readyState === 0) return this.#open(socket);
+    if (up && socket.up.length > 0) {
+      const [text] = socket.up.splice(0, 1);
+      this.#receive(socket, JSON.parse(text));
+      return true;
+    }
+    if (!up && socket.down.length > 0) {
+      const [text] = socket.down.splice(0, 1);
+      socket.dispatch('message', { data: text });
+      return true;
+    }
+    return socket.up.length + socket.down.length > 0 && this.step(socket, !up);
+  }
+
+  push(socket, frame) {
+    socket.down.push(JSON.stringify(frame));
+  }
+
+  // ---- connections
+
+  #open(socket) {
+    const isV2 = socket.protocols[0] === 'wschat.v2';
+    if (!this.isUp || (isV2 && this.speaks !== 'wschat.v2')) {
+      this.cut(socket);
+      return true;
+    }
+    socket.opened(isV2 ? 'wschat.v2' : '');
+    if (!isV2) {
+      this.onBase?.(socket);
+      return true;
+    }
+    const secret = socket.protocols.find((one) => one.startsWith('session.'))?.slice('session.'.length);
+    const known = this.sessions.get(secret);
+    if (known?.socket) {
+      const old = known.socket;
+      known.socket = null;
+      this.cut(old, 4001, 'replaced');
+    }
+    const session = known ?? this.#newSession();
+    Object.assign(session, { socket, hears: false, follows: false });
+    socket.session = session;
+    const { user, room } = session;
+    this.push(socket, {
+      type: 'welcome', user, session: session.secret, resumed: known !== undefined,
+      ...(known && room && { roomId: room }), server: { name: 'fake', version: '0' }, limits: LIMITS,
+      gifs: [{ id: 1, alt: 'A waving hand' }],
+    });
+    return true;
+  }
+
+  #newSession() {
+    this.lastUser += 1;
+    const secret = `${this.epoch}-${this.lastUser}`.replaceAll(' ', '');
+    const user = { id: this.lastUser, name: `User ${this.lastUser}` };
+    const session = { secret, user, room: null, refs: new Map(), socket: null };
+    this.sessions.set(secret, session);
+    return session;
+  }
+
+  #disconnected(socket) {
+    this.sockets = this.sockets.filter((one) => one !== socket);
+    if (socket.session?.socket === socket) socket.session.socket = null;
+  }
+
+  /** The page has closed it. */
+  closedByPage(socket) {
+    this.#disconnected(socket);
+  }
+
+  #depart(secret) {
+    const session = this.sessions.get(secret);
+    this.sessions.delete(secret);
+    if (session.room) this.#leave(session);
+  }
+
+  // ---- requests
+
+  #receive(socket, request) {
+    const { session } = socket;
+    if (!session) return this.onBaseRequest?.(socket, request);
+    const verdict = this.onRequest(request, session);
+    if (verdict === true) return undefined;
+    const error = verdict ?? this.#serve(session, request);
+    if (error) this.push(socket, { type: 'error', message: `No: ${error.code}.`, ...error, ...ref(request) });
+  }
+
+  #serve(session, request) {
+    const { socket, user } = session;
+    const reply = (frame) => this.push(socket, { ...frame, ...ref(request) });
+    switch (request.type) {
+      case 'list_rooms':
+        session.follows = true;
+        return reply({ type: 'list_rooms', rooms: Object.fromEntries([...this.rooms].map(([id, room]) => [id, this.#summary(room)])) });
+      case 'create_room': {
+        const room = this.#summary(this.makeRoom(request.title));
+        this.#tellList({ type: 'room_added', room }, session);
+        return reply({ type: 'room_added', room });
+      }
+      case 'enter_room': {
+        const room = this.rooms.get(request.roomId);
+        if (!room) return { code: 'unknown_room' };
+        if (session.room !== room.id) {
+          if (session.room) this.#leave(session);
+          this.#tell(room, { type: 'enter_room', user, roomId: room.id, time: this.clock.now() });
+          session.room = room.id;
+        }
+        session.hears = true;
+        return reply(this.#snapshot(room, request.since));
+      }
+      case 'leave_room':
+        if (!session.room) return { code: 'not_in_room' };
+        session.hears = true;
+        return this.#leave(session);
+      case 'change_name': {
+        const frame = { type: 'change_name', oldName: user.name, newName: request.name, userId: user.id };
+        session.user = { ...user, name: request.name };
+        const room = this.rooms.get(session.room);
+        if (room) this.#tell(room, { ...frame, roomId: room.id, time: this.clock.now() });
+        if (!room || !session.hears) this.push(socket, { ...frame, time: this.clock.now() });
+        return undefined;
+      }
+      case 'history': {
+        const room = this.rooms.get(request.roomId);
+        if (!room) return { code: 'unknown_room' };
+        const older = room.record.filter(({ seq }) => seq < (request.before ?? Infinity));
+        const events = older.slice(-(request.limit ?? 50));
+        return reply({ type: 'history', roomId: room.id, events, more: older.length > events.length });
+      }
+      case 'text': case 'gif': return this.#asksToSay(session, request);
+      case 'typing': return session.room ? undefined : { code: 'not_in_room' };
+      default: return { code: 'unknown_type' };
+    }
+  }
+
+  #asksToSay(session, { type, text, gifId, ref: name }) {
+    const before = session.refs.get(name);
+    if (before) {
+      const room = this.rooms.get(before.roomId);
+      if (!room || before.seq < room.keptFrom) return { code: 'already_said' };
+      this.push(session.socket, before);
+      return undefined;
+    }
+    const room = this.rooms.get(session.room);
+    if (!room) return { code: 'not_in_room' };
+    const what = type === 'text' ? { type, text } : { type, gifId };
+    session.refs.set(name, this.#say(room, { ...what, from: session.user }, name));
+    return undefined;
+  }
+
+  #say(room, what, name) {
+    room.lastSeq += 1;
+    const { from, ...said } = what;
+    const place = { from, roomId: room.id, time: this.clock.now(), seq: room.lastSeq };
+    const event = { ...said, ...place, ...(name && { ref: name }) };
+    room.record.push(event);
+    this.said.at(-1).push({ ...event, title: room.title });
+    this.#tell(room, event);
+    this.#tellList({ type: 'room_changed', room: this.#summary(room) });
+    return event;
+  }
+
+  #leave(session) {
+    const room = this.rooms.get(session.room);
+    if (room) this.#tell(room, { type: 'leave_room', user: session.user, roomId: room.id, time: this.clock.now() });
+    session.room = null;
+    session.hears = false;
+  }
+
+  #tell(room, frame) {
+    for (const { socket, hears, room: where } of this.sessions.values()) {
+      if (socket && hears && where === room.id) this.push(socket, frame);
+    }
+  }
+
+  #tellList(frame, but) {
+    for (const session of this.sessions.values()) {
+      if (session.socket && session.follows && session !== but) this.push(session.socket, frame);
+    }
+  }
+
+  #users(room) {
+    return [...this.sessions.values()].filter((session) => session.room === room.id).map(({ user }) => user);
+  }
+
+  #summary(room) {
+    return { id: room.id, title: room.title, userCount: this.#users(room).length, seq: room.lastSeq };
+  }
+
+  #snapshot(room, since) {
+    const isKnown = since && since.epoch === this.epoch && since.seq <= room.lastSeq;
+    const events = isKnown ? room.record.filter(({ seq }) => seq > since.seq) : room.record.slice(-this.onEnter);
+    const first = events[0]?.seq ?? room.lastSeq + 1;
+    const complete = since ? Boolean(isKnown) && first === since.seq + 1 : true;
+    return {
+      type: 'room', room: { id: room.id, title: room.title }, users: this.#users(room), epoch: this.epoch,
+      seq: room.lastSeq, complete, events,
+    };
+  }
+}
+
+const ref = (request) => (request.ref === undefined ? {} : { ref: request.ref });
+
+class FakeSocket {
+  readyState = 0;
+  protocol = '';
+  /** What is on its way to the server, and to the page. */
+  up = [];
+  down = [];
+  session = null;
+  #listeners = [];
+
+  constructor(server, protocols) {
+    this.server = server;
+    this.protocols = protocols;
+    server.offers.push(protocols);
+    server.sockets.push(this);
+  }
+
+  addEventListener(type, listener) {
+    this.#listeners.push({ type, listener });
+  }
+
+  send(text) {
+    if (this.readyState === 1) this.up.push(text);
+  }
+
+  close() {
+    this.server.closedByPage(this);
+    this.closed(1000, '');
+  }
+
+  opened(protocol) {
+    this.readyState = 1;
+    this.protocol = protocol;
+    this.dispatch('open', {});
+  }
+
+  closed(code, reason) {
+    if (this.readyState === 3) return;
+    this.readyState = 3;
+    this.dispatch('close', { code, reason });
+  }
+
+  dispatch(type, event) {
+    for (const one of this.#listeners) if (one.type === type) one.listener(event);
+  }
+}
