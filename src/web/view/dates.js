@@ -1,6 +1,6 @@
 // Times and days in words, in the language of the page as the user's own country writes it.
 
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 
 const DAY_MS = 86_400_000;
 let formats;

@@ -1,7 +1,7 @@
 // The rows of the log that nobody has said: days, the divider, comings and goings, and what is missing.
 
 import { visible } from '../text/names.js';
-import { parts, t } from '../texts/texts.js';
+import { parts, t } from './words.js';
 import { clockTime, dayName, fullTime } from './dates.js';
 import { element } from './dom.js';
 

@@ -1,7 +1,7 @@
 // The log: what is said in the room, a stretch of it at a time, at the place where the user reads.
 
 import { Names } from '../text/mention.js';
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 import { Cursor } from './cursor.js';
 import { clockTime, dayOf } from './dates.js';
 import { element, icon } from './dom.js';
