@@ -113,6 +113,7 @@ struct RoomEntry<'a> {
     id: u64,
     title: &'a str,
     user_count: usize,
+    seq: u64,
 }
 
 #[derive(Serialize)]
@@ -330,14 +331,15 @@ fn push(out: &mut BytesMut, outgoing: &Outgoing<'_>) {
 
 impl<'a> From<&'a RoomSummary> for RoomEntry<'a> {
     fn from(room: &'a RoomSummary) -> Self {
-        Self { id: room.id.0, title: &room.title, user_count: room.users }
+        Self { id: room.id.0, title: &room.title, user_count: room.users, seq: room.seq }
     }
 }
 
 impl Serialize for Rooms<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.rooms().map(|(id, room)| {
-            (id.0, RoomEntry { id: id.0, title: room.title(), user_count: room.users() })
+            let (title, user_count, seq) = (room.title(), room.users(), room.kept_seq());
+            (id.0, RoomEntry { id: id.0, title, user_count, seq })
         }))
     }
 }
