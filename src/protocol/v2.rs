@@ -130,7 +130,7 @@ struct Rooms<'a>(&'a Chat);
 pub(crate) struct Greeting {
     server: Server,
     limits: PoliteLimits,
-    gifs: &'static [Gif],
+    gifs: Vec<Gif>,
 }
 
 #[derive(Debug, Serialize)]
@@ -156,10 +156,10 @@ struct PoliteLimits {
 }
 
 /// A picture that the server has, and what it shows, in words.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Gif {
     pub(crate) id: u64,
-    pub(crate) alt: &'static str,
+    pub(crate) alt: String,
 }
 
 /// A room as it was when somebody entered it, without what was said in it.
@@ -181,7 +181,7 @@ pub(crate) struct Backlog<'a> {
 }
 
 impl Greeting {
-    pub(crate) fn new(limits: &Limits, gifs: &'static [Gif]) -> Self {
+    pub(crate) fn new(limits: &Limits, gifs: Vec<Gif>) -> Self {
         let limits = PoliteLimits {
             max_message_bytes: limits.max_message_bytes,
             max_text_chars: limits.max_text_chars,
