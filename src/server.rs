@@ -103,7 +103,7 @@ impl Server {
         for warning in tls.iter().flat_map(TlsAcceptor::warnings) {
             warn!("{warning}");
         }
-        let site = Site::new(web::own_gifs());
+        let site = load_site(&settings)?;
         let (host, port) = (settings.host.as_str(), settings.port);
         let listen_error =
             |source| StartError::Listen { address: format!("{host} port {port}"), source };
@@ -117,6 +117,7 @@ impl Server {
     pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
         settings.check().map_err(StartError::Settings)?;
         let tls = load_tls(settings)?;
+        load_site(settings)?;
         Ok(tls.iter().flat_map(TlsAcceptor::warnings).map(ToString::to_string).collect())
     }
 
@@ -405,6 +406,15 @@ fn load_tls(settings: &Settings) -> Result<Option<TlsAcceptor>, StartError> {
         return Ok(None);
     };
     TlsAcceptor::load(certificate, key).map(Some).map_err(StartError::Certificate)
+}
+
+/// The page, with the pictures that the settings name, or our own.
+fn load_site(settings: &Settings) -> Result<Site, StartError> {
+    let pictures = match &settings.gifs_directory {
+        None => web::own_gifs(),
+        Some(folder) => web::read_gifs(folder, &settings.limits).map_err(StartError::Gifs)?,
+    };
+    Ok(Site::new(pictures))
 }
 
 fn rules(settings: &Settings) -> Rules {

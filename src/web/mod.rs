@@ -9,7 +9,9 @@
 //! |---|---|
 //! | `encoding.rs` | which encoding of a file a client gets |
 //! | `gifs.rs` | our own pictures |
+//! | `directory.rs` | those of the operator |
 
+mod directory;
 mod encoding;
 mod gifs;
 #[cfg(test)]
@@ -25,6 +27,8 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use crate::net::http::{RequestHead, Response};
 use crate::protocol::Gif;
 
+pub use directory::GifsError;
+pub(crate) use directory::read as read_gifs;
 pub(crate) use gifs::{Picture, own as own_gifs};
 
 /// Only what is served from here may run, show or be spoken to, and no other page may frame it.
