@@ -1,19 +1,17 @@
 // Times and days in words, in the language of the page as the user's own country writes it.
 
-import { t } from './words.js';
+import { locale } from './words.js';
 
 const DAY_MS = 86_400_000;
 let formats;
 
 function made() {
-  if (formats) return formats;
-  const language = document.documentElement.lang || 'en';
-  const locale = navigator.languages.find((tag) => tag.split('-')[0].toLowerCase() === language) ?? language;
-  formats = {
+  formats ??= {
     clock: new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }),
     full: new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium' }),
     day: new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' }),
     dayAndYear: new Intl.DateTimeFormat(locale, { dateStyle: 'full' }),
+    relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
   };
   return formats;
 }
@@ -24,11 +22,17 @@ export const dayOf = (time) => new Date(time).setHours(0, 0, 0, 0);
 /** Today, yesterday, or the date. */
 export function dayName(time, now) {
   const day = dayOf(time);
-  if (day === dayOf(now)) return t('today');
+  if (day === dayOf(now)) return relativeDay(0);
   // Noon of the day before: a day has 23 or 25 hours, too.
-  if (day === dayOf(dayOf(now) - DAY_MS / 2)) return t('yesterday');
+  if (day === dayOf(dayOf(now) - DAY_MS / 2)) return relativeDay(-1);
   const isThisYear = new Date(time).getFullYear() === new Date(now).getFullYear();
   return made()[isThisYear ? 'day' : 'dayAndYear'].format(time);
+}
+
+/** Intl writes it as in the middle of a sentence; here it stands by itself. */
+function relativeDay(days) {
+  const name = made().relative.format(days, 'day');
+  return name.charAt(0).toLocaleUpperCase(locale) + name.slice(1);
 }
 
 /** Hours and minutes. */
