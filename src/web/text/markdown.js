@@ -86,11 +86,13 @@ function withoutBlankEnds(lines) {
 }
 
 /** Only these may stand behind a fence: any other word there is the first one of what somebody had to say. */
-const LANGUAGES = new Set(('asm bash c c# c++ clojure cmd console cpp cs csharp css csv dart diff dockerfile elixir ' +
-  'elm erlang go graphql groovy haskell html http ini java javascript js json jsx julia kotlin latex lisp log lua make ' +
-  'makefile markdown matlab md nginx nim nix objc ocaml pascal perl php powershell prolog ps1 py python r rb rs ' +
-  'ruby rust scala scss sh shell sql svelte svg swift tex text toml ts tsx txt typescript vb vim vue xml yaml yml zig zsh')
-  .split(' '));
+const LANGUAGES = new Set((
+  'asm bash c c# c++ clojure cmd console cpp cs csharp css csv dart diff dockerfile elixir elm erlang go ' +
+  'graphql groovy haskell html http ini java javascript js json jsx julia kotlin latex lisp log lua make ' +
+  'makefile markdown matlab md nginx nim nix objc ocaml pascal perl php powershell prolog ps1 py python r rb ' +
+  'rs ruby rust scala scss sh shell sql svelte svg swift tex text toml ts tsx txt typescript vb vim vue xml ' +
+  'yaml yml zig zsh'
+).split(' '));
 
 /** Code from a fence to the one that closes it, also at the end of a line, or else to the end of the message. */
 function fenced(lines, start) {

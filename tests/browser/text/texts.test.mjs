@@ -69,7 +69,7 @@ function keysAskedFor(source) {
 }
 
 test('what asks for a text is recognised', () => {
-  const source = `this.t('a'); parts(x === 'y' ? 'b' : 'c', { d: 'e' }); format('f'); <p data-label="g" data-icon="i">`;
+  const source = `this.t('a'); parts(x === 'y' ? 'b' : 'c', { d: 'e' }); ft('f'); <p data-label="g" data-icon="i">`;
   assert.deepEqual(keysAskedFor(source), ['g', 'a', 'b', 'c']);
   assert.deepEqual(keysAskedFor("state.notice = { key: 'h', vars }"), ['h']);
 });
