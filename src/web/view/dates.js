@@ -7,11 +7,11 @@ let formats;
 
 function made() {
   formats ??= {
-    clock: new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }),
-    full: new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium' }),
-    day: new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' }),
-    dayAndYear: new Intl.DateTimeFormat(locale, { dateStyle: 'full' }),
-    relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
+    clock: new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit' }),
+    full: new Intl.DateTimeFormat(locale(), { dateStyle: 'full', timeStyle: 'medium' }),
+    day: new Intl.DateTimeFormat(locale(), { weekday: 'long', day: 'numeric', month: 'long' }),
+    dayAndYear: new Intl.DateTimeFormat(locale(), { dateStyle: 'full' }),
+    relative: new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }),
   };
   return formats;
 }
@@ -32,7 +32,7 @@ export function dayName(time, now) {
 /** Intl writes it as in the middle of a sentence; here it stands by itself. */
 function relativeDay(days) {
   const name = made().relative.format(days, 'day');
-  return name.charAt(0).toLocaleUpperCase(locale) + name.slice(1);
+  return name.charAt(0).toLocaleUpperCase(locale()) + name.slice(1);
 }
 
 /** Hours and minutes. */
