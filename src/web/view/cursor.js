@@ -1,6 +1,6 @@
 // The message that the keyboard or the pointer is at, and what can be done with it: to copy its link.
 
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 import { button } from './dom.js';
 
 export class Cursor {

@@ -1,7 +1,7 @@
 // The tree of text/markdown.js as elements. Every word becomes a text node.
 
 import { visible } from '../text/names.js';
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 import { element } from './dom.js';
 
 /** So many emoji alone are shown large. */

@@ -2,7 +2,7 @@
 
 import { parse } from '../text/markdown.js';
 import { colour, visible } from '../text/names.js';
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 import { element } from './dom.js';
 import { timeElement } from './line.js';
 import { isOnlyEmoji, markup } from './markup.js';

@@ -1,6 +1,6 @@
 // A GIF. For those who do not want things to move it stands still until they ask for it.
 
-import { t } from '../texts/texts.js';
+import { t } from './words.js';
 import { element, icon } from './dom.js';
 
 const PIXELS = 180;
