@@ -101,8 +101,8 @@ pub(crate) struct Dispatcher {
     effects: Vec<Effect>,
     /// The last room list and the revision of the chat that it shows.
     room_list: Option<(u64, Bytes)>,
-    /// The same for `wschat.v2`.
-    v2_room_list: Option<(u64, Box<RawValue>)>,
+    /// The same for `wschat.v2`, which also shows how much was said.
+    v2_room_list: Option<((u64, u64), Box<RawValue>)>,
     /// Bytes for rooms after which a tick gathers no more.
     tick_max_bytes: usize,
     started: Instant,
@@ -361,7 +361,7 @@ impl Dispatcher {
             return Some(Step::Give { to, frames: self.room_list() });
         }
         self.push(Step::Watch { connection: to });
-        let revision = self.chat.room_list_revision();
+        let revision = (self.chat.room_list_revision(), self.chat.kept_revision());
         let (_, rooms) = self
             .v2_room_list
             .take_if(|(shown, _)| *shown == revision)

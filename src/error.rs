@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind};
 use crate::history::HistoryError;
 use crate::net::tls::CertificateError;
 use crate::settings::SettingsError;
+use crate::web::GifsError;
 
 /// Why a server could not start. Its text says what is wrong and what to do about it.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub enum StartError {
     Settings(SettingsError),
     /// The certificate or its private key cannot be used.
     Certificate(CertificateError),
+    /// The pictures of `gifsDirectory` cannot be shown.
+    Gifs(GifsError),
     /// The history cannot be opened.
     History(HistoryError),
     /// The address cannot be listened on.
@@ -48,6 +51,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Settings(error) => error.fmt(f),
             Self::Certificate(error) => error.fmt(f),
+            Self::Gifs(error) => error.fmt(f),
             Self::History(error) => write!(f, "the history: {error}"),
             Self::Listen { address, source } => {
                 write!(f, "cannot listen on {address}: {source}")?;
@@ -86,6 +90,7 @@ impl Error for StartError {
         match self {
             Self::Settings(error) => error.source(),
             Self::Certificate(error) => error.source(),
+            Self::Gifs(error) => error.source(),
             Self::History(error) => error.source(),
             Self::Listen { source, .. } | Self::Machine(source) => Some(source),
         }

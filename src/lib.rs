@@ -53,6 +53,7 @@ mod recall;
 mod server;
 mod session;
 mod settings;
+mod shell;
 mod tick;
 mod web;
 
@@ -61,3 +62,4 @@ pub use history::HistoryError;
 pub use net::tls::CertificateError;
 pub use server::{Server, ServerHandle};
 pub use settings::{Durability, HistorySettings, Limits, LogSettings, Settings, SettingsError};
+pub use web::GifsError;

@@ -26,7 +26,8 @@ Usage: wschat [--settings FILE] [--host HOST] [--port PORT] [--check]
   --settings FILE   read the settings from FILE; without it the defaults serve
   --host HOST       listen on this address or name, whatever the settings say
   --port PORT       listen on this port (0: any that is free), likewise
-  --check           read and check everything, certificate and key included, and exit
+  --check           read and check everything, certificate, key and pictures included,
+                    and exit
   --help            show this help and exit
   --version         show the version and exit
 
@@ -34,8 +35,8 @@ Exit status:
   0  ended as asked (SIGTERM, SIGINT, --check, --help, --version)
   1  ended by a failure while serving
   2  wrong usage
-  3  wrong settings, or a certificate, key, history, log file or user that cannot be
-     used
+  3  wrong settings, or a certificate, key, picture, history, log file or user that
+     cannot be used
   4  cannot listen
 
 SIGTERM and SIGINT close all connections with 1001 (going away) within
@@ -269,7 +270,10 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Settings(_)
             | Self::Start(
-                StartError::Settings(_) | StartError::Certificate(_) | StartError::History(_),
+                StartError::Settings(_)
+                | StartError::Certificate(_)
+                | StartError::Gifs(_)
+                | StartError::History(_),
             ) => 3,
             Self::Start(StartError::Listen { .. }) => 4,
             Self::Start(_) | Self::Serve(_) => 1,

@@ -29,7 +29,7 @@ use crate::protocol::Greeting;
 use crate::recall::{Recall, Recalling};
 use crate::session::{Session, Shared};
 use crate::settings::{Limits, Settings};
-use crate::web;
+use crate::web::{self, Site};
 use sessions::SessionThreads;
 
 /// The only one there is outside the real-time policies.
@@ -42,6 +42,7 @@ const NO_PRIORITY: SchedulerParams = SchedulerParams { priority: 0 };
 pub struct Server {
     settings: Settings,
     tls: Option<TlsAcceptor>,
+    site: Site,
     listener: TcpListener,
     local_addr: SocketAddr,
 }
@@ -102,12 +103,13 @@ impl Server {
         for warning in tls.iter().flat_map(TlsAcceptor::warnings) {
             warn!("{warning}");
         }
+        let site = load_site(&settings)?;
         let (host, port) = (settings.host.as_str(), settings.port);
         let listen_error =
             |source| StartError::Listen { address: format!("{host} port {port}"), source };
         let listener = listener::bind(host, port).map_err(listen_error)?;
         let local_addr = listener.local_addr().map_err(listen_error)?;
-        Ok(Self { settings, tls, listener, local_addr })
+        Ok(Self { settings, tls, site, listener, local_addr })
     }
 
     /// Reads and checks everything that `settings` name, as [`Server::bind`] does, but does not
@@ -115,6 +117,7 @@ impl Server {
     pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
         settings.check().map_err(StartError::Settings)?;
         let tls = load_tls(settings)?;
+        load_site(settings)?;
         Ok(tls.iter().flat_map(TlsAcceptor::warnings).map(ToString::to_string).collect())
     }
 
@@ -130,16 +133,18 @@ impl Server {
 
     /// Serves, in threads of its own.
     pub fn run(self) -> Result<ServerHandle, StartError> {
-        let Self { settings, tls, listener, local_addr } = self;
+        let Self { settings, tls, site, listener, local_addr } = self;
         let limits = &settings.limits;
         let (inputs, received) = mailbox(limits.command_queue_length);
         let health = Arc::<Health>::default();
         let Memory { dispatcher, recalling, upkeep } =
-            open_history(&settings, received, health.clone()).map_err(StartError::History)?;
+            open_history(&settings, &site, received, health.clone())
+                .map_err(StartError::History)?;
         let admission = Admission::new(limits.max_connections, limits.max_connections_per_ip);
         let stop = Stop::new().map_err(StartError::Machine)?;
         let (flusher, flushing) = Flusher::new().map_err(StartError::Machine)?;
-        let shared = Arc::new(Shared { settings, tls, stop, flusher: Arc::new(flusher), health });
+        let flusher = Arc::new(flusher);
+        let shared = Arc::new(Shared { settings, tls, site, stop, flusher, health });
         let (sessions, spares) = SessionThreads::new();
         let control = Control { shared: shared.clone(), inputs };
 
@@ -266,6 +271,7 @@ fn watch_over(shared: &Weak<Shared>, run: impl FnOnce() + UnwindSafe) -> bool {
 /// Opens the history, and brings the chat back from it.
 fn open_history(
     settings: &Settings,
+    site: &Site,
     inputs: Mailbox<Input>,
     health: Arc<Health>,
 ) -> Result<Memory, HistoryError> {
@@ -287,7 +293,7 @@ fn open_history(
     keeping.begin(effects)?;
     let (on_enter, max_bytes) = (limits.history_on_enter, limits.outbox_max_bytes);
     let (recall, recalling) = Recall::new(reader, epoch.into(), on_enter, max_bytes);
-    let greeting = Greeting::new(limits, web::GIFS);
+    let greeting = Greeting::new(limits, site.gifs().to_vec());
     let dispatcher = Dispatcher::new(chat, inputs, (keeping, recall), greeting, max_bytes);
     Ok(Memory { dispatcher, recalling, upkeep })
 }
@@ -400,6 +406,15 @@ fn load_tls(settings: &Settings) -> Result<Option<TlsAcceptor>, StartError> {
         return Ok(None);
     };
     TlsAcceptor::load(certificate, key).map(Some).map_err(StartError::Certificate)
+}
+
+/// The page, with the pictures that the settings name, or our own.
+fn load_site(settings: &Settings) -> Result<Site, StartError> {
+    let pictures = match &settings.gifs_directory {
+        None => web::own_gifs(),
+        Some(folder) => web::read_gifs(folder, &settings.limits).map_err(StartError::Gifs)?,
+    };
+    Ok(Site::new(pictures))
 }
 
 fn rules(settings: &Settings) -> Rules {

@@ -78,6 +78,12 @@ pub struct Settings {
     /// most [`Limits::max_title_chars`] characters, not blank, without control characters.
     pub rooms: Vec<String>,
 
+    /// The directory whose `*.gif` files people can show each other, in place of our own. Default
+    /// `None`: our own. A file's name is its id, from 1 on, and then, behind a space, `-` or `_`, what it
+    /// shows. They are read once, when the server starts: at most [`Limits::max_gifs`], each of at most
+    /// [`Limits::max_gif_bytes`]. In JSON an empty string is the same as `null`.
+    pub gifs_directory: Option<PathBuf>,
+
     /// Which other sites' pages may connect. Default none. Each is a host name
     /// (`"chat.example.org"`: any scheme and port), a whole origin (`"https://example.org:8443"`),
     /// or `"*"` for all. Names are in ASCII, as browsers send them, and an IPv6 address stands in
@@ -142,6 +148,7 @@ impl Default for Settings {
             certificate: None,
             private_key: None,
             rooms: vec!["Room 1".to_owned(), "Room 2".to_owned(), "Room 3".to_owned()],
+            gifs_directory: None,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             log: LogSettings::default(),
@@ -160,8 +167,8 @@ impl Default for LogSettings {
 impl Settings {
     /// Reads and checks a settings file.
     ///
-    /// A relative `certificate`, `privateKey`, `log.file` or `history.file` is taken from the directory the
-    /// settings file is in, wherever the server is started from.
+    /// A relative `certificate`, `privateKey`, `gifsDirectory`, `log.file` or `history.file` is taken from
+    /// the directory the settings file is in, wherever the server is started from.
     ///
     /// # Errors
     ///
@@ -224,6 +231,10 @@ impl Settings {
                 .filter(is_set)
                 .map(PathBuf::from),
             rooms: reader.texts("rooms", &rule::ROOM_TITLE, default.rooms),
+            gifs_directory: reader
+                .text_or_null("gifsDirectory", rule::DIRECTORY)
+                .filter(is_set)
+                .map(PathBuf::from),
             allowed_origins: reader.texts("allowedOrigins", &rule::ORIGIN, default.allowed_origins),
             trusted_proxies: reader.networks("trustedProxies", default.trusted_proxies),
             log: LogSettings {
@@ -258,15 +269,19 @@ impl Settings {
         if let Some(username) = &self.username {
             rule::USERNAME.check("username", username, mistakes);
         }
-        rule::check_file("certificate", self.certificate.as_deref(), mistakes);
-        rule::check_file("privateKey", self.private_key.as_deref(), mistakes);
+        let mut check_path = |path, value: &Option<PathBuf>, allowed| {
+            rule::check_path(path, value.as_deref(), allowed, mistakes);
+        };
+        check_path("certificate", &self.certificate, rule::FILE);
+        check_path("privateKey", &self.private_key, rule::FILE);
+        check_path("gifsDirectory", &self.gifs_directory, rule::DIRECTORY);
+        check_path("log.file", &self.log.file, rule::FILE);
+        check_path("history.file", &self.history.file, rule::FILE);
         if self.rooms.is_empty() {
             mistakes.push("rooms is an empty list; allowed: at least one title".to_owned());
         }
         rule::ROOM_TITLE.check_all("rooms", &self.rooms, mistakes);
         rule::ORIGIN.check_all("allowedOrigins", &self.allowed_origins, mistakes);
-        rule::check_file("log.file", self.log.file.as_deref(), mistakes);
-        rule::check_file("history.file", self.history.file.as_deref(), mistakes);
         self.limits.check(mistakes);
     }
 
@@ -306,6 +321,7 @@ impl Settings {
         let files = [
             &mut self.certificate,
             &mut self.private_key,
+            &mut self.gifs_directory,
             &mut self.log.file,
             &mut self.history.file,
         ];

@@ -71,6 +71,8 @@ pub(crate) struct RoomSummary {
     pub(crate) id: RoomId,
     pub(crate) title: Arc<str>,
     pub(crate) users: usize,
+    /// That of what was said last and is kept; 0: nothing yet.
+    pub(crate) seq: u64,
 }
 
 /// How the list of rooms has changed. Each says what is so now, whatever was known before.

@@ -422,7 +422,8 @@ fn show_change(change: &RoomChange) -> String {
 }
 
 fn show_summary(room: &RoomSummary) -> String {
-    format!("{} {:?} with {}", room.id.0, room.title, room.users)
+    let said = if room.seq == 0 { String::new() } else { format!(" up to {}", room.seq) };
+    format!("{} {:?} with {}{said}", room.id.0, room.title, room.users)
 }
 
 fn show_memo(memo: &Memo) -> String {

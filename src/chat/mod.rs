@@ -100,6 +100,7 @@ pub(crate) struct Chat {
     /// A room list is owed to everyone as soon as the time above has come.
     room_list_owed: bool,
     room_list_revision: u64,
+    kept_revision: u64,
     watch: Watch,
     /// What was said since the last [`Chat::kept`] or [`Chat::not_kept`].
     unkept: Vec<Unkept>,

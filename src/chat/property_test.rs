@@ -9,6 +9,7 @@
 //! `property_test.regressions` beside this file. That file belongs in the repository: its seeds are
 //! tried first in every later run. `PROPTEST_CASES=100000` looks longer.
 
+mod act;
 mod histories;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +20,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
-use super::{Action, Chat, Command, Content, Effect, Event, Request, RoomId, Rules, UserId};
+use super::{Action, Chat, Command, Effect, Event, Request, RoomId, Rules, UserId};
 
+use act::Act;
 use histories::{Step, rules, step};
 
 type Check = Result<(), TestCaseError>;
@@ -95,6 +97,10 @@ fn transcript(rules: &Rules, history: &[Step], look: bool) -> String {
                 now += *time;
                 continue;
             }
+            Step::Commit { is_kept } => {
+                commit(&mut chat, *is_kept);
+                continue;
+            }
         };
         let mut effects = Vec::new();
         if look {
@@ -108,6 +114,15 @@ fn transcript(rules: &Rules, history: &[Step], look: bool) -> String {
 
 fn command(at: Duration, author: UserId, action: &Action) -> Command {
     Command { at, time: 0, author, action: action.clone(), reference: None }
+}
+
+/// What was said since the last commit is kept, or cannot be.
+fn commit(chat: &mut Chat, is_kept: bool) {
+    if is_kept {
+        chat.kept();
+    } else {
+        chat.not_kept();
+    }
 }
 
 /// A chat, what its effects have led to, and what is to be expected of it.
@@ -127,6 +142,8 @@ struct World {
     titles: BTreeMap<RoomId, String>,
     /// What was said last in each room.
     last_seqs: BTreeMap<RoomId, u64>,
+    /// What of it is kept.
+    kept_seqs: BTreeMap<RoomId, u64>,
     /// The rooms made by users in which there is nobody.
     empty_since: BTreeMap<RoomId, Duration>,
     /// The rooms in the last list that everyone got, and when that was.
@@ -152,6 +169,7 @@ impl World {
             newest: UserId(0),
             names: BTreeMap::new(),
             last_seqs: BTreeMap::new(),
+            kept_seqs: BTreeMap::new(),
             seats: BTreeMap::new(),
             lists: BTreeMap::from([(chat.room_list_revision(), list.clone())]),
             titles: list.iter().map(|(id, shown)| (*id, shown.title.clone())).collect(),
@@ -175,7 +193,28 @@ impl World {
                 Ok(())
             }
             Step::Sleep(time) => self.sleep(*time),
+            Step::Commit { is_kept } => self.commit(*is_kept),
         }
+    }
+
+    /// What is kept counts from here on, and what is not has never been: nobody is told either.
+    fn commit(&mut self, is_kept: bool) -> Check {
+        let (before, kept_before) = (self.chat.kept_revision(), self.kept_seqs.clone());
+        commit(&mut self.chat, is_kept);
+        if is_kept {
+            self.kept_seqs.clone_from(&self.last_seqs);
+        } else {
+            self.last_seqs.clone_from(&self.kept_seqs);
+        }
+        self.look_at_rooms()?;
+        let is_same = self.kept_of_rooms(&self.kept_seqs) == self.kept_of_rooms(&kept_before);
+        prop_assert_eq!(self.chat.kept_revision() == before, is_same);
+        Ok(())
+    }
+
+    /// Those of the rooms that there are.
+    fn kept_of_rooms(&self, seqs: &BTreeMap<RoomId, u64>) -> Vec<u64> {
+        self.list.keys().map(|id| seqs.get(id).copied().unwrap_or_default()).collect()
     }
 
     /// When all have gone, only what is permanent stays, and that does not take for ever.
@@ -391,6 +430,10 @@ impl World {
         let revision = self.chat.room_list_revision();
         let shown = self.lists.entry(revision).or_insert_with(|| list.clone());
         prop_assert_eq!(&*shown, &list, "another list under the same revision {}", revision);
+        for (id, room) in self.chat.rooms() {
+            let kept = self.kept_seqs.get(&id).copied().unwrap_or_default();
+            prop_assert_eq!(room.kept_seq(), kept, "no number is shown that may be taken back");
+        }
         for (id, room) in &list {
             let newest = self.titles.last_key_value().map(|(id, _)| *id);
             let title = self.titles.entry(*id).or_insert_with(|| room.title.clone());
@@ -429,61 +472,6 @@ impl World {
             prop_assert!(deadline.is_some() && deadline <= latest, "{:?}", deadline);
         }
         Ok(())
-    }
-}
-
-/// What somebody does, and how things were before.
-struct Act<'a> {
-    author: UserId,
-    action: &'a Action,
-    granted: bool,
-    room: Option<RoomId>,
-    list: RoomList,
-}
-
-impl Act<'_> {
-    /// The author's room afterwards.
-    fn target(&self) -> Option<RoomId> {
-        match self.action {
-            Action::Disconnect | Action::Request(Request::LeaveRoom) => None,
-            Action::Request(Request::EnterRoom(room, _)) if self.granted => Some(*room),
-            _ => self.room,
-        }
-    }
-
-    /// Whether this is for the author alone to know.
-    fn is_answered_by(&self, event: &Event) -> bool {
-        match event {
-            Event::Refused(_) => true,
-            Event::Welcome { person, .. } => {
-                matches!(self.action, Action::Connect) && person.id == self.author
-            }
-            Event::Entered(person) => self.room == self.target() && person.id == self.author,
-            _ => false,
-        }
-    }
-
-    /// Whether this is what the author wanted to say.
-    fn says(&self, content: &Content) -> bool {
-        match (self.action, content) {
-            (Action::Request(Request::Text(asked)), Content::Text(text)) => text == asked,
-            (Action::Request(Request::Gif(asked)), Content::Gif(gif)) => gif == asked,
-            _ => false,
-        }
-    }
-
-    /// How many effects it has when granted. Whether a new room is shown at once depends.
-    fn effects(&self) -> Option<usize> {
-        let moves = usize::from(self.room != self.target());
-        match self.action {
-            Action::Request(Request::CreateRoom(_)) => None,
-            Action::Request(Request::EnterRoom(..)) if self.room.is_some() => Some(1 + 3 * moves),
-            Action::Request(Request::EnterRoom(..)) => Some(2),
-            Action::Request(Request::LeaveRoom) | Action::Disconnect => Some(2 * moves),
-            Action::Request(Request::ChangeName(_)) => Some(usize::from(self.room.is_some())),
-            Action::Connect | Action::Request(_) => Some(1),
-            Action::Begin(_) | Action::Resume => unreachable!("nobody has a session"),
-        }
     }
 }
 

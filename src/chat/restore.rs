@@ -27,6 +27,7 @@ impl Chat {
             room_list_not_before: Duration::ZERO,
             room_list_owed: false,
             room_list_revision: 1,
+            kept_revision: 1,
             watch: Watch::default(),
             unkept: Vec::new(),
             rules,

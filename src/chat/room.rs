@@ -14,6 +14,8 @@ pub(crate) struct Room {
     stay: Stay,
     /// The `seq` of what was said last; 0: nothing yet.
     pub(super) last_seq: u64,
+    /// The `seq` of what was said last and is kept for good.
+    kept_seq: u64,
 }
 
 /// How long a room lasts.
@@ -27,14 +29,17 @@ enum Stay {
 
 impl Room {
     pub(super) fn permanent(title: &str, place: usize, last_seq: u64) -> Self {
-        let stay = Stay::Permanent { place };
-        Self { title: title.into(), members: BTreeSet::new(), stay, last_seq }
+        Self::new(title, Stay::Permanent { place }, last_seq)
     }
 
     /// A room that goes at `gone_at` unless somebody enters before.
     pub(super) fn passing(title: &str, gone_at: Duration, last_seq: u64) -> Self {
-        let stay = Stay::Passing { gone_at: Some(gone_at) };
-        Self { title: title.into(), members: BTreeSet::new(), stay, last_seq }
+        Self::new(title, Stay::Passing { gone_at: Some(gone_at) }, last_seq)
+    }
+
+    fn new(title: &str, stay: Stay, last_seq: u64) -> Self {
+        let members = BTreeSet::new();
+        Self { title: title.into(), members, stay, last_seq, kept_seq: last_seq }
     }
 
     pub(crate) fn title(&self) -> &str {
@@ -46,8 +51,24 @@ impl Room {
         self.members.len()
     }
 
+    /// The `seq` that the list of rooms shows: no number that might be taken back.
+    pub(crate) fn kept_seq(&self) -> u64 {
+        self.kept_seq
+    }
+
+    /// What was said up to now is kept for good; returns whether there was anything new.
+    pub(super) fn keep(&mut self) -> bool {
+        std::mem::replace(&mut self.kept_seq, self.last_seq) != self.last_seq
+    }
+
+    /// What was said and is not kept uses up no `seq`.
+    pub(super) fn take_back(&mut self) {
+        self.last_seq = self.kept_seq;
+    }
+
     pub(super) fn summary(&self, id: RoomId) -> RoomSummary {
-        RoomSummary { id, title: self.title.clone(), users: self.users() }
+        let (title, users) = (self.title.clone(), self.users());
+        RoomSummary { id, title, users, seq: self.kept_seq }
     }
 
     pub(super) fn remembered(&self, id: RoomId) -> RememberedRoom {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::session::Place;
+use super::watch::Change;
 use super::{Asked, Chat, Content, Effect, Position, Refusal, Room, RoomId, Rules, Said, UserId};
 
 /// What has to be taken back if it cannot be kept.
@@ -20,9 +21,19 @@ impl Chat {
         self.rooms.get(&room).map_or(0, |room| room.last_seq)
     }
 
-    /// What was said up to now is kept for good.
+    /// Changes whenever [`Room::kept_seq`] of a room does.
+    pub(crate) fn kept_revision(&self) -> u64 {
+        self.kept_revision
+    }
+
+    /// What was said up to now is kept for good. Only from here on the list of rooms shows it.
     pub(crate) fn kept(&mut self) {
-        self.unkept.clear();
+        for Unkept { room: id, .. } in self.unkept.drain(..) {
+            if self.rooms.get_mut(&id).is_some_and(Room::keep) {
+                self.kept_revision += 1;
+                self.watch.note(id, Change::Changed);
+            }
+        }
     }
 
     /// Nothing of what was said since the last call could be kept: it uses up no `seq`, and its
@@ -31,7 +42,7 @@ impl Chat {
         for Unkept { room, author, reference } in std::mem::take(&mut self.unkept).into_iter().rev()
         {
             if let Some(room) = self.rooms.get_mut(&room) {
-                room.last_seq -= 1;
+                room.take_back();
             }
             if let Some(reference) = reference
                 && let Some(session) = self.users.get_mut(&author).and_then(|u| u.session.as_mut())

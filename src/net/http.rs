@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use httparse::Status;
 
@@ -37,13 +38,7 @@ pub(crate) enum Parsed {
 pub(crate) struct Response {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
-    body: Body,
-}
-
-#[derive(Debug)]
-enum Body {
-    Text(String),
-    Static(&'static [u8]),
+    body: Bytes,
 }
 
 /// Reads a request head from the start of `bytes`, of which there may be at most `max_bytes`.
@@ -143,7 +138,7 @@ impl Response {
     pub(crate) fn text(status: StatusCode, text: &str) -> Self {
         let reason = status.canonical_reason().unwrap_or_default();
         let body = format!("{} {reason}\n{text}\n", status.as_str());
-        Self { status, headers: Vec::new(), body: Body::Text(body) }
+        Self::new(status, body.into())
             .with(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
     }
 
@@ -157,9 +152,9 @@ impl Response {
             .with(header::RETRY_AFTER, HeaderValue::from_static("5"))
     }
 
-    /// A body that is part of the program.
-    pub(crate) fn of_static(status: StatusCode, body: &'static [u8]) -> Self {
-        Self { status, headers: Vec::new(), body: Body::Static(body) }
+    /// A response with this body, and no field yet that says what it is.
+    pub(crate) fn new(status: StatusCode, body: Bytes) -> Self {
+        Self { status, headers: Vec::new(), body }
     }
 
     /// Adds a field.
@@ -175,20 +170,16 @@ impl Response {
 
     /// The response as bytes, for a connection that ends with it. `HEAD` gets the head alone.
     pub(crate) fn into_bytes(self, method: &Method) -> Vec<u8> {
-        let body = match &self.body {
-            Body::Text(text) => text.as_bytes(),
-            Body::Static(bytes) => bytes,
-        };
         let mut head = status_line(self.status);
         let _ = write!(head, "date: {}\r\n", httpdate::fmt_http_date(SystemTime::now()));
         push_headers(&mut head, &self.headers);
         if self.status != StatusCode::NOT_MODIFIED {
-            let _ = write!(head, "content-length: {}\r\n", body.len());
+            let _ = write!(head, "content-length: {}\r\n", self.body.len());
         }
         head.push_str("x-content-type-options: nosniff\r\nconnection: close\r\n\r\n");
         let mut bytes = head.into_bytes();
         if method != Method::HEAD && self.status != StatusCode::NOT_MODIFIED {
-            bytes.extend_from_slice(body);
+            bytes.extend_from_slice(&self.body);
         }
         bytes
     }

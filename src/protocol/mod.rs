@@ -15,7 +15,7 @@ pub(crate) use close::CloseReason;
 pub(crate) use error::ErrorReply;
 pub(crate) use event::{error_frame, push_error, push_event, push_room_list, push_said};
 pub(crate) use frame::{close_frame, frame_end, ping_frame};
-pub(crate) use request::{Reference, parse_request, parse_v2_request, reference_of};
+pub(crate) use request::{MAX_NUMBER, Reference, parse_request, parse_v2_request, reference_of};
 pub(crate) use v2::{
     Backlog, Gif, Greeting, RoomSnapshot, history_frame, list_frame, list_of_rooms, push_v2_event,
     push_v2_said, push_welcome, room_change_frames, room_frame, said_frame,

@@ -17,7 +17,7 @@ use super::v2::{HISTORY_MAX_PAGE, HISTORY_PAGE};
 use crate::chat::{Request, RoomId, Since};
 
 /// The largest whole number that survives JavaScript: 2⁵³ − 1.
-const MAX_NUMBER: u64 = (1 << 53) - 1;
+pub(crate) const MAX_NUMBER: u64 = (1 << 53) - 1;
 
 /// The longest name of a request, in characters.
 const MAX_REFERENCE_CHARS: usize = 64;

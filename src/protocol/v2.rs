@@ -113,6 +113,7 @@ struct RoomEntry<'a> {
     id: u64,
     title: &'a str,
     user_count: usize,
+    seq: u64,
 }
 
 #[derive(Serialize)]
@@ -129,7 +130,7 @@ struct Rooms<'a>(&'a Chat);
 pub(crate) struct Greeting {
     server: Server,
     limits: PoliteLimits,
-    gifs: &'static [Gif],
+    gifs: Vec<Gif>,
 }
 
 #[derive(Debug, Serialize)]
@@ -155,10 +156,10 @@ struct PoliteLimits {
 }
 
 /// A picture that the server has, and what it shows, in words.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Gif {
     pub(crate) id: u64,
-    pub(crate) alt: &'static str,
+    pub(crate) alt: String,
 }
 
 /// A room as it was when somebody entered it, without what was said in it.
@@ -180,7 +181,7 @@ pub(crate) struct Backlog<'a> {
 }
 
 impl Greeting {
-    pub(crate) fn new(limits: &Limits, gifs: &'static [Gif]) -> Self {
+    pub(crate) fn new(limits: &Limits, gifs: Vec<Gif>) -> Self {
         let limits = PoliteLimits {
             max_message_bytes: limits.max_message_bytes,
             max_text_chars: limits.max_text_chars,
@@ -330,14 +331,15 @@ fn push(out: &mut BytesMut, outgoing: &Outgoing<'_>) {
 
 impl<'a> From<&'a RoomSummary> for RoomEntry<'a> {
     fn from(room: &'a RoomSummary) -> Self {
-        Self { id: room.id.0, title: &room.title, user_count: room.users }
+        Self { id: room.id.0, title: &room.title, user_count: room.users, seq: room.seq }
     }
 }
 
 impl Serialize for Rooms<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.rooms().map(|(id, room)| {
-            (id.0, RoomEntry { id: id.0, title: room.title(), user_count: room.users() })
+            let (title, user_count, seq) = (room.title(), room.users(), room.kept_seq());
+            (id.0, RoomEntry { id: id.0, title, user_count, seq })
         }))
     }
 }

@@ -21,7 +21,6 @@ use crate::net::stop::{Stop, Waited};
 use crate::net::stream::{Socket, Stream};
 use crate::net::tls::{Handshake, TlsAcceptor};
 use crate::protocol::Version as Language;
-use crate::web;
 
 /// How much is read at once. A browser's request fits.
 const READ_BYTES: usize = 2048;
@@ -232,7 +231,7 @@ fn answer(
     Ok(Answer::Response(if head.uri.path() == HEALTH_PATH {
         health(shared)
     } else {
-        web::respond(head)
+        shared.site.respond(head)
     }))
 }
 
@@ -258,7 +257,7 @@ fn health(shared: &Shared) -> Response {
         let text = "The history cannot be saved, so nothing that is said is told. See the log.";
         Response::text(StatusCode::SERVICE_UNAVAILABLE, text)
     } else {
-        Response::of_static(StatusCode::OK, b"ok\n")
+        Response::new(StatusCode::OK, Bytes::from_static(b"ok\n"))
             .with(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
     }
     .with(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))

@@ -28,6 +28,7 @@ use crate::net::tls::TlsAcceptor;
 use crate::outbox::{Bounds, ConnectionId, Flusher, Outbox};
 use crate::protocol::{CloseReason, Version};
 use crate::settings::Settings;
+use crate::web::Site;
 
 use handshake::Upgraded;
 use pump::Pump;
@@ -37,6 +38,7 @@ use pump::Pump;
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) site: Site,
     pub(crate) stop: Stop,
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) health: Arc<Health>,

@@ -155,6 +155,14 @@ limits! {
     "maxTextChars" max_text_chars: usize = 4_000,
         1..=1_000_000 "characters";
 
+    /// The pictures in `gifsDirectory`.
+    "maxGifs" max_gifs: usize = 100,
+        1..=10_000 "pictures";
+
+    /// One picture in `gifsDirectory`. All of them are kept in memory.
+    "maxGifBytes" max_gif_bytes: usize = 1_048_576,
+        1_024..=67_108_864 "bytes";
+
     /// How long a room made by a client stays when nobody is in it. It is empty when it is made, so
     /// this is also the time to enter it.
     "emptyRoomTtlSeconds" empty_room_ttl_seconds: u64 = 3_600,

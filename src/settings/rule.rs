@@ -133,10 +133,18 @@ pub(super) const NETWORK: &str =
 /// What a file may be, in words.
 pub(super) const FILE: &str = "the path of a file, or null";
 
-/// Adds a mistake if the path of a file is there but empty.
-pub(super) fn check_file(path: &str, file: Option<&Path>, mistakes: &mut Vec<String>) {
-    if file.is_some_and(|file| file.as_os_str().is_empty()) {
-        mistakes.push(not_allowed(path, "\"\"", FILE));
+/// What a directory may be, in words.
+pub(super) const DIRECTORY: &str = "the path of a directory, or null";
+
+/// Adds a mistake if the path of a file or directory is there but empty.
+pub(super) fn check_path(
+    path: &str,
+    value: Option<&Path>,
+    allowed: &str,
+    mistakes: &mut Vec<String>,
+) {
+    if value.is_some_and(|value| value.as_os_str().is_empty()) {
+        mistakes.push(not_allowed(path, "\"\"", allowed));
     }
 }
 

@@ -49,13 +49,13 @@ const names = new NameDialog(chat);
 const notifier = new Notifier(chat, storage.local);
 const shortcuts = new ShortcutsDialog();
 const settings = new SettingsDialog(storage.local, notifier, shortcuts);
-const announcer = new Announcer(chat);
+const announcer = new Announcer();
 const log = new LogView({ chat, log: byId('log'), list: byId('entries'), toLatest: byId('to-latest'), copyLink });
 const members = new MembersView(chat, (name) => {
   talk.show('room');
   composer.mention(name);
 });
-const views = [new BannerView(chat), talk, rooms, members, composer, log, announcer, notifier];
+const views = [new BannerView(chat), talk, rooms, members, composer, log, notifier];
 
 let isScheduled = false;
 

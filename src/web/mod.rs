@@ -1,15 +1,35 @@
-//! The page, embedded in the binary: HTML, modules, style and pictures as they stand in this folder.
+//! What is served beside WebSockets: the page, embedded in the binary as it stands in this folder, and
+//! the pictures that people show each other.
 //!
-//! Session threads ask for the response to a request that is no WebSocket's. Files do not change
-//! while the program runs, so each has an `ETag` and a browser asks only whether it is still true.
+//! Session threads ask for the response to a request that is no WebSocket's. Nothing changes while the
+//! server runs, so each file has an `ETag`, one for each encoding, and a browser asks only whether it
+//! is still true. Which files there are is found by `build.rs`, which has compressed them, too.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `encoding.rs` | which encoding of a file a client gets |
+//! | `gifs.rs` | our own pictures |
+//! | `directory.rs` | those of the operator |
 
+mod directory;
+mod encoding;
+mod gifs;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
-use std::sync::LazyLock;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use crate::net::http::{RequestHead, Response};
 use crate::protocol::Gif;
+
+pub use directory::GifsError;
+pub(crate) use directory::read as read_gifs;
+pub(crate) use gifs::{Picture, own as own_gifs};
 
 /// Only what is served from here may run, show or be spoken to, and no other page may frame it.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
@@ -18,109 +38,131 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'",
 );
 
-const HTML: &str = "text/html; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-const STYLE: &str = "text/css; charset=utf-8";
-const SVG: &str = "image/svg+xml";
-const GIF: &str = "image/gif";
+/// The list of pictures, for a page that gets no welcome of `wschat.v2`.
+const GIFS_PATH: &str = "/gifs.json";
 
 /// A file of the page.
 struct File {
+    /// As it is asked for.
     path: &'static str,
     content_type: &'static str,
     body: &'static [u8],
+    /// The same, compressed, where that makes it smaller.
+    gzip: Option<&'static [u8]>,
 }
 
-macro_rules! files {
-    ($($path:literal => $name:literal, $content_type:expr;)*) => {
-        &[$(File { path: $path, content_type: $content_type, body: include_bytes!($name) }),*]
-    };
+/// All that build.rs has found.
+static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
+
+/// All that one server has to show.
+pub(crate) struct Site {
+    /// By path.
+    assets: BTreeMap<String, Asset>,
+    gifs: Vec<Gif>,
 }
 
-static FILES: &[File] = files! {
-    "/" => "index.html", HTML;
-    "/app.js" => "app.js", SCRIPT;
-    "/chat.js" => "chat.js", SCRIPT;
-    "/connection.js" => "connection.js", SCRIPT;
-    "/gifs.js" => "gifs.js", SCRIPT;
-    "/state.js" => "state.js", SCRIPT;
-    "/view.js" => "view.js", SCRIPT;
-    "/style.css" => "style.css", STYLE;
-    "/favicon.svg" => "favicon.svg", SVG;
-    "/gifs/1.gif" => "gifs/1.gif", GIF;
-    "/gifs/2.gif" => "gifs/2.gif", GIF;
-    "/gifs/3.gif" => "gifs/3.gif", GIF;
-    "/gifs/4.gif" => "gifs/4.gif", GIF;
-    "/gifs/5.gif" => "gifs/5.gif", GIF;
-};
+/// Something that is served, in the encodings that there are of it.
+struct Asset {
+    content_type: &'static str,
+    plain: Variant,
+    gzip: Option<Variant>,
+}
 
-/// The pictures and what they show, as in gifs.js.
-pub(crate) static GIFS: &[Gif] = &[
-    Gif { id: 1, alt: "A waving hand" },
-    Gif { id: 2, alt: "A party popper and confetti" },
-    Gif { id: 3, alt: "A beating heart" },
-    Gif { id: 4, alt: "Thumbs up" },
-    Gif { id: 5, alt: "A steaming cup of coffee" },
-];
+/// One encoding of it.
+struct Variant {
+    body: Bytes,
+    etag: HeaderValue,
+}
 
-/// The `ETag` of each file, in the order of [`FILES`].
-static ETAGS: LazyLock<Vec<HeaderValue>> = LazyLock::new(|| FILES.iter().map(etag).collect());
+impl Site {
+    /// The page with these pictures.
+    pub(crate) fn new(pictures: Vec<Picture>) -> Self {
+        let mut assets = BTreeMap::new();
+        for file in FILES.iter().filter(|file| !file.path.starts_with(gifs::FOLDER)) {
+            let plain = Variant::new(Bytes::from_static(file.body));
+            let gzip = file.gzip.map(|gzip| Variant::new(Bytes::from_static(gzip)));
+            let asset = Asset { content_type: file.content_type, plain, gzip };
+            assets.insert(file.path.to_owned(), asset);
+        }
+        let mut gifs = Vec::with_capacity(pictures.len());
+        for Picture { gif, body } in pictures {
+            let picture = Asset::plain("image/gif", body);
+            assets.insert(gifs::address(gif.id), picture);
+            gifs.push(gif);
+        }
+        let list = serde_json::to_vec(&gifs).expect("memory takes all");
+        assets.insert(GIFS_PATH.to_owned(), Asset::plain("application/json", list.into()));
+        Self { assets, gifs }
+    }
 
-/// The response to a `GET` or `HEAD`: a file, 304 if the client has it already, or 404.
-pub(crate) fn respond(head: &RequestHead) -> Response {
-    let path = head.uri.path();
-    let Some(index) = FILES.iter().position(|file| file.path == path) else {
-        return Response::text(StatusCode::NOT_FOUND, "There is nothing here. The chat is at /.");
-    };
-    let (file, etag) = (&FILES[index], &ETAGS[index]);
-    let response = if has_it_already(head, etag) {
-        Response::of_static(StatusCode::NOT_MODIFIED, b"")
-    } else {
-        Response::of_static(StatusCode::OK, file.body)
-            .with(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type))
-    };
-    response
-        .with(header::ETAG, etag.clone())
-        .with(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))
-        .with(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)
-        .with(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
-        .with(
-            HeaderName::from_static("cross-origin-opener-policy"),
-            HeaderValue::from_static("same-origin"),
-        )
+    /// The pictures, by id.
+    pub(crate) fn gifs(&self) -> &[Gif] {
+        &self.gifs
+    }
+
+    /// The response to a `GET` or `HEAD`: a file, 304 if the client has it already, or 404.
+    pub(crate) fn respond(&self, head: &RequestHead) -> Response {
+        let Some(asset) = self.assets.get(head.uri.path()) else {
+            let text = "There is nothing here. The chat is at /.";
+            return Response::text(StatusCode::NOT_FOUND, text);
+        };
+        let gzip = asset.gzip.as_ref().filter(|_| encoding::prefers_gzip(head));
+        let Variant { body, etag } = gzip.unwrap_or(&asset.plain);
+        let mut response = if has_it_already(head, etag) {
+            Response::new(StatusCode::NOT_MODIFIED, Bytes::new())
+        } else {
+            let response = Response::new(StatusCode::OK, body.clone())
+                .with(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+            match gzip {
+                Some(_) => {
+                    response.with(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))
+                }
+                None => response,
+            }
+        };
+        if asset.gzip.is_some() {
+            response = response.with(header::VARY, HeaderValue::from_static("accept-encoding"));
+        }
+        response
+            .with(header::ETAG, etag.clone())
+            .with(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))
+            .with(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)
+            .with(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
+            .with(
+                HeaderName::from_static("cross-origin-opener-policy"),
+                HeaderValue::from_static("same-origin"),
+            )
+    }
+}
+
+/// Without the files themselves.
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.assets.keys()).finish()
+    }
+}
+
+impl Asset {
+    /// Something that no encoding makes smaller.
+    fn plain(content_type: &'static str, body: Bytes) -> Self {
+        Self { content_type, plain: Variant::new(body), gzip: None }
+    }
+}
+
+impl Variant {
+    /// Its tag changes with the content. It guards against nobody, so 64 bits do.
+    fn new(body: Bytes) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&body);
+        let tag = format!("\"{:016x}\"", hasher.finish());
+        let etag = HeaderValue::from_str(&tag).expect("hexadecimal digits are visible ASCII");
+        Self { body, etag }
+    }
 }
 
 /// Whether `If-None-Match` names this tag (RFC 9110 §13.1.2, where `W/` makes no difference).
 fn has_it_already(head: &RequestHead, etag: &HeaderValue) -> bool {
-    head.headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|tag| tag.trim().trim_start_matches("W/"))
+    head.items(&header::IF_NONE_MATCH)
+        .map(|tag| tag.trim_start_matches("W/"))
         .any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())
-}
-
-/// A tag that changes with the content. It guards against nobody, so 64 bits do.
-fn etag(file: &File) -> HeaderValue {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(file.body);
-    let tag = format!("\"{:016x}\"", hasher.finish());
-    HeaderValue::from_str(&tag).expect("hexadecimal digits are visible ASCII")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_page_shows_the_same_pictures() {
-        let script = include_str!("gifs.js");
-        for Gif { id, alt } in GIFS {
-            assert!(script.contains(&format!("{{ id: {id}, alt: '{alt}' }}")), "{alt}");
-            let path = format!("/gifs/{id}.gif");
-            assert!(FILES.iter().any(|file| file.path == path), "{path}");
-        }
-        assert_eq!(script.matches("alt:").count(), GIFS.len());
-    }
 }

@@ -142,11 +142,11 @@ describe('what is sent fits the schema', () => {
     assert.equal('roomId' in await vera.until('change_name'), false);
     vera.ask({ type: 'list_rooms', ref: 'list' });
     const list = await vera.until('list_rooms');
-    assert.deepEqual([list.ref, list.rooms[1].userCount], ['list', 0]);
+    assert.deepEqual([list.ref, list.rooms[1].userCount, list.rooms[1].seq], ['list', 0, 0]);
 
     vera.ask({ type: 'create_room', title: 'Attic', ref: 'make' });
     const added = await vera.until('room_added', ({ ref }) => ref === 'make');
-    assert.deepEqual(added.room, { id: 4, title: 'Attic', userCount: 0 });
+    assert.deepEqual(added.room, { id: 4, title: 'Attic', userCount: 0, seq: 0 });
     vera.ask({ type: 'enter_room', roomId: '4', ref: 'in' });
     const room = await vera.until('room');
     assert.deepEqual([room.ref, room.seq, room.complete, room.events], ['in', 0, true, []]);
@@ -165,6 +165,7 @@ describe('what is sent fits the schema', () => {
     assert.deepEqual(said.map(({ seq }) => seq), [1, 2, 3, 4, 5]);
     assert.deepEqual(said.map(({ ref }) => ref), ['one', 'two', 'three', 'four', undefined]);
     assert.deepEqual(await vera.until('text'), said[0]);
+    await vera.until('room_changed', (changed) => changed.room.id === 4 && changed.room.seq === 5);
 
     willi.ask({ type: 'typing', ref: 'unanswered' });
     const { user, roomId } = await vera.until('typing');

@@ -93,6 +93,9 @@ fn a_full_disk_refuses_what_is_said_and_nothing_else() {
     }
     base.request(r#"{"type":"enter_room","roomId":1}"#);
     base.skip_to("enter_room");
+    let mut watcher = program.door.v2_user();
+    watcher.request(r#"{"type":"list_rooms"}"#);
+    watcher.skip_to("list_rooms");
     assert_eq!(say(&mut speaker, "0", "0")["seq"], 1);
 
     // There may be room in the files as they are.
@@ -116,6 +119,23 @@ fn a_full_disk_refuses_what_is_said_and_nothing_else() {
     }
     base.say(&padding);
     assert_eq!(base.skip_to("error")["code"], "not_saved");
+
+    // The list of rooms has not counted on any of it.
+    watcher.request(r#"{"type":"list_rooms","ref":"again"}"#);
+    let mut told = 0;
+    loop {
+        let value = watcher.json();
+        let seq = match value["type"].as_str() {
+            Some("room_changed") => &value["room"]["seq"],
+            _ => &value["rooms"]["1"]["seq"],
+        };
+        let before = std::mem::replace(&mut told, seq.as_u64().expect("a seq"));
+        assert!((before..=said).contains(&told), "{told} after {before}, of {said}");
+        if value["ref"] == "again" {
+            break;
+        }
+    }
+    assert_eq!(told, said);
 
     // Who comes, goes, or has another name is told as ever, and who is gone for a moment comes back.
     let mut guest = program.door.v2_user();

@@ -1,6 +1,10 @@
 //! Plain HTTP: the page, and what a request gets that is none, or none that can be read.
 
-use crate::client::Door;
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+
+use crate::client::{Door, Response};
 use crate::host::Host;
 
 /// The default of `maxRequestHeadBytes`.
@@ -24,6 +28,18 @@ fn check_at(door: &Door, request: impl AsRef<[u8]>, status: u16) {
         assert_eq!(response.field("content-type"), "text/plain; charset=utf-8");
         assert!(response.text().starts_with(&format!("{status} ")), "{response:?}");
     }
+}
+
+/// What is there for a `GET` of this path, with these fields.
+fn get(door: &Door, path: &str, fields: &str) -> Response {
+    door.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"))
+}
+
+/// The path of the first file of this kind that the page names.
+fn named_by_the_page(door: &Door, ending: &str) -> String {
+    let page = get(door, "/", "");
+    let mut names = page.text().split('"').filter(|name| name.ends_with(ending));
+    format!("/{}", names.next().expect("the page names one"))
 }
 
 #[test]
@@ -54,12 +70,14 @@ fn the_page_allows_no_more_than_it_needs() {
 #[test]
 fn head_is_get_without_the_body() {
     let host = Host::start();
-    let get = host.door.ask("GET /app.js HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    let head = host.door.ask("HEAD /app.js HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert_eq!(head.status, 200);
-    assert!(head.body.is_empty());
-    for field in ["content-length", "content-type", "etag", "content-security-policy"] {
-        assert_eq!(head.field(field), get.field(field));
+    for fields in ["", "Accept-Encoding: gzip\r\n"] {
+        let get = get(&host.door, "/", fields);
+        let head = host.door.ask(format!("HEAD / HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"));
+        assert_eq!(head.status, 200);
+        assert!(head.body.is_empty());
+        for field in ["content-length", "content-type", "etag", "vary", "content-security-policy"] {
+            assert_eq!(head.field(field), get.field(field));
+        }
     }
     let missing = host.door.ask("HEAD /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(missing.status, 404);
@@ -91,8 +109,8 @@ fn what_the_browser_has_already_is_not_sent_again() {
 #[test]
 fn files_differ_and_so_do_their_tags() {
     let host = Host::start();
-    let ask = |path| host.door.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-    let (page, style) = (ask("/"), ask("/style.css"));
+    let ask = |path: &str| get(&host.door, path, "");
+    let (page, style) = (ask("/"), ask(&named_by_the_page(&host.door, ".css")));
     assert_eq!(style.field("content-type"), "text/css; charset=utf-8");
     assert_ne!(page.field("etag"), style.field("etag"));
     assert_ne!(page.body, style.body);
@@ -100,9 +118,53 @@ fn files_differ_and_so_do_their_tags() {
 }
 
 #[test]
+fn text_is_compressed_for_whom_that_is_welcome() {
+    let host = Host::start();
+    let style = named_by_the_page(&host.door, ".css");
+    for path in ["/", &style] {
+        let plain = get(&host.door, path, "");
+        let packed = get(&host.door, path, "Accept-Encoding: br, gzip;q=0.5\r\n");
+        assert_eq!(packed.status, 200);
+        assert_eq!(packed.field("content-encoding"), "gzip");
+        assert!(!plain.head.contains("content-encoding"), "{}", plain.head);
+        assert_eq!(packed.field("content-length"), packed.body.len().to_string());
+        assert!(packed.body.len() < plain.body.len());
+        let mut unpacked = Vec::new();
+        GzDecoder::new(&packed.body[..]).read_to_end(&mut unpacked).unwrap();
+        assert_eq!(unpacked, plain.body);
+        for response in [&plain, &packed] {
+            assert_eq!(response.field("vary"), "accept-encoding");
+        }
+        assert_eq!(packed.field("content-type"), plain.field("content-type"));
+        assert_ne!(packed.field("etag"), plain.field("etag"), "one for each encoding");
+    }
+}
+
+#[test]
+fn each_encoding_is_known_by_its_own_tag() {
+    const GZIP: &str = "Accept-Encoding: gzip\r\n";
+    let host = Host::start();
+    let tag = |fields| get(&host.door, "/", fields).field("etag").to_owned();
+    let (plain, packed) = (tag(""), tag(GZIP));
+    for (fields, tag, status) in
+        [("", &plain, 304), (GZIP, &packed, 304), ("", &packed, 200), (GZIP, &plain, 200)]
+    {
+        let response = get(&host.door, "/", &format!("{fields}If-None-Match: {tag}\r\n"));
+        assert_eq!(response.status, status, "{fields}{tag}");
+        assert_eq!(response.field("vary"), "accept-encoding");
+        assert_eq!(response.body.is_empty(), status == 304);
+    }
+}
+
+#[test]
 fn nothing_else_is_there() {
-    for path in ["/nothing", "//", "/app.js/", "/../Cargo.toml", "/%2e%2e/etc/passwd", "/APP.JS"] {
-        check(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 404);
+    let host = Host::start();
+    let script = named_by_the_page(&host.door, ".js");
+    let (behind, louder) = (format!("{script}/"), script.to_uppercase());
+    for path in
+        ["/nothing", "//", &behind, &louder, "/../Cargo.toml", "/%2e%2e/etc/passwd", "/mod.rs"]
+    {
+        check_at(&host.door, format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 404);
     }
 }
 
@@ -183,7 +245,8 @@ fn a_request_byte_by_byte() {
 
 #[test]
 fn a_target_in_absolute_form() {
-    check("GET http://localhost/app.js HTTP/1.1\r\nHost: localhost\r\n\r\n", 200);
+    check("GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 200);
+    check("GET http://localhost/gifs.json HTTP/1.1\r\nHost: localhost\r\n\r\n", 200);
     check("GET http://localhost/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", 404);
 }
 

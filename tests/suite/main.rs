@@ -8,7 +8,7 @@
 //! | `crash`, `model` | is anything lost, doubled or reordered when the server dies and connections break? |
 //! | `full_disk` | is what cannot be kept refused, and nothing else? |
 //! | `bad_requests`, `bad_frames` | does bad input end what it must, and nothing else? |
-//! | `http`, `upgrade`, `addresses` | what does the port answer before a WebSocket is open? |
+//! | `http`, `gifs`, `upgrade`, `addresses` | what does the port answer before a WebSocket is open? |
 //! | `limits`, `timeouts`, `slow_consumers` | does every limit hold, and only at its limit? |
 //! | `tls` | is it the same chat under TLS? |
 //! | `lifecycle`, `program` | does it start, stop and fail as its documentation says? |
@@ -37,6 +37,7 @@ mod bad_requests;
 mod crash;
 mod crowd;
 mod full_disk;
+mod gifs;
 mod http;
 mod lifecycle;
 mod limits;

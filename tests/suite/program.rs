@@ -97,6 +97,21 @@ fn a_check_of_certificate_and_key() {
 }
 
 #[test]
+fn a_check_of_the_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = json!({ "gifsDirectory": folder.path() }).to_string();
+    let words = &["wschat: ", folder.path().to_str().unwrap(), "no picture in this directory"];
+    check(&run_with(&settings, &["--check"]), 3, words);
+    check(&run_with(&settings, &["--port", "0"]), 3, words);
+
+    let picture = folder.path().join("1 wave.gif");
+    fs::write(&picture, "no gif").unwrap();
+    check(&run_with(&settings, &["--check"]), 3, &["1 wave.gif: this is no GIF"]);
+    fs::write(&picture, "GIF89a").unwrap();
+    check(&run_with(&settings, &["--check"]), 0, &["The settings are good.\n"]);
+}
+
+#[test]
 fn a_port_in_use() {
     let host = Host::start();
     let port = host.door.address.port().to_string();

@@ -185,7 +185,7 @@ fn after_a_restart_everything_is_as_it_was() {
         A > {"type":"change_name","name":"Ann"}
         A < {"type":"change_name","oldName":"User 1","newName":"Ann","userId":1,"time":TIME}
         A > {"type":"create_room","title":"Ann's","ref":"c"}
-        A < {"type":"room_added","room":{"id":4,"title":"Ann's","userCount":0},"ref":"c"}
+        A < {"type":"room_added","room":{"id":4,"title":"Ann's","userCount":0,"seq":0},"ref":"c"}
         A > {"type":"enter_room","roomId":4}
         A < {"type":"room","room":{"id":4,"title":"Ann's"},"users":[{"id":1,"name":"Ann"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         B offers wschat.v2
@@ -213,7 +213,7 @@ fn after_a_restart_everything_is_as_it_was() {
         C offers wschat.v2
         C < {"type":"welcome","user":SOMEBODY,"session":TOKEN,"resumed":false,…}
         C > {"type":"create_room","title":"C's","ref":"c"}
-        C < {"type":"room_added","room":{"id":5,"title":"C's","userCount":0},"ref":"c"}
+        C < {"type":"room_added","room":{"id":5,"title":"C's","userCount":0,"seq":0},"ref":"c"}
         "#,
     );
 }

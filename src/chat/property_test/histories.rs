@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proptest::bool::weighted;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -18,6 +19,10 @@ pub(super) enum Step {
     Pass(Duration),
     /// Time passes, and the dispatcher sleeps from deadline to deadline.
     Sleep(Duration),
+    /// What was said since the last such step is kept, or cannot be.
+    Commit {
+        is_kept: bool,
+    },
 }
 
 pub(super) fn rules() -> impl Strategy<Value = Rules> {
@@ -46,6 +51,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         20 => (user(), request()).prop_map(|(user, request)| Step::Act(user, Action::Request(request))),
         3 => time().prop_map(Step::Pass),
         3 => time().prop_map(Step::Sleep),
+        3 => weighted(0.7).prop_map(|is_kept| Step::Commit { is_kept }),
     ]
 }
 

@@ -16,6 +16,8 @@ use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::{X509, X509Ref};
 
+use crate::shell::{Quoted, directory};
+
 /// A certificate that ends sooner than this is served with a warning: by then, whatever renews it
 /// should have.
 const WARN_BEFORE_EXPIRY_DAYS: u32 = 14;
@@ -418,29 +420,8 @@ fn show_subjects(file: &Path) -> String {
     format!("openssl crl2pkcs7 -nocrl -certfile {file} | openssl pkcs7 -noout -print_certs")
 }
 
-fn directory(file: &Path) -> &Path {
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
 /// OpenSSL's words for the first thing that went wrong.
 fn reason(stack: &ErrorStack) -> String {
     let reason = stack.errors().iter().find_map(openssl::error::Error::reason);
     reason.unwrap_or("OpenSSL does not say why").to_owned()
-}
-
-/// A path as a shell takes it, so that a command can be copied from the log.
-struct Quoted<'a>(&'a Path);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.0.to_string_lossy();
-        if path.chars().all(|c| c.is_alphanumeric() || "/._-+@:,".contains(c)) {
-            f.write_str(&path)
-        } else {
-            write!(f, "'{}'", path.replace('\'', r"'\''"))
-        }
-    }
 }

@@ -41,7 +41,7 @@ fn an_unknown_key_like_no_other_is_refused_with_those_there_are() {
     refused(
         r#"{"colour":"red"}"#,
         &["colour is not a setting; allowed here: host, port, domain, username, certificate, \
-           privateKey, rooms, allowedOrigins, trustedProxies, log, history, limits"],
+           privateKey, rooms, gifsDirectory, allowedOrigins, trustedProxies, log, history, limits"],
     );
     refused(
         r#"{"log":{"colour":"red"}}"#,
@@ -173,12 +173,13 @@ fn the_file_of_the_ancestor() {
 
 #[test]
 fn relative_paths_start_from_the_settings_file() {
-    let text =
-        r#"{"certificate":"tls/cert.pem","privateKey":"../key.pem","log":{"file":"chat.log"}}"#;
+    let text = r#"{"certificate":"tls/cert.pem","privateKey":"../key.pem",
+        "gifsDirectory":"gifs","log":{"file":"chat.log"}}"#;
     let (directory, settings) = load(text);
     let settings = settings.unwrap();
     assert_eq!(settings.certificate, Some(directory.join("tls/cert.pem")));
     assert_eq!(settings.private_key, Some(directory.join("../key.pem")));
+    assert_eq!(settings.gifs_directory, Some(directory.join("gifs")));
     assert_eq!(settings.log.file, Some(directory.join("chat.log")));
 
     let (_, settings) = load(r#"{"log":{"file":"/var/log/chat.log"}}"#);

@@ -9,6 +9,7 @@ fn every_other_key_refuses_the_wrong_type() {
         r#"a host name such as "chat.example.org", without scheme, port or path, or null"#;
     const USERNAME: &str = "the name of a user of this machine, or null";
     const FILE: &str = "the path of a file, or null";
+    const DIRECTORY: &str = "the path of a directory, or null";
     const TITLES: &str =
         "a list, each item a title that is not blank and has no control characters";
     const ORIGINS: &str = r#"a list, each item a host name such as "chat.example.org", a whole origin such as "https://example.org:8443" (no path, no slash at the end), or "*""#;
@@ -24,6 +25,7 @@ fn every_other_key_refuses_the_wrong_type() {
         ("certificate", "1", FILE),
         ("privateKey", "1", FILE),
         ("rooms", "null", TITLES),
+        ("gifsDirectory", "1", DIRECTORY),
         ("allowedOrigins", "null", ORIGINS),
         ("trustedProxies", "null", NETWORKS),
         ("log.level", "null", LEVEL),
@@ -141,6 +143,17 @@ fn allowed_origins() {
             "https://example.org/chat",
             "https://me@example.org",
         ],
+    );
+}
+
+#[test]
+fn gifs_directory() {
+    check_texts("gifsDirectory", &["", "gifs", "/srv/chat/gifs"], &[]);
+    assert_eq!(accepted(r#"{"gifsDirectory":""}"#).gifs_directory, None);
+    let gifs_directory = Some(PathBuf::new());
+    refused_in_code(
+        &Settings { gifs_directory, ..Settings::default() },
+        &[r#"gifsDirectory is ""; allowed: the path of a directory, or null"#],
     );
 }
 

@@ -15,7 +15,7 @@ export class NameDialog {
   constructor(chat) {
     this.#chat = chat;
     byId('name-skip').addEventListener('click', () => this.#skip());
-    this.#dialog.addEventListener('cancel', () => this.#isFirst && chat.skipName());
+    this.#dialog.addEventListener('cancel', () => this.#isFirst && chat.rename(''));
     this.#dialog.querySelector('form').addEventListener('submit', (event) => {
       if (!this.#save()) event.preventDefault();
     });
@@ -35,7 +35,7 @@ export class NameDialog {
   }
 
   #skip() {
-    if (this.#isFirst) this.#chat.skipName();
+    if (this.#isFirst) this.#chat.rename('');
     this.#dialog.close();
   }
 

@@ -3,7 +3,7 @@
 import { visible } from '../text/names.js';
 import { t } from './words.js';
 import { byId, element, reconcile, setText } from './dom.js';
-import { avatar } from './rooms.js';
+import { avatar } from './avatar.js';
 
 /** More names than this help nobody, and a room may hold thousands. */
 const SHOWN = 200;

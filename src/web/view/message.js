@@ -7,7 +7,7 @@ import { element } from './dom.js';
 import { timeElement } from './line.js';
 import { isOnlyEmoji, markup } from './markup.js';
 import { picture } from './picture.js';
-import { avatar } from './rooms.js';
+import { avatar } from './avatar.js';
 
 /** `names()` are those that a mention may have, `me` is one's own. */
 export function messageRow({ entry, isTogether }, { gifs, names, me }) {

@@ -1,9 +1,10 @@
 // The list of rooms, making a new one, and who one is.
 
-import { colour, initial, visible } from '../text/names.js';
-import { t } from './words.js';
-import { byId, element, icon, reconcile, setAttribute, setText } from './dom.js';
 import { formatLink } from '../core/link.js';
+import { visible } from '../text/names.js';
+import { avatar } from './avatar.js';
+import { byId, element, icon, reconcile, setAttribute, setText } from './dom.js';
+import { t } from './words.js';
 
 /** More unread messages than this are as good as countless, and the number stays narrow. */
 const MOST_UNREAD = 99;
@@ -119,11 +120,4 @@ function shown(text) {
   const made = element('span', '', text);
   made.setAttribute('aria-hidden', 'true');
   return made;
-}
-
-/** The first letter of the name on the user's colour, for the eye alone. */
-export function avatar(id, name) {
-  const circle = element('span', `avatar hue-${colour(id)}`, initial(name));
-  circle.setAttribute('aria-hidden', 'true');
-  return circle;
 }

@@ -1,0 +1,226 @@
+//! The pictures of the operator: read from `gifsDirectory` and checked before a port is opened.
+//!
+//! Runs once, on the thread that starts the server, since the user that it becomes then may not be allowed
+//! to read them. What cannot be shown is refused here, with what is wrong with which file.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::gifs::Picture;
+use crate::protocol::{Gif, MAX_NUMBER};
+use crate::settings::Limits;
+use crate::shell::{Quoted, directory};
+
+/// How the name of a picture ends, in whatever case. What else is in the directory is left alone.
+const ENDING: &str = "gif";
+
+/// What may stand between a picture's id and what it shows, and stands for a space behind that.
+const SEPARATORS: [char; 3] = [' ', '-', '_'];
+
+/// How a GIF begins.
+const SIGNATURES: [&[u8]; 2] = [b"GIF87a", b"GIF89a"];
+
+/// Reads all pictures in `folder`; they come by id.
+pub(crate) fn read(folder: &Path, limits: &Limits) -> Result<Vec<Picture>, GifsError> {
+    let files = find(folder)?;
+    let (count, max) = (files.len(), limits.max_gifs);
+    if count == 0 {
+        return Err(GifsError::new(folder, Fault::NoPicture));
+    }
+    if count > max {
+        return Err(GifsError::new(folder, Fault::TooMany { count, max }));
+    }
+    let mut pictures = BTreeMap::new();
+    for file in files {
+        let gif = name(&file)?;
+        let body = load(&file, limits.max_gif_bytes)?.into();
+        if let Some((other, _)) = pictures.get(&gif.id) {
+            let fault = Fault::Twice { id: gif.id, other: PathBuf::clone(other) };
+            return Err(GifsError::new(&file, fault));
+        }
+        pictures.insert(gif.id, (file, Picture { gif, body }));
+    }
+    Ok(pictures.into_values().map(|(_, picture)| picture).collect())
+}
+
+/// The pictures' files, by name, so that of several mistakes the same one is always told.
+fn find(folder: &Path) -> Result<Vec<PathBuf>, GifsError> {
+    let refuse = |error| GifsError::new(folder, Fault::UnreadableDirectory(error));
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(refuse)? {
+        let path = entry.map_err(refuse)?.path();
+        let is_hidden =
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let is_picture = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(ENDING));
+        if is_picture && !is_hidden {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// What the name of a file says: `7.gif`, `7 a waving hand.gif` or `7-a_waving_hand.gif`.
+fn name(file: &Path) -> Result<Gif, GifsError> {
+    let refuse = |fault| Err(GifsError::new(file, fault));
+    let Some(name) = file.file_stem().and_then(|stem| stem.to_str()) else {
+        return refuse(Fault::NotUtf8);
+    };
+    let end = name.find(|c: char| !c.is_ascii_digit()).unwrap_or(name.len());
+    let (digits, shows) = name.split_at(end);
+    let id = match digits.parse() {
+        Ok(id) if (1..=MAX_NUMBER).contains(&id) => id,
+        _ => return refuse(Fault::NoId),
+    };
+    if !shows.is_empty() && !shows.starts_with(SEPARATORS) {
+        return refuse(Fault::NoId);
+    }
+    let words: Vec<&str> = shows
+        .split(|c: char| c.is_whitespace() || SEPARATORS.contains(&c))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let alt = if words.is_empty() { format!("GIF {id}") } else { words.join(" ") };
+    Ok(Gif { id, alt })
+}
+
+/// The picture itself, of which no more is read than may be there.
+fn load(file: &Path, max: usize) -> Result<Vec<u8>, GifsError> {
+    let refuse = |fault| Err(GifsError::new(file, fault));
+    let unreadable = |error| GifsError::new(file, Fault::Unreadable(error));
+    // To open a pipe would take for ever.
+    if !fs::metadata(file).map_err(unreadable)?.is_file() {
+        return refuse(Fault::NoFile);
+    }
+    let limit = u64::try_from(max).unwrap_or(u64::MAX);
+    let opened = File::open(file).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    opened.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
+    if !SIGNATURES.iter().any(|signature| bytes.starts_with(signature)) {
+        return refuse(Fault::NoGif);
+    }
+    if bytes.len() > max {
+        return refuse(Fault::TooLarge { max });
+    }
+    Ok(bytes)
+}
+
+/// Why the pictures of `gifsDirectory` cannot be shown.
+///
+/// Its text says what is wrong with which file, and ends with what mends it or a command that shows more.
+#[derive(Debug)]
+pub struct GifsError {
+    path: PathBuf,
+    fault: Fault,
+}
+
+#[derive(Debug)]
+enum Fault {
+    UnreadableDirectory(io::Error),
+    /// No file's name ends as that of a picture.
+    NoPicture,
+    TooMany {
+        count: usize,
+        max: usize,
+    },
+    NotUtf8,
+    /// The name does not begin with a number that an id can be.
+    NoId,
+    Twice {
+        id: u64,
+        other: PathBuf,
+    },
+    Unreadable(io::Error),
+    /// A directory, a pipe, a device.
+    NoFile,
+    NoGif,
+    TooLarge {
+        max: usize,
+    },
+}
+
+impl GifsError {
+    fn new(path: &Path, fault: Fault) -> Self {
+        Self { path: path.to_owned(), fault }
+    }
+
+    /// The file at fault, or the directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Error for GifsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.fault {
+            Fault::UnreadableDirectory(error) | Fault::Unreadable(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for GifsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path.display())?;
+        let path = Quoted(&self.path);
+        let parent = Quoted(directory(&self.path));
+        match &self.fault {
+            Fault::UnreadableDirectory(error) => match error.kind() {
+                ErrorKind::NotFound => {
+                    write!(f, "there is no such directory. What is there: ls -l {parent}")
+                }
+                ErrorKind::NotADirectory => {
+                    write!(f, "this is not a directory (gifsDirectory). What it is: file {path}")
+                }
+                ErrorKind::PermissionDenied => fmt_denied(&path, f),
+                _ => write!(f, "the directory cannot be read ({error}). Try: ls -l {path}"),
+            },
+            Fault::NoPicture => write!(
+                f,
+                "there is no picture in this directory, that is, no file whose name ends in .gif; put \
+                 some there, or set gifsDirectory to null. What is there: ls -l {path}"
+            ),
+            Fault::TooMany { count, max } => write!(
+                f,
+                "there are {count} pictures in this directory; allowed: at most {max} (limits.maxGifs)"
+            ),
+            Fault::NotUtf8 => {
+                write!(f, "the name is not UTF-8; rename the file. Its name: ls -lb {parent}")
+            }
+            Fault::NoId => write!(
+                f,
+                "the name does not begin with the picture's number; rename the file to a number from 1 to \
+                 {MAX_NUMBER} and what it shows, such as \"7 a waving hand.gif\""
+            ),
+            Fault::Twice { id, other } => {
+                write!(f, "{} has the number {id} as well; rename one of them", other.display())
+            }
+            Fault::Unreadable(error) => match error.kind() {
+                ErrorKind::NotFound => {
+                    write!(f, "this is a link to nothing. What it is: ls -l {path}")
+                }
+                ErrorKind::PermissionDenied => fmt_denied(&path, f),
+                _ => write!(f, "the file cannot be read ({error}). Try: cat {path}"),
+            },
+            Fault::NoFile => write!(f, "this is not a file. What it is: ls -ld {path}"),
+            Fault::NoGif => {
+                write!(f, "this is no GIF, whatever its name says. What it is: file {path}")
+            }
+            Fault::TooLarge { max } => write!(
+                f,
+                "the picture is too large; allowed: at most {max} bytes (limits.maxGifBytes). \
+                 How large it is: ls -l {path}"
+            ),
+        }
+    }
+}
+
+fn fmt_denied(path: &Quoted<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "the user that starts the server may not read it. Who may: namei -l {path}")
+}
+
+#[cfg(test)]
+mod tests;

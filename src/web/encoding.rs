@@ -1,0 +1,91 @@
+//! Which of the encodings that there are of a file a client gets. Pure.
+
+use http::header;
+
+use crate::net::http::RequestHead;
+
+/// Whether the client takes gzip, and likes it no less than what is not encoded (RFC 9110 §12.5.3).
+///
+/// One that says nothing of encodings is sent none: it may be as simple as that.
+pub(super) fn prefers_gzip(head: &RequestHead) -> bool {
+    let (mut gzip, mut any, mut identity) = (None, None, None);
+    for item in head.items(&header::ACCEPT_ENCODING) {
+        let (coding, weight) = read(item);
+        let of_coding = match coding.to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => &mut gzip,
+            "identity" => &mut identity,
+            "*" => &mut any,
+            _ => continue,
+        };
+        *of_coding = Some(weight);
+    }
+    let gzip = gzip.or(any).unwrap_or_default();
+    // What is not encoded may always be sent, but is asked for only by its name.
+    gzip > 0 && gzip >= identity.unwrap_or_default()
+}
+
+/// A coding, and its weight in thousandths. One that cannot be read counts as none.
+fn read(item: &str) -> (&str, u16) {
+    let Some((coding, parameter)) = item.split_once(';') else { return (item, 1_000) };
+    let value = parameter.trim().strip_prefix(['q', 'Q']).and_then(|rest| rest.strip_prefix('='));
+    (coding.trim_end(), value.and_then(weight).unwrap_or_default())
+}
+
+/// A `qvalue` (RFC 9110 §12.4.2): from 0 to 1, with three decimals at most.
+fn weight(value: &str) -> Option<u16> {
+    let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
+    let is_well_formed = matches!(whole, "0" | "1")
+        && decimals.len() <= 3
+        && decimals.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_well_formed {
+        return None;
+    }
+    let thousandths: u16 = format!("{whole}{decimals:0<3}").parse().ok()?;
+    (thousandths <= 1_000).then_some(thousandths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::http::{Parsed, parse_head};
+
+    /// The first of these headers are the most usual ones.
+    #[test]
+    fn gzip_is_sent_to_whom_it_is_welcome() {
+        for (header, expected) in [
+            ("Accept-Encoding: gzip, deflate, br, zstd\r\n", true),
+            ("Accept-Encoding: gzip\r\n", true),
+            ("", false),
+            ("Accept-Encoding:\r\n", false),
+            ("Accept-Encoding: identity\r\n", false),
+            ("Accept-Encoding: br\r\n", false),
+            ("Accept-Encoding: *\r\n", true),
+            ("Accept-Encoding: GZip\r\n", true),
+            ("Accept-Encoding: x-gzip\r\n", true),
+            ("Accept-Encoding: gzip;q=0\r\n", false),
+            ("Accept-Encoding: gzip;q=0.000\r\n", false),
+            ("Accept-Encoding: gzip;q=0.001\r\n", true),
+            ("Accept-Encoding: gzip ; Q=1.000\r\n", true),
+            ("Accept-Encoding: gzip;q=0, *\r\n", false),
+            ("Accept-Encoding: *;q=0\r\n", false),
+            ("Accept-Encoding: *;q=0, gzip\r\n", true),
+            ("Accept-Encoding: identity;q=0.5, gzip;q=0.4\r\n", false),
+            ("Accept-Encoding: identity;q=0.5, gzip;q=0.5\r\n", true),
+            ("Accept-Encoding: identity;q=0\r\n", false),
+            ("Accept-Encoding: identity;q=0, gzip\r\n", true),
+            ("Accept-Encoding: br\r\nAccept-Encoding: gzip\r\n", true),
+            ("Accept-Encoding: gzip;q=2\r\n", false),
+            ("Accept-Encoding: gzip;q=1.001\r\n", false),
+            ("Accept-Encoding: gzip;q=+1\r\n", false),
+            ("Accept-Encoding: gzip;q=0.1234\r\n", false),
+            ("Accept-Encoding: gzip;level=1\r\n", false),
+            ("Accept-Encoding: gzipped\r\n", false),
+        ] {
+            let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{header}\r\n");
+            let Parsed::Complete(head, _) = parse_head(request.as_bytes(), 8_192) else {
+                panic!("{request}")
+            };
+            assert_eq!(prefers_gzip(&head), expected, "{header:?}");
+        }
+    }
+}

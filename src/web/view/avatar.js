@@ -1,0 +1,11 @@
+// What stands for a user beside their messages.
+
+import { colour, initial } from '../text/names.js';
+import { element } from './dom.js';
+
+/** The first letter of the name on the user's colour, for the eye alone. */
+export function avatar(id, name) {
+  const circle = element('span', `avatar hue-${colour(id)}`, initial(name));
+  circle.setAttribute('aria-hidden', 'true');
+  return circle;
+}
