@@ -11,11 +11,7 @@ function made() {
     full: new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium' }),
     day: new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' }),
     dayAndYear: new Intl.DateTimeFormat(locale, { dateStyle: 'full' }),
-<<<<<<< HEAD
     near: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
-=======
-    relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
->>>>>>> page
   };
   return formats;
 }
@@ -25,27 +21,13 @@ export const dayOf = (time) => new Date(time).setHours(0, 0, 0, 0);
 
 /** Today, yesterday, or the date. */
 export function dayName(time, now) {
-<<<<<<< HEAD
   // Rounded, since a day may have 23 or 25 hours.
   const days = Math.round((dayOf(time) - dayOf(now)) / 86_400_000);
   const { near, day, dayAndYear } = made();
   const words = days === 0 || days === -1 ? near.format(days, 'day')
     : (new Date(time).getFullYear() === new Date(now).getFullYear() ? day : dayAndYear).format(time);
+  // Intl writes them as in the middle of a sentence; here they stand by themselves.
   return words.charAt(0).toLocaleUpperCase(locale) + words.slice(1);
-=======
-  const day = dayOf(time);
-  if (day === dayOf(now)) return relativeDay(0);
-  // Noon of the day before: a day has 23 or 25 hours, too.
-  if (day === dayOf(dayOf(now) - DAY_MS / 2)) return relativeDay(-1);
-  const isThisYear = new Date(time).getFullYear() === new Date(now).getFullYear();
-  return made()[isThisYear ? 'day' : 'dayAndYear'].format(time);
->>>>>>> page
-}
-
-/** Intl writes it as in the middle of a sentence; here it stands by itself. */
-function relativeDay(days) {
-  const name = made().relative.format(days, 'day');
-  return name.charAt(0).toLocaleUpperCase(locale) + name.slice(1);
 }
 
 /** Hours and minutes. */

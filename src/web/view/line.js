@@ -1,9 +1,9 @@
 // The rows of the log that nobody has said: days, the divider, comings and goings, and what is missing.
 
 import { visible } from '../text/names.js';
-import { parts, t } from './words.js';
 import { clockTime, dayName, fullTime } from './dates.js';
 import { element } from './dom.js';
+import { parts, t } from './words.js';
 
 /** A time of day; the date is told when the pointer rests on it. */
 export function timeElement(time) {

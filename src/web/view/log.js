@@ -1,7 +1,6 @@
 // The log: what is said in the room, a stretch of it at a time, at the place where the user reads.
 
 import { Names } from '../text/mention.js';
-import { t } from './words.js';
 import { Cursor } from './cursor.js';
 import { clockTime, dayOf } from './dates.js';
 import { element, icon } from './dom.js';
@@ -11,6 +10,7 @@ import { onStillness } from './picture.js';
 import { Place } from './place.js';
 import { newerThan, rowsOf } from './rows.js';
 import { Stretch } from './stretch.js';
+import { t } from './words.js';
 
 /** So near to the end counts as reading along. */
 const NEAR_END_PIXELS = 40;
