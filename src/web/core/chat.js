@@ -386,7 +386,7 @@ export class Chat {
 
   #refused(error) {
     if (error.ref === TYPING_REF || this.#requests.refuse(error)) return;
-    this.state.notice = { message: error.message };
+    this.state.notice = refusal(error);
   }
 
   // ---- what is asked
@@ -415,7 +415,7 @@ export class Chat {
     const since = this.state.since(room.id);
     this.#requests.ask({ type: 'enter_room', roomId: room.id, ...(since && { since }) }, {
       isPatient: true,
-      refused: ({ code, message }) => this.#gone(room, code === 'unknown_room' ? null : { message }),
+      refused: (error) => this.#gone(room, error.code === 'unknown_room' ? null : refusal(error)),
     });
   }
 
@@ -430,12 +430,12 @@ export class Chat {
       isPatient: true,
       answered: () => { if (this.#renaming?.name === name) this.#renaming = null; },
       // A name that the server refuses must not come back with every connection.
-      refused: ({ message }) => {
+      refused: (error) => {
         this.#renaming = null;
         if (before) this.#storage.local.set('name', before);
         else this.#storage.local.remove('name');
         this.state.hasName = this.#storage.local.get('name') !== null;
-        this.state.notice = { message };
+        this.state.notice = refusal(error);
       },
     });
   }
@@ -443,9 +443,9 @@ export class Chat {
   #askRoom(title) {
     this.#requests.ask({ type: 'create_room', title }, {
       answered: ({ room }) => this.#made(room),
-      refused: ({ message }) => {
+      refused: (error) => {
         this.#creating = null;
-        this.state.notice = { message };
+        this.state.notice = refusal(error);
       },
     });
   }
@@ -546,3 +546,6 @@ export class Chat {
     for (const listener of this.#listeners) listener();
   }
 }
+
+/** What the server says no to: its code for those who have words of their own for it, and its message for the others. */
+const refusal = ({ code, message }) => ({ code, message });

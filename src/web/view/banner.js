@@ -1,8 +1,9 @@
 // What concerns the whole page: whether there is a connection, and what went wrong.
 
 import { visible } from '../text/names.js';
-import { t } from './words.js';
 import { button, byId, element } from './dom.js';
+import { refused } from './refusals.js';
+import { t } from './words.js';
 
 /** So long it says that the connection is back. */
 const BACK_MS = 3_000;
@@ -77,7 +78,7 @@ export class BannerView {
     this.#notice.replaceChildren();
     if (!notice) return;
     const room = notice.vars?.room === undefined ? {} : { room: visible(notice.vars.room) };
-    const words = element('span', '', notice.message ?? t(notice.key, { ...notice.vars, ...room }));
+    const words = element('span', '', notice.code ? refused(notice) : t(notice.key, { ...notice.vars, ...room }));
     words.dir = 'auto';
     this.#notice.append(words);
     if (notice.action === 'create') {
