@@ -64,8 +64,7 @@ fn embed() -> Fallible<()> {
     for (index, file) in files.iter().enumerate() {
         let Some((content_type, is_text)) = kind(file)? else { continue };
         let name = name(file.strip_prefix(&root).expect("it was found in there"))?;
-        let part_of =
-            joined.iter().find(|(_, Joined { names, .. })| names.iter().any(|it| *it == name));
+        let part_of = joined.iter().find(|(_, Joined { names, .. })| names.contains(&name));
         let file = match part_of {
             Some((whole, _)) if *whole != name => continue,
             Some((_, Joined { text, .. })) => {

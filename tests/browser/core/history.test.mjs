@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Chat } from '../../../src/web/core/chat.js';
 import { FakeClock, FakeServer, seeded, stores } from './fake.mjs';
 
-const HISTORIES = Number(process.env.HISTORIES ?? 400);
+const HISTORIES = Number(process.env.HISTORIES ?? 1000);
 const STEPS = 120;
 const OTHER = { id: 900, name: 'Other' };
 
@@ -77,7 +77,7 @@ class History {
       case 'restart': server.restart({ keeps: true }); break;
       case 'grace': server.endGrace(); break;
       case 'prune': if (room) server.prune(room, room.lastSeq - 3); break;
-      case 'forget': if (this.chance(0.3)) server.restart({ keeps: false }); break;
+      case 'forget': if (this.chance(0.3)) this.forget(); break;
       case 'wake': chat.wake(); break;
       case 'older': chat.loadOlder(); break;
       case 'gap': this.loadGap(); break;
@@ -104,6 +104,12 @@ class History {
     this.said = this.said.filter(({ text }) => text !== failed.text);
     this.said.push({ text: failed.text, title: this.chat.state.room.title });
     this.chat.retry(failed.ref);
+  }
+
+  /** The rooms may have other ids then. */
+  forget() {
+    if (this.chance(0.5)) this.server.titles.reverse();
+    this.server.restart({ keeps: false });
   }
 
   reload() {
@@ -148,9 +154,11 @@ class History {
     const failed = new Set(outbox.filter((entry) => entry.failed).map(({ text }) => text));
     assert.deepEqual(outbox.filter((entry) => !entry.failed), [], 'nothing waits any more');
     const { said } = this.server;
-    for (const { text } of this.said) {
+    for (const { text, title } of this.said) {
       const counts = said.map((record) => record.filter((event) => event.text === text).length);
       assert.ok(counts.every((count) => count <= 1), `“${text}” was said once in each record: ${counts}`);
+      const there = said.flatMap((record) => record.filter((event) => event.text === text));
+      assert.ok(there.every((event) => event.title === title), `“${text}” was said in ${title}`);
       const isLost = failed.has(text) || this.server.lost.has(text);
       if (!isLost) assert.ok(counts.some((count) => count === 1), `“${text}” was said`);
     }
