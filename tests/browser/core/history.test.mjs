@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Chat } from '../../../src/web/core/chat.js';
 import { FakeClock, FakeServer, seeded, stores } from './fake.mjs';
 
-const HISTORIES = Number(process.env.HISTORIES ?? 1000);
+const HISTORIES = Number(process.env.HISTORIES ?? 500);
 const STEPS = 120;
 const OTHER = { id: 900, name: 'Other' };
 
