@@ -108,6 +108,7 @@ test('whether there are older ones', () => {
 
 test('the oldest are dropped when there are too many, with what belongs to them, and can be had again', () => {
   const line = timeline({ seq: 3, events: [said(1), said(3)] });
+  line.addPage([], false, 1);
   line.entered({ id: 5, name: 'Eve' }, 0);
   for (let seq = 4; seq <= MAX_MESSAGES + 1; seq += 1) line.add([said(seq)]);
   assert.equal(line.entries.length, MAX_MESSAGES + 2);
