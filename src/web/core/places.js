@@ -87,9 +87,10 @@ export class Places {
     return this.#requests.isOpen('enter_room') || this.#requests.isOpen('leave_room');
   }
 
+  /** An id alone may be another room's, if this one is gone. */
   go(room) {
     if (room === null) this.#leave();
-    else if (this.#state.rooms.has(room.id)) this.#enter(room);
+    else if (this.#state.rooms.get(room.id)?.title === room.title) this.#enter(room);
     else this.#gone(room);
   }
 
@@ -167,8 +168,8 @@ export class Places {
   /** What was to be said there stays, for the user to see. */
   #gone(room, notice = null) {
     const state = this.#state;
-    this.#outbox.failRoom(room.id, 'room_gone');
-    if (state.wanted?.id === room.id) {
+    this.#outbox.failRoom(room, 'room_gone');
+    if (state.wanted?.id === room.id && state.wanted.title === room.title) {
       const here = state.hears ? state.rooms.get(state.hereId) : null;
       const hasFailed = this.#outbox.of(room).length > 0;
       if (here || !hasFailed) this.want(here ?? null);

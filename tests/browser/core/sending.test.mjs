@@ -333,6 +333,18 @@ test('after a restart rooms may have other ids: the title counts, for the draft 
   assert.deepEqual([page.state.room, page.chat.draft()], [{ id: 3, title: 'Room 1' }, 'half']);
 });
 
+test('a room is gone and its id is another’s: nothing is said in that one', () => {
+  const page = Page.inRoom();
+  page.server.cut(page.socket);
+  page.chat.say('for one');
+  page.server.titles = ['Room 3'];
+  page.server.restart({ keeps: false });
+  page.wait(3);
+  assert.deepEqual(page.record(1), []);
+  assert.deepEqual([page.state.room.title, page.state.inRoom], ['Room 1', false]);
+  assert.deepEqual(page.shown(), ['for one: failed']);
+});
+
 test('the server says we are not in the room: it is entered again, but not for ever', () => {
   const page = Page.inRoom();
   page.watch(({ type }) => (type === 'text' ? { code: 'not_in_room' } : undefined));
