@@ -12,6 +12,17 @@ static OWN: &[(u64, &str)] = &[
     (3, "A beating heart"),
     (4, "Thumbs up"),
     (5, "A steaming cup of coffee"),
+    (6, "A face laughing in tears"),
+    (7, "Clapping hands"),
+    (8, "A thinking face"),
+    (9, "A startled cat"),
+    (10, "A crying cloud"),
+    (11, "A shrugging robot"),
+    (12, "A merry flame"),
+    (13, "A rocket among the stars"),
+    (14, "A dancing penguin"),
+    (15, "A birthday cake with candles"),
+    (16, "A sleepy moon in a nightcap"),
 ];
 
 /// Where all pictures are.

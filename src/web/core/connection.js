@@ -42,6 +42,8 @@ export class Connection {
   #known = null;
   #isBaseNext = false;
   #isChecking = false;
+  /** Whether the server has said something on this connection. */
+  #isWelcome = false;
 
   /**
    * `secret()` is that of the session to resume, or null. `handlers`: connecting(), frame(object, version),
@@ -93,7 +95,8 @@ export class Connection {
     this.#clearTimers();
     this.#state = 'connecting';
     this.#openedAt = null;
-    this.#version = (this.#known ?? (this.#isBaseNext && !this.#isChecking ? 'base' : V2));
+    this.#isWelcome = false;
+    this.#version = this.#known ?? (this.#isBaseNext && !this.#isChecking ? 'base' : V2);
     const secret = this.#secret();
     const protocols = this.#version === V2 ? [V2, ...(secret ? [`session.${secret}`] : [])] : [];
     const socket = new this.#WebSocket(this.#url, protocols);
@@ -134,6 +137,7 @@ export class Connection {
   #received(data) {
     if (this.#state !== 'open') return;
     this.#clock.clearTimeout(this.#welcomeTimer);
+    this.#isWelcome = true;
     let frame;
     try {
       frame = JSON.parse(data);
@@ -152,7 +156,11 @@ export class Connection {
       this.#known = 'base';
       return this.#connect();
     }
-    if (!hadOpened && this.#known === null) this.#isBaseNext = this.#version === V2;
+    // What has never worked may be the wrong protocol; but wschat.v2, once spoken, is always spoken.
+    if (!this.#isWelcome && this.#known !== V2) {
+      this.#known = null;
+      this.#isBaseNext = this.#version === V2;
+    }
     if (code === REPLACED) {
       this.#state = 'replaced';
       return this.#handlers.replaced(reason);

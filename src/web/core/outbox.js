@@ -74,7 +74,7 @@ export class Outbox {
     return true;
   }
 
-  /** `problem` in the server's words, or '' and a `reason` of our own: 'unknown' (whether it was said), 'room_gone'. */
+  /** `problem` in the server's words, or '' and our `reason`: 'unknown' (whether it was said), 'room_gone'. */
   fail(ref, problem, reason = null) {
     const entry = this.find(ref);
     if (entry) this.#replace(entry, { failed: { problem, reason } });
@@ -84,9 +84,11 @@ export class Outbox {
     for (const entry of this.#entries) if (entry.room.id === id && !entry.failed) this.fail(entry.ref, '', reason);
   }
 
-  /** Over the base protocol nobody can tell whether something was said when the connection was lost: the user decides. */
+  /** Over the base protocol nobody can tell whether it was said when the connection was lost: the user decides. */
   failWhatNobodyKnows() {
-    for (const { ref, failed, sent } of this.#entries) if (sent?.session === null && !failed) this.fail(ref, '', 'unknown');
+    for (const { ref, failed, sent } of this.#entries) {
+      if (sent?.session === null && !failed) this.fail(ref, '', 'unknown');
+    }
   }
 
   /** It comes last: the others have been said since. A new ref, since the old one may stand for what was refused. */

@@ -195,7 +195,8 @@ export class State {
   // ---- frames
 
   #welcome({ user, session, resumed, roomId, limits, gifs }) {
-    Object.assign(this, { phase: 'online', retryAt: null, lostReason: '', wasOnline: true, me: { ...user }, session, limits });
+    Object.assign(this, { phase: 'online', retryAt: null, lostReason: '', wasOnline: true });
+    Object.assign(this, { me: { ...user }, session, limits });
     this.hereId = resumed ? roomId ?? null : null;
     this.hears = false;
     if (gifs) this.gifs = gifs;
@@ -311,7 +312,8 @@ export class State {
   /** Ids are given once only, but in another epoch they may be anybody's; and the base protocol knows no epochs. */
   #noteOwnId(epoch) {
     const { id } = this.me;
-    const earlier = epoch === this.#own.epoch && this.version !== 'base' ? this.#own.ids.filter((one) => one !== id) : [];
+    const isSame = epoch === this.#own.epoch && this.version !== 'base';
+    const earlier = isSame ? this.#own.ids.filter((one) => one !== id) : [];
     this.#own = { epoch, ids: [...earlier, id].slice(-MAX_OWN_IDS) };
     this.#storage.session.set('own', this.#own);
   }

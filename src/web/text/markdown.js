@@ -85,13 +85,22 @@ function withoutBlankEnds(lines) {
   return lines.slice(start, end);
 }
 
+/** Only these may stand behind a fence: any other word there is the first one of what somebody had to say. */
+const LANGUAGES = new Set((
+  'asm bash c c# c++ clojure cmd console cpp cs csharp css csv dart diff dockerfile elixir elm erlang go ' +
+  'graphql groovy haskell html http ini java javascript js json jsx julia kotlin latex lisp log lua make ' +
+  'makefile markdown matlab md nginx nim nix objc ocaml pascal perl php powershell prolog ps1 py python r rb ' +
+  'rs ruby rust scala scss sh shell sql svelte svg swift tex text toml ts tsx txt typescript vb vim vue xml ' +
+  'yaml yml zig zsh'
+).split(' '));
+
 /** Code from a fence to the one that closes it, also at the end of a line, or else to the end of the message. */
 function fenced(lines, start) {
   const [opening, ticks] = /^ {0,3}(`{3,})/.exec(lines[start]) ?? [];
   if (!ticks) return null;
   const info = lines[start].slice(opening.length);
   if (info.includes('`')) return null;
-  const language = /^[\w#+.-]{1,24}$/.test(info.trim()) ? info.trim() : '';
+  const language = LANGUAGES.has(info.trim().toLowerCase()) ? info.trim() : '';
   const code = language || info.trim() === '' ? [] : [info];
   let end = start + 1;
   for (let closed = false; end < lines.length && !closed; end += 1) {

@@ -1,7 +1,7 @@
 // The message that the keyboard or the pointer is at, and what can be done with it: to copy its link.
 
-import { t } from './words.js';
 import { button } from './dom.js';
+import { t } from './words.js';
 
 export class Cursor {
   #log;

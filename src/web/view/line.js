@@ -1,9 +1,9 @@
 // The rows of the log that nobody has said: days, the divider, comings and goings, and what is missing.
 
 import { visible } from '../text/names.js';
-import { parts, t } from './words.js';
 import { clockTime, dayName, fullTime } from './dates.js';
 import { element } from './dom.js';
+import { parts, t } from './words.js';
 
 /** A time of day; the date is told when the pointer rests on it. */
 export function timeElement(time) {
@@ -43,7 +43,10 @@ export function presenceRow({ time, entered, left, passed, renamed, more }) {
   const told = [];
   const tell = (key, names, others = 0) => {
     const count = names.length + others;
-    if (count > 0) told.push(parts(key, { names: nameList(names, others), count }));
+    if (count === 0) return;
+    const list = names.map(nameElement);
+    if (others > 0) list.push(t('others', { count: others }));
+    told.push(parts(key, { names: list, count }));
   };
   tell('entered', entered, more?.entered);
   tell('left', left, more?.left);
@@ -55,16 +58,3 @@ export function presenceRow({ time, entered, left, passed, renamed, more }) {
 }
 
 const nameElement = (name) => element('bdi', '', visible(name));
-
-/** “Ada, Ben and 3 others”, as the language joins them. */
-function nameList(names, others) {
-  const items = names.map(nameElement);
-  if (others > 0) items.push(t('others', { count: others }));
-  const list = new Intl.ListFormat(document.documentElement.lang || 'en', { type: 'conjunction' });
-  let next = 0;
-  const joined = list.formatToParts(items.map(() => '·'))
-    .map(({ type, value }) => (type === 'element' ? items[next++] : value));
-  const fragment = document.createDocumentFragment();
-  fragment.append(...joined);
-  return fragment;
-}

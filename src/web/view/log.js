@@ -1,7 +1,6 @@
 // The log: what is said in the room, a stretch of it at a time, at the place where the user reads.
 
 import { Names } from '../text/mention.js';
-import { t } from './words.js';
 import { Cursor } from './cursor.js';
 import { clockTime, dayOf } from './dates.js';
 import { element, icon } from './dom.js';
@@ -11,6 +10,7 @@ import { onStillness } from './picture.js';
 import { Place } from './place.js';
 import { newerThan, rowsOf } from './rows.js';
 import { Stretch } from './stretch.js';
+import { t } from './words.js';
 
 /** So near to the end counts as reading along. */
 const NEAR_END_PIXELS = 40;
@@ -34,7 +34,7 @@ export class LogView {
   #cursor;
   #place;
   #stretch = new Stretch();
-  /** What is drawn, by key: `{node, entry, looks}`. */
+  /** What is drawn, by key: `{node, entry, source, looks}`. */
   #rows = new Map();
   #timeline = null;
   #drawn = null;
@@ -149,7 +149,8 @@ export class LogView {
   #head() {
     const { timeline, loadingOlder, version } = this.#chat.state;
     if (loadingOlder) return 'loading';
-    if (timeline.hasOlder !== false || version === 'base') return null;
+    // The base protocol has no history, and before the room has answered nobody knows.
+    if (timeline.hasOlder !== false || version === 'base' || timeline.epoch === null) return null;
     return timeline.entries.some(({ seq }) => seq !== undefined) ? 'begin' : 'empty';
   }
 
@@ -165,14 +166,14 @@ export class LogView {
     let next = this.#list.firstElementChild;
     for (const row of rows) {
       const drawn = this.#rows.get(row.key);
-      if (drawn && drawn.entry === row.entry && drawn.looks === row.looks) {
+      if (drawn && drawn.source === row.source && drawn.looks === row.looks) {
         if (drawn.node === next) next = next.nextElementSibling;
         else this.#list.insertBefore(drawn.node, next);
         continue;
       }
       const node = this.#create(row);
       node.dataset.key = row.key;
-      this.#rows.set(row.key, { node, entry: row.entry, looks: row.looks });
+      this.#rows.set(row.key, { ...row, node });
       this.#list.insertBefore(node, next);
       if (!drawn) continue;
       if (drawn.node === next) next = next.nextElementSibling;

@@ -1,8 +1,8 @@
 // The tree of text/markdown.js as elements. Every word becomes a text node.
 
 import { visible } from '../text/names.js';
-import { t } from './words.js';
 import { element } from './dom.js';
+import { t } from './words.js';
 
 /** So many emoji alone are shown large. */
 const LARGE_EMOJI = 3;

@@ -2,12 +2,12 @@
 
 import { parse } from '../text/markdown.js';
 import { colour, visible } from '../text/names.js';
-import { t } from './words.js';
+import { avatar } from './avatar.js';
 import { element } from './dom.js';
 import { timeElement } from './line.js';
 import { isOnlyEmoji, markup } from './markup.js';
 import { picture } from './picture.js';
-import { avatar } from './avatar.js';
+import { t } from './words.js';
 
 /** `names()` are those that a mention may have, `me` is one's own. */
 export function messageRow({ entry, isTogether }, { gifs, names, me }) {

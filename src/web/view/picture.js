@@ -1,7 +1,7 @@
 // A GIF. For those who do not want things to move it stands still until they ask for it.
 
-import { t } from './words.js';
 import { element, icon } from './dom.js';
+import { t } from './words.js';
 
 const PIXELS = 180;
 const lessMotion = matchMedia('(prefers-reduced-motion: reduce)');

@@ -22,20 +22,21 @@ export function newerThan(entries, seq) {
 }
 
 /**
- * The rows `{key, kind, entry?, isTogether?, time?, looks}` of the entries from `start` to before `end`, and of what
+ * The rows `{key, kind, entry?, isTogether?, time?, source?, looks}` of the entries from `start` to before `end`, and of what
  * is yet to be said when that is the end of the timeline. `firstNew` is the index that the divider stands before;
  * `head` is what stands above everything, or null.
  *
- * A row looks as it did when its `entry` is the same object and its `looks` the same words.
+ * A row looks as it did when its `source` is the same object and its `looks` the same words.
  */
 export function rowsOf({ entries, start, end, pending, firstNew, head, now }) {
   const rows = [];
   let before = entries[start - 1] ?? null;
   let day = lastDay(entries, start);
-  const add = (entry, isNew) => {
+  const add = (entry, { isNew = false, isPending = false }) => {
+    const key = isPending ? `pending ${entry.key}` : String(entry.key);
     if (entry.time !== undefined && dayOf(entry.time) !== day) {
       day = dayOf(entry.time);
-      rows.push({ key: `day ${entry.key}`, kind: 'day', time: entry.time, looks: `${day} ${dayOf(now)}` });
+      rows.push({ key: `day ${key}`, kind: 'day', time: entry.time, looks: `${day} ${dayOf(now)}` });
       before = null;
     }
     if (isNew) {
@@ -43,14 +44,20 @@ export function rowsOf({ entries, start, end, pending, firstNew, head, now }) {
       before = null;
     }
     const isTogether = belongTogether(before, entry);
-    const looks = `${isTogether ? 'together' : ''} ${entry.status ?? ''} ${entry.problem ?? ''}`;
-    rows.push({ key: String(entry.key), kind: entry.kind, entry, isTogether, looks });
+    rows.push({ key, kind: entry.kind, entry, isTogether, ...appearance(entry, isTogether, isPending) });
     before = entry;
   };
   if (start === 0 && head) rows.push({ key: 'head', kind: 'head', looks: head });
-  for (let i = start; i < end; i++) add(entries[i], i === firstNew);
-  if (end === entries.length) for (const entry of pending) add(entry, false);
+  for (let i = start; i < end; i++) add(entries[i], { isNew: i === firstNew });
+  if (end === entries.length) for (const entry of pending) add(entry, { isPending: true });
   return rows;
+}
+
+/** What is pending comes as other objects each time, and may look the same. */
+function appearance(entry, isTogether, isPending) {
+  const looks = isTogether ? 'together' : '';
+  if (!isPending) return { source: entry, looks };
+  return { looks: `${looks} ${entry.status} ${entry.problem} ${entry.from.name}` };
 }
 
 function belongTogether(before, entry) {

@@ -76,6 +76,9 @@ const LIMITS = {
   messageBurst: 30, pingIntervalMs: 25_000, resumeGraceSeconds: 60, historyOnEnter: 50, historyMaxPage: 100,
 };
 
+/** What goes on for so long goes on for ever. */
+const MAX_FLOW = 20_000;
+
 export class FakeServer {
   /** Connections that are open or opening, oldest first. */
   sockets = [];
@@ -87,8 +90,11 @@ export class FakeServer {
   isUp = true;
   speaks = 'wschat.v2';
   onEnter = 50;
-  /** Texts by epoch, in the order in which they were said: what was ever in the record. */
+  /** How many events fit one frame. */
+  frameEvents = 1_000;
+  /** What was ever in the record, by epoch, in the order in which it was said, and the texts that it has lost. */
   said = [];
+  lost = new Set();
 
   constructor(clock, titles = ['Room 1', 'Room 2', 'Room 3']) {
     this.clock = clock;
@@ -139,6 +145,30 @@ export class FakeServer {
     socket.closed(code, reason);
   }
 
+  /** What was said last in each room was not on the disk; its numbers are used again. */
+  loseTail(count) {
+    this.restart({ keeps: true });
+    const gone = new Set();
+    for (const room of this.rooms.values()) {
+      for (const event of room.record.splice(Math.max(0, room.record.length - count))) gone.add(event);
+      room.lastSeq = room.record.at(-1)?.seq ?? Math.min(room.lastSeq, room.keptFrom - 1);
+    }
+    for (const { text } of gone) this.lost.add(text);
+    for (const { refs } of this.sessions.values()) {
+      for (const [name, event] of refs) if (gone.has(event)) refs.delete(name);
+    }
+    const isKept = ({ roomId, seq }) => ![...gone].some((event) => event.roomId === roomId && event.seq === seq);
+    this.said[this.said.length - 1] = this.said.at(-1).filter(isKept);
+  }
+
+  /** As after a power cut, or with an older copy of its history put in place: then its sessions are others'. */
+  restore(count, { keepsSessions }) {
+    this.loseTail(count);
+    this.said.push([...this.said.at(-1)]);
+    this.epoch = `epoch ${this.said.length}`;
+    if (!keepsSessions) this.sessions.clear();
+  }
+
   /** Whoever is away has been so for too long. */
   endGrace() {
     for (const [secret, session] of this.sessions) if (!session.socket) this.#depart(secret);
@@ -150,7 +180,9 @@ export class FakeServer {
     room.record = room.record.filter(({ seq }) => seq >= room.keptFrom);
   }
 
+  /** Only an empty one goes. */
   removeRoom(id) {
+    if (this.#users(this.rooms.get(id)).length > 0) return;
     this.rooms.delete(id);
     this.#tellList({ type: 'room_removed', roomId: id });
   }
@@ -162,9 +194,15 @@ export class FakeServer {
 
   /** Delivers until nothing is on its way. */
   flow() {
+    let left = MAX_FLOW;
     for (let isQuiet = false; !isQuiet;) {
       isQuiet = true;
-      for (const socket of [...this.sockets]) while (this.step(socket)) isQuiet = false;
+      for (const socket of [...this.sockets]) {
+        for (; this.step(socket); left -= 1) {
+          isQuiet = false;
+          if (left === 0) throw new Error('the page and the server do not come to rest');
+        }
+      }
     }
   }
 
@@ -295,7 +333,7 @@ export class FakeServer {
         const room = this.rooms.get(request.roomId);
         if (!room) return { code: 'unknown_room' };
         const older = room.record.filter(({ seq }) => seq < (request.before ?? Infinity));
-        const events = older.slice(-(request.limit ?? 50));
+        const events = older.slice(-Math.min(request.limit ?? 50, this.frameEvents));
         return reply({ type: 'history', roomId: room.id, events, more: older.length > events.length });
       }
       case 'text': case 'gif': return this.#asksToSay(session, request);
@@ -360,7 +398,8 @@ export class FakeServer {
 
   #snapshot(room, since) {
     const isKnown = since && since.epoch === this.epoch && since.seq <= room.lastSeq;
-    const events = isKnown ? room.record.filter(({ seq }) => seq > since.seq) : room.record.slice(-this.onEnter);
+    const asked = isKnown ? room.record.filter(({ seq }) => seq > since.seq) : room.record.slice(-this.onEnter);
+    const events = asked.slice(-this.frameEvents);
     const first = events[0]?.seq ?? room.lastSeq + 1;
     const complete = since ? Boolean(isKnown) && first === since.seq + 1 : true;
     return {

@@ -65,6 +65,7 @@ check('```one line```', '<c>one line</c>');
 check('```\n  a\n\n*b*\n```\nafter', '<pre >  a\n\n*b*</pre>|after');
 check('```js\na\n```', '<pre js>a</pre>');
 check('```not a language\na\n```', '<pre >not a language\na</pre>');
+check('```hello\nworld```', '<pre >hello\nworld</pre>');
 check('before\n```\na```\nafter', 'before|<pre >a</pre>|after');
 check('```\nnever closed\n> still', '<pre >never closed\n> still</pre>');
 check('````\n```\n````', '<pre >```</pre>');
@@ -190,8 +191,8 @@ function keptIn(text, tree) {
 
 test('random messages keep every word', () => {
   const UNITS = ['*', '**', '***', '_', '`', '```', '``', '>', '> ', '\n', '\n\n', ' ', '  ', 'a', 'b1', 'é', '太',
-    '\r', '@Ada', '@', ':wave:', ':', 'http://a.example/', 'https://', '(', ')', '[', ']', '.', ',', '\\', '\u202E', '😀',
-    '```js\n', '\n```\n', 'c*', '*d', '_e', 'f_'];
+    '\r', '@Ada', '@', ':wave:', ':', 'http://a.example/', 'https://', '(', ')', '[', ']', '.', ',', '\\', '\u202E',
+    '😀', '```hello\n', '```js\n', '\n```\n', 'c*', '*d', '_e', 'f_'];
   const random = generator(Number(process.env.SEED ?? 20_261_124));
   for (let round = 0; round < 20_000; round += 1) {
     const text = Array.from({ length: 1 + (random() % 14) }, () => UNITS[random() % UNITS.length]).join('');

@@ -58,9 +58,9 @@ function filesIn(folder) {
   });
 }
 
-/** `t('key'…)`, `parts(some ? 'key' : 'other'…)`, `notice = { key: 'key'`, and `data-t…="key"` in HTML. */
+/** `t('key'…)`, `parts(some ? 'key' : 'other'…)`, `notice = { key: 'key'`, and what view/translate.js reads. */
 function keysAskedFor(source) {
-  const asked = [...source.matchAll(/data-t(?:ext)?(?:-[a-z-]+)?="([^"]+)"/g)].map(([, key]) => key);
+  const asked = [...source.matchAll(/data-(?:t|label|title|placeholder)="([^"]+)"/g)].map(([, key]) => key);
   for (const [, argument] of source.matchAll(/(?<!\w)(?:t|parts)\(([^,)]*)/g)) {
     asked.push(...[...argument.matchAll(/(?:^|[?:])\s*'([^']+)'/g)].map(([, key]) => key));
   }
@@ -69,7 +69,7 @@ function keysAskedFor(source) {
 }
 
 test('what asks for a text is recognised', () => {
-  const source = `this.t('a'); parts(x === 'y' ? 'b' : 'c', { d: 'e' }); format('f'); <p data-t-title="g">`;
+  const source = `this.t('a'); parts(x === 'y' ? 'b' : 'c', { d: 'e' }); ft('f'); <p data-label="g" data-icon="i">`;
   assert.deepEqual(keysAskedFor(source), ['g', 'a', 'b', 'c']);
   assert.deepEqual(keysAskedFor("state.notice = { key: 'h', vars }"), ['h']);
 });
