@@ -8,8 +8,8 @@ const MAX_ENTRIES = 500;
 /**
  * An entry is `{ ref, kind: 'text' | 'gif', text | gifId, time, room: { id, title }, failed, sent }`, where
  * `failed` is null or `{ problem, reason }`, and `sent` is null or what is known of the time when it was sent:
- * `{ session, users, seq }`, the session it was last sent in (null: base protocol, which cannot be asked
- * again), all user ids it may be from, and the `seq` of the room after which it would stand.
+ * `{ session, user, seq }`, the session it was sent in (null: base protocol, which cannot be asked again), as
+ * whom, and the `seq` of the room after which it would stand.
  */
 export class Outbox {
   #store;
@@ -69,7 +69,7 @@ export class Outbox {
   acknowledge({ ref, from }, myId) {
     const entry = ref === undefined ? null : this.find(ref);
     // Everybody sees the ref, and may use it: only what is from us counts.
-    if (!entry?.sent || !(from.id === myId || entry.sent.users.includes(from.id))) return false;
+    if (!entry?.sent || !(from.id === myId || from.id === entry.sent.user)) return false;
     this.discard(ref);
     return true;
   }
