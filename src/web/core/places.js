@@ -97,7 +97,7 @@ export class Places {
     const since = this.#state.since(room.id);
     this.#requests.ask({ type: 'enter_room', roomId: room.id, ...(since && { since }) }, {
       isPatient: true,
-      refused: ({ code, message }) => this.#gone(room, code === 'unknown_room' ? null : { message }),
+      refused: ({ code, message }) => this.#gone(room, code === 'unknown_room' ? null : { code, message }),
     });
   }
 
@@ -111,9 +111,9 @@ export class Places {
   #askFor(title) {
     this.#requests.ask({ type: 'create_room', title }, {
       answered: ({ room }) => this.#made(room),
-      refused: ({ message }) => {
+      refused: ({ code, message }) => {
         this.#creating = null;
-        this.#state.notice = { message };
+        this.#state.notice = { code, message };
       },
     });
   }

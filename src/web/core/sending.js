@@ -99,7 +99,7 @@ export class Sending {
         this.#state.hereId = null;
         return undefined;
     }
-    return this.#outbox.fail(ref, message);
+    return this.#outbox.fail(ref, message, code);
   }
 
   /** Reads from `cursor` back to where it was sent. What is found is acknowledged; what is not can be said. */
