@@ -114,7 +114,9 @@ export class Places {
       answered: ({ room }) => this.#made(room),
       refused: ({ code, message }) => {
         this.#creating = null;
-        this.#state.notice = { code, message };
+        // The title need not be typed again for what is a matter of time.
+        const again = code === 'rate_limited' ? { action: 'create', title } : {};
+        this.#state.notice = { code, message, ...again };
       },
     });
   }
