@@ -70,6 +70,8 @@ export default {
   waiting: 'Wartet auf die Verbindung',
   failed: 'Nicht gesendet',
   failed_because: 'Nicht gesendet: {problem}',
+  failed_unknown: 'Vielleicht gesendet: Die Verbindung ging verloren',
+  failed_room_gone: 'Nicht gesendet: Den Raum gibt es nicht mehr',
   retry: 'Noch einmal',
   discard: 'Verwerfen',
   copy_link: 'Link kopieren',

@@ -74,6 +74,8 @@ export default {
   waiting: 'Waiting for the connection',
   failed: 'Not sent',
   failed_because: 'Not sent: {problem}',
+  failed_unknown: 'Perhaps sent: the connection was lost',
+  failed_room_gone: 'Not sent: the room is gone',
   retry: 'Try again',
   discard: 'Discard',
   copy_link: 'Copy link',

@@ -70,6 +70,8 @@ export default {
   waiting: 'Esperando la conexión',
   failed: 'No enviado',
   failed_because: 'No enviado: {problem}',
+  failed_unknown: 'Quizá enviado: se perdió la conexión',
+  failed_room_gone: 'No enviado: la sala ya no existe',
   retry: 'Reintentar',
   discard: 'Descartar',
   copy_link: 'Copiar enlace',

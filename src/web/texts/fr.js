@@ -70,6 +70,8 @@ export default {
   waiting: 'En attente de connexion',
   failed: 'Non envoyé',
   failed_because: 'Non envoyé : {problem}',
+  failed_unknown: 'Peut-être envoyé : la connexion a été perdue',
+  failed_room_gone: 'Non envoyé : le salon n’existe plus',
   retry: 'Réessayer',
   discard: 'Abandonner',
   copy_link: 'Copier le lien',

@@ -51,9 +51,9 @@ function gifContent({ gifId }, gifs) {
   return element('div', 'content', element('p', '', t('gif_unknown', { id: gifId })));
 }
 
-function statusElement({ status, problem }) {
+function statusElement({ status, problem, reason }) {
   if (status !== 'failed') return element('p', 'status', t(status));
-  const words = problem ? t('failed_because', { problem }) : t('failed');
+  const words = problem ? t('failed_because', { problem }) : t(reason ? `failed_${reason}` : 'failed');
   return element('p', 'status', element('span', '', words), actButton('retry'), actButton('discard'));
 }
 
