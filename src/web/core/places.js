@@ -31,9 +31,13 @@ export class Places {
 
   /** Where the user was before the page was loaded again, unless a link says otherwise. */
   begin() {
-    if (this.#state.wanted !== null || this.#link !== null) return;
-    this.#state.wanted = this.#store.get(KEY);
-    this.#state.show(this.#state.wanted);
+    const before = this.#store.get(KEY);
+    const isElsewhere = this.#link !== null && !leadsTo(this.#link, before);
+    if (this.#state.wanted !== null || isElsewhere) return;
+    // We know the room's title as well: a link with the id alone might lead elsewhere after a restart.
+    if (this.#link?.seq === undefined) this.#link = null;
+    this.#state.wanted = before;
+    this.#state.show(before);
   }
 
   enter(id) {
@@ -188,3 +192,5 @@ export class Places {
     this.#state.notice = { key: 'no_such_room', vars: { room }, ...(canBeMade && { action: 'create', title: room }) };
   }
 }
+
+const leadsTo = (link, room) => room !== null && (link.room === room.id || link.room === room.title);

@@ -98,7 +98,7 @@ export class LogView {
   /** All that decides what is drawn, but for the stretch. */
   #looks() {
     const { timeline, pending, divider, loadingOlder } = this.#chat.state;
-    const said = pending.map(({ key, status, problem }) => [key, status, problem]);
+    const said = pending.map(({ key, status, problem, reason }) => [key, status, problem, reason]);
     return JSON.stringify([timeline.revision, timeline.hasOlder, loadingOlder, divider, dayOf(Date.now()), said]);
   }
 

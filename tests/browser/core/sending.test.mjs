@@ -49,6 +49,27 @@ test('what is said while away goes out once and in order, also after a reload', 
   assert.deepEqual(page.shown(), ['one', 'two', 'three']);
 });
 
+test('loaded again while away at the address of the room: what waits is shown, and the draft', () => {
+  const page = Page.inRoom();
+  page.server.isUp = false;
+  page.server.cut(page.socket);
+  page.chat.say('one');
+  page.chat.setDraft('half a th');
+  page.options.isIdle = true;
+  page.reload();
+  page.chat.open({ room: 1 });
+  page.chat.start();
+  assert.deepEqual(page.shown(), ['one: waiting']);
+  assert.equal(page.chat.draft(), 'half a th');
+  // Its id is another room's now.
+  page.server.titles = ['Room 2', 'Room 1'];
+  page.server.restart({ keeps: false });
+  page.server.isUp = true;
+  page.wait(30);
+  assert.deepEqual([page.state.room, page.record(2)], [{ id: 2, title: 'Room 1' }, ['one']]);
+  assert.equal(page.chat.draft(), 'half a th');
+});
+
 /** Says one thing, whose acknowledgement is lost; or the request itself, where it is not to be heard. */
 function sayUnheard(page, isHeard = true) {
   page.chat.say('mine');
