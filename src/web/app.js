@@ -97,7 +97,12 @@ chat.onMessage((entry) => {
   announcer.message(told);
   notifier.message(told);
 });
-addEventListener('hashchange', followLink);
+addEventListener('hashchange', () => {
+  followLink();
+  // On a phone the way back from the first room leads to the rooms, and forward into the room that one is in.
+  if (!parseLink(location.hash)) talk.show('rooms');
+  else if (chat.state.room) talk.show('room');
+});
 addEventListener('online', () => chat.wake());
 addEventListener('focus', () => chat.wake());
 document.addEventListener('visibilitychange', () => {

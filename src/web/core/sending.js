@@ -61,11 +61,8 @@ export class Sending {
 
   #say({ ref, kind, text, gifId, room, sent: before }) {
     const { session, me } = this.#state;
-    const sent = {
-      session,
-      users: [...new Set([...(before?.users ?? []), me.id])],
-      seq: before?.seq ?? this.#timeline({ room }).endSeq,
-    };
+    // The first time counts: it may have been heard then.
+    const sent = { session, user: me.id, seq: before?.seq ?? this.#timeline({ room }).endSeq };
     this.#outbox.setSent(ref, sent);
     this.#saying = ref;
     this.#requests.ask({ type: kind, ...(kind === 'text' ? { text } : { gifId }), ref }, {

@@ -95,7 +95,7 @@ export class BannerView {
     this.#notice.replaceChildren();
     if (hadFocus) this.#refocus();
     if (!notice) return;
-    const room = notice.vars?.room === undefined ? {} : { room: visible(notice.vars.room) };
+    const room = notice.vars?.room === undefined ? {} : { room: visible(String(notice.vars.room)) };
     const words = element('span', '', notice.code ? refused(notice) : t(notice.key, { ...notice.vars, ...room }));
     words.dir = 'auto';
     this.#notice.append(words);
