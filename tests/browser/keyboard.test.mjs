@@ -1,0 +1,358 @@
+// The page by keyboard alone and by ear: where the focus is after each act, what is said aloud and how often; and with
+// large print, less motion and forced colours.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AWAY, stage } from './browser.mjs';
+import { PATIENT, Talker } from './talker.mjs';
+
+const SMALL = { viewport: { width: 320, height: 568 } };
+const visit = stage();
+
+/** Waits until the element of that role and name has the focus, and asserts that this can be seen. */
+async function hasFocus(page, role, name) {
+  const element = page.getByRole(role, { name, exact: typeof name === 'string' });
+  await element.waitFor();
+  const handle = await element.elementHandle();
+  await page.waitForFunction((node) => document.activeElement === node, handle);
+  return handle;
+}
+
+/** Whether the focus is where something is drawn around it. */
+const isFocusSeen = (page) => page.evaluate(() => {
+  const focused = document.activeElement;
+  // Of a message, the line is around its bubble.
+  const style = getComputedStyle(focused.querySelector(':scope > .bubble') ?? focused);
+  return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+});
+
+/** Goes on with Tab until the focus is at the element. */
+async function tabTo(page, role, name, key = 'Tab') {
+  const handle = await page.getByRole(role, { name, exact: typeof name === 'string' }).elementHandle();
+  for (let i = 0; i < 60; i += 1) {
+    if (await handle.evaluate((node) => document.activeElement === node)) {
+      assert.ok(await isFocusSeen(page), `the focus is seen at ${role} ${name}`);
+      return;
+    }
+    await page.keyboard.press(key);
+  }
+  assert.fail(`Tab never comes to ${role} ${name}`);
+}
+
+/** All that is put into what is read aloud from now on. */
+async function listen(page) {
+  await page.evaluate(() => {
+    globalThis.heard = [];
+    const isSilent = (node) => {
+      const element = node instanceof Element ? node : node.parentElement;
+      return !element || element.closest('[aria-hidden="true"]') !== null;
+    };
+    for (const region of document.querySelectorAll('[aria-live="polite"], [role="status"], [role="alert"]')) {
+      if (region.getAttribute('aria-live') === 'off') continue;
+      new MutationObserver((changes) => {
+        for (const { type, target, addedNodes } of changes) {
+          const nodes = type === 'characterData' ? [target] : [...addedNodes];
+          for (const node of nodes) if (!isSilent(node) && !node.matches?.('button')) globalThis.heard.push(node.textContent);
+        }
+      }).observe(region, { childList: true, characterData: true, subtree: true });
+    }
+  });
+  return () => page.evaluate(() => globalThis.heard.filter((words) => words !== ''));
+}
+
+test('a stranger names themselves, enters, writes, sends a GIF and leaves, by keyboard alone', () => visit([{ isGreeted: false }], async ({ page }) => {
+  const { keyboard } = page;
+  await hasFocus(page, 'textbox', 'Your name');
+  await keyboard.press('Enter');
+  await page.getByRole('alert').filter({ hasText: 'A name needs at least one letter.' }).waitFor();
+  assert.equal(await page.getByRole('textbox', { name: 'Your name' }).getAttribute('aria-invalid'), 'true');
+  await keyboard.type('Stranger');
+  await keyboard.press('Enter');
+  // The focus is in the list of rooms, and not at the start of the page.
+  await hasFocus(page, 'link', /Room 1/);
+  await keyboard.press('Tab');
+  await hasFocus(page, 'link', /Room 2/);
+  assert.ok(await isFocusSeen(page));
+  await keyboard.press('Enter');
+  await hasFocus(page, 'textbox', 'Message');
+  await keyboard.type('one');
+  await keyboard.press('Shift+Enter');
+  await keyboard.type('two');
+  await keyboard.press('Enter');
+  await page.getByRole('log').getByText('one\ntwo').waitFor();
+  await hasFocus(page, 'textbox', 'Message');
+  await tabTo(page, 'button', 'GIFs', 'Shift+Tab');
+  await keyboard.press('Enter');
+  await hasFocus(page, 'button', 'A waving hand');
+  assert.ok(await isFocusSeen(page));
+  await keyboard.press('ArrowRight');
+  await keyboard.press('ArrowRight');
+  await keyboard.press('Enter');
+  await page.getByRole('log').getByRole('img', { name: 'A beating heart' }).waitFor();
+  await hasFocus(page, 'textbox', 'Message');
+  await tabTo(page, 'button', 'Leave', 'Shift+Tab');
+  await keyboard.press('Enter');
+  await page.getByText('Choose a room to begin.').waitFor();
+  await hasFocus(page, 'link', /Room 2/);
+  assert.ok(await isFocusSeen(page));
+}));
+
+test('Tab goes through the whole page, and out of it', () => visit([{}], async ({ page }) => {
+  await page.getByRole('link', { name: /Room 1/ }).press('Enter');
+  await hasFocus(page, 'textbox', 'Message');
+  const { keyboard } = page;
+  const seen = [];
+  await page.evaluate(() => { document.activeElement.blur(); });
+  await page.getByRole('button', { name: 'Skip to the message box' }).focus();
+  for (let i = 0; i < 40; i += 1) {
+    const name = await page.evaluate(() => (document.activeElement === document.body ? 'end'
+      : document.activeElement.getAttribute('aria-label') || document.activeElement.innerText.trim().split('\n')[0]));
+    if (name === 'end' || seen.includes(name)) break;
+    assert.ok(await isFocusSeen(page), `the focus is seen at ${name}`);
+    seen.push(name);
+    await keyboard.press('Tab');
+  }
+  const order = ['Skip to the message box', 'Settings', 'Room 1', 'New room', 'Create', 'Copy link to the room', 'Mute', 'Leave', 'Messages', 'GIFs', 'Message', 'Send'];
+  assert.deepEqual(seen.filter((name) => order.includes(name)), order);
+}));
+
+test('what is opened by a key is closed by Escape, and the focus goes back', () => visit([{}], async ({ page }) => {
+  const { keyboard } = page;
+  await page.getByRole('link', { name: /Room 1/ }).press('Enter');
+  await hasFocus(page, 'textbox', 'Message');
+  await keyboard.type('Is this a question?');
+  assert.equal(await page.getByRole('dialog').count(), 0, 'a question mark that is written opens nothing');
+  await page.getByRole('textbox', { name: 'Message', exact: true }).fill('');
+  await keyboard.press('Alt+g');
+  await hasFocus(page, 'button', 'A waving hand');
+  await keyboard.press('Escape');
+  await hasFocus(page, 'button', 'GIFs');
+  await keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+  await hasFocus(page, 'heading', 'Keyboard shortcuts');
+  await keyboard.press('Escape');
+  await hasFocus(page, 'button', 'GIFs');
+  await page.getByRole('button', { name: 'Settings' }).press('Enter');
+  await hasFocus(page, 'radio', 'As the system');
+  await tabTo(page, 'button', 'Keyboard shortcuts');
+  await keyboard.press('Enter');
+  await hasFocus(page, 'heading', 'Keyboard shortcuts');
+  await tabTo(page, 'button', 'Close');
+  await keyboard.press('Enter');
+  await hasFocus(page, 'button', 'Settings');
+  await page.getByRole('button', { name: /Change your name/ }).press('Enter');
+  await hasFocus(page, 'textbox', 'Your name');
+  await keyboard.press('Escape');
+  await hasFocus(page, 'button', /Change your name/);
+  await keyboard.press('Alt+m');
+  await hasFocus(page, 'log', 'Messages');
+  await keyboard.press('Escape');
+  await hasFocus(page, 'textbox', 'Message');
+  await keyboard.press('Alt+ArrowDown');
+  await page.getByRole('heading', { name: 'Room 2' }).waitFor();
+  await hasFocus(page, 'textbox', 'Message');
+}));
+
+test('every key of the list does what the list says', () => visit([{}], async (tab) => {
+  const { page } = tab;
+  const { keyboard } = page;
+  await tab.enter('Room 1');
+  for (const text of ['first', 'second', 'third']) {
+    await tab.say(text);
+    await tab.log.getByText(text, { exact: true }).waitFor();
+  }
+  await keyboard.press('ArrowUp');
+  assert.equal(await page.getByRole('textbox', { name: 'Message', exact: true }).inputValue(), 'third');
+  await page.getByRole('textbox', { name: 'Message', exact: true }).fill(':wav');
+  await page.getByRole('textbox', { name: 'Message', exact: true }).press('End');
+  await keyboard.type('e');
+  await page.getByRole('option').first().waitFor();
+  await keyboard.press('Tab');
+  assert.match(await page.getByRole('textbox', { name: 'Message', exact: true }).inputValue(), /^👋|^:wave:/u);
+  await page.getByRole('button', { name: 'Mute' }).click();
+  await keyboard.press('Alt+m');
+  await hasFocus(page, 'log', 'Messages');
+  assert.ok(await isFocusSeen(page), 'also after the pointer was used');
+  const focused = () => page.evaluate(() => document.activeElement.querySelector('.content')?.innerText.trim());
+  await keyboard.press('Home');
+  assert.equal(await focused(), 'first');
+  assert.ok(await isFocusSeen(page));
+  await keyboard.press('ArrowDown');
+  assert.equal(await focused(), 'second');
+  await keyboard.press('End');
+  assert.equal(await focused(), 'third');
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await keyboard.press('c');
+  await page.getByRole('status').getByText('Link copied.').waitFor();
+  assert.match(await page.evaluate(() => navigator.clipboard.readText()), /#room=1&seq=3$/);
+  await keyboard.press('Tab');
+  await hasFocus(page, 'button', 'Copy link');
+}));
+
+test('on a phone the members are opened and closed, and the focus goes along', () => visit([SMALL], async ({ page }) => {
+  const { keyboard } = page;
+  await page.getByRole('link', { name: /Room 1/ }).press('Enter');
+  await hasFocus(page, 'heading', 'Room 1');
+  await tabTo(page, 'button', '1 member');
+  for (const close of ['Enter', 'Escape']) {
+    await keyboard.press('Enter');
+    await hasFocus(page, 'button', 'Back to the talk');
+    await keyboard.press(close);
+    await hasFocus(page, 'button', '1 member');
+  }
+  await tabTo(page, 'button', 'Back to the rooms', 'Shift+Tab');
+  await keyboard.press('Enter');
+  await hasFocus(page, 'link', /Room 1/);
+  await keyboard.press('Enter');
+  await hasFocus(page, 'heading', 'Room 1');
+}));
+
+test('a room that is refused leaves one where one was', () => visit([SMALL], async ({ page }) => {
+  await page.getByRole('textbox', { name: 'New room' }).fill('One too many');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').getByText('There are too many rooms already.').waitFor();
+  await page.getByRole('link', { name: /Room 1/ }).waitFor();
+  await page.getByRole('button', { name: 'Dismiss' }).press('Enter');
+  await hasFocus(page, 'link', /Room 1/);
+}, { settings: { limits: { maxRooms: 3 } } }));
+
+test('what others say is said aloud, once and in order, and a crowd as a number', () => visit([{}], async (tab, { server }) => {
+  const { page } = tab;
+  const ben = await Talker.enter(server, { name: 'Ben' });
+  const heard = await listen(page);
+  const isHeard = (words) => page.waitForFunction((text) => globalThis.heard.includes(text), words);
+  await tab.enter('Room 1');
+  await isHeard('You are in Room 1, with 2 members.');
+  await ben.say('Hello');
+  await isHeard('Ben: Hello');
+  await ben.gif(1);
+  await isHeard('Ben sends a GIF: A waving hand');
+  await ben.say('1', '2', '3', '4', '5');
+  await isHeard('5 new messages');
+  await tab.say('Mine');
+  await tab.sent('Mine').waitFor();
+  await tab.leave();
+  await isHeard('You have left Room 1.');
+  assert.deepEqual(await heard(), [
+    'You are in Room 1, with 2 members.', 'Ben: Hello', 'Ben sends a GIF: A waving hand', '5 new messages', 'You have left Room 1.',
+  ]);
+}, { settings: PATIENT }));
+
+test('that the connection is lost is said once, however long it takes, and the button keeps the focus', () => (
+  visit([{ allowed: AWAY }], async (tab, { server }) => {
+    const { page } = tab;
+    await tab.enter('Room 1');
+    const heard = await listen(page);
+    await server.kill();
+    await tabTo(page, 'button', 'Try now', 'Shift+Tab');
+    // The countdown of the third attempt or so has more than one second to count.
+    for (const seconds of ['2', '1']) await tab.banner.getByText(`Next try in ${seconds} second`).waitFor();
+    await hasFocus(page, 'button', 'Try now');
+    await page.keyboard.press('Enter');
+    await hasFocus(page, 'button', 'Try now');
+    await server.restart();
+    await page.keyboard.press('Enter');
+    await tab.banner.getByText('Connected again.').waitFor();
+    await hasFocus(page, 'textbox', 'Message');
+    assert.deepEqual(await heard(), ['No connection. The page keeps trying by itself.', 'Connected again.']);
+  })));
+
+test('a count that changes with each letter is not said each time', () => visit([{}], async (tab) => {
+  const { page } = tab;
+  await tab.enter('Room 1');
+  await page.locator('#announcer').getByText('You are in Room 1').waitFor();
+  const heard = await listen(page);
+  await tab.text.fill('x'.repeat(3_850));
+  for (let i = 0; i < 51; i += 1) await page.keyboard.press('x');
+  await tab.pace.getByText('99 characters left').waitFor();
+  assert.deepEqual(await heard(), ['150 characters left', '100 characters left']);
+}));
+
+// ---- other eyes
+
+/** Asserts that nothing has to be scrolled to the side, and nothing that can be used is cut off. */
+async function fits(page, view) {
+  const cut = await page.evaluate(() => {
+    const tooWide = document.scrollingElement.scrollWidth > innerWidth ? ['the page'] : [];
+    const log = document.getElementById('log');
+    if (log.scrollWidth > log.clientWidth) tooWide.push('the log');
+    for (const node of document.querySelectorAll('button, input, textarea, a, h2, .bubble, dialog[open]')) {
+      const box = node.getBoundingClientRect();
+      if (node.id !== 'skip' && box.width > 1 && (box.left < -0.5 || box.right > innerWidth + 0.5)) tooWide.push(node.id || node.className || node.tagName);
+    }
+    return tooWide;
+  });
+  assert.deepEqual(cut, [], view);
+}
+
+for (const [what, viewport] of Object.entries({ '320 pixels': SMALL.viewport, '200 % of a laptop': { width: 640, height: 400 } })) {
+  test(`${what}: nothing is cut off, whatever the names`, () => visit([{ viewport, name: 'W'.repeat(32) }], async (tab) => {
+    const { page } = tab;
+    await fits(page, 'the lobby');
+    await tab.create('M'.repeat(64));
+    await tab.say('unbroken'.repeat(40));
+    await tab.log.getByText('unbroken'.repeat(40)).waitFor();
+    await tab.gif('A waving hand');
+    await tab.log.getByRole('img', { name: 'A waving hand' }).waitFor();
+    await fits(page, 'the room');
+    // The message box and the messages have room beside the shelf.
+    await page.getByRole('button', { name: 'GIFs', exact: true }).click();
+    await fits(page, 'the shelf');
+    assert.ok(await page.locator('#log').evaluate((log) => log.clientHeight) >= 60);
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: '1 member', exact: true }).click();
+    await tab.members.getByText('W'.repeat(32)).waitFor();
+    await fits(page, 'the members');
+    await page.getByRole('button', { name: 'Back to the talk' }).click();
+    await page.getByRole('button', { name: 'Back to the rooms' }).click();
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await fits(page, 'the settings');
+    await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
+    await fits(page, 'the shortcuts');
+  }));
+}
+
+test('who wants less motion has none', () => visit([{ reducedMotion: 'reduce' }], async (tab) => {
+  await tab.enter('Room 1');
+  await tab.gif('Thumbs up');
+  const still = tab.log.getByRole('img', { name: 'Thumbs up' });
+  await still.waitFor();
+  assert.equal(await still.evaluate(({ tagName }) => tagName), 'CANVAS');
+  await tab.log.getByRole('button', { name: 'Play: Thumbs up' }).press('Enter');
+  await hasFocus(tab.page, 'button', 'Stop: Thumbs up');
+}));
+
+test('in forced colours the chosen suggestion and the room one is in are still told apart', () => (
+  visit([{ forcedColors: 'active' }], async (tab) => {
+    const { page } = tab;
+    await tab.enter('Room 1');
+    await page.getByRole('textbox', { name: 'Message', exact: true }).pressSequentially(':wa');
+    const looks = (locator) => locator.evaluate((node) => {
+      const { outlineStyle, outlineColor, fontWeight, backgroundColor } = getComputedStyle(node);
+      return [outlineStyle, outlineColor, fontWeight, backgroundColor].join(' ');
+    });
+    await page.getByRole('option').nth(1).waitFor();
+    assert.notEqual(await looks(page.getByRole('option').nth(0)), await looks(page.getByRole('option').nth(1)));
+    assert.notEqual(await looks(tab.room('Room 1')), await looks(tab.room('Room 2')));
+  })));
+
+for (const [chosen, system] of [['dark', 'light'], ['light', 'dark']]) {
+  test(`who has chosen ${chosen} has it from the first moment on, whatever the system has`, () => (
+    visit([{ colorScheme: system }], async ({ page }) => {
+      const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+      const before = await ground();
+      await page.getByRole('button', { name: 'Settings' }).click();
+      await page.getByRole('radio', { name: chosen === 'dark' ? 'Dark' : 'Light' }).check();
+      assert.notEqual(await ground(), before);
+      await page.addInitScript(() => {
+        new MutationObserver((_, observer) => {
+          if (!document.body) return;
+          globalThis.themeBeforeBody = document.documentElement.dataset.theme;
+          observer.disconnect();
+        }).observe(document, { childList: true, subtree: true });
+      });
+      await page.reload();
+      assert.equal(await page.evaluate(() => globalThis.themeBeforeBody), chosen);
+      assert.notEqual(await ground(), before);
+    })));
+}

@@ -1,0 +1,140 @@
+// The page in German, Spanish and French: every view in that language and in no other, and nothing cut off on a phone.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import english from '../../src/web/texts/en.js';
+import { Texts } from '../../src/web/texts/texts.js';
+import { AWAY, PHONE, stage } from './browser.mjs';
+import { PATIENT, Talker } from './talker.mjs';
+
+const visit = stage();
+const FULL = { settings: { limits: { ...PATIENT.limits, maxRooms: 3 } } };
+
+const forms = (text) => (typeof text === 'string' ? [text] : Object.values(text));
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/** Texts of the page that are English, and not of the other language as well: what must not be seen there. */
+function englishOnly(texts) {
+  const others = new Set(Object.values(texts).flatMap(forms).map((text) => text.toLowerCase()));
+  return Object.values(english).flatMap(forms)
+    .filter((text) => /[a-z]{3}/i.test(text.replace(/\{\w+\}/g, '')) && !others.has(text.toLowerCase()))
+    .map((text) => new RegExp(`^${text.split(/\{\w+\}/).map(escaped).join('.+')}$`, 'i'));
+}
+
+/** All that the page says to the eye or to the ear now: texts, names, tips and hints. */
+const allWords = (page) => page.evaluate(() => {
+  const words = new Set();
+  const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+  for (let node = walker.currentNode; node; node = walker.nextNode()) {
+    if (node.nodeType === Node.TEXT_NODE) {
+      // What was said, names and what cannot be seen where there are scripts is in whatever language it is.
+      if (!node.parentElement.closest('bdi, .content, noscript, head, time')) words.add(node.data.trim());
+    } else {
+      for (const name of ['aria-label', 'title', 'placeholder', 'alt']) words.add(node.getAttribute(name)?.trim());
+    }
+  }
+  return [...words].filter(Boolean);
+});
+
+/** What is cut off at an edge of the screen, or is wider than its own box. */
+const cutOff = (page) => page.evaluate(() => {
+  const found = document.scrollingElement.scrollWidth > innerWidth ? ['the page'] : [];
+  for (const node of document.querySelectorAll('button, input, textarea, a, h2, h3, p, label, dt, dd, dialog[open]')) {
+    const box = node.getBoundingClientRect();
+    if (box.width <= 2 || node.closest('.unseen, #skip')) continue;
+    const isOutside = box.left < -0.5 || box.right > innerWidth + 0.5;
+    const isNarrow = node.matches('button, label, h2, dt, dd, p') && node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== 'inline';
+    if (isOutside || isNarrow) found.push(`${node.id || node.className || node.tagName}: ${node.textContent.trim().slice(0, 40)}`);
+  }
+  return found;
+});
+
+for (const locale of ['de-AT', 'es-MX', 'fr-FR']) {
+  test(`${locale}: every view speaks its language, and nothing is cut off`, () => (
+    visit([{ ...PHONE, locale, allowed: AWAY, isGreeted: false }], async (tab, { server }) => {
+      const language = locale.slice(0, 2);
+      const { default: texts } = await import(`../../src/web/texts/${language}.js`);
+      const { t } = new Texts(texts, locale);
+      const banned = englishOnly(texts);
+      const { page } = tab;
+      const judge = async (view) => {
+        const words = await allWords(page);
+        assert.deepEqual(words.filter((text) => banned.some((english) => english.test(text))), [], `${view}: English`);
+        assert.deepEqual(words.filter((text) => /\{\w+\}/.test(text)), [], `${view}: holes`);
+        assert.deepEqual(await cutOff(page), [], `${view}: cut off`);
+        if (process.env.PICTURES) await page.screenshot({ path: `${process.env.PICTURES}/${language}-${view.replaceAll(' ', '-')}.png` });
+      };
+      const press = (key, vars) => page.getByRole('button', { name: t(key, vars), exact: true }).click();
+      const dialog = (key) => page.getByRole('dialog', { name: t(key) }).waitFor();
+
+      await dialog('name_welcome');
+      assert.equal(await page.locator('html').getAttribute('lang'), locale);
+      await judge('welcome');
+      await page.getByLabel(t('name')).fill('x'.repeat(33));
+      await judge('too long');
+      await press('name_skip');
+      await page.getByRole('navigation', { name: t('rooms') }).getByRole('link', { name: /Room 1/ }).waitFor();
+      await judge('lobby');
+
+      await page.getByRole('textbox', { name: t('room_new') }).fill('One too many');
+      await page.keyboard.press('Enter');
+      await page.getByRole('alert').getByText(t('error_too_many_rooms')).waitFor();
+      await judge('notice');
+      await press('dismiss');
+
+      await page.getByRole('link', { name: /Room 1/ }).click();
+      await page.getByRole('textbox', { name: t('message') }).waitFor();
+      await page.getByText(t('log_empty')).waitFor();
+      await judge('empty room');
+      const ben = await Talker.enter(server, { name: 'Ben' });
+      const eve = await Talker.enter(server, { name: 'Eve' });
+      await eve.go(2);
+      await ben.gif(6);
+      await ben.say(':tada: https://wschat.example/');
+      ben.send('{"type":"typing"}');
+      await page.getByText(/Ben.* (schreibt|está escribiendo|écrit)/).waitFor();
+      await page.getByRole('textbox', { name: t('message') }).fill('…');
+      await page.keyboard.press('Enter');
+      await page.getByText(t('you')).first().waitFor({ state: 'attached' });
+      await page.getByRole('link', { name: t('link_opens', { link: 'https://wschat.example/' }) }).waitFor();
+      await judge('room');
+      await page.getByRole('button', { name: t('mute'), exact: true }).click();
+      await page.getByText(t('muted')).waitFor();
+      await judge('muted');
+      await press('gifs');
+      await page.getByRole('button', { name: t('gif: A sleepy moon in a nightcap') }).waitFor();
+      await judge('shelf');
+      await page.keyboard.press('Escape');
+      await page.getByRole('textbox', { name: t('message') }).fill('x'.repeat(4_001));
+      await page.locator('#pace').getByText(t('too_long', { count: 1 })).waitFor();
+      await judge('long message');
+      await page.getByRole('textbox', { name: t('message') }).fill('');
+      await press('member_count', { count: 2 });
+      await page.getByRole('complementary', { name: t('members') }).waitFor();
+      await judge('members');
+      await press('to_talk');
+      await press('to_rooms');
+
+      await press('settings');
+      await dialog('settings');
+      await judge('settings');
+      await press('shortcuts');
+      await dialog('shortcuts');
+      await judge('shortcuts');
+      await press('close');
+
+      await page.getByRole('link', { name: /Room 1/ }).click();
+      await server.kill();
+      await page.getByRole('button', { name: t('try_now') }).waitFor();
+      await page.getByRole('textbox', { name: t('message') }).fill('…');
+      await page.keyboard.press('Enter');
+      await page.locator('#pace').getByText(t('waiting_offline', { count: 1 })).waitFor();
+      await judge('offline');
+    }, FULL)));
+}
+
+test('who has none of the four languages reads English', () => (
+  visit([{ locale: 'ja-JP', isGreeted: false }], async ({ page }) => {
+    await page.getByRole('dialog', { name: 'Welcome!' }).waitFor();
+    assert.equal(await page.locator('html').getAttribute('lang'), 'en-GB');
+  })));
