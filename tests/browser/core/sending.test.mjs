@@ -202,6 +202,9 @@ test('sent, then again after an older history was put in place, where it is hear
   page.server.restore(6, { keepsSessions: true });
   page.wait(1);
   while (page.state.phase !== 'online' || page.room.lastSeq < 4) page.server.step(page.socket, true);
+  page.server.sayAs(ANNA, page.room, 'after');
+  page.server.onEnter = 1;
+  page.server.frameEvents = 1;
   page.server.cut(page.socket);
   page.server.endGrace();
   page.wait(3);
