@@ -200,8 +200,8 @@ test('sent, then again after an older history was put in place, where it is hear
   page.flow();
   sayUnheard(page, false);
   page.server.restore(6, { keepsSessions: true });
-  page.wait(1);
-  while (page.state.phase !== 'online' || page.room.lastSeq < 4) page.server.step(page.socket, true);
+  page.clock.advance(1_000);
+  while (page.room.lastSeq < 4) page.server.step(page.socket, true);
   page.server.sayAs(ANNA, page.room, 'after');
   page.server.onEnter = 1;
   page.server.frameEvents = 1;
