@@ -47,7 +47,8 @@ export class Outbox {
 
   /** What is for a room; one that failed is also shown in a later room of the same title. */
   of({ id, title }) {
-    return this.#entries.filter(({ room, failed }) => room.id === id || (failed !== null && room.title === title));
+    const isHere = ({ room, failed }) => room.title === title && (room.id === id || failed !== null);
+    return this.#entries.filter(isHere);
   }
 
   /** `content` is `{ kind: 'text', text }` or `{ kind: 'gif', gifId }`. */
@@ -80,8 +81,8 @@ export class Outbox {
     if (entry) this.#replace(entry, { failed: { problem, reason } });
   }
 
-  failRoom(id, reason) {
-    for (const entry of this.#entries) if (entry.room.id === id && !entry.failed) this.fail(entry.ref, '', reason);
+  failRoom(room, reason) {
+    for (const { ref, failed } of this.of(room)) if (!failed) this.fail(ref, '', reason);
   }
 
   /** Over the base protocol nobody can tell whether it was said when the connection was lost: the user decides. */

@@ -31,9 +31,13 @@ export class Places {
 
   /** Where the user was before the page was loaded again, unless a link says otherwise. */
   begin() {
-    if (this.#state.wanted !== null || this.#link !== null) return;
-    this.#state.wanted = this.#store.get(KEY);
-    this.#state.show(this.#state.wanted);
+    const before = this.#store.get(KEY);
+    const isElsewhere = this.#link !== null && !leadsTo(this.#link, before);
+    if (this.#state.wanted !== null || isElsewhere) return;
+    // We know the room's title as well: a link with the id alone might lead elsewhere after a restart.
+    if (this.#link?.seq === undefined) this.#link = null;
+    this.#state.wanted = before;
+    this.#state.show(before);
   }
 
   enter(id) {
@@ -87,9 +91,10 @@ export class Places {
     return this.#requests.isOpen('enter_room') || this.#requests.isOpen('leave_room');
   }
 
+  /** An id alone may be another room's, if this one is gone. */
   go(room) {
     if (room === null) this.#leave();
-    else if (this.#state.rooms.has(room.id)) this.#enter(room);
+    else if (this.#state.rooms.get(room.id)?.title === room.title) this.#enter(room);
     else this.#gone(room);
   }
 
@@ -169,8 +174,8 @@ export class Places {
   /** What was to be said there stays, for the user to see. */
   #gone(room, notice = null) {
     const state = this.#state;
-    this.#outbox.failRoom(room.id, 'room_gone');
-    if (state.wanted?.id === room.id) {
+    this.#outbox.failRoom(room, 'room_gone');
+    if (state.wanted?.id === room.id && state.wanted.title === room.title) {
       const here = state.hears ? state.rooms.get(state.hereId) : null;
       const hasFailed = this.#outbox.of(room).length > 0;
       if (here || !hasFailed) this.want(here ?? null);
@@ -187,3 +192,5 @@ export class Places {
     this.#state.notice = { key: 'no_such_room', vars: { room }, ...(canBeMade && { action: 'create', title: room }) };
   }
 }
+
+const leadsTo = (link, room) => room !== null && (link.room === room.id || link.room === room.title);

@@ -15,6 +15,8 @@ export function messageRow({ entry, isTogether }, { gifs, names, me }) {
   const { from, kind, own, seq, mentionsMe, status } = entry;
   const content = kind === 'gif' ? gifContent(entry, gifs) : textContent(entry, names, me);
   const bubble = element('div', 'bubble', content, timeElement(entry.time));
+  bubble.classList.toggle('bare', content.classList.contains('emoji-only'));
+  bubble.classList.toggle('pictured', !content.classList.contains('content'));
   const row = element('li', `said ${kind}`, who(from, own, mentionsMe), bubble);
   // A second avatar in a row would say nothing to the eye.
   if (!own && !isTogether) row.prepend(avatar(from.id, from.name));

@@ -25,7 +25,7 @@ class History {
     this.server = new FakeServer(this.clock);
     this.server.onEnter = this.pick([2, 5, 50]);
     this.server.frameEvents = this.pick([2, 5, 1_000]);
-    this.server.onRequest = (request) => this.verdict(request);
+    this.server.onRequest = (request, session) => this.verdict(request, session);
     this.storage = stores();
     this.said = [];
     this.refusals = this.pick([0, 0, 0.1, 0.3]);
@@ -50,9 +50,10 @@ class History {
     this.chat.start();
   }
 
-  verdict({ type }) {
+  verdict({ type, ref }, { refs }) {
     if (!this.chance(this.refusals)) return undefined;
-    const codes = ['rate_limited', ...(type === 'text' ? ['not_saved', 'bad_text'] : [])];
+    // What was said is not refused for what it says when it comes again.
+    const codes = ['rate_limited', ...(type === 'text' && !refs.has(ref) ? ['not_saved', 'bad_text'] : [])];
     const code = this.pick(codes);
     return { code, ...(code === 'rate_limited' && { retryAfterMs: 100 + Math.floor(this.random() * 2_000) }) };
   }

@@ -49,6 +49,27 @@ test('what is said while away goes out once and in order, also after a reload', 
   assert.deepEqual(page.shown(), ['one', 'two', 'three']);
 });
 
+test('loaded again while away at the address of the room: what waits is shown, and the draft', () => {
+  const page = Page.inRoom();
+  page.server.isUp = false;
+  page.server.cut(page.socket);
+  page.chat.say('one');
+  page.chat.setDraft('half a th');
+  page.options.isIdle = true;
+  page.reload();
+  page.chat.open({ room: 1 });
+  page.chat.start();
+  assert.deepEqual(page.shown(), ['one: waiting']);
+  assert.equal(page.chat.draft(), 'half a th');
+  // Its id is another room's now.
+  page.server.titles = ['Room 2', 'Room 1'];
+  page.server.restart({ keeps: false });
+  page.server.isUp = true;
+  page.wait(30);
+  assert.deepEqual([page.state.room, page.record(2)], [{ id: 2, title: 'Room 1' }, ['one']]);
+  assert.equal(page.chat.draft(), 'half a th');
+});
+
 /** Says one thing, whose acknowledgement is lost; or the request itself, where it is not to be heard. */
 function sayUnheard(page, isHeard = true) {
   page.chat.say('mine');
@@ -331,6 +352,18 @@ test('after a restart rooms may have other ids: the title counts, for the draft 
   page.wait(3);
   assert.deepEqual([page.record(1), page.record(3)], [[], ['one']]);
   assert.deepEqual([page.state.room, page.chat.draft()], [{ id: 3, title: 'Room 1' }, 'half']);
+});
+
+test('a room is gone and its id is another’s: nothing is said in that one', () => {
+  const page = Page.inRoom();
+  page.server.cut(page.socket);
+  page.chat.say('for one');
+  page.server.titles = ['Room 3'];
+  page.server.restart({ keeps: false });
+  page.wait(3);
+  assert.deepEqual(page.record(1), []);
+  assert.deepEqual([page.state.room.title, page.state.inRoom], ['Room 1', false]);
+  assert.deepEqual(page.shown(), ['for one: failed']);
 });
 
 test('the server says we are not in the room: it is entered again, but not for ever', () => {
