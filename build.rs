@@ -1,8 +1,12 @@
 //! Puts the page into the program: a table of all files in `src/web` that are served, each with its
 //! path, its type and, where that is smaller, its gzip, for `src/web/mod.rs` to include.
 //!
+//! The scripts and styles are joined (`build/join.rs`), but for what a script imports only when needed.
 //! A new file needs no mention anywhere. One of an unknown kind ends the build, since it would
 //! otherwise be missing from the page without a word.
+
+#[path = "build/join.rs"]
+mod join;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,6 +14,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, GzBuilder};
+
+use self::join::{Joined, join_script, join_style};
 
 /// The kinds of files that are served: how the name ends, the type, and whether it is text, which is
 /// compressed. Pictures are compressed as they are.
@@ -35,6 +41,7 @@ fn main() {
     // Cargo looks at all that is in there, and at the folders themselves.
     println!("cargo::rerun-if-changed=src/web");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build/join.rs");
     if let Err(problem) = embed() {
         println!("cargo::error={problem}");
     }
@@ -47,21 +54,33 @@ fn embed() -> Fallible<()> {
     find(&root, &mut files)?;
     // Whatever order the file system has, the program is the same.
     files.sort();
+    let read = |name: &str| {
+        let path = root.join(name);
+        fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let joined =
+        [("app.js", join_script("app.js", &read)?), ("style.css", join_style("style.css", &read)?)];
     let mut table = "&[\n".to_owned();
     for (index, file) in files.iter().enumerate() {
         let Some((content_type, is_text)) = kind(file)? else { continue };
-        let body = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let name = name(file.strip_prefix(&root).expect("it was found in there"))?;
+        let part_of = joined.iter().find(|(_, Joined { names, .. })| names.contains(&name));
+        let file = match part_of {
+            Some((whole, _)) if *whole != name => continue,
+            Some((_, Joined { text, .. })) => {
+                write(&out.join(format!("{index}.joined")), text.as_bytes())?
+            }
+            None => file.clone(),
+        };
+        let body = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         let gzip = if is_text { Some(compress(&body)?) } else { None };
         let gzip = match gzip.filter(|gzip| gzip.len() < body.len()) {
             None => "None".to_owned(),
             Some(gzip) => {
-                let path = out.join(format!("{index}.gz"));
-                fs::write(&path, gzip).map_err(|error| format!("{}: {error}", path.display()))?;
-                format!("Some({})", inclusion(&path)?)
+                format!("Some({})", inclusion(&write(&out.join(format!("{index}.gz")), &gzip)?)?)
             }
         };
-        let path = address(file.strip_prefix(&root).expect("it was found in there"))?;
-        let body = inclusion(file)?;
+        let (path, body) = (address(&name), inclusion(&file)?);
         writeln!(
             table,
             "    File {{ path: {path:?}, content_type: {content_type:?}, body: {body}, gzip: {gzip} }},"
@@ -69,8 +88,13 @@ fn embed() -> Fallible<()> {
         .expect("memory takes all");
     }
     table.push(']');
-    let path = out.join("page.rs");
-    fs::write(&path, table).map_err(|error| format!("{}: {error}", path.display()))
+    write(&out.join("page.rs"), table.as_bytes()).map(drop)
+}
+
+/// Writes a file and gives its path back.
+fn write(path: &Path, bytes: &[u8]) -> Fallible<PathBuf> {
+    fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(path.to_owned())
 }
 
 /// The bytes of a file, as Rust has them.
@@ -118,18 +142,22 @@ fn kind(file: &Path) -> Fallible<Option<(&'static str, bool)>> {
     }
 }
 
-/// The path of a request for this file of the page.
-fn address(file: &Path) -> Fallible<String> {
+/// The name of a file in `src/web`.
+fn name(file: &Path) -> Fallible<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     match file.to_str() {
-        Some("index.html") => Ok("/".to_owned()),
-        Some(name) if name.chars().all(is_plain) => Ok(format!("/{name}")),
+        Some(name) if name.chars().all(is_plain) => Ok(name.to_owned()),
         _ => Err(format!(
             "src/web/{}: a name has to do with letters, digits, \".\", \"_\" and \"-\", since it is part of an \
              address; rename it",
             file.display()
         )),
     }
+}
+
+/// The path of a request for this file of the page.
+fn address(name: &str) -> String {
+    if name == "index.html" { "/".to_owned() } else { format!("/{name}") }
 }
 
 /// The gzip of a file, the same in each build: there is no time in it.

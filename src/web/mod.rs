@@ -1,5 +1,4 @@
-//! What is served beside WebSockets: the page, embedded in the binary as it stands in this folder, and
-//! the pictures that people show each other.
+//! What is served beside WebSockets: the page, embedded in the binary, and the pictures that people show each other.
 //!
 //! Session threads ask for the response to a request that is no WebSocket's. Nothing changes while the
 //! server runs, so each file has an `ETag`, one for each encoding, and a browser asks only whether it
@@ -14,6 +13,12 @@
 mod directory;
 mod encoding;
 mod gifs;
+/// For its tests: it is `build.rs` that uses it.
+#[cfg(test)]
+#[path = "../../build/join.rs"]
+mod join;
+#[cfg(test)]
+mod join_test;
 #[cfg(test)]
 mod tests;
 

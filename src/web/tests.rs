@@ -6,7 +6,8 @@ use flate2::read::GzDecoder;
 
 use super::*;
 
-/// What page, scripts and styles may take on their way, all together, in bytes.
+/// What page, scripts and styles may take on their way, all together, in bytes: as much as a visitor loads, which is
+/// one language beside English.
 const MAX_PAGE_BYTES: usize = 60_000;
 
 /// Where a file of this kind names another, in front of the name in quotes.
@@ -14,8 +15,8 @@ fn marks(path: &str) -> &'static [&'static str] {
     let (_, ending) = path.rsplit_once('.').unwrap_or((path, "html"));
     match ending {
         "html" => &["src=", "href="],
-        "js" => &["from ", "import ", "import("],
-        "css" => &["@import ", "url("],
+        "js" => &["import("],
+        "css" => &["url("],
         "webmanifest" => &["\"src\": ", "\"start_url\": "],
         _ => &[],
     }
@@ -74,11 +75,10 @@ fn what_the_page_names_is_there() {
 fn names_are_found_and_resolved() {
     let page = r##"<a href="#x"><script type="module" src="app.js"></script><a href='https://a.example/'>"##;
     assert_eq!(names(page, marks("/")), ["app.js", "#x", "https://a.example/"]);
-    let script = "import { a } from './b/c.js';\nimport '../d.js';\nawait import('./e.js');";
-    assert_eq!(names(script, marks("/f/g.js")), ["./b/c.js", "../d.js", "./e.js"]);
+    assert_eq!(names("await import('./e.js');", marks("/f/g.js")), ["./e.js"]);
     for (file, name, path) in [
         ("/", "app.js", "/app.js"),
-        ("/", "./style/a.css?b", "/style/a.css"),
+        ("/", "./style.css?b", "/style.css"),
         ("/f/g.js", "./b/c.js", "/f/b/c.js"),
         ("/f/g.js", "../d.js", "/d.js"),
         ("/manifest.webmanifest", ".", "/"),
@@ -97,12 +97,18 @@ fn the_page_is_small() {
             .iter()
             .any(|it| file.content_type.starts_with(it))
     };
-    let mut sum = 0;
+    let (mut sum, mut largest_language) = (0, 0);
     for file in FILES.iter().filter(is_counted) {
         let sent = file.gzip.unwrap_or(file.body).len();
         println!("{sent:6} {}", file.path);
-        sum += sent;
+        if file.path.starts_with("/texts/") {
+            largest_language = sent.max(largest_language);
+        } else {
+            sum += sent;
+        }
     }
+    assert!(largest_language > 0);
+    sum += largest_language;
     println!("{sum:6} bytes of {MAX_PAGE_BYTES}");
     assert!(sum <= MAX_PAGE_BYTES, "{sum} bytes");
 }

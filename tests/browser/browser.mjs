@@ -1,7 +1,9 @@
 // A real browser, and tabs that write down everything a page should not do.
 
 import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
 import { chromium } from 'playwright-core';
+import { Server } from './server.mjs';
 
 const ARGUMENTS = [
   '--no-sandbox',
@@ -14,7 +16,13 @@ const ARGUMENTS = [
 ];
 
 /** What has not happened by then does not happen. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 20_000;
+
+/** The browser's own words about a server or a network that is away: what a test that takes it away may allow. */
+export const AWAY = /^WebSocket connection to '[^']*' failed|net::ERR_(CONNECTION_REFUSED|INTERNET_DISCONNECTED)/;
+
+const DESKTOP = { viewport: { width: 1100, height: 720 } };
+export const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
 export const launch = () => chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -22,29 +30,67 @@ export const launch = () => chromium.launch({
   headless: true,
 });
 
+/**
+ * For a file of tests: its browser, and `visit(visitors, story, options)`, which tells a story with a fresh server and
+ * a tab for each of the visitors (as `Tab.open` takes them). `story(...tabs, { server, browser, open })`; `open(visitor)`
+ * opens a further tab. All tabs that are open when the story ends are closed, and have to have behaved.
+ *
+ * `settings` are the server's; `fillable` as in Server.start.
+ */
+export function stage() {
+  let browser;
+  before(async () => { browser = await launch(); });
+  after(() => browser.close());
+  return async (visitors, story, { settings, fillable } = {}) => {
+    const server = await Server.start(settings, { fillable });
+    try {
+      const tabs = [];
+      const open = async (visitor) => {
+        const tab = await Tab.open(browser, server.url, visitor);
+        tabs.push(tab);
+        return tab;
+      };
+      const first = [];
+      for (const visitor of visitors) first.push(await open(visitor));
+      await story(...first, { server, browser, open });
+      await Promise.all(tabs.map((tab) => tab.close()));
+    } finally {
+      await Promise.all(browser.contexts().map((context) => context.close()));
+      await server.stop();
+    }
+  };
+}
+
 /** One visitor: a context of its own, so that nothing is shared with the others, with the page open. */
 export class Tab {
   page;
   #allowed;
   #complaints = [];
+  #isClosed = false;
 
-  /** `allowed`: what the browser may say on its console, for a test that provokes it. */
-  static async open(browser, url, { allowed, ...context } = {}) {
+  /**
+   * `name`: what is answered to the first question; without one it is skipped, and `isGreeted: false` leaves it open.
+   * `hash`: the address may name a room. `before(page)` is done with the page before it is opened.
+   * `allowed`: what the browser may say on its console, for a test that provokes it. All else is the context's.
+   */
+  static async open(browser, url, { name, isGreeted = true, hash = '', before: prepare, allowed, ...context } = {}) {
     const tab = new Tab();
     tab.#allowed = allowed;
-    tab.page = await (await browser.newContext({ viewport: { width: 1100, height: 720 }, ...context })).newPage();
+    tab.page = await (await browser.newContext({ ...DESKTOP, locale: 'en-GB', ...context })).newPage();
     tab.page.setDefaultTimeout(PATIENCE_MS);
     await tab.#watch(new URL(url).host);
-    await tab.page.goto(url);
-    await tab.page.getByRole('status').getByText('Connected', { exact: true }).waitFor();
+    await prepare?.(tab.page);
+    await tab.page.goto(url + hash);
+    if (isGreeted) await tab.greet(name);
     return tab;
   }
 
   async #watch(host) {
     const { page } = this;
     page.on('console', (message) => {
-      const bad = ['error', 'warning'].includes(message.type()) && !this.#allowed?.test(message.text());
-      if (bad) this.#complaints.push(`console: ${message.text()}`);
+      const words = `${message.text()} ${message.location().url}`;
+      const isBad = ['error', 'warning'].includes(message.type()) && !this.#allowed?.test(words);
+      if (isBad) this.#complaints.push(`console: ${words}`);
     });
     page.on('pageerror', (error) => this.#complaints.push(`page error: ${error}`));
     page.on('dialog', (dialog) => {
@@ -67,54 +113,130 @@ export class Tab {
 
   /** Ends the visit; the page must have behaved. */
   async close() {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     await this.page.context().close();
     assert.deepEqual(this.#complaints, []);
   }
 
   // ---- what a visitor does
 
-  async enter(title) {
-    await this.room(title).click();
-    await this.page.getByRole('heading', { name: title, exact: true }).waitFor();
-    await this.line(/entered the room/).last().waitFor();
-  }
-
-  async say(text) {
-    await this.page.getByLabel('Message', { exact: true }).fill(text);
-    await this.page.keyboard.press('Enter');
+  /** Answers the question of the first visit, with a name or not, and is connected then. */
+  async greet(name) {
+    const dialog = this.page.locator('#name-dialog');
+    if (name === undefined) {
+      await dialog.locator('#name-skip').click();
+      await this.me.waitFor();
+    } else {
+      await this.#fillName(name);
+    }
+    await dialog.waitFor({ state: 'hidden' });
   }
 
   async rename(name) {
-    await this.page.getByLabel('Your name').fill(name);
-    await this.page.keyboard.press('Enter');
+    await this.me.click();
+    await this.#fillName(name);
   }
 
+  async #fillName(name) {
+    await this.page.locator('#name').fill(name);
+    await this.page.keyboard.press('Enter');
+    await this.me.getByText(name, { exact: true }).waitFor();
+  }
+
+  async enter(title) {
+    await this.room(title).click();
+    await this.isIn(title);
+  }
+
+  /** Until the room is shown, and the server has us in it. */
+  async isIn(title) {
+    await this.page.locator('#room:not(.away)').filter({ has: this.title(title) }).waitFor();
+  }
+
+  /** Makes a room, and is in it then. */
   async create(title) {
     await this.page.getByLabel('New room').fill(title);
-    await this.page.getByRole('button', { name: 'Create' }).click();
+    await this.page.getByRole('button', { name: 'Create', exact: true }).click();
+    await this.isIn(title);
+  }
+
+  async leave() {
+    await this.page.getByRole('button', { name: 'Leave', exact: true }).click();
+    await this.page.locator('#room').waitFor({ state: 'hidden' });
+  }
+
+  /** By the button: the Enter key may be meant for a suggestion. */
+  async say(text) {
+    await this.text.fill(text);
+    await this.page.getByRole('button', { name: 'Send', exact: true }).click();
   }
 
   async gif(alt) {
-    await this.page.getByRole('button', { name: 'GIF', exact: true }).click();
-    await this.page.getByRole('group', { name: 'Choose a GIF' }).getByRole('button', { name: alt }).click();
+    await this.page.getByRole('button', { name: 'GIFs', exact: true }).click();
+    await this.shelf.getByRole('button', { name: alt, exact: true }).click();
   }
 
   // ---- what a visitor sees
 
+  /** One's own name, and the button to change it. */
+  get me() {
+    return this.page.locator('#me');
+  }
+
+  /** The box that a message is written in. */
+  get text() {
+    return this.page.getByRole('textbox', { name: 'Message', exact: true });
+  }
+
   get log() {
-    return this.page.getByRole('log');
+    return this.page.getByRole('log', { name: 'Messages' });
+  }
+
+  get shelf() {
+    return this.page.getByRole('group', { name: 'Choose a GIF' });
   }
 
   get members() {
     return this.page.getByRole('complementary', { name: 'Members' });
   }
 
+  /** How the connection is, if it is worth a word. */
+  get banner() {
+    return this.page.locator('#banner');
+  }
+
   get notice() {
-    return this.page.getByRole('alert');
+    return this.page.locator('#notice');
+  }
+
+  /** Beside the box: what keeps a message from going out. */
+  get pace() {
+    return this.page.locator('#pace');
+  }
+
+  get typing() {
+    return this.page.locator('#typing');
+  }
+
+  get toast() {
+    return this.page.locator('#toast');
+  }
+
+  get rooms() {
+    return this.page.getByRole('navigation', { name: 'Rooms' });
   }
 
   room(title) {
-    return this.page.getByRole('list', { name: 'Rooms' }).getByRole('button').filter({ hasText: title });
+    return this.rooms.getByRole('link').filter({ has: this.page.getByText(title, { exact: true }) });
+  }
+
+  title(title) {
+    return this.page.getByRole('heading', { name: title, exact: true });
+  }
+
+  member(name) {
+    return this.members.getByRole('listitem').filter({ has: this.page.getByText(name, { exact: true }) });
   }
 
   /** A message, by its text. */
@@ -122,8 +244,18 @@ export class Tab {
     return this.log.getByRole('listitem').filter({ has: this.page.getByText(text, { exact: true }) });
   }
 
-  /** Someone came, went or has another name. */
+  /** One that the server has taken, or that came from it. */
+  sent(text) {
+    return this.message(text).and(this.page.locator('[data-seq]'));
+  }
+
+  /** A row of the log by some of its words: someone came, went, has another name; a day, a divider. */
   line(words) {
     return this.log.getByRole('listitem').filter({ hasText: words });
+  }
+
+  /** The texts of the messages that are drawn now, from the oldest, as the server has them. */
+  texts() {
+    return this.page.locator('#entries > .said[data-seq] .content').allInnerTexts();
   }
 }

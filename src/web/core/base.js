@@ -6,10 +6,12 @@
 const LIMITS = { maxTextChars: 4_000, maxNameChars: 32, maxTitleChars: 64 };
 
 /** Refusals that can only be meant for one type of request. */
-const ABOUT = { bad_name: 'change_name', bad_title: 'create_room', too_many_rooms: 'create_room', unknown_room: 'enter_room' };
+const ABOUT = {
+  bad_name: 'change_name', bad_title: 'create_room', too_many_rooms: 'create_room', unknown_room: 'enter_room',
+};
 
 const isSame = (event, request) =>
-  event.type === request.type && (event.type === 'text' ? event.text === request.text : event.gifId === request.gifId);
+  event.type === request.type && event.text === request.text && event.gifId === request.gifId;
 
 export class BaseProtocol {
   #send;

@@ -15,7 +15,7 @@ export class Sending {
   #state;
   #requests;
   #clock;
-  #askHistory;
+  #pages;
   #goOn;
   /** The ref on its way. */
   #saying = null;
@@ -24,16 +24,13 @@ export class Sending {
   #saveFailures = 0;
   #strays = 0;
 
-  /**
-   * `askHistory(roomId, before, { done(events, more), refused(error) })` takes what comes into the timeline and the
-   * outbox; `goOn()` is called when there may be something to do again.
-   */
-  constructor({ outbox, state, requests, clock, askHistory, goOn }) {
+  /** `pages` asks for history; `goOn()` is called when there may be something to do again. */
+  constructor({ outbox, state, requests, clock, pages, goOn }) {
     this.#outbox = outbox;
     this.#state = state;
     this.#requests = requests;
     this.#clock = clock;
-    this.#askHistory = askHistory;
+    this.#pages = pages;
     this.#goOn = goOn;
     outbox.failWhatNobodyKnows();
   }
@@ -64,11 +61,8 @@ export class Sending {
 
   #say({ ref, kind, text, gifId, room, sent: before }) {
     const { session, me } = this.#state;
-    const sent = {
-      session,
-      users: [...new Set([...(before?.users ?? []), me.id])],
-      seq: before?.seq ?? this.#timeline({ room }).endSeq,
-    };
+    // The first time counts: it may have been heard then.
+    const sent = { session, user: me.id, seq: before?.seq ?? this.#timeline({ room }).endSeq };
     this.#outbox.setSent(ref, sent);
     this.#saying = ref;
     this.#requests.ask({ type: kind, ...(kind === 'text' ? { text } : { gifId }), ref }, {
@@ -105,14 +99,14 @@ export class Sending {
         this.#state.hereId = null;
         return undefined;
     }
-    return this.#outbox.fail(ref, message);
+    return this.#outbox.fail(ref, message, code);
   }
 
   /** Reads from `cursor` back to where it was sent. What is found is acknowledged; what is not can be said. */
   #prove({ ref, room, sent }, cursor) {
     if (cursor <= sent.seq + 1) return this.#proved(ref);
     this.#isProving = true;
-    this.#askHistory(room.id, cursor, {
+    this.#pages.ask(room.id, cursor, {
       done: (events, more) => {
         this.#isProving = false;
         if (!this.#outbox.find(ref)) return;

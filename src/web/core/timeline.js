@@ -118,7 +118,8 @@ export class Timeline {
 
   /** All gaps that are `from` are `to`: what was asked for does not come, or nothing is kept. */
   setGaps(from, to) {
-    for (const { kind, key, status } of [...this.entries]) if (kind === 'gap' && status === from) this.setGap(key, to);
+    const gaps = this.entries.filter(({ kind, status }) => kind === 'gap' && status === from);
+    for (const { key } of gaps) this.setGap(key, to);
   }
 
   /** From which `seq` on everything is here, up to the end; the end + 1 if the last is missing. */

@@ -7,11 +7,11 @@ let formats;
 /** Made when the first is asked for: the language is not known before. */
 function made() {
   formats ??= {
-    clock: new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }),
-    full: new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium' }),
-    day: new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' }),
-    dayAndYear: new Intl.DateTimeFormat(locale, { dateStyle: 'full' }),
-    near: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
+    clock: new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit' }),
+    full: new Intl.DateTimeFormat(locale(), { dateStyle: 'full', timeStyle: 'medium' }),
+    day: new Intl.DateTimeFormat(locale(), { weekday: 'long', day: 'numeric', month: 'long' }),
+    dayAndYear: new Intl.DateTimeFormat(locale(), { dateStyle: 'full' }),
+    near: new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }),
   };
   return formats;
 }
@@ -27,7 +27,7 @@ export function dayName(time, now) {
   const words = days === 0 || days === -1 ? near.format(days, 'day')
     : (new Date(time).getFullYear() === new Date(now).getFullYear() ? day : dayAndYear).format(time);
   // Intl writes them as in the middle of a sentence; here they stand by themselves.
-  return words.charAt(0).toLocaleUpperCase(locale) + words.slice(1);
+  return words.charAt(0).toLocaleUpperCase(locale()) + words.slice(1);
 }
 
 /** Hours and minutes. */

@@ -7,6 +7,7 @@ import { element } from './dom.js';
 import { timeElement } from './line.js';
 import { isOnlyEmoji, markup } from './markup.js';
 import { picture } from './picture.js';
+import { notSent } from './refusals.js';
 import { t } from './words.js';
 
 /** `names()` are those that a mention may have, `me` is one's own. */
@@ -53,10 +54,10 @@ function gifContent({ gifId }, gifs) {
   return element('div', 'content', element('p', '', t('gif_unknown', { id: gifId })));
 }
 
-function statusElement({ status, problem }) {
-  if (status !== 'failed') return element('p', 'status', t(status));
-  const words = problem ? t('failed_because', { problem }) : t('failed');
-  return element('p', 'status', element('span', '', words), actButton('retry'), actButton('discard'));
+function statusElement(entry) {
+  const { status } = entry;
+  if (status !== 'failed') return element('p', 'status', t(status === 'sending' ? 'sending' : 'waiting'));
+  return element('p', 'status', element('span', '', notSent(entry)), actButton('retry'), actButton('discard'));
 }
 
 function actButton(act) {

@@ -57,7 +57,7 @@ export function rowsOf({ entries, start, end, pending, firstNew, head, now }) {
 function appearance(entry, isTogether, isPending) {
   const looks = isTogether ? 'together' : '';
   if (!isPending) return { source: entry, looks };
-  return { looks: `${looks} ${entry.status} ${entry.problem} ${entry.from.name}` };
+  return { looks: `${looks} ${entry.status} ${entry.problem} ${entry.reason} ${entry.from.name}` };
 }
 
 function belongTogether(before, entry) {

@@ -2,7 +2,7 @@
 
 import { byId, isWriting } from './dom.js';
 
-export function listenToKeys({ composer, gifs, rooms, shortcuts }) {
+export function listenToKeys({ composer, gifs, rooms, shortcuts, talk }) {
   const byKey = {
     ArrowUp: () => rooms.step(-1),
     ArrowDown: () => rooms.step(1),
@@ -23,7 +23,8 @@ export function listenToKeys({ composer, gifs, rooms, shortcuts }) {
       shortcuts.open();
     } else if (key === 'Escape' && isInRoom()) {
       gifs.close();
-      composer.focus();
+      if (byId('members-close').checkVisibility()) talk.closeMembers();
+      else composer.focus();
     }
   });
 }

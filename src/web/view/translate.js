@@ -8,7 +8,7 @@ import { icon } from './dom.js';
 import { locale, t } from './words.js';
 
 export function translate(page) {
-  page.documentElement.lang = locale;
+  page.documentElement.lang = locale();
   for (const node of page.querySelectorAll('[data-t]')) node.textContent = t(node.dataset.t);
   for (const node of page.querySelectorAll('[data-label]')) node.setAttribute('aria-label', t(node.dataset.label));
   for (const node of page.querySelectorAll('[data-title]')) node.title = t(node.dataset.title);

@@ -2,11 +2,14 @@
 
 import { loadTexts } from '../texts/texts.js';
 
+let texts;
+
 /** As in texts/texts.js. */
-export let t;
-export let parts;
-export let locale;
+export const t = (key, vars) => texts.t(key, vars);
+export const parts = (key, vars) => texts.parts(key, vars);
+export const has = (key) => texts.has(key);
+export const locale = () => texts.locale;
 
 export async function loadWords() {
-  ({ t, parts, locale } = await loadTexts());
+  texts = await loadTexts();
 }

@@ -1,0 +1,200 @@
+//! Joins what the page is written in, some fifty small files, into one script and one style.
+//!
+//! Each file of a page is a connection of its own here and a round trip in the network, and is compressed without the help
+//! of its neighbours; comments are for those who read the source. So `app.js` is sent with every module
+//! that it imports, each a function that returns what the module exports, and a style with all that it
+//! imports in the place of the import. Nothing else is changed.
+//!
+//! It understands the forms of `import` and `export` that the page uses, and refuses all others. Pure: the
+//! build hands it the files.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Why something cannot be joined, for whoever writes the page.
+pub(crate) type Refusal = String;
+
+/// Reads a file of the page by its name, such as `view/dom.js`.
+type Read<'a> = dyn Fn(&str) -> Result<String, Refusal> + 'a;
+
+/// Several files as one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Joined {
+    pub(crate) text: String,
+    /// What is in it: these files need not be sent.
+    pub(crate) names: Vec<String>,
+}
+
+/// The script `entry` with all that it imports.
+pub(crate) fn join_script(entry: &str, read: &Read<'_>) -> Result<Joined, Refusal> {
+    let mut script = Script { read, text: String::new(), states: BTreeMap::new() };
+    script.add(entry, true)?;
+    let names = script.states.into_keys().collect();
+    Ok(Joined { text: script.text, names })
+}
+
+/// The style `entry` with all that it imports.
+pub(crate) fn join_style(entry: &str, read: &Read<'_>) -> Result<Joined, Refusal> {
+    let mut text = String::new();
+    let mut names = vec![entry.to_owned()];
+    for line in without_comments(&read(entry)?) {
+        let Some(import) = line.strip_prefix("@import ") else {
+            text.push_str(line);
+            text.push('\n');
+            continue;
+        };
+        let name = import.strip_suffix(';').and_then(unquoted).ok_or_else(|| {
+            format!("{entry}: \"{line}\" is not of the form @import \"file.css\";")
+        })?;
+        let name = resolve(entry, name);
+        for line in without_comments(&read(&name)?) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        names.push(name);
+    }
+    Ok(Joined { text, names })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It waits for what it imports.
+    Begun,
+    Added,
+}
+
+struct Script<'a> {
+    read: &'a Read<'a>,
+    text: String,
+    states: BTreeMap<String, State>,
+}
+
+impl Script<'_> {
+    /// Adds a module behind all that it imports.
+    fn add(&mut self, name: &str, is_entry: bool) -> Result<(), Refusal> {
+        match self.states.get(name) {
+            Some(State::Added) => return Ok(()),
+            Some(State::Begun) => return Err(format!("{name} imports itself, by way of others")),
+            None => {}
+        }
+        self.states.insert(name.to_owned(), State::Begun);
+        let source = (self.read)(name)?;
+        let mut body = String::new();
+        let mut exports = Vec::new();
+        for line in without_comments(&source) {
+            let line = if let Some(import) = line.strip_prefix("import ") {
+                let (taken, from) = parse_import(import)
+                    .ok_or_else(|| format!("{name}: \"{line}\" is no import that can be joined"))?;
+                let from = resolve(name, from);
+                self.add(&from, false)?;
+                format!("const {taken} = {};", variable(&from))
+            } else if let Some(export) = line.strip_prefix("export ") {
+                let (exported, rest) = parse_export(export)
+                    .ok_or_else(|| format!("{name}: \"{line}\" is no export that can be joined"))?;
+                exports.push(exported);
+                rest
+            } else {
+                line.to_owned()
+            };
+            body.push_str(&relocated(name, &line));
+            body.push('\n');
+        }
+        if is_entry {
+            self.text.push_str(&body);
+        } else {
+            let exports = exports.join(", ");
+            writeln!(
+                self.text,
+                "const {} = (() => {{\n{body}return {{ {exports} }};\n}})();",
+                variable(name)
+            )
+            .expect("memory takes all");
+        }
+        self.states.insert(name.to_owned(), State::Added);
+        Ok(())
+    }
+}
+
+/// What comes behind `import `: the pattern that takes it out of the other module, and that one's name.
+fn parse_import(import: &str) -> Option<(String, &str)> {
+    let (what, from) = import.strip_suffix(';')?.split_once(" from ")?;
+    let from = unquoted(from)?;
+    if what.starts_with('{') {
+        // `{ a as b }` of an import is `{ a: b }` of a pattern.
+        return what.ends_with('}').then(|| (what.replace(" as ", ": "), from));
+    }
+    is_name(what).then(|| (format!("{{ default: {what} }}"), from))
+}
+
+/// What comes behind `export `: how the module's function returns it, and what is left of the line.
+fn parse_export(export: &str) -> Option<(String, String)> {
+    if let Some(value) = export.strip_prefix("default ") {
+        return Some(("default: exported".to_owned(), format!("const exported = {value}")));
+    }
+    // Not `let`: who imports it would not see it change.
+    let kinds = ["const ", "class ", "function ", "async function "];
+    let rest = kinds.iter().find_map(|kind| export.strip_prefix(kind))?;
+    let end = rest.find(|c| !is_name_part(c)).unwrap_or(rest.len());
+    (end > 0).then(|| (rest[..end].to_owned(), export.to_owned()))
+}
+
+/// A line with what it imports only when needed, which is named from where the module was.
+fn relocated(name: &str, line: &str) -> String {
+    let mark = "import('";
+    let Some((before, after)) = line.split_once(mark) else { return line.to_owned() };
+    match after.split_once('\'') {
+        Some((file, rest)) => format!("{before}{mark}./{}'{rest}", resolve(name, file)),
+        None => line.to_owned(),
+    }
+}
+
+/// The lines of a script or a style but for those that are comments, and empty ones.
+fn without_comments(source: &str) -> Vec<&str> {
+    let mut is_comment = false;
+    let is_code = |line: &&str| {
+        let line = line.trim();
+        let was_comment = is_comment;
+        if !is_comment && line.starts_with("/*") {
+            is_comment = true;
+        }
+        let is_code = !is_comment && !line.starts_with("//") && !line.is_empty();
+        if (is_comment || was_comment) && line.ends_with("*/") {
+            is_comment = false;
+        }
+        is_code
+    };
+    source.lines().filter(is_code).collect()
+}
+
+/// The name of a file that is named in another.
+fn resolve(from: &str, name: &str) -> String {
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
+    for part in name.split('/') {
+        match part {
+            "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// The variable that holds what a module exports.
+fn variable(name: &str) -> String {
+    let name = name.strip_suffix(".js").unwrap_or(name);
+    format!("${}", name.replace(['/', '-', '.'], "_"))
+}
+
+fn unquoted(text: &str) -> Option<&str> {
+    let inner = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    inner('\'').or_else(|| inner('"'))
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(is_name_part)
+}
+
+fn is_name_part(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '$'
+}
