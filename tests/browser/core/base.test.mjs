@@ -177,7 +177,7 @@ test('names: in a room, outside, refused, and of two of one name nobody is renam
   it.server.refusals = [{ type: 'change_name', code: 'bad_name' }];
   it.chat.rename('Bad');
   it.flow();
-  assert.deepEqual([it.state.me.name, it.state.notice], ['Me', { message: 'No.' }]);
+  assert.deepEqual([it.state.me.name, it.state.notice], ['Me', { code: 'bad_name', message: 'No.' }]);
   it.chat.rename('Mia');
   it.flow();
   assert.deepEqual([it.state.me.name, it.state.members.get(it.state.me.id)], ['Mia', 'Mia']);

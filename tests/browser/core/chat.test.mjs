@@ -119,7 +119,7 @@ test('a room is made while away, and only one, whatever was heard', () => {
   page.watch(({ type }) => (type === 'create_room' ? { code: 'too_many_rooms', message: 'Enough.' } : undefined));
   page.chat.create('Loft');
   page.flow();
-  assert.deepEqual(page.state.notice, { message: 'Enough.' });
+  assert.deepEqual(page.state.notice, { code: 'too_many_rooms', message: 'Enough.' });
   page.loseAndReturn();
   assert.equal(page.types('create_room').length, 1);
 });
@@ -201,7 +201,7 @@ test('names: chosen before the connection, kept, refused, skipped', () => {
   page.watch(({ name }) => (name === 'Bad' ? { code: 'bad_name', message: 'No.' } : undefined));
   page.chat.rename('Bad');
   page.flow();
-  assert.deepEqual([page.state.me.name, page.state.notice], ['Mia', { message: 'No.' }]);
+  assert.deepEqual([page.state.me.name, page.state.notice], ['Mia', { code: 'bad_name', message: 'No.' }]);
   assert.equal(page.storage.local.get('name'), 'Mia');
   page.reload().flow();
   assert.deepEqual([page.state.hasName, page.types('change_name').length], [true, 1]);
