@@ -9,11 +9,12 @@ const visit = stage();
 const TWO = [{ name: 'Anna' }, { name: 'Ben' }];
 const QUICK = { settings: { limits: { messagesPerSecond: 1000, messageBurst: 1000 } } };
 
-/** Someone without a page, in a room, of whom nothing else is wanted. */
+/** Someone without a page, who is in the room then. */
 async function guest(server, name, roomId = 1) {
   const client = await Client.connect(server.socketUrl, { protocols: ['wschat.v2'] });
   if (name) client.send(JSON.stringify({ type: 'change_name', name }));
   client.send(JSON.stringify({ type: 'enter_room', roomId }));
+  while ((await client.nextFrame()).type !== 'room');
   return client;
 }
 
