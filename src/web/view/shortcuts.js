@@ -9,6 +9,7 @@ export function listenToKeys({ composer, gifs, rooms, shortcuts, talk }) {
     KeyG: () => isInRoom() && gifs.toggle(),
     KeyM: () => isInRoom() && byId('log').focus(),
   };
+  followFocus();
   document.addEventListener('keydown', (event) => {
     if (event.defaultPrevented || event.isComposing || document.querySelector('dialog[open]')) return;
     const { altKey, code, ctrlKey, key, metaKey, target } = event;
@@ -27,6 +28,13 @@ export function listenToKeys({ composer, gifs, rooms, shortcuts, talk }) {
       else composer.focus();
     }
   });
+}
+
+/** Where a key has led, a line is drawn around it. Browsers do so only if that was so before, too. */
+function followFocus() {
+  const { classList } = document.documentElement;
+  document.addEventListener('keydown', ({ ctrlKey, metaKey }) => ctrlKey || metaKey || classList.add('by-keys'), true);
+  document.addEventListener('pointerdown', () => classList.remove('by-keys'), true);
 }
 
 const isInRoom = () => !byId('room').hidden;
