@@ -10,7 +10,8 @@ const visitServer = stage();
 /** Carla has said `count` messages in Room 1, and Anna has entered there. */
 const visit = (count, story, options) => visitServer([], async ({ server, open }) => {
   const carla = await Talker.enter(server, { name: 'Carla' });
-  await carla.say(...Array.from({ length: count }, (_, i) => `message ${i + 1}${i % 7 === 0 ? ' of many lines'.repeat(20) : ''}`));
+  const words = (i) => `message ${i + 1}${i % 7 === 0 ? ' of many lines'.repeat(20) : ''}`;
+  await carla.say(...Array.from({ length: count }, (_, i) => words(i)));
   const anna = await open({ name: 'Anna', ...options });
   await anna.enter('Room 1');
   await atEnd(anna, count);
@@ -38,7 +39,7 @@ const isSeen = (locator) => locator.evaluate((item) => {
   return top >= log.top - 1 && bottom <= log.bottom + 1;
 });
 
-test('scrolling up brings what was said before, and what is read stays in its place', () => visit(320, async (anna) => {
+test('scrolling up brings what was said before, and what is read stays', () => visit(320, async (anna) => {
   let oldest = 320;
   let pages = 0;
   while (oldest > 1) {
@@ -97,7 +98,7 @@ test('with the wheel nothing is left out on the way up and down', () => visit(16
   }
 }));
 
-test('who reads along sees the newest; who has scrolled up is told what is new', () => visit(60, async (anna, carla) => {
+test('who reads along sees the newest, who has scrolled up is told of it', () => visit(60, async (anna, carla) => {
   await carla.say('61');
   await atEnd(anna, 61);
   assert.ok(await toLatest(anna).isHidden());
@@ -207,7 +208,7 @@ test('the link of a message is copied, and leads to it', () => visit(300, async 
   await friend.notice.getByText('This message is no longer kept.').waitFor();
 }, clipboard));
 
-test('on a phone the link button comes with a tap, and the end stays in sight when the window shrinks', () => visit(40, async (anna) => {
+test('on a phone a tap brings the link button, and a resize keeps the place', () => visit(40, async (anna) => {
   await row(anna, 39).tap();
   const copy = anna.page.getByRole('button', { name: 'Copy link', exact: true });
   await copy.waitFor();

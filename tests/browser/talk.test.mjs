@@ -26,7 +26,8 @@ const bubble = (tab, words) => tab.line(words).locator('.bubble');
 const rows = (tab) => tab.log.locator('#entries > li').evaluateAll((items) => items.map((item) => {
   if (!item.classList.contains('said')) return [item.classList[0], item.textContent];
   const name = item.querySelector('.who');
-  return [getComputedStyle(name).clipPath === 'none' ? name.textContent : '', item.querySelector('.content').textContent];
+  const isSeen = getComputedStyle(name).clipPath === 'none';
+  return [isSeen ? name.textContent : '', item.querySelector('.content').textContent];
 }));
 
 test('both see what each says, under the name and with the time', () => visit([ANNA, BEN], async (anna, ben) => {
@@ -44,7 +45,7 @@ test('both see what each says, under the name and with the time', () => visit([A
   assert.equal(await anna.text.inputValue(), '');
 }));
 
-/** A visitor for whom it is `now`, and to whom everything was said when `times` has it, by its number, or else now. */
+/** A visitor for whom it is `now`, and everything was said when `times` has it by its number, or else now. */
 const visitorAt = (now, times) => ({
   name: 'Anna',
   timezoneId: 'Europe/Madrid',
@@ -61,7 +62,7 @@ const visitorAt = (now, times) => ({
   },
 });
 
-test('messages stand together, and under the day on which they were said', () => visitServer([], async ({ server, open }) => {
+test('messages stand together, under the day of each', () => visitServer([], async ({ server, open }) => {
   const carla = await Talker.enter(server, { name: 'Carla' });
   await carla.say('last year', 'at midnight', 'after midnight', 'at noon', 'soon after', 'later');
   const dora = await Talker.enter(server, { name: 'Dora' });
@@ -112,16 +113,19 @@ test('messages stand together, and under the day on which they were said', () =>
 
 test('addresses are links, and nothing else is', () => visit([ANNA], async (anna) => {
   const links = () => anna.log.getByRole('link');
+  const rels = 'nofollow noopener noreferrer ugc';
   await anna.say('see https://example.org/a_(b)?q=1#c, or (http://example.org/*x*)!');
   await links().nth(1).waitFor();
   assert.deepEqual(await links().evaluateAll((all) => all.map(({ href, textContent, target, rel }) => (
     [href, textContent, target, rel.split(' ').sort().join(' ')]
   ))), [
-    ['https://example.org/a_(b)?q=1#c', 'https://example.org/a_(b)?q=1#c', '_blank', 'nofollow noopener noreferrer ugc'],
-    ['http://example.org/*x', 'http://example.org/*x', '_blank', 'nofollow noopener noreferrer ugc'],
+    ['https://example.org/a_(b)?q=1#c', 'https://example.org/a_(b)?q=1#c', '_blank', rels],
+    ['http://example.org/*x', 'http://example.org/*x', '_blank', rels],
   ]);
-  const others = ['javascript:alert(1)', 'JaVaScRiPt://x/%0Aalert(1)', 'data:text/html,x', 'ftp://example.org', 'file:///etc/passwd',
-    'vbscript:x', '//example.org/x', 'www.example.org', 'https://', 'https://user:secret@example.org/'];
+  const others = [
+    'javascript:alert(1)', 'JaVaScRiPt://x/%0Aalert(1)', 'data:text/html,x', 'ftp://example.org', 'vbscript:x',
+    'file:///etc/passwd', '//example.org/x', 'www.example.org', 'https://', 'https://user:secret@example.org/',
+  ];
   for (const text of others) await anna.say(text);
   await anna.say('the end');
   await bubble(anna, 'the end').waitFor();
@@ -136,7 +140,8 @@ test('marks make words bold, italic or code, and lines quotes or blocks', () => 
   assert.deepEqual(await line.locator('strong').allTextContents(), ['bold', 'both']);
   assert.deepEqual(await line.locator('em').allTextContents(), ['italic', 'also', 'both']);
   assert.deepEqual(await line.locator('code').allTextContents(), ['co**d**e']);
-  assert.equal(await line.locator('.content').textContent(), 'bold italic also both co**d**e 2 * 3 * 4 snake_case_name **open');
+  const words = 'bold italic also both co**d**e 2 * 3 * 4 snake_case_name **open';
+  assert.equal(await line.locator('.content').textContent(), words);
 
   await anna.say('> a *quote*\n> of two lines\nmy answer\n```js\nif (a < b) {\n  **no**\n}\n```\nand after');
   const talk = bubble(anna, 'my answer');
@@ -190,7 +195,7 @@ test('emoji are written by name, with suggestions', () => visit([ANNA], async (a
   await anna.log.locator('.emoji-only').waitFor();
 }));
 
-test('a mention is completed, and seen by the one who is meant', () => visit([ANNA, BEN], async (anna, ben, { server }) => {
+test('a mention is completed, and seen by who is meant', () => visit([ANNA, BEN], async (anna, ben, { server }) => {
   const { keyboard } = anna.page;
   const carla = await Talker.enter(server, { name: 'Benedikta van Loo' });
   await anna.member('Benedikta van Loo').waitFor();
@@ -274,7 +279,10 @@ test('a GIF is chosen by mouse or keyboard, and has words', () => visit([ANNA], 
   const names = await thumbnails.getByRole('img').evaluateAll((all) => all.map(({ alt }) => alt));
   const focused = () => anna.page.evaluate(() => document.activeElement.querySelector('img')?.alt);
   assert.equal(await focused(), names[0]);
-  for (const [key, index] of [['ArrowRight', 1], ['End', names.length - 1], ['ArrowLeft', names.length - 2], ['Home', 0], ['ArrowLeft', 0]]) {
+  const last = names.length - 1;
+  for (const [key, index] of [
+    ['ArrowRight', 1], ['End', last], ['ArrowLeft', last - 1], ['Home', 0], ['ArrowLeft', 0],
+  ]) {
     await keyboard.press(key);
     assert.equal(await focused(), names[index], key);
   }
@@ -293,15 +301,17 @@ test('a GIF is chosen by mouse or keyboard, and has words', () => visit([ANNA], 
   carla.close();
 }));
 
-test('for those who want no motion a GIF stands still until Play', () => visit([{ ...ANNA, reducedMotion: 'reduce' }], async (anna) => {
+const STILL = { ...ANNA, reducedMotion: 'reduce' };
+
+test('for those who want no motion a GIF stands still until Play', () => visit([STILL], async (anna) => {
   await anna.gif('Thumbs up');
   const line = anna.log.getByRole('listitem').filter({ has: anna.page.getByRole('img', { name: 'Thumbs up' }) });
   const still = line.locator('canvas');
   await still.waitFor();
   assert.equal(await anna.page.locator('#entries img, #gifs img').count(), 0);
   // Something is drawn on it.
-  await anna.page.waitForFunction((canvas) => canvas.getContext('2d').getImageData(0, 0, 180, 180).data.some((value) => value > 0),
-    await still.elementHandle());
+  await anna.page.waitForFunction(() => document.querySelector('#entries canvas').getContext('2d')
+    .getImageData(0, 0, 180, 180).data.some((value) => value > 0));
   await line.getByRole('button', { name: 'Play: Thumbs up' }).click();
   await line.locator('img').evaluate((image) => image.decode());
   assert.equal(await still.count(), 0);

@@ -255,7 +255,8 @@ export class LogView {
     else if (this.#log.scrollTop < this.#top) this.#isFollowing = false;
     clearTimeout(this.#stillTimer);
     this.#stillTimer = setTimeout(() => {
-      this.#isFollowing = this.#isNearEnd();
+      // While the sizes change, what is seen is not where the user has stopped.
+      if (!this.#place.isResized) this.#isFollowing = this.#isNearEnd();
     }, STILL_MS);
     this.#note();
     this.#reachOut({ isScrolling: true });
