@@ -75,7 +75,7 @@ export class Outbox {
     return true;
   }
 
-  /** `problem` in the server's words and `reason` by its code; or '' and 'unknown' (whether it was said) or 'room_gone'. */
+  /** `problem` and `reason`: the server's words and code; or '' and 'unknown' (whether it was said) or 'room_gone'. */
   fail(ref, problem, reason = null) {
     const entry = this.find(ref);
     if (entry) this.#replace(entry, { failed: { problem, reason } });

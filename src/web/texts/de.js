@@ -33,8 +33,8 @@ export default {
   mention: '{name} erwähnen',
   mute: 'Stummschalten',
   unmute: 'Stumm aufheben',
-  muted: 'Stumm: Dieser Raum schickt keine Benachrichtigungen mehr.',
-  unmuted: 'Dieser Raum darf wieder Benachrichtigungen schicken.',
+  muted: 'Stumm: keine Benachrichtigungen.',
+  unmuted: 'Nicht mehr stumm.',
   copy_room_link: 'Link zum Raum kopieren',
   leave: 'Verlassen',
 

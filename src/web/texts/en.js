@@ -37,8 +37,8 @@ export default {
   mention: 'Mention {name}',
   mute: 'Mute',
   unmute: 'Unmute',
-  muted: 'This room is muted: it sends no notifications.',
-  unmuted: 'This room may send notifications again.',
+  muted: 'Muted: no notifications.',
+  unmuted: 'No longer muted.',
   copy_room_link: 'Copy link to the room',
   leave: 'Leave',
 

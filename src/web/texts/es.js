@@ -33,8 +33,8 @@ export default {
   mention: 'Mencionar a {name}',
   mute: 'Silenciar',
   unmute: 'No silenciar',
-  muted: 'Sala silenciada: no enviará notificaciones.',
-  unmuted: 'La sala puede volver a enviar notificaciones.',
+  muted: 'Silenciada: sin notificaciones.',
+  unmuted: 'Ya no está silenciada.',
   copy_room_link: 'Copiar enlace a la sala',
   leave: 'Salir',
 

@@ -33,8 +33,8 @@ export default {
   mention: 'Mentionner {name}',
   mute: 'Sourdine',
   unmute: 'Réactiver',
-  muted: 'Salon en sourdine : il n’envoie plus de notifications.',
-  unmuted: 'Le salon peut de nouveau envoyer des notifications.',
+  muted: 'En sourdine : pas de notifications.',
+  unmuted: 'Plus en sourdine.',
   copy_room_link: 'Copier le lien du salon',
   leave: 'Quitter',
 

@@ -67,7 +67,8 @@ export class BannerView {
     if (phase === 'online') {
       if (this.#wasAway) this.#backUntil = now + BACK_MS;
       this.#wasAway = false;
-      return now < this.#backUntil ? { kind: 'back', words: t('back'), again: this.#backUntil - now } : { kind: '', words: '' };
+      if (now >= this.#backUntil) return { kind: '', words: '' };
+      return { kind: 'back', words: t('back'), again: this.#backUntil - now };
     }
     if (phase === 'replaced') {
       return { kind: 'replaced', words: t('replaced'), action: [t('take_over'), () => this.#chat.takeOver()] };
@@ -79,7 +80,9 @@ export class BannerView {
     const action = [t('try_now'), () => this.#chat.wake()];
     if (!navigator.onLine) return { kind: 'waiting', words: t('no_network'), action };
     const heard = t('away');
-    if (phase === 'connecting') return { kind: 'connecting', words: t(wasOnline ? 'reconnecting' : 'connecting'), heard, action };
+    if (phase === 'connecting') {
+      return { kind: 'connecting', words: t(wasOnline ? 'reconnecting' : 'connecting'), heard, action };
+    }
     const count = Math.max(1, Math.ceil((retryAt - now) / 1_000));
     const words = lostReason === ''
       ? t('offline', { count })

@@ -2,7 +2,7 @@
 
 import { visible } from '../text/names.js';
 import { element } from './dom.js';
-import { t } from './words.js';
+import { locale, t } from './words.js';
 
 /** So many emoji alone are shown large. */
 const LARGE_EMOJI = 3;
@@ -44,8 +44,11 @@ function link({ href, text }) {
 
 function emoji({ text, name, character }) {
   const made = element('span', 'emoji', character);
-  made.setAttribute('role', 'img');
-  made.setAttribute('aria-label', name.replaceAll('_', ' '));
+  // The short names are English. In other languages screen readers have names of their own.
+  if (/^en\b/.test(locale())) {
+    made.setAttribute('role', 'img');
+    made.setAttribute('aria-label', name.replaceAll('_', ' '));
+  }
   made.title = text;
   return made;
 }

@@ -33,7 +33,9 @@ export function listenToKeys({ composer, gifs, rooms, shortcuts, talk }) {
 /** Where a key has led, a line is drawn around it. Browsers do so only if that was so before, too. */
 function followFocus() {
   const { classList } = document.documentElement;
-  document.addEventListener('keydown', ({ ctrlKey, metaKey }) => ctrlKey || metaKey || classList.add('by-keys'), true);
+  document.addEventListener('keydown', ({ ctrlKey, metaKey }) => {
+    if (!ctrlKey && !metaKey) classList.add('by-keys');
+  }, true);
   document.addEventListener('pointerdown', () => classList.remove('by-keys'), true);
 }
 
