@@ -7,7 +7,7 @@ export class Stretch {
   end = 0;
   /** At most so many, moved by `step` at a time. */
   max = 150;
-  step = 40;
+  step = 20;
   #length = 0;
   #firstKey = null;
   #lastKey = null;
