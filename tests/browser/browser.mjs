@@ -19,7 +19,7 @@ const ARGUMENTS = [
 const PATIENCE_MS = 20_000;
 
 /** The browser's own words about a server or a network that is away: what a test that takes it away may allow. */
-export const AWAY = /^WebSocket connection to '[^']*' failed|net::ERR_(CONNECTION_REFUSED|INTERNET_DISCONNECTED)/;
+export const AWAY = /^WebSocket connection to '[^']*' failed|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INTERNET_DISCONNECTED)/;
 
 const DESKTOP = { viewport: { width: 1100, height: 720 } };
 export const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
