@@ -19,7 +19,7 @@ const ARGUMENTS = [
 const PATIENCE_MS = 20_000;
 
 /** The browser's own words about a server or a network that is away: what a test that takes it away may allow. */
-export const AWAY = /^WebSocket connection to '[^']*' failed|net::ERR_(CONNECTION_REFUSED|INTERNET_DISCONNECTED)/;
+export const AWAY = /^WebSocket connection to '[^']*' failed|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INTERNET_DISCONNECTED)/;
 
 const DESKTOP = { viewport: { width: 1100, height: 720 } };
 export const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
@@ -111,6 +111,14 @@ export class Tab {
     }));
   }
 
+  /** Another page of the same visitor, which ends with this one. */
+  beside(page) {
+    const tab = new Tab();
+    tab.page = page;
+    page.setDefaultTimeout(PATIENCE_MS);
+    return tab;
+  }
+
   /** Ends the visit; the page must have behaved. */
   async close() {
     if (this.#isClosed) return;
@@ -164,6 +172,22 @@ export class Tab {
   async leave() {
     await this.page.getByRole('button', { name: 'Leave', exact: true }).click();
     await this.page.locator('#room').waitFor({ state: 'hidden' });
+  }
+
+  /** From now on presses "Try now" as soon as it is there, and with each second that it counts down. */
+  impatient() {
+    return this.banner.evaluate((banner) => {
+      const tryNow = () => {
+        if (banner.dataset.kind === 'waiting') banner.querySelector('button')?.click();
+      };
+      new MutationObserver(tryNow).observe(banner, { childList: true, subtree: true });
+      tryNow();
+    });
+  }
+
+  /** As the browser tells it when the network is back. */
+  wake() {
+    return this.page.evaluate(() => dispatchEvent(new Event('online')));
   }
 
   /** By the button: the Enter key may be meant for a suggestion. */

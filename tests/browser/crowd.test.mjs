@@ -1,0 +1,87 @@
+// A long talk, a full room, a busy one: all of it is found, and the page stays small. How smooth it is, figures.mjs
+// tells.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { stage } from './browser.mjs';
+import { bringMembers, fill, talk } from './crowd.mjs';
+
+const SETTINGS = { limits: { messagesPerSecond: 0, historyMaxEvents: 20_000, resumeGraceSeconds: 600 } };
+/** The whole page, with the longest stretch of the log and the longest list of members. */
+const MOST_NODES = 3_500;
+const MESSAGES = 10_000;
+
+const visit = stage();
+
+/**
+ * Goes through the log from the end to its beginning, a screen and a half at a time. Gives each message that was
+ * drawn, by number; and the most nodes there were.
+ */
+async function walkBack() {
+  const log = document.getElementById('log');
+  const found = new Map();
+  let nodes = 0;
+  const look = () => {
+    let before = 0;
+    for (const row of log.querySelectorAll('.said')) {
+      const seq = Number(row.dataset.seq);
+      if (seq <= before) throw new Error(`${seq} stands behind ${before}`);
+      before = seq;
+      found.set(seq, row.querySelector('.content').textContent);
+    }
+    nodes = Math.max(nodes, document.getElementsByTagName('*').length);
+  };
+  look();
+  while (log.scrollTop > 0 || log.querySelector('.head')?.textContent !== 'The talk begins here.') {
+    log.scrollTop -= 1.5 * log.clientHeight;
+    await new Promise((resolve) => { requestAnimationFrame(resolve); });
+    look();
+  }
+  return { found: [...found], nodes };
+}
+
+test('10,000 messages are found on the way to the first, with few of them drawn', () => visit([], async ({ server, open }) => {
+  await fill(server, 1, MESSAGES, (number) => `text ${number}`);
+  const tab = await open({ name: 'Anna' });
+  await tab.enter('Room 1');
+  const { found, nodes } = await tab.page.evaluate(walkBack);
+  assert.equal(found.length, MESSAGES);
+  assert.equal(new Set(found.map(([, text]) => text)).size, MESSAGES);
+  assert.ok(nodes <= MOST_NODES, `${nodes} nodes`);
+  await tab.page.getByRole('button', { name: 'To the newest' }).click();
+  await tab.page.locator(`[data-seq="${MESSAGES}"]`).waitFor();
+}, { settings: SETTINGS }));
+
+test('1,000 members are counted, and each is found', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
+  await anna.enter('Room 1');
+  await bringMembers(server, 1, 1_000);
+  await anna.rooms.getByRole('link', { name: '1,001 people here' }).waitFor();
+  const shown = await anna.members.getByRole('listitem').count();
+  assert.ok(shown >= 50 && shown <= 300, `${shown} members are drawn`);
+  await anna.members.getByText(`and ${1_001 - shown} more`).waitFor();
+  await anna.members.getByRole('searchbox', { name: 'Find a member' }).fill('guest 987');
+  await anna.member('Guest 987').waitFor();
+  assert.equal(await anna.members.getByRole('listitem').count(), 1);
+  await anna.line(/and 992 others entered/).waitFor();
+}, { settings: SETTINGS }));
+
+test('50 messages a second are all shown, once and in order', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
+  await anna.enter('Room 1');
+  const count = 200;
+  // The stretch that is drawn moves on: each row is noted as it comes.
+  await anna.page.evaluate(() => {
+    globalThis.drawn = [];
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) {
+        for (const { dataset } of addedNodes) if (dataset?.seq) globalThis.drawn.push(Number(dataset.seq));
+      }
+    }).observe(document.getElementById('entries'), { childList: true });
+  });
+  await talk(server, 1, { perSecond: 50, count, textOf: (number) => `text ${number}` });
+  await anna.page.locator(`[data-seq="${count}"]`).waitFor();
+  const drawn = [...new Set(await anna.page.evaluate(() => globalThis.drawn))];
+  assert.deepEqual(drawn, Array.from({ length: count }, (_, index) => index + 1));
+  const texts = await anna.texts();
+  assert.equal(new Set(texts).size, texts.length);
+  assert.ok(await anna.page.locator('#log').evaluate((log) => log.scrollHeight - log.clientHeight - log.scrollTop < 2));
+}, { settings: SETTINGS }));

@@ -1,0 +1,119 @@
+// The server is killed ten times under three pages that write, and each of them ends with all that was said, once and
+// in the same order, and with what it was writing still in its box.
+
+import assert from 'node:assert/strict';
+import { setImmediate as soon } from 'node:timers/promises';
+import { test } from 'node:test';
+import { AWAY, stage } from './browser.mjs';
+import { Guest } from './crowd.mjs';
+
+const KILLS = 10;
+const NAMES = ['Anna', 'Ben', 'Cleo'];
+/** So much is shown to whoever enters that a page that was loaded again has everything, too. */
+const SETTINGS = { history: { file: 'wschat.db' }, limits: { historyOnEnter: 200 } };
+
+const visit = stage();
+const visitors = NAMES.map((name) => ({ name, allowed: AWAY }));
+
+/** What the page keeps to be sent, as the outbox has it. */
+const unsent = ({ page }) => page.locator('#entries > .said:not([data-seq])');
+
+/** When the page has sent its next `count` messages, of which the last can hardly have been heard. */
+function spoken({ page }, count) {
+  return new Promise((resolve) => {
+    let sent = 0;
+    page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => {
+      if (JSON.parse(payload).type === 'text') sent += 1;
+      if (sent === count) resolve();
+    }));
+  });
+}
+
+/** All that was said is on the page, in the order in which the server keeps it. */
+async function allSaid(tabs, server, said) {
+  for (const { page } of tabs) {
+    await page.waitForFunction((count) => {
+      const rows = document.querySelectorAll('#entries > .said');
+      return rows.length >= count && [...rows].every((row) => row.dataset.seq !== undefined);
+    }, said.length).catch(() => {}); // then it is told what is there instead
+  }
+  const guest = await Guest.connect(server.socketUrl);
+  const kept = await guest.texts(1);
+  guest.socket.terminate();
+  assert.deepEqual(kept.toSorted(), said.toSorted());
+  for (const tab of tabs) {
+    assert.equal(await unsent(tab).count(), 0);
+    assert.deepEqual(await tab.texts(), kept);
+    assert.equal(await tab.page.locator('#entries > .missing').count(), 0);
+  }
+  // Whoever has said several things has said them in that order.
+  for (const name of NAMES) {
+    const own = (texts) => texts.filter((text) => text.startsWith(name));
+    assert.deepEqual(own(kept), own(said));
+  }
+}
+
+test('ten times killed: nothing lost, nothing doubled, every draft kept', () => visit(visitors, async (...args) => {
+  const tabs = args.slice(0, NAMES.length);
+  const { server } = args.at(-1);
+  for (const tab of tabs) {
+    await tab.enter('Room 1');
+    await tab.impatient();
+  }
+  const said = [];
+  const drafts = [];
+  for (let kill = 1; kill <= KILLS; kill += 1) {
+    await Promise.all(tabs.map(async (tab, index) => {
+      const words = `${NAMES[index]} ${kill}`;
+      for (const part of ['a', 'b']) {
+        await tab.say(`${words}${part}`);
+        said.push(`${words}${part}`);
+      }
+      drafts[index] = `draft ${words}`;
+      await tab.text.fill(drafts[index]);
+    }));
+    // At another moment each time: some of it has been heard, some has been acknowledged, some neither.
+    await tabs[kill % 3].say(`${NAMES[kill % 3]} ${kill}c`);
+    said.push(`${NAMES[kill % 3]} ${kill}c`);
+    drafts[kill % 3] = '';
+    for (let turn = 0; turn < kill * 2; turn += 1) await soon();
+    await server.kill();
+    // One writes on while it is gone, and another is loaded again as soon as it is there.
+    await tabs[(kill + 1) % 3].page.locator('#room.away').waitFor();
+    await tabs[(kill + 1) % 3].say(`${NAMES[(kill + 1) % 3]} ${kill}d`);
+    said.push(`${NAMES[(kill + 1) % 3]} ${kill}d`);
+    await tabs[(kill + 1) % 3].text.fill(`later ${kill}`);
+    drafts[(kill + 1) % 3] = `later ${kill}`;
+    await server.restart();
+    await Promise.all(tabs.map((tab) => tab.wake()));
+    if (kill % 3 === 0) {
+      await tabs[kill % 2].page.reload();
+      await tabs[kill % 2].impatient();
+    }
+    for (const [index, tab] of tabs.entries()) {
+      await tab.isIn('Room 1');
+      assert.equal(await tab.text.inputValue(), drafts[index]);
+    }
+  }
+  await allSaid(tabs, server, said);
+  for (const [index, tab] of tabs.entries()) assert.equal(await tab.text.inputValue(), drafts[index]);
+}, { settings: SETTINGS }));
+
+test('killed again and again while what was said offline goes out', () => visit([visitors[0]], async (anna, { server }) => {
+  await anna.enter('Room 1');
+  await anna.impatient();
+  await server.kill();
+  await anna.page.locator('#room.away').waitFor();
+  const said = Array.from({ length: 20 }, (_, index) => `Anna ${index + 1}`);
+  for (const text of said) await anna.say(text);
+  for (let kill = 1; kill <= 4; kill += 1) {
+    const heard = spoken(anna, kill);
+    await server.restart();
+    await anna.wake();
+    await heard;
+    await server.kill();
+    await anna.page.locator('#room.away').waitFor();
+  }
+  await server.restart();
+  await allSaid([anna], server, said);
+}, { settings: SETTINGS }));

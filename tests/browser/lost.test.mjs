@@ -1,0 +1,334 @@
+// Nothing that is said is lost, and nothing is said twice: in a real browser, against the real server, with a
+// connection between them that breaks whenever the story wants it to.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { AWAY, launch, Tab } from './browser.mjs';
+import { Guest } from './crowd.mjs';
+import { Proxy } from './proxy.mjs';
+import { Server } from './server.mjs';
+
+const ROOM = 1;
+
+let browser;
+before(async () => { browser = await launch(); });
+after(() => browser.close());
+
+/** A server, somebody who is always there and hears everything, and Anna in room 1, over a line that can be cut. */
+function story(name, { settings, fillable } = {}, tell) {
+  test(name, async () => {
+    const server = await Server.start(settings, { fillable });
+    const proxy = await Proxy.start(server);
+    try {
+      const anna = await Tab.open(browser, proxy.url, { name: 'Anna', allowed: AWAY });
+      await anna.enter('Room 1');
+      await tell({ anna, server, proxy });
+      await anna.close();
+    } finally {
+      await Promise.all(browser.contexts().map((context) => context.close()));
+      proxy.stop();
+      await server.stop();
+    }
+  });
+}
+
+/** Waits until the page shows just these as said and nothing as still to be said; and so the server keeps them. */
+async function allSaid(tab, server, texts, roomId = ROOM) {
+  await tab.page.waitForFunction((count) => {
+    const isSent = document.querySelectorAll('#entries > .said[data-seq]').length >= count;
+    return isSent && !document.querySelector('#entries > .said:not([data-seq])');
+  }, texts.length).catch(() => {}); // then it is told what is there instead
+  assert.deepEqual(await tab.texts(), texts);
+  assert.equal(await unsent(tab).count(), 0);
+  const guest = await Guest.connect(server.socketUrl);
+  assert.deepEqual(await guest.texts(roomId), texts);
+  guest.socket.terminate();
+}
+
+const online = (tab) => tab.page.locator('#room:not(.away)').waitFor();
+const offline = (tab) => tab.page.locator('#room.away').waitFor();
+const unsent = ({ page }) => page.locator('#entries > .said:not([data-seq])');
+const isSaid = (frame) => frame.type === 'text';
+
+story('a message is on its way until the server has it', {}, async ({ anna, server, proxy }) => {
+  proxy.gate = (frame, isUp) => (isSaid(frame) && !isUp ? 'hold' : 'pass');
+  await anna.say('Hello!');
+  await anna.message('Hello!').getByText('Sending…').waitFor();
+  assert.deepEqual(await anna.texts(), []);
+  assert.equal(await anna.text.inputValue(), '');
+  proxy.release();
+  await anna.message('Hello!').getByText('Sending…').waitFor({ state: 'detached' });
+  await allSaid(anna, server, ['Hello!']);
+});
+
+story('what is refused stays, with the reason, to be tried again or discarded', {}, async ({ anna, server, proxy }) => {
+  let isStrict = true;
+  proxy.gate = (frame, isUp) => {
+    // The server finds an empty text bad, and the page never sends one.
+    if (isUp && isStrict && frame.text?.startsWith('bad')) frame.text = '';
+    return 'pass';
+  };
+  for (const text of ['good 1', 'bad 1', 'bad 2', 'good 2']) await anna.say(text);
+  const refused = anna.page.locator('.said.failed');
+  await refused.nth(1).waitFor();
+  await anna.message('good 2').locator('time').waitFor();
+  assert.match(await refused.first().innerText(), /Not sent: .*text/i);
+  await anna.page.reload();
+  await refused.nth(1).waitFor();
+  isStrict = false;
+  await refused.first().getByRole('button', { name: 'Try again' }).click();
+  await refused.nth(1).waitFor({ state: 'detached' });
+  await refused.getByRole('button', { name: 'Discard' }).click();
+  await refused.waitFor({ state: 'detached' });
+  await allSaid(anna, server, ['good 1', 'good 2', 'bad 1']);
+});
+
+story('what is said offline goes out once, in order, when the network is back', {}, async ({ anna, server, proxy }) => {
+  await anna.say('before');
+  await anna.page.context().setOffline(true);
+  proxy.cut();
+  await anna.banner.getByText('Your device is offline.').waitFor();
+  const texts = ['one', 'two', 'two', 'three'];
+  for (const text of texts) await anna.say(text);
+  await anna.message('three').getByText('Waiting for the connection').waitFor();
+  await anna.pace.getByText('Offline: 4 messages wait and go out by themselves.').waitFor();
+  await anna.page.context().setOffline(false);
+  await anna.banner.getByText('Connected again.').waitFor();
+  await allSaid(anna, server, ['before', ...texts]);
+  await anna.banner.getByText('Connected again.').waitFor({ state: 'detached' });
+});
+
+story('a line that breaks again and again while the queue goes out says nothing twice', {}, async ({ anna, server, proxy }) => {
+  proxy.breakOff();
+  await offline(anna);
+  const texts = Array.from({ length: 8 }, (_, index) => `message ${index + 1}`);
+  for (const text of texts) await anna.say(text);
+  // Cut before the server has it, and after, before the page knows it: one after the other.
+  let cuts = 0;
+  proxy.gate = (frame, isUp) => {
+    const isDue = isSaid(frame) && isUp === (cuts % 2 === 0) && frame.text !== texts.at(-1);
+    if (!isDue || cuts === 6) return 'pass';
+    cuts += 1;
+    setImmediate(() => proxy.cut());
+    return 'drop';
+  };
+  proxy.mend();
+  await anna.impatient();
+  await allSaid(anna, server, texts);
+});
+
+for (const [state, isUp] of [['the server has not got', true], ['is not acknowledged']]) {
+  story(`a reload loses nothing that ${state}, and no draft`, {}, async ({ anna, server, proxy }) => {
+    proxy.gate = (frame, up) => (isSaid(frame) && up === Boolean(isUp) ? 'hold' : 'pass');
+    for (const text of ['one', 'two']) await anna.say(text);
+    await anna.text.pressSequentially('half a thou');
+    await anna.message('two').getByText('Sending…').waitFor();
+    proxy.gate = () => 'pass';
+    await anna.page.reload();
+    await allSaid(anna, server, ['one', 'two']);
+    assert.equal(await anna.text.inputValue(), 'half a thou');
+  });
+}
+
+story('a reload while offline keeps what waits, for each room, and the drafts', {}, async ({ anna, server, proxy }) => {
+  proxy.breakOff();
+  await offline(anna);
+  await anna.say('to one');
+  await anna.text.fill('draft for one');
+  await anna.room('Room 2').click();
+  await anna.page.getByRole('heading', { name: 'Room 2' }).waitFor();
+  assert.equal(await anna.text.inputValue(), '');
+  await anna.say('to two');
+  await anna.text.fill('draft for two');
+  await anna.room('Room 1').click();
+  await anna.page.getByRole('heading', { name: 'Room 1' }).waitFor();
+  await anna.say('to one, too');
+  await anna.text.fill('draft for one');
+  await anna.page.reload();
+  await anna.message('to one, too').getByText('Waiting').waitFor();
+  assert.equal(await anna.text.inputValue(), 'draft for one');
+  assert.deepEqual(await unsent(anna).locator('.content').allInnerTexts(), ['to one', 'to one, too']);
+  proxy.mend();
+  await anna.impatient();
+  await allSaid(anna, server, ['to one', 'to one, too']);
+  await anna.room('Room 2').click();
+  await allSaid(anna, server, ['to two'], 2);
+  assert.equal(await anna.text.inputValue(), 'draft for two');
+});
+
+story('whoever comes back too late is another, and still says nothing twice', {
+  settings: { limits: { resumeGraceSeconds: 1 } },
+}, async ({ anna, server, proxy }) => {
+  const witness = await Guest.connect(server.socketUrl, 'Ben');
+  await witness.enter(ROOM);
+  const gone = witness.heard(({ type, user }) => type === 'leave_room' && user.name === 'Anna');
+  // The first has been said, the second has not.
+  proxy.gate = (frame, isUp) => (isSaid(frame) && !isUp ? 'hold' : 'pass');
+  const heard = witness.heard(({ text }) => text === 'said');
+  await anna.say('said');
+  await anna.say('not said');
+  await heard;
+  proxy.breakOff();
+  await gone;
+  proxy.release();
+  proxy.mend();
+  await anna.impatient();
+  await allSaid(anna, server, ['said', 'not said']);
+  assert.equal(await anna.page.locator('.said.own').count(), 2);
+  witness.socket.terminate();
+});
+
+story('the banner says how it stands, and comes back at once when asked', {}, async ({ anna, proxy }) => {
+  assert.equal(await anna.banner.innerText(), '');
+  // Closed for a fault of its own, a page comes back after the longest wait.
+  proxy.cut(1008, 'slow consumer');
+  await anna.banner.getByText(/^Offline: the connection is too slow\. Next try in (1[4-9]|2\d|30) seconds\.$/).waitFor();
+  await anna.page.getByRole('button', { name: 'Try now' }).click();
+  await anna.banner.getByText('Connected again.').waitFor();
+  for (const [target, type] of [['window', 'online'], ['window', 'focus'], ['document', 'visibilitychange']]) {
+    proxy.cut(1008, '');
+    await anna.banner.getByText(/^Offline\. Next try in (1[4-9]|2\d|30) seconds\.$/).waitFor();
+    const connected = proxy.connected();
+    await anna.page.evaluate(([on, what]) => globalThis[on].dispatchEvent(new Event(what)), [target, type]);
+    await connected;
+    await anna.banner.getByText('Connected again.').waitFor();
+  }
+});
+
+story('what was said meanwhile and does not come at once is shown as a gap, and loaded', {
+  settings: { limits: { outboxMaxBytes: 70_000 } },
+}, async ({ anna, server, proxy }) => {
+  const ben = await Guest.connect(server.socketUrl, 'Ben');
+  await ben.enter(ROOM);
+  await ben.say('0');
+  await anna.message('0').waitFor();
+  proxy.breakOff();
+  await offline(anna);
+  const texts = Array.from({ length: 25 }, (_, index) => String(index + 1));
+  for (const text of texts) await ben.say(text.padEnd(4_000, '.'));
+  proxy.mend();
+  await anna.impatient();
+  await anna.page.getByText('Messages are missing here.').waitFor();
+  const numbers = async () => (await anna.texts()).map(parseFloat);
+  assert.notDeepEqual(await numbers(), [0, ...texts.map(Number)]);
+  while (await anna.page.getByText('Messages are missing here.').count() > 0) {
+    const before = (await numbers()).length;
+    await anna.page.getByRole('button', { name: 'Load them' }).click();
+    await anna.page.waitForFunction((count) => document.querySelectorAll('.said').length > count, before);
+  }
+  assert.deepEqual(await numbers(), [0, ...texts.map(Number)]);
+  ben.socket.terminate();
+});
+
+story('what is no longer kept is said to be so', { settings: { limits: { historyMaxEvents: 5 } } }, async ({ anna, server, proxy }) => {
+  const ben = await Guest.connect(server.socketUrl, 'Ben');
+  await ben.enter(ROOM);
+  await ben.say('before');
+  await anna.message('before').waitFor();
+  proxy.breakOff();
+  await offline(anna);
+  for (let number = 1; number <= 20; number += 1) await ben.say(String(number));
+  proxy.mend();
+  await anna.impatient();
+  await anna.page.getByRole('button', { name: 'Load them' }).click();
+  await anna.page.getByText('Some messages are no longer kept.').waitFor();
+  assert.equal((await anna.texts())[0], 'before');
+  assert.equal((await anna.texts()).at(-1), '20');
+  ben.socket.terminate();
+});
+
+story('a server that has lost its memory is said to have, and gets what was not said', {}, async ({ anna, server, proxy }) => {
+  await anna.say('forgotten');
+  await allSaid(anna, server, ['forgotten']);
+  await server.kill();
+  await offline(anna);
+  await anna.say('still to be said');
+  await anna.text.fill('a draft');
+  await server.restart();
+  await anna.impatient();
+  await anna.page.getByText('The server has lost what was said before.').waitFor();
+  await allSaid(anna, server, ['still to be said']);
+  assert.equal(await anna.text.inputValue(), 'a draft');
+  assert.equal(await anna.page.locator('#me bdi').innerText(), 'Anna');
+  proxy.stop();
+});
+
+story('who is too fast waits, and all goes out by itself', {
+  settings: { limits: { messagesPerSecond: 4, messageBurst: 6 } },
+}, async ({ anna, server }) => {
+  const texts = Array.from({ length: 9 }, (_, index) => `quick ${index + 1}`);
+  for (const text of texts) await anna.say(text);
+  await anna.pace.getByText(/^That was fast\. Sending goes on in 1 second\.$/).waitFor();
+  await anna.page.reload();
+  await allSaid(anna, server, texts);
+});
+
+story('what cannot be saved goes out when it can', {
+  fillable: true, settings: { history: { file: 'wschat.db' } },
+}, async ({ anna, server }) => {
+  await anna.say('saved');
+  await allSaid(anna, server, ['saved']);
+  server.fillDisk();
+  await anna.say('not saved');
+  await anna.pace.getByText(/^The server cannot save right now\. Next try in [123] seconds?\.$/).waitFor();
+  await anna.say('nor this');
+  assert.deepEqual(await anna.texts(), ['saved']);
+  server.freeDisk();
+  await allSaid(anna, server, ['saved', 'not saved', 'nor this']);
+});
+
+story('a copy of the tab takes the session, says so in the other, and doubles nothing', {}, async ({ anna, server, proxy }) => {
+  proxy.breakOff();
+  await offline(anna);
+  for (const text of ['one', 'two']) await anna.say(text);
+  // A window opened by a page begins with a copy of its session storage, as a duplicated tab does.
+  const [copy] = await Promise.all([anna.page.waitForEvent('popup'), anna.page.evaluate(() => { open(location.href); })]);
+  const other = anna.beside(copy);
+  await other.message('two').waitFor();
+  proxy.mend();
+  await other.impatient();
+  await allSaid(other, server, ['one', 'two']);
+  await anna.page.bringToFront();
+  await anna.impatient();
+  await allSaid(anna, server, ['one', 'two']);
+  await copy.locator('#banner').getByText('This chat is open in another tab or window.').waitFor();
+  await copy.getByRole('button', { name: 'Use it here' }).click();
+  await anna.banner.getByText('This chat is open in another tab or window.').waitFor();
+  await copy.getByRole('textbox', { name: 'Message' }).fill('three');
+  await copy.keyboard.press('Enter');
+  await allSaid(other, server, ['one', 'two', 'three']);
+  await copy.close();
+});
+
+test('a server that takes no subprotocol is talked to without memory', async () => {
+  const server = await Server.start();
+  const proxy = await Proxy.start(server);
+  proxy.isBase = true;
+  try {
+    const options = (name) => ({ name, allowed: AWAY });
+    const anna = await Tab.open(browser, proxy.url, options('Anna'));
+    const ben = await Tab.open(browser, proxy.url, options('Ben'));
+    for (const tab of [anna, ben]) await tab.enter('Room 1');
+    await anna.say('Hello!');
+    await ben.message('Hello!').waitFor();
+    await ben.say('Hi there');
+    await anna.message('Hi there').waitFor();
+    assert.deepEqual(await anna.texts(), ['Hello!', 'Hi there']);
+    // Whether this was said, nobody can know: that is for Anna to say.
+    proxy.gate = (frame, isUp) => (isSaid(frame) && isUp && frame.text === 'Lunch?' ? 'drop' : 'pass');
+    await anna.say('Lunch?');
+    await anna.message('Lunch?').getByText('Sending…').waitFor();
+    proxy.gate = () => 'pass';
+    proxy.cut();
+    await anna.message('Lunch?').getByText('Perhaps sent: the connection was lost').waitFor();
+    await online(anna);
+    await online(ben);
+    await anna.page.getByRole('button', { name: 'Try again' }).click();
+    await ben.message('Lunch?').waitFor();
+    for (const tab of [anna, ben]) await tab.close();
+  } finally {
+    await Promise.all(browser.contexts().map((context) => context.close()));
+    proxy.stop();
+    await server.stop();
+  }
+});
