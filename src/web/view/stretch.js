@@ -7,7 +7,7 @@ export class Stretch {
   end = 0;
   /** At most so many, moved by `step` at a time. */
   max = 150;
-  step = 20;
+  step = 12;
   #length = 0;
   #firstKey = null;
   #lastKey = null;
