@@ -41,21 +41,22 @@ translate(document);
 
 const storage = browserStorage();
 const chat = new Chat({ url: socketUrl(), storage, isMentioned, loadGifs });
-const composer = new ComposerView(chat);
+const announcer = new Announcer(chat);
+const composer = new ComposerView(chat, announcer);
 const gifs = new GifsView(chat);
 const talk = new TalkView(chat, copyLink);
 const rooms = new RoomsView(chat, { room: () => talk.show('room'), name: () => names.open() });
-const names = new NameDialog(chat);
+const names = new NameDialog(chat, { closedFirst: () => talk.focus() });
 const notifier = new Notifier(chat, storage.local);
 const shortcuts = new ShortcutsDialog();
 const settings = new SettingsDialog(storage.local, notifier, shortcuts);
-const announcer = new Announcer();
 const log = new LogView({ chat, log: byId('log'), list: byId('entries'), toLatest: byId('to-latest'), copyLink });
 const members = new MembersView(chat, (name) => {
   talk.show('room');
   composer.mention(name);
 });
-const views = [new BannerView(chat), talk, rooms, members, composer, log, notifier];
+const banner = new BannerView(chat, { refocus: () => talk.focus() });
+const views = [banner, talk, rooms, members, composer, log, notifier, announcer];
 
 let isScheduled = false;
 
@@ -96,7 +97,12 @@ chat.onMessage((entry) => {
   announcer.message(told);
   notifier.message(told);
 });
-addEventListener('hashchange', followLink);
+addEventListener('hashchange', () => {
+  followLink();
+  // On a phone the way back from the first room leads to the rooms, and forward into the room that one is in.
+  if (!parseLink(location.hash)) talk.show('rooms');
+  else if (chat.state.room) talk.show('room');
+});
 addEventListener('online', () => chat.wake());
 addEventListener('focus', () => chat.wake());
 document.addEventListener('visibilitychange', () => {
@@ -104,7 +110,7 @@ document.addEventListener('visibilitychange', () => {
   schedule();
 });
 byId('settings-open').addEventListener('click', () => settings.open());
-listenToKeys({ composer, gifs, rooms, shortcuts });
+listenToKeys({ composer, gifs, rooms, shortcuts, talk });
 
 followLink();
 chat.start();

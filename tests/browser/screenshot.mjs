@@ -1,8 +1,9 @@
-// `node screenshot.mjs OUT_DIR`: two visitors talk, and the pictures for the README are taken.
+// `node screenshot.mjs OUT_DIR`: six people plan a weekend, and the pictures for the README and the docs are taken.
 
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { launch, Tab } from './browser.mjs';
+import { launch, PHONE, Tab } from './browser.mjs';
+import { Client } from './client.mjs';
 import { Server } from './server.mjs';
 
 const directory = process.argv[2];
@@ -12,53 +13,91 @@ if (!directory) {
 }
 mkdirSync(directory, { recursive: true });
 
-const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
-const DESKTOP = { viewport: { width: 1280, height: 920 } };
+const ROOMS = ['Lobby', 'Lake weekend', 'Kitchen', 'Book club', 'Release 2.0', 'Loud music'];
+const DESKTOP = { viewport: { width: 1280, height: 940 } };
 
-const server = await Server.start();
+const server = await Server.start({ rooms: ROOMS, limits: { messageBurst: 100 } });
 const browser = await launch();
-const mira = await Tab.open(browser, server.url, DESKTOP);
-const jonas = await Tab.open(browser, server.url, PHONE);
+
+/** Someone without a page. */
+async function guest(name, room) {
+  const client = await Client.connect(server.socketUrl, { protocols: ['wschat.v2'] });
+  client.does = (request) => client.send(JSON.stringify(request));
+  client.does({ type: 'change_name', name });
+  client.does({ type: 'enter_room', roomId: ROOMS.indexOf(room) + 1 });
+  return client;
+}
+
+const mira = await Tab.open(browser, server.url, { name: 'Mira', ...DESKTOP });
+await mira.enter('Loud music');
+await mira.page.getByRole('button', { name: 'Mute', exact: true }).click();
+await mira.enter('Book club');
+const reader = await guest('Noor', 'Book club');
+for (const name of ['Ivo', 'Sana', 'Piet']) await guest(name, 'Book club');
+for (const name of ['Kim', 'Oskar', 'Rosa', 'Ben', 'Ines', 'Jo', 'Fay']) await guest(name, 'Lobby');
+for (const name of ['Zoë', 'Max']) await guest(name, 'Release 2.0');
+const tariq = await guest('Tariq', 'Lake weekend');
+const lea = await guest('Léa', 'Lake weekend');
+const ada = await guest('Ada', 'Lake weekend');
+const yuki = await guest('Yuki', 'Lake weekend');
+const jonas = await Tab.open(browser, server.url, { name: 'Jonas', ...PHONE });
+await jonas.enter('Lake weekend');
+await mira.enter('Lake weekend');
+for (const text of ['Chapter 9!', 'No spoilers', 'Too late']) reader.does({ type: 'text', text });
+await mira.room('Book club').getByText('3 new messages').waitFor();
+
+/** Each waits until both pages have it, so that the talk has the same order everywhere. */
+const isSaid = async (act) => {
+  const counts = await Promise.all([mira, jonas].map(({ page }) => page.locator('.said[data-seq]').count()));
+  await act();
+  await Promise.all([mira, jonas].map(({ page }, i) => page.locator('.said[data-seq]').nth(counts[i]).waitFor()));
+};
+const says = (who, text) => isSaid(() => (who.does ? who.does({ type: 'text', text }) : who.say(text)));
+const shows = (who, alt) => isSaid(() => (
+  who.does ? who.does({ type: 'gif', gifId: who.welcome.gifs.find((gif) => gif.alt === alt).id }) : who.gif(alt)
+));
+
+await says(tariq, 'The cabin is ours! From Friday, **four o’clock**.');
+await says(ada, 'I have taught the sauna some manners:\n```\n$ curl -d heat=80 http://sauna.local\nReady in 40 minutes. Bring a towel.\n```');
+await says(mira, 'You gave a sauna an *API*?');
+await says(jonas, '@Mira can you bring the big pot? I’ll make the dumplings');
+await says(mira, 'It is packed. Train at 9:12, platform 4');
+await says(yuki, '> Train at 9:12\nI take the next one. Somebody has to fetch the cake!');
+await shows(lea, 'A birthday cake with candles');
+tariq.does({ type: 'typing' });
+for (const { typing } of [mira, jonas]) await typing.getByText('typing').waitFor();
+
+/** The pictures that are in sight have come, and the newest message is in sight. */
+const isDrawn = async ({ page }) => {
+  await page.waitForFunction(() => {
+    const { bottom } = document.getElementById('log').getBoundingClientRect();
+    const inSight = [...document.images].filter((image) => image.checkVisibility() && image.getBoundingClientRect().bottom > 0);
+    const last = document.querySelector('#entries > :last-child').getBoundingClientRect();
+    return inSight.every(({ complete }) => complete) && (last.height === 0 || last.bottom <= bottom);
+  });
+};
 
 const shoot = async (tab, name, colorScheme) => {
   await tab.page.emulateMedia({ colorScheme });
+  await isDrawn(tab);
   await tab.page.screenshot({ path: path.join(directory, `${name}.png`) });
 };
-
-await mira.rename('Mira');
-await jonas.rename('Jonas');
-await mira.create('Lake weekend');
-await jonas.room('Lake weekend').waitFor();
-await shoot(jonas, 'phone-rooms', 'light');
-await mira.enter('Lake weekend');
-await jonas.enter('Lake weekend');
-await mira.line('Jonas entered the room').waitFor();
-
-/** Each waits until the other has heard, so that the talk has the same order everywhere. */
-const says = async (speaker, listener, text) => {
-  await speaker.say(text);
-  await listener.message(text).waitFor();
-};
-const shows = async (speaker, listener, alt) => {
-  await speaker.gif(alt);
-  for (const tab of [speaker, listener]) {
-    await tab.log.getByRole('img', { name: alt }).last().evaluate((image) => image.decode());
-  }
-};
-await shows(jonas, mira, 'A waving hand');
-await says(mira, jonas, 'There you are! Still in for the lake on Saturday?');
-await says(jonas, mira, 'Of course. I bring the boat, you bring the cake?');
-await says(mira, jonas, 'Deal. Train at 9:12, platform 4 – and coffee first:');
-await shows(mira, jonas, 'A steaming cup of coffee');
 
 await shoot(mira, 'desktop-light', 'light');
 await shoot(mira, 'desktop-dark', 'dark');
 await shoot(jonas, 'phone-light', 'light');
-await jonas.page.getByRole('button', { name: 'GIF', exact: true }).tap();
-await jonas.page.getByRole('group', { name: 'Choose a GIF' }).getByRole('img').last().evaluate((image) => image.decode());
+await shoot(jonas, 'phone-dark', 'dark');
+await jonas.page.getByRole('button', { name: 'GIFs', exact: true }).tap();
+await jonas.shelf.getByRole('img').last().evaluate((image) => image.decode());
 await shoot(jonas, 'phone-dark-gifs', 'dark');
+await jonas.page.keyboard.press('Escape');
+await jonas.page.getByRole('button', { name: 'Back to the rooms' }).tap();
+await shoot(jonas, 'phone-rooms', 'light');
+await mira.page.setViewportSize({ width: 820, height: 1100 });
+await shoot(mira, 'tablet-light', 'light');
 
 await mira.close();
 await jonas.close();
 await browser.close();
 await server.stop();
+process.exit(); // the guests are still there

@@ -301,7 +301,7 @@ export class Chat {
 
   #refused(error) {
     if (error.ref === TYPING_REF || this.#requests.refuse(error)) return;
-    this.state.notice = { message: error.message };
+    this.state.notice = { code: error.code, message: error.message };
   }
 
   // ---- what is asked

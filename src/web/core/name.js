@@ -42,13 +42,13 @@ export class Name {
     this.#requests.ask({ type: 'change_name', name }, {
       isPatient: true,
       answered: () => { if (this.#wish?.name === name) this.#wish = null; },
-      refused: ({ message }) => this.#refused(name, before, message),
+      refused: (error) => this.#refused(name, before, error),
     });
   }
 
   /** A name that the server refuses must not come back with every connection. */
-  #refused(name, before, message) {
-    this.#state.notice = { message };
+  #refused(name, before, { code, message }) {
+    this.#state.notice = { code, message };
     if (this.#wish?.name !== name) return; // another has been chosen since
     this.#wish = null;
     if (before) this.#store.set(KEY, before);

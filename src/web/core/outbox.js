@@ -8,8 +8,8 @@ const MAX_ENTRIES = 500;
 /**
  * An entry is `{ ref, kind: 'text' | 'gif', text | gifId, time, room: { id, title }, failed, sent }`, where
  * `failed` is null or `{ problem, reason }`, and `sent` is null or what is known of the time when it was sent:
- * `{ session, users, seq }`, the session it was last sent in (null: base protocol, which cannot be asked
- * again), all user ids it may be from, and the `seq` of the room after which it would stand.
+ * `{ session, user, seq }`, the session it was sent in (null: base protocol, which cannot be asked again), as
+ * whom, and the `seq` of the room after which it would stand.
  */
 export class Outbox {
   #store;
@@ -47,7 +47,8 @@ export class Outbox {
 
   /** What is for a room; one that failed is also shown in a later room of the same title. */
   of({ id, title }) {
-    return this.#entries.filter(({ room, failed }) => room.id === id || (failed !== null && room.title === title));
+    const isHere = ({ room, failed }) => room.title === title && (room.id === id || failed !== null);
+    return this.#entries.filter(isHere);
   }
 
   /** `content` is `{ kind: 'text', text }` or `{ kind: 'gif', gifId }`. */
@@ -69,19 +70,19 @@ export class Outbox {
   acknowledge({ ref, from }, myId) {
     const entry = ref === undefined ? null : this.find(ref);
     // Everybody sees the ref, and may use it: only what is from us counts.
-    if (!entry?.sent || !(from.id === myId || entry.sent.users.includes(from.id))) return false;
+    if (!entry?.sent || !(from.id === myId || from.id === entry.sent.user)) return false;
     this.discard(ref);
     return true;
   }
 
-  /** `problem` in the server's words, or '' and our `reason`: 'unknown' (whether it was said), 'room_gone'. */
+  /** `problem` in the server's words and `reason` by its code; or '' and 'unknown' (whether it was said) or 'room_gone'. */
   fail(ref, problem, reason = null) {
     const entry = this.find(ref);
     if (entry) this.#replace(entry, { failed: { problem, reason } });
   }
 
-  failRoom(id, reason) {
-    for (const entry of this.#entries) if (entry.room.id === id && !entry.failed) this.fail(entry.ref, '', reason);
+  failRoom(room, reason) {
+    for (const { ref, failed } of this.of(room)) if (!failed) this.fail(ref, '', reason);
   }
 
   /** Over the base protocol nobody can tell whether it was said when the connection was lost: the user decides. */

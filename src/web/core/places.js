@@ -91,9 +91,10 @@ export class Places {
     return this.#requests.isOpen('enter_room') || this.#requests.isOpen('leave_room');
   }
 
+  /** An id alone may be another room's, if this one is gone. */
   go(room) {
     if (room === null) this.#leave();
-    else if (this.#state.rooms.has(room.id)) this.#enter(room);
+    else if (this.#state.rooms.get(room.id)?.title === room.title) this.#enter(room);
     else this.#gone(room);
   }
 
@@ -101,7 +102,7 @@ export class Places {
     const since = this.#state.since(room.id);
     this.#requests.ask({ type: 'enter_room', roomId: room.id, ...(since && { since }) }, {
       isPatient: true,
-      refused: ({ code, message }) => this.#gone(room, code === 'unknown_room' ? null : { message }),
+      refused: ({ code, message }) => this.#gone(room, code === 'unknown_room' ? null : { code, message }),
     });
   }
 
@@ -115,9 +116,11 @@ export class Places {
   #askFor(title) {
     this.#requests.ask({ type: 'create_room', title }, {
       answered: ({ room }) => this.#made(room),
-      refused: ({ message }) => {
+      refused: ({ code, message }) => {
         this.#creating = null;
-        this.#state.notice = { message };
+        // The title need not be typed again for what is a matter of time.
+        const again = code === 'rate_limited' ? { action: 'create', title } : {};
+        this.#state.notice = { code, message, ...again };
       },
     });
   }
@@ -171,8 +174,8 @@ export class Places {
   /** What was to be said there stays, for the user to see. */
   #gone(room, notice = null) {
     const state = this.#state;
-    this.#outbox.failRoom(room.id, 'room_gone');
-    if (state.wanted?.id === room.id) {
+    this.#outbox.failRoom(room, 'room_gone');
+    if (state.wanted?.id === room.id && state.wanted.title === room.title) {
       const here = state.hears ? state.rooms.get(state.hereId) : null;
       const hasFailed = this.#outbox.of(room).length > 0;
       if (here || !hasFailed) this.want(here ?? null);

@@ -61,11 +61,9 @@ export class Sending {
 
   #say({ ref, kind, text, gifId, room, sent: before }) {
     const { session, me } = this.#state;
-    const sent = {
-      session,
-      users: [...new Set([...(before?.users ?? []), me.id])],
-      seq: before?.seq ?? this.#timeline({ room }).endSeq,
-    };
+    // It may have been heard the first time; but with an older history in place it comes after less now.
+    const seq = Math.min(before?.seq ?? Infinity, this.#timeline({ room }).endSeq);
+    const sent = { session, user: me.id, seq };
     this.#outbox.setSent(ref, sent);
     this.#saying = ref;
     this.#requests.ask({ type: kind, ...(kind === 'text' ? { text } : { gifId }), ref }, {
@@ -102,7 +100,7 @@ export class Sending {
         this.#state.hereId = null;
         return undefined;
     }
-    return this.#outbox.fail(ref, message);
+    return this.#outbox.fail(ref, message, code);
   }
 
   /** Reads from `cursor` back to where it was sent. What is found is acknowledged; what is not can be said. */

@@ -72,7 +72,9 @@ export class State {
   // ---- for the views
 
   get inRoom() {
-    return this.room !== null && this.hears && this.hereId === this.room.id;
+    if (this.room === null || !this.hears || this.hereId !== this.room.id) return false;
+    // A room that is gone is still shown with what was to be said there, and its id may be another's.
+    return (this.rooms.get(this.hereId)?.title ?? this.room.title) === this.room.title;
   }
 
   get entering() {
@@ -88,7 +90,8 @@ export class State {
   }
 
   get timeline() {
-    return this.#memories.get(this.room?.id)?.timeline ?? NOTHING;
+    const memory = this.#memories.get(this.room?.id);
+    return memory && memory.title === this.room.title ? memory.timeline : NOTHING;
   }
 
   /** What has been said in the room shown and is not acknowledged. */
@@ -163,10 +166,15 @@ export class State {
   /** After a restart a room may have another id: `find(room)` gives the room of today, or null. */
   relocate(find) {
     const memories = [...this.#memories].map(([id, { title, timeline }]) => {
-      const room = find({ id, title }) ?? (id === this.room?.id ? this.room : null);
+      const room = find({ id, title });
       return room && [room.id, { title: room.title, timeline }];
     });
+    const gone = this.#memories.get(this.room?.id);
     this.#memories = new Map(memories.filter((memory) => memory !== null));
+    // A room that is gone stays as long as it is shown.
+    if (gone && gone.title === this.room.title && !find(this.room) && !this.#memories.has(this.room.id)) {
+      this.#memories.set(this.room.id, gone);
+    }
     const now = (room) => {
       const found = room && find(room);
       return found ? { id: found.id, title: found.title } : room;

@@ -1,8 +1,9 @@
 // What concerns the whole page: whether there is a connection, and what went wrong.
 
 import { visible } from '../text/names.js';
+import { button, byId, element, setText } from './dom.js';
+import { refused } from './refusals.js';
 import { t } from './words.js';
-import { button, byId, element } from './dom.js';
 
 /** So long it says that the connection is back. */
 const BACK_MS = 3_000;
@@ -19,9 +20,12 @@ export class BannerView {
   #backUntil = 0;
   #wasAway = false;
   #timer;
+  #refocus;
 
-  constructor(chat) {
+  /** `refocus()` when the button that had the focus has gone. */
+  constructor(chat, { refocus }) {
     this.#chat = chat;
+    this.#refocus = refocus;
     addEventListener('online', () => this.draw());
     addEventListener('offline', () => this.draw());
   }
@@ -33,51 +37,66 @@ export class BannerView {
 
   #drawBanner() {
     clearTimeout(this.#timer);
-    const [kind, words, action, again] = this.#say();
+    const { kind, words, heard, action, again } = this.#say();
     if (again) this.#timer = setTimeout(() => this.draw(), again);
     if (this.#shown === `${kind} ${words}`) return;
     this.#shown = `${kind} ${words}`;
     this.#banner.dataset.kind = kind;
+    const said = sentence(words, heard);
     const before = this.#banner.querySelector('button');
     if (before && action && before.textContent === action[0]) {
-      // Only the seconds have changed: who is about to press the button keeps it.
-      this.#banner.firstElementChild.textContent = words;
+      // Who is about to press the button keeps it; and what is heard is not touched unless it says something else.
+      const now = [...this.#banner.children].slice(0, -1);
+      if (now.length !== said.length) for (const node of now) node.remove();
+      if (now.length !== said.length) this.#banner.prepend(...said);
+      else now.forEach((node, i) => setText(node, said[i].textContent));
       return;
     }
-    this.#banner.replaceChildren(...(words === '' ? [] : [element('span', '', words)]));
-    if (action) this.#banner.append(button('', action[0], action[1]));
+    const hadFocus = this.#banner.contains(document.activeElement);
+    this.#banner.replaceChildren(...said, ...(action ? [button('', ...action)] : []));
+    if (hadFocus) this.#refocus();
   }
 
-  /** What kind, in words; the button if there is something to do; and when to look again. */
+  /**
+   * What kind, in words, and in those that are `heard` where the words change all the time; the `action` that there
+   * is a button for; and in how many milliseconds to look `again`.
+   */
   #say() {
     const { phase, retryAt, lostReason, wasOnline } = this.#chat.state;
     const now = Date.now();
     if (phase === 'online') {
       if (this.#wasAway) this.#backUntil = now + BACK_MS;
       this.#wasAway = false;
-      return now < this.#backUntil ? ['back', t('back'), null, this.#backUntil - now] : ['', ''];
+      return now < this.#backUntil ? { kind: 'back', words: t('back'), again: this.#backUntil - now } : { kind: '', words: '' };
     }
-    if (phase === 'replaced') return ['replaced', t('replaced'), [t('take_over'), () => this.#chat.takeOver()]];
+    if (phase === 'replaced') {
+      return { kind: 'replaced', words: t('replaced'), action: [t('take_over'), () => this.#chat.takeOver()] };
+    }
     if (phase === 'connecting' && !this.#wasAway && now - this.#began < PATIENCE_MS) {
-      return ['', '', null, PATIENCE_MS - (now - this.#began)];
+      return { kind: '', words: '', again: PATIENCE_MS - (now - this.#began) };
     }
     this.#wasAway = true;
-    const tryNow = [t('try_now'), () => this.#chat.wake()];
-    if (!navigator.onLine) return ['waiting', t('no_network'), tryNow];
-    if (phase === 'connecting') return ['connecting', t(wasOnline ? 'reconnecting' : 'connecting')];
+    const action = [t('try_now'), () => this.#chat.wake()];
+    if (!navigator.onLine) return { kind: 'waiting', words: t('no_network'), action };
+    const heard = t('away');
+    if (phase === 'connecting') return { kind: 'connecting', words: t(wasOnline ? 'reconnecting' : 'connecting'), heard, action };
     const count = Math.max(1, Math.ceil((retryAt - now) / 1_000));
-    if (lostReason === '') return ['waiting', t('offline', { count }), tryNow, 1_000];
-    return ['waiting', t('offline_because', { count, reason: t(`reason: ${lostReason}`) }), tryNow, 1_000];
+    const words = lostReason === ''
+      ? t('offline', { count })
+      : t('offline_because', { count, reason: t(`reason: ${lostReason}`) });
+    return { kind: 'waiting', words, heard, action, again: 1_000 };
   }
 
   #drawNotice() {
     const { notice } = this.#chat.state;
     if (notice === this.#shownNotice) return;
     this.#shownNotice = notice;
+    const hadFocus = this.#notice.contains(document.activeElement);
     this.#notice.replaceChildren();
+    if (hadFocus) this.#refocus();
     if (!notice) return;
-    const room = notice.vars?.room === undefined ? {} : { room: visible(notice.vars.room) };
-    const words = element('span', '', notice.message ?? t(notice.key, { ...notice.vars, ...room }));
+    const room = notice.vars?.room === undefined ? {} : { room: visible(String(notice.vars.room)) };
+    const words = element('span', '', notice.code ? refused(notice) : t(notice.key, { ...notice.vars, ...room }));
     words.dir = 'auto';
     this.#notice.append(words);
     if (notice.action === 'create') {
@@ -88,4 +107,13 @@ export class BannerView {
     }
     this.#notice.append(button('plain', t('dismiss'), () => this.#chat.dismiss(), 'close'));
   }
+}
+
+/** What changes each second would be read out each second: then the eye and the ear have a sentence each. */
+function sentence(words, heard) {
+  if (words === '') return [];
+  const seen = element('span', '', words);
+  if (heard === undefined) return [seen];
+  seen.setAttribute('aria-hidden', 'true');
+  return [seen, element('span', 'unseen', heard)];
 }

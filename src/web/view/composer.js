@@ -11,6 +11,8 @@ const NEAR_LIMIT = 200;
 const RECALLED = 50;
 /** More names than this do not say more than their number. */
 const NAMES_TYPING = 3;
+/** What is counted at every letter, or every second, is said aloud when it begins, and then in such steps. */
+const SAID_STEP = 50;
 
 export class ComposerView {
   #chat;
@@ -21,9 +23,12 @@ export class ComposerView {
   #said = [];
   #back = 0;
   #tick;
+  #announcer;
+  #saidPace = '';
 
-  constructor(chat) {
+  constructor(chat, announcer) {
     this.#chat = chat;
+    this.#announcer = announcer;
     this.#completion = new CompletionView(this.#box, chat);
     byId('composer').addEventListener('submit', (event) => {
       event.preventDefault();
@@ -137,11 +142,14 @@ export class ComposerView {
     const over = this.#over();
     clearTimeout(this.#tick);
     let words = '';
+    let kind = '';
     if (over > 0) {
       words = t('too_long', { count: over });
+      kind = `over ${Math.floor(over / SAID_STEP)}`;
     } else if (pausedUntil !== null && pausedUntil > Date.now()) {
       const count = Math.ceil((pausedUntil - Date.now()) / 1_000);
       words = t(pauseReason === 'not_saved' ? 'paused_save' : 'paused_rate', { count });
+      kind = pauseReason;
       this.#tick = setTimeout(() => this.#drawPace(), 250);
     } else if (phase !== 'online') {
       const count = pending.filter(({ status }) => status !== 'failed').length;
@@ -149,7 +157,11 @@ export class ComposerView {
       else if (this.#box.value !== '') words = t('write_offline');
     } else if (over > -NEAR_LIMIT) {
       words = t('characters_left', { count: -over });
+      kind = `left ${Math.ceil(-over / SAID_STEP)}`;
     }
+    if (kind === '') kind = words;
+    if (kind !== this.#saidPace && words !== '') this.#announcer.say(words);
+    this.#saidPace = kind;
     setText(byId('pace'), words);
     byId('pace').classList.toggle('too-long', over > 0);
     setAttribute(this.#box, 'aria-invalid', over > 0 ? 'true' : null);

@@ -1,8 +1,8 @@
 // The dialogs: one's name, the settings, the list of shortcuts.
 
 import { visible } from '../text/names.js';
+import { button, byId, element, setAttribute, setText } from './dom.js';
 import { t } from './words.js';
-import { button, byId, element, setText } from './dom.js';
 
 const THEME = 'theme';
 
@@ -12,8 +12,10 @@ export class NameDialog {
   #dialog = byId('name-dialog');
   #isFirst = false;
 
-  constructor(chat) {
+  /** `closedFirst()` after the first visit's: nothing had the focus before it, to which it could go back. */
+  constructor(chat, { closedFirst }) {
     this.#chat = chat;
+    this.#dialog.addEventListener('close', () => this.#isFirst && closedFirst());
     byId('name-skip').addEventListener('click', () => this.#skip());
     this.#dialog.addEventListener('cancel', () => this.#isFirst && chat.rename(''));
     this.#dialog.querySelector('form').addEventListener('submit', (event) => {
@@ -29,7 +31,7 @@ export class NameDialog {
     setText(byId('name-save'), t(isFirst ? 'name_enter' : 'name_save'));
     byId('name').value = isFirst ? '' : (this.#chat.state.me?.name ?? '');
     byId('name').placeholder = visible(this.#chat.state.me?.name ?? '');
-    setText(byId('name-problem'), '');
+    this.#complain('');
     this.#dialog.showModal();
     byId('name').select();
   }
@@ -43,7 +45,7 @@ export class NameDialog {
     const name = byId('name').value.trim();
     if (this.#judge() > 0) return false;
     if (name === '') {
-      setText(byId('name-problem'), t('name_empty'));
+      this.#complain(t('name_empty'));
       return false;
     }
     this.#chat.rename(name);
@@ -52,8 +54,13 @@ export class NameDialog {
 
   #judge() {
     const over = [...byId('name').value.trim()].length - this.#chat.state.limits.maxNameChars;
-    setText(byId('name-problem'), over > 0 ? t('name_long', { count: over }) : '');
+    this.#complain(over > 0 ? t('name_long', { count: over }) : '');
     return over;
+  }
+
+  #complain(words) {
+    setText(byId('name-problem'), words);
+    setAttribute(byId('name'), 'aria-invalid', words === '' ? null : 'true');
   }
 }
 
@@ -145,6 +152,9 @@ export class ShortcutsDialog {
   #fill() {
     const heading = element('h2', '', t('shortcuts'));
     heading.id = 'shortcuts-heading';
+    // Else the focus is at the only button, at the end, and so is what a small screen shows.
+    heading.tabIndex = -1;
+    heading.autofocus = true;
     const [enter, shift, alt, tab, escape, end] = ['enter', 'shift', 'alt', 'tab', 'escape', 'end'].map((key) => t(`key_${key}`));
     const keys = [
       ['shortcut_help', ['?']],

@@ -86,7 +86,8 @@ export class LogView {
     if (looks !== this.#drawn) {
       this.#drawn = looks;
       if (this.#hasSaid()) this.#isFollowing = true;
-      this.#stretch.update(timeline.entries);
+      // First, so that what goes from above the upper edge is made up for by what comes there.
+      if (!this.#isFollowing) this.#moveOn();
       this.#render();
     }
     this.#showTarget();
@@ -126,6 +127,7 @@ export class LogView {
 
   #render() {
     const { timeline: { entries }, pending, divider } = this.#chat.state;
+    this.#stretch.update(entries);
     this.#stretch.max = Math.max(FEWEST_ROWS, Math.ceil((SCREENS * this.#log.clientHeight) / LOWEST_ROW_PIXELS));
     if (this.#isFollowing && !this.#stretch.isAtEnd) this.#stretch.around(entries, entries.length - 1);
     this.#stretch.cut(entries, this.#readIndex(entries));
@@ -133,7 +135,11 @@ export class LogView {
     const firstNew = divider === null ? -1 : newerThan(entries, divider).first;
     const rows = rowsOf({ entries, start, end, pending, firstNew, head: this.#head(), now: Date.now() });
     const keys = new Set(rows.map(({ key }) => key));
-    if (!this.#isFollowing) this.#place.hold((node) => keys.has(node.dataset.key));
+    if (!this.#isFollowing) {
+      // What is drawn anew may have another height: the place is that of a row that stays as it is.
+      const staying = new Set(rows.filter((row) => this.#isDrawn(row)).map(({ key }) => key));
+      this.#place.hold((node) => staying.has(node.dataset.key));
+    }
     this.#names = null;
     this.#fit(rows, keys);
     this.#settle();
@@ -166,7 +172,7 @@ export class LogView {
     let next = this.#list.firstElementChild;
     for (const row of rows) {
       const drawn = this.#rows.get(row.key);
-      if (drawn && drawn.source === row.source && drawn.looks === row.looks) {
+      if (this.#isDrawn(row)) {
         if (drawn.node === next) next = next.nextElementSibling;
         else this.#list.insertBefore(drawn.node, next);
         continue;
@@ -180,6 +186,11 @@ export class LogView {
       if (focused && drawn.node.contains(focused)) this.#passFocus(focused, drawn.node, node);
       drawn.node.remove();
     }
+  }
+
+  #isDrawn({ key, source, looks }) {
+    const drawn = this.#rows.get(key);
+    return drawn !== undefined && drawn.source === source && drawn.looks === looks;
   }
 
   /** What is drawn anew keeps the focus, or the log has it: never the page. */
@@ -244,7 +255,8 @@ export class LogView {
     else if (this.#log.scrollTop < this.#top) this.#isFollowing = false;
     clearTimeout(this.#stillTimer);
     this.#stillTimer = setTimeout(() => {
-      this.#isFollowing = this.#isNearEnd();
+      // While the sizes change, what is seen is not where the user has stopped.
+      if (!this.#place.isResized) this.#isFollowing = this.#isNearEnd();
     }, STILL_MS);
     this.#note();
     this.#reachOut({ isScrolling: true });
@@ -261,18 +273,24 @@ export class LogView {
 
   /** Moves the stretch on before its edge is seen, and beyond what is known asks for more. */
   #reachOut({ isScrolling }) {
-    const { clientHeight, scrollTop } = this.#log;
-    if (clientHeight === 0) return;
     const { timeline } = this.#chat.state;
-    const edge = clientHeight * NEAR_EDGE;
-    if (scrollTop < edge && !this.#stretch.isAtStart) {
-      this.#stretch.up(timeline.entries);
-      this.#render();
-    } else if (this.#toEnd() < edge && !this.#stretch.isAtEnd) {
-      this.#stretch.down(timeline.entries);
-      this.#render();
-    }
-    if (this.#log.scrollTop < edge && this.#stretch.isAtStart) this.#loadOlder(isScrolling);
+    if (this.#log.clientHeight === 0 || timeline !== this.#timeline) return;
+    if (this.#moveOn()) this.#render();
+    if (this.#log.scrollTop < this.#edge && this.#stretch.isAtStart) this.#loadOlder(isScrolling);
+  }
+
+  get #edge() {
+    return this.#log.clientHeight * NEAR_EDGE;
+  }
+
+  #moveOn() {
+    const { entries } = this.#timeline;
+    // What has come since the last drawing has moved the entries.
+    this.#stretch.update(entries);
+    if (this.#log.scrollTop < this.#edge && !this.#stretch.isAtStart) this.#stretch.up(entries);
+    else if (this.#toEnd() < this.#edge && !this.#stretch.isAtEnd) this.#stretch.down(entries);
+    else return false;
+    return true;
   }
 
   #loadOlder(isScrolling) {

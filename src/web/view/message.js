@@ -7,6 +7,7 @@ import { element } from './dom.js';
 import { timeElement } from './line.js';
 import { isOnlyEmoji, markup } from './markup.js';
 import { picture } from './picture.js';
+import { notSent } from './refusals.js';
 import { t } from './words.js';
 
 /** `names()` are those that a mention may have, `me` is one's own. */
@@ -14,6 +15,8 @@ export function messageRow({ entry, isTogether }, { gifs, names, me }) {
   const { from, kind, own, seq, mentionsMe, status } = entry;
   const content = kind === 'gif' ? gifContent(entry, gifs) : textContent(entry, names, me);
   const bubble = element('div', 'bubble', content, timeElement(entry.time));
+  bubble.classList.toggle('bare', content.classList.contains('emoji-only'));
+  bubble.classList.toggle('pictured', !content.classList.contains('content'));
   const row = element('li', `said ${kind}`, who(from, own, mentionsMe), bubble);
   // A second avatar in a row would say nothing to the eye.
   if (!own && !isTogether) row.prepend(avatar(from.id, from.name));
@@ -51,10 +54,10 @@ function gifContent({ gifId }, gifs) {
   return element('div', 'content', element('p', '', t('gif_unknown', { id: gifId })));
 }
 
-function statusElement({ status, problem, reason }) {
-  if (status !== 'failed') return element('p', 'status', t(status));
-  const words = problem ? t('failed_because', { problem }) : t(reason ? `failed_${reason}` : 'failed');
-  return element('p', 'status', element('span', '', words), actButton('retry'), actButton('discard'));
+function statusElement(entry) {
+  const { status } = entry;
+  if (status !== 'failed') return element('p', 'status', t(status === 'sending' ? 'sending' : 'waiting'));
+  return element('p', 'status', element('span', '', notSent(entry)), actButton('retry'), actButton('discard'));
 }
 
 function actButton(act) {

@@ -33,9 +33,12 @@ export class Place {
   /** Holds on to a message that stays when others are taken out. */
   hold(stays) {
     if (this.#row && stays(this.#row)) return;
-    let row = this.#row;
-    while (row && !(isSteady(row) && stays(row))) row = row.nextElementSibling;
-    this.#hold(row);
+    const find = (next) => {
+      let row = this.#row;
+      while (row && !(isSteady(row) && stays(row))) row = row[next];
+      return row;
+    };
+    this.#hold(find('nextElementSibling') ?? find('previousElementSibling'));
   }
 
   restore() {

@@ -36,7 +36,9 @@ export class RoomsView {
   }
 
   draw() {
-    const { rooms } = this.#chat.state;
+    const { rooms, isListed } = this.#chat.state;
+    byId('rooms-hint').hidden = rooms.size > 0;
+    setText(byId('rooms-hint'), t(isListed ? 'rooms_none' : 'rooms_loading'));
     reconcile(byId('rooms'), [...rooms.values()], (room) => this.#make(room), (item, room) => this.#update(item, room));
     this.#drawMe();
   }
@@ -94,7 +96,6 @@ export class RoomsView {
     if (box.value.trim() === '' || !box.checkValidity()) return box.reportValidity();
     this.#chat.create(box.value);
     box.value = '';
-    this.#go.room();
   }
 
   #judgeTitle() {

@@ -2,13 +2,14 @@
 
 import { byId, isWriting } from './dom.js';
 
-export function listenToKeys({ composer, gifs, rooms, shortcuts }) {
+export function listenToKeys({ composer, gifs, rooms, shortcuts, talk }) {
   const byKey = {
     ArrowUp: () => rooms.step(-1),
     ArrowDown: () => rooms.step(1),
     KeyG: () => isInRoom() && gifs.toggle(),
     KeyM: () => isInRoom() && byId('log').focus(),
   };
+  followFocus();
   document.addEventListener('keydown', (event) => {
     if (event.defaultPrevented || event.isComposing || document.querySelector('dialog[open]')) return;
     const { altKey, code, ctrlKey, key, metaKey, target } = event;
@@ -23,9 +24,17 @@ export function listenToKeys({ composer, gifs, rooms, shortcuts }) {
       shortcuts.open();
     } else if (key === 'Escape' && isInRoom()) {
       gifs.close();
-      composer.focus();
+      if (byId('members-close').checkVisibility()) talk.closeMembers();
+      else composer.focus();
     }
   });
+}
+
+/** Where a key has led, a line is drawn around it. Browsers do so only if that was so before, too. */
+function followFocus() {
+  const { classList } = document.documentElement;
+  document.addEventListener('keydown', ({ ctrlKey, metaKey }) => ctrlKey || metaKey || classList.add('by-keys'), true);
+  document.addEventListener('pointerdown', () => classList.remove('by-keys'), true);
 }
 
 const isInRoom = () => !byId('room').hidden;

@@ -4,6 +4,7 @@
 import { visible } from '../text/names.js';
 import { t } from './words.js';
 import { byId, icon, setAttribute, setText } from './dom.js';
+import { toast } from './toast.js';
 
 const isWide = matchMedia('(min-width: 44rem)');
 const isVeryWide = matchMedia('(min-width: 68rem)');
@@ -23,7 +24,8 @@ export class TalkView {
     this.#copy = copy;
     const onClick = (id, act) => byId(id).addEventListener('click', act);
     onClick('to-rooms', () => this.show('rooms'));
-    onClick('members-close', () => this.show('room'));
+    onClick('members-close', () => this.closeMembers());
+    onClick('skip', () => this.show('room'));
     onClick('members-toggle', () => this.#toggleMembers());
     onClick('leave', () => this.#leave());
     onClick('mute', () => this.#mute());
@@ -40,15 +42,29 @@ export class TalkView {
     this.#drawToggle();
   }
 
-  /** The room that is shown is another: `changed(room)` once. */
+  /** Puts the focus where the user is: for when what had it has gone. */
+  focus() {
+    const { pane } = document.body.dataset;
+    if (pane === 'members' && isWide.matches) this.#focusTalk();
+    else this.show(pane);
+  }
+
+  /** Back to where they were opened. */
+  closeMembers() {
+    this.show('room');
+    byId('members-toggle').focus();
+  }
+
   draw() {
     const { room, entering, members, inRoom } = this.#chat.state;
     byId('room').hidden = !room;
     byId('no-room').hidden = Boolean(room);
+    byId('skip').hidden = !room;
     setText(byId('no-room'), entering ? t('entering', { room: visible(entering.title) }) : t('rooms_choose'));
     if (room?.id !== this.#shownRoom) this.#changeRoom(room);
     if (!room) return;
     setText(byId('room-title'), visible(room.title));
+    setAttribute(byId('room-title'), 'title', visible(room.title));
     byId('room').classList.toggle('away', !inRoom);
     this.#drawToggle();
     if (this.#shownCount !== members.size) {
@@ -105,5 +121,6 @@ export class TalkView {
   #mute() {
     const { id } = this.#chat.state.room;
     this.#chat.mute(id, !this.#chat.isMuted(id));
+    toast(t(this.#chat.isMuted(id) ? 'muted' : 'unmuted'));
   }
 }

@@ -300,7 +300,7 @@ export class FakeServer {
     switch (request.type) {
       case 'list_rooms':
         session.follows = true;
-        return reply({ type: 'list_rooms', rooms: Object.fromEntries([...this.rooms].map(([id, room]) => [id, this.#summary(room)])) });
+        return reply({ type: 'list_rooms', rooms: this.#list() });
       case 'create_room': {
         const room = this.#summary(this.makeRoom(request.title));
         this.#tellList({ type: 'room_added', room }, session);
@@ -390,6 +390,10 @@ export class FakeServer {
 
   #users(room) {
     return [...this.sessions.values()].filter((session) => session.room === room.id).map(({ user }) => user);
+  }
+
+  #list() {
+    return Object.fromEntries([...this.rooms].map(([id, room]) => [id, this.#summary(room)]));
   }
 
   #summary(room) {

@@ -94,12 +94,13 @@ for (const isHeard of [true, false]) {
       assert.deepEqual(page.record().filter((text) => text === 'mine').length, 1);
       assert.equal(page.record().at(-1), 'more');
       assert.deepEqual(page.shown(), page.record());
-      assert.deepEqual(page.state.timeline.entries.map(({ own }) => own), page.record().map((text) => /m/.test(text)));
+      const isOwn = page.record().map((text) => text.startsWith('m'));
+      assert.deepEqual(page.state.timeline.entries.map(({ own }) => own), isOwn);
     });
   }
 }
 
-test('not resumed, and so much was said since that it does not fit one frame: it is looked for before it is said', () => {
+test('not resumed, and more was said since than fits one frame: it is looked for before it is said', () => {
   const page = Page.inRoom();
   sayUnheard(page);
   page.server.endGrace();
@@ -197,6 +198,39 @@ test('a try that was too fast does not make one forget that an earlier one may h
   page.wait(5);
   assert.deepEqual(page.record(), ['mine', 'after']);
   assert.deepEqual(page.shown(), ['mine', 'after']);
+});
+
+test('sent twice in one session, and heard the first time: in the next it is found', () => {
+  const page = Page.inRoom();
+  page.server.frameEvents = 1;
+  sayUnheard(page);
+  page.server.sayAs(ANNA, page.room, 'after');
+  page.watch(({ type }) => type === 'text' || undefined);
+  page.wait(2);
+  assert.equal(page.types('text').length, 1);
+  page.server.cut(page.socket);
+  page.server.endGrace();
+  page.watch();
+  page.wait(5);
+  assert.deepEqual([page.record(), page.state.pending], [['mine', 'after'], []]);
+});
+
+test('sent, then again after an older history was put in place, where it is heard: it is found there', () => {
+  const page = Page.inRoom();
+  for (let i = 0; i < 9; i += 1) page.server.sayAs(ANNA, page.room, `other ${i}`);
+  page.flow();
+  sayUnheard(page, false);
+  page.server.restore(6, { keepsSessions: true });
+  page.clock.advance(1_000);
+  while (page.room.lastSeq < 4) page.server.step(page.socket, true);
+  page.server.sayAs(ANNA, page.room, 'after');
+  page.server.onEnter = 1;
+  page.server.frameEvents = 1;
+  page.server.cut(page.socket);
+  page.server.endGrace();
+  page.wait(3);
+  assert.equal(page.record().filter((text) => text === 'mine').length, 1);
+  assert.deepEqual(page.state.pending, []);
 });
 
 test('a full disk: it tries after 3, 6, 12, 24, 30 s and then does not give up', () => {
@@ -336,6 +370,18 @@ test('after a restart rooms may have other ids: the title counts, for the draft 
   page.wait(3);
   assert.deepEqual([page.record(1), page.record(3)], [[], ['one']]);
   assert.deepEqual([page.state.room, page.chat.draft()], [{ id: 3, title: 'Room 1' }, 'half']);
+});
+
+test('a room is gone and its id is another’s: nothing is said in that one', () => {
+  const page = Page.inRoom();
+  page.server.cut(page.socket);
+  page.chat.say('for one');
+  page.server.titles = ['Room 3'];
+  page.server.restart({ keeps: false });
+  page.wait(3);
+  assert.deepEqual(page.record(1), []);
+  assert.deepEqual([page.state.room.title, page.state.inRoom], ['Room 1', false]);
+  assert.deepEqual(page.shown(), ['for one: failed']);
 });
 
 test('the server says we are not in the room: it is entered again, but not for ever', () => {

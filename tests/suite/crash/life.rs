@@ -36,10 +36,19 @@ pub(crate) struct World {
     pub(crate) has_failed: AtomicBool,
     /// For how many texts to others one stays away at most.
     pub(crate) longest_absence: usize,
+    /// Whether so little may be queued for a client that it falls behind where the machine is busy.
+    is_narrow: bool,
+    /// How often one did.
+    pub(crate) fallen_behind: AtomicU64,
 }
 
 impl World {
-    pub(crate) fn new(address: SocketAddr, rooms: u64, longest_absence: usize) -> Self {
+    pub(crate) fn new(
+        address: SocketAddr,
+        rooms: u64,
+        longest_absence: usize,
+        is_narrow: bool,
+    ) -> Self {
         Self {
             address,
             rooms,
@@ -52,6 +61,8 @@ impl World {
             at_rest: AtomicUsize::new(0),
             has_failed: AtomicBool::new(false),
             longest_absence,
+            is_narrow,
+            fallen_behind: AtomicU64::new(0),
         }
     }
 
@@ -66,6 +77,15 @@ impl World {
     /// Whether a connection begun in this generation may have been lost because the server died.
     fn excuses(&self, generation: u64) -> bool {
         generation % 2 == 1 || self.generation.load(Ordering::SeqCst) != generation
+    }
+
+    /// Whether a connection begun in this generation may have been lost for this reason.
+    fn excuses_loss(&self, generation: u64, why: &str) -> bool {
+        if self.is_narrow && why.contains("slow consumer") {
+            self.fallen_behind.fetch_add(1, Ordering::SeqCst);
+            return true;
+        }
+        self.excuses(generation) || self.has_failed()
     }
 
     fn connect(&self, random: &mut Random) -> Option<(Link, u64)> {
@@ -147,7 +167,7 @@ impl<'a> Life<'a> {
                     self.model.gone(&why);
                     if self.overtaken > 0 && why.contains("4001") {
                         self.overtaken -= 1;
-                    } else if !self.world.excuses(generation) && !self.world.has_failed() {
+                    } else if !self.world.excuses_loss(generation, &why) {
                         self.complain(format!("the connection was lost: {why}"));
                     }
                 }
@@ -304,7 +324,7 @@ pub(crate) fn live_in_base(
                 }
             }
             Err(End::Lost(why)) => {
-                if !world.excuses(generation) && !world.has_failed() {
+                if !world.excuses_loss(generation, &why) {
                     complaints.push(format!("{name}: the connection was lost: {why}"));
                 }
             }

@@ -1,0 +1,231 @@
+// The log as a place: scrolling back through what was said, what is new, and links to messages.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PHONE, stage } from './browser.mjs';
+import { PATIENT, Talker } from './talker.mjs';
+
+const visitServer = stage();
+
+/** Carla has said `count` messages in Room 1, and Anna has entered there. */
+const visit = (count, story, options) => visitServer([], async ({ server, open }) => {
+  const carla = await Talker.enter(server, { name: 'Carla' });
+  const words = (i) => `message ${i + 1}${i % 7 === 0 ? ' of many lines'.repeat(20) : ''}`;
+  await carla.say(...Array.from({ length: count }, (_, i) => words(i)));
+  const anna = await open({ name: 'Anna', ...options });
+  await anna.enter('Room 1');
+  await atEnd(anna, count);
+  await story(anna, carla, { server, open });
+}, { settings: PATIENT });
+
+/** The row of the message of that number. */
+const row = (tab, seq) => tab.log.locator(`[data-seq="${seq}"]`);
+const toLatest = (tab) => tab.page.locator('#to-latest');
+const divider = (tab) => tab.log.getByText('New messages', { exact: true });
+
+/** Waits until the end of the talk is in sight, with this message as the last. */
+const atEnd = (tab, seq) => tab.page.waitForFunction((number) => {
+  const log = document.getElementById('log');
+  const last = [...document.querySelectorAll('[data-seq]')].at(-1);
+  return last?.dataset.seq === String(number) && log.scrollHeight - log.clientHeight - log.scrollTop < 2;
+}, seq);
+
+const scrollUp = (tab, pixels) => tab.log.evaluate((log, by) => { log.scrollTop -= by; }, pixels);
+
+/** Whether the row is seen in the log, all of it. */
+const isSeen = (locator) => locator.evaluate((item) => {
+  const log = document.getElementById('log').getBoundingClientRect();
+  const { top, bottom } = item.getBoundingClientRect();
+  return top >= log.top - 1 && bottom <= log.bottom + 1;
+});
+
+test('scrolling up brings what was said before, and what is read stays', () => visit(320, async (anna) => {
+  let oldest = 320;
+  let pages = 0;
+  while (oldest > 1) {
+    // To the first row that there is: more comes above it, and it does not move.
+    const moved = await anna.log.evaluate(async (log) => {
+      const list = document.getElementById('entries');
+      const first = () => Number(list.querySelector('[data-seq]').dataset.seq);
+      const place = (seq) => list.querySelector(`[data-seq="${seq}"]`).getBoundingClientRect().top;
+      const before = first();
+      const more = new Promise((resolve) => {
+        new MutationObserver((_, observer) => {
+          if (first() >= before) return;
+          observer.disconnect();
+          resolve();
+        }).observe(list, { childList: true });
+      });
+      log.scrollTop = 0;
+      // The second: the first may belong to what comes before it, and then goes without its name.
+      const top = place(before + 1);
+      await more;
+      await new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); });
+      return { before, now: first(), moved: place(before + 1) - top };
+    });
+    assert.ok(Math.abs(moved.moved) < 1, JSON.stringify(moved));
+    oldest = moved.now;
+    pages += 1;
+  }
+  assert.ok(pages > 4, `${pages} pages`);
+  await anna.log.getByText('The talk begins here.').waitFor();
+  const count = await anna.log.locator('#entries > li').count();
+  assert.ok(count < 250, `${count} rows are drawn`);
+  await toLatest(anna).click();
+  await atEnd(anna, 320);
+}));
+
+/** The numbers of the messages that are seen in the log, once it has been drawn. */
+const look = (tab) => tab.log.evaluate(async (log) => {
+  await new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); });
+  const { top, bottom } = log.getBoundingClientRect();
+  return [...log.querySelectorAll('[data-seq]')].filter((item) => {
+    const box = item.getBoundingClientRect();
+    return box.bottom > top && box.top < bottom;
+  }).map(({ dataset }) => Number(dataset.seq));
+});
+
+test('with the wheel nothing is left out on the way up and down', () => visit(160, async (anna) => {
+  const all = Array.from({ length: 160 }, (_, i) => i + 1);
+  await anna.log.hover();
+  for (const [by, last] of [[-450, 1], [450, 160]]) {
+    const seen = new Set(await look(anna));
+    for (let i = 0; i < 200 && !seen.has(last); i += 1) {
+      await anna.page.mouse.wheel(0, by);
+      for (const seq of await look(anna)) seen.add(seq);
+    }
+    assert.deepEqual(all.filter((seq) => !seen.has(seq)), []);
+  }
+}));
+
+test('who reads along sees the newest, who has scrolled up is told of it', () => visit(60, async (anna, carla) => {
+  await carla.say('61');
+  await atEnd(anna, 61);
+  assert.ok(await toLatest(anna).isHidden());
+
+  await scrollUp(anna, 900);
+  await toLatest(anna).getByText('To the newest').waitFor();
+  const place = await anna.log.evaluate((log) => log.scrollTop);
+  await carla.say('62', '63');
+  await toLatest(anna).getByText('2 new messages').waitFor();
+  assert.equal(await anna.log.evaluate((log) => log.scrollTop), place);
+  await toLatest(anna).click();
+  await atEnd(anna, 63);
+  await toLatest(anna).waitFor({ state: 'hidden' });
+  assert.equal(await divider(anna).count(), 1);
+  assert.ok(await anna.log.locator('.divider + [data-seq="62"]').count());
+
+  // It stays where it is while one reads along, and is gone when one has read all and goes away again.
+  await carla.say('64');
+  await atEnd(anna, 64);
+  assert.ok(await anna.log.locator('.divider + [data-seq="62"]').count());
+  await scrollUp(anna, 900);
+  await divider(anna).waitFor({ state: 'detached' });
+
+  // What one says oneself is seen.
+  await anna.say('my own');
+  await atEnd(anna, 65);
+  assert.equal(await divider(anna).count(), 0);
+}));
+
+test('a room entered again shows what is new since then', () => visit(30, async (anna, carla) => {
+  await anna.enter('Room 2');
+  await carla.say('31', '32');
+  await anna.enter('Room 1');
+  await atEnd(anna, 32);
+  assert.ok(await anna.log.locator('.divider + [data-seq="31"]').count());
+  // A page that is loaded again knows it, too.
+  await anna.enter('Room 2');
+  await anna.page.reload();
+  await anna.page.getByRole('heading', { name: 'Room 2', exact: true }).waitFor();
+  await carla.say('33');
+  await anna.enter('Room 1');
+  await atEnd(anna, 33);
+  assert.ok(await anna.log.locator('.divider + [data-seq="33"]').count());
+  assert.equal(await divider(anna).count(), 1);
+}));
+
+test('what is said while the page is hidden is behind the divider', () => visit(3, async (anna, carla) => {
+  const show = (state) => anna.page.evaluate((now) => {
+    Object.defineProperty(document, 'visibilityState', { value: now, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, state);
+  await show('hidden');
+  await carla.say('four');
+  await anna.log.locator('.divider + [data-seq="4"]').waitFor();
+  await show('visible');
+  await carla.say('five');
+  await row(anna, 5).waitFor();
+  assert.ok(await anna.log.locator('.divider + [data-seq="4"]').count());
+}));
+
+const clipboard = { permissions: ['clipboard-read', 'clipboard-write'] };
+const copied = (tab) => tab.page.evaluate(() => navigator.clipboard.readText());
+
+test('the link of a message is copied, and leads to it', () => visit(300, async (anna, carla, { server, open }) => {
+  const link = (seq) => new URL(`#room=1&seq=${seq}`, server.url).href;
+  const copy = anna.page.getByRole('button', { name: 'Copy link', exact: true });
+  await row(anna, 299).hover();
+  await copy.click();
+  await anna.toast.getByText('Link copied.').waitFor();
+  assert.equal(await copied(anna), link(299));
+
+  // By keyboard.
+  const { keyboard } = anna.page;
+  const seq = () => anna.page.evaluate(() => document.activeElement.dataset.seq);
+  await keyboard.press('Alt+m');
+  await keyboard.press('ArrowUp');
+  assert.equal(await seq(), '300');
+  await keyboard.press('ArrowUp');
+  await keyboard.press('ArrowUp');
+  assert.equal(await seq(), '298');
+  await keyboard.press('c');
+  await anna.page.waitForFunction((href) => navigator.clipboard.readText().then((text) => text === href), link(298));
+  await keyboard.press('ArrowDown');
+  await keyboard.press('Enter');
+  await anna.page.waitForFunction((href) => navigator.clipboard.readText().then((text) => text === href), link(299));
+  await keyboard.press('Home');
+  assert.ok(Number(await seq()) < 298);
+  await keyboard.press('End');
+  assert.equal(await seq(), '300');
+  await keyboard.press('Escape');
+  assert.equal(await anna.page.evaluate(() => document.activeElement.id), 'text');
+
+  // One that is not among the last, in a page that is there.
+  await anna.page.evaluate((hash) => { location.hash = hash; }, '#room=1&seq=120');
+  await anna.page.waitForFunction(() => document.activeElement.dataset.seq === '120');
+  assert.ok(await isSeen(row(anna, 120)));
+  assert.ok(await row(anna, 120).evaluate((item) => item.classList.contains('target')));
+  await row(anna, 120).and(anna.log.locator(':not(.target)')).waitFor();
+  await toLatest(anna).click();
+  await atEnd(anna, 300);
+
+  // And as a friend opens it, who has never been here.
+  const friend = await open({ name: 'Ben', hash: '#room=1&seq=17' });
+  await row(friend, 17).waitFor();
+  assert.ok(await isSeen(row(friend, 17)));
+  await friend.page.evaluate((hash) => { location.hash = hash; }, '#room=1&seq=12345');
+  await friend.notice.getByText('This message is no longer kept.').waitFor();
+}, clipboard));
+
+test('on a phone a tap brings the link button, and a resize keeps the place', () => visit(40, async (anna) => {
+  await row(anna, 39).tap();
+  const copy = anna.page.getByRole('button', { name: 'Copy link', exact: true });
+  await copy.waitFor();
+  const box = await copy.boundingBox();
+  assert.ok(box.x >= 0 && box.x + box.width <= 390, JSON.stringify(box));
+  // As when the keyboard comes up.
+  await anna.page.setViewportSize({ width: 390, height: 420 });
+  await atEnd(anna, 40);
+  await scrollUp(anna, 600);
+  await toLatest(anna).waitFor();
+  const top = () => anna.log.evaluate((log) => {
+    const edge = log.getBoundingClientRect().top;
+    const item = [...log.querySelectorAll('.said')].find((one) => one.getBoundingClientRect().bottom > edge);
+    return [item.dataset.seq, Math.round(item.getBoundingClientRect().top - edge)];
+  });
+  const before = await top();
+  await anna.page.setViewportSize({ width: 390, height: 780 });
+  await anna.page.waitForFunction(() => document.getElementById('log').clientHeight > 500);
+  assert.deepEqual(await top(), before);
+}, PHONE));
