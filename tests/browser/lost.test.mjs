@@ -72,7 +72,7 @@ story('what is refused stays, with the reason, to be tried again or discarded', 
   const refused = anna.page.locator('.said.failed');
   await refused.nth(1).waitFor();
   await anna.message('good 2').locator('time').waitFor();
-  assert.match(await refused.first().innerText(), /Not sent: The message is empty or too long\./);
+  await refused.first().getByText('Not sent: The message is empty or too long.').waitFor();
   await anna.page.reload();
   await refused.nth(1).waitFor();
   isStrict = false;
@@ -85,13 +85,15 @@ story('what is refused stays, with the reason, to be tried again or discarded', 
 
 story('what is said offline goes out once, in order, when the network is back', {}, async ({ anna, server, proxy }) => {
   await anna.say('before');
+  // Chromium's switch alone leaves WebSockets as they are.
   await anna.page.context().setOffline(true);
-  proxy.cut();
+  proxy.breakOff();
   await anna.banner.getByText('Your device is offline.').waitFor();
   const texts = ['one', 'two', 'two', 'three'];
   for (const text of texts) await anna.say(text);
   await anna.message('three').getByText('Waiting for the connection').waitFor();
   await anna.pace.getByText('Offline: 4 messages wait and go out by themselves.').waitFor();
+  proxy.mend();
   await anna.page.context().setOffline(false);
   await anna.banner.getByText('Connected again.').waitFor();
   await allSaid(anna, server, ['before', ...texts]);
@@ -179,7 +181,7 @@ story('whoever comes back too late is another, and still says nothing twice', {
 });
 
 story('the banner says how it stands, and comes back at once when asked', {}, async ({ anna, proxy }) => {
-  assert.equal(await anna.banner.innerText(), '');
+  await anna.banner.locator('span').waitFor({ state: 'detached' });
   // Closed for a fault of its own, a page comes back after the longest wait.
   proxy.cut(1008, 'slow consumer');
   await anna.banner.getByText(/^Offline: the connection is too slow\. Next try in (1[4-9]|2\d|30) seconds\.$/).waitFor();
@@ -254,9 +256,9 @@ story('a server that has lost its memory is said to have, and gets what was not 
 });
 
 story('who is too fast waits, and all goes out by itself', {
-  settings: { limits: { messagesPerSecond: 4, messageBurst: 6 } },
+  settings: { limits: { messagesPerSecond: 1, messageBurst: 5 } },
 }, async ({ anna, server }) => {
-  const texts = Array.from({ length: 9 }, (_, index) => `quick ${index + 1}`);
+  const texts = Array.from({ length: 6 }, (_, index) => `quick ${index + 1}`);
   for (const text of texts) await anna.say(text);
   await anna.pace.getByText(/^That was fast\. Sending goes on in 1 second\.$/).waitFor();
   await anna.page.reload();
@@ -320,7 +322,7 @@ test('a server that takes no subprotocol is talked to without memory', async () 
     await anna.message('Lunch?').getByText('Sending…').waitFor();
     proxy.gate = () => 'pass';
     proxy.cut();
-    await anna.message('Lunch?').getByText('Perhaps sent, perhaps not: the connection was lost.').waitFor();
+    await anna.message('Lunch?').getByText(/^Perhaps sent, perhaps not/).waitFor();
     await online(anna);
     await online(ben);
     await anna.page.getByRole('button', { name: 'Try again' }).click();
