@@ -61,8 +61,9 @@ export class Sending {
 
   #say({ ref, kind, text, gifId, room, sent: before }) {
     const { session, me } = this.#state;
-    // The first time counts: it may have been heard then.
-    const sent = { session, user: me.id, seq: before?.seq ?? this.#timeline({ room }).endSeq };
+    // It may have been heard the first time; but with an older history in place it comes after less now.
+    const seq = Math.min(before?.seq ?? Infinity, this.#timeline({ room }).endSeq);
+    const sent = { session, user: me.id, seq };
     this.#outbox.setSent(ref, sent);
     this.#saying = ref;
     this.#requests.ask({ type: kind, ...(kind === 'text' ? { text } : { gifId }), ref }, {

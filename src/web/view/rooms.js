@@ -96,7 +96,6 @@ export class RoomsView {
     if (box.value.trim() === '' || !box.checkValidity()) return box.reportValidity();
     this.#chat.create(box.value);
     box.value = '';
-    this.#go.room();
   }
 
   #judgeTitle() {

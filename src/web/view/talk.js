@@ -64,6 +64,7 @@ export class TalkView {
     if (room?.id !== this.#shownRoom) this.#changeRoom(room);
     if (!room) return;
     setText(byId('room-title'), visible(room.title));
+    setAttribute(byId('room-title'), 'title', visible(room.title));
     byId('room').classList.toggle('away', !inRoom);
     this.#drawToggle();
     if (this.#shownCount !== members.size) {

@@ -215,6 +215,24 @@ test('sent twice in one session, and heard the first time: in the next it is fou
   assert.deepEqual([page.record(), page.state.pending], [['mine', 'after'], []]);
 });
 
+test('sent, then again after an older history was put in place, where it is heard: it is found there', () => {
+  const page = Page.inRoom();
+  for (let i = 0; i < 9; i += 1) page.server.sayAs(ANNA, page.room, `other ${i}`);
+  page.flow();
+  sayUnheard(page, false);
+  page.server.restore(6, { keepsSessions: true });
+  page.clock.advance(1_000);
+  while (page.room.lastSeq < 4) page.server.step(page.socket, true);
+  page.server.sayAs(ANNA, page.room, 'after');
+  page.server.onEnter = 1;
+  page.server.frameEvents = 1;
+  page.server.cut(page.socket);
+  page.server.endGrace();
+  page.wait(3);
+  assert.equal(page.record().filter((text) => text === 'mine').length, 1);
+  assert.deepEqual(page.state.pending, []);
+});
+
 test('a full disk: it tries after 3, 6, 12, 24, 30 s and then does not give up', () => {
   const page = Page.inRoom();
   page.watch(({ type }) => (type === 'text' ? { code: 'not_saved' } : undefined));

@@ -1,0 +1,304 @@
+// People: names, colours, who is writing, who comes and goes, and how one is called back when looking elsewhere.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { stage } from './browser.mjs';
+import { Client } from './client.mjs';
+
+const visit = stage();
+const TWO = [{ name: 'Anna' }, { name: 'Ben' }];
+const QUICK = { settings: { limits: { messagesPerSecond: 1000, messageBurst: 1000 } } };
+
+/** Someone without a page, in a room, of whom nothing else is wanted. */
+async function guest(server, name, roomId = 1) {
+  const client = await Client.connect(server.socketUrl, { protocols: ['wschat.v2'] });
+  if (name) client.send(JSON.stringify({ type: 'change_name', name }));
+  client.send(JSON.stringify({ type: 'enter_room', roomId }));
+  return client;
+}
+
+const leave = (client) => client.send('{"type":"leave_room"}');
+
+// ---- names
+
+test('the first visit asks for a name, and the next ones know it', () => visit([{ isGreeted: false }], async (tab) => {
+  const dialog = tab.page.getByRole('dialog', { name: 'Welcome!' });
+  await dialog.getByRole('textbox', { name: 'Your name' }).fill('Anna');
+  await dialog.getByRole('button', { name: 'Start chatting' }).click();
+  await dialog.waitFor({ state: 'hidden' });
+  await tab.me.getByText('Anna', { exact: true }).waitFor();
+  const again = await tab.page.context().newPage();
+  await again.goto(tab.page.url());
+  await again.locator('#me').getByText('Anna', { exact: true }).waitFor();
+  assert.equal(await again.getByRole('dialog').count(), 0);
+}));
+
+for (const [how, skip] of [
+  ['Not now', ({ page }) => page.getByRole('button', { name: 'Not now' }).click()],
+  ['Escape', ({ page }) => page.keyboard.press('Escape')],
+]) {
+  test(`a name may be skipped with “${how}”, and is not asked for again`, () => visit([{ isGreeted: false }], async (tab) => {
+    const dialog = tab.page.getByRole('dialog', { name: 'Welcome!' });
+    await dialog.waitFor();
+    await skip(tab);
+    await dialog.waitFor({ state: 'hidden' });
+    await tab.me.getByText(/^User \d+$/).waitFor();
+    await tab.page.reload();
+    await tab.me.getByText(/^User \d+$/).waitFor();
+    await tab.enter('Room 1');
+    assert.equal(await tab.page.getByRole('dialog').count(), 0);
+  }));
+}
+
+test('a new name is told to the room and kept for the next visit', () => visit(TWO, async (anna, ben) => {
+  await anna.enter('Room 2');
+  await ben.enter('Room 2');
+  await anna.member('Ben').waitFor();
+  await ben.me.click();
+  const dialog = ben.page.getByRole('dialog', { name: 'Change your name' });
+  assert.equal(await dialog.getByRole('textbox', { name: 'Your name' }).inputValue(), 'Ben');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await ben.rename('Benedikta');
+  await anna.line('Ben is now called Benedikta').waitFor();
+  await anna.member('Benedikta').waitFor();
+  await ben.say('it is me');
+  await anna.sent('it is me').getByText('Benedikta', { exact: true }).waitFor();
+  const again = await ben.page.context().newPage();
+  await again.goto(ben.page.url());
+  await again.locator('#me').getByText('Benedikta', { exact: true }).waitFor();
+}));
+
+test('a name that cannot be is refused with the reason', () => visit([{ name: 'Anna' }], async (anna) => {
+  await anna.me.click();
+  const dialog = anna.page.getByRole('dialog');
+  const name = dialog.getByRole('textbox', { name: 'Your name' });
+  const save = dialog.getByRole('button', { name: 'Save' });
+  await name.fill('x'.repeat(34));
+  await dialog.getByText('2 characters too long').waitFor();
+  await save.click();
+  await name.fill('   ');
+  await save.click();
+  await dialog.getByText('A name needs at least one letter.').waitFor();
+  // This one only the server knows to refuse.
+  await name.fill('bell\u0007');
+  await save.click();
+  await dialog.waitFor({ state: 'hidden' });
+  await anna.notice.getByText(/name/i).waitFor();
+  await anna.me.getByText('Anna', { exact: true }).waitFor();
+  const again = await anna.page.context().newPage();
+  await again.goto(anna.page.url());
+  await again.locator('#me').getByText('Anna', { exact: true }).waitFor();
+}));
+
+// ---- who is there
+
+test('who is writing is seen while they write', () => visit(TWO, async (anna, ben, { server }) => {
+  await anna.enter('Room 1');
+  await ben.enter('Room 1');
+  await ben.text.pressSequentially('I th');
+  await anna.typing.getByText('is typing…').waitFor();
+  assert.equal((await anna.typing.textContent()).replace(/[\u2068\u2069]/g, ''), 'Ben is typing…');
+  assert.equal(await ben.typing.textContent(), '');
+  await ben.say('I think so');
+  await anna.sent('I think so').waitFor();
+  await anna.typing.getByText('is typing…').waitFor({ state: 'detached' });
+  const guests = [];
+  for (const name of ['Carl', 'Dora', 'Emil', 'Fay']) guests.push(await guest(server, name));
+  await anna.member('Fay').waitFor();
+  for (const one of guests.slice(0, 2)) one.send('{"type":"typing"}');
+  await anna.typing.getByText(/Carl.* and .*Dora.* are typing…/).waitFor();
+  for (const one of guests) one.send('{"type":"typing"}');
+  await anna.typing.getByText('4 people are typing…').waitFor();
+  for (const one of guests) leave(one);
+  await anna.typing.getByText(/typing/).waitFor({ state: 'detached' });
+}));
+
+test('many who come and go are one line', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
+  await anna.enter('Room 1');
+  const guests = [];
+  for (let i = 1; i <= 12; i += 1) guests.push(await guest(server, `Guest ${i}`));
+  const line = anna.log.locator('.line:not(.head)');
+  await line.getByText(/^Guest 1, .*Guest 8 and 4 others entered/).waitFor();
+  assert.equal(await line.count(), 1);
+  assert.equal(await anna.members.getByRole('listitem').count(), 13);
+  for (const one of guests.slice(1)) leave(one);
+  await line.getByText(/Guest 1 entered · Guest 2, .*Guest 9 and 3 others came and went/).waitFor();
+  assert.equal(await line.count(), 1);
+  await anna.say('quiet now');
+  await anna.sent('quiet now').waitFor();
+  leave(guests[0]);
+  await line.getByText('Guest 1 left').waitFor();
+  assert.equal(await line.count(), 2);
+}, QUICK));
+
+test('among many members one is found by name, and mentioned by a click', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
+  await anna.enter('Room 1');
+  const search = anna.members.getByRole('searchbox', { name: 'Find a member' });
+  assert.equal(await search.count(), 0);
+  for (let i = 1; i <= 14; i += 1) await guest(server, `Guest ${i}`);
+  await search.fill('guest 7');
+  await anna.member('Guest 7').waitFor();
+  assert.equal(await anna.members.getByRole('listitem').count(), 1);
+  await anna.text.fill('Hello');
+  await anna.member('Guest 7').getByRole('button').click();
+  assert.equal(await anna.text.inputValue(), 'Hello @Guest 7 ');
+  await search.fill('nobody');
+  await anna.members.getByRole('listitem').first().waitFor({ state: 'detached' });
+}, QUICK));
+
+test('each has a colour of their own, the same wherever they are seen', () => visit(TWO, async (anna, ben) => {
+  await anna.enter('Room 1');
+  await ben.enter('Room 1');
+  await ben.say('Which one am I?');
+  await anna.sent('Which one am I?').waitFor();
+  const hue = (locator) => locator.evaluate((node) => node.className.match(/hue-\d+/)[0]);
+  const ofBen = await hue(anna.member('Ben').locator('.avatar'));
+  assert.equal(await hue(anna.message('Which one am I?').locator('.who')), ofBen);
+  assert.equal(await hue(anna.message('Which one am I?').locator('.avatar')), ofBen);
+  assert.equal(await hue(ben.me.locator('.avatar')), ofBen);
+  assert.notEqual(await hue(anna.me.locator('.avatar')), ofBen);
+}));
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`every colour of a user can be read, ${colorScheme}`, () => visit([{ colorScheme }], async (tab) => {
+    const poor = await tab.page.evaluate(() => {
+      const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+      const probe = document.body.appendChild(document.createElement('span'));
+      const luminance = (colour) => {
+        probe.style.color = colour;
+        pen.fillStyle = getComputedStyle(probe).color;
+        pen.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3)
+          .map((one) => one / 255).map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const contrast = (a, b) => {
+        const [dark, light] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+        return (light + 0.05) / (dark + 0.05);
+      };
+      const pairs = [['var(--user)', 'var(--ground)'], ['var(--user)', 'var(--surface)'], ['#fff', 'var(--user-ground)']];
+      const found = [];
+      for (let hue = 0; hue < 12; hue += 1) {
+        probe.className = `hue-${hue}`;
+        for (const [a, b] of pairs) if (contrast(a, b) < 4.5) found.push(`hue-${hue}: ${a} on ${b}: ${contrast(a, b)}`);
+      }
+      probe.remove();
+      return found;
+    });
+    assert.deepEqual(poor, []);
+  }));
+}
+
+// ---- called back
+
+/** A browser that grants notifications and writes them down, and a page that a test can hide. */
+const CALLED = {
+  async before(page) {
+    await page.addInitScript(() => {
+      const told = { asked: 0, made: [] };
+      let permission = 'default';
+      globalThis.told = told;
+      globalThis.Notification = class extends EventTarget {
+        static get permission() { return permission; }
+        static async requestPermission() {
+          told.asked += 1;
+          permission = 'granted';
+          return permission;
+        }
+        constructor(title, { body }) {
+          super();
+          told.made.push({ title, body });
+        }
+        close() {}
+      };
+      let isHidden = false;
+      Object.defineProperty(document, 'visibilityState', { get: () => (isHidden ? 'hidden' : 'visible') });
+      Object.defineProperty(document, 'hidden', { get: () => isHidden });
+      document.hasFocus = () => !isHidden;
+      globalThis.lookAway = (isAway) => {
+        isHidden = isAway;
+        document.dispatchEvent(new Event('visibilitychange'));
+      };
+    });
+  },
+};
+const told = ({ page }) => page.evaluate(() => globalThis.told);
+const looksAway = ({ page }, isAway = true) => page.evaluate((away) => globalThis.lookAway(away), isAway);
+const hasTitle = ({ page }, title) => page.waitForFunction((words) => document.title === words, title);
+
+async function turnOnNotifications({ page }) {
+  await page.getByRole('button', { name: 'Settings' }).click();
+  const settings = page.getByRole('dialog', { name: 'Settings' });
+  await settings.getByRole('button', { name: 'Turn on' }).click();
+  await settings.getByRole('button', { name: 'Turn off' }).waitFor();
+  await settings.getByRole('button', { name: 'Close' }).click();
+}
+
+test('a mention calls back who looks elsewhere, once they have asked for it', () => visit([
+  { name: 'Anna', ...CALLED }, { name: 'Ben' },
+], async (anna, ben) => {
+  await anna.enter('Room 1');
+  await ben.enter('Room 1');
+  const hears = async (text) => {
+    await ben.say(text);
+    await anna.sent(text).waitFor();
+  };
+  await looksAway(anna);
+  await hears('@Anna before you asked');
+  assert.deepEqual(await told(anna), { asked: 0, made: [] });
+  await looksAway(anna, false);
+  await turnOnNotifications(anna);
+  assert.equal((await told(anna)).asked, 1);
+  await hears('@Anna while you look');
+  await looksAway(anna);
+  await hears('nobody is meant');
+  await hears('@Anna come here');
+  assert.deepEqual((await told(anna)).made, [{ title: 'Ben in Room 1', body: 'Ben: @Anna come here' }]);
+  await looksAway(anna, false);
+  await anna.page.getByRole('button', { name: 'Mute', exact: true }).click();
+  await looksAway(anna);
+  await hears('@Anna but it is muted');
+  assert.equal((await told(anna)).made.length, 1);
+}));
+
+test('what is new is counted in the title and marks the icon, until one looks', () => visit([
+  { name: 'Anna', ...CALLED }, { name: 'Ben' },
+], async (anna, ben) => {
+  const icon = () => anna.page.locator('#favicon').getAttribute('href');
+  await anna.enter('Room 1');
+  await ben.enter('Room 1');
+  await hasTitle(anna, 'Room 1 – wschat');
+  await ben.say('seen');
+  await anna.sent('seen').waitFor();
+  await hasTitle(anna, 'Room 1 – wschat');
+  assert.equal(await icon(), 'icon.svg');
+  await looksAway(anna);
+  await ben.say('one');
+  await ben.say('two');
+  await hasTitle(anna, '(2) Room 1 – wschat');
+  assert.equal(await icon(), 'icon-unread.svg');
+  await looksAway(anna, false);
+  await hasTitle(anna, 'Room 1 – wschat');
+  assert.equal(await icon(), 'icon.svg');
+  await anna.line(/^New messages$/).waitFor();
+}));
+
+test('a room that is muted is counted in the list alone, also after a reload', () => visit(TWO, async (anna, ben) => {
+  await anna.enter('Room 1');
+  await ben.enter('Room 1');
+  const mute = anna.page.getByRole('button', { name: 'Mute', exact: true });
+  assert.equal(await mute.getAttribute('aria-pressed'), 'false');
+  await mute.click();
+  await anna.room('Room 1').getByText('muted').waitFor();
+  assert.equal(await mute.getAttribute('aria-pressed'), 'true');
+  await anna.enter('Room 2');
+  assert.equal(await mute.getAttribute('aria-pressed'), 'false');
+  await anna.page.reload();
+  await anna.isIn('Room 2');
+  await ben.say('psst');
+  await anna.room('Room 1').getByText('1 new message').waitFor();
+  assert.equal(await anna.page.title(), 'Room 2 – wschat');
+  await anna.enter('Room 1');
+  await mute.click();
+  await anna.room('Room 1').getByText('muted').waitFor({ state: 'detached' });
+}));

@@ -1,0 +1,256 @@
+// Rooms: the list and its numbers, making, entering and leaving one, links to them, and the panes of a phone.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AWAY, PHONE, stage } from './browser.mjs';
+
+const visit = stage();
+const TWO = [{ name: 'Anna' }, { name: 'Ben' }];
+
+/** The list is told of comings and goings a little later than the room. */
+const people = (tab, title, count) => tab.room(title).getByText(`${count} ${count === 1 ? 'person' : 'people'} here`).waitFor();
+const unread = (tab, title, words) => tab.room(title).getByText(words, { exact: true }).waitFor();
+
+test('two who meet in a room see what both say, with author, time and whose it is', () => visit(TWO, async (anna, ben) => {
+  await anna.enter('Room 1');
+  await ben.enter('Room 1');
+  await anna.line('Ben entered').waitFor();
+  await anna.say('Hello!');
+  await ben.sent('Hello!').waitFor();
+  await ben.say('Hi there');
+  for (const tab of [anna, ben]) {
+    await tab.sent('Hello!').getByText('Anna', { exact: true }).waitFor();
+    await tab.sent('Hi there').getByText('Ben', { exact: true }).waitFor();
+    await tab.member('Anna').waitFor();
+    await tab.member('Ben').waitFor();
+    await people(tab, 'Room 1', 2);
+    assert.deepEqual(await tab.texts(), ['Hello!', 'Hi there']);
+  }
+  assert.equal(await anna.message('Hello!').getByText('(you)').count(), 1);
+  assert.equal(await ben.message('Hello!').getByText('(you)').count(), 0);
+  const time = await ben.message('Hello!').locator('time').getAttribute('datetime');
+  assert.ok(Math.abs(Date.now() - Date.parse(time)) < 60_000, time);
+  assert.equal(await anna.text.inputValue(), '');
+}));
+
+test('a text that is too long is not sent, and stays to be shortened', () => visit([{ name: 'Anna' }], async (anna) => {
+  await anna.enter('Room 1');
+  await anna.text.fill('x'.repeat(4_003));
+  await anna.pace.getByText('3 characters too long').waitFor();
+  await anna.text.press('Enter');
+  assert.equal((await anna.text.inputValue()).length, 4_003);
+  assert.equal(await anna.page.getByRole('button', { name: 'Send', exact: true }).isDisabled(), true);
+  await anna.text.fill('😀'.repeat(4_000));
+  await anna.text.press('Enter');
+  await anna.sent('😀'.repeat(4_000)).waitFor();
+  assert.equal(await anna.text.inputValue(), '');
+}));
+
+test('the list counts who is where, as they come and go', () => visit(TWO, async (anna, ben) => {
+  await people(anna, 'Room 1', 0);
+  await ben.enter('Room 1');
+  await people(anna, 'Room 1', 1);
+  await anna.enter('Room 1');
+  await people(ben, 'Room 1', 2);
+  await ben.enter('Room 2');
+  await people(anna, 'Room 1', 1);
+  await people(anna, 'Room 2', 1);
+  // Who has closed the page might come back for a while, and then is gone.
+  await ben.close();
+  await people(anna, 'Room 2', 0);
+}, { settings: { limits: { resumeGraceSeconds: 1 } } }));
+
+test('what is said elsewhere is counted where one has been, until it is read', () => visit(TWO, async (anna, ben) => {
+  await anna.enter('Room 1');
+  await ben.enter('Room 1');
+  await anna.say('back in a minute');
+  await ben.sent('back in a minute').waitFor();
+  await anna.enter('Room 2');
+  for (const text of ['one', 'two', 'three']) await ben.say(text);
+  await unread(anna, 'Room 1', '3 new messages');
+  assert.equal(await anna.page.title(), '(3) Room 2 – wschat');
+  assert.equal(await anna.room('Room 3').getByText(/new message/).count(), 0);
+  await anna.enter('Room 1');
+  await anna.sent('three').waitFor();
+  await anna.line(/^New messages$/).waitFor();
+  await anna.room('Room 1').getByText(/new message/).waitFor({ state: 'detached' });
+  await anna.page.waitForFunction(() => document.title === 'Room 1 – wschat');
+  // The next one is new again, and by itself.
+  await anna.enter('Room 3');
+  await ben.say('four');
+  await unread(anna, 'Room 1', '1 new message');
+}));
+
+test('a room that one makes is entered, and there for all', () => visit(TWO, async (anna, ben) => {
+  await anna.create('Tea & cake');
+  assert.equal(await anna.page.getByLabel('New room').inputValue(), '');
+  await ben.enter('Tea & cake');
+  await people(anna, 'Tea & cake', 2);
+  await anna.say('Cake?');
+  await ben.sent('Cake?').waitFor();
+}));
+
+test('a title that cannot be is refused before it is sent, or after, and says why', () => visit([{}], async (tab) => {
+  const box = tab.page.getByLabel('New room');
+  const create = tab.page.getByRole('button', { name: 'Create', exact: true });
+  await box.fill('x'.repeat(66));
+  assert.equal(await box.evaluate((node) => node.validationMessage), '2 characters too long');
+  await create.click();
+  assert.equal(await box.inputValue(), 'x'.repeat(66));
+  await box.fill('bell\u0007');
+  await create.click();
+  await tab.notice.getByText(/title/i).waitFor();
+  await tab.notice.getByRole('button', { name: 'Dismiss' }).click();
+  await tab.notice.getByText(/title/i).waitFor({ state: 'detached' });
+  assert.equal(await tab.page.locator('#room').isVisible(), false);
+}));
+
+test('a room that is refused because there were too many at once can be made later', () => visit([{}], async (tab) => {
+  await tab.create('First');
+  await tab.page.getByLabel('New room').fill('Second');
+  await tab.page.getByRole('button', { name: 'Create', exact: true }).click();
+  const again = tab.notice.getByRole('button', { name: 'Create it' });
+  const made = tab.room('Second').first();
+  await again.waitFor();
+  // Until the server finds it slow enough.
+  while (!(await made.isVisible())) {
+    await again.or(made).first().waitFor();
+    if (await again.isVisible()) await again.click();
+  }
+  await tab.isIn('Second');
+}, { settings: { limits: { roomsPerSecond: 1, roomBurst: 1 } } }));
+
+test('who leaves is gone for the others, and may come back', () => visit(TWO, async (anna, ben) => {
+  await anna.enter('Room 3');
+  await ben.enter('Room 3');
+  await people(anna, 'Room 3', 2);
+  await ben.say('Stay!');
+  await anna.sent('Stay!').waitFor();
+  await anna.leave();
+  await anna.page.getByText('Choose a room to begin.').waitFor();
+  await ben.line('Anna left').waitFor();
+  await ben.member('Anna').waitFor({ state: 'detached' });
+  await people(anna, 'Room 3', 1);
+  // The focus is not lost with what had it.
+  assert.equal(await anna.page.evaluate(() => document.activeElement.closest('#rooms') !== null), true);
+  await anna.enter('Room 3');
+  await anna.sent('Stay!').waitFor();
+  // Away for a moment between two messages is not worth a line.
+  await ben.line('Anna left').waitFor({ state: 'detached' });
+  await ben.member('Anna').waitFor();
+  await ben.say('There you are');
+  await anna.enter('Room 1');
+  await ben.line('Anna left').waitFor();
+}));
+
+test('a link opens the room by its number, or by its title', () => visit([], async ({ open }) => {
+  const anna = await open({ name: 'Anna', hash: '#room=3' });
+  await anna.isIn('Room 3');
+  await anna.create('Tea & cake');
+  const ben = await open({ name: 'Ben', hash: '#room=Tea+%26+cake' });
+  await ben.isIn('Tea & cake');
+  await anna.member('Ben').waitFor();
+  // As typed by hand, in a page that is open.
+  await ben.page.evaluate(() => { location.hash = '#room=Room 2'; });
+  await ben.isIn('Room 2');
+  assert.equal(new URL(ben.page.url()).hash, '#room=2');
+}));
+
+test('the link of a room can be copied, and leads a friend there', () => visit([
+  { name: 'Anna', permissions: ['clipboard-read', 'clipboard-write'] },
+], async (anna, { open, server }) => {
+  await anna.create('Tea & cake');
+  await anna.page.getByRole('button', { name: 'Copy link to the room' }).click();
+  await anna.toast.getByText('Link copied.').waitFor();
+  const link = await anna.page.evaluate(() => navigator.clipboard.readText());
+  assert.ok(link.startsWith(server.url), link);
+  const ben = await open({ name: 'Ben', hash: link.slice(server.url.length) });
+  await ben.isIn('Tea & cake');
+}));
+
+test('the list holds links, which open in another tab as any others do', () => visit([{ name: 'Anna' }], async (anna) => {
+  const link = await anna.room('Room 2').getAttribute('href');
+  assert.equal(link, '#room=2');
+  const [another] = await Promise.all([
+    anna.page.context().waitForEvent('page'),
+    anna.room('Room 2').click({ modifiers: ['ControlOrMeta'] }),
+  ]);
+  await another.getByRole('heading', { name: 'Room 2', exact: true }).waitFor();
+  assert.equal(await anna.page.locator('#room').isVisible(), false);
+}));
+
+test('the back button goes through the rooms as they were entered', () => visit([{}], async (tab) => {
+  await tab.enter('Room 1');
+  await tab.enter('Room 2');
+  await tab.enter('Room 3');
+  await tab.page.goBack();
+  await tab.isIn('Room 2');
+  await tab.page.goBack();
+  await tab.isIn('Room 1');
+  await tab.page.goForward();
+  await tab.isIn('Room 2');
+  await tab.page.reload();
+  await tab.isIn('Room 2');
+}));
+
+test('a room that is not there can be made', () => visit([{ name: 'Anna', hash: '#room=Garden' }], async (anna) => {
+  await anna.notice.getByText('There is no room “Garden”.').waitFor();
+  await anna.notice.getByRole('button', { name: 'Create it' }).click();
+  await anna.isIn('Garden');
+  assert.equal(await anna.notice.textContent(), '');
+  // A number is nobody's wish for a title.
+  await anna.page.evaluate(() => { location.hash = '#room=99'; });
+  await anna.notice.getByText('There is no room “99”.').waitFor();
+  assert.equal(await anna.notice.getByRole('button', { name: 'Create it' }).count(), 0);
+  await anna.notice.getByRole('button', { name: 'Dismiss' }).click();
+  await anna.isIn('Garden');
+}));
+
+test('a room that is gone after a restart is said to be gone, and can be made again', () => visit([
+  { name: 'Anna', allowed: AWAY },
+], async (anna, { server }) => {
+  await anna.create('For today');
+  await anna.say('before');
+  await anna.sent('before').waitFor();
+  await server.kill();
+  await server.restart();
+  await anna.notice.getByText('There is no room “For today”.').waitFor();
+  await anna.page.getByText('Choose a room to begin.').waitFor();
+  await anna.enter('Room 1');
+  await anna.page.evaluate(() => { location.hash = '#room=For today'; });
+  await anna.notice.getByRole('button', { name: 'Create it' }).click();
+  await anna.isIn('For today');
+  assert.equal(await anna.message('before').count(), 0);
+}));
+
+test('a phone shows one pane at a time', () => visit([{ name: 'Anna', ...PHONE }], async (anna) => {
+  const { page } = anna;
+  const panes = { rooms: page.locator('#lobby'), talk: page.locator('main'), members: page.locator('#members') };
+  const shows = async (wanted) => {
+    await panes[wanted].waitFor();
+    for (const [name, pane] of Object.entries(panes)) assert.equal(await pane.isVisible(), name === wanted, name);
+  };
+  await shows('rooms');
+  await anna.room('Room 1').tap();
+  await anna.isIn('Room 1');
+  await shows('talk');
+  await page.getByRole('button', { name: '1 member', exact: true }).tap();
+  await shows('members');
+  await anna.member('Anna').waitFor();
+  await page.getByRole('button', { name: 'Back to the talk' }).tap();
+  await shows('talk');
+  await anna.text.fill('half a thought');
+  await page.getByRole('button', { name: 'Back to the rooms' }).tap();
+  await shows('rooms');
+  await people(anna, 'Room 1', 1);
+  await anna.room('Room 1').tap();
+  await shows('talk');
+  assert.equal(await anna.text.inputValue(), 'half a thought');
+  // The button of the phone itself does the same.
+  await page.goBack();
+  await shows('rooms');
+  await page.goForward();
+  await shows('talk');
+  await page.getByRole('button', { name: 'Leave' }).tap();
+  await shows('rooms');
+}));
