@@ -1,6 +1,6 @@
-// Where the user reads: the message at the upper edge of what is seen, and how far from that edge it is. Whatever comes
-// and goes above it, and however its lines break, it is put back there. Browsers' own scroll anchoring is not in all of
-// them, and would work against this.
+// Where the user reads: the message at the upper edge of what is seen, and how far from that edge it is. Whatever
+// comes and goes above it, and however its lines break, it is put back there. Browsers' own scroll anchoring is not
+// in all of them, and would work against this.
 
 export class Place {
   #log;

@@ -22,9 +22,9 @@ export function newerThan(entries, seq) {
 }
 
 /**
- * The rows `{key, kind, entry?, isTogether?, time?, source?, looks}` of the entries from `start` to before `end`, and of what
- * is yet to be said when that is the end of the timeline. `firstNew` is the index that the divider stands before;
- * `head` is what stands above everything, or null.
+ * The rows `{key, kind, entry?, isTogether?, time?, source?, looks}` of the entries from `start` to before `end`, and
+ * of what is yet to be said when that is the end of the timeline. `firstNew` is the index that the divider stands
+ * before; `head` is what stands above everything, or null.
  *
  * A row looks as it did when its `source` is the same object and its `looks` the same words.
  */

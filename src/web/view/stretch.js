@@ -5,7 +5,7 @@ export class Stretch {
   /** The entries from `start` to before `end` are drawn. */
   start = 0;
   end = 0;
-  /** At most so many, moved by `step` at a time. */
+  /** At most so many, moved by `step` at a time: few, so that to draw them holds nobody up. */
   max = 150;
   step = 12;
   #length = 0;
@@ -30,7 +30,9 @@ export class Stretch {
     else if (last < 0) this.end = Math.min(entries.length, first + this.max);
     else this.end = wasAtEnd ? entries.length : last + 1;
     this.start = first < 0 ? Math.max(0, this.end - this.max) : first;
-    if (this.end - this.start < this.max - this.step) this.start = Math.max(0, this.end - this.max + this.step);
+    const least = this.max - this.step;
+    if (this.end - this.start < least) this.start = Math.max(0, this.end - least);
+    if (this.end - this.start < least) this.end = Math.min(entries.length, this.start + least);
     this.#hold(entries);
   }
 
