@@ -47,6 +47,7 @@ export class LogView {
   #isAttending = null;
   #top = 0;
   #stillTimer;
+  #growing = null;
   /** The newest message that has been on the screen. */
   #seenSeq = 0;
   #asked = { seq: null, at: 0 };
@@ -129,7 +130,7 @@ export class LogView {
     const { timeline: { entries }, pending, divider } = this.#chat.state;
     this.#stretch.update(entries);
     this.#stretch.max = Math.max(FEWEST_ROWS, Math.ceil((SCREENS * this.#log.clientHeight) / LOWEST_ROW_PIXELS));
-    if (this.#isFollowing && !this.#stretch.isAtEnd) this.#stretch.around(entries, entries.length - 1);
+    if (this.#isFollowing && !this.#stretch.isAtEnd) this.#stretch.jump(entries, entries.length - 1);
     this.#stretch.cut(entries, this.#readIndex(entries));
     const { start, end } = this.#stretch;
     const firstNew = divider === null ? -1 : newerThan(entries, divider).first;
@@ -143,6 +144,19 @@ export class LogView {
     this.#names = null;
     this.#fit(rows, keys);
     this.#settle();
+    if (this.#stretch.isShort) this.#growSoon();
+  }
+
+  /** With the next frame of the screen: all at once would keep the page from answering. */
+  #growSoon() {
+    this.#growing ??= requestAnimationFrame(() => {
+      this.#growing = null;
+      const { timeline } = this.#chat.state;
+      if (timeline !== this.#timeline) return;
+      this.#stretch.update(timeline.entries);
+      if (this.#stretch.isShort) this.#stretch.grow(timeline.entries);
+      this.#render();
+    });
   }
 
   /** The index of the entry that is to stay when the stretch is cut. */
@@ -309,7 +323,7 @@ export class LogView {
     const index = timeline.entries.findIndex(({ seq }) => seq === target.seq);
     if (index >= 0) {
       this.#isFollowing = false;
-      if (index < this.#stretch.start || index >= this.#stretch.end) this.#stretch.around(timeline.entries, index);
+      if (index < this.#stretch.start || index >= this.#stretch.end) this.#stretch.jump(timeline.entries, index);
       this.#render();
       const { node } = this.#rows.get(String(timeline.entries[index].key));
       node.scrollIntoView({ block: 'center' });

@@ -8,6 +8,8 @@ export class Stretch {
   /** At most so many, moved by `step` at a time: few, so that to draw them holds nobody up. */
   max = 150;
   step = 12;
+  /** So many at first: what is seen is drawn at once, and the rest follows step by step (`grow`). */
+  begin = 30;
   #length = 0;
   #firstKey = null;
   #lastKey = null;
@@ -20,6 +22,12 @@ export class Stretch {
     return this.end === this.#length;
   }
 
+  /** Whether there is too little around what is seen. */
+  get isShort() {
+    const size = this.end - this.start;
+    return size < this.max - this.step && size < this.#length;
+  }
+
   /** Finds its place again in a timeline that has changed. At its end it grows along. */
   update(entries) {
     const wasAtEnd = this.isAtEnd;
@@ -29,10 +37,8 @@ export class Stretch {
     if (last < 0 && first < 0) this.end = entries.length;
     else if (last < 0) this.end = Math.min(entries.length, first + this.max);
     else this.end = wasAtEnd ? entries.length : last + 1;
-    this.start = first < 0 ? Math.max(0, this.end - this.max) : first;
-    const least = this.max - this.step;
-    if (this.end - this.start < least) this.start = Math.max(0, this.end - least);
-    if (this.end - this.start < least) this.end = Math.min(entries.length, this.start + least);
+    if (first >= 0) this.start = first;
+    else this.start = Math.max(0, this.end - (last < 0 ? this.begin : this.max));
     this.#hold(entries);
   }
 
@@ -42,11 +48,22 @@ export class Stretch {
   }
 
   /** To the entry at `index`, with as much before it as behind it. */
-  around(entries, index) {
-    const size = this.max - this.step;
+  around(entries, index, size = this.max - this.step) {
     this.start = Math.max(0, Math.min(index - Math.floor(size / 2), entries.length - size));
     this.end = Math.min(entries.length, this.start + size);
     this.#length = entries.length;
+    this.#hold(entries);
+  }
+
+  /** To an entry that is far away. */
+  jump(entries, index) {
+    this.around(entries, index, this.begin);
+  }
+
+  /** Takes in a few more, where it is short. */
+  grow(entries) {
+    if (this.start > 0) this.start = Math.max(0, this.start - this.step);
+    else this.end = Math.min(entries.length, this.end + this.step);
     this.#hold(entries);
   }
 

@@ -43,6 +43,25 @@ test('when all that it held is gone it is at the end', () => {
   assert.equal(keys(stretch, other).at(-1), 5399);
 });
 
+test('it begins with what is seen, and grows by a step at a time to both sides', () => {
+  const all = entries(0, 1000);
+  const stretch = new Stretch();
+  stretch.update(all);
+  assert.deepEqual([stretch.start, stretch.end], [970, 1000]);
+  stretch.jump(all, 20);
+  assert.deepEqual([stretch.start, stretch.end], [5, 35]);
+  const sizes = [];
+  while (stretch.isShort) {
+    const before = stretch.end - stretch.start;
+    stretch.grow(all);
+    sizes.push(stretch.end - stretch.start - before);
+  }
+  assert.deepEqual([stretch.start, stretch.end, Math.max(...sizes)], [0, 143, 12]);
+  const few = new Stretch();
+  few.update(entries(0, 7));
+  assert.equal(few.isShort, false);
+});
+
 test('whatever comes and goes, it lies within the timeline, and is neither too long nor too short', () => {
   for (let seed = 1; seed <= 200; seed += 1) {
     const random = seeded(seed);
@@ -64,6 +83,7 @@ test('whatever comes and goes, it lies within the timeline, and is neither too l
       stretch.update(all);
       const index = read ? all.indexOf(read) : -1;
       stretch.cut(all, index < 0 ? all.length - 1 : index);
+      while (stretch.isShort) stretch.grow(all);
       const size = stretch.end - stretch.start;
       assert.ok(stretch.start >= 0 && stretch.end <= all.length, `seed ${seed}`);
       assert.ok(size <= stretch.max && size >= Math.min(all.length, stretch.max - stretch.step), `seed ${seed}: ${size}`);
