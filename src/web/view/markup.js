@@ -6,6 +6,8 @@ import { locale, t } from './words.js';
 
 /** So many emoji alone are shown large. */
 const LARGE_EMOJI = 3;
+/** Told at a glance, while the list of all emoji takes the browser a while to make. */
+const LETTER = /[a-z]/i;
 const EMOJI_ALONE = /^(?:[\p{RGI_Emoji}\p{Emoji_Presentation}]\s*)+$/v;
 const letters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
@@ -59,6 +61,6 @@ export function isOnlyEmoji(blocks) {
   const { children } = blocks[0];
   if (!children.every((node) => typeof node === 'string' || node.kind === 'emoji')) return false;
   const text = children.map((node) => node.character ?? node).join('').trim();
-  if (text.length > LARGE_EMOJI * 16 || !EMOJI_ALONE.test(text)) return false;
+  if (text.length > LARGE_EMOJI * 16 || LETTER.test(text) || !EMOJI_ALONE.test(text)) return false;
   return [...letters.segment(text.replace(/\s/g, ''))].length <= LARGE_EMOJI;
 }
