@@ -37,7 +37,7 @@ pub(crate) fn join_script(entry: &str, read: &Read<'_>) -> Result<Joined, Refusa
 pub(crate) fn join_style(entry: &str, read: &Read<'_>) -> Result<Joined, Refusal> {
     let mut text = String::new();
     let mut names = vec![entry.to_owned()];
-    for line in without_comments(&read(entry)?) {
+    for line in without_comments(entry, &read(entry)?)? {
         let Some(import) = line.strip_prefix("@import ") else {
             text.push_str(line);
             text.push('\n');
@@ -47,7 +47,7 @@ pub(crate) fn join_style(entry: &str, read: &Read<'_>) -> Result<Joined, Refusal
             format!("{entry}: \"{line}\" is not of the form @import \"file.css\";")
         })?;
         let name = resolve(entry, name);
-        for line in without_comments(&read(&name)?) {
+        for line in without_comments(&name, &read(&name)?)? {
             text.push_str(line);
             text.push('\n');
         }
@@ -81,7 +81,7 @@ impl Script<'_> {
         let source = (self.read)(name)?;
         let mut body = String::new();
         let mut exports = Vec::new();
-        for line in without_comments(&source) {
+        for line in without_comments(name, &source)? {
             let line = if let Some(import) = line.strip_prefix("import ") {
                 let (taken, from) = parse_import(import)
                     .ok_or_else(|| format!("{name}: \"{line}\" is no import that can be joined"))?;
@@ -148,22 +148,28 @@ fn relocated(name: &str, line: &str) -> String {
     }
 }
 
-/// The lines of a script or a style but for those that are comments, and empty ones.
-fn without_comments(source: &str) -> Vec<&str> {
+/// The lines of a script or a style but for those that are comments, and empty ones. A comment that begins a
+/// line has to end at the end of one.
+fn without_comments<'a>(name: &str, source: &'a str) -> Result<Vec<&'a str>, Refusal> {
     let mut is_comment = false;
+    let mut refused = None;
     let is_code = |line: &&str| {
         let line = line.trim();
-        let was_comment = is_comment;
         if !is_comment && line.starts_with("/*") {
             is_comment = true;
         }
         let is_code = !is_comment && !line.starts_with("//") && !line.is_empty();
-        if (is_comment || was_comment) && line.ends_with("*/") {
+        if is_comment && line.ends_with("*/") {
             is_comment = false;
+        } else if is_comment && line.contains("*/") {
+            refused.get_or_insert_with(|| {
+                format!("{name}: \"{line}\" has something behind a comment")
+            });
         }
         is_code
     };
-    source.lines().filter(is_code).collect()
+    let lines = source.lines().filter(is_code).collect();
+    refused.map_or(Ok(lines), Err)
 }
 
 /// The name of a file that is named in another.

@@ -58,12 +58,20 @@ const members = new MembersView(chat, (name) => {
 const banner = new BannerView(chat, { refocus: () => talk.focus() });
 const views = [banner, talk, rooms, members, composer, log, notifier, announcer];
 
+/** A hidden page has no frames, but its title and icon are seen. */
+const HIDDEN_MS = 250;
+
 let isScheduled = false;
+let hiddenTimer;
 
 /** Draws with the next frame of the screen: a hundred changes cost one drawing. */
 function schedule() {
-  // A hidden page has no frames, but its title and icon are seen.
-  if (document.hidden) notifier.draw();
+  if (document.hidden) {
+    hiddenTimer ??= setTimeout(() => {
+      hiddenTimer = undefined;
+      notifier.draw();
+    }, HIDDEN_MS);
+  }
   if (isScheduled) return;
   isScheduled = true;
   requestAnimationFrame(() => {
@@ -73,13 +81,13 @@ function schedule() {
   });
 }
 
-let shownRoom = null;
+let shownRoom;
 
 /** The address names the room, so that a reload, a bookmark or a friend finds it again. */
 function followAddress() {
   const { room } = chat.state;
   if (room?.id === shownRoom) return;
-  shownRoom = room?.id ?? null;
+  shownRoom = room?.id;
   gifs.close();
   if (!room) history.replaceState(null, '', location.pathname + location.search);
   else if (parseLink(location.hash)?.room !== room.id) history.pushState(null, '', formatLink({ room: room.id }));

@@ -68,6 +68,7 @@ fn what_cannot_be_joined_is_refused() {
             "app.js: \"import * as a from './a.js';\" is no import that can be joined",
         ),
         ("import './a.js';", "", "app.js: \"import './a.js';\" is no import that can be joined"),
+        ("/* a */ b();", "", "app.js: \"/* a */ b();\" has something behind a comment"),
         ("import {", "", "app.js: \"import {\" is no import that can be joined"),
         (
             "import { a } from './a.js';",

@@ -146,6 +146,9 @@ test('who leaves is gone for the others, and may come back', () => visit(TWO, as
 test('a link opens the room by its number, or by its title', () => visit([], async ({ open }) => {
   const anna = await open({ name: 'Anna', hash: '#room=3' });
   await anna.isIn('Room 3');
+  const { hash, length } = await anna.page.evaluate(() => ({ hash: location.hash, length: history.length }));
+  const control = await open({ name: 'Carl' });
+  assert.deepEqual([hash, length], ['#room=3', await control.page.evaluate(() => history.length)], 'and stands there from the beginning');
   await anna.create('Tea & cake');
   const ben = await open({ name: 'Ben', hash: '#room=Tea+%26+cake' });
   await ben.isIn('Tea & cake');

@@ -91,7 +91,7 @@ export class Chat {
     this.#name = new Name({ store: storage.local, state, requests });
     this.#pages = new Pages({ state, requests, learn: (events) => this.#learn(events) });
     this.#places = new Places({
-      state, requests, store: storage.session, outbox: this.#outbox, notes: this.#notes, pages: this.#pages,
+      state, requests, store: storage.session, outbox: this.#outbox, pages: this.#pages,
       goOn: () => this.#goOn(),
     });
     this.#sending = new Sending({
@@ -219,11 +219,11 @@ export class Chat {
   }
 
   setDraft(text) {
-    if (this.state.room) this.#notes.setDraft(this.state.room.id, text);
+    if (this.state.room) this.#notes.setDraft(this.state.room.title, text);
   }
 
   draft() {
-    return this.#notes.draft(this.state.room?.id);
+    return this.#notes.draft(this.state.room?.title);
   }
 
   mute(roomId, isMuted) {

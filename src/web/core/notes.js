@@ -9,20 +9,16 @@ export class Notes {
     this.#session = session;
   }
 
-  draft(roomId) {
-    return this.#drafts()[roomId] ?? '';
+  /** By title: after a restart of the server a room may have another id, and another room this one's. */
+  draft(title) {
+    return new Map(this.#drafts()).get(title) ?? '';
   }
 
-  setDraft(roomId, text) {
-    const { [roomId]: _, ...others } = this.#drafts();
-    this.#session.set('drafts', text === '' ? others : { ...others, [roomId]: text });
-  }
-
-  /** After a restart of the server a room may have another id. */
-  moveDraft(from, to) {
-    const text = this.draft(from);
-    this.setDraft(from, '');
-    if (text !== '') this.setDraft(to, text);
+  setDraft(title, text) {
+    const drafts = new Map(this.#drafts());
+    if (text === '') drafts.delete(title);
+    else drafts.set(title, text);
+    this.#session.set('drafts', [...drafts]);
   }
 
   isMuted(title) {
@@ -36,7 +32,8 @@ export class Notes {
   }
 
   #drafts() {
-    return this.#session.get('drafts') ?? {};
+    const drafts = this.#session.get('drafts');
+    return Array.isArray(drafts) ? drafts : [];
   }
 
   #muted() {

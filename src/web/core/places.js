@@ -8,7 +8,6 @@ export class Places {
   #requests;
   #store;
   #outbox;
-  #notes;
   #pages;
   #goOn;
   /** The title of a room that is to be made and entered. */
@@ -17,12 +16,11 @@ export class Places {
   #link = null;
 
   /** `goOn()` is called when there may be something to do. */
-  constructor({ state, requests, store, outbox, notes, pages, goOn }) {
+  constructor({ state, requests, store, outbox, pages, goOn }) {
     this.#state = state;
     this.#requests = requests;
     this.#store = store;
     this.#outbox = outbox;
-    this.#notes = notes;
     this.#goOn = goOn;
     this.#pages = pages;
   }
@@ -136,10 +134,8 @@ export class Places {
   listed() {
     const state = this.#state;
     const find = (room) => this.find(room);
-    const before = state.room;
     this.#outbox.relocate(find);
     state.relocate(find);
-    if (before && state.room.id !== before.id) this.#notes.moveDraft(before.id, state.room.id);
     if (this.#creating !== null && !this.#requests.isOpen('create_room')) {
       // Before the connection was lost it may have been made.
       const made = this.#titled(this.#creating);

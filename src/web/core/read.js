@@ -13,6 +13,9 @@ export class ReadMarks {
   /** Not yet written. */
   #fresh = new Map();
   #timer = null;
+  /** What the store held, and when: a list of a thousand rooms asks for each of them. */
+  #kept = {};
+  #keptAt = -Infinity;
 
   constructor({ store, clock }) {
     this.#store = store;
@@ -36,7 +39,7 @@ export class ReadMarks {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = null;
     if (this.#fresh.size === 0) return;
-    const marks = new Map(Object.entries(this.#load()));
+    const marks = new Map(Object.entries(this.#fetch()));
     for (const [room, mark] of this.#fresh) {
       const other = marks.get(room);
       marks.delete(room); // and so comes last, as the latest
@@ -44,9 +47,20 @@ export class ReadMarks {
     }
     this.#fresh.clear();
     this.#store.set(KEY, Object.fromEntries([...marks].slice(-MAX_ROOMS)));
+    this.#keptAt = -Infinity;
   }
 
+  /** As other tabs may have left it a moment ago. */
   #load() {
+    const now = this.#clock.now();
+    if (now - this.#keptAt >= WRITE_MS) {
+      this.#kept = this.#fetch();
+      this.#keptAt = now;
+    }
+    return this.#kept;
+  }
+
+  #fetch() {
     const marks = this.#store.get(KEY);
     return marks !== null && typeof marks === 'object' ? marks : {};
   }

@@ -3,7 +3,7 @@
 import { visible } from '../text/names.js';
 import { t } from './words.js';
 import { CompletionView } from './completion.js';
-import { byId, setAttribute, setText } from './dom.js';
+import { byId, isComposing, setAttribute, setText } from './dom.js';
 
 /** From so few characters left on, they are counted down. */
 const NEAR_LIMIT = 200;
@@ -75,7 +75,7 @@ export class ComposerView {
   }
 
   #key(event) {
-    if (event.isComposing || this.#completion.key(event)) return;
+    if (isComposing(event) || this.#completion.key(event)) return;
     const isPlain = !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey;
     if (!isPlain) return;
     if (event.key === 'Enter') {

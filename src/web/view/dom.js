@@ -76,3 +76,6 @@ export function reconcile(parent, items, create, update) {
 /** Whether the user is writing somewhere, so that a letter is not a shortcut. */
 export const isWriting = (node) => node instanceof HTMLTextAreaElement
   || (node instanceof HTMLInputElement && node.type !== 'radio' && node.type !== 'checkbox');
+
+/** Whether the key belongs to a word that is still being composed. Safari says so by the code alone. */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;

@@ -1,5 +1,6 @@
 // The tree of text/markdown.js as elements. Every word becomes a text node.
 
+import { parseLink } from '../core/link.js';
 import { visible } from '../text/names.js';
 import { element } from './dom.js';
 import { locale, t } from './words.js';
@@ -37,6 +38,9 @@ function inline(node) {
 function link({ href, text }) {
   const made = element('a', '', text);
   made.href = href;
+  // Into this chat it leads here: in another tab one would be somebody else.
+  const [page, hash] = made.href.split('#');
+  if (page === location.href.split('#')[0] && parseLink(hash ?? '')) return made;
   made.target = '_blank';
   // Nobody learns from where they were reached, and no search engine counts it.
   made.rel = 'noopener noreferrer nofollow ugc';

@@ -55,13 +55,14 @@ export class MembersView {
   #drawList(chosen = this.#chosen()) {
     const { members, me } = this.#chat.state;
     reconcile(byId('member-list'), chosen, ({ id, name }) => {
-      const mark = id === me?.id ? [element('span', 'mark', ` (${t('you')})`)] : [];
-      const button = element('button', 'plain', avatar(id, name), element('span', 'name', element('bdi'), ...mark));
+      const button = element('button', 'plain', avatar(id, name), element('span', 'name', element('bdi'), element('span', 'mark')));
       button.type = 'button';
       return element('li', '', button);
     }, (item, { id, name }) => {
       const button = item.firstElementChild;
       const shown = visible(name);
+      // After a restart of the server the same id may be somebody else's.
+      setText(button.querySelector('.mark'), id === me?.id ? ` (${t('you')})` : '');
       if (item.dataset.name === shown) return;
       item.dataset.name = shown;
       setText(button.querySelector('bdi'), shown);

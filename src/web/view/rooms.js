@@ -60,8 +60,13 @@ export class RoomsView {
     const [name, state, unread, count] = link.children;
     const unreadCount = this.#chat.state.unread(id);
     const isMuted = this.#chat.isMuted(id);
+    const isCurrent = (entering ?? room)?.id === id;
+    // There may be a thousand rooms, and most of them look as they did.
+    const looks = JSON.stringify([title, userCount, unreadCount, isMuted, isCurrent]);
+    if (item.dataset.looks === looks) return;
+    item.dataset.looks = looks;
     setText(name, visible(title));
-    setAttribute(link, 'aria-current', (entering ?? room)?.id === id ? 'true' : null);
+    setAttribute(link, 'aria-current', isCurrent ? 'true' : null);
     link.className = [unreadCount > 0 && 'has-unread', isMuted && 'is-muted'].filter(Boolean).join(' ');
     sign(state, isMuted ? t('room_muted') : '', () => [icon('bellOff'), unseen(t('room_muted'))]);
     const words = unreadCount > MOST_UNREAD ? t('room_unread_many', { count: MOST_UNREAD }) : t('room_unread', { count: unreadCount });

@@ -1,6 +1,6 @@
 // The keys that work wherever one is on the page; the list that `?` opens is in dialogs.js.
 
-import { byId, isWriting } from './dom.js';
+import { byId, isComposing, isWriting } from './dom.js';
 
 export function listenToKeys({ composer, gifs, rooms, shortcuts, talk }) {
   const byKey = {
@@ -11,7 +11,7 @@ export function listenToKeys({ composer, gifs, rooms, shortcuts, talk }) {
   };
   followFocus();
   document.addEventListener('keydown', (event) => {
-    if (event.defaultPrevented || event.isComposing || document.querySelector('dialog[open]')) return;
+    if (event.defaultPrevented || isComposing(event) || document.querySelector('dialog[open]')) return;
     const { altKey, code, ctrlKey, key, metaKey, target } = event;
     if (ctrlKey || metaKey) return;
     if (altKey) {

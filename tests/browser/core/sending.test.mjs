@@ -370,6 +370,9 @@ test('after a restart rooms may have other ids: the title counts, for the draft 
   page.wait(3);
   assert.deepEqual([page.record(1), page.record(3)], [[], ['one']]);
   assert.deepEqual([page.state.room, page.chat.draft()], [{ id: 3, title: 'Room 1' }, 'half']);
+  page.chat.enter(1);
+  page.flow();
+  assert.equal(page.chat.draft(), '', 'what has the id now is another room');
 });
 
 test('a room is gone and its id is another’s: nothing is said in that one', () => {
