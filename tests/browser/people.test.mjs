@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { stage } from './browser.mjs';
+import { AWAY, stage } from './browser.mjs';
 import { Client } from './client.mjs';
 
 const visit = stage();
@@ -112,6 +112,27 @@ test('who is writing is seen while they write', () => visit(TWO, async (anna, be
   await anna.typing.getByText('4 people are typing…').waitFor();
   for (const one of guests) leave(one);
   await anna.typing.getByText(/typing/).waitFor({ state: 'detached' });
+}));
+
+test('after a restart one’s own name is one’s own, whoever came back first', () => visit([
+  { name: 'Anna', allowed: AWAY }, { name: 'Ben', allowed: AWAY },
+], async (anna, ben, { server }) => {
+  for (const tab of [anna, ben]) await tab.enter('Room 1');
+  await anna.member('Ben').waitFor();
+  const own = (tab) => tab.members.getByRole('listitem').filter({ hasText: '(you)' });
+  await own(anna).getByText('Anna', { exact: true }).waitFor();
+  // With nothing kept, ids begin anew, and Ben gets the one that was Anna's.
+  await server.kill();
+  await anna.page.context().setOffline(true);
+  await server.restart();
+  await ben.banner.getByText('Connected again.').waitFor();
+  await anna.page.context().setOffline(false);
+  await anna.member('Ben').waitFor();
+  await ben.member('Anna').waitFor();
+  for (const [tab, name] of [[anna, 'Anna'], [ben, 'Ben']]) {
+    await own(tab).getByText(name, { exact: true }).waitFor();
+    assert.equal(await own(tab).count(), 1);
+  }
 }));
 
 test('many who come and go are one line', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
