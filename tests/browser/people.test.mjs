@@ -106,7 +106,10 @@ test('who is writing is seen while they write', () => visit(TWO, async (anna, be
   const guests = [];
   for (const name of ['Carl', 'Dora', 'Emil', 'Fay']) guests.push(await guest(server, name));
   await anna.member('Fay').waitFor();
-  for (const one of guests.slice(0, 2)) one.send('{"type":"typing"}');
+  const [carl, dora] = guests;
+  carl.send('{"type":"typing"}');
+  await anna.typing.getByText(/Carl.* is typing…/).waitFor();
+  dora.send('{"type":"typing"}');
   await anna.typing.getByText(/Carl.* and .*Dora.* are typing…/).waitFor();
   for (const one of guests) one.send('{"type":"typing"}');
   await anna.typing.getByText('4 people are typing…').waitFor();
