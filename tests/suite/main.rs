@@ -52,3 +52,4 @@ mod transcripts;
 mod upgrade;
 mod v2;
 mod v2_refusals;
+mod v2_rooms;

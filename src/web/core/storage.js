@@ -4,7 +4,7 @@
 const PREFIX = 'wschat.';
 
 /** One of the browser's two stores. `area()` gives it, or throws where the browser forbids it. */
-export class Store {
+class Store {
   #area;
   /** What could not be stored. */
   #unstored = new Map();

@@ -7,7 +7,7 @@ const PIXELS = 180;
 const lessMotion = matchMedia('(prefers-reduced-motion: reduce)');
 
 /** Whether GIFs stand still now. */
-export const isStill = () => lessMotion.matches;
+const isStill = () => lessMotion.matches;
 
 /** Calls back when that has changed. */
 export function onStillness(listener) {
