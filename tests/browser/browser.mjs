@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 import { Server } from './server.mjs';
 
@@ -16,7 +17,10 @@ const ARGUMENTS = [
 ];
 
 /** What has not happened by then does not happen. */
-const PATIENCE_MS = 20_000;
+export const PATIENCE_MS = 20_000;
+
+/** A story that is not over by then waits for something that nothing else gives up. */
+const STORY_MS = 150_000;
 
 /** The browser's own words about a server or a network that is away: what a test that takes it away may allow. */
 export const AWAY = /^WebSocket connection to '[^']*' failed|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INTERNET_DISCONNECTED)/;
@@ -52,13 +56,26 @@ export function stage() {
       };
       const first = [];
       for (const visitor of visitors) first.push(await open(visitor));
-      await story(...first, { server, browser, open });
+      await inTime(story(...first, { server, browser, open }));
       await Promise.all(tabs.map((tab) => tab.close()));
     } finally {
       await Promise.all(browser.contexts().map((context) => context.close()));
       await server.stop();
     }
   };
+}
+
+async function inTime(story) {
+  const timer = new AbortController();
+  const isLate = async () => {
+    await setTimeout(STORY_MS, undefined, { signal: timer.signal });
+    throw new Error(`the story was not over after ${STORY_MS / 1_000} seconds`);
+  };
+  try {
+    await Promise.race([story, isLate()]);
+  } finally {
+    timer.abort();
+  }
 }
 
 /** One visitor: a context of its own, so that nothing is shared with the others, with the page open. */

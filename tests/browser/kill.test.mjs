@@ -2,9 +2,10 @@
 // in the same order, and with what it was writing still in its box.
 
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { setImmediate as soon } from 'node:timers/promises';
 import { test } from 'node:test';
-import { AWAY, stage } from './browser.mjs';
+import { AWAY, PATIENCE_MS, stage } from './browser.mjs';
 import { Guest } from './crowd.mjs';
 
 const KILLS = 10;
@@ -18,15 +19,23 @@ const visitors = NAMES.map((name) => ({ name, allowed: AWAY }));
 /** What the page keeps to be sent, as the outbox has it. */
 const unsent = ({ page }) => page.locator('#entries > .said:not([data-seq])');
 
-/** When the page has sent its next `count` messages, of which the last can hardly have been heard. */
-function spoken({ page }, count) {
-  return new Promise((resolve) => {
-    let sent = 0;
-    page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => {
-      if (JSON.parse(payload).type === 'text') sent += 1;
-      if (sent === count) resolve();
-    }));
-  });
+/**
+ * Counts what the page says over connections that it opens from now on. Gives `more(count)`: when it has sent so many
+ * more, of which the last can hardly have been heard.
+ */
+function listenTo({ page }) {
+  let sent = 0;
+  const speech = new EventEmitter();
+  page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => {
+    if (JSON.parse(payload).type !== 'text') return;
+    sent += 1;
+    speech.emit('text');
+  }));
+  return async (count) => {
+    const goal = sent + count;
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    while (sent < goal) await once(speech, 'text', { signal });
+  };
 }
 
 /** All that was said is on the page, in the order in which the server keeps it. */
@@ -102,15 +111,17 @@ test('ten times killed: nothing lost, nothing doubled, every draft kept', () => 
 test('killed again and again while what was said offline goes out', () => visit([visitors[0]], async (anna, { server }) => {
   await anna.enter('Room 1');
   await anna.impatient();
+  // Before the server goes: the page tries again at once, and that may be the connection that gets through.
+  const speaks = listenTo(anna);
   await server.kill();
   await anna.page.locator('#room.away').waitFor();
   const said = Array.from({ length: 20 }, (_, index) => `Anna ${index + 1}`);
   for (const text of said) await anna.say(text);
   for (let kill = 1; kill <= 4; kill += 1) {
-    const heard = spoken(anna, kill);
+    const spoken = speaks(kill);
     await server.restart();
     await anna.wake();
-    await heard;
+    await spoken;
     await server.kill();
     await anna.page.locator('#room.away').waitFor();
   }

@@ -111,7 +111,8 @@ fn after_join_no_thread_is_left() {
         host.handle.shutdown();
         drop((clients, silent));
         host.handle.join().unwrap();
-        assert_eq!(threads(), BTreeMap::new());
+        // A thread that was joined is still listed for a moment, while the kernel takes it down.
+        eventually("no thread is left", || threads().is_empty());
         expect_that_nobody_listens(&host.door);
     });
 }
