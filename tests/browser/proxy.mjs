@@ -37,12 +37,13 @@ export class Proxy {
 
   /** Loses all connections, or closes them with a code. What is held is lost. */
   cut(code, reason) {
-    for (const { page, upstream } of this.#pairs) {
+    const pairs = [...this.#pairs];
+    this.#pairs.clear();
+    for (const { page, upstream } of pairs) {
       if (code === undefined) page.terminate();
       else page.close(code, reason);
       upstream.terminate();
     }
-    this.#pairs.clear();
   }
 
   /** Nobody gets through until `mend()`. */
@@ -87,7 +88,8 @@ export class Proxy {
     const pair = { page, upstream, up: { held: [] }, down: { held: [] } };
     this.#pairs.add(pair);
     const end = () => {
-      this.#pairs.delete(pair);
+      // One that has been cut is on its way out: to hurry it could destroy its Close frame.
+      if (!this.#pairs.delete(pair)) return;
       page.terminate();
       upstream.terminate();
     };
