@@ -116,6 +116,9 @@ impl Kept {
     }
 
     fn add(&mut self, room: RoomId, said: &Said) {
+        if self.retention.max_events == 0 {
+            return;
+        }
         let Some(entries) = self.rooms.get_mut(&room) else { return };
         let turn = self.next_turn;
         self.next_turn += 1;
