@@ -106,9 +106,9 @@ pub(crate) struct Dispatcher {
     /// Bytes for rooms after which a tick gathers no more.
     tick_max_bytes: usize,
     started: Instant,
-    /// The time of what is being applied, since the start.
+    /// The time of the tick, since the start.
     now: Duration,
-    /// The same as Unix time in milliseconds, looked at once in a tick.
+    /// The same as Unix time in milliseconds.
     time: u64,
     stopping_until: Option<Instant>,
 }
@@ -157,10 +157,12 @@ impl Dispatcher {
     pub(crate) fn run(&mut self) {
         loop {
             let waited = self.wait();
-            self.time = unix_millis();
+            // Before anything else, so that a room list that is due shows what was until now, to those
+            // who were here until now.
+            self.advance();
             match waited {
                 Waited::Received(input) => self.apply(input),
-                Waited::TimedOut => self.advance(),
+                Waited::TimedOut => {}
                 Waited::NobodyLeft => break,
             }
             self.gather();
@@ -199,9 +201,6 @@ impl Dispatcher {
     }
 
     fn apply(&mut self, input: Input) {
-        // Before anything else, so that a room list that is due shows what was until now, to those
-        // who were here until now.
-        self.advance();
         match input {
             Input::Connect { connection, outbox, arrival } => {
                 self.connect(connection, outbox, arrival);
@@ -275,8 +274,10 @@ impl Dispatcher {
         self.follow_effects(cause);
     }
 
-    /// Does what has fallen due. The clock does not go back, whatever happens to the time of day.
+    /// Looks at the clocks, and does what has fallen due. The one that this goes by does not go back,
+    /// whatever happens to the time of day.
     fn advance(&mut self) {
+        self.time = unix_millis();
         self.now = self.started.elapsed();
         self.chat.advance(self.now, &mut self.effects);
         self.follow_effects(NO_CAUSE);
