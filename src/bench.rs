@@ -18,7 +18,7 @@ use crate::chat::{
 };
 use crate::delivery::Delivery;
 use crate::net::admission::{Admission, Entry};
-use crate::net::stream::Stream;
+use crate::net::stream::{Stream, Tcp};
 use crate::outbox::{Bounds, ConnectionId, Flusher, Outbox};
 use crate::protocol::{Version, parse_request, push_event, push_said};
 
@@ -161,7 +161,7 @@ impl Tick {
             let (tcp, flusher, answer) = (tcp.clone(), flusher.clone(), Bytes::new());
             let outbox = Outbox::new(
                 Stream::Swallowing,
-                tcp,
+                Tcp::Shared(tcp),
                 (ConnectionId(id), ticket),
                 answer,
                 bounds,

@@ -9,7 +9,7 @@
 mod flusher;
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -21,7 +21,7 @@ use rustix::event::PollFlags;
 use crate::chat::UserId;
 use crate::net::admission::Ticket;
 use crate::net::stop::wait_ready;
-use crate::net::stream::{Stream, read_when_there};
+use crate::net::stream::{Stream, Tcp, read_when_there};
 use crate::protocol::{CloseReason, close_frame, frame_end};
 
 pub(crate) use flusher::{Flusher, Flushing};
@@ -46,7 +46,7 @@ pub(crate) struct Outbox {
     max_queued: usize,
     /// The user at the other end, once that is known; 0 before.
     user: AtomicU64,
-    tcp: Arc<TcpStream>,
+    tcp: Tcp,
     flusher: Arc<Flusher>,
     /// The connection counts for as long as there is a way out to it.
     _ticket: Ticket,
@@ -127,11 +127,11 @@ impl<'a> Piece<'a> {
 }
 
 impl Outbox {
-    /// Takes over all writing to `stream`, whose socket is `tcp`. `answer` goes out in front of the
+    /// Takes over all writing to `tcp`, by way of `stream`. `answer` goes out in front of the
     /// first frame, and in one write with it.
     pub(crate) fn new(
         stream: Stream,
-        tcp: Arc<TcpStream>,
+        tcp: Tcp,
         (connection, ticket): (ConnectionId, Ticket),
         answer: Bytes,
         bounds: Bounds,
@@ -187,7 +187,7 @@ impl Outbox {
             return Err(Full);
         }
         for piece in pieces {
-            writer.put(*piece);
+            writer.put(&self.tcp, *piece);
         }
         if !writer.is_flushed() {
             self.hand_over(&mut writer);
@@ -208,7 +208,7 @@ impl Outbox {
         if let Some(frame) = close_frame(reason)
             && !writer.broken
         {
-            writer.put(Piece::whole(&frame));
+            writer.put(&self.tcp, Piece::whole(&frame));
         }
         writer.ending = Some(Ending { reason, until });
         self.is_ending.store(true, Ordering::Release);
@@ -243,12 +243,12 @@ impl Outbox {
         loop {
             let interest = {
                 let mut writer = self.lock();
-                match writer.stream.read(buf) {
+                match writer.stream.read(&self.tcp, buf) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => return result,
                 }
                 // TLS may have to write before it can read on.
-                let waits_to_write = writer.queue.is_empty() && writer.stream.write_blocked();
+                let waits_to_write = writer.queue.is_empty() && writer.stream.reads_by_writing();
                 if waits_to_write { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
             };
             wait_ready(&self.tcp, interest, deadline)?;
@@ -275,6 +275,11 @@ impl Outbox {
         UserId(self.user.load(Ordering::Relaxed))
     }
 
+    /// Fetches it from memory, without waiting for it.
+    pub(crate) fn touch(&self) {
+        std::hint::black_box(self.is_ending.load(Ordering::Relaxed));
+    }
+
     fn key(&self) -> u64 {
         self.connection.0
     }
@@ -287,7 +292,7 @@ impl Outbox {
     fn flush(&self) -> Flushed {
         let mut writer = self.lock();
         let was_flushed = writer.is_flushed();
-        writer.flush();
+        writer.flush(&self.tcp);
         if !writer.is_flushed() {
             return Flushed::InPart(writer.ending);
         }
@@ -337,16 +342,16 @@ impl Writer {
     }
 
     /// Writes the piece now if nothing waits, and queues what is left of it.
-    fn put(&mut self, piece: Piece<'_>) {
+    fn put(&mut self, tcp: &TcpStream, piece: Piece<'_>) {
         if let Some(answer) = self.answer.take() {
             self.head_answer = answer.len();
             let both = Bytes::from([&answer, piece.bytes()].concat());
-            return self.put(Piece::whole(&both));
+            return self.put(tcp, Piece::whole(&both));
         }
         let bytes = piece.bytes();
         let mut sent = 0;
         if self.queue.is_empty() && !self.broken {
-            match self.stream.write_some(bytes) {
+            match self.stream.write_some(tcp, bytes) {
                 Ok(written) => sent = written,
                 Err(_) => self.broken = true,
             }
@@ -361,13 +366,13 @@ impl Writer {
         self.queue.push_back(piece.chunk.slice(piece.start..piece.end));
     }
 
-    fn flush(&mut self) {
+    fn flush(&mut self, tcp: &TcpStream) {
         while let Some(head) = self.queue.front()
             && !self.broken
         {
             let rest = &head[self.head_sent..];
             let left = rest.len();
-            match self.stream.write_some(rest) {
+            match self.stream.write_some(tcp, rest) {
                 Ok(sent) => {
                     self.queued -= sent;
                     self.head_sent += sent;

@@ -21,8 +21,9 @@ use crate::history::{self, HistoryError, Opened, Place, Retention, Upkeep};
 use crate::mailbox::{Inlet, Mailbox, mailbox};
 use crate::net::admission::{Admission, Entry};
 use crate::net::http::Response;
-use crate::net::listener;
+use crate::net::listener::{self, Unserved};
 use crate::net::stop::Stop;
+use crate::net::stream::Tcp;
 use crate::net::tls::TlsAcceptor;
 use crate::outbox::{ConnectionId, Flusher, Flushing};
 use crate::protocol::Greeting;
@@ -353,14 +354,18 @@ impl Reception {
     }
 
     /// Starts a session for a new connection.
-    fn start(&mut self, tcp: Arc<TcpStream>, peer: SocketAddr) -> io::Result<()> {
+    fn start(&mut self, tcp: TcpStream, peer: SocketAddr) -> Result<(), Unserved> {
         let shared = &self.control.shared;
+        let is_shared = shared.tls.is_some();
+        let tcp = if is_shared { Tcp::Shared(Arc::new(tcp)) } else { Tcp::Own(tcp) };
         let ip = peer.ip().to_canonical();
         let is_proxy = shared.settings.trusted_proxies.iter().any(|net| net.contains(&ip));
         let (ticket, is_turned_away) = match self.admission.enter((!is_proxy).then_some(ip)) {
             Entry::Welcome(ticket) => (ticket, false),
             Entry::TurnedAway(ticket) => (ticket, true),
-            Entry::Dropped => return Err(io::Error::other("too many connections")),
+            Entry::Dropped => {
+                return Err(Unserved { tcp, why: io::Error::other("too many connections") });
+            }
         };
         let Control { shared, inputs } = self.control.clone();
         self.last_connection += 1;
@@ -368,7 +373,10 @@ impl Reception {
         let session = Session { id, shared, inputs, tcp, peer, ticket, is_turned_away };
         match self.spares.try_send(session) {
             Ok(()) => Ok(()),
-            Err(nobody) => self.sessions.start(nobody.into_inner()),
+            Err(nobody) => self
+                .sessions
+                .start(nobody.into_inner())
+                .map_err(|(session, why)| Unserved { tcp: session.tcp, why }),
         }
     }
 }

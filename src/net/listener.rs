@@ -8,14 +8,13 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::warn;
 use rustix::event::PollFlags;
 
 use super::stop::{Stop, Waited};
-use super::stream::{read_now, write_now};
+use super::stream::{Tcp, read_now, write_now};
 
 /// How many connections the kernel holds that have not been accepted yet (it may hold fewer).
 const BACKLOG: i32 = 4096;
@@ -40,13 +39,19 @@ pub(crate) fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Accepts until the stop, and hands each connection to `start`, whose error means that the machine
-/// lacks what it takes to serve it. Then `regret`, if any, is what the client is told.
+/// A connection that the machine lacks what it takes to serve.
+pub(crate) struct Unserved {
+    pub(crate) tcp: Tcp,
+    pub(crate) why: io::Error,
+}
+
+/// Accepts until the stop, and hands each connection to `start`. What that does not serve is told
+/// `regret`, if any.
 pub(crate) fn run(
     listener: &TcpListener,
     stop: &Stop,
     regret: Option<&[u8]>,
-    mut start: impl FnMut(Arc<TcpStream>, SocketAddr) -> io::Result<()>,
+    mut start: impl FnMut(TcpStream, SocketAddr) -> Result<(), Unserved>,
 ) -> io::Result<()> {
     let mut spare = Spare::new();
     let mut complaint = Complaint::default();
@@ -54,9 +59,8 @@ pub(crate) fn run(
         for _ in 0..ACCEPT_AT_ONCE {
             match listener.accept() {
                 Ok((tcp, peer)) => {
-                    let tcp = Arc::new(tcp);
-                    if let Err(error) = start(tcp.clone(), peer) {
-                        complaint.warn(format_args!("cannot serve {peer}: {error}"));
+                    if let Err(Unserved { tcp, why }) = start(tcp, peer) {
+                        complaint.warn(format_args!("cannot serve {peer}: {why}"));
                         turn_away(&tcp, regret);
                     }
                 }

@@ -5,6 +5,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use rustix::io::retry_on_intr;
@@ -31,7 +32,29 @@ pub(crate) fn write_now(tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     Ok(send(tcp, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
 }
 
-/// A TCP socket that never waits, and remembers whether its last write found no room.
+/// A client's socket.
+///
+/// Where nobody else holds on to it, it lies in the memory of its owner: whoever has come to the one has
+/// the other at hand, which shows where a thousand clients are written to one after the other.
+#[derive(Debug)]
+pub(crate) enum Tcp {
+    Own(TcpStream),
+    /// The library that encrypts holds on to it as well.
+    Shared(Arc<TcpStream>),
+}
+
+impl Deref for Tcp {
+    type Target = TcpStream;
+
+    fn deref(&self) -> &TcpStream {
+        match self {
+            Self::Own(tcp) => tcp,
+            Self::Shared(tcp) => tcp,
+        }
+    }
+}
+
+/// A TCP socket under TLS, which never waits, and remembers whether its last write found no room.
 ///
 /// Under TLS reading may have to write and writing to read, and both report the same `WouldBlock`;
 /// this tells which of the two to wait for.
@@ -70,10 +93,12 @@ impl Write for Socket {
     }
 }
 
-/// A [`Socket`], plain or under TLS. Reading and writing never wait.
+/// What can be read from and written to a client's socket, which goes with each call. It never waits.
 #[derive(Debug)]
 pub(crate) enum Stream {
-    Plain(Socket),
+    /// The bytes of the socket itself.
+    Plain,
+    /// What is in its TLS records, read and written by way of a [`Socket`] that is the same.
     Tls(Box<TlsStream<Socket>>),
     /// Takes everything and gives nothing, so that what is above it can be timed by itself.
     #[cfg(feature = "bench")]
@@ -85,15 +110,9 @@ impl Stream {
         matches!(self, Self::Tls(_))
     }
 
-    /// Whether something waits for the socket to be writable: without TLS, after a write that
-    /// blocked; with TLS, possibly after a read, too.
-    pub(crate) fn write_blocked(&self) -> bool {
-        match self {
-            Self::Plain(socket) => socket.write_blocked(),
-            Self::Tls(tls) => tls.get_ref().write_blocked(),
-            #[cfg(feature = "bench")]
-            Self::Swallowing => false,
-        }
+    /// Whether reading waits for the socket to be writable, as it may under TLS.
+    pub(crate) fn reads_by_writing(&self) -> bool {
+        matches!(self, Self::Tls(tls) if tls.get_ref().write_blocked())
     }
 
     /// After a write of `len` bytes that would have blocked, the number of bytes at their start
@@ -102,20 +121,30 @@ impl Stream {
     /// None without TLS. With it OpenSSL may have encrypted them already, and insists.
     pub(crate) fn committed(&self, len: usize) -> usize {
         match self {
-            Self::Plain(_) => 0,
+            Self::Plain => 0,
             Self::Tls(_) => len.min(TLS_RECORD_BYTES),
             #[cfg(feature = "bench")]
             Self::Swallowing => 0,
         }
     }
 
+    /// Reads what has come in already; `WouldBlock` when that is nothing.
+    pub(crate) fn read(&mut self, tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain => read_now(tcp, buf),
+            Self::Tls(tls) => tls.read(buf),
+            #[cfg(feature = "bench")]
+            Self::Swallowing => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
     /// Writes as much of `bytes` as the socket takes now, and says how much that was.
-    pub(crate) fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn write_some(&mut self, tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
         let mut written = 0;
         while written < bytes.len() {
             let rest = &bytes[written..];
             let result = match self {
-                Self::Plain(socket) => socket.write(rest),
+                Self::Plain => write_now(tcp, rest),
                 Self::Tls(tls) => tls.write(&rest[..rest.len().min(TLS_RECORD_BYTES)]),
                 #[cfg(feature = "bench")]
                 Self::Swallowing => Ok(rest.len()),
@@ -142,17 +171,6 @@ impl Stream {
         if let Self::Tls(tls) = self {
             // The connection ends either way, and the frame before it said why.
             let _ = tls.shutdown();
-        }
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.read(buf),
-            Self::Tls(tls) => tls.read(buf),
-            #[cfg(feature = "bench")]
-            Self::Swallowing => Err(ErrorKind::WouldBlock.into()),
         }
     }
 }

@@ -1,10 +1,10 @@
+use std::io::Read;
 use std::net::TcpListener;
 
 use bytes::BufMut;
 
 use super::*;
 use crate::net::admission::{Admission, Entry};
-use crate::net::stream::Socket;
 use crate::protocol::ping_frame;
 
 /// What goes out in front of the first frame.
@@ -14,14 +14,19 @@ const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
 fn unanswered(max_queued: usize) -> (Arc<Outbox>, TcpStream, Flushing) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let tcp = Arc::new(listener.accept().unwrap().0);
-    let stream = Stream::Plain(Socket::new(tcp.clone()));
+    let tcp = Tcp::Own(listener.accept().unwrap().0);
     let Entry::Welcome(ticket) = Admission::new(0, 0).enter(None) else { panic!("no limit") };
     let bounds = Bounds { max_queued, write_timeout: Duration::from_secs(10) };
     let (flusher, flushing) = Flusher::new().unwrap();
     let answer = Bytes::from_static(ANSWER);
-    let outbox =
-        Outbox::new(stream, tcp, (ConnectionId(1), ticket), answer, bounds, Arc::new(flusher));
+    let outbox = Outbox::new(
+        Stream::Plain,
+        tcp,
+        (ConnectionId(1), ticket),
+        answer,
+        bounds,
+        Arc::new(flusher),
+    );
     (Arc::new(outbox), client, flushing)
 }
 

@@ -57,26 +57,37 @@ impl SessionThreads {
         (Arc::new(Self { handles, last, next, spare: AtomicUsize::new(0) }), spares)
     }
 
-    /// Starts a thread for a session.
-    pub(super) fn start(self: &Arc<Self>, session: Session) -> io::Result<()> {
+    /// Starts a thread for a session, or gives it back.
+    pub(super) fn start(self: &Arc<Self>, session: Session) -> Result<(), (Session, io::Error)> {
         let sessions = self.clone();
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        // What a thread is to own that cannot be started is lost.
+        let first = Arc::new(Mutex::new(Some(session)));
+        let taken = first.clone();
         let run = move || {
             let departure = Departure { sessions, id };
-            session.run();
-            while let Some(session) = departure.sessions.wait_for_another() {
-                session.run();
+            let mut session = lock(&taken).take();
+            drop(taken);
+            while let Some(present) = session {
+                present.run();
+                session = departure.sessions.wait_for_another();
             }
             give_back_memory();
         };
         // Held until the thread is on the list, so that it cannot try to leave it before.
         let mut handles = lock(&self.handles);
-        let thread = thread::Builder::new()
-            .name(format!("session {id}"))
-            .stack_size(STACK_BYTES)
-            .spawn(run)?;
-        handles.live.insert(id, thread);
-        Ok(())
+        let thread =
+            thread::Builder::new().name(format!("session {id}")).stack_size(STACK_BYTES).spawn(run);
+        match thread {
+            Ok(thread) => {
+                handles.live.insert(id, thread);
+                Ok(())
+            }
+            Err(error) => {
+                let session = lock(&first).take().expect("no thread has taken it");
+                Err((session, error))
+            }
+        }
     }
 
     fn wait_for_another(&self) -> Option<Session> {

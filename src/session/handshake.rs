@@ -2,9 +2,8 @@
 //!
 //! One deadline covers all of it, so that a client which trickles bytes gains nothing by it.
 
-use std::io::{self, ErrorKind, Read};
-use std::net::{IpAddr, TcpStream};
-use std::sync::Arc;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,9 +15,10 @@ use rustix::event::PollFlags;
 
 use super::{Session, Shared, origin};
 use crate::dispatcher::{Arrival, Credentials, Secret};
+use crate::net::admission::Ticket;
 use crate::net::http::{Parsed, RequestHead, Response, parse_head, switching_protocols};
 use crate::net::stop::{Stop, Waited};
-use crate::net::stream::{Socket, Stream};
+use crate::net::stream::{Socket, Stream, Tcp};
 use crate::net::tls::{Handshake, TlsAcceptor};
 use crate::protocol::Version as Language;
 
@@ -59,6 +59,14 @@ struct Line<'a> {
     deadline: Instant,
 }
 
+/// Who asks.
+struct Visitor<'a> {
+    shared: &'a Shared,
+    peer: SocketAddr,
+    ticket: &'a mut Ticket,
+    is_turned_away: bool,
+}
+
 /// What a request gets.
 enum Answer {
     Upgrade { key: String, arrival: Arrival },
@@ -67,24 +75,24 @@ enum Answer {
 
 /// Shakes hands. `None` means that the client has been answered, and that this was all.
 pub(super) fn shake_hands(session: &mut Session) -> io::Result<Option<Upgraded>> {
-    let shared = session.shared.clone();
+    let Session { shared, tcp, peer, ticket, is_turned_away, .. } = session;
+    let mut visitor = Visitor { shared, peer: *peer, ticket, is_turned_away: *is_turned_away };
     let limits = &shared.settings.limits;
-    let tcp = session.tcp.clone();
     let deadline = Instant::now() + Duration::from_millis(limits.handshake_timeout_ms);
     let write_timeout = Duration::from_millis(limits.write_timeout_ms);
-    let stream = open(&tcp, shared.tls.as_ref(), &shared.stop, deadline)?;
-    let mut line = Line { stream, tcp: &tcp, stop: &shared.stop, deadline };
+    let stream = open(tcp, shared.tls.as_ref(), &shared.stop, deadline)?;
+    let mut line = Line { stream, tcp, stop: &shared.stop, deadline };
 
     let (head, read_ahead) = match line.read_head(limits.max_request_head_bytes)? {
         Ok(complete) => complete,
         Err(refusal) => {
-            debug!("{}: {}", session.peer, refusal.status());
+            debug!("{peer}: {}", refusal.status());
             line.write(&refusal.into_bytes(&Method::GET), write_timeout)?;
             return Ok(None);
         }
     };
-    let address = client_address(session, &head);
-    match answer(session, &shared, &head, address)? {
+    let address = visitor.address(&head);
+    match answer(&mut visitor, &head, address)? {
         Answer::Upgrade { key, arrival } => {
             let protocol = match arrival.version() {
                 Language::Base => None,
@@ -102,16 +110,17 @@ pub(super) fn shake_hands(session: &mut Session) -> io::Result<Option<Upgraded>>
     }
 }
 
-/// Makes the connection readable: with a certificate, that takes the TLS handshake.
+/// Makes the connection readable: with a certificate, that takes the TLS handshake, and a socket that
+/// can be shared.
 fn open(
-    tcp: &Arc<TcpStream>,
+    tcp: &Tcp,
     tls: Option<&TlsAcceptor>,
     stop: &Stop,
     deadline: Instant,
 ) -> io::Result<Stream> {
-    let socket = Socket::new(tcp.clone());
-    let Some(tls) = tls else { return Ok(Stream::Plain(socket)) };
-    let mut handshake = tls.accept(socket)?;
+    let Some(tls) = tls else { return Ok(Stream::Plain) };
+    let Tcp::Shared(shared) = tcp else { unreachable!("with a certificate all are shared") };
+    let mut handshake = tls.accept(Socket::new(shared.clone()))?;
     loop {
         match handshake {
             Handshake::Done(stream) => return Ok(Stream::Tls(Box::new(stream))),
@@ -145,19 +154,14 @@ impl Line<'_> {
         let len = bytes.len();
         bytes.resize(len + READ_BYTES, 0);
         loop {
-            match self.stream.read(&mut bytes[len..]) {
+            match self.stream.read(self.tcp, &mut bytes[len..]) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(read) => {
                     bytes.truncate(len + read);
                     return Ok(());
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    wait(
-                        self.tcp,
-                        self.stop,
-                        self.stream.is_tls() && self.stream.write_blocked(),
-                        self.deadline,
-                    )?;
+                    wait(self.tcp, self.stop, self.stream.reads_by_writing(), self.deadline)?;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -168,7 +172,7 @@ impl Line<'_> {
     /// Writes all of `bytes`, as long as the client takes some of it every `timeout`.
     fn write(&mut self, mut bytes: &[u8], timeout: Duration) -> io::Result<()> {
         while !bytes.is_empty() {
-            match self.stream.write_some(bytes)? {
+            match self.stream.write_some(self.tcp, bytes)? {
                 0 => wait(self.tcp, self.stop, true, Instant::now() + timeout)?,
                 written => bytes = &bytes[written..],
             }
@@ -186,35 +190,32 @@ fn wait(tcp: &TcpStream, stop: &Stop, for_writing: bool, deadline: Instant) -> i
     }
 }
 
-/// The client's own address: what the nearest trusted proxies say, or where the connection is from.
-fn client_address(session: &Session, head: &RequestHead) -> IpAddr {
-    let peer = session.peer.ip().to_canonical();
-    let trusted = &session.shared.settings.trusted_proxies;
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|net: &IpNet| net.contains(address));
-    let mut address = peer;
-    let values = head.headers.get_all(FORWARDED_FOR);
-    let mut hops = values
-        .iter()
-        .rev()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.rsplit(',').map(|hop| hop.trim().parse::<IpAddr>()));
-    // Each trusted hop vouches for the one before it, and for no other.
-    while is_trusted(&address)
-        && let Some(Ok(hop)) = hops.next()
-    {
-        address = hop.to_canonical();
+impl Visitor<'_> {
+    /// The client's own address: what the nearest trusted proxies say, or where the connection is from.
+    fn address(&self, head: &RequestHead) -> IpAddr {
+        let trusted = &self.shared.settings.trusted_proxies;
+        let is_trusted = |address: &IpAddr| trusted.iter().any(|net: &IpNet| net.contains(address));
+        let mut address = self.peer.ip().to_canonical();
+        let values = head.headers.get_all(FORWARDED_FOR);
+        let mut hops = values
+            .iter()
+            .rev()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.rsplit(',').map(|hop| hop.trim().parse::<IpAddr>()));
+        // Each trusted hop vouches for the one before it, and for no other.
+        while is_trusted(&address)
+            && let Some(Ok(hop)) = hops.next()
+        {
+            address = hop.to_canonical();
+        }
+        address
     }
-    address
 }
 
 /// Decides what a request gets.
-fn answer(
-    session: &mut Session,
-    shared: &Shared,
-    head: &RequestHead,
-    address: IpAddr,
-) -> io::Result<Answer> {
-    if let Some(response) = refusal(session, head, address) {
+fn answer(visitor: &mut Visitor<'_>, head: &RequestHead, address: IpAddr) -> io::Result<Answer> {
+    let shared = visitor.shared;
+    if let Some(response) = refusal(visitor, head, address) {
         return Ok(Answer::Response(response));
     }
     if head.has_token(&header::UPGRADE, "websocket") {
@@ -236,12 +237,12 @@ fn answer(
 }
 
 /// Why a request gets nothing, whatever it asks for.
-fn refusal(session: &mut Session, head: &RequestHead, address: IpAddr) -> Option<Response> {
-    if session.is_turned_away {
+fn refusal(visitor: &mut Visitor<'_>, head: &RequestHead, address: IpAddr) -> Option<Response> {
+    if visitor.is_turned_away {
         return Some(Response::unavailable("The server is full."));
     }
-    let is_proxied = address != session.peer.ip().to_canonical();
-    if is_proxied && !session.ticket.count_for(address) {
+    let is_proxied = address != visitor.peer.ip().to_canonical();
+    if is_proxied && !visitor.ticket.count_for(address) {
         let text = "There are too many connections from your address.";
         return Some(Response::unavailable(text));
     }

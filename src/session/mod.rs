@@ -12,7 +12,7 @@ mod origin;
 mod pump;
 mod secret;
 
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use crate::dispatcher::{Arrival, Health, Input};
 use crate::mailbox::Inlet;
 use crate::net::admission::Ticket;
 use crate::net::stop::{LINGER, Stop};
-use crate::net::stream::read_when_there;
+use crate::net::stream::{Tcp, read_when_there};
 use crate::net::tls::TlsAcceptor;
 use crate::outbox::{Bounds, ConnectionId, Flusher, Outbox};
 use crate::protocol::{CloseReason, Version};
@@ -51,7 +51,7 @@ pub(crate) struct Session {
     pub(crate) id: ConnectionId,
     pub(crate) shared: Arc<Shared>,
     pub(crate) inputs: Inlet<Input>,
-    pub(crate) tcp: Arc<TcpStream>,
+    pub(crate) tcp: Tcp,
     pub(crate) peer: SocketAddr,
     pub(crate) ticket: Ticket,
     /// The server is full: the client is to be told so, and no more.

@@ -1,6 +1,7 @@
 //! The real program: its command line, exit statuses, signals and log.
 
 use std::fs;
+use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 use std::thread;
@@ -251,12 +252,12 @@ fn stopped_and_continued_it_loses_nobody() {
     }
 }
 
-#[test]
-fn out_of_descriptors_it_turns_away_and_goes_on() {
+/// Many knock, and for fewer than that there is enough of something: as many as `expected` are served.
+#[track_caller]
+fn check_that_it_turns_away_and_goes_on(program: &Program, expected: Range<usize>) {
     let began = Instant::now();
-    let program = Program::start_after("ulimit -n 40", json!({}));
     let mut served = Vec::new();
-    let mut turned_away = 0;
+    let mut told_so = 0;
     for _ in 0..200 {
         let mut client = program.door.knock();
         let is_sent = client.try_send(UPGRADE).is_ok();
@@ -264,14 +265,13 @@ fn out_of_descriptors_it_turns_away_and_goes_on() {
             Some(head) if head.starts_with("HTTP/1.1 101 ") => served.push(client),
             Some(head) => {
                 assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
-                turned_away += 1;
+                told_so += 1;
             }
-            None => turned_away += 1,
+            None => {}
         }
     }
-    // Each takes one descriptor, beside the few that the program itself needs.
-    assert!((20..36).contains(&served.len()), "{}", served.len());
-    assert!(turned_away > 100, "{turned_away}");
+    assert!(expected.contains(&served.len()), "{}", served.len());
+    assert!(told_so > 100, "{told_so}");
     for client in &mut served {
         client.expect_welcome();
         client.expect_nothing_more();
@@ -286,4 +286,22 @@ fn out_of_descriptors_it_turns_away_and_goes_on() {
         client.try_send(UPGRADE).is_ok()
             && client.read_to_head().is_some_and(|head| head.starts_with("HTTP/1.1 101 "))
     });
+}
+
+/// Each client takes one, beside the few that the program itself needs.
+#[test]
+fn out_of_descriptors_it_turns_away_and_goes_on() {
+    let program = Program::start_after("ulimit -n 40", json!({}));
+    check_that_it_turns_away_and_goes_on(&program, 20..36);
+}
+
+/// The same. Root, which may become anybody, has no limit, and for anybody else all that they run counts.
+#[test]
+fn out_of_threads_it_turns_away_and_goes_on() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let program = Program::start_after("prlimit --nproc=40 --pid $$", json!({"username": "nobody"}));
+    check_that_it_turns_away_and_goes_on(&program, 20..36);
+    assert!(program.log().contains("cannot serve"), "{}", program.log());
 }
