@@ -27,6 +27,13 @@ use crate::protocol::{
 };
 use crate::recall::{Asked, Question};
 
+/// So many outboxes are fetched from memory at once, which takes little longer than one: far fewer than
+/// are soon forgotten again by the processor.
+const ROW_SEATS: usize = 16;
+
+/// At most so much room is made for a tick's frames before they are there.
+const MAX_EXPECTED_BYTES: usize = 4_096;
+
 /// Who is connected, and what they are to get.
 #[derive(Debug, Default)]
 pub(crate) struct Delivery {
@@ -58,6 +65,8 @@ struct Track {
     seats: usize,
     /// This tick's frames, growing.
     buffer: BytesMut,
+    /// How many bytes they were the last time.
+    last_len: usize,
     /// The same when the tick is delivered.
     chunk: Bytes,
 }
@@ -274,9 +283,7 @@ impl Delivery {
     pub(crate) fn deliver(&mut self) -> Vec<ConnectionId> {
         for room in &self.told {
             if let Some(audience) = self.rooms.get_mut(room) {
-                for track in &mut audience.tracks {
-                    track.chunk = std::mem::take(&mut track.buffer).freeze();
-                }
+                audience.tracks.iter_mut().for_each(Track::close);
             }
         }
         let replies = std::mem::take(&mut self.replies).freeze();
@@ -338,21 +345,26 @@ impl Delivery {
     fn deliver_room(&mut self, room: RoomId) {
         let Some(audience) = self.rooms.get_mut(&room) else { return };
         let chunks = audience.tracks.each_mut().map(|track| std::mem::take(&mut track.chunk));
-        for seat in &mut audience.seats {
-            let start = std::mem::take(&mut seat.cursor);
-            let chunk = &chunks[seat.version.index()];
-            if start == chunk.len() {
-                continue;
+        for row in audience.seats.chunks_mut(ROW_SEATS) {
+            for seat in row.iter() {
+                seat.outbox.touch();
             }
-            let sent = if seat.is_waiting {
-                let held = Waiting::Frames(chunk.slice(start..));
-                let client = self.clients.get_mut(&seat.connection);
-                client.map_or(Ok(()), |client| client.hold([held].into_iter()))
-            } else {
-                seat.outbox.send(&[Piece { chunk, start, end: chunk.len() }])
-            };
-            if sent == Err(Full) {
-                self.fallen_behind.push(seat.connection);
+            for seat in row {
+                let start = std::mem::take(&mut seat.cursor);
+                let chunk = &chunks[seat.version.index()];
+                if start == chunk.len() {
+                    continue;
+                }
+                let sent = if seat.is_waiting {
+                    let held = Waiting::Frames(chunk.slice(start..));
+                    let client = self.clients.get_mut(&seat.connection);
+                    client.map_or(Ok(()), |client| client.hold([held].into_iter()))
+                } else {
+                    seat.outbox.send(&[Piece { chunk, start, end: chunk.len() }])
+                };
+                if sent == Err(Full) {
+                    self.fallen_behind.push(seat.connection);
+                }
             }
         }
         if audience.seats.is_empty() {
@@ -367,7 +379,7 @@ impl Delivery {
         for version in Version::ALL {
             let track = &mut audience.tracks[version.index()];
             if track.seats > 0 {
-                push(version, &mut track.buffer);
+                push(version, track.open());
             }
         }
         // Not every event is one in every version.
@@ -427,6 +439,23 @@ impl Audience {
         let seat = &mut self.seats[index];
         let end = self.tracks[seat.version.index()].buffer.len();
         (std::mem::replace(&mut seat.cursor, end), end)
+    }
+}
+
+impl Track {
+    /// Where what the room is told is appended.
+    fn open(&mut self) -> &mut BytesMut {
+        if self.buffer.is_empty() {
+            // In a room where much is said, much is said again.
+            self.buffer.reserve(self.last_len.min(MAX_EXPECTED_BYTES));
+        }
+        &mut self.buffer
+    }
+
+    /// The tick is over.
+    fn close(&mut self) {
+        self.last_len = self.buffer.len();
+        self.chunk = std::mem::take(&mut self.buffer).freeze();
     }
 }
 
