@@ -301,7 +301,8 @@ fn out_of_threads_it_turns_away_and_goes_on() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    let program = Program::start_after("prlimit --nproc=40 --pid $$", json!({"username": "nobody"}));
+    let program =
+        Program::start_after("prlimit --nproc=40 --pid $$", json!({"username": "nobody"}));
     check_that_it_turns_away_and_goes_on(&program, 20..36);
     assert!(program.log().contains("cannot serve"), "{}", program.log());
 }
