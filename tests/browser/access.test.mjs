@@ -137,7 +137,7 @@ for (const [device, options] of Object.entries(DEVICES)) {
       await tab.log.getByText('Waiting for the connection').waitFor();
       await check(tab.page, 'offline');
       await server.restart();
-      await tab.banner.getByRole('button', { name: 'Try now' }).click();
+      await tab.impatient();
       await tab.line('The server has lost what was said before.').waitFor();
       await check(tab.page, 'lost');
     })));

@@ -293,6 +293,7 @@ const holdable = (page) => page.routeWebSocket(/.*/, (socket) => {
 story('a copy of the tab takes the session, says so in the other, and doubles nothing', {
   before: holdable,
 }, async ({ anna, server, proxy }) => {
+  hold.isOn = true;
   proxy.breakOff();
   await offline(anna);
   for (const text of ['one', 'two']) await anna.say(text);
@@ -301,7 +302,6 @@ story('a copy of the tab takes the session, says so in the other, and doubles no
   const other = anna.beside(copy);
   await other.message('two').waitFor();
   // The copy is the first to be back, and says it all; Anna cannot know that when she says it again.
-  hold.isOn = true;
   proxy.mend();
   await other.impatient();
   await allSaid(other, server, ['one', 'two']);
