@@ -6,13 +6,13 @@
 //! so none of them ever waits for the other's client. What frames mean is `protocol`'s business,
 //! who gets them is `delivery`'s.
 
+mod backlog;
 mod flusher;
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -22,8 +22,9 @@ use crate::chat::UserId;
 use crate::net::admission::Ticket;
 use crate::net::stop::wait_ready;
 use crate::net::stream::{Stream, Tcp, read_when_there};
-use crate::protocol::{CloseReason, close_frame, frame_end};
+use crate::protocol::{CloseReason, close_frame};
 
+use backlog::Backlog;
 pub(crate) use flusher::{Flusher, Flushing};
 
 /// Pieces that are together no longer than this are joined, so that one write carries them.
@@ -37,16 +38,14 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 /// The way out to one client.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    writer: Mutex<Writer>,
-    /// The connection is to end. Set once, under the lock.
-    is_ending: AtomicBool,
+    way: Way,
+    /// Set once, under the lock.
+    ending: OnceLock<Ending>,
     is_tls: bool,
     connection: ConnectionId,
-    /// What `writer` holds to, for those who hold no lock.
-    max_queued: usize,
+    bounds: Bounds,
     /// The user at the other end, once that is known; 0 before.
     user: AtomicU64,
-    tcp: Tcp,
     flusher: Arc<Flusher>,
     /// The connection counts for as long as there is a way out to it.
     _ticket: Ticket,
@@ -89,25 +88,28 @@ pub(crate) struct Piece<'a> {
     pub(crate) end: usize,
 }
 
+/// All that sending looks at: one line of the processor's cache. A room's frames go out to one client
+/// after the other, and to wait for the memory of each would cost about what the frame does.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Way {
+    tcp: Tcp,
+    writer: Mutex<Writer>,
+}
+
+const _: () = assert!(size_of::<Way>() == 64, "what is rare lies in boxes");
+
 #[derive(Debug)]
 struct Writer {
     stream: Stream,
     /// The answer to the client's HTTP request, which goes out with the first frame.
-    answer: Option<Bytes>,
-    /// Each entry begins with a frame's first byte, but for the first of all with the answer.
-    queue: VecDeque<Bytes>,
-    /// How much of the queue's first entry has been sent.
-    head_sent: usize,
-    /// How much of the queue's first entry is the answer.
-    head_answer: usize,
-    /// What waits, in bytes.
-    queued: usize,
-    bounds: Bounds,
-    /// Since when the socket has taken nothing, while something waits.
-    blocked_since: Option<Instant>,
+    answer: Option<Box<Bytes>>,
+    /// What waits, while something does.
+    backlog: Option<Box<Backlog>>,
     /// The flusher knows that something waits.
     is_tended: bool,
-    ending: Option<Ending>,
+    /// The connection is to end, and nothing more to go out.
+    is_ending: bool,
     /// The socket failed. The session learns why from reading it.
     broken: bool,
 }
@@ -123,6 +125,11 @@ impl<'a> Piece<'a> {
 
     fn bytes(&self) -> &'a [u8] {
         &self.chunk[self.start..self.end]
+    }
+
+    /// The same, on its own.
+    fn to_bytes(self) -> Bytes {
+        self.chunk.slice(self.start..self.end)
     }
 }
 
@@ -140,26 +147,19 @@ impl Outbox {
         let is_tls = stream.is_tls();
         let writer = Writer {
             stream,
-            answer: Some(answer),
-            queue: VecDeque::new(),
-            head_sent: 0,
-            head_answer: 0,
-            queued: 0,
-            bounds,
-            blocked_since: None,
+            answer: Some(Box::new(answer)),
+            backlog: None,
             is_tended: false,
-            ending: None,
+            is_ending: false,
             broken: false,
         };
-        let is_ending = AtomicBool::new(false);
         Self {
-            writer: Mutex::new(writer),
-            is_ending,
+            way: Way { tcp, writer: Mutex::new(writer) },
+            ending: OnceLock::new(),
             is_tls,
             connection,
-            max_queued: bounds.max_queued,
+            bounds,
             user: AtomicU64::new(0),
-            tcp,
             flusher,
             _ticket: ticket,
         }
@@ -180,14 +180,14 @@ impl Outbox {
 
     fn send_each(self: &Arc<Self>, pieces: &[Piece<'_>]) -> Result<(), Full> {
         let mut writer = self.lock();
-        if writer.ending.is_some() || writer.broken {
+        if writer.is_ending || writer.broken {
             return Ok(());
         }
-        if writer.is_full() {
+        if writer.backlog.as_ref().is_some_and(|backlog| backlog.is_full(&self.bounds)) {
             return Err(Full);
         }
         for piece in pieces {
-            writer.put(&self.tcp, *piece);
+            writer.put(&self.way.tcp, *piece);
         }
         if !writer.is_flushed() {
             self.hand_over(&mut writer);
@@ -199,19 +199,17 @@ impl Outbox {
     /// and then nothing more. What is not done by `until` is cut off.
     pub(crate) fn finish(self: &Arc<Self>, reason: CloseReason, until: Instant) {
         let mut writer = self.lock();
-        if writer.ending.is_some() {
+        if writer.is_ending {
             return;
         }
         if reason.drops_backlog() {
-            writer.drop_backlog();
+            writer.drop_unbegun();
         }
-        if let Some(frame) = close_frame(reason)
-            && !writer.broken
-        {
-            writer.put(&self.tcp, Piece::whole(&frame));
+        if let Some(frame) = close_frame(reason) {
+            writer.put(&self.way.tcp, Piece::whole(&frame));
         }
-        writer.ending = Some(Ending { reason, until });
-        self.is_ending.store(true, Ordering::Release);
+        writer.is_ending = true;
+        self.ending.get_or_init(|| Ending { reason, until });
         let is_flushed = writer.is_flushed();
         if is_flushed {
             self.end_output(&mut writer, reason);
@@ -237,32 +235,32 @@ impl Outbox {
     /// too. `WouldBlock` means that it has been silent for that long. For the session.
     pub(crate) fn read(&self, buf: &mut [u8], timeout: Duration) -> io::Result<usize> {
         if !self.is_tls {
-            return read_when_there(&self.tcp, buf);
+            return read_when_there(&self.way.tcp, buf);
         }
         let deadline = Instant::now() + timeout;
         loop {
             let interest = {
                 let mut writer = self.lock();
-                match writer.stream.read(&self.tcp, buf) {
+                match writer.stream.read(&self.way.tcp, buf) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => return result,
                 }
                 // TLS may have to write before it can read on.
-                let waits_to_write = writer.queue.is_empty() && writer.stream.reads_by_writing();
+                let waits_to_write = writer.is_flushed() && writer.stream.reads_by_writing();
                 if waits_to_write { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
             };
-            wait_ready(&self.tcp, interest, deadline)?;
+            wait_ready(&self.way.tcp, interest, deadline)?;
         }
     }
 
-    /// How the connection is to end, once that is known. Costs nothing before.
+    /// How the connection is to end, once that is known.
     pub(crate) fn ending(&self) -> Option<Ending> {
-        if self.is_ending.load(Ordering::Acquire) { self.lock().ending } else { None }
+        self.ending.get().copied()
     }
 
     /// What may wait to be sent, in bytes.
     pub(crate) fn max_queued(&self) -> usize {
-        self.max_queued
+        self.bounds.max_queued
     }
 
     /// Notes whom this leads to.
@@ -275,9 +273,9 @@ impl Outbox {
         UserId(self.user.load(Ordering::Relaxed))
     }
 
-    /// Fetches what [`Outbox::send`] looks at first, the lock, without waiting for it.
+    /// Fetches what [`Outbox::send`] looks at, without waiting for it.
     pub(crate) fn touch(&self) {
-        std::hint::black_box(self.writer.is_poisoned());
+        std::hint::black_box(self.way.writer.is_poisoned());
     }
 
     fn key(&self) -> u64 {
@@ -285,37 +283,37 @@ impl Outbox {
     }
 
     pub(crate) fn tcp(&self) -> &TcpStream {
-        &self.tcp
+        &self.way.tcp
     }
 
     /// Writes what the socket takes of the queue. For the flusher.
     fn flush(&self) -> Flushed {
         let mut writer = self.lock();
         let was_flushed = writer.is_flushed();
-        writer.flush(&self.tcp);
+        writer.flush(&self.way.tcp);
         if !writer.is_flushed() {
-            return Flushed::InPart(writer.ending);
+            return Flushed::InPart(self.ending());
         }
         writer.is_tended = false;
-        if let Some(ending) = writer.ending
+        if let Some(ending) = self.ending()
             && !was_flushed
         {
             self.end_output(&mut writer, ending.reason);
         }
-        Flushed::Whole(writer.ending)
+        Flushed::Whole(self.ending())
     }
 
     /// Ends the connection at once. The session notices.
     fn cut_off(&self) {
-        self.lock().broken = true;
-        let _ = self.tcp.shutdown(Shutdown::Both);
+        self.lock().give_up();
+        let _ = self.way.tcp.shutdown(Shutdown::Both);
     }
 
     /// After the last frame: nothing follows.
     fn end_output(&self, writer: &mut Writer, reason: CloseReason) {
         if self.waits_for_client(reason) {
             writer.stream.close_notify();
-            let _ = self.tcp.shutdown(Shutdown::Write);
+            let _ = self.way.tcp.shutdown(Shutdown::Write);
         }
     }
 
@@ -327,83 +325,78 @@ impl Outbox {
 
     fn lock(&self) -> MutexGuard<'_, Writer> {
         // A panic elsewhere does not harm a queue of bytes.
-        self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.way.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
 impl Writer {
     fn is_flushed(&self) -> bool {
-        self.broken || self.queue.is_empty()
+        self.backlog.is_none()
     }
 
-    fn is_full(&self) -> bool {
-        self.queued > self.bounds.max_queued
-            || self.blocked_since.is_some_and(|since| since.elapsed() >= self.bounds.write_timeout)
-    }
-
-    /// Writes the piece now if nothing waits, and queues what is left of it.
+    /// Sends the piece, with the answer in front of the first.
     fn put(&mut self, tcp: &TcpStream, piece: Piece<'_>) {
-        if let Some(answer) = self.answer.take() {
-            self.head_answer = answer.len();
-            let both = Bytes::from([&answer, piece.bytes()].concat());
-            return self.put(tcp, Piece::whole(&both));
+        match self.answer.take() {
+            None => self.write_or_keep(tcp, piece, 0),
+            Some(answer) => {
+                let both = Bytes::from([&answer, piece.bytes()].concat());
+                self.write_or_keep(tcp, Piece::whole(&both), answer.len());
+            }
+        }
+    }
+
+    /// Writes the piece now if nothing waits, and keeps what is left of it. The answer is the first
+    /// `answer` bytes of it.
+    fn write_or_keep(&mut self, tcp: &TcpStream, piece: Piece<'_>, answer: usize) {
+        if let Some(backlog) = &mut self.backlog {
+            backlog.push(piece.to_bytes());
+            return;
+        }
+        if self.broken {
+            return;
         }
         let bytes = piece.bytes();
-        let mut sent = 0;
-        if self.queue.is_empty() && !self.broken {
-            match self.stream.write_some(tcp, bytes) {
-                Ok(written) => sent = written,
-                Err(_) => self.broken = true,
+        match self.stream.write_some(tcp, bytes) {
+            Ok(sent) if sent == bytes.len() => {}
+            Ok(sent) => {
+                self.backlog = Some(Box::new(Backlog::new(piece.to_bytes(), sent, answer)));
             }
-            if sent == bytes.len() || self.broken {
-                self.head_answer = 0;
-                return;
-            }
-            self.head_sent = sent;
-            self.blocked_since = Some(Instant::now());
+            Err(_) => self.give_up(),
         }
-        self.queued += bytes.len() - sent;
-        self.queue.push_back(piece.chunk.slice(piece.start..piece.end));
     }
 
+    /// Writes what the socket takes of the backlog.
     fn flush(&mut self, tcp: &TcpStream) {
-        while let Some(head) = self.queue.front()
-            && !self.broken
-        {
-            let rest = &head[self.head_sent..];
-            let left = rest.len();
-            match self.stream.write_some(tcp, rest) {
+        while let Some(backlog) = &mut self.backlog {
+            let next = backlog.next();
+            let left = next.len();
+            match self.stream.write_some(tcp, next) {
                 Ok(sent) => {
-                    self.queued -= sent;
-                    self.head_sent += sent;
-                    if sent > 0 {
-                        self.blocked_since = Some(Instant::now());
+                    if !backlog.advance(sent) {
+                        self.backlog = None;
                     }
                     if sent < left {
                         return;
                     }
-                    self.queue.pop_front();
-                    self.head_sent = 0;
-                    self.head_answer = 0;
                 }
-                Err(_) => self.broken = true,
+                Err(_) => self.give_up(),
             }
         }
-        self.blocked_since = None;
     }
 
-    /// Drops what waits, save the rest of the frame that has been sent in part.
-    fn drop_backlog(&mut self) {
-        let Some(head) = self.queue.front_mut() else { return };
-        let begun = self.head_sent + self.stream.committed(head.len() - self.head_sent);
-        let frames = self.head_answer;
-        head.truncate(frames + frame_end(&head[frames..], begun.saturating_sub(frames)));
-        self.queued = head.len() - self.head_sent;
-        self.queue.truncate(1);
-        if self.queued == 0 {
-            self.queue.clear();
-            self.head_sent = 0;
+    /// Drops what waits, save the rest of the frame that has been begun.
+    fn drop_unbegun(&mut self) {
+        if let Some(backlog) = &mut self.backlog
+            && !backlog.drop_unbegun(self.stream.committed(backlog.next().len()))
+        {
+            self.backlog = None;
         }
+    }
+
+    /// Nothing gets through any more.
+    fn give_up(&mut self) {
+        self.broken = true;
+        self.backlog = None;
     }
 }
 

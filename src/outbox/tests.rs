@@ -10,13 +10,16 @@ use crate::protocol::ping_frame;
 /// What goes out in front of the first frame.
 const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
 
+fn bounds(max_queued: usize) -> Bounds {
+    Bounds { max_queued, write_timeout: Duration::from_secs(10) }
+}
+
 /// An outbox, the other end of its socket, and the flusher, which does not run.
-fn unanswered(max_queued: usize) -> (Arc<Outbox>, TcpStream, Flushing) {
+fn unanswered(bounds: Bounds) -> (Arc<Outbox>, TcpStream, Flushing) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let tcp = Tcp::Own(listener.accept().unwrap().0);
     let Entry::Welcome(ticket) = Admission::new(0, 0).enter(None) else { panic!("no limit") };
-    let bounds = Bounds { max_queued, write_timeout: Duration::from_secs(10) };
     let (flusher, flushing) = Flusher::new().unwrap();
     let answer = Bytes::from_static(ANSWER);
     let outbox = Outbox::new(
@@ -32,7 +35,7 @@ fn unanswered(max_queued: usize) -> (Arc<Outbox>, TcpStream, Flushing) {
 
 /// The same, with the answer and a ping behind it.
 pub(crate) fn outbox_and_client(max_queued: usize) -> (Arc<Outbox>, TcpStream, Flushing) {
-    let (outbox, mut client, flushing) = unanswered(max_queued);
+    let (outbox, mut client, flushing) = unanswered(bounds(max_queued));
     outbox.send(&[Piece::whole(&ping_frame())]).unwrap();
     client.read_exact(&mut [0; ANSWER.len() + 2]).unwrap();
     (outbox, client, flushing)
@@ -78,7 +81,7 @@ fn read_to_end(outbox: &Outbox, mut client: TcpStream) -> Vec<u8> {
         });
         flush_whole(outbox);
         // It fails when the outbox has done so itself, and the client is gone already.
-        let _ = outbox.tcp.shutdown(Shutdown::Write);
+        let _ = outbox.tcp().shutdown(Shutdown::Write);
         reading.join().unwrap().unwrap()
     })
 }
@@ -99,7 +102,7 @@ fn what_the_socket_takes_is_written_at_once_and_calls_nobody() {
 
 #[test]
 fn the_answer_goes_out_with_the_first_frame() {
-    let (outbox, mut client, _flushing) = unanswered(1_000);
+    let (outbox, mut client, _flushing) = unanswered(bounds(1_000));
     outbox.finish(CloseReason::ServerStopping, Instant::now());
     let mut received = Vec::new();
     client.read_to_end(&mut received).unwrap();
@@ -108,9 +111,9 @@ fn the_answer_goes_out_with_the_first_frame() {
 
 #[test]
 fn the_backlog_is_cut_behind_the_answer_too() {
-    let (outbox, client, _flushing) = unanswered(usize::MAX);
+    let (outbox, client, _flushing) = unanswered(bounds(usize::MAX));
     // No room for the answer, let alone for what follows.
-    while fill(&outbox.tcp) {}
+    while fill(outbox.tcp()) {}
     outbox.send(&[Piece::whole(&frame(b'a', 20_000))]).unwrap();
     outbox.send(&[Piece::whole(&frame(b'b', 20_000))]).unwrap();
     outbox.finish(CloseReason::SlowConsumer, Instant::now());
@@ -133,7 +136,6 @@ fn the_rest_is_queued_the_flusher_called_once_and_the_order_kept() {
     let (outbox, client, flushing) = outbox_and_client(usize::MAX);
     let mut expected = fill_socket(&outbox);
     assert_eq!(flushing.called(), 1);
-    assert!(outbox.lock().blocked_since.is_some());
     for fill in *b"xyz" {
         let chunk = frame(fill, 1_000);
         outbox.send(&[Piece::whole(&chunk)]).unwrap();
@@ -144,7 +146,7 @@ fn the_rest_is_queued_the_flusher_called_once_and_the_order_kept() {
     assert_eq!(received.len(), expected);
     let tail = &received[expected - 3_000..];
     assert_eq!(tail, [frame(b'x', 1_000), frame(b'y', 1_000), frame(b'z', 1_000)].concat());
-    assert_eq!(outbox.lock().blocked_since, None);
+    assert!(is_flushed(&outbox));
 }
 
 #[test]
@@ -209,11 +211,13 @@ fn the_backlog_is_cut_at_the_next_frame_inside_a_chunk() {
 
 #[test]
 fn a_client_that_takes_nothing_for_too_long_is_not_sent_more() {
-    let (outbox, _client, _flushing) = outbox_and_client(usize::MAX);
-    fill_socket(&outbox);
-    assert_eq!(outbox.send(&[Piece::whole(&ping_frame())]), Ok(()));
-    outbox.lock().bounds.write_timeout = Duration::ZERO;
-    assert_eq!(outbox.send(&[Piece::whole(&ping_frame())]), Err(Full));
+    for (seconds, is_taken) in [(10, Ok(())), (0, Err(Full))] {
+        let write_timeout = Duration::from_secs(seconds);
+        let (outbox, _client, _flushing) =
+            unanswered(Bounds { max_queued: usize::MAX, write_timeout });
+        fill_socket(&outbox);
+        assert_eq!(outbox.send(&[Piece::whole(&ping_frame())]), is_taken);
+    }
 }
 
 #[test]
