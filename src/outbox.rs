@@ -99,6 +99,7 @@ struct Way {
 
 const _: () = assert!(size_of::<Way>() == 64, "what is rare lies in boxes");
 
+/// Writes what the socket takes, and keeps the rest.
 #[derive(Debug)]
 struct Writer {
     stream: Stream,
