@@ -6,20 +6,17 @@
 
 use std::hint::black_box;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use crate::chat::{
     Action, Chat, Command, Content, Effect, Event, Person, Remembered, Request, RoomId, Rules,
     Said, UserId,
 };
 use crate::delivery::Delivery;
-use crate::net::admission::{Admission, Entry};
-use crate::net::stream::{Stream, Tcp};
-use crate::outbox::{Bounds, ConnectionId, Flusher, Outbox};
+use crate::outbox::{ConnectionId, Flusher, discarding_outbox};
 use crate::protocol::{Version, parse_request, push_event, push_said};
 
 /// The room that everything happens in.
@@ -137,7 +134,7 @@ impl Talk {
     }
 }
 
-/// A room whose members' outboxes swallow what they get: everything of a tick but its system calls.
+/// A room whose members' outboxes discard what they are sent: all of a tick but its system calls.
 #[derive(Debug)]
 pub struct Tick {
     delivery: Delivery,
@@ -145,32 +142,17 @@ pub struct Tick {
 }
 
 impl Tick {
-    /// With `members` in the room. Fails when there is no socket for them to share.
+    /// With `members` in the room. Fails when the process is out of descriptors.
     pub fn of(members: u64) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let tcp = Arc::new(TcpStream::connect(listener.local_addr()?)?);
-        // Nothing is ever queued, so nobody has to run the flusher.
+        // Nothing is ever queued, so the flusher's thread has nothing to do.
         let flusher = Arc::new(Flusher::new()?.0);
-        let admission = Admission::new(0, 0);
-        let bounds = Bounds { max_queued: 1_000_000, write_timeout: Duration::from_secs(10) };
         let mut tick = Self { delivery: Delivery::default(), said: text() };
-        for id in 1..=members {
-            let Entry::Welcome(ticket) = admission.enter(None) else {
-                unreachable!("limits of 0 are none")
-            };
-            let (tcp, flusher, answer) = (tcp.clone(), flusher.clone(), Bytes::new());
-            let outbox = Outbox::new(
-                Stream::Swallowing,
-                Tcp::Shared(tcp),
-                (ConnectionId(id), ticket),
-                answer,
-                bounds,
-                flusher,
-            );
-            tick.delivery.connect(ConnectionId(id), Arc::new(outbox), Version::Base);
-            tick.delivery.enter(ROOM, ConnectionId(id));
+        for connection in (1..=members).map(ConnectionId) {
+            let outbox = discarding_outbox(connection, &flusher);
+            tick.delivery.connect(connection, outbox, Version::Base);
+            tick.delivery.enter(ROOM, connection);
         }
-        // The first frame would carry the answer to the upgrade.
+        // The first frame of a connection is copied behind its upgrade response.
         tick.run(1);
         Ok(tick)
     }

@@ -347,7 +347,7 @@ impl Delivery {
         let chunks = audience.tracks.each_mut().map(|track| std::mem::take(&mut track.chunk));
         for row in audience.seats.chunks_mut(ROW_SEATS) {
             for seat in row.iter() {
-                seat.outbox.touch();
+                seat.outbox.prefetch();
             }
             for seat in row {
                 let start = std::mem::take(&mut seat.cursor);

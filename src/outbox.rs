@@ -1,13 +1,15 @@
-//! What is on its way to one client: written at once where the socket takes it, queued where not.
+//! The outbox: everything that is on its way to one client.
 //!
-//! Everything that goes out to a client goes through its outbox, so frames never interleave. The
-//! dispatcher's thread puts events in, the client's session thread its pings and pongs, and what a
-//! socket does not take the flusher's thread finishes. The lock is held for non-blocking calls only,
-//! so none of them ever waits for the other's client. What frames mean is `protocol`'s business,
-//! who gets them is `delivery`'s.
+//! All output of a client goes through its outbox, so frames never interleave. What the socket takes is
+//! written at once, by the thread that sends: the dispatcher for replies and room events, the client's
+//! session for pings and pongs. What the socket does not take is queued, and the flusher's thread writes
+//! it later. The lock is held for non-blocking calls only, so no thread ever waits for a client. What
+//! frames mean is left to `protocol`, who gets them to `delivery`.
 
 mod backlog;
 mod flusher;
+#[cfg(any(test, feature = "bench"))]
+mod memory;
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -21,63 +23,74 @@ use rustix::event::PollFlags;
 use crate::chat::UserId;
 use crate::net::admission::Ticket;
 use crate::net::stop::wait_ready;
-use crate::net::stream::{Stream, Tcp, read_when_there};
+use crate::net::stream::{Stream, Tcp};
 use crate::protocol::{CloseReason, close_frame};
 
 use backlog::Backlog;
-pub(crate) use flusher::{Flusher, Flushing};
+pub(crate) use flusher::{Flusher, FlusherThread};
+#[cfg(feature = "bench")]
+pub(crate) use memory::discarding_outbox;
+#[cfg(test)]
+pub(crate) use memory::memory_outbox;
 
-/// Pieces that are together no longer than this are joined, so that one write carries them.
-const JOIN_BYTES: usize = 16_384;
+/// Pieces that are together no longer than this are copied into one buffer, so that one write sends them.
+const JOIN_MAX_BYTES: usize = 16_384;
 
-/// A connection's number: counts from 1 in the order in which they were accepted, and is never reused
-/// while the server runs.
+/// A connection's number. It counts from 1 in the order in which connections were accepted, and is
+/// never reused while the server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
 /// The way out to one client.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    way: Way,
+    hot: HotState,
     /// Set once, under the lock.
     ending: OnceLock<Ending>,
     is_tls: bool,
     connection: ConnectionId,
     bounds: Bounds,
-    /// The user at the other end, once that is known; 0 before.
+    /// The user at the other end; 0 until it is known.
     user: AtomicU64,
     flusher: Arc<Flusher>,
-    /// The connection counts for as long as there is a way out to it.
+    /// The connection counts against the limits until its outbox is dropped.
     _ticket: Ticket,
 }
 
-/// What an outbox may hold, and for how long.
+/// What an outbox is made of.
+#[derive(Debug)]
+pub(crate) struct OutboxParts {
+    pub(crate) connection: ConnectionId,
+    pub(crate) ticket: Ticket,
+    pub(crate) tcp: Tcp,
+    pub(crate) stream: Stream,
+    /// The HTTP response 101 to the client's upgrade request. It goes out in front of the first
+    /// frame, in the same write.
+    pub(crate) upgrade_response: Bytes,
+    pub(crate) bounds: Bounds,
+    pub(crate) flusher: Arc<Flusher>,
+}
+
+/// How much an outbox may hold, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// What may wait, in bytes.
+    /// How much may be queued, in bytes.
     pub(crate) max_queued: usize,
-    /// How long a client may take none of what waits.
+    /// How long a client may take none of what is queued.
     pub(crate) write_timeout: Duration,
 }
 
-/// The client does not keep up: its queue holds more than `outboxMaxBytes` already, or it has taken
-/// nothing of it for `writeTimeoutMs`.
+/// The client is a slow consumer: its queue is longer than `outboxMaxBytes`, or it has taken nothing
+/// of it for `writeTimeoutMs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
-/// How and until when a connection is to end.
+/// How a connection ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ending {
     pub(crate) reason: CloseReason,
-    /// What is not sent by then is dropped.
+    /// What has not been sent by then is dropped.
     pub(crate) until: Instant,
-}
-
-/// How far a flush came, and how the connection is to end if it is.
-#[derive(Debug)]
-enum Flushed {
-    Whole(Option<Ending>),
-    InPart(Option<Ending>),
 }
 
 /// Whole frames: the bytes of `chunk` from `start` to `end`.
@@ -88,31 +101,40 @@ pub(crate) struct Piece<'a> {
     pub(crate) end: usize,
 }
 
-/// All that sending looks at: one line of the processor's cache. A room's frames go out to one client
-/// after the other, and to wait for the memory of each would cost about what the frame does.
+/// How far a flush came, and how the connection ends if that is decided.
+#[derive(Debug)]
+enum FlushOutcome {
+    /// Nothing is queued any more.
+    Done(Option<Ending>),
+    /// The socket takes no more for now.
+    Blocked(Option<Ending>),
+}
+
+/// Everything that sending looks at, on one line of the processor's cache. A room's frames are sent to
+/// one client after the other, and a cache miss costs about as much as the frame itself.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Way {
+struct HotState {
     tcp: Tcp,
     writer: Mutex<Writer>,
 }
 
-const _: () = assert!(size_of::<Way>() == 64, "what is rare lies in boxes");
+const _: () = assert!(size_of::<HotState>() == 64, "box what is rarely used");
 
-/// Writes what the socket takes, and keeps the rest.
+/// Writes what the socket takes, and queues the rest.
 #[derive(Debug)]
 struct Writer {
     stream: Stream,
-    /// The answer to the client's HTTP request, which goes out with the first frame.
-    answer: Option<Box<Bytes>>,
-    /// What waits, while something does.
+    /// `None` once it has been sent, or queued in front of the first frame.
+    upgrade_response: Option<Box<Bytes>>,
+    /// `None` while nothing is queued.
     backlog: Option<Box<Backlog>>,
-    /// The flusher knows that something waits.
-    is_tended: bool,
-    /// The connection is to end, and nothing more to go out.
+    /// The flusher has been asked to write the backlog.
+    is_flush_requested: bool,
+    /// The Close frame has been sent or queued: nothing may follow it.
     is_ending: bool,
-    /// The socket failed. The session learns why from reading it.
-    broken: bool,
+    /// A write failed. The session learns why when it reads.
+    is_broken: bool,
 }
 
 impl<'a> Piece<'a> {
@@ -128,34 +150,27 @@ impl<'a> Piece<'a> {
         &self.chunk[self.start..self.end]
     }
 
-    /// The same, on its own.
+    /// A handle to the same bytes that outlives the borrow.
     fn to_bytes(self) -> Bytes {
         self.chunk.slice(self.start..self.end)
     }
 }
 
 impl Outbox {
-    /// Takes over all writing to `tcp`, by way of `stream`. `answer` goes out in front of the
-    /// first frame, and in one write with it.
-    pub(crate) fn new(
-        stream: Stream,
-        tcp: Tcp,
-        (connection, ticket): (ConnectionId, Ticket),
-        answer: Bytes,
-        bounds: Bounds,
-        flusher: Arc<Flusher>,
-    ) -> Self {
+    pub(crate) fn new(parts: OutboxParts) -> Arc<Self> {
+        let OutboxParts { connection, ticket, tcp, stream, upgrade_response, bounds, flusher } =
+            parts;
         let is_tls = stream.is_tls();
         let writer = Writer {
             stream,
-            answer: Some(Box::new(answer)),
+            upgrade_response: Some(Box::new(upgrade_response)),
             backlog: None,
-            is_tended: false,
+            is_flush_requested: false,
             is_ending: false,
-            broken: false,
+            is_broken: false,
         };
-        Self {
-            way: Way { tcp, writer: Mutex::new(writer) },
+        Arc::new(Self {
+            hot: HotState { tcp, writer: Mutex::new(writer) },
             ending: OnceLock::new(),
             is_tls,
             connection,
@@ -163,13 +178,13 @@ impl Outbox {
             user: AtomicU64::new(0),
             flusher,
             _ticket: ticket,
-        }
+        })
     }
 
-    /// Sends whole frames, in their order, after what was sent before.
+    /// Sends whole frames, in order, after everything sent before.
     ///
-    /// A queue at its limit takes nothing more, but what is put in while there is room may exceed
-    /// it: so a client that keeps up is never cut off for one long frame.
+    /// A queue above its limit takes nothing more. A send that starts below the limit may exceed it,
+    /// so a client that keeps up is never closed for one long frame.
     pub(crate) fn send(self: &Arc<Self>, pieces: &[Piece<'_>]) -> Result<(), Full> {
         if pieces.len() > 1
             && let Some(joined) = join(pieces.iter().map(Piece::bytes))
@@ -181,33 +196,33 @@ impl Outbox {
 
     fn send_each(self: &Arc<Self>, pieces: &[Piece<'_>]) -> Result<(), Full> {
         let mut writer = self.lock();
-        if writer.is_ending || writer.broken {
+        if writer.is_ending || writer.is_broken {
             return Ok(());
         }
         if writer.backlog.as_ref().is_some_and(|backlog| backlog.is_full(&self.bounds)) {
             return Err(Full);
         }
         for piece in pieces {
-            writer.put(&self.way.tcp, *piece);
+            writer.send(&self.hot.tcp, *piece);
         }
         if !writer.is_flushed() {
-            self.hand_over(&mut writer);
+            self.flush_later(&mut writer);
         }
         Ok(())
     }
 
-    /// Ends the connection: after what is queued comes the Close frame for `reason`, if it has one,
-    /// and then nothing more. What is not done by `until` is cut off.
+    /// Ends the connection: sends the Close frame for `reason`, if it has one, behind what is queued,
+    /// and nothing after it. The flusher cuts the connection off at `until` if it still stands.
     pub(crate) fn finish(self: &Arc<Self>, reason: CloseReason, until: Instant) {
         let mut writer = self.lock();
         if writer.is_ending {
             return;
         }
         if reason.drops_backlog() {
-            writer.drop_unbegun();
+            writer.drop_unstarted_frames();
         }
         if let Some(frame) = close_frame(reason) {
-            writer.put(&self.way.tcp, Piece::whole(&frame));
+            writer.send(&self.hot.tcp, Piece::whole(&frame));
         }
         writer.is_ending = true;
         self.ending.get_or_init(|| Ending { reason, until });
@@ -216,14 +231,16 @@ impl Outbox {
             self.end_output(&mut writer, reason);
         }
         if !is_flushed || self.waits_for_client(reason) {
-            writer.is_tended = false;
-            self.hand_over(&mut writer);
+            // Asked again even if it knows of the backlog: now there is a deadline, too.
+            writer.is_flush_requested = false;
+            self.flush_later(&mut writer);
         }
     }
 
-    /// Whether a connection that has been sent everything waits for its client to close. One that
-    /// the client itself has ended is just dropped; under TLS the client may say goodbye once more,
-    /// and to be answered with RST could cost it our Close frame.
+    /// Whether the server, once it has sent everything, waits for the client to close the connection.
+    ///
+    /// Not where the client closed it first. Under TLS it waits even then: the client may still send
+    /// its `close_notify`, and the RST in answer to that could destroy our Close frame on its way.
     pub(crate) fn waits_for_client(&self, reason: CloseReason) -> bool {
         match reason {
             CloseReason::ConnectionLost => false,
@@ -232,17 +249,17 @@ impl Outbox {
         }
     }
 
-    /// Waits for what the client sends, for as long as `timeout`, which must be that of the socket,
-    /// too. `WouldBlock` means that it has been silent for that long. For the session.
+    /// Reads what the client sends, blocking for up to `timeout`, to which the socket's read timeout
+    /// must be set, too. `WouldBlock` means that nothing came. For the session.
     pub(crate) fn read(&self, buf: &mut [u8], timeout: Duration) -> io::Result<usize> {
         if !self.is_tls {
-            return read_when_there(&self.way.tcp, buf);
+            return self.hot.tcp.read_blocking(buf);
         }
         let deadline = Instant::now() + timeout;
         loop {
             let interest = {
                 let mut writer = self.lock();
-                match writer.stream.read(&self.way.tcp, buf) {
+                match writer.stream.read(&self.hot.tcp, buf) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => return result,
                 }
@@ -250,83 +267,84 @@ impl Outbox {
                 let waits_to_write = writer.is_flushed() && writer.stream.reads_by_writing();
                 if waits_to_write { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
             };
-            wait_ready(&self.way.tcp, interest, deadline)?;
+            wait_ready(self.tcp(), interest, deadline)?;
         }
     }
 
-    /// How the connection is to end, once that is known.
+    /// How the connection ends, once that is decided.
     pub(crate) fn ending(&self) -> Option<Ending> {
         self.ending.get().copied()
     }
 
-    /// What may wait to be sent, in bytes.
+    /// How much may be queued, in bytes.
     pub(crate) fn max_queued(&self) -> usize {
         self.bounds.max_queued
     }
 
-    /// Notes whom this leads to.
+    /// Notes which user is at the other end.
     pub(crate) fn set_user(&self, user: UserId) {
         self.user.store(user.0, Ordering::Relaxed);
     }
 
-    /// Whom this leads to; 0 before that is known.
+    /// The user at the other end; 0 until it is known.
     pub(crate) fn user(&self) -> UserId {
         UserId(self.user.load(Ordering::Relaxed))
     }
 
-    /// Fetches what [`Outbox::send`] looks at, without waiting for it.
-    pub(crate) fn touch(&self) {
-        std::hint::black_box(self.way.writer.is_poisoned());
+    /// Prefetches the cache line that [`Outbox::send`] needs.
+    ///
+    /// Safe Rust has no prefetch instruction. Reading the lock's poison flag loads the same cache line,
+    /// and as nothing depends on the result, the processor does not wait for it.
+    pub(crate) fn prefetch(&self) {
+        std::hint::black_box(self.hot.writer.is_poisoned());
     }
 
-    fn key(&self) -> u64 {
-        self.connection.0
-    }
-
+    /// The socket, for its options and for `poll`. Panics on a connection in memory.
     pub(crate) fn tcp(&self) -> &TcpStream {
-        &self.way.tcp
+        self.hot.tcp.socket()
     }
 
     /// Writes what the socket takes of the queue. For the flusher.
-    fn flush(&self) -> Flushed {
+    fn flush(&self) -> FlushOutcome {
         let mut writer = self.lock();
         let was_flushed = writer.is_flushed();
-        writer.flush(&self.way.tcp);
+        writer.flush(&self.hot.tcp);
         if !writer.is_flushed() {
-            return Flushed::InPart(self.ending());
+            return FlushOutcome::Blocked(self.ending());
         }
-        writer.is_tended = false;
+        writer.is_flush_requested = false;
         if let Some(ending) = self.ending()
             && !was_flushed
         {
             self.end_output(&mut writer, ending.reason);
         }
-        Flushed::Whole(self.ending())
+        FlushOutcome::Done(self.ending())
     }
 
-    /// Ends the connection at once. The session notices.
+    /// Ends the connection at once. The session's read returns, and it ends.
     fn cut_off(&self) {
-        self.lock().give_up();
-        let _ = self.way.tcp.shutdown(Shutdown::Both);
+        self.lock().mark_broken();
+        let _ = self.hot.tcp.shutdown(Shutdown::Both);
     }
 
-    /// After the last frame: nothing follows.
+    /// The last frame has been written: tells the client that nothing follows.
     fn end_output(&self, writer: &mut Writer, reason: CloseReason) {
         if self.waits_for_client(reason) {
             writer.stream.close_notify();
-            let _ = self.way.tcp.shutdown(Shutdown::Write);
+            let _ = self.hot.tcp.shutdown(Shutdown::Write);
         }
     }
 
-    fn hand_over(self: &Arc<Self>, writer: &mut Writer) {
-        if !std::mem::replace(&mut writer.is_tended, true) {
-            self.flusher.tend(self.clone());
+    /// Asks the flusher to write the rest, unless it has been asked.
+    fn flush_later(self: &Arc<Self>, writer: &mut Writer) {
+        if !std::mem::replace(&mut writer.is_flush_requested, true) {
+            self.flusher.flush_later(self.clone());
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Writer> {
-        // A panic elsewhere does not harm a queue of bytes.
-        self.way.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        // A thread that panicked while it held the lock leaves a queue of bytes that is still whole.
+        self.hot.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -335,39 +353,39 @@ impl Writer {
         self.backlog.is_none()
     }
 
-    /// Sends the piece, with the answer in front of the first.
-    fn put(&mut self, tcp: &TcpStream, piece: Piece<'_>) {
-        match self.answer.take() {
-            None => self.write_or_keep(tcp, piece, 0),
-            Some(answer) => {
-                let both = Bytes::from([&answer, piece.bytes()].concat());
-                self.write_or_keep(tcp, Piece::whole(&both), answer.len());
+    /// Sends the piece; the first one with the upgrade response in front of it.
+    fn send(&mut self, tcp: &Tcp, piece: Piece<'_>) {
+        match self.upgrade_response.take() {
+            None => self.write_or_queue(tcp, piece, 0),
+            Some(response) => {
+                let both = Bytes::from([&response, piece.bytes()].concat());
+                self.write_or_queue(tcp, Piece::whole(&both), response.len());
             }
         }
     }
 
-    /// Writes the piece now if nothing waits, and keeps what is left of it. The answer is the first
-    /// `answer` bytes of it.
-    fn write_or_keep(&mut self, tcp: &TcpStream, piece: Piece<'_>, answer: usize) {
+    /// Writes the piece now if nothing is queued, and queues what is left of it. Its first
+    /// `response_len` bytes are the upgrade response.
+    fn write_or_queue(&mut self, tcp: &Tcp, piece: Piece<'_>, response_len: usize) {
         if let Some(backlog) = &mut self.backlog {
             backlog.push(piece.to_bytes());
             return;
         }
-        if self.broken {
+        if self.is_broken {
             return;
         }
         let bytes = piece.bytes();
         match self.stream.write_some(tcp, bytes) {
             Ok(sent) if sent == bytes.len() => {}
             Ok(sent) => {
-                self.backlog = Some(Box::new(Backlog::new(piece.to_bytes(), sent, answer)));
+                self.backlog = Some(Box::new(Backlog::new(piece.to_bytes(), sent, response_len)));
             }
-            Err(_) => self.give_up(),
+            Err(_) => self.mark_broken(),
         }
     }
 
     /// Writes what the socket takes of the backlog.
-    fn flush(&mut self, tcp: &TcpStream) {
+    fn flush(&mut self, tcp: &Tcp) {
         while let Some(backlog) = &mut self.backlog {
             let next = backlog.next();
             let left = next.len();
@@ -380,31 +398,31 @@ impl Writer {
                         return;
                     }
                 }
-                Err(_) => self.give_up(),
+                Err(_) => self.mark_broken(),
             }
         }
     }
 
-    /// Drops what waits, save the rest of the frame that has been begun.
-    fn drop_unbegun(&mut self) {
+    /// Drops what is queued, except for the rest of a frame that has been sent in part.
+    fn drop_unstarted_frames(&mut self) {
         if let Some(backlog) = &mut self.backlog
-            && !backlog.drop_unbegun(self.stream.committed(backlog.next().len()))
+            && !backlog.drop_unstarted_frames(self.stream.committed(backlog.next().len()))
         {
             self.backlog = None;
         }
     }
 
-    /// Nothing gets through any more.
-    fn give_up(&mut self) {
-        self.broken = true;
+    /// Nothing can be sent any more.
+    fn mark_broken(&mut self) {
+        self.is_broken = true;
         self.backlog = None;
     }
 }
 
-/// One buffer of all pieces, unless it would be long.
+/// Copies the pieces into one buffer, unless it would be long.
 fn join<'a>(pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Option<Bytes> {
     let len = pieces.clone().map(<[u8]>::len).sum();
-    (len <= JOIN_BYTES).then(|| {
+    (len <= JOIN_MAX_BYTES).then(|| {
         let mut joined = BytesMut::with_capacity(len);
         pieces.for_each(|piece| joined.extend_from_slice(piece));
         joined.freeze()

@@ -25,7 +25,7 @@ use crate::net::listener::{self, Unserved};
 use crate::net::stop::Stop;
 use crate::net::stream::Tcp;
 use crate::net::tls::TlsAcceptor;
-use crate::outbox::{ConnectionId, Flusher, Flushing};
+use crate::outbox::{ConnectionId, Flusher, FlusherThread};
 use crate::protocol::Greeting;
 use crate::recall::{Recall, Recalling};
 use crate::session::{Session, Shared};
@@ -318,7 +318,7 @@ fn dispatch(mut dispatcher: Dispatcher, shared: &Shared) -> Result<(), ServeErro
 }
 
 /// Runs the flusher; the server does not go on without it.
-fn flush(flushing: Flushing, shared: &Weak<Shared>) -> io::Result<()> {
+fn flush(flushing: FlusherThread, shared: &Weak<Shared>) -> io::Result<()> {
     let result = catch_unwind(AssertUnwindSafe(|| flushing.run()));
     // Where it ended before its time, this ends the listener, and then everything ends.
     if let Some(shared) = shared.upgrade() {

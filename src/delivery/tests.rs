@@ -1,10 +1,7 @@
-use std::io::Read;
-use std::net::TcpStream;
-
 use super::*;
 use crate::chat::{Content, Person, Position, UserId};
-use crate::outbox::Flushing;
-use crate::outbox::tests::{flush_whole, outbox_and_client};
+use crate::net::stream::MemorySocket;
+use crate::outbox::{Flusher, FlusherThread, memory_outbox};
 use crate::protocol::said_frame;
 use crate::recall::Recalled;
 
@@ -14,10 +11,12 @@ const OTHER_ROOM: RoomId = RoomId(2);
 /// What may wait for a user, in bytes.
 const MAX_QUEUED: usize = 1_000_000;
 
-/// Some users with their sockets.
+/// Some users with their connections, which are in memory.
 struct Crowd {
     delivery: Delivery,
-    clients: Vec<(Arc<Outbox>, TcpStream, Flushing)>,
+    clients: Vec<(Arc<Outbox>, MemorySocket)>,
+    flusher: Arc<Flusher>,
+    flusher_thread: FlusherThread,
 }
 
 impl Crowd {
@@ -28,13 +27,25 @@ impl Crowd {
 
     /// A user for each of these.
     fn speaking(versions: &[Version]) -> Self {
-        let mut crowd = Self { delivery: Delivery::default(), clients: Vec::new() };
-        for (id, version) in (1..).zip(versions) {
-            let (outbox, client, flushing) = outbox_and_client(MAX_QUEUED);
-            crowd.delivery.connect(ConnectionId(id), outbox.clone(), *version);
-            crowd.clients.push((outbox, client, flushing));
+        let (flusher, flusher_thread) = Flusher::new().unwrap();
+        let mut crowd = Self {
+            delivery: Delivery::default(),
+            clients: Vec::new(),
+            flusher: Arc::new(flusher),
+            flusher_thread,
+        };
+        for version in versions {
+            crowd.connect(MAX_QUEUED, *version);
         }
         crowd
+    }
+
+    /// One more user, the next in order.
+    fn connect(&mut self, max_queued: usize, version: Version) {
+        let connection = ConnectionId(self.clients.len() as u64 + 1);
+        let (outbox, socket) = memory_outbox(connection, max_queued, &self.flusher);
+        self.delivery.connect(connection, outbox.clone(), version);
+        self.clients.push((outbox, socket));
     }
 
     /// User `id` gets an answer that was read for it.
@@ -75,18 +86,10 @@ impl Crowd {
     #[track_caller]
     fn expect(&mut self, expected: &[&str]) {
         assert_eq!(self.delivery.deliver(), []);
-        for (index, (outbox, client, _)) in self.clients.iter_mut().enumerate() {
-            // A mark behind it shows where the tick's frames end.
-            let mark = Bytes::from_static(b"\x81\x01|");
-            outbox.send(&[Piece::whole(&mark)]).unwrap();
-            let mut received = Vec::new();
-            while !received.ends_with(&mark) {
-                let mut byte = [0];
-                client.read_exact(&mut byte).unwrap();
-                received.push(byte[0]);
-            }
-            assert_eq!(shorten(&received), expected[index], "user {}", index + 1);
+        for (index, (_, socket)) in self.clients.iter().enumerate() {
+            assert_eq!(shorten(&socket.take_written()), expected[index], "user {}", index + 1);
         }
+        assert_eq!(self.flusher_thread.pending_requests(), 0, "everything is written at once");
     }
 }
 
@@ -192,11 +195,9 @@ fn what_is_due_comes_before_the_end() {
     crowd.tell(ROOM, 2);
     assert_eq!(crowd.delivery.deliver(), []);
     assert!(!crowd.delivery.clients.contains_key(&ConnectionId(1)));
-    let (outbox, mut client, _) = crowd.clients.swap_remove(0);
+    let (outbox, socket) = &crowd.clients[0];
     assert_eq!(outbox.ending().unwrap().reason, CloseReason::TooFast);
-    drop((outbox, crowd));
-    let mut received = Vec::new();
-    client.read_to_end(&mut received).unwrap();
+    let received = socket.take_written();
     let close = received.len() - b"\x88\x13\x03\xf0too many messages".len();
     assert_eq!(received[close..], *b"\x88\x13\x03\xf0too many messages");
     assert_eq!(shorten(&received[..close]), "e1 e2 g1");
@@ -205,27 +206,18 @@ fn what_is_due_comes_before_the_end() {
 #[test]
 fn one_who_does_not_read_is_named_and_the_others_get_everything() {
     let mut crowd = Crowd::of(1);
-    let (outbox, _unread, _flushing) = outbox_and_client(1_000);
-    crowd.delivery.connect(ConnectionId(2), outbox, Version::Base);
+    crowd.connect(1_000, Version::Base);
+    crowd.clients[1].1.stall();
     crowd.enter(ROOM, 1);
     crowd.enter(ROOM, 2);
-    let reader = std::thread::spawn({
-        let mut client = crowd.clients[0].1.try_clone().unwrap();
-        move || std::io::copy(&mut client, &mut std::io::sink())
-    });
-    let text = "x".repeat(100_000);
-    let fallen_behind = loop {
-        crowd.delivery.say(ROOM, &said(Content::Text(text.clone())));
-        let fallen_behind = crowd.delivery.deliver();
-        flush_whole(&crowd.clients[0].0);
-        if !fallen_behind.is_empty() {
-            break fallen_behind;
-        }
-    };
-    assert_eq!(fallen_behind, [ConnectionId(2)]);
-    // From the server's end, so that the reader comes to the end of what it is sent.
-    crowd.clients[0].0.tcp().shutdown(std::net::Shutdown::Write).unwrap();
-    reader.join().unwrap().unwrap();
+    assert_eq!(crowd.delivery.deliver(), []);
+    let text = "x".repeat(1_000);
+    crowd.delivery.say(ROOM, &said(Content::Text(text.clone())));
+    assert_eq!(crowd.delivery.deliver(), [], "the queue was not full yet");
+    crowd.delivery.say(ROOM, &said(Content::Text(text.clone())));
+    assert_eq!(crowd.delivery.deliver(), [ConnectionId(2)]);
+    let received = crowd.clients[0].1.take_written();
+    assert_eq!(String::from_utf8_lossy(&received).matches(&text).count(), 2);
 }
 
 #[test]

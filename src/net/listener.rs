@@ -61,7 +61,7 @@ pub(crate) fn run(
                 Ok((tcp, peer)) => {
                     if let Err(Unserved { tcp, why }) = start(tcp, peer) {
                         complaint.warn(format_args!("cannot serve {peer}: {why}"));
-                        turn_away(&tcp, regret);
+                        turn_away(tcp.socket(), regret);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,

@@ -1,11 +1,14 @@
-//! A client's connection: one socket, plain or under TLS, and what can be done with it without waiting.
+//! A client's connection: one socket, plain or under TLS, and how to read and write it without blocking.
 //!
-//! The socket itself is a blocking one, for the one thread that waits for what its client sends. All
-//! others ask call by call not to wait.
+//! Any thread may use it. The socket itself is in blocking mode, for the session thread that waits for
+//! its client. All other calls ask the kernel, one by one, not to block. When to try again is left to
+//! the caller.
+
+#[cfg(test)]
+mod memory;
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
-use std::ops::Deref;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
 use rustix::io::retry_on_intr;
@@ -13,55 +16,191 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::tls::TlsStream;
 
-/// How much plain text OpenSSL takes into one record (RFC 8446 §5.1), and so into one write.
+#[cfg(test)]
+pub(crate) use memory::MemorySocket;
+
+/// How much plain text OpenSSL puts into one record (RFC 8446 §5.1), and so into one write.
 const TLS_RECORD_BYTES: usize = 16_384;
-
-/// Waits until something comes in, for as long as the socket's time-out; then `WouldBlock`.
-pub(crate) fn read_when_there(tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
-    // A wait with a time-out is interrupted by every signal, whatever its handler says.
-    Ok(retry_on_intr(|| recv(tcp, &mut *buf, RecvFlags::empty()))?.0)
-}
-
-/// Reads what has come in already; `WouldBlock` when that is nothing.
-pub(crate) fn read_now(tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
-    Ok(recv(tcp, buf, RecvFlags::DONTWAIT)?.0)
-}
-
-/// Writes what there is room for; `WouldBlock` when that is nothing.
-pub(crate) fn write_now(tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    Ok(send(tcp, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
-}
 
 /// A client's socket.
 ///
-/// Where nobody else holds on to it, it lies in the memory of its owner: whoever has come to the one has
-/// the other at hand, which shows where a thousand clients are written to one after the other.
+/// Where possible it lies in its owner's memory rather than behind a pointer: a room's frames are
+/// written to a thousand sockets in a row, and each pointer would be one more cache miss.
 #[derive(Debug)]
 pub(crate) enum Tcp {
     Own(TcpStream),
-    /// The library that encrypts holds on to it as well.
+    /// Under TLS: OpenSSL's side of the stream holds the socket as well.
     Shared(Arc<TcpStream>),
+    /// No socket: a test sees what is written and decides how much is taken.
+    #[cfg(test)]
+    Memory(MemorySocket),
+    /// No socket: every write succeeds and the bytes are dropped, so that benchmarks time what is above.
+    #[cfg(feature = "bench")]
+    Discard,
 }
 
-impl Deref for Tcp {
-    type Target = TcpStream;
-
-    fn deref(&self) -> &TcpStream {
-        match self {
-            Self::Own(tcp) => tcp,
-            Self::Shared(tcp) => tcp,
-        }
-    }
+/// How to read and write a client's connection. It never blocks; each call is given the socket.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    /// The bytes of the socket itself.
+    Plain,
+    /// The content of its TLS records. The [`Socket`] inside is the same socket.
+    Tls(Box<TlsStream<Socket>>),
 }
 
-/// A TCP socket under TLS, which never waits, and remembers whether its last write found no room.
+/// A TCP socket under TLS. It never blocks, and remembers whether its last write would have.
 ///
-/// Under TLS reading may have to write and writing to read, and both report the same `WouldBlock`;
-/// this tells which of the two to wait for.
+/// TLS may have to write in order to read, and to read in order to write. Both come back as
+/// `WouldBlock`; this tells the caller which readiness to wait for.
 #[derive(Debug)]
 pub(crate) struct Socket {
     tcp: Arc<TcpStream>,
     write_blocked: bool,
+}
+
+/// Reads, blocking for up to the socket's read timeout; then `WouldBlock`.
+pub(crate) fn read_blocking(tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+    // A wait with a timeout is interrupted by every signal, even where the handler asks for restarts.
+    Ok(retry_on_intr(|| recv(tcp, &mut *buf, RecvFlags::empty()))?.0)
+}
+
+/// Reads what has arrived; `WouldBlock` if nothing has.
+pub(crate) fn read_now(tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+    Ok(recv(tcp, buf, RecvFlags::DONTWAIT)?.0)
+}
+
+/// Writes what the socket's buffer has room for; `WouldBlock` if it has none.
+pub(crate) fn write_now(tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    Ok(send(tcp, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+}
+
+impl Tcp {
+    /// The kernel's socket, for what needs a descriptor: `poll`, `epoll`, socket options.
+    ///
+    /// Panics without one, which happens in tests and benchmarks only.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Own(tcp) => tcp,
+            Self::Shared(tcp) => tcp,
+            #[cfg(test)]
+            Self::Memory(_) => panic!("a memory connection has no descriptor"),
+            #[cfg(feature = "bench")]
+            Self::Discard => panic!("a discarding connection has no descriptor"),
+        }
+    }
+
+    /// Reads, blocking for up to the socket's read timeout; then `WouldBlock`.
+    pub(crate) fn read_blocking(&self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Own(tcp) => read_blocking(tcp, buf),
+            Self::Shared(tcp) => read_blocking(tcp, buf),
+            #[cfg(test)]
+            Self::Memory(memory) => memory.read(),
+            #[cfg(feature = "bench")]
+            Self::Discard => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Shuts down one or both directions. An error means that the connection is gone already.
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Self::Own(tcp) => tcp.shutdown(how),
+            Self::Shared(tcp) => tcp.shutdown(how),
+            #[cfg(test)]
+            Self::Memory(memory) => {
+                memory.shutdown(how);
+                Ok(())
+            }
+            #[cfg(feature = "bench")]
+            Self::Discard => Ok(()),
+        }
+    }
+
+    fn read_now(&self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Own(tcp) => read_now(tcp, buf),
+            Self::Shared(tcp) => read_now(tcp, buf),
+            #[cfg(test)]
+            Self::Memory(memory) => memory.read(),
+            #[cfg(feature = "bench")]
+            Self::Discard => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Own(tcp) => write_now(tcp, bytes),
+            Self::Shared(tcp) => write_now(tcp, bytes),
+            #[cfg(test)]
+            Self::Memory(memory) => memory.write(bytes),
+            #[cfg(feature = "bench")]
+            Self::Discard => Ok(bytes.len()),
+        }
+    }
+}
+
+impl Stream {
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// Whether reading has to wait until the socket is writable, as can happen under TLS.
+    pub(crate) fn reads_by_writing(&self) -> bool {
+        matches!(self, Self::Tls(tls) if tls.get_ref().write_blocked())
+    }
+
+    /// After a write of `len` bytes that would have blocked: how many of them the next write must
+    /// begin with.
+    ///
+    /// None without TLS. With TLS, OpenSSL may have encrypted them already and insists on them.
+    pub(crate) fn committed(&self, len: usize) -> usize {
+        match self {
+            Self::Plain => 0,
+            Self::Tls(_) => len.min(TLS_RECORD_BYTES),
+        }
+    }
+
+    /// Reads what has arrived; `WouldBlock` if nothing has.
+    pub(crate) fn read(&mut self, tcp: &Tcp, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain => tcp.read_now(buf),
+            Self::Tls(tls) => tls.read(buf),
+        }
+    }
+
+    /// Writes as much of `bytes` as the socket takes now, and returns how much that was; possibly 0.
+    pub(crate) fn write_some(&mut self, tcp: &Tcp, bytes: &[u8]) -> io::Result<usize> {
+        let mut written = 0;
+        while written < bytes.len() {
+            let rest = &bytes[written..];
+            let result = match self {
+                Self::Plain => tcp.write_now(rest),
+                Self::Tls(tls) => tls.write(&rest[..rest.len().min(TLS_RECORD_BYTES)]),
+            };
+            match result {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(len) => {
+                    written += len;
+                    if written < bytes.len() && !self.is_tls() {
+                        // A short write means a full socket: no second call is needed to learn it.
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(written)
+    }
+
+    /// Sends TLS's `close_notify` if the socket takes it now. Does nothing without TLS.
+    pub(crate) fn close_notify(&mut self) {
+        if let Self::Tls(tls) = self {
+            // If it fails, the connection ends anyway, and the Close frame has said why.
+            let _ = tls.shutdown();
+        }
+    }
 }
 
 impl Socket {
@@ -90,88 +229,6 @@ impl Write for Socket {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// What can be read from and written to a client's socket, which goes with each call. It never waits.
-#[derive(Debug)]
-pub(crate) enum Stream {
-    /// The bytes of the socket itself.
-    Plain,
-    /// What is in its TLS records, read and written by way of a [`Socket`] that is the same.
-    Tls(Box<TlsStream<Socket>>),
-    /// Takes everything and gives nothing, so that what is above it can be timed by itself.
-    #[cfg(feature = "bench")]
-    Swallowing,
-}
-
-impl Stream {
-    pub(crate) fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls(_))
-    }
-
-    /// Whether reading waits for the socket to be writable, as it may under TLS.
-    pub(crate) fn reads_by_writing(&self) -> bool {
-        matches!(self, Self::Tls(tls) if tls.get_ref().write_blocked())
-    }
-
-    /// After a write of `len` bytes that would have blocked, the number of bytes at their start
-    /// that the next write must begin with.
-    ///
-    /// None without TLS. With it OpenSSL may have encrypted them already, and insists.
-    pub(crate) fn committed(&self, len: usize) -> usize {
-        match self {
-            Self::Plain => 0,
-            Self::Tls(_) => len.min(TLS_RECORD_BYTES),
-            #[cfg(feature = "bench")]
-            Self::Swallowing => 0,
-        }
-    }
-
-    /// Reads what has come in already; `WouldBlock` when that is nothing.
-    pub(crate) fn read(&mut self, tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain => read_now(tcp, buf),
-            Self::Tls(tls) => tls.read(buf),
-            #[cfg(feature = "bench")]
-            Self::Swallowing => Err(ErrorKind::WouldBlock.into()),
-        }
-    }
-
-    /// Writes as much of `bytes` as the socket takes now, and says how much that was.
-    pub(crate) fn write_some(&mut self, tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-        let mut written = 0;
-        while written < bytes.len() {
-            let rest = &bytes[written..];
-            let result = match self {
-                Self::Plain => write_now(tcp, rest),
-                Self::Tls(tls) => tls.write(&rest[..rest.len().min(TLS_RECORD_BYTES)]),
-                #[cfg(feature = "bench")]
-                Self::Swallowing => Ok(rest.len()),
-            };
-            match result {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(len) => {
-                    written += len;
-                    if written < bytes.len() && !self.is_tls() {
-                        // A short write means a full socket: no second call is needed to learn it.
-                        break;
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(written)
-    }
-
-    /// Tells a TLS peer that nothing follows, if the socket takes it now. Nothing without TLS.
-    pub(crate) fn close_notify(&mut self) {
-        if let Self::Tls(tls) = self {
-            // The connection ends either way, and the frame before it said why.
-            let _ = tls.shutdown();
-        }
     }
 }
 

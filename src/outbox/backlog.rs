@@ -1,5 +1,6 @@
-//! What one client's socket has not taken yet, in its order. There is one while something waits, and
-//! none else.
+//! The backlog: what one client's socket has not taken yet, in order.
+//!
+//! It lies behind the outbox's lock, and is there only while something is queued.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -11,28 +12,28 @@ use crate::protocol::frame_end;
 
 #[derive(Debug)]
 pub(super) struct Backlog {
-    /// Never empty, and no entry is. Each begins with a frame's first byte, but for the first of all
-    /// with the answer.
+    /// Never empty, and no entry is. Each starts at a frame boundary, except that the first one may
+    /// have the upgrade response in front.
     queue: VecDeque<Bytes>,
-    /// How much of the queue's first entry has been sent.
+    /// How many bytes of the first entry have been sent.
     head_sent: usize,
-    /// How much of the queue's first entry is the answer to the client's HTTP request.
-    head_answer: usize,
-    /// What waits, in bytes.
+    /// How many bytes at the start of the first entry are the upgrade response.
+    response_len: usize,
+    /// How many bytes are left to send.
     queued: usize,
-    /// Since when the socket has taken nothing.
+    /// When the socket last took something.
     blocked_since: Instant,
 }
 
 impl Backlog {
-    /// Begins with what is left of `head` when `sent` bytes of it are, less than all; the answer is the
-    /// first `answer` bytes of it.
-    pub(super) fn new(head: Bytes, sent: usize, answer: usize) -> Self {
+    /// A backlog of `head`, of which `sent` bytes, less than all, have been sent. Its first
+    /// `response_len` bytes are the upgrade response.
+    pub(super) fn new(head: Bytes, sent: usize, response_len: usize) -> Self {
         Self {
             queued: head.len() - sent,
             queue: VecDeque::from([head]),
             head_sent: sent,
-            head_answer: answer,
+            response_len,
             blocked_since: Instant::now(),
         }
     }
@@ -42,17 +43,17 @@ impl Backlog {
         self.queue.push_back(frames);
     }
 
-    /// Whether nothing more is to be put in.
+    /// Whether the client is too far behind to be sent more.
     pub(super) fn is_full(&self, bounds: &Bounds) -> bool {
         self.queued > bounds.max_queued || self.blocked_since.elapsed() >= bounds.write_timeout
     }
 
-    /// What is to be sent next.
+    /// What to write next.
     pub(super) fn next(&self) -> &[u8] {
         &self.queue[0][self.head_sent..]
     }
 
-    /// Notes how much of what was next has been sent. False when nothing is left.
+    /// Notes that `sent` bytes of [`Backlog::next`] have been written. False when nothing is left.
     #[must_use]
     pub(super) fn advance(&mut self, sent: usize) -> bool {
         if sent > 0 {
@@ -63,19 +64,20 @@ impl Backlog {
         if self.head_sent == self.queue[0].len() {
             self.queue.pop_front();
             self.head_sent = 0;
-            self.head_answer = 0;
+            self.response_len = 0;
         }
         !self.queue.is_empty()
     }
 
-    /// Drops all that waits, save the answer and the rest of the frame that has been begun. `committed`:
-    /// how much of what is next counts as begun, sent or not. False when nothing is left.
+    /// Drops what is queued, except for the upgrade response and the rest of a frame that has been
+    /// sent in part. The first `committed` bytes of [`Backlog::next`] count as sent. False when
+    /// nothing is left.
     #[must_use]
-    pub(super) fn drop_unbegun(&mut self, committed: usize) -> bool {
-        let begun = self.head_sent + committed;
-        let frames = self.head_answer;
+    pub(super) fn drop_unstarted_frames(&mut self, committed: usize) -> bool {
+        let started = self.head_sent + committed;
+        let frames = self.response_len;
         let head = &mut self.queue[0];
-        head.truncate(frames + frame_end(&head[frames..], begun.saturating_sub(frames)));
+        head.truncate(frames + frame_end(&head[frames..], started.saturating_sub(frames)));
         self.queued = head.len() - self.head_sent;
         self.queue.truncate(1);
         self.queued > 0

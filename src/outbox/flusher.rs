@@ -1,8 +1,11 @@
-//! The flusher: one thread that finishes what sockets did not take at once.
+//! The flusher: one thread that writes what sockets did not take at once.
 //!
-//! It waits for the sockets of all clients that something is queued for, writes when they take it,
-//! and sees connections that are to end to their end in time. While every client keeps up it sleeps.
-//! What is queued, and when a client is too slow, is the outbox's business.
+//! It watches the sockets of all clients with a backlog, writes when one becomes writable, and cuts off
+//! connections that do not end in time. While every client keeps up, it sleeps. What is queued, and
+//! when a client is too slow, is left to the outbox.
+
+#[cfg(test)]
+mod manual;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -16,119 +19,118 @@ use log::warn;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::{Flushed, Outbox};
+use super::{FlushOutcome, Outbox};
 use crate::net::stop::{new_event, reset, signal};
 
-/// The bell's key; outboxes count from 1.
-const BELL: u64 = 0;
+/// The key of the wakeup event in `epoll`. Those of outboxes are their connections' numbers, which
+/// count from 1.
+const WAKEUP_KEY: u64 = 0;
 
-/// How many sockets that have become writable are learnt of at once.
-const EVENTS: usize = 256;
+/// How many events one call of `epoll_wait` returns.
+const MAX_EVENTS: usize = 256;
 
-/// What outboxes call the flusher by.
+/// The handle by which outboxes ask to be flushed. The flusher's thread ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Flusher {
-    calls: Sender<Call>,
-    bell: Arc<Bell>,
+    requests: Sender<FlushRequest>,
+    wakeup: Arc<Wakeup>,
 }
 
-/// An event that is signalled once however many ring before it is heard.
+/// The work of the flusher's thread.
 #[derive(Debug)]
-struct Bell {
-    event: OwnedFd,
-    has_rung: AtomicBool,
-}
-
-#[derive(Debug)]
-enum Call {
-    /// See to this outbox.
-    Tend(Arc<Outbox>),
-    /// The handle is gone, and with it every outbox.
-    Retire,
-}
-
-/// The flusher's thread.
-#[derive(Debug)]
-pub(crate) struct Flushing {
-    calls: Receiver<Call>,
-    bell: Arc<Bell>,
+pub(crate) struct FlusherThread {
+    requests: Receiver<FlushRequest>,
+    wakeup: Arc<Wakeup>,
     epoll: OwnedFd,
-    charges: HashMap<u64, Charge>,
-    /// When connections that are to end are cut off, ended or not.
+    tracked: HashMap<u64, Tracked>,
+    /// When connections that are to end are cut off.
     deadlines: BTreeSet<(Instant, u64)>,
-    is_retiring: bool,
+    is_stopping: bool,
 }
 
-/// A client that is waited for.
+/// An event that wakes the flusher, and is signalled only once however many requests come before it
+/// wakes.
 #[derive(Debug)]
-enum Charge {
-    /// Something is queued, and the socket is watched.
+struct Wakeup {
+    event: OwnedFd,
+    is_signalled: AtomicBool,
+}
+
+#[derive(Debug)]
+enum FlushRequest {
+    /// Flush this outbox, now and whenever its socket is writable.
+    Flush(Arc<Outbox>),
+    /// The handle has been dropped, and with it every outbox.
+    Stop,
+}
+
+/// A client that the flusher waits for.
+#[derive(Debug)]
+enum Tracked {
+    /// Something is queued, and `epoll` watches the socket.
     Behind(Arc<Outbox>),
-    /// Everything is sent, and the client is to close. Its session ends when it does, and then nobody
-    /// is left to be waited for.
+    /// Everything has been sent, and the client is to close the connection. When it does, its session
+    /// ends and drops the outbox.
     Closing(Weak<Outbox>),
 }
 
 impl Flusher {
-    /// The handle, and the work for its thread. Fails when no descriptor is left.
-    pub(crate) fn new() -> io::Result<(Self, Flushing)> {
-        let (sender, calls) = unbounded();
-        let bell = Arc::new(Bell { event: new_event()?, has_rung: AtomicBool::new(false) });
+    /// The handle, and the work for its thread. Fails when the process is out of descriptors.
+    pub(crate) fn new() -> io::Result<(Self, FlusherThread)> {
+        let (sender, requests) = unbounded();
+        let wakeup = Wakeup { event: new_event()?, is_signalled: AtomicBool::new(false) };
+        let wakeup = Arc::new(wakeup);
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(&epoll, &bell.event, EventData::new_u64(BELL), EventFlags::IN)?;
-        let flushing = Flushing {
-            calls,
-            bell: bell.clone(),
+        epoll::add(&epoll, &wakeup.event, EventData::new_u64(WAKEUP_KEY), EventFlags::IN)?;
+        let thread = FlusherThread {
+            requests,
+            wakeup: wakeup.clone(),
             epoll,
-            charges: HashMap::new(),
+            tracked: HashMap::new(),
             deadlines: BTreeSet::new(),
-            is_retiring: false,
+            is_stopping: false,
         };
-        Ok((Self { calls: sender, bell }, flushing))
+        Ok((Self { requests: sender, wakeup }, thread))
     }
 
-    /// Puts the flusher in charge of an outbox that has something queued or is to end.
-    pub(super) fn tend(&self, outbox: Arc<Outbox>) {
-        self.call(Call::Tend(outbox));
+    /// Asks the thread to flush an outbox that has something queued or is to end.
+    pub(super) fn flush_later(&self, outbox: Arc<Outbox>) {
+        self.request(FlushRequest::Flush(outbox));
     }
 
-    fn call(&self, call: Call) {
-        // It fails when the flusher is gone, and then the server is.
-        let _ = self.calls.send(call);
-        if !self.bell.has_rung.swap(true, Ordering::AcqRel) {
-            signal(&self.bell.event);
+    fn request(&self, request: FlushRequest) {
+        // This fails when the flusher has ended, and then the server is about to.
+        let _ = self.requests.send(request);
+        if !self.wakeup.is_signalled.swap(true, Ordering::AcqRel) {
+            signal(&self.wakeup.event);
         }
     }
 }
 
 impl Drop for Flusher {
     fn drop(&mut self) {
-        self.call(Call::Retire);
+        self.request(FlushRequest::Stop);
     }
 }
 
-impl Flushing {
-    /// Runs until the handle is gone, which every outbox holds on to. Fails when the machine does not
-    /// let it wait.
+impl FlusherThread {
+    /// Runs until the handle is dropped, which every outbox shares. Fails when `epoll` does.
     pub(crate) fn run(mut self) -> io::Result<()> {
-        let mut events = Vec::with_capacity(EVENTS);
-        while !self.is_retiring {
+        let mut events = Vec::with_capacity(MAX_EVENTS);
+        while !self.is_stopping {
             self.wait(&mut events)?;
             for event in events.drain(..) {
                 match event.data.u64() {
-                    BELL => self.answer_calls(),
-                    key => {
-                        if let Some(Charge::Behind(outbox)) = self.charges.get(&key) {
-                            self.tend(outbox.clone());
-                        }
-                    }
+                    WAKEUP_KEY => self.take_requests(),
+                    key => self.flush_tracked(key),
                 }
             }
-            self.cut_off(Instant::now());
+            self.cut_off_expired(Instant::now());
         }
         Ok(())
     }
 
+    /// Waits for a request, a writable socket, or the next deadline.
     fn wait(&self, events: &mut Vec<epoll::Event>) -> io::Result<()> {
         let timeout = self.deadlines.first().map(|(deadline, _)| {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -140,52 +142,57 @@ impl Flushing {
         }
     }
 
-    /// How many calls have not been answered yet.
-    #[cfg(test)]
-    pub(super) fn called(&self) -> usize {
-        self.calls.len()
-    }
-
-    fn answer_calls(&mut self) {
-        reset(&self.bell.event);
-        // What was called before a ring that is taken back here is seen below.
-        self.bell.has_rung.swap(false, Ordering::AcqRel);
-        while let Ok(call) = self.calls.try_recv() {
-            match call {
-                Call::Tend(outbox) => self.tend(outbox),
-                Call::Retire => self.is_retiring = true,
-            }
+    fn take_requests(&mut self) {
+        reset(&self.wakeup.event);
+        // Cleared before the channel is read: a request that did not signal is in the channel by now.
+        self.wakeup.is_signalled.swap(false, Ordering::AcqRel);
+        while let Ok(request) = self.requests.try_recv() {
+            self.take_request(request);
         }
     }
 
-    /// Writes what the socket takes, and keeps in charge what is not done with.
-    fn tend(&mut self, outbox: Arc<Outbox>) {
-        let key = outbox.key();
+    fn take_request(&mut self, request: FlushRequest) {
+        match request {
+            FlushRequest::Flush(outbox) => self.flush(outbox),
+            FlushRequest::Stop => self.is_stopping = true,
+        }
+    }
+
+    /// The socket with this key is writable, or has failed.
+    fn flush_tracked(&mut self, key: u64) {
+        if let Some(Tracked::Behind(outbox)) = self.tracked.get(&key) {
+            self.flush(outbox.clone());
+        }
+    }
+
+    /// Writes what the socket takes, and keeps track of the outbox as long as there is more to do.
+    fn flush(&mut self, outbox: Arc<Outbox>) {
+        let key = outbox.connection.0;
         match outbox.flush() {
-            Flushed::InPart(ending) => {
+            FlushOutcome::Blocked(ending) => {
                 if let Some(ending) = ending {
                     self.deadlines.insert((ending.until, key));
                 }
-                self.watch(key, outbox);
+                self.track_backlog(key, outbox);
             }
-            Flushed::Whole(None) => self.forget(key),
-            Flushed::Whole(Some(ending)) => {
+            FlushOutcome::Done(None) => self.forget(key),
+            FlushOutcome::Done(Some(ending)) => {
                 self.forget(key);
                 if outbox.waits_for_client(ending.reason) {
                     self.deadlines.insert((ending.until, key));
-                    self.charges.insert(key, Charge::Closing(Arc::downgrade(&outbox)));
+                    self.tracked.insert(key, Tracked::Closing(Arc::downgrade(&outbox)));
                 }
             }
         }
     }
 
-    fn watch(&mut self, key: u64, outbox: Arc<Outbox>) {
-        if self.charges.contains_key(&key) {
+    fn track_backlog(&mut self, key: u64, outbox: Arc<Outbox>) {
+        if self.tracked.contains_key(&key) {
             return;
         }
-        match epoll::add(&self.epoll, outbox.tcp(), EventData::new_u64(key), EventFlags::OUT) {
+        match self.watch(key, &outbox) {
             Ok(()) => {
-                self.charges.insert(key, Charge::Behind(outbox));
+                self.tracked.insert(key, Tracked::Behind(outbox));
             }
             Err(error) => {
                 warn!("connection {key}: cannot wait for the socket: {error}");
@@ -195,27 +202,47 @@ impl Flushing {
     }
 
     fn forget(&mut self, key: u64) {
-        if let Some(Charge::Behind(outbox)) = self.charges.remove(&key) {
-            // It fails when the socket is not watched, which is what is wanted.
-            let _ = epoll::delete(&self.epoll, outbox.tcp());
+        if let Some(Tracked::Behind(outbox)) = self.tracked.remove(&key) {
+            self.unwatch(&outbox);
         }
     }
 
-    /// Ends connections whose time is up.
-    fn cut_off(&mut self, now: Instant) {
+    fn watch(&self, key: u64, outbox: &Outbox) -> io::Result<()> {
+        #[cfg(test)]
+        if outbox.is_in_memory() {
+            return Ok(()); // The test says when it is writable.
+        }
+        Ok(epoll::add(&self.epoll, outbox.tcp(), EventData::new_u64(key), EventFlags::OUT)?)
+    }
+
+    fn unwatch(&self, outbox: &Outbox) {
+        #[cfg(test)]
+        if outbox.is_in_memory() {
+            return;
+        }
+        // This fails when the socket is not watched, which is what is wanted.
+        let _ = epoll::delete(&self.epoll, outbox.tcp());
+    }
+
+    /// Cuts off connections whose deadline has passed.
+    fn cut_off_expired(&mut self, now: Instant) {
         while let Some(&(deadline, key)) = self.deadlines.first()
             && deadline <= now
         {
             self.deadlines.pop_first();
-            let outbox = match self.charges.get(&key) {
-                Some(Charge::Behind(outbox)) => Some(outbox.clone()),
-                Some(Charge::Closing(outbox)) => outbox.upgrade(),
-                None => None,
-            };
-            if let Some(outbox) = outbox {
-                outbox.cut_off();
-            }
-            self.forget(key);
+            self.cut_off(key);
         }
+    }
+
+    fn cut_off(&mut self, key: u64) {
+        let outbox = match self.tracked.get(&key) {
+            Some(Tracked::Behind(outbox)) => Some(outbox.clone()),
+            Some(Tracked::Closing(outbox)) => outbox.upgrade(),
+            None => None,
+        };
+        if let Some(outbox) = outbox {
+            outbox.cut_off();
+        }
+        self.forget(key);
     }
 }

@@ -1,44 +1,61 @@
-use std::io::Read;
-use std::net::TcpListener;
+//! Outboxes over connections in memory, with the flusher driven by hand. What only the kernel can show is
+//! in `socket`.
+
+mod socket;
 
 use bytes::BufMut;
 
+use super::memory::parts;
 use super::*;
-use crate::net::admission::{Admission, Entry};
+use crate::net::stream::MemorySocket;
 use crate::protocol::ping_frame;
 
 /// What goes out in front of the first frame.
-const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
+const UPGRADE_RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
+
+const CONNECTION: ConnectionId = ConnectionId(1);
+
+/// An outbox, its client, and the flusher.
+struct Rig {
+    outbox: Arc<Outbox>,
+    socket: MemorySocket,
+    flusher: FlusherThread,
+}
+
+impl Rig {
+    fn new(max_queued: usize) -> Self {
+        let (handle, flusher) = Flusher::new().unwrap();
+        let (outbox, socket) = memory_outbox(CONNECTION, max_queued, &Arc::new(handle));
+        Self { outbox, socket, flusher }
+    }
+
+    /// With these bounds, and a client that has not been sent its upgrade response.
+    fn not_upgraded(bounds: Bounds) -> Self {
+        let (handle, flusher) = Flusher::new().unwrap();
+        let socket = MemorySocket::new();
+        let tcp = Tcp::Memory(socket.clone());
+        let upgrade_response = Bytes::from_static(UPGRADE_RESPONSE);
+        let parts = parts(CONNECTION, tcp, bounds, &Arc::new(handle));
+        Self { outbox: Outbox::new(OutboxParts { upgrade_response, ..parts }), socket, flusher }
+    }
+
+    /// The socket takes `bytes` more, and the flusher notices.
+    fn make_room(&mut self, bytes: usize) {
+        self.socket.set_room(bytes);
+        while self.flusher.take_next_request().is_some() {}
+        self.flusher.socket_ready(CONNECTION);
+    }
+
+    /// All that the client has been sent since it was last asked, once it reads again.
+    fn read_all(&mut self) -> Vec<u8> {
+        self.make_room(usize::MAX);
+        assert!(is_flushed(&self.outbox));
+        self.socket.take_written()
+    }
+}
 
 fn bounds(max_queued: usize) -> Bounds {
-    Bounds { max_queued, write_timeout: Duration::from_secs(10) }
-}
-
-/// An outbox, the other end of its socket, and the flusher, which does not run.
-fn unanswered(bounds: Bounds) -> (Arc<Outbox>, TcpStream, Flushing) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let tcp = Tcp::Own(listener.accept().unwrap().0);
-    let Entry::Welcome(ticket) = Admission::new(0, 0).enter(None) else { panic!("no limit") };
-    let (flusher, flushing) = Flusher::new().unwrap();
-    let answer = Bytes::from_static(ANSWER);
-    let outbox = Outbox::new(
-        Stream::Plain,
-        tcp,
-        (ConnectionId(1), ticket),
-        answer,
-        bounds,
-        Arc::new(flusher),
-    );
-    (Arc::new(outbox), client, flushing)
-}
-
-/// The same, with the answer and a ping behind it.
-pub(crate) fn outbox_and_client(max_queued: usize) -> (Arc<Outbox>, TcpStream, Flushing) {
-    let (outbox, mut client, flushing) = unanswered(bounds(max_queued));
-    outbox.send(&[Piece::whole(&ping_frame())]).unwrap();
-    client.read_exact(&mut [0; ANSWER.len() + 2]).unwrap();
-    (outbox, client, flushing)
+    Bounds { max_queued, write_timeout: Duration::MAX }
 }
 
 /// A text frame of `len` bytes in all, filled with `fill`.
@@ -50,186 +67,176 @@ fn frame(fill: u8, len: usize) -> Bytes {
     frame.freeze()
 }
 
-/// Sends frames until one has to wait; returns how many bytes that took.
-fn fill_socket(outbox: &Arc<Outbox>) -> usize {
-    let mut sent = 0;
-    while is_flushed(outbox) {
-        let chunk = frame(b'f', 100_000);
-        outbox.send(&[Piece::whole(&chunk)]).unwrap();
-        sent += chunk.len();
-    }
-    sent
+fn send(outbox: &Arc<Outbox>, frames: &Bytes) -> Result<(), Full> {
+    outbox.send(&[Piece::whole(frames)])
 }
 
 fn is_flushed(outbox: &Outbox) -> bool {
     outbox.lock().is_flushed()
 }
 
-/// Flushes as long as it takes the client to read.
-pub(crate) fn flush_whole(outbox: &Outbox) {
-    while matches!(outbox.flush(), Flushed::InPart(_)) {
-        std::thread::yield_now();
-    }
-}
-
-/// Reads to the end while flushing, as flusher and client would.
-fn read_to_end(outbox: &Outbox, mut client: TcpStream) -> Vec<u8> {
-    std::thread::scope(|scope| {
-        let reading = scope.spawn(move || {
-            let mut received = Vec::new();
-            client.read_to_end(&mut received).map(|_| received)
-        });
-        flush_whole(outbox);
-        // It fails when the outbox has done so itself, and the client is gone already.
-        let _ = outbox.tcp().shutdown(Shutdown::Write);
-        reading.join().unwrap().unwrap()
-    })
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(3_600)
 }
 
 #[test]
-fn what_the_socket_takes_is_written_at_once_and_calls_nobody() {
-    let (outbox, mut client, flushing) = outbox_and_client(1_000);
+fn what_the_socket_takes_is_written_at_once_without_the_flusher() {
+    let rig = Rig::new(1_000);
     let chunk = Bytes::from_static(b"\x81\x01a\x81\x01b\x81\x01c");
     let pieces =
         [Piece { chunk: &chunk, start: 3, end: 9 }, Piece { chunk: &chunk, start: 0, end: 3 }];
-    outbox.send(&pieces).unwrap();
-    let mut received = [0; 9];
-    client.read_exact(&mut received).unwrap();
-    assert_eq!(&received, b"\x81\x01b\x81\x01c\x81\x01a");
-    assert!(is_flushed(&outbox));
-    assert_eq!(flushing.called(), 0);
+    rig.outbox.send(&pieces).unwrap();
+    assert_eq!(rig.socket.take_written(), b"\x81\x01b\x81\x01c\x81\x01a");
+    assert!(is_flushed(&rig.outbox));
+    assert_eq!(rig.flusher.pending_requests(), 0);
 }
 
 #[test]
-fn the_answer_goes_out_with_the_first_frame() {
-    let (outbox, mut client, _flushing) = unanswered(bounds(1_000));
-    outbox.finish(CloseReason::ServerStopping, Instant::now());
-    let mut received = Vec::new();
-    client.read_to_end(&mut received).unwrap();
-    assert_eq!(received, [ANSWER, b"\x88\x11\x03\xe9server stopping"].concat());
+fn the_upgrade_response_goes_out_with_the_first_frame() {
+    let rig = Rig::not_upgraded(bounds(1_000));
+    assert_eq!(rig.socket.take_written(), b"");
+    rig.outbox.finish(CloseReason::ServerStopping, soon());
+    let expected = [UPGRADE_RESPONSE, b"\x88\x11\x03\xe9server stopping"].concat();
+    assert_eq!(rig.socket.take_written(), expected);
 }
 
 #[test]
-fn the_backlog_is_cut_behind_the_answer_too() {
-    let (outbox, client, _flushing) = unanswered(bounds(usize::MAX));
-    // No room for the answer, let alone for what follows.
-    while fill(outbox.tcp()) {}
-    outbox.send(&[Piece::whole(&frame(b'a', 20_000))]).unwrap();
-    outbox.send(&[Piece::whole(&frame(b'b', 20_000))]).unwrap();
-    outbox.finish(CloseReason::SlowConsumer, Instant::now());
-    let received = read_to_end(&outbox, client);
-    let close = close_frame(CloseReason::SlowConsumer).unwrap();
-    let received =
-        received.iter().position(|byte| *byte != b'.').map(|at| &received[at..]).unwrap();
-    // The socket may have had room for a little of it after all.
-    let whole = [ANSWER, &frame(b'a', 20_000), &close].concat();
-    assert!(received == [ANSWER, &close].concat() || received == whole);
-}
-
-/// Writes past the outbox; false when the socket takes nothing more.
-fn fill(tcp: &TcpStream) -> bool {
-    crate::net::stream::write_now(tcp, &[b'.'; 4096]).is_ok()
-}
-
-#[test]
-fn the_rest_is_queued_the_flusher_called_once_and_the_order_kept() {
-    let (outbox, client, flushing) = outbox_and_client(usize::MAX);
-    let mut expected = fill_socket(&outbox);
-    assert_eq!(flushing.called(), 1);
+fn the_rest_of_a_short_write_is_queued_and_flushed_in_order() {
+    let mut rig = Rig::new(usize::MAX);
+    rig.socket.set_room(400);
     for fill in *b"xyz" {
-        let chunk = frame(fill, 1_000);
-        outbox.send(&[Piece::whole(&chunk)]).unwrap();
-        expected += chunk.len();
+        send(&rig.outbox, &frame(fill, 1_000)).unwrap();
     }
-    assert_eq!(flushing.called(), 1, "the flusher knows already");
-    let received = read_to_end(&outbox, client);
-    assert_eq!(received.len(), expected);
-    let tail = &received[expected - 3_000..];
-    assert_eq!(tail, [frame(b'x', 1_000), frame(b'y', 1_000), frame(b'z', 1_000)].concat());
-    assert!(is_flushed(&outbox));
+    assert_eq!(rig.socket.take_written(), frame(b'x', 1_000)[..400]);
+    assert_eq!(rig.flusher.pending_requests(), 1, "one request is enough");
+
+    assert_eq!(rig.flusher.take_next_request(), Some(CONNECTION));
+    assert_eq!(rig.flusher.take_next_request(), None);
+    assert_eq!(rig.flusher.watched(), [CONNECTION]);
+    rig.make_room(1_000);
+    rig.make_room(1);
+    assert_eq!(rig.flusher.watched(), [CONNECTION]);
+    rig.make_room(usize::MAX);
+    assert_eq!(rig.flusher.watched(), []);
+    let all = [frame(b'x', 1_000), frame(b'y', 1_000), frame(b'z', 1_000)].concat();
+    assert_eq!(rig.socket.take_written(), all[400..]);
+
+    rig.socket.stall();
+    send(&rig.outbox, &ping_frame()).unwrap();
+    assert_eq!(rig.flusher.pending_requests(), 1, "a new backlog is a new request");
 }
 
 #[test]
 fn a_full_outbox_takes_nothing_more_but_one_long_frame_never_fills_it() {
-    let (outbox, _client, _flushing) = outbox_and_client(50_000);
-    fill_socket(&outbox);
-    let ping = ping_frame();
-    let mut taken = 0;
-    while outbox.send(&[Piece::whole(&frame(b'm', 30_000))]).is_ok() {
-        taken += 1;
+    let mut rig = Rig::new(50_000);
+    rig.socket.stall();
+    send(&rig.outbox, &frame(b'a', 30_000)).unwrap();
+    send(&rig.outbox, &frame(b'b', 30_000)).unwrap();
+    assert_eq!(send(&rig.outbox, &ping_frame()), Err(Full));
+    rig.make_room(10_000);
+    assert_eq!(send(&rig.outbox, &ping_frame()), Ok(()), "50,000 bytes are not above the limit");
+    assert_eq!(send(&rig.outbox, &ping_frame()), Err(Full));
+    rig.read_all();
+    assert_eq!(send(&rig.outbox, &ping_frame()), Ok(()));
+
+    rig.socket.stall();
+    assert_eq!(send(&rig.outbox, &frame(b'l', 1_000_000)), Ok(()));
+}
+
+#[test]
+fn a_client_that_takes_nothing_for_the_write_timeout_is_a_slow_consumer() {
+    for (write_timeout, taken) in [(Duration::MAX, Ok(())), (Duration::ZERO, Err(Full))] {
+        let rig = Rig::not_upgraded(Bounds { max_queued: usize::MAX, write_timeout });
+        rig.socket.stall();
+        assert_eq!(send(&rig.outbox, &ping_frame()), Ok(()));
+        assert_eq!(send(&rig.outbox, &ping_frame()), taken);
     }
-    assert!(taken <= 2, "{taken} frames of 30,000 bytes in a queue of 50,000");
-    assert_eq!(outbox.send(&[Piece::whole(&ping)]), Err(Full));
-
-    let (outbox, client, _flushing) = outbox_and_client(50_000);
-    let long = frame(b'l', 20_000_000);
-    assert_eq!(outbox.send(&[Piece::whole(&long)]), Ok(()));
-    assert_eq!(read_to_end(&outbox, client), long);
 }
 
 #[test]
-fn the_close_frame_comes_last_and_nothing_after_it() {
-    let (outbox, client, _flushing) = outbox_and_client(1_000);
-    outbox.send(&[Piece::whole(&Bytes::from_static(b"\x81\x01a"))]).unwrap();
-    outbox.finish(CloseReason::ServerStopping, Instant::now());
-    outbox.finish(CloseReason::TooFast, Instant::now());
-    outbox.send(&[Piece::whole(&ping_frame())]).unwrap();
-    assert_eq!(outbox.ending().unwrap().reason, CloseReason::ServerStopping);
-    assert_eq!(read_to_end(&outbox, client), b"\x81\x01a\x88\x11\x03\xe9server stopping");
+fn the_close_frame_comes_last() {
+    let mut rig = Rig::new(1_000);
+    rig.socket.set_room(1);
+    send(&rig.outbox, &Bytes::from_static(b"\x81\x01a")).unwrap();
+    rig.outbox.finish(CloseReason::ServerStopping, soon());
+    rig.outbox.finish(CloseReason::TooFast, soon());
+    send(&rig.outbox, &ping_frame()).unwrap();
+    assert_eq!(rig.outbox.ending().unwrap().reason, CloseReason::ServerStopping);
+    assert!(!rig.socket.is_write_shut_down());
+    assert_eq!(rig.read_all(), b"\x81\x01a\x88\x11\x03\xe9server stopping");
+    assert!(rig.socket.is_write_shut_down() && !rig.socket.is_cut_off());
 }
 
 #[test]
-fn a_slow_consumer_gets_the_rest_of_a_begun_frame_and_then_the_close_frame() {
-    let (outbox, client, _flushing) = outbox_and_client(usize::MAX);
-    let begun = fill_socket(&outbox);
-    // Two more frames in the begun chunk's place in the queue, and one chunk behind it.
-    outbox.send(&[Piece::whole(&frame(b'x', 100_000))]).unwrap();
-    outbox.finish(CloseReason::SlowConsumer, Instant::now());
-    let received = read_to_end(&outbox, client);
+fn a_slow_consumer_gets_the_rest_of_a_frame_and_then_the_close_frame() {
     let close = close_frame(CloseReason::SlowConsumer).unwrap();
-    assert_eq!(received.len(), begun + close.len());
-    assert!(received.ends_with(&close));
-    assert!(!received.contains(&b'x'));
+    let two = Bytes::from([frame(b'a', 1_000), frame(b'b', 1_000)].concat());
+    // How much the socket takes at first, and how many of the frames go out.
+    for (room, frames) in [(0, 0), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (2_000, 2)] {
+        let mut rig = Rig::new(usize::MAX);
+        rig.socket.set_room(room);
+        send(&rig.outbox, &two).unwrap();
+        send(&rig.outbox, &frame(b'c', 1_000)).unwrap();
+        rig.outbox.finish(CloseReason::SlowConsumer, soon());
+        let expected = [&two[..frames * 1_000], &close].concat();
+        assert_eq!(rig.read_all(), expected, "{room} bytes of the first write");
+    }
 }
 
 #[test]
-fn the_backlog_is_cut_at_the_next_frame_inside_a_chunk() {
-    let (outbox, client, _flushing) = outbox_and_client(usize::MAX);
-    let many = [frame(b'a', 100_000).as_ref(), &frame(b'b', 100_000)].concat().repeat(100);
-    let many = Bytes::from(many);
-    outbox.send(&[Piece::whole(&many)]).unwrap();
-    assert!(!is_flushed(&outbox), "20 MB are more than a socket takes");
-    outbox.finish(CloseReason::SlowConsumer, Instant::now());
-    let received = read_to_end(&outbox, client);
+fn a_slow_consumer_gets_its_upgrade_response_too() {
     let close = close_frame(CloseReason::SlowConsumer).unwrap();
-    let frames = received.len() - close.len();
-    assert_eq!(frames % 100_000, 0, "whole frames only");
-    assert!(frames < many.len());
-    assert_eq!(received[..frames], many[..frames]);
-    assert!(received.ends_with(&close));
-}
-
-#[test]
-fn a_client_that_takes_nothing_for_too_long_is_not_sent_more() {
-    for (seconds, is_taken) in [(10, Ok(())), (0, Err(Full))] {
-        let write_timeout = Duration::from_secs(seconds);
-        let (outbox, _client, _flushing) =
-            unanswered(Bounds { max_queued: usize::MAX, write_timeout });
-        fill_socket(&outbox);
-        assert_eq!(outbox.send(&[Piece::whole(&ping_frame())]), is_taken);
+    let length = UPGRADE_RESPONSE.len();
+    for (room, is_started) in [(0, false), (length, false), (length + 1, true)] {
+        let mut rig = Rig::not_upgraded(bounds(usize::MAX));
+        rig.socket.set_room(room);
+        send(&rig.outbox, &frame(b'a', 1_000)).unwrap();
+        send(&rig.outbox, &frame(b'b', 1_000)).unwrap();
+        rig.outbox.finish(CloseReason::SlowConsumer, soon());
+        let started = if is_started { frame(b'a', 1_000) } else { Bytes::new() };
+        assert_eq!(rig.read_all(), [UPGRADE_RESPONSE, &started, &close].concat(), "{room} bytes");
     }
 }
 
 #[test]
-fn a_broken_socket_swallows_what_is_sent() {
-    let (outbox, client, _flushing) = outbox_and_client(1_000);
-    // Closing with unread input sends RST.
-    outbox.send(&[Piece::whole(&ping_frame())]).unwrap();
-    client.peek(&mut [0]).unwrap();
-    drop(client);
-    while !outbox.lock().broken {
-        outbox.send(&[Piece::whole(&ping_frame())]).unwrap();
+fn nothing_is_queued_for_a_connection_that_failed() {
+    let mut rig = Rig::new(1_000);
+    rig.socket.stall();
+    send(&rig.outbox, &frame(b'x', 2_000)).unwrap();
+    rig.make_room(0);
+    assert_eq!(rig.flusher.watched(), [CONNECTION]);
+    rig.socket.reset();
+    rig.flusher.socket_ready(CONNECTION);
+    assert_eq!(rig.flusher.watched(), []);
+    assert_eq!(send(&rig.outbox, &frame(b'x', 2_000)), Ok(()));
+    assert!(is_flushed(&rig.outbox));
+    assert_eq!(rig.flusher.pending_requests(), 0);
+}
+
+#[test]
+fn a_connection_that_is_not_closed_by_its_deadline_is_cut_off() {
+    // One client stalls before the Close frame, the other has it and does not close.
+    for room in [0, usize::MAX] {
+        let mut rig = Rig::new(1_000);
+        let until = soon();
+        rig.socket.set_room(room);
+        rig.outbox.finish(CloseReason::ServerStopping, until);
+        assert_eq!(rig.flusher.take_next_request(), Some(CONNECTION));
+        assert_eq!(rig.flusher.deadlines(), [(until, CONNECTION)]);
+        rig.flusher.time_passes(Instant::now());
+        assert!(!rig.socket.is_cut_off());
+        rig.flusher.time_passes(until);
+        assert!(rig.socket.is_cut_off());
+        assert_eq!(rig.flusher.deadlines(), []);
+        assert_eq!(rig.flusher.watched(), []);
     }
-    outbox.send(&[Piece::whole(&frame(b'x', 1_000_000))]).unwrap();
-    assert!(is_flushed(&outbox));
+}
+
+#[test]
+fn a_connection_that_the_client_closed_is_not_waited_for() {
+    let mut rig = Rig::new(1_000);
+    rig.outbox.finish(CloseReason::ClosedByClient(Some(1000)), soon());
+    assert_eq!(rig.socket.take_written(), b"\x88\x02\x03\xe8");
+    assert_eq!(rig.flusher.take_next_request(), None);
+    assert!(!rig.socket.is_write_shut_down(), "it is closed when the last handle is dropped");
 }

@@ -3,7 +3,7 @@
 //! One deadline covers all of it, so that a client which trickles bytes gains nothing by it.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -54,7 +54,7 @@ pub(super) struct Upgraded {
 /// A connection in the hands of one session alone, with the time it has.
 struct Line<'a> {
     stream: Stream,
-    tcp: &'a TcpStream,
+    tcp: &'a Tcp,
     stop: &'a Stop,
     deadline: Instant,
 }
@@ -181,9 +181,9 @@ impl Line<'_> {
     }
 }
 
-fn wait(tcp: &TcpStream, stop: &Stop, for_writing: bool, deadline: Instant) -> io::Result<()> {
+fn wait(tcp: &Tcp, stop: &Stop, for_writing: bool, deadline: Instant) -> io::Result<()> {
     let interest = if for_writing { PollFlags::OUT } else { PollFlags::IN };
-    match stop.wait(tcp, interest, Some(deadline))? {
+    match stop.wait(tcp.socket(), interest, Some(deadline))? {
         Waited::Ready => Ok(()),
         Waited::TimedOut => Err(io::Error::new(ErrorKind::TimedOut, "it took too long")),
         Waited::Stopping => Err(io::Error::other("the server is stopping")),

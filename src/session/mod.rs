@@ -23,9 +23,9 @@ use crate::dispatcher::{Arrival, Health, Input};
 use crate::mailbox::Inlet;
 use crate::net::admission::Ticket;
 use crate::net::stop::{LINGER, Stop};
-use crate::net::stream::{Tcp, read_when_there};
+use crate::net::stream::{Tcp, read_blocking};
 use crate::net::tls::TlsAcceptor;
-use crate::outbox::{Bounds, ConnectionId, Flusher, Outbox};
+use crate::outbox::{Bounds, ConnectionId, Flusher, Outbox, OutboxParts};
 use crate::protocol::{CloseReason, Version};
 use crate::settings::Settings;
 use crate::web::Site;
@@ -74,7 +74,7 @@ impl Session {
         match handshake::shake_hands(&mut self) {
             Ok(Some(upgraded)) => self.serve(upgraded),
             // The page, a refusal: answered in full.
-            Ok(None) => self.shared.stop.linger(&self.tcp),
+            Ok(None) => self.shared.stop.linger(self.tcp.socket()),
             Err(failure) => debug!("{}: no handshake: {failure}", self.peer),
         }
     }
@@ -88,12 +88,18 @@ impl Session {
             max_queued: limits.outbox_max_bytes,
             write_timeout: Duration::from_millis(limits.write_timeout_ms),
         };
-        let flusher = shared.flusher.clone();
-        let outbox = Outbox::new(stream, tcp, (id, ticket), answer, bounds, flusher);
+        let outbox = Outbox::new(OutboxParts {
+            connection: id,
+            ticket,
+            tcp,
+            stream,
+            upgrade_response: answer,
+            bounds,
+            flusher: shared.flusher.clone(),
+        });
         let began = Instant::now();
         info!("connection {} from {address} (port {})", id.0, peer.port());
         let version = arrival.version();
-        let outbox = Arc::new(outbox);
         let connection = Connection { shared, inputs, id, version, address, outbox };
         let reason = connection.live(arrival, read_ahead);
         let (user, seconds) = (connection.outbox.user().0, began.elapsed().as_secs());
@@ -133,7 +139,7 @@ impl Connection {
         let mut sink = [0; 1024];
         // The flusher's deadline is no later than this unless the dispatcher has yet to come to it.
         if tcp.set_read_timeout(Some(LINGER)).is_ok() {
-            while matches!(read_when_there(tcp, &mut sink), Ok(1..)) {}
+            while matches!(read_blocking(tcp, &mut sink), Ok(1..)) {}
         }
     }
 }
