@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use self::roster::Roster;
 use crate::chat::{Action, Chat, Command, Effect, Event, Request, SessionKey, UserId};
 use crate::delivery::{Delivery, Sharers};
-use crate::mailbox::{Mailbox, Waited};
+use crate::mailbox::{Mailbox, WaitOutcome};
 use crate::net::stop::LINGER;
 use crate::outbox::{ConnectionId, Outbox};
 use crate::protocol::{
@@ -156,14 +156,14 @@ impl Dispatcher {
     /// Runs until every sender of inputs is gone.
     pub(crate) fn run(&mut self) {
         loop {
-            let waited = self.wait();
+            let outcome = self.wait();
             // Before anything else, so that a room list that is due shows what was until now, to those
             // who were here until now.
             self.advance();
-            match waited {
-                Waited::Received(input) => self.apply(input),
-                Waited::TimedOut => {}
-                Waited::NobodyLeft => break,
+            match outcome {
+                WaitOutcome::Received(input) => self.apply(input),
+                WaitOutcome::TimedOut => {}
+                WaitOutcome::Disconnected => break,
             }
             self.gather();
             self.deliver();
@@ -175,14 +175,14 @@ impl Dispatcher {
     /// that still come, until every sender of inputs is gone.
     pub(crate) fn give_up(&mut self, until: Instant) {
         self.delivery.end_all(CloseReason::InternalError, until);
-        while let Waited::Received(input) = self.inputs.wait(None) {
+        while let WaitOutcome::Received(input) = self.inputs.wait(None) {
             if let Input::Connect { outbox, .. } = input {
                 outbox.finish(CloseReason::InternalError, until);
             }
         }
     }
 
-    fn wait(&self) -> Waited<Input> {
+    fn wait(&self) -> WaitOutcome<Input> {
         let due = self.chat.next_deadline().map(|deadline| self.started + deadline);
         self.inputs.wait([due, self.keeping.retry_at()].into_iter().flatten().min())
     }

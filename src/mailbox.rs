@@ -1,8 +1,8 @@
-//! The way from the many to the one: a bounded channel whose receiver sleeps when it is empty.
+//! The mailbox: a bounded channel from many threads to one, the dispatcher, which sleeps while it is empty.
 //!
-//! The channel is crossbeam's; the waiting is not. To be woken costs the receiver, and whoever wakes
-//! it, several microseconds, and more where the core has gone to sleep meanwhile. So it goes on looking
-//! for a moment, and lets others run between two looks: on one core they are who it waits for.
+//! The channel is crossbeam's; the waiting is not. Waking a thread costs both sides several microseconds,
+//! and more if the core has gone to sleep meanwhile. So the receiver keeps looking for a moment before it
+//! parks. In between it yields to other threads: on one core, those are the ones that it waits for.
 
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, OnceLock, Weak};
@@ -11,168 +11,172 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 
-/// How long the receiver looks for more before it sleeps. Longer than it takes an answer to bring
-/// about the next request of somebody near, and too short to be felt as load.
-const WAKEFUL_FOR: Duration = Duration::from_micros(50);
+/// How long the receiver keeps looking before it parks. Long enough for a client nearby to get an
+/// answer and send its next request; too short to show as load.
+const SPIN_TIME: Duration = Duration::from_micros(50);
 
-/// Where things are put in, by any thread.
+/// Where any thread puts items in.
 #[derive(Debug)]
-pub(crate) struct Inlet<T>(Arc<Gate<T>>);
+pub(crate) struct MailboxSender<T>(Arc<SendingEnd<T>>);
 
-/// The same for one who does not count as somebody who puts things in.
+/// A sender that does not keep the mailbox connected.
 #[derive(Debug)]
-pub(crate) struct WeakInlet<T>(Weak<Gate<T>>);
+pub(crate) struct WeakMailboxSender<T>(Weak<SendingEnd<T>>);
 
-/// Where one thread takes them out.
+/// Where one thread takes items out.
 #[derive(Debug)]
 pub(crate) struct Mailbox<T> {
-    received: Receiver<T>,
-    sleeper: Arc<Sleeper>,
+    items: Receiver<T>,
+    parking: Arc<Parking>,
 }
 
-/// What all inlets share, so that the last one to go is noticed.
+/// The sending end, shared by all senders. Dropping it disconnects the mailbox.
 #[derive(Debug)]
-struct Gate<T> {
+struct SendingEnd<T> {
     /// Taken only when this is dropped.
-    sender: Option<Sender<T>>,
-    sleeper: Arc<Sleeper>,
+    items: Option<Sender<T>>,
+    parking: Arc<Parking>,
 }
 
+/// Whether the receiver's thread is parked, and which one it is.
 #[derive(Debug, Default)]
-struct Sleeper {
-    is_asleep: AtomicBool,
+struct Parking {
+    is_parked: AtomicBool,
     thread: OnceLock<Thread>,
 }
 
-/// Nobody is left who takes things out.
+/// The mailbox has been dropped, so nothing can be sent any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Abandoned;
+pub(crate) struct Disconnected;
 
-/// What a wait came to.
+/// How a wait ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Waited<T> {
+pub(crate) enum WaitOutcome<T> {
     Received(T),
     TimedOut,
-    /// No inlet is left, and nothing that was put in.
-    NobodyLeft,
+    /// All senders are gone, and everything they sent has been received.
+    Disconnected,
 }
 
-/// A mailbox for `capacity` things. Whoever puts in more waits.
-pub(crate) fn mailbox<T>(capacity: usize) -> (Inlet<T>, Mailbox<T>) {
-    let (sender, received) = bounded(capacity);
-    let sleeper = Arc::<Sleeper>::default();
-    let gate = Gate { sender: Some(sender), sleeper: sleeper.clone() };
-    (Inlet(Arc::new(gate)), Mailbox { received, sleeper })
+/// A mailbox that holds up to `capacity` items. When it is full, senders block.
+pub(crate) fn mailbox<T>(capacity: usize) -> (MailboxSender<T>, Mailbox<T>) {
+    let (sender, receiver) = bounded(capacity);
+    let parking = Arc::<Parking>::default();
+    let sending_end = SendingEnd { items: Some(sender), parking: parking.clone() };
+    (MailboxSender(Arc::new(sending_end)), Mailbox { items: receiver, parking })
 }
 
-impl<T> Inlet<T> {
-    pub(crate) fn downgrade(&self) -> WeakInlet<T> {
-        WeakInlet(Arc::downgrade(&self.0))
+impl<T> MailboxSender<T> {
+    pub(crate) fn downgrade(&self) -> WeakMailboxSender<T> {
+        WeakMailboxSender(Arc::downgrade(&self.0))
     }
 
-    /// Puts something in, when there is room.
-    pub(crate) fn send(&self, item: T) -> Result<(), Abandoned> {
-        let Gate { sender, sleeper } = &*self.0;
-        let sent = sender.as_ref().map(|sender| sender.send(item));
-        sleeper.wake();
+    /// Sends an item, blocking while the mailbox is full.
+    pub(crate) fn send(&self, item: T) -> Result<(), Disconnected> {
+        let SendingEnd { items, parking } = &*self.0;
+        let sent = items.as_ref().map(|items| items.send(item));
+        parking.unpark();
         match sent {
             Some(Ok(())) => Ok(()),
-            Some(Err(_)) | None => Err(Abandoned),
+            Some(Err(_)) | None => Err(Disconnected),
         }
     }
 }
 
-impl<T> WeakInlet<T> {
-    /// `None` when no other inlet is left.
-    pub(crate) fn upgrade(&self) -> Option<Inlet<T>> {
-        self.0.upgrade().map(Inlet)
+impl<T> WeakMailboxSender<T> {
+    /// `None` when no sender is left.
+    pub(crate) fn upgrade(&self) -> Option<MailboxSender<T>> {
+        self.0.upgrade().map(MailboxSender)
     }
 }
 
-impl<T> Clone for Inlet<T> {
+impl<T> Clone for MailboxSender<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
 impl<T> Mailbox<T> {
-    /// Takes out what is there already.
+    /// Takes the next item if there is one, without waiting.
     pub(crate) fn take(&self) -> Option<T> {
-        self.received.try_recv().ok()
+        self.items.try_recv().ok()
     }
 
-    /// Takes out the next thing, waiting until `deadline` for it if there is one. For one thread.
-    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Waited<T> {
+    /// Takes the next item, waiting for it until `deadline`, or for ever without one. Always called
+    /// by the same thread.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> WaitOutcome<T> {
         loop {
-            if let Some(waited) = self.look() {
-                return waited;
+            if let Some(outcome) = self.look() {
+                return outcome;
             }
-            if let Some(waited) = self.look_for_a_while() {
-                return waited;
+            if let Some(outcome) = self.spin() {
+                return outcome;
             }
-            self.sleeper.lie_down();
-            // Looked at again, because what came in between has woken nobody.
-            let mut waited = self.look();
-            if waited.is_none() {
+            self.parking.announce();
+            // Looks once more: whoever sent before the announcement will not unpark this thread.
+            let mut outcome = self.look();
+            if outcome.is_none() {
                 match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
                     None => thread::park(),
-                    Some(left) if left.is_zero() => waited = Some(Waited::TimedOut),
+                    Some(left) if left.is_zero() => outcome = Some(WaitOutcome::TimedOut),
                     Some(left) => thread::park_timeout(left),
                 }
             }
-            self.sleeper.rise();
-            if let Some(waited) = waited {
-                return waited;
+            self.parking.withdraw();
+            if let Some(outcome) = outcome {
+                return outcome;
             }
         }
     }
 
-    /// Lets others run, and looks in between.
-    fn look_for_a_while(&self) -> Option<Waited<T>> {
-        let began = Instant::now();
-        while began.elapsed() < WAKEFUL_FOR {
+    /// Yields to other threads and looks in between, for [`SPIN_TIME`].
+    fn spin(&self) -> Option<WaitOutcome<T>> {
+        let start = Instant::now();
+        while start.elapsed() < SPIN_TIME {
             thread::yield_now();
-            if let Some(waited) = self.look() {
-                return Some(waited);
+            if let Some(outcome) = self.look() {
+                return Some(outcome);
             }
         }
         None
     }
 
-    fn look(&self) -> Option<Waited<T>> {
-        match self.received.try_recv() {
-            Ok(item) => Some(Waited::Received(item)),
-            Err(TryRecvError::Disconnected) => Some(Waited::NobodyLeft),
+    fn look(&self) -> Option<WaitOutcome<T>> {
+        match self.items.try_recv() {
+            Ok(item) => Some(WaitOutcome::Received(item)),
+            Err(TryRecvError::Disconnected) => Some(WaitOutcome::Disconnected),
             Err(TryRecvError::Empty) => None,
         }
     }
 }
 
-impl<T> Drop for Gate<T> {
+impl<T> Drop for SendingEnd<T> {
     fn drop(&mut self) {
-        // In this order, so that whoever is woken finds nobody left.
-        self.sender.take();
-        self.sleeper.wake();
+        // In this order, so that the receiver wakes to a channel that is disconnected already.
+        self.items.take();
+        self.parking.unpark();
     }
 }
 
-impl Sleeper {
-    /// From here on the calling thread is to be woken.
-    fn lie_down(&self) {
+impl Parking {
+    /// The calling thread is about to park: from here on senders unpark it.
+    fn announce(&self) {
         self.thread.get_or_init(thread::current);
-        self.is_asleep.store(true, Ordering::Relaxed);
+        self.is_parked.store(true, Ordering::Relaxed);
+        // Pairs with the one in `unpark`: either the receiver sees the item, or the sender the flag.
         fence(Ordering::SeqCst);
     }
 
-    fn rise(&self) {
-        self.is_asleep.store(false, Ordering::Relaxed);
+    /// The calling thread is awake.
+    fn withdraw(&self) {
+        self.is_parked.store(false, Ordering::Relaxed);
     }
 
-    /// Wakes the sleeper if there is one: one of those who call at the same time does.
-    fn wake(&self) {
+    /// Unparks the receiver if it is parked. Of several senders at once, one does.
+    fn unpark(&self) {
         fence(Ordering::SeqCst);
-        if self.is_asleep.load(Ordering::Relaxed)
-            && self.is_asleep.swap(false, Ordering::Relaxed)
+        if self.is_parked.load(Ordering::Relaxed)
+            && self.is_parked.swap(false, Ordering::Relaxed)
             && let Some(thread) = self.thread.get()
         {
             thread.unpark();
@@ -185,68 +189,68 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_put_in_comes_out_in_order_and_none_is_left_asleep() {
+    fn items_arrive_in_the_order_of_each_sender_and_none_is_missed() {
         const SENDERS: usize = 4;
         const EACH: usize = 20_000;
-        let (inlet, mailbox) = mailbox(16);
-        let senders: Vec<_> = (0..SENDERS)
-            .map(|sender| {
-                let inlet = inlet.clone();
+        let (sender, mailbox) = mailbox(16);
+        let threads: Vec<_> = (0..SENDERS)
+            .map(|id| {
+                let sender = sender.clone();
                 thread::spawn(move || {
-                    (0..EACH).for_each(|number| inlet.send((sender, number)).unwrap());
+                    (0..EACH).for_each(|number| sender.send((id, number)).unwrap());
                 })
             })
             .collect();
-        drop(inlet);
+        drop(sender);
         let mut next = [0; SENDERS];
         loop {
             match mailbox.wait(None) {
-                Waited::Received((sender, number)) => {
-                    let next = &mut next[sender];
+                WaitOutcome::Received((id, number)) => {
+                    let next = &mut next[id];
                     assert_eq!(number, *next);
                     *next += 1;
                 }
-                Waited::NobodyLeft => break,
-                Waited::TimedOut => panic!("there is no deadline"),
+                WaitOutcome::Disconnected => break,
+                WaitOutcome::TimedOut => panic!("there is no deadline"),
             }
         }
         assert_eq!(next, [EACH; SENDERS]);
-        for sender in senders {
-            sender.join().unwrap();
+        for thread in threads {
+            thread.join().unwrap();
         }
     }
 
     #[test]
-    fn a_wait_ends_at_its_deadline_and_with_the_last_inlet() {
-        let (inlet, mailbox) = mailbox::<()>(1);
+    fn a_wait_ends_at_its_deadline_and_with_the_last_sender() {
+        let (sender, mailbox) = mailbox::<()>(1);
         let deadline = Instant::now() + Duration::from_millis(20);
-        assert_eq!(mailbox.wait(Some(deadline)), Waited::TimedOut);
+        assert_eq!(mailbox.wait(Some(deadline)), WaitOutcome::TimedOut);
         assert!(Instant::now() >= deadline);
-        let other = inlet.clone();
+        let other = sender.clone();
         let waiting = thread::spawn(move || mailbox.wait(None));
-        drop(inlet);
+        drop(sender);
         drop(other);
-        assert_eq!(waiting.join().unwrap(), Waited::NobodyLeft);
+        assert_eq!(waiting.join().unwrap(), WaitOutcome::Disconnected);
     }
 
     #[test]
-    fn a_weak_inlet_keeps_nobody_waiting() {
-        let (inlet, mailbox) = mailbox(1);
-        let weak = inlet.downgrade();
+    fn a_weak_sender_does_not_keep_the_mailbox_connected() {
+        let (sender, mailbox) = mailbox(1);
+        let weak = sender.downgrade();
         weak.upgrade().unwrap().send(1).unwrap();
-        drop(inlet);
+        drop(sender);
         assert!(weak.upgrade().is_none());
-        assert_eq!(mailbox.wait(None), Waited::Received(1));
-        assert_eq!(mailbox.wait(None), Waited::NobodyLeft);
+        assert_eq!(mailbox.wait(None), WaitOutcome::Received(1));
+        assert_eq!(mailbox.wait(None), WaitOutcome::Disconnected);
     }
 
     #[test]
-    fn nothing_can_be_put_in_when_nobody_takes_it_out() {
-        let (inlet, mailbox) = mailbox(1);
-        inlet.send(1).unwrap();
+    fn sending_fails_once_the_mailbox_is_dropped() {
+        let (sender, mailbox) = mailbox(1);
+        sender.send(1).unwrap();
         assert_eq!(mailbox.take(), Some(1));
         assert_eq!(mailbox.take(), None);
         drop(mailbox);
-        assert_eq!(inlet.send(2), Err(Abandoned));
+        assert_eq!(sender.send(2), Err(Disconnected));
     }
 }

@@ -14,7 +14,7 @@ use log::error;
 use crate::chat::{Person, Position, RoomId, Said, Since};
 use crate::dispatcher::Input;
 use crate::history::{HistoryError, Reader};
-use crate::mailbox::WeakInlet;
+use crate::mailbox::WeakMailboxSender;
 use crate::outbox::{ConnectionId, Outbox};
 use crate::protocol::{
     Backlog, ErrorReply, Reference, RoomSnapshot, error_frame, history_frame, room_frame,
@@ -112,18 +112,18 @@ impl Question {
 
 impl Recalling {
     /// Answers until nobody is left to ask.
-    pub(crate) fn run(mut self, inputs: &WeakInlet<Input>) {
+    pub(crate) fn run(mut self, inputs: &WeakMailboxSender<Input>) {
         while let Ok(Asked { connection, outbox, question }) = self.questions.recv() {
             if outbox.upgrade().is_none_or(|outbox| outbox.ending().is_some()) {
                 continue;
             }
             let frames = self.answer(question);
-            // Before the inlet, which must not be held while nobody takes answers any more.
+            // Before the sender, which must not be held while nobody takes answers any more.
             if self.answers.send(()).is_err() {
                 return;
             }
-            let Some(inlet) = inputs.upgrade() else { return };
-            if inlet.send(Input::Answer { connection, frames }).is_err() {
+            let Some(sender) = inputs.upgrade() else { return };
+            if sender.send(Input::Answer { connection, frames }).is_err() {
                 return;
             }
         }

@@ -18,7 +18,7 @@ use crate::chat::{Chat, Rules, UserId};
 use crate::dispatcher::{Dispatcher, Health, Input, Keeping};
 use crate::error::{ServeError, StartError};
 use crate::history::{self, HistoryError, Opened, Place, Retention, Upkeep};
-use crate::mailbox::{Inlet, Mailbox, mailbox};
+use crate::mailbox::{Mailbox, MailboxSender, mailbox};
 use crate::net::admission::{Admission, Entry};
 use crate::net::http::Response;
 use crate::net::listener::{self, Unserved};
@@ -65,7 +65,7 @@ pub struct ServerHandle {
 #[derive(Clone, Debug)]
 struct Control {
     shared: Arc<Shared>,
-    inputs: Inlet<Input>,
+    inputs: MailboxSender<Input>,
 }
 
 #[derive(Debug)]
@@ -192,7 +192,7 @@ impl ServerHandle {
         let Some(threads) = lock(&self.threads).take() else { return Ok(()) };
         let listened = threads.listener.join();
         threads.sessions.join_all();
-        // With the last inlet gone the dispatcher ends, and with the last outbox the flusher.
+        // With the last sender gone the dispatcher ends, and with the last outbox the flusher.
         lock(&self.control).take();
         let dispatched = threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher));
         // The history ends with the dispatcher, which asks and commits.

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use log::{debug, error, info};
 
 use crate::dispatcher::{Arrival, Health, Input};
-use crate::mailbox::Inlet;
+use crate::mailbox::MailboxSender;
 use crate::net::admission::Ticket;
 use crate::net::stop::{LINGER, Stop};
 use crate::net::stream::{Tcp, read_blocking};
@@ -50,7 +50,7 @@ pub(crate) struct Session {
     /// In the order in which connections were accepted.
     pub(crate) id: ConnectionId,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) inputs: Inlet<Input>,
+    pub(crate) inputs: MailboxSender<Input>,
     pub(crate) tcp: Tcp,
     pub(crate) peer: SocketAddr,
     pub(crate) ticket: Ticket,
@@ -61,7 +61,7 @@ pub(crate) struct Session {
 /// A client that speaks WebSocket.
 struct Connection {
     shared: Arc<Shared>,
-    inputs: Inlet<Input>,
+    inputs: MailboxSender<Input>,
     id: ConnectionId,
     version: Version,
     address: IpAddr,
