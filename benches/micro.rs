@@ -64,14 +64,14 @@ mod chat_apply {
     #[divan::bench]
     fn text(bencher: Bencher<'_, '_>) {
         let mut talk = Talk::of(super::MEMBERS);
-        assert_eq!(talk.text(), 1);
+        assert_eq!(talk.text(), 2);
         bencher.bench_local(|| talk.text());
     }
 
     #[divan::bench]
     fn enter_and_leave(bencher: Bencher<'_, '_>) {
         let mut talk = Talk::of(super::MEMBERS);
-        assert_eq!(talk.enter_and_leave(), 4);
+        assert_eq!(talk.enter_and_leave(), 6);
         bencher.bench_local(|| talk.enter_and_leave());
     }
 }

@@ -12,12 +12,14 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use crate::chat::{
-    Action, Chat, Command, Content, Effect, Event, Person, Remembered, Request, RoomId, Rules,
-    Said, UserId,
+    Action, Chat, ConnectionId, Content, Effect, Entry, EntryId, Event, Link, NodeId, Person,
+    Request, RoomId, Rules, Said, Stored, UserId, Version, Welcome,
 };
 use crate::delivery::Delivery;
-use crate::outbox::{ConnectionId, Flusher, discarding_outbox};
-use crate::protocol::{Version, parse_request, push_event, push_said};
+use crate::input::Arrival;
+use crate::outbox::{Flusher, discarding_outbox};
+use crate::output::Output;
+use crate::protocol::{AdvertisedLimits, Outgoing, ServerInfo};
 
 /// The room that everything happens in.
 const ROOM: RoomId = RoomId(1);
@@ -30,54 +32,46 @@ const TEXT: &str = "sixty-four characters are what a text in a chat has, more or
 
 /// Parses one request, and says whether it is one.
 pub fn parse(text: &str) -> bool {
-    black_box(parse_request(text)).is_ok()
+    black_box(Version::Base.parse(text)).is_ok()
 }
 
 /// An event that is encoded again and again, into one buffer.
 #[derive(Debug)]
 pub struct Encoding {
-    event: Encoded,
+    event: Event,
     out: BytesMut,
-}
-
-#[derive(Debug)]
-enum Encoded {
-    Said(Said),
-    Other(Event),
 }
 
 impl Encoding {
     /// A text of 64 characters.
     pub fn text() -> Self {
-        Self::of(Encoded::Said(text()))
+        Self::of(Event::Said(text()))
     }
 
-    /// Somebody's entering.
+    /// A user enters.
     pub fn enter() -> Self {
-        Self::of(Encoded::Other(Event::Entered(author())))
+        Self::of(Event::Entered(author()))
     }
 
-    fn of(event: Encoded) -> Self {
+    fn of(event: Event) -> Self {
         Self { event, out: BytesMut::with_capacity(1_024) }
     }
 
     /// Encodes the event as a frame, and returns its length in bytes.
     pub fn encode(&mut self) -> usize {
         self.out.clear();
-        match &self.event {
-            Encoded::Said(said) => push_said(&mut self.out, said),
-            Encoded::Other(event) => push_event(&mut self.out, event),
-        }
+        let outgoing = Outgoing::Event { room: ROOM, time: 0, event: &self.event };
+        Version::Base.encode(&outgoing, &mut self.out);
         self.out.len()
     }
 }
 
-/// A chat whose one room has members, and somebody who is not in it. Nothing is delivered.
+/// A chat whose one room has members, and a user who is not in it. Nothing is delivered.
 #[derive(Debug)]
 pub struct Talk {
     chat: Chat,
     effects: Vec<Effect>,
-    outsider: UserId,
+    outsider: Link,
 }
 
 impl Talk {
@@ -90,41 +84,44 @@ impl Talk {
             max_title_chars: 100,
             max_text_chars: 1_000,
             empty_room_ttl: Duration::ZERO,
-            room_list_interval: Duration::ZERO,
             resume_grace: Duration::ZERO,
             max_away: 0,
             max_kept: 0,
             max_age: None,
         };
-        let (chat, _) = Chat::restore(rules, Remembered::default());
-        let outsider = UserId(members + 1);
-        let mut talk = Self { chat, effects: Vec::new(), outsider };
-        for id in (1..=members).map(UserId) {
-            talk.apply(id, Action::Connect);
-            talk.apply(id, Action::Request(Request::EnterRoom(ROOM, None)));
+        let (chat, _) = Chat::restore(rules, Stored::default());
+        let mut talk = Self { chat, effects: Vec::new(), outsider: link(members + 1) };
+        for link in (1..=members).map(link) {
+            talk.apply(Action::Connect { link, version: Version::Base, resume: None });
+            talk.ask(link, Request::EnterRoom(ROOM));
         }
-        talk.apply(outsider, Action::Connect);
+        let link = talk.outsider;
+        talk.apply(Action::Connect { link, version: Version::Base, resume: None });
         talk.effects.clear();
         talk
     }
 
-    /// A member says a text, which is copied for it. Returns how many effects that has: 1.
+    /// A member says a text, which is copied for it, and it is saved. Returns how many effects that has: 2.
     pub fn text(&mut self) -> usize {
-        self.apply(AUTHOR, Action::Request(Request::Text(TEXT.into())));
+        self.ask(link(AUTHOR.0), Request::Say(Content::Text(TEXT.into())));
+        self.apply(Action::Saved);
         self.take_effects()
     }
 
-    /// Somebody enters and leaves again. Returns how many effects that has: 4.
+    /// A user enters and leaves again. Returns how many effects that has: 6.
     pub fn enter_and_leave(&mut self) -> usize {
-        self.apply(self.outsider, Action::Request(Request::EnterRoom(ROOM, None)));
-        self.apply(self.outsider, Action::Request(Request::LeaveRoom));
+        self.ask(self.outsider, Request::EnterRoom(ROOM));
+        self.ask(self.outsider, Request::LeaveRoom);
         self.take_effects()
     }
 
-    fn apply(&mut self, author: UserId, action: Action) {
-        let command = Command { at: Duration::ZERO, time: 0, author, action, reference: None };
-        self.chat.apply(command, &mut self.effects);
-        self.chat.kept();
+    fn ask(&mut self, link: Link, request: Request) {
+        self.apply(Action::Ask { link, request, reference: None });
+    }
+
+    fn apply(&mut self, action: Action) {
+        let entry = Entry { id: EntryId::default(), at: Duration::ZERO, time: 0, action };
+        self.chat.apply(entry, &mut self.effects);
     }
 
     fn take_effects(&mut self) -> usize {
@@ -146,11 +143,16 @@ impl Tick {
     pub fn of(members: u64) -> io::Result<Self> {
         // Nothing is ever queued, so the flusher's thread has nothing to do.
         let flusher = Arc::new(Flusher::new()?.0);
-        let mut tick = Self { delivery: Delivery::default(), said: text() };
-        for connection in (1..=members).map(ConnectionId) {
-            let outbox = discarding_outbox(connection, &flusher);
-            tick.delivery.connect(connection, outbox, Version::Base);
-            tick.delivery.enter(ROOM, connection);
+        let mut tick = Self { delivery: Delivery::new(server()), said: text() };
+        for id in 1..=members {
+            let (link, person) = (link(id), Person { id: UserId(id), name: "User".into() });
+            let outbox = discarding_outbox(link.connection, &flusher);
+            tick.delivery.connect(link.connection, outbox, Arrival::Base);
+            let version = Version::Base;
+            let welcome =
+                Welcome { person, version, resumed: false, can_resume: false, room: None };
+            tick.follow(Effect::Connected { link, welcome });
+            tick.follow(Effect::Subscribe { user: UserId(id), room: ROOM });
         }
         // The first frame of a connection is copied behind its upgrade response.
         tick.run(1);
@@ -161,10 +163,35 @@ impl Tick {
     /// Returns how many members have fallen behind: none.
     pub fn run(&mut self, texts: usize) -> usize {
         for _ in 0..texts {
-            self.delivery.say(ROOM, &self.said);
+            let event = Event::Said(self.said.clone());
+            self.follow(Effect::Tell { room: ROOM, time: 0, event });
         }
         self.delivery.deliver().len()
     }
+
+    fn follow(&mut self, effect: Effect) {
+        self.delivery.take(Output::Effect(effect));
+    }
+}
+
+fn server() -> ServerInfo {
+    let limits = AdvertisedLimits {
+        max_message_bytes: 1_000,
+        max_text_chars: 1_000,
+        max_name_chars: 100,
+        max_title_chars: 100,
+        messages_per_second: 0.0,
+        message_burst: 1,
+        ping_interval_ms: 1_000,
+        resume_grace_seconds: 0,
+        history_on_enter: 0,
+        history_max_page: 0,
+    };
+    ServerInfo::new(limits, Vec::new())
+}
+
+fn link(connection: u64) -> Link {
+    Link { node: NodeId(0), connection: ConnectionId(connection) }
 }
 
 fn text() -> Said {

@@ -1,43 +1,44 @@
-//! From steps to bytes in outboxes: what each client is to get in this tick, encoded once.
+//! From outputs to bytes in outboxes: what each client gets in this tick, encoded once.
 //!
-//! Owns every connection's outbox and its seat in a room; the dispatcher's thread runs it. All that is
-//! told to a room in one tick becomes one buffer of finished frames for each version of the protocol
-//! that somebody there speaks, and each seat has a cursor into it: someone who enters in mid-tick gets
-//! the rest from there. A reply to a client takes its slice up to now first, so that replies and room
-//! events keep their order, and a change of membership never cuts a room's buffer short. Where an
-//! answer has to be read from the history first, everything behind it waits. Who is told what is
-//! `chat`'s decision.
+//! Owns every connection's outbox, which user each connection leads to, and its seat in a room; the
+//! dispatcher's thread runs it. Everything that a room is told in one tick becomes one buffer of finished
+//! frames for each version of the protocol that is spoken there, and each seat has a cursor into it: a
+//! client that enters in mid-tick gets the rest from there. A reply to a client takes its slice up to now
+//! first, so replies and room events keep their order, and a change of membership never cuts a room's
+//! buffer short. Where an answer has to be read from the history first, everything behind it is held back.
+//! Who is told what is `chat`'s decision.
 
+mod audience;
 mod client;
+mod held_back;
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use self::client::{Client, Waiting};
-use crate::chat::{Event, RoomId, Said};
+use self::audience::Audience;
+use self::client::{Client, Part};
+use self::held_back::Held;
+use crate::chat::{ConnectionId, Effect, Event, Link, RoomId, UserId, Welcome};
+use crate::input::Arrival;
 use crate::net::stop::LINGER;
-use crate::outbox::{ConnectionId, Full, Outbox, Piece};
-use crate::protocol::{
-    CloseReason, ErrorReply, Reference, Version, push_error, push_event, push_said, push_v2_event,
-    push_v2_said,
-};
-use crate::recall::{Asked, Question};
+use crate::outbox::{Full, Outbox, Piece};
+use crate::output::Output;
+use crate::protocol::{CloseReason, Outgoing, ServerInfo};
+use crate::recall::{PendingQuery, Query};
 
-/// So many outboxes are fetched from memory at once, which takes little longer than one: far fewer than
-/// are soon forgotten again by the processor.
-const ROW_SEATS: usize = 16;
+/// So many outboxes are prefetched at once, which takes little longer than one: far fewer than the
+/// processor's caches hold.
+const PREFETCHED_SEATS: usize = 16;
 
-/// At most so much room is made for a tick's frames before they are there.
-const MAX_EXPECTED_BYTES: usize = 4_096;
-
-/// Who is connected, and what they are to get.
-#[derive(Debug, Default)]
+/// Who is connected, and what they get.
+#[derive(Debug)]
 pub(crate) struct Delivery {
+    server: ServerInfo,
     clients: HashMap<ConnectionId, Client>,
+    users: HashMap<UserId, ConnectionId>,
     /// Rooms with seats, and rooms that were told something in this tick.
     rooms: HashMap<RoomId, Audience>,
     /// The frames of all replies of this tick.
@@ -50,110 +51,147 @@ pub(crate) struct Delivery {
     fallen_behind: Vec<ConnectionId>,
 }
 
-/// Who hears one room.
-#[derive(Debug, Default)]
-struct Audience {
-    seats: Vec<Seat>,
-    /// What they hear, for each version.
-    tracks: [Track; Version::COUNT],
-}
-
-/// What a room is told in one version of the protocol.
-#[derive(Debug, Default)]
-struct Track {
-    /// How many seats are of this version. Without any, nothing is encoded.
-    seats: usize,
-    /// This tick's frames, growing.
-    buffer: BytesMut,
-    /// How many bytes they were the last time.
-    last_len: usize,
-    /// The same when the tick is delivered.
-    chunk: Bytes,
-}
-
-#[derive(Debug)]
-struct Seat {
-    connection: ConnectionId,
-    outbox: Arc<Outbox>,
-    /// Where in the room's frames of this tick the client's own begin.
-    cursor: usize,
-    version: Version,
-    /// What the client gets waits for an answer from the history.
-    is_waiting: bool,
-}
-
-/// Some frames for one client.
-#[derive(Debug)]
-enum Part {
-    Reply(Range<usize>),
-    Told(RoomId, Version, Range<usize>),
-    Shared(Bytes),
-    /// What follows waits for an answer.
-    Answer,
-}
-
-/// Who gets frames that are the same for many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sharers {
-    /// Everyone who speaks this version.
-    Speaking(Version),
-    /// Everyone who watches the list of rooms.
-    Watching,
-}
-
 impl Delivery {
-    /// From here on the client can be reached.
+    /// `server` is what clients are told about the server when they are welcomed.
+    pub(crate) fn new(server: ServerInfo) -> Self {
+        Self {
+            server,
+            clients: HashMap::new(),
+            users: HashMap::new(),
+            rooms: HashMap::new(),
+            replies: BytesMut::new(),
+            touched: Vec::new(),
+            told: Vec::new(),
+            fallen_behind: Vec::new(),
+        }
+    }
+
+    pub(crate) fn set_server(&mut self, server: ServerInfo) {
+        self.server = server;
+    }
+
+    /// From here on the client can be reached. It is welcomed when the chat has let it in.
     pub(crate) fn connect(
         &mut self,
         connection: ConnectionId,
         outbox: Arc<Outbox>,
-        version: Version,
+        arrival: Arrival,
     ) {
-        self.clients.insert(connection, Client::new(outbox, version));
+        let version = arrival.version();
+        let client = Client::new(outbox, version, arrival.into_credentials());
+        self.clients.insert(connection, client);
     }
 
-    /// Ends the connection as soon as this tick's frames have been delivered to it.
-    pub(crate) fn end(&mut self, connection: ConnectionId, reason: CloseReason) {
-        self.leave(connection);
-        if let Some(client) = self.clients.get_mut(&connection) {
-            client.ending = Some(reason);
-            self.touched.push(connection);
+    /// Takes one output. Returns a query that is to be asked now.
+    pub(crate) fn take(&mut self, output: Output) -> Option<PendingQuery> {
+        match output {
+            Output::Effect(effect) => self.follow(&effect),
+            Output::Query { to, query } => return self.query(to, query),
+            Output::Recalled { connection, frames } => return self.answer(connection, frames),
+            Output::Send { to, frames } => {
+                for connection in to {
+                    self.add_part(connection, Part::Shared(frames.clone()));
+                }
+            }
+            Output::Typing { room, from, person, time } => {
+                self.tell_others(room, from, time, &Event::Typing(person));
+            }
+            Output::Refuse { to, error } => self.send(to, &Outgoing::Error(&error)),
+            Output::Close { connection, reason } => self.close(connection, reason),
+        }
+        None
+    }
+
+    fn follow(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Connected { link, welcome } => self.welcome(*link, welcome),
+            Effect::Superseded { link } => self.close(link.connection, CloseReason::Replaced),
+            Effect::Subscribe { user, room } => self.subscribe(*user, *room),
+            Effect::Unsubscribe { user } => {
+                if let Some(connection) = self.users.get(user) {
+                    self.unsubscribe(*connection);
+                }
+            }
+            Effect::Tell { room, time, event } => self.tell(*room, *time, event),
+            Effect::Reply { to, time, reply, reference } => {
+                if let Some(connection) = self.users.get(to) {
+                    let (time, reference) = (*time, reference.as_deref());
+                    self.send(*connection, &Outgoing::Reply { reply, time, reference });
+                }
+            }
+            // The dispatcher has seen to these.
+            Effect::ShowRoom { .. }
+            | Effect::Repeat { .. }
+            | Effect::RoomListChanged { .. }
+            | Effect::Store(_) => {}
         }
     }
 
-    /// Ends all connections at once, delivering nothing more; they have until `until` to take what is queued for them.
-    pub(crate) fn end_all(&mut self, reason: CloseReason, until: Instant) {
+    /// Greets a client whose user is known now, and replaces the connection that led to the user before.
+    fn welcome(&mut self, link: Link, welcome: &Welcome) {
+        let (connection, user) = (link.connection, welcome.person.id);
+        if let Some(before) = self.users.insert(user, connection) {
+            self.close(before, CloseReason::Replaced);
+        }
+        let Some(client) = self.clients.get_mut(&connection) else { return };
+        client.user = Some(user);
+        client.outbox.set_user(user);
+        let credentials = client.credentials.take().filter(|_| welcome.can_resume);
+        let secret = credentials.as_ref().and_then(|credentials| match welcome.resumed {
+            true => credentials.resumed.as_ref(),
+            false => Some(&credentials.fresh),
+        });
+        let (secret, version) = (secret.map(|secret| secret.text()), client.version);
+        let outgoing = Outgoing::Welcome { welcome, secret, server: &self.server };
+        let start = self.replies.len();
+        version.encode(&outgoing, &mut self.replies);
+        let end = self.replies.len();
+        self.add_part(connection, Part::Reply(start..end));
+    }
+
+    /// Closes the connection as soon as this tick's frames have been delivered to it.
+    fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
+        self.unsubscribe(connection);
+        let Some(client) = self.clients.get_mut(&connection) else { return };
+        client.ending = Some(reason);
+        self.touched.push(connection);
+        if let Some(user) = client.user
+            && self.users.get(&user) == Some(&connection)
+        {
+            self.users.remove(&user);
+        }
+    }
+
+    /// Closes all connections at once and delivers nothing more. They have until `until` to take what is
+    /// queued for them.
+    pub(crate) fn close_all(&mut self, reason: CloseReason, until: Instant) {
         self.rooms.clear();
+        self.users.clear();
         for (_, client) in self.clients.drain() {
             client.outbox.finish(reason, until);
         }
     }
 
-    /// Seats the client in `room`: it gets what the room is told from now on.
-    pub(crate) fn enter(&mut self, room: RoomId, connection: ConnectionId) {
+    /// Gives the user a seat in `room`: it gets what the room is told from now on.
+    fn subscribe(&mut self, user: UserId, room: RoomId) {
+        let Some(&connection) = self.users.get(&user) else { return };
         let Some(client) = self.clients.get_mut(&connection) else { return };
         let audience = self.rooms.entry(room).or_default();
-        client.seat = Some((room, audience.seats.len()));
-        let version = client.version;
-        let track = &mut audience.tracks[version.index()];
-        track.seats += 1;
-        let (outbox, cursor) = (client.outbox.clone(), track.buffer.len());
-        let is_waiting = client.is_waiting();
-        audience.seats.push(Seat { connection, outbox, cursor, version, is_waiting });
+        let is_waiting = client.held_back.is_waiting();
+        let (outbox, version) = (client.outbox.clone(), client.version);
+        client.seat = Some((room, audience.add(connection, outbox, version, is_waiting)));
     }
 
     /// Takes the client out of its room, with what the room has been told up to now.
-    pub(crate) fn leave(&mut self, connection: ConnectionId) {
+    fn unsubscribe(&mut self, connection: ConnectionId) {
         self.take_slice(connection);
         let Some((room, index)) = self.clients.get_mut(&connection).and_then(|c| c.seat.take())
         else {
             return;
         };
         let Some(audience) = self.rooms.get_mut(&room) else { return };
-        let seat = audience.seats.swap_remove(index);
-        audience.tracks[seat.version.index()].seats -= 1;
-        if let Some(moved) = audience.seats.get(index)
-            && let Some(client) = self.clients.get_mut(&moved.connection)
+        if let Some(moved) = audience.remove(index)
+            && let Some(client) = self.clients.get_mut(&moved)
         {
             client.seat = Some((room, index));
         }
@@ -162,119 +200,65 @@ impl Delivery {
         }
     }
 
-    /// Tells everyone who is seated in `room` what happened there at `time`.
-    pub(crate) fn tell(&mut self, room: RoomId, event: &Event, time: u64) {
-        self.push_told(room, |version, buffer| match version {
-            Version::Base => push_event(buffer, event),
-            Version::V2 => push_v2_event(buffer, event, Some(room), time, None),
-        });
+    /// Tells everyone who has a seat in `room`.
+    fn tell(&mut self, room: RoomId, time: u64, event: &Event) {
+        let Some(audience) = self.rooms.get_mut(&room) else { return };
+        let was_told = audience.is_told();
+        let outgoing = Outgoing::Event { room, time, event };
+        audience.tell(|version, buffer| version.encode(&outgoing, buffer));
+        // Not every version has a frame for every event.
+        if !was_told && audience.is_told() {
+            self.told.push(room);
+        }
     }
 
     /// The same, without one client.
-    pub(crate) fn tell_others(
-        &mut self,
-        room: RoomId,
-        but: Option<ConnectionId>,
-        event: &Event,
-        time: u64,
-    ) {
-        let seat = |delivery: &Self| delivery.clients.get(&but?)?.seat;
-        if let Some(but) = but {
-            self.take_slice(but);
-        }
-        self.tell(room, event, time);
-        if let Some((room, index)) = seat(self)
+    fn tell_others(&mut self, room: RoomId, but: ConnectionId, time: u64, event: &Event) {
+        // What the room was told before is for this client as well.
+        self.take_slice(but);
+        self.tell(room, time, event);
+        if let Some((own_room, index)) = self.clients.get(&but).and_then(|client| client.seat)
+            && own_room == room
             && let Some(audience) = self.rooms.get_mut(&room)
         {
             audience.skip(index);
         }
     }
 
-    /// Tells everyone who is seated in `room` what was said there.
-    pub(crate) fn say(&mut self, room: RoomId, said: &Said) {
-        self.push_told(room, |version, buffer| match version {
-            Version::Base => push_said(buffer, said),
-            Version::V2 => push_v2_said(buffer, room, said),
-        });
-    }
-
     /// Tells one client.
-    pub(crate) fn reply(
-        &mut self,
-        to: ConnectionId,
-        event: &Event,
-        time: u64,
-        reference: &Reference,
-    ) {
-        let Some(version) = self.clients.get(&to).map(|client| client.version) else { return };
-        self.reply_with(to, |replies| match version {
-            Version::Base => push_event(replies, event),
-            Version::V2 => push_v2_event(replies, event, None, time, reference.as_deref()),
-        });
+    fn send(&mut self, to: ConnectionId, outgoing: &Outgoing<'_>) {
+        let Some(client) = self.clients.get(&to) else { return };
+        let start = self.replies.len();
+        client.version.encode(outgoing, &mut self.replies);
+        let end = self.replies.len();
+        self.add_part(to, Part::Reply(start..end));
     }
 
-    /// Refuses one client's request.
-    pub(crate) fn refuse(&mut self, to: ConnectionId, error: &ErrorReply) {
-        self.reply_with(to, |replies| push_error(replies, error));
-    }
-
-    /// Gives one client frames that are ready.
-    pub(crate) fn give(&mut self, to: ConnectionId, frames: Bytes) {
-        self.add_part(to, Part::Shared(frames));
-    }
-
-    /// Gives many the same frames.
-    pub(crate) fn share(&mut self, with: Sharers, frames: &Bytes) {
-        let is_one = |client: &Client| match with {
-            Sharers::Speaking(version) => client.version == version,
-            Sharers::Watching => client.watches,
-        };
-        let all: Vec<ConnectionId> = self
-            .clients
-            .iter()
-            .filter_map(|(connection, client)| is_one(client).then_some(*connection))
-            .collect();
-        for connection in all {
-            self.give(connection, frames.clone());
-        }
-    }
-
-    /// From here on the client gets what is shared with those who watch the list of rooms.
-    pub(crate) fn watch(&mut self, connection: ConnectionId) {
-        if let Some(client) = self.clients.get_mut(&connection) {
-            client.watches = true;
-        }
-    }
-
-    /// Holds back everything that follows for the client until [`Delivery::answer`]. Returns the
-    /// question if it is to be asked now: a client's others wait until it is answered. A client that
-    /// has too many falls behind.
-    pub(crate) fn await_answer(
-        &mut self,
-        connection: ConnectionId,
-        question: Question,
-    ) -> Option<Asked> {
+    /// Holds back everything that follows for the user until [`Delivery::answer`]. Returns the query if
+    /// it is to be asked now: a client's others wait until it is answered. A client that has too many
+    /// falls behind.
+    fn query(&mut self, to: UserId, query: Query) -> Option<PendingQuery> {
+        let connection = *self.users.get(&to)?;
         self.add_part(connection, Part::Answer);
         let client = self.clients.get_mut(&connection)?;
-        let Ok(question) = client.ask(question) else {
+        let Ok(query) = client.held_back.ask(query, client.outbox.max_queued()) else {
             self.fallen_behind.push(connection);
             return None;
         };
-        client.asked(connection, question)
+        Some(client.pending(connection, query?))
     }
 
-    /// Gives a client the answer it has waited for longest, and what has been held back behind it.
-    /// One that is gone gets nothing. Returns the client's next question, if it has one.
-    pub(crate) fn answer(&mut self, connection: ConnectionId, frames: Bytes) -> Option<Asked> {
+    /// Gives a client the answer it has waited for longest, and what was held back behind it. One that is
+    /// gone gets nothing. Returns the client's next query, if it has one.
+    fn answer(&mut self, connection: ConnectionId, frames: Bytes) -> Option<PendingQuery> {
         let client = self.clients.get_mut(&connection)?;
-        if client.answer(frames) == Err(Full) {
+        let ready = client.held_back.answer(frames);
+        if send_all(client, &ready) == Err(Full) {
             self.fallen_behind.push(connection);
         }
-        let next = client.next_question();
-        let asked = client.asked(connection, next);
-        let is_waiting = client.is_waiting();
-        self.mark_seat(connection, is_waiting);
-        asked
+        let next = client.held_back.next_query().map(|query| client.pending(connection, query));
+        self.mark_seat(connection);
+        next
     }
 
     /// Hands everything to the outboxes and begins the next tick.
@@ -283,7 +267,7 @@ impl Delivery {
     pub(crate) fn deliver(&mut self) -> Vec<ConnectionId> {
         for room in &self.told {
             if let Some(audience) = self.rooms.get_mut(room) {
-                audience.tracks.iter_mut().for_each(Track::close);
+                audience.close();
             }
         }
         let replies = std::mem::take(&mut self.replies).freeze();
@@ -303,31 +287,16 @@ impl Delivery {
             if let Some((room, index)) = client.seat
                 && let Some(audience) = self.rooms.get_mut(&room)
             {
-                let seat = &mut audience.seats[index];
-                let end = audience.tracks[seat.version.index()].chunk.len();
-                let start = std::mem::replace(&mut seat.cursor, end);
-                client.parts.push(Part::Told(room, seat.version, start..end));
+                let version = client.version;
+                let end = audience.chunk(version).len();
+                let start = std::mem::replace(&mut audience.seats[index].cursor, end);
+                client.parts.push(Part::Told(room, version, start..end));
             }
-            let parts = std::mem::take(&mut client.parts);
-            let is_held =
-                client.is_waiting() || parts.iter().any(|part| matches!(part, Part::Answer));
-            let sent = if is_held {
-                let waiting = parts.iter().filter_map(|part| part.waiting(replies, &self.rooms));
-                client.hold(waiting)
-            } else {
-                let pieces: Vec<Piece<'_>> = parts
-                    .iter()
-                    .filter_map(|part| part.piece(replies, &self.rooms))
-                    .filter(|piece| !piece.is_empty())
-                    .collect();
-                client.outbox.send(&pieces)
-            };
-            if sent == Err(Full) {
+            if send_parts(client, replies, &self.rooms) == Err(Full) {
                 self.fallen_behind.push(connection);
             }
-            if is_held {
-                let is_waiting = client.is_waiting();
-                self.mark_seat(connection, is_waiting);
+            if client.held_back.is_waiting() {
+                self.mark_seat(connection);
             }
         }
         self.finish_if_due(connection);
@@ -344,8 +313,8 @@ impl Delivery {
     /// Hands everyone in a room their slice of this tick's frames.
     fn deliver_room(&mut self, room: RoomId) {
         let Some(audience) = self.rooms.get_mut(&room) else { return };
-        let chunks = audience.tracks.each_mut().map(|track| std::mem::take(&mut track.chunk));
-        for row in audience.seats.chunks_mut(ROW_SEATS) {
+        let chunks = audience.take_chunks();
+        for row in audience.seats.chunks_mut(PREFETCHED_SEATS) {
             for seat in row.iter() {
                 seat.outbox.prefetch();
             }
@@ -356,9 +325,9 @@ impl Delivery {
                     continue;
                 }
                 let sent = if seat.is_waiting {
-                    let held = Waiting::Frames(chunk.slice(start..));
+                    let held = Held::Frames(chunk.slice(start..));
                     let client = self.clients.get_mut(&seat.connection);
-                    client.map_or(Ok(()), |client| client.hold([held].into_iter()))
+                    client.map_or(Ok(()), |client| hold(client, [held].into_iter()))
                 } else {
                     seat.outbox.send(&[Piece { chunk, start, end: chunk.len() }])
                 };
@@ -370,29 +339,6 @@ impl Delivery {
         if audience.seats.is_empty() {
             self.rooms.remove(&room);
         }
-    }
-
-    /// Appends a frame to what `room` is told, for each version that is spoken there.
-    fn push_told(&mut self, room: RoomId, push: impl Fn(Version, &mut BytesMut)) {
-        let Some(audience) = self.rooms.get_mut(&room) else { return };
-        let was_told = audience.is_told();
-        for version in Version::ALL {
-            let track = &mut audience.tracks[version.index()];
-            if track.seats > 0 {
-                push(version, track.open());
-            }
-        }
-        // Not every event is one in every version.
-        if !was_told && audience.is_told() {
-            self.told.push(room);
-        }
-    }
-
-    fn reply_with(&mut self, to: ConnectionId, push: impl FnOnce(&mut BytesMut)) {
-        let start = self.replies.len();
-        push(&mut self.replies);
-        let end = self.replies.len();
-        self.add_part(to, Part::Reply(start..end));
     }
 
     fn add_part(&mut self, to: ConnectionId, part: Part) {
@@ -419,71 +365,51 @@ impl Delivery {
         }
     }
 
-    fn mark_seat(&mut self, connection: ConnectionId, is_waiting: bool) {
-        if let Some((room, index)) = self.clients.get(&connection).and_then(|client| client.seat)
+    /// Notes in the client's seat whether what it gets is held back.
+    fn mark_seat(&mut self, connection: ConnectionId) {
+        if let Some(client) = self.clients.get(&connection)
+            && let Some((room, index)) = client.seat
             && let Some(audience) = self.rooms.get_mut(&room)
         {
-            audience.seats[index].is_waiting = is_waiting;
+            audience.seats[index].is_waiting = client.held_back.is_waiting();
         }
     }
 }
 
-impl Audience {
-    /// Whether there is something to deliver.
-    fn is_told(&self) -> bool {
-        self.tracks.iter().any(|track| !track.buffer.is_empty())
+/// Sends a client its parts, or holds them back behind an answer.
+fn send_parts(
+    client: &mut Client,
+    replies: &Bytes,
+    rooms: &HashMap<RoomId, Audience>,
+) -> Result<(), Full> {
+    let parts = std::mem::take(&mut client.parts);
+    let has_answer = parts.iter().any(|part| matches!(part, Part::Answer));
+    if !client.held_back.is_waiting() && !has_answer {
+        let pieces: Vec<Piece<'_>> = parts
+            .iter()
+            .filter_map(|part| part.piece(replies, rooms))
+            .filter(|piece| !piece.is_empty())
+            .collect();
+        return client.outbox.send(&pieces);
     }
-
-    /// Moves a seat's cursor to the end of what the room has been told; returns what it skipped.
-    fn skip(&mut self, index: usize) -> (usize, usize) {
-        let seat = &mut self.seats[index];
-        let end = self.tracks[seat.version.index()].buffer.len();
-        (std::mem::replace(&mut seat.cursor, end), end)
-    }
+    let held = parts.iter().filter_map(|part| {
+        if matches!(part, Part::Answer) {
+            return Some(Held::Answer);
+        }
+        let piece = part.piece(replies, rooms).filter(|piece| !piece.is_empty())?;
+        Some(Held::Frames(piece.chunk.slice(piece.start..piece.end)))
+    });
+    hold(client, held)
 }
 
-impl Track {
-    /// Where what the room is told is appended.
-    fn open(&mut self) -> &mut BytesMut {
-        if self.buffer.is_empty() {
-            // In a room where much is said, much is said again.
-            self.buffer.reserve(self.last_len.min(MAX_EXPECTED_BYTES));
-        }
-        &mut self.buffer
-    }
-
-    /// The tick is over.
-    fn close(&mut self) {
-        self.last_len = self.buffer.len();
-        self.chunk = std::mem::take(&mut self.buffer).freeze();
-    }
+fn hold(client: &mut Client, held: impl Iterator<Item = Held>) -> Result<(), Full> {
+    let ready = client.held_back.hold(held, client.outbox.max_queued())?;
+    send_all(client, &ready)
 }
 
-impl Part {
-    /// `None` for what is no frames.
-    fn piece<'a>(
-        &'a self,
-        replies: &'a Bytes,
-        rooms: &'a HashMap<RoomId, Audience>,
-    ) -> Option<Piece<'a>> {
-        let (chunk, range) = match self {
-            Part::Reply(range) => (replies, range),
-            Part::Told(room, version, range) => {
-                (&rooms.get(room)?.tracks[version.index()].chunk, range)
-            }
-            Part::Shared(frames) => return Some(Piece::whole(frames)),
-            Part::Answer => return None,
-        };
-        Some(Piece { chunk, start: range.start, end: range.end })
-    }
-
-    fn waiting(&self, replies: &Bytes, rooms: &HashMap<RoomId, Audience>) -> Option<Waiting> {
-        if matches!(self, Part::Answer) {
-            return Some(Waiting::Answer);
-        }
-        let piece = self.piece(replies, rooms).filter(|piece| !piece.is_empty())?;
-        Some(Waiting::Frames(piece.chunk.slice(piece.start..piece.end)))
-    }
+fn send_all(client: &Client, frames: &[Bytes]) -> Result<(), Full> {
+    let pieces: Vec<Piece<'_>> = frames.iter().map(Piece::whole).collect();
+    client.outbox.send(&pieces)
 }
 
 #[cfg(test)]

@@ -1,384 +1,313 @@
 //! The dispatcher: one thread that owns the chat and works in ticks.
 //!
-//! A tick takes what sessions have sent, applies it to the chat in that order, commits to the history
-//! what is to be remembered, and only then hands what follows to the outboxes. It never waits for a
-//! client: what a socket does not take at once stays in that client's outbox, for the flusher. Nor does
-//! it read from the history: that is `recall`'s.
+//! A tick gathers what sessions have sent, proposes it to the log, applies the entries that the log hands
+//! back, commits what has to be stored, and only then delivers. It never waits for a client: what a socket
+//! does not take at once stays in that client's outbox, for the flusher. Nor does it read from the history:
+//! that is `recall`'s business.
 
-mod keeping;
-mod roster;
+mod saver;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bytes::{Bytes, BytesMut};
-use serde_json::value::RawValue;
-
-use self::roster::Roster;
-use crate::chat::{Action, Chat, Command, Effect, Event, Request, SessionKey, UserId};
-use crate::delivery::{Delivery, Sharers};
+use crate::chat::{Action, Chat, ConnectionId, Effect, Link, NodeId};
+use crate::delivery::Delivery;
+use crate::input::{Arrival, Input, Reload};
+use crate::lobby::Lobby;
+use crate::log::{Local, Log, Now, Ordered, Proposal};
 use crate::mailbox::{Mailbox, WaitOutcome};
-use crate::net::stop::LINGER;
-use crate::outbox::{ConnectionId, Outbox};
-use crate::protocol::{
-    CloseReason, ErrorReply, Greeting, Reference, RoomSnapshot, Version, list_frame, list_of_rooms,
-    push_room_list, push_welcome, room_change_frames,
-};
-use crate::recall::{Question, Recall, Recalled};
-use crate::tick::Step;
+use crate::outbox::Outbox;
+use crate::output::Output;
+use crate::protocol::{CloseReason, Request, RoomSnapshot, Since};
+use crate::recall::{Lookup, Query, Recall};
 
-pub(crate) use keeping::{Health, Keeping};
+use saver::Outcome;
+pub(crate) use saver::{Health, Saver};
 
 /// The most that one tick gathers before it delivers, in inputs.
-const TICK_MAX_INPUTS: usize = 1_000;
+const MAX_TICK_INPUTS: usize = 1_000;
 
-/// What sessions, `recall`, and the server that stops, tell the dispatcher.
-#[derive(Debug)]
-pub(crate) enum Input {
-    /// Somebody to be reached through this outbox.
-    Connect { connection: ConnectionId, outbox: Arc<Outbox>, arrival: Arrival },
-    /// A well-formed request.
-    Request { connection: ConnectionId, request: Request, reference: Reference },
-    /// A request that was refused before it could reach the chat. It comes this way so that the
-    /// client gets its answers in the order of its requests.
-    Refuse { connection: ConnectionId, error: ErrorReply },
-    /// The session has ended or has to end, for this reason.
-    Disconnect { connection: ConnectionId, reason: CloseReason },
-    /// What the history says to the oldest open question of this client.
-    Answer { connection: ConnectionId, frames: Bytes },
-    /// The server stops: everybody has until then to take what is queued for them.
-    Stop { until: Instant },
-}
-
-/// Who arrives.
-#[derive(Debug)]
-pub(crate) enum Arrival {
-    /// Somebody new, who is gone with the connection.
-    Base,
-    /// Somebody who wants to go on with a session, if there still is such a one, or to begin one.
-    /// In a box, so that every input stays small.
-    V2(Box<Credentials>),
-}
-
-/// What somebody with a session brings along.
-#[derive(Debug)]
-pub(crate) struct Credentials {
-    pub(crate) resumed: Option<Secret>,
-    pub(crate) fresh: Secret,
-}
-
-impl Arrival {
-    pub(crate) fn version(&self) -> Version {
-        match self {
-            Self::Base => Version::Base,
-            Self::V2(_) => Version::V2,
-        }
-    }
-}
-
-/// What its client, and nobody else, knows of a session, and the key that follows from it.
-#[derive(Debug)]
-pub(crate) struct Secret {
-    /// 32 hexadecimal digits.
-    pub(crate) text: String,
-    pub(crate) key: SessionKey,
-}
+/// There is one node.
+const NODE: NodeId = NodeId(0);
 
 /// See the module's documentation.
-pub(crate) struct Dispatcher {
-    inputs: Mailbox<Input>,
+pub(crate) struct Dispatcher<L> {
+    log: L,
     chat: Chat,
-    roster: Roster,
-    /// What is to happen once the tick is committed.
-    steps: Vec<Step>,
-    /// About how many bytes that will be for rooms.
-    weight: usize,
-    keeping: Keeping,
+    lobby: Lobby,
+    saver: Saver,
     delivery: Delivery,
     recall: Recall,
-    greeting: Greeting,
-    /// What the last command led to; emptied before the next.
+    /// What the last entry led to; emptied before the next.
     effects: Vec<Effect>,
-    /// The last room list and the revision of the chat that it shows.
-    room_list: Option<(u64, Bytes)>,
-    /// The same for `wschat.v2`, which also shows how much was said.
-    v2_room_list: Option<((u64, u64), Box<RawValue>)>,
+    /// What the tick leads to once it is committed.
+    outputs: Vec<Output>,
+    /// About how many bytes that will be for rooms.
+    weight: usize,
     /// Bytes for rooms after which a tick gathers no more.
-    tick_max_bytes: usize,
-    started: Instant,
-    /// The time of the tick, since the start.
-    now: Duration,
-    /// The same as Unix time in milliseconds.
-    time: u64,
+    max_tick_bytes: usize,
+    now: Now,
     stopping_until: Option<Instant>,
 }
 
-/// What the present command is about, beside its effects.
-#[derive(Clone, Copy)]
-struct Cause<'a> {
-    reference: &'a Reference,
-    /// With a welcome: the session's secret.
-    secret: Option<&'a str>,
-}
-
-const NO_CAUSE: Cause<'static> = Cause { reference: &None, secret: None };
-
-impl Dispatcher {
-    /// A tick stays well below `outbox_max_bytes`, so that no tick alone can fill an outbox.
+impl<L: Log> Dispatcher<L> {
+    /// `max_tick_bytes` is well below what an outbox may hold, so that no tick alone can fill one.
     pub(crate) fn new(
+        log: L,
         chat: Chat,
-        inputs: Mailbox<Input>,
-        (keeping, recall): (Keeping, Recall),
-        greeting: Greeting,
-        outbox_max_bytes: usize,
+        lobby: Lobby,
+        saver: Saver,
+        delivery: Delivery,
+        recall: Recall,
+        max_tick_bytes: usize,
     ) -> Self {
         Self {
-            inputs,
+            log,
             chat,
-            roster: Roster::default(),
-            steps: Vec::new(),
-            weight: 0,
-            keeping,
-            delivery: Delivery::default(),
+            lobby,
+            saver,
+            delivery,
             recall,
-            greeting,
             effects: Vec::new(),
-            room_list: None,
-            v2_room_list: None,
-            tick_max_bytes: outbox_max_bytes / 4,
-            started: Instant::now(),
-            now: Duration::ZERO,
-            time: 0,
+            outputs: Vec::new(),
+            weight: 0,
+            max_tick_bytes,
+            now: Now::default(),
             stopping_until: None,
         }
     }
 
     /// Runs until every sender of inputs is gone.
-    pub(crate) fn run(&mut self) {
+    pub(crate) fn run(&mut self, inputs: &Mailbox<Input>) {
+        let started = Instant::now();
         loop {
-            let outcome = self.wait();
-            // Before anything else, so that a room list that is due shows what was until now, to those
-            // who were here until now.
-            self.advance();
-            match outcome {
-                WaitOutcome::Received(input) => self.apply(input),
-                WaitOutcome::TimedOut => {}
+            let deadline = self.next_deadline().map(|deadline| started + deadline);
+            let first = match inputs.wait(deadline) {
+                WaitOutcome::Received(input) => Some(input),
+                WaitOutcome::TimedOut => None,
                 WaitOutcome::Disconnected => break,
-            }
-            self.gather();
-            self.deliver();
+            };
+            self.tick(now_since(started), first, || inputs.take());
         }
-        self.keeping.end(&mut self.chat);
+        self.end(now_since(started));
     }
 
-    /// After a panic: nothing of the chat can be trusted any more. Ends all connections, and those
-    /// that still come, until every sender of inputs is gone.
-    pub(crate) fn give_up(&mut self, until: Instant) {
-        self.delivery.end_all(CloseReason::InternalError, until);
-        while let WaitOutcome::Received(input) = self.inputs.wait(None) {
+    /// One tick: gather, propose, apply, commit, deliver.
+    pub(crate) fn tick(
+        &mut self,
+        now: Now,
+        first: Option<Input>,
+        mut next: impl FnMut() -> Option<Input>,
+    ) {
+        self.begin(now);
+        let mut gathered = 0;
+        let mut input = first;
+        while let Some(present) = input {
+            self.take(present);
+            gathered += 1;
+            // An input that is taken out of the mailbox is dealt with in this tick.
+            let is_full = gathered == MAX_TICK_INPUTS || self.weight > self.max_tick_bytes;
+            input = if is_full { None } else { next() };
+        }
+        self.commit_and_deliver();
+    }
+
+    /// When a tick has something to do without an input.
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        let deadlines =
+            [self.chat.next_deadline(), self.lobby.next_deadline(), self.saver.retry_at()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Stores what a restart has to know, when nothing more will happen.
+    pub(crate) fn end(&mut self, now: Now) {
+        self.begin(now);
+        self.saver.end(&self.chat, now.at);
+    }
+
+    /// After a panic: nothing of the chat can be trusted any more. Ends all connections, and those that
+    /// still come, until every sender of inputs is gone.
+    pub(crate) fn give_up(&mut self, inputs: &Mailbox<Input>, until: Instant) {
+        self.delivery.close_all(CloseReason::InternalError, until);
+        while let WaitOutcome::Received(input) = inputs.wait(None) {
             if let Input::Connect { outbox, .. } = input {
                 outbox.finish(CloseReason::InternalError, until);
             }
         }
     }
 
-    fn wait(&self) -> WaitOutcome<Input> {
-        let due = self.chat.next_deadline().map(|deadline| self.started + deadline);
-        self.inputs.wait([due, self.keeping.retry_at()].into_iter().flatten().min())
-    }
-
-    /// Applies what else is waiting, up to the size of a tick.
-    fn gather(&mut self) {
-        for _ in 1..TICK_MAX_INPUTS {
-            if self.weight > self.tick_max_bytes {
-                return;
-            }
-            match self.inputs.take() {
-                Some(input) => self.apply(input),
-                None => return,
-            }
+    /// Does what has fallen due. This comes before the tick's inputs, so a list of rooms that is due shows
+    /// what was until now, to those who were here until now.
+    fn begin(&mut self, now: Now) {
+        self.now = now;
+        self.log.set_time(now);
+        if self.chat.next_deadline().is_some_and(|deadline| deadline <= now.at) {
+            self.propose(Action::Wait, None);
         }
+        self.announce();
     }
 
-    fn apply(&mut self, input: Input) {
+    fn take(&mut self, input: Input) {
+        if self.stopping_until.is_some() {
+            return self.take_while_stopping(input);
+        }
         match input {
             Input::Connect { connection, outbox, arrival } => {
                 self.connect(connection, outbox, arrival);
             }
-            Input::Request { connection, request, reference } => {
-                // One that has been replaced may still be asking.
-                if let Some(user) = self.roster.user(connection) {
-                    let cause = Cause { reference: &reference, secret: None };
-                    self.command(user, Action::Request(request), cause);
-                }
+            Input::Request { connection, request: Request::Chat(request, since), reference } => {
+                let link = link(connection);
+                self.propose(Action::Ask { link, request, reference }, since);
+            }
+            Input::Request { connection, request: Request::Local(request), reference } => {
+                self.propose_local(Local::Request { connection, request, reference });
             }
             Input::Refuse { connection, error } => {
-                self.push(Step::Refuse { to: connection, error });
+                self.propose_local(Local::Refuse { connection, error });
             }
             Input::Disconnect { connection, reason } => self.disconnect(connection, reason),
-            Input::Answer { connection, frames } => self.push(Step::Answer { connection, frames }),
+            Input::Recalled { connection, frames } => {
+                self.propose_local(Local::Recalled { connection, frames });
+            }
+            Input::Reload(reload) => self.reload(*reload),
             Input::Stop { until } => self.stop(until),
         }
     }
 
-    fn connect(&mut self, connection: ConnectionId, outbox: Arc<Outbox>, arrival: Arrival) {
-        if let Some(until) = self.stopping_until {
-            outbox.finish(CloseReason::ServerStopping, until);
-            return;
-        }
-        let fresh_user = UserId(self.chat.last_user().0 + 1);
-        let (user, action, version, secret) = match arrival {
-            Arrival::Base => (fresh_user, Action::Connect, Version::Base, None),
-            Arrival::V2(credentials) => {
-                let Credentials { resumed, fresh } = *credentials;
-                let found = resumed.and_then(|secret| {
-                    let user = self.chat.user_of(secret.key)?;
-                    Some((user, Action::Resume, Version::V2, Some(secret.text)))
-                });
-                let begin = Action::Begin(fresh.key);
-                found.unwrap_or((fresh_user, begin, Version::V2, Some(fresh.text)))
+    /// Nobody is connected any more, and nothing more happens to the chat: users who can resume are stored
+    /// as they were.
+    fn take_while_stopping(&mut self, input: Input) {
+        match (input, self.stopping_until) {
+            (Input::Connect { outbox, .. }, Some(until)) => {
+                outbox.finish(CloseReason::ServerStopping, until);
             }
-        };
-        outbox.set_user(user);
-        if self.roster.connection(user).is_some_and(|current| current > connection) {
-            // Its client has given this one up, which has shaken hands later than the next.
-            outbox.finish(CloseReason::Replaced, Instant::now() + LINGER);
-            return;
+            (Input::Recalled { .. }, _) => self.recall.release_permit(),
+            _ => {}
         }
-        if let Some(old) = self.roster.seat(user, connection) {
-            self.push(Step::End { connection: old, reason: CloseReason::Replaced });
-        }
-        self.push(Step::Connect { connection, outbox, version });
-        self.command(user, action, Cause { reference: &None, secret: secret.as_deref() });
+    }
+
+    fn connect(&mut self, connection: ConnectionId, outbox: Arc<Outbox>, arrival: Arrival) {
+        let (version, resume) = (arrival.version(), arrival.offer().map(Box::new));
+        self.delivery.connect(connection, outbox, arrival);
+        self.propose(Action::Connect { link: link(connection), version, resume }, None);
     }
 
     fn disconnect(&mut self, connection: ConnectionId, reason: CloseReason) {
-        if let Some(user) = self.roster.user(connection) {
-            self.command(user, Action::Disconnect, NO_CAUSE);
-            self.roster.unseat(user, connection);
-            self.push(Step::End { connection, reason });
-        }
+        self.propose(Action::Disconnect { link: link(connection) }, None);
+        self.propose_local(Local::Close { connection, reason });
+    }
+
+    fn reload(&mut self, reload: Reload) {
+        let Reload { rules, list_interval, server } = reload;
+        self.delivery.set_server(server);
+        self.lobby.set_list_interval(list_interval);
+        self.propose(Action::SetRules(Box::new(rules)), None);
     }
 
     fn stop(&mut self, until: Instant) {
-        self.deliver();
-        self.delivery.end_all(CloseReason::ServerStopping, until);
-        self.roster = Roster::default();
+        self.commit_and_deliver();
+        self.delivery.close_all(CloseReason::ServerStopping, until);
         self.stopping_until = Some(until);
     }
 
-    fn command(&mut self, author: UserId, action: Action, cause: Cause<'_>) {
-        let (at, time, reference) = (self.now, self.time, cause.reference.clone());
-        let command = Command { at, time, author, action, reference };
-        self.chat.apply(command, &mut self.effects);
-        self.follow_effects(cause);
+    fn propose(&mut self, action: Action, since: Option<Box<Since>>) {
+        self.log.propose(Proposal::Action { action, since });
+        self.apply();
     }
 
-    /// Looks at the clocks, and does what has fallen due. The one that this goes by does not go back,
-    /// whatever happens to the time of day.
-    fn advance(&mut self) {
-        self.time = unix_millis();
-        self.now = self.started.elapsed();
-        self.chat.advance(self.now, &mut self.effects);
-        self.follow_effects(NO_CAUSE);
+    fn propose_local(&mut self, local: Local) {
+        self.log.propose(Proposal::Local(local));
+        self.apply();
     }
 
-    fn follow_effects(&mut self, cause: Cause<'_>) {
-        let mut effects = std::mem::take(&mut self.effects);
-        for effect in effects.drain(..) {
-            if let Some(step) = self.step(effect, cause) {
-                self.push(step);
+    /// Applies what the log has put in order.
+    fn apply(&mut self) {
+        while let Some(ordered) = self.log.next() {
+            match ordered {
+                Ordered::Entry { entry, mut since } => {
+                    let mut effects = std::mem::take(&mut self.effects);
+                    self.chat.apply(entry, &mut effects);
+                    for effect in effects.drain(..) {
+                        self.follow(effect, &mut since);
+                    }
+                    self.effects = effects;
+                }
+                Ordered::Local(local) => self.apply_local(local),
+            }
+            self.announce();
+        }
+    }
+
+    fn apply_local(&mut self, local: Local) {
+        match local {
+            Local::Request { connection, request, reference } => {
+                let asked = (request, reference);
+                let first = self.outputs.len();
+                let outputs = &mut self.outputs;
+                self.lobby.answer(link(connection), asked, self.now, &self.chat, outputs);
+                self.weigh(first);
+            }
+            Local::Refuse { connection, error } => {
+                self.push(Output::Refuse { to: connection, error });
+            }
+            Local::Recalled { connection, frames } => {
+                self.recall.release_permit();
+                self.push(Output::Recalled { connection, frames });
+            }
+            Local::Close { connection, reason } => {
+                self.lobby.forget(connection);
+                self.push(Output::Close { connection, reason });
             }
         }
-        self.effects = effects;
     }
 
-    fn push(&mut self, step: Step) {
-        self.weight += step.weight();
-        self.steps.push(step);
-    }
-
-    /// What delivery is to do. Whoever is away is not told.
-    fn step(&mut self, effect: Effect, cause: Cause<'_>) -> Option<Step> {
-        let time = self.time;
-        Some(match effect {
-            Effect::Reply { to, event } => self.reply(to, event, cause)?,
-            Effect::Tell { room, event } => Step::Tell { room, event, time },
-            Effect::TellOthers { room, but, event } => {
-                Step::TellOthers { room, but: self.roster.connection(but), event, time }
+    /// Takes one effect of the chat to those whom it concerns.
+    fn follow(&mut self, effect: Effect, since: &mut Option<Box<Since>>) {
+        self.lobby.observe(&effect);
+        match effect {
+            Effect::Store(memo) => self.saver.note(memo),
+            Effect::RoomListChanged { .. } => {}
+            Effect::ShowRoom { to, room: id, up_to: seq, reference } => {
+                if let Some(room) = self.chat.room(id) {
+                    let users = self.chat.people(room).collect();
+                    let snapshot = RoomSnapshot { id, title: room.title().into(), users, seq };
+                    let what = Lookup::Room { snapshot, since: since.take() };
+                    self.push(Output::Query { to, query: Query { what, reference } });
+                }
             }
-            Effect::Say { room, said } => {
-                let author = self.roster.connection(said.from.id);
-                Step::Say { room, said, author }
+            Effect::Repeat { to, position, reference } => {
+                let what = Lookup::Message(position);
+                self.push(Output::Query { to, query: Query { what, reference } });
             }
-            Effect::Enter { room, user } => {
-                Step::Enter { room, connection: self.roster.connection(user)? }
-            }
-            Effect::Leave { user } => Step::Leave { connection: self.roster.connection(user)? },
-            Effect::RoomList { to: None } => {
-                let frames = self.room_list();
-                Step::Share { with: Sharers::Speaking(Version::Base), frames }
-            }
-            Effect::RoomList { to: Some(user) } => self.list_rooms(user, cause)?,
-            Effect::RoomChanges(changes) => {
-                Step::Share { with: Sharers::Watching, frames: room_change_frames(&changes) }
-            }
-            Effect::Show { to, room: id, since, upto } => {
-                let room = self.chat.room(id)?;
-                let users = self.chat.people(room).collect();
-                let title = room.title().into();
-                let snapshot = RoomSnapshot { id, title, users, seq: upto };
-                self.ask(to, Recalled::Room { snapshot, since }, cause)?
-            }
-            Effect::ShowHistory { to, room, before, limit } => {
-                self.ask(to, Recalled::Page { room, before, limit }, cause)?
-            }
-            Effect::Repeat { to, position } => self.ask(to, Recalled::Said(position), cause)?,
-            Effect::Remember(memo) => {
-                self.keeping.note(memo);
-                return None;
-            }
-        })
-    }
-
-    fn reply(&self, to: UserId, event: Event, cause: Cause<'_>) -> Option<Step> {
-        let to = self.roster.connection(to)?;
-        if let (Event::Welcome { person, resumed, room }, Some(secret)) = (&event, cause.secret) {
-            let mut frame = BytesMut::new();
-            push_welcome(&mut frame, person, secret, (*resumed, *room), &self.greeting);
-            return Some(Step::Give { to, frames: frame.freeze() });
+            effect => self.push(Output::Effect(effect)),
         }
-        Some(Step::Reply { to, event, time: self.time, reference: cause.reference.clone() })
     }
 
-    fn ask(&self, to: UserId, what: Recalled, cause: Cause<'_>) -> Option<Step> {
-        let question = Question { what, reference: cause.reference.clone() };
-        Some(Step::Ask { connection: self.roster.connection(to)?, question })
+    fn announce(&mut self) {
+        let first = self.outputs.len();
+        self.lobby.announce(self.now, &self.chat, &mut self.outputs);
+        self.weigh(first);
     }
 
-    fn list_rooms(&mut self, user: UserId, cause: Cause<'_>) -> Option<Step> {
-        let to = self.roster.connection(user)?;
-        if !self.chat.has_session(user) {
-            return Some(Step::Give { to, frames: self.room_list() });
-        }
-        self.push(Step::Watch { connection: to });
-        let revision = (self.chat.room_list_revision(), self.chat.kept_revision());
-        let (_, rooms) = self
-            .v2_room_list
-            .take_if(|(shown, _)| *shown == revision)
-            .unwrap_or_else(|| (revision, list_of_rooms(&self.chat)));
-        let frames = list_frame(&rooms, cause.reference.as_deref());
-        self.v2_room_list = Some((revision, rooms));
-        Some(Step::Give { to, frames })
+    fn push(&mut self, output: Output) {
+        self.weight += output.weight();
+        self.outputs.push(output);
     }
 
-    /// Commits the tick and delivers it. Whoever does not keep up is cut off, which the others are
+    /// Adds the weight of the outputs from this one on.
+    fn weigh(&mut self, first: usize) {
+        self.weight += self.outputs[first..].iter().map(Output::weight).sum::<usize>();
+    }
+
+    /// Commits the tick and delivers it. Clients that do not keep up are closed, which the others are
     /// told in turn.
-    fn deliver(&mut self) {
+    fn commit_and_deliver(&mut self) {
         loop {
-            self.keeping.commit(&mut self.chat, &mut self.steps);
-            for step in self.steps.drain(..) {
-                step.follow(&mut self.delivery, &self.recall);
+            self.commit();
+            for output in self.outputs.drain(..) {
+                if let Some(query) = self.delivery.take(output) {
+                    self.recall.ask(query);
+                }
             }
             self.weight = 0;
             let fallen_behind = self.delivery.deliver();
@@ -391,24 +320,28 @@ impl Dispatcher {
         }
     }
 
-    /// The base protocol's room list as it is now, encoded once for as long as nothing in it changes.
-    fn room_list(&mut self) -> Bytes {
-        let revision = self.chat.room_list_revision();
-        match &self.room_list {
-            Some((shown, frames)) if *shown == revision => frames.clone(),
-            _ => {
-                let mut frames = BytesMut::new();
-                push_room_list(&mut frames, &self.chat);
-                let frames = frames.freeze();
-                self.room_list = Some((revision, frames.clone()));
-                frames
+    /// Saves what the tick leaves behind, before any of it is delivered. If that fails, its messages are
+    /// refused instead, and all else goes on.
+    fn commit(&mut self) {
+        match self.saver.commit(&self.chat, &self.outputs, self.now.at) {
+            Outcome::NothingSaid => {}
+            Outcome::Saved => self.propose(Action::Saved, None),
+            Outcome::NotSaved => {
+                self.propose(Action::NotSaved, None);
+                saver::refuse_unsaved(&mut self.outputs, &self.chat);
             }
         }
     }
 }
 
-/// The time of day, in Unix milliseconds.
-fn unix_millis() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+fn link(connection: ConnectionId) -> Link {
+    Link { node: NODE, connection }
+}
+
+/// This moment. The log's clock counts from the start, and does not go back whatever happens to the time
+/// of day.
+fn now_since(started: Instant) -> Now {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let time = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+    Now { at: started.elapsed(), time }
 }

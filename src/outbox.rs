@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use rustix::event::PollFlags;
 
-use crate::chat::UserId;
+use crate::chat::{ConnectionId, UserId};
 use crate::net::admission::Ticket;
 use crate::net::stop::wait_ready;
 use crate::net::stream::{Stream, Tcp};
@@ -35,11 +35,6 @@ pub(crate) use memory::memory_outbox;
 
 /// Pieces that are together no longer than this are copied into one buffer, so that one write sends them.
 const JOIN_MAX_BYTES: usize = 16_384;
-
-/// A connection's number. It counts from 1 in the order in which connections were accepted, and is
-/// never reused while the server runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ConnectionId(pub(crate) u64);
 
 /// The way out to one client.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
-//! Answers that have to be read from the history: what a room looked like to somebody who enters, pages
-//! of what was said, and what was said before under the same reference.
+//! Answers that are read from the history: the recent messages of a room, pages of older ones, and a
+//! message that was sent before under the same reference.
 //!
-//! One thread reads and encodes them, in the order of the questions, so that the dispatcher never waits
-//! for it. The dispatcher asks when the tick that led to the question has been committed, holds back
-//! what comes after for that client, and gets the answer as an input.
+//! One thread reads and encodes them, in the order of the queries, so that the dispatcher never waits for
+//! the disk. The dispatcher asks when the tick that led to a query has been committed, holds back what
+//! follows for that client, and gets the answer as an input.
 
 use std::sync::{Arc, Weak};
 
@@ -11,63 +11,73 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use log::error;
 
-use crate::chat::{Person, Position, RoomId, Said, Since};
-use crate::dispatcher::Input;
+use crate::chat::{ConnectionId, Event, Person, Position, RoomId, Said, Version};
 use crate::history::{HistoryError, Reader};
+use crate::input::Input;
 use crate::mailbox::WeakMailboxSender;
-use crate::outbox::{ConnectionId, Outbox};
-use crate::protocol::{
-    Backlog, ErrorReply, Reference, RoomSnapshot, error_frame, history_frame, room_frame,
-    said_frame,
-};
+use crate::outbox::Outbox;
+use crate::protocol::{ErrorReply, Outgoing, RecentMessages, Reference, RoomSnapshot, Since};
+
+/// Only clients of this version ask.
+const VERSION: Version = Version::V2;
 
 /// What is to be read for a client.
 #[derive(Debug)]
-pub(crate) struct Question {
-    pub(crate) what: Recalled,
-    /// What the client calls its request.
+pub(crate) struct Query {
+    pub(crate) what: Lookup,
+    /// The name of the request.
     pub(crate) reference: Reference,
 }
 
 #[derive(Debug)]
-pub(crate) enum Recalled {
-    /// A room as it was when the client entered it, with what was said from where the client knows it.
-    Room { snapshot: RoomSnapshot, since: Option<Since> },
-    /// A page of what was said.
+pub(crate) enum Lookup {
+    /// The recent messages of a room, for a client that enters it and may know some of them.
+    Room { snapshot: RoomSnapshot, since: Option<Box<Since>> },
+    /// A page of messages.
     Page { room: RoomId, before: u64, limit: usize },
-    /// One thing that was said.
-    Said(Position),
+    /// One message.
+    Message(Position),
 }
 
-/// A question, and who waits for the answer.
+/// A query, and the client that waits for the answer.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct PendingQuery {
     pub(crate) connection: ConnectionId,
-    /// Whoever is gone needs no answer.
+    /// If it is gone, nobody needs the answer.
     pub(crate) outbox: Weak<Outbox>,
-    pub(crate) question: Question,
+    pub(crate) query: Query,
 }
 
 /// How many answers may be on their way to the dispatcher. They can be long.
 const MAX_ANSWERS: usize = 8;
 
-/// Where the dispatcher asks. The thread ends when it is dropped.
+/// The dispatcher's end. The thread ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Recall {
-    questions: Sender<Asked>,
-    answers: Receiver<()>,
+    queries: Sender<PendingQuery>,
+    permits: Receiver<Permit>,
 }
 
 /// The thread's end.
-pub(crate) struct Recalling {
-    questions: Receiver<Asked>,
-    /// Holds one for each answer that the dispatcher has not come to yet.
-    answers: Sender<()>,
+pub(crate) struct RecallThread {
+    queries: Receiver<PendingQuery>,
+    /// Takes one for each answer that the dispatcher has not come to yet, and blocks when there is none
+    /// left.
+    permits: Sender<Permit>,
+    messages: Messages,
+}
+
+/// The right to have one answer on its way.
+#[derive(Debug)]
+struct Permit;
+
+/// Reads and encodes.
+struct Messages {
     reader: Box<dyn Reader>,
     epoch: Arc<str>,
-    /// How many events somebody who comes without `since` is shown.
+    /// How many messages a client that enters without `since` is shown.
     on_enter: usize,
-    /// What the events of one frame may take.
+    /// How many bytes of messages one frame may have.
     max_bytes: usize,
 }
 
@@ -77,107 +87,155 @@ impl Recall {
         epoch: Arc<str>,
         on_enter: usize,
         max_bytes: usize,
-    ) -> (Self, Recalling) {
-        // One for each client at most.
-        let (asking, questions) = unbounded();
-        let (answering, answers) = bounded(MAX_ANSWERS);
-        let recalling =
-            Recalling { questions, answers: answering, reader, epoch, on_enter, max_bytes };
-        (Self { questions: asking, answers }, recalling)
+    ) -> (Self, RecallThread) {
+        // Holds one query for each client at most.
+        let (query_sender, queries) = unbounded();
+        let (permit_taker, permits) = bounded(MAX_ANSWERS);
+        let messages = Messages { reader, epoch, on_enter, max_bytes };
+        let thread = RecallThread { queries, permits: permit_taker, messages };
+        (Self { queries: query_sender, permits }, thread)
     }
 
-    pub(crate) fn ask(&self, asked: Option<Asked>) {
-        if let Some(asked) = asked {
-            // It fails when the thread has panicked, and then the server is ending.
-            let _ = self.questions.send(asked);
-        }
+    pub(crate) fn ask(&self, query: PendingQuery) {
+        // It fails when the thread has panicked, and then the server is ending.
+        let _ = self.queries.send(query);
     }
 
-    /// To be called for each answer, so that there may be another.
-    pub(crate) fn take_note_of_answer(&self) {
-        // It is there: each answer is announced before it is sent.
-        let _ = self.answers.try_recv();
+    /// The dispatcher has come to an answer, so there may be another.
+    pub(crate) fn release_permit(&self) {
+        // It is there: each answer takes one before it is sent.
+        let _ = self.permits.try_recv();
     }
 }
 
-impl Question {
+impl Query {
     /// About how many bytes it takes while it waits.
     pub(crate) fn weight(&self) -> usize {
         match &self.what {
-            Recalled::Room { snapshot, .. } => size_of::<Person>() * snapshot.users.len(),
-            Recalled::Page { .. } | Recalled::Said(_) => 0,
+            Lookup::Room { snapshot, .. } => size_of::<Person>() * snapshot.users.len(),
+            Lookup::Page { .. } | Lookup::Message(_) => 0,
         }
     }
 }
 
-impl Recalling {
+impl RecallThread {
     /// Answers until nobody is left to ask.
     pub(crate) fn run(mut self, inputs: &WeakMailboxSender<Input>) {
-        while let Ok(Asked { connection, outbox, question }) = self.questions.recv() {
-            if outbox.upgrade().is_none_or(|outbox| outbox.ending().is_some()) {
-                continue;
-            }
-            let frames = self.answer(question);
-            // Before the sender, which must not be held while nobody takes answers any more.
-            if self.answers.send(()).is_err() {
+        while let Ok(query) = self.queries.recv() {
+            let Some(answer) = self.answer(query) else { continue };
+            // Before the inlet, which must not be held while nobody takes answers any more.
+            if self.permits.send(Permit).is_err() {
                 return;
             }
-            let Some(sender) = inputs.upgrade() else { return };
-            if sender.send(Input::Answer { connection, frames }).is_err() {
+            let Some(inlet) = inputs.upgrade() else { return };
+            if inlet.send(answer).is_err() {
                 return;
             }
         }
     }
 
-    fn answer(&mut self, question: Question) -> Bytes {
-        let Question { what, reference } = question;
-        let named = reference.as_deref();
-        let result = match what {
-            Recalled::Room { snapshot, since } => {
-                // Whoever enters is in, whatever can be read.
-                let read = self.since(&snapshot, since.as_ref());
-                let (events, complete) = read.unwrap_or_else(|error| {
-                    error!("cannot read what was said in room {}: {error}", snapshot.id.0);
-                    (Vec::new(), false)
-                });
-                let backlog = Backlog { epoch: &self.epoch, complete, events: &events };
-                return room_frame(&snapshot, &backlog, named);
+    /// The answer to the next query, if there is one. For tests without threads.
+    #[cfg(test)]
+    pub(crate) fn answer_next(&mut self) -> Option<Input> {
+        while let Ok(query) = self.queries.try_recv() {
+            if let Some(answer) = self.answer(query) {
+                let _ = self.permits.try_send(Permit);
+                return Some(answer);
             }
-            Recalled::Page { room, before, limit } => self
-                .reader
-                .before(room, before, limit, self.max_bytes)
-                .map(|(events, more)| history_frame(room, &events, more, named)),
-            Recalled::Said(position) => self.reader.event(position).map(|said| match said {
-                Some(said) => said_frame(position.room, &said),
-                None => error_frame(&ErrorReply::already_said().to(reference.clone())),
-            }),
+        }
+        None
+    }
+
+    /// `None` if nobody waits for it any more.
+    fn answer(&mut self, query: PendingQuery) -> Option<Input> {
+        let PendingQuery { connection, outbox, query } = query;
+        let is_wanted = outbox.upgrade().is_some_and(|outbox| outbox.ending().is_none());
+        is_wanted.then(|| Input::Recalled { connection, frames: self.messages.frames(query) })
+    }
+}
+
+impl Messages {
+    fn frames(&mut self, query: Query) -> Bytes {
+        let Query { what, reference } = query;
+        let frames = match what {
+            Lookup::Room { snapshot, since } => {
+                return self.room(&snapshot, since.as_deref(), reference.as_deref());
+            }
+            Lookup::Page { room, before, limit } => {
+                self.page(room, before, limit, reference.as_deref())
+            }
+            Lookup::Message(position) => self.message(position, &reference),
         };
-        result.unwrap_or_else(|error| {
+        frames.unwrap_or_else(|error| {
             error!("cannot read the history: {error}");
-            error_frame(&ErrorReply::not_readable().to(reference))
+            VERSION.frame(&Outgoing::Error(&ErrorReply::not_readable().to(reference)))
         })
     }
 
-    /// What was said in a room up to the snapshot, and whether it joins what the client knows.
-    fn since(
+    fn room(
+        &mut self,
+        room: &RoomSnapshot,
+        since: Option<&Since>,
+        reference: Option<&str>,
+    ) -> Bytes {
+        // The user has entered, whether or not the messages can be read.
+        let (messages, complete) = self.recent(room, since).unwrap_or_else(|error| {
+            error!("cannot read the messages of room {}: {error}", room.id.0);
+            (Vec::new(), false)
+        });
+        let messages = RecentMessages { epoch: &self.epoch, complete, messages: &messages };
+        VERSION.frame(&Outgoing::Room { room, messages: &messages, reference })
+    }
+
+    fn page(
+        &mut self,
+        room: RoomId,
+        before: u64,
+        limit: usize,
+        reference: Option<&str>,
+    ) -> Result<Bytes, HistoryError> {
+        let (page, more) = self.reader.before(room, before, limit, self.max_bytes)?;
+        Ok(VERSION.frame(&Outgoing::History { room, page: &page, more, reference }))
+    }
+
+    fn message(
+        &mut self,
+        position: Position,
+        reference: &Reference,
+    ) -> Result<Bytes, HistoryError> {
+        let room = position.room;
+        Ok(match self.reader.event(position)? {
+            Some(said) => {
+                let (time, event) = (said.time, Event::Said(said));
+                VERSION.frame(&Outgoing::Event { room, time, event: &event })
+            }
+            None => {
+                let error = ErrorReply::already_said().to(reference.clone());
+                VERSION.frame(&Outgoing::Error(&error))
+            }
+        })
+    }
+
+    /// The messages of a room up to the snapshot, and whether they join what the client knows.
+    fn recent(
         &mut self,
         snapshot: &RoomSnapshot,
         since: Option<&Since>,
     ) -> Result<(Vec<Said>, bool), HistoryError> {
-        let (room, upto) = (snapshot.id, snapshot.seq);
+        let (room, up_to) = (snapshot.id, snapshot.seq);
         match since {
-            Some(since) if *since.epoch == *self.epoch && since.seq <= upto => {
-                let events = self.reader.since(room, since.seq, upto, self.max_bytes)?;
-                // The reader leaves no gap between two events.
-                let ends = events.first().zip(events.last()).map(|(a, b)| (a.seq, b.seq));
-                let (first, last) = ends.unwrap_or((upto + 1, upto));
-                Ok((events, first == since.seq + 1 && last == upto))
+            Some(since) if *since.epoch == *self.epoch && since.seq <= up_to => {
+                let messages = self.reader.since(room, since.seq, up_to, self.max_bytes)?;
+                // The reader leaves no gap between two messages.
+                let ends = messages.first().zip(messages.last()).map(|(a, b)| (a.seq, b.seq));
+                let (first, last) = ends.unwrap_or((up_to + 1, up_to));
+                Ok((messages, first == since.seq + 1 && last == up_to))
             }
             _ => {
-                let before = upto + 1;
-                let (events, _) =
+                let before = up_to + 1;
+                let (messages, _) =
                     self.reader.before(room, before, self.on_enter, self.max_bytes)?;
-                Ok((events, since.is_none()))
+                Ok((messages, since.is_none()))
             }
         }
     }

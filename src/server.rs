@@ -14,10 +14,14 @@ use http::Method;
 use log::{debug, info, warn};
 use preempt_rt::sched::{Pid, Scheduler, SchedulerParams, get_scheduler, set_scheduler};
 
-use crate::chat::{Chat, Rules, UserId};
-use crate::dispatcher::{Dispatcher, Health, Input, Keeping};
+use crate::chat::{Chat, ConnectionId, Rules, UserId};
+use crate::delivery::Delivery;
+use crate::dispatcher::{Dispatcher, Health, Saver};
 use crate::error::{ServeError, StartError};
 use crate::history::{self, HistoryError, Opened, Place, Retention, Upkeep};
+use crate::input::Input;
+use crate::lobby::Lobby;
+use crate::log::LocalLog;
 use crate::mailbox::{Mailbox, MailboxSender, mailbox};
 use crate::net::admission::{Admission, Entry};
 use crate::net::http::Response;
@@ -25,9 +29,9 @@ use crate::net::listener::{self, Unserved};
 use crate::net::stop::Stop;
 use crate::net::stream::Tcp;
 use crate::net::tls::TlsAcceptor;
-use crate::outbox::{ConnectionId, Flusher, FlusherThread};
-use crate::protocol::Greeting;
-use crate::recall::{Recall, Recalling};
+use crate::outbox::{Flusher, FlusherThread};
+use crate::protocol::{AdvertisedLimits, HISTORY_MAX_PAGE, ServerInfo};
+use crate::recall::{Recall, RecallThread};
 use crate::session::{Session, Shared};
 use crate::settings::{Limits, Settings};
 use crate::web::{self, Site};
@@ -79,8 +83,8 @@ struct Threads {
 
 /// The chat as the history has it, and the threads that a history takes.
 struct Memory {
-    dispatcher: Dispatcher,
-    recalling: Recalling,
+    dispatcher: Dispatcher<LocalLog>,
+    recalling: RecallThread,
     upkeep: Option<Upkeep>,
 }
 
@@ -139,8 +143,7 @@ impl Server {
         let (inputs, received) = mailbox(limits.command_queue_length);
         let health = Arc::<Health>::default();
         let Memory { dispatcher, recalling, upkeep } =
-            open_history(&settings, &site, received, health.clone())
-                .map_err(StartError::History)?;
+            open_history(&settings, &site, health.clone()).map_err(StartError::History)?;
         let admission = Admission::new(limits.max_connections, limits.max_connections_per_ip);
         let stop = Stop::new().map_err(StartError::Machine)?;
         let (flusher, flushing) = Flusher::new().map_err(StartError::Machine)?;
@@ -155,7 +158,7 @@ impl Server {
             spawn("flusher", move || flush(flushing, &shared))?
         };
         let history = Helpers::start(recalling, upkeep, &control)?;
-        let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &shared))?;
+        let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &received, &shared))?;
         let reception = Reception {
             control: control.clone(),
             admission,
@@ -225,7 +228,7 @@ impl Control {
 
 impl Helpers {
     fn start(
-        recalling: Recalling,
+        recalling: RecallThread,
         upkeep: Option<Upkeep>,
         control: &Control,
     ) -> Result<Self, StartError> {
@@ -273,7 +276,6 @@ fn watch_over(shared: &Weak<Shared>, run: impl FnOnce() + UnwindSafe) -> bool {
 fn open_history(
     settings: &Settings,
     site: &Site,
-    inputs: Mailbox<Input>,
     health: Arc<Health>,
 ) -> Result<Memory, HistoryError> {
     let limits = &settings.limits;
@@ -289,13 +291,16 @@ fn open_history(
     };
     let Opened { epoch, remembered, history, reader, upkeep } = history::open(&place, retention)?;
     let noted_user = UserId(remembered.last_user);
-    let mut keeping = Keeping::new(history, health, noted_user);
+    let mut saver = Saver::new(history, health, noted_user);
     let (chat, effects) = Chat::restore(rules(settings), remembered);
-    keeping.begin(effects)?;
+    saver.begin(effects)?;
     let (on_enter, max_bytes) = (limits.history_on_enter, limits.outbox_max_bytes);
     let (recall, recalling) = Recall::new(reader, epoch.into(), on_enter, max_bytes);
-    let greeting = Greeting::new(limits, site.gifs().to_vec());
-    let dispatcher = Dispatcher::new(chat, inputs, (keeping, recall), greeting, max_bytes);
+    let delivery = Delivery::new(ServerInfo::new(advertised(limits), site.gifs().to_vec()));
+    let lobby = Lobby::new(Duration::from_millis(limits.room_list_interval_ms));
+    let log = LocalLog::default();
+    let dispatcher =
+        Dispatcher::new(log, chat, lobby, saver, delivery, recall, limits.outbox_max_bytes / 4);
     Ok(Memory { dispatcher, recalling, upkeep })
 }
 
@@ -306,14 +311,18 @@ fn max_age(limits: &Limits) -> Option<Duration> {
 }
 
 /// Runs the dispatcher; its panic ends the server.
-fn dispatch(mut dispatcher: Dispatcher, shared: &Shared) -> Result<(), ServeError> {
-    let run = AssertUnwindSafe(|| dispatcher.run());
+fn dispatch(
+    mut dispatcher: Dispatcher<LocalLog>,
+    inputs: &Mailbox<Input>,
+    shared: &Shared,
+) -> Result<(), ServeError> {
+    let run = AssertUnwindSafe(|| dispatcher.run(inputs));
     if catch_unwind(run).is_ok() {
         return Ok(());
     }
     let until = Instant::now() + Duration::from_secs(1);
     shared.stop.announce(until);
-    dispatcher.give_up(until);
+    dispatcher.give_up(inputs, until);
     Err(ServeError::Dispatcher)
 }
 
@@ -425,6 +434,22 @@ fn load_site(settings: &Settings) -> Result<Site, StartError> {
     Ok(Site::new(pictures))
 }
 
+/// The limits that clients are told.
+fn advertised(limits: &Limits) -> AdvertisedLimits {
+    AdvertisedLimits {
+        max_message_bytes: limits.max_message_bytes,
+        max_text_chars: limits.max_text_chars,
+        max_name_chars: limits.max_name_chars,
+        max_title_chars: limits.max_title_chars,
+        messages_per_second: limits.messages_per_second,
+        message_burst: limits.message_burst,
+        ping_interval_ms: limits.ping_interval_ms,
+        resume_grace_seconds: limits.resume_grace_seconds,
+        history_on_enter: limits.history_on_enter,
+        history_max_page: HISTORY_MAX_PAGE,
+    }
+}
+
 fn rules(settings: &Settings) -> Rules {
     let limits = &settings.limits;
     Rules {
@@ -434,7 +459,6 @@ fn rules(settings: &Settings) -> Rules {
         max_title_chars: limits.max_title_chars,
         max_text_chars: limits.max_text_chars,
         empty_room_ttl: Duration::from_secs(limits.empty_room_ttl_seconds),
-        room_list_interval: Duration::from_millis(limits.room_list_interval_ms),
         resume_grace: Duration::from_secs(limits.resume_grace_seconds),
         max_away: limits.max_away_users,
         max_kept: limits.history_max_events,

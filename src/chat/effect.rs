@@ -1,61 +1,77 @@
-//! What follows from a command: who is to be told what, who is now in which room, and what is to be
-//! remembered.
+//! What follows from an entry: who is told what, who hears which room, and what has to be stored.
 
 use std::sync::Arc;
 
-use super::{Flaw, Memo, Position, RoomId, Said, Since, UserId};
+use super::{Flaw, Link, Memo, Position, Reference, RoomId, Said, UserId, Version};
 
-/// One consequence of a command. Their order is the order in which people see them.
-#[derive(Clone, Debug)]
+/// One consequence of an entry. Effects are in the order in which people see them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Tells one user.
-    Reply { to: UserId, event: Event },
-    /// Tells everyone who hears the room at this point of the sequence.
-    Tell { room: RoomId, event: Event },
-    /// The same without one of them.
-    TellOthers { room: RoomId, but: UserId, event: Event },
-    /// Something was said: it is to be kept, and then told to everyone who hears the room.
-    Say { room: RoomId, said: Said },
-    /// From here on the user hears the room: is told what is told to it.
-    Enter { room: RoomId, user: UserId },
-    /// From here on the user hears no room.
-    Leave { user: UserId },
-    /// The list of all rooms, as it is now, for one user or, with `None`, for everyone without a
-    /// session.
-    RoomList { to: Option<UserId> },
-    /// Tells everyone who watches the list of rooms what has changed in it.
-    RoomChanges(Vec<RoomChange>),
-    /// Shows a room as it is now to someone who enters it: who is in it, and what was said up to
-    /// `upto`, from where they know it.
-    Show { to: UserId, room: RoomId, since: Option<Since>, upto: u64 },
-    /// Shows one user a page of what was said.
-    ShowHistory { to: UserId, room: RoomId, before: u64, limit: usize },
-    /// Shows its author alone what was said under the same reference before.
-    Repeat { to: UserId, position: Position },
-    /// Something to be remembered, at the latest with what follows.
-    Remember(Memo),
+    /// From here on the user is reached over `link`. A connection that led to the same user before is
+    /// replaced.
+    Connected { link: Link, welcome: Welcome },
+    /// The user has reconnected over a newer connection already, so this one is closed.
+    Superseded { link: Link },
+    /// The user hears what the room is told from here on.
+    Subscribe { user: UserId, room: RoomId },
+    /// The user hears no room from here on.
+    Unsubscribe { user: UserId },
+    /// Tells everyone who hears the room. A message is saved first.
+    Tell { room: RoomId, time: u64, event: Event },
+    /// Answers one user.
+    Reply { to: UserId, time: u64, reply: Reply, reference: Reference },
+    /// Shows a room to a user who has entered it, with its messages up to `up_to`.
+    ShowRoom { to: UserId, room: RoomId, up_to: u64, reference: Reference },
+    /// Shows a message once more to its author, who has sent it again.
+    Repeat { to: UserId, position: Position, reference: Reference },
+    /// The list of rooms is different now.
+    RoomListChanged { room: RoomId, change: RoomChange },
+    /// Something to be stored, at the latest with what follows.
+    Store(Memo),
 }
 
-/// What a user or a room is told.
+/// How a user is greeted on a new connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Welcome {
+    pub(crate) person: Person,
+    pub(crate) version: Version,
+    /// An earlier connection of this user is continued.
+    pub(crate) resumed: bool,
+    /// The user may resume later.
+    pub(crate) can_resume: bool,
+    /// The room in which the user still is.
+    pub(crate) room: Option<RoomId>,
+}
+
+/// What a room is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    Welcome {
-        person: Person,
-        resumed: bool,
-        /// Where the user still is.
-        room: Option<RoomId>,
-    },
     Entered(Person),
     Left(Person),
-    Renamed {
-        user: UserId,
-        old_name: Arc<str>,
-        new_name: Arc<str>,
-    },
+    Renamed(Renaming),
+    Said(Said),
+    /// Never an effect of an entry: each node tells its own members.
     Typing(Person),
-    /// The answer to whoever made the room.
+}
+
+/// What one user is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// The user is in the room already.
+    Entered(Person),
+    /// The new name, for a user who hears no room.
+    Renamed(Renaming),
+    /// The room that the user has created.
     RoomAdded(RoomSummary),
     Refused(Refusal),
+}
+
+/// A user has another name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Renaming {
+    pub(crate) user: UserId,
+    pub(crate) old_name: Arc<str>,
+    pub(crate) new_name: Arc<str>,
 }
 
 /// A user as others see them.
@@ -71,16 +87,21 @@ pub(crate) struct RoomSummary {
     pub(crate) id: RoomId,
     pub(crate) title: Arc<str>,
     pub(crate) users: usize,
-    /// That of what was said last and is kept; 0: nothing yet.
+    /// The `seq` of the last message that is saved; 0: none.
     pub(crate) seq: u64,
 }
 
-/// How the list of rooms has changed. Each says what is so now, whatever was known before.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How the list of rooms has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RoomChange {
-    Added(RoomSummary),
-    Changed(RoomSummary),
-    Removed(RoomId),
+    Added,
+    Removed,
+    /// The room has another title.
+    Retitled,
+    /// A user has entered or left.
+    Members,
+    /// Messages have been saved.
+    Messages,
 }
 
 /// Why a request was not granted. Nothing has changed.
@@ -94,6 +115,8 @@ pub(crate) enum Refusal {
     TooManyRooms {
         max: usize,
     },
-    /// It was said under the same reference before, and is no longer kept.
+    /// The message was sent before under the same reference, and is no longer kept.
     AlreadySaid,
+    /// The message cannot be saved, so nobody is told.
+    NotSaved,
 }

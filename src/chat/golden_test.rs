@@ -6,27 +6,30 @@
 //! | line | meaning |
 //! |---|---|
 //! | `rules max_rooms=4 room=Lobby room=Games` | starts over with [the usual rules](usual_rules), except for these |
-//! | `1 connects`, `1 disconnects` | somebody comes or goes |
-//! | `1 lists`, `1 enters 2`, `1 leaves`, `1 says "Hello"`, `1 shows 3` (a picture), `1 creates Games`, `1 renames Ann` | the requests |
-//! | `1 begins 7`, `1 resumes` | the same with a session, whose key is made of this number |
-//! | `1 enters 1 since=5`, `1 says "Hello" ref=a`, `1 types`, `1 pages 1 20` | what only somebody with a session asks (`pages`: what was said before 20) |
-//! | `kept`, `lost` | what was said since the last such line is kept, or cannot be |
-//! | `1 enters 4 at=10s` | the same at this time since the start; nobody looked at the clock before |
-//! | `wait 250ms` | time passes, and the chat is advanced at each of its deadlines on the way |
+//! | `new_rules room=Lobby` | the same rules hold from here on, and the chat goes on |
+//! | `1 connects`, `1 disconnects` | a client of the base protocol connects or disconnects |
+//! | `1 enters 2`, `1 leaves`, `1 says "Hello"`, `1 shows 3` (a picture), `1 creates Games`, `1 renames Ann` | the requests |
+//! | `1 begins 7`, `1 resumes` | the same for a client of `wschat.v2`, whose key is made of this number |
+//! | `1 resumes late` | over a connection that was accepted before the present one |
+//! | `1 loses` | the connection before the present one ends, which another has replaced |
+//! | `1 enters 1 ref=a`, `1 says "Hello" ref=a` | a request with a reference |
+//! | `saved`, `not_saved` | the messages since the last such line are saved, or cannot be |
+//! | `1 enters 4 at=10s` | the same at this time of the log |
+//! | `wait 250ms` | time passes, and the chat is looked at at each of its deadlines on the way |
 //! | `deadline` | shows when the chat next has something to do |
+//! | `rooms` | shows all rooms and their members |
 //!
 //! And what follows is written so:
 //!
 //! | line | meaning |
 //! |---|---|
 //! | `1 ← …` | user 1 alone is told |
-//! | `room 2 [1 3] ← …` | the room is told, and 1 and 3 are there to hear it |
+//! | `room 2 [1 3] ← …` | the room is told, and 1 and 3 hear it |
 //! | `1 → room 2`, `1 → no room` | from here on user 1 hears what room 2 is told, or nothing |
-//! | `everyone [1 2] ← rooms` | everyone who is connected gets the room list, which stands below |
-//! | `watchers ← …` | everyone who watches the list of rooms is told |
-//! | `remembered: …` | this is to be remembered |
+//! | `list: room 2 …` | the list of rooms shows the room differently |
+//! | `stored: …` | this has to be stored |
 //! | `at 10s:` | what follows came at this time of a `wait` |
-//! | `nothing` | nobody is told anything |
+//! | `nothing` | nothing follows |
 //!
 //! What stands below `---` is never written by hand. To change a story or tell a new one, change what
 //! stands above (and list a new script in [`stories!`]), let the tests write the rest, and read the
@@ -41,15 +44,11 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use goldenscript::{ArgumentConsumer, Context, Runner};
 
-use super::{
-    Action, Chat, Command, Content, Effect, Event, Memo, Person, Request, Room, RoomChange, RoomId,
-    RoomSummary, Rules, Said, SessionKey, Since, UserId,
-};
+use super::*;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -80,19 +79,16 @@ stories! {
     creating_rooms
     disconnecting
     entering
-    history_pages
     leaving
+    messages
     moving
-    passing_rooms
     references
     renaming
-    room_list_at_once
-    room_list_paced
-    sessions_begin_and_resume
-    sessions_that_end
-    talking
-    typing
-    watching_rooms
+    resuming
+    resuming_too_late
+    rules_change
+    saving
+    temporary_rooms
 }
 
 fn folder() -> PathBuf {
@@ -115,7 +111,6 @@ fn usual_rules() -> Rules {
         max_title_chars: 64,
         max_text_chars: 4_000,
         empty_room_ttl: Duration::from_secs(3_600),
-        room_list_interval: Duration::from_millis(250),
         resume_grace: Duration::from_secs(60),
         max_away: 100,
         max_kept: 10_000,
@@ -128,64 +123,12 @@ enum Line {
     Rules(Rules),
     Wait(Duration),
     Deadline,
+    Rooms,
     /// Without a time it happens at once.
     Happens {
-        author: UserId,
         action: Action,
-        reference: Option<Arc<str>>,
         at: Option<Duration>,
     },
-    /// What was said since the last such line is kept, or cannot be.
-    Kept(bool),
-}
-
-fn parse_line(line: &goldenscript::Command) -> Fallible<Line> {
-    let mut args = line.consume_args();
-    let parsed = match line.name.as_str() {
-        "rules" => Line::Rules(parse_rules(&mut args)?),
-        "wait" => Line::Wait(parse_time(next(&mut args)?)?),
-        "deadline" => Line::Deadline,
-        "kept" => Line::Kept(true),
-        "lost" => Line::Kept(false),
-        author => Line::Happens {
-            author: UserId(author.parse().map_err(|_| "neither a user's number nor a command")?),
-            at: args.take_key("at").map(parse_time).transpose()?,
-            reference: args.take_key("ref").map(Arc::from),
-            action: parse_action(&mut args)?,
-        },
-    };
-    args.reject_next()?;
-    Ok(parsed)
-}
-
-fn parse_action(args: &mut ArgumentConsumer<'_>) -> Fallible<Action> {
-    let request = match next(args)? {
-        "connects" => return Ok(Action::Connect),
-        // Whoever begins is to be told from all others.
-        "begins" => return Ok(Action::Begin(SessionKey([next(args)?.parse()?; 32]))),
-        "resumes" => return Ok(Action::Resume),
-        "disconnects" => return Ok(Action::Disconnect),
-        "lists" => Request::ListRooms,
-        "enters" => {
-            let since = |seq: &str| {
-                Ok::<_, Box<dyn Error>>(Since { epoch: "now".to_owned(), seq: seq.parse()? })
-            };
-            let since = args.take_key("since").map(since).transpose()?;
-            Request::EnterRoom(RoomId(next(args)?.parse()?), since)
-        }
-        "pages" => {
-            let room = RoomId(next(args)?.parse()?);
-            Request::History { room, before: next(args)?.parse()?, limit: 50 }
-        }
-        "types" => Request::Typing,
-        "leaves" => Request::LeaveRoom,
-        "says" => Request::Text(next(args)?.to_owned()),
-        "shows" => Request::Gif(next(args)?.parse()?),
-        "creates" => Request::CreateRoom(next(args)?.to_owned()),
-        "renames" => Request::ChangeName(next(args)?.to_owned()),
-        verb => return Err(format!("nobody can do this: {verb}").into()),
-    };
-    Ok(Action::Request(request))
 }
 
 fn parse_rules(args: &mut ArgumentConsumer<'_>) -> Fallible<Rules> {
@@ -202,7 +145,6 @@ fn parse_rules(args: &mut ArgumentConsumer<'_>) -> Fallible<Rules> {
             "resume_grace" => rules.resume_grace = parse_time(value)?,
             "max_away" => rules.max_away = value.parse()?,
             "max_kept" => rules.max_kept = value.parse()?,
-            "room_list_interval" => rules.room_list_interval = parse_time(value)?,
             _ => return Err(format!("there is no such rule: {key}").into()),
         }
     }
@@ -210,6 +152,18 @@ fn parse_rules(args: &mut ArgumentConsumer<'_>) -> Fallible<Rules> {
         rules.rooms = rooms;
     }
     Ok(rules)
+}
+
+fn parse_request(verb: &str, args: &mut ArgumentConsumer<'_>) -> Fallible<Request> {
+    Ok(match verb {
+        "enters" => Request::EnterRoom(RoomId(next(args)?.parse()?)),
+        "leaves" => Request::LeaveRoom,
+        "says" => Request::Say(Content::Text(next(args)?.to_owned())),
+        "shows" => Request::Say(Content::Gif(next(args)?.parse()?)),
+        "creates" => Request::CreateRoom(next(args)?.to_owned()),
+        "renames" => Request::ChangeName(next(args)?.to_owned()),
+        verb => return Err(format!("nobody can do this: {verb}").into()),
+    })
 }
 
 fn parse_time(time: &str) -> Fallible<Duration> {
@@ -226,19 +180,23 @@ fn next<'a>(args: &mut ArgumentConsumer<'a>) -> Fallible<&'a str> {
     args.next_pos().ok_or_else(|| "something is missing at the end".into())
 }
 
-/// A chat, and who hears what in it.
+/// A chat, its clients, and who hears what in it.
 struct Story {
     chat: Chat,
     now: Duration,
-    /// Everyone connected, with the room whose events they get.
-    seats: BTreeMap<UserId, Option<RoomId>>,
+    entries: u64,
+    /// The connections of each user, the present one last, and the key to resume.
+    clients: BTreeMap<UserId, (Vec<Link>, Option<ResumeKey>)>,
+    connections: u64,
+    /// Who hears which room.
+    heard: BTreeMap<UserId, RoomId>,
 }
 
 impl Runner for Story {
     type Command = goldenscript::Command;
 
     fn run(&mut self, line: &goldenscript::Command, _: &Context) -> Fallible<String> {
-        match parse_line(line)? {
+        match self.parse_line(line)? {
             Line::Rules(rules) => {
                 *self = Self::new(rules);
                 Ok(String::new())
@@ -248,21 +206,14 @@ impl Runner for Story {
                 Some(deadline) => format!("at {deadline:?}"),
                 None => "none".to_owned(),
             }),
-            Line::Kept(is_kept) => {
-                if is_kept {
-                    self.chat.kept();
-                } else {
-                    self.chat.not_kept();
-                }
-                Ok(String::new())
-            }
-            Line::Happens { author, action, reference, at } => {
+            Line::Rooms => Ok(self.show_rooms()),
+            Line::Happens { action, at } => {
                 let at = at.unwrap_or(self.now);
                 if at < self.now {
                     return Err(format!("it is {:?} already", self.now).into());
                 }
                 self.now = at;
-                Ok(self.happens(author, action, reference))
+                Ok(or_nothing(self.apply(action)))
             }
         }
     }
@@ -270,23 +221,83 @@ impl Runner for Story {
 
 impl Story {
     fn new(rules: Rules) -> Self {
-        Self { chat: Chat::new(rules), now: Duration::ZERO, seats: BTreeMap::new() }
+        Self {
+            chat: Chat::new(rules),
+            now: Duration::ZERO,
+            entries: 0,
+            clients: BTreeMap::new(),
+            connections: 0,
+            heard: BTreeMap::new(),
+        }
     }
 
-    fn happens(&mut self, author: UserId, action: Action, reference: Option<Arc<str>>) -> String {
-        if matches!(action, Action::Connect | Action::Begin(_) | Action::Resume) {
-            self.seats.insert(author, None);
-        }
-        let gone = matches!(action, Action::Disconnect);
-        let mut effects = Vec::new();
+    fn parse_line(&mut self, line: &goldenscript::Command) -> Fallible<Line> {
+        let mut args = line.consume_args();
+        let at = args.take_key("at").map(parse_time).transpose()?;
+        let happens = |action| Line::Happens { action, at };
+        let parsed = match line.name.as_str() {
+            "rules" => Line::Rules(parse_rules(&mut args)?),
+            "new_rules" => happens(Action::SetRules(Box::new(parse_rules(&mut args)?))),
+            "wait" => Line::Wait(parse_time(next(&mut args)?)?),
+            "deadline" => Line::Deadline,
+            "rooms" => Line::Rooms,
+            "saved" => happens(Action::Saved),
+            "not_saved" => happens(Action::NotSaved),
+            user => {
+                let user = user.parse().map_err(|_| "neither a user's number nor a command")?;
+                happens(self.parse_action(UserId(user), &mut args)?)
+            }
+        };
+        args.reject_next()?;
+        Ok(parsed)
+    }
+
+    fn parse_action(&mut self, user: UserId, args: &mut ArgumentConsumer<'_>) -> Fallible<Action> {
+        let reference = args.take_key("ref").map(Arc::from);
+        let verb = next(args)?;
+        let (links, key) = self.clients.get(&user).cloned().unwrap_or_default();
+        // A user who is not there yet has no connection, and the chat has to ignore what comes over it.
+        let nowhere = Link { node: NodeId(9), connection: ConnectionId(u64::MAX) };
+        let link = links.last().copied().unwrap_or(nowhere);
+        Ok(match verb {
+            "connects" => self.connect(Version::Base, None),
+            "begins" => {
+                let fresh = ResumeKey([next(args)?.parse()?; 32]);
+                self.connect(Version::V2, Some(ResumeOffer { resumed: None, fresh }))
+            }
+            "resumes" => {
+                let offer = ResumeOffer { resumed: key, fresh: ResumeKey([255; 32]) };
+                let mut action = self.connect(Version::V2, Some(offer));
+                if args.next_pos().is_some_and(|word| word == "late")
+                    && let Action::Connect { link: late, .. } = &mut action
+                {
+                    late.connection = ConnectionId(0);
+                }
+                action
+            }
+            "disconnects" => Action::Disconnect { link },
+            "loses" => Action::Disconnect { link: links[links.len() - 2] },
+            verb => Action::Ask { link, request: parse_request(verb, args)?, reference },
+        })
+    }
+
+    fn connect(&mut self, version: Version, resume: Option<ResumeOffer>) -> Action {
+        self.connections += 1;
+        let link = Link { node: NodeId(1), connection: ConnectionId(self.connections) };
+        Action::Connect { link, version, resume: resume.map(Box::new) }
+    }
+
+    fn apply(&mut self, action: Action) -> String {
+        self.entries += 1;
         let time = u64::try_from(self.now.as_millis()).expect("a story is short");
-        let command = Command { at: self.now, time, author, action, reference };
-        self.chat.apply(command, &mut effects);
-        let shown = self.follow(&effects);
-        if gone {
-            self.seats.remove(&author);
-        }
-        or_nothing(shown)
+        let id = EntryId { term: 0, n: self.entries };
+        let key = match &action {
+            Action::Connect { resume, .. } => resume.as_ref().map(|offer| offer.fresh),
+            _ => None,
+        };
+        let mut effects = Vec::new();
+        self.chat.apply(Entry { id, at: self.now, time, action }, &mut effects);
+        effects.iter().map(|effect| self.follow(effect, key) + "\n").collect()
     }
 
     /// Lets time pass as the dispatcher does, which sleeps until the next deadline.
@@ -296,116 +307,114 @@ impl Story {
         while let Some(deadline) = self.chat.next_deadline()
             && deadline <= end
         {
-            let mut effects = Vec::new();
-            self.chat.advance(deadline, &mut effects);
-            assert_ne!(self.chat.next_deadline(), Some(deadline), "advance leaves nothing undone");
-            if !effects.is_empty() {
+            self.now = deadline;
+            let follows = self.apply(Action::Wait);
+            assert_ne!(self.chat.next_deadline(), Some(deadline), "nothing is left undone");
+            if !follows.is_empty() {
                 writeln!(shown, "at {deadline:?}:")?;
-                shown += &self.follow(&effects);
+                shown += &follows;
             }
         }
         self.now = end;
         Ok(or_nothing(shown))
     }
 
-    /// Takes the effects in their order, as delivery does, and shows them, one to a line.
-    fn follow(&mut self, effects: &[Effect]) -> String {
-        let mut shown = String::new();
-        for effect in effects {
-            let line = match effect {
-                Effect::Reply { to, event } => format!("{} ← {}", to.0, show_event(event)),
-                Effect::Tell { room, event } => self.told(*room, None, &show_event(event)),
-                Effect::TellOthers { room, but, event } => {
-                    self.told(*room, Some(*but), &show_event(event))
+    /// Does with an effect what delivery does with it, and shows it on one line. `key` is that of a client
+    /// that connects.
+    fn follow(&mut self, effect: &Effect, key: Option<ResumeKey>) -> String {
+        match effect {
+            Effect::Connected { link, welcome } => {
+                let client = self.clients.entry(welcome.person.id).or_default();
+                client.0.push(*link);
+                if !welcome.resumed {
+                    client.1 = key;
                 }
-                Effect::Say { room, said } => self.told(*room, None, &show_said(said)),
-                Effect::Enter { room, user } => {
-                    let before = self.seats.insert(*user, Some(*room));
-                    assert_eq!(before, Some(None), "someone connected who is in no room enters");
-                    format!("{} → room {}", user.0, room.0)
+                format!("{} ← {}", welcome.person.id.0, show_welcome(welcome))
+            }
+            Effect::Superseded { .. } => "superseded by a newer connection".to_owned(),
+            Effect::Subscribe { user, room } => {
+                let before = self.heard.insert(*user, *room);
+                assert_eq!(before, None, "nobody hears two rooms");
+                format!("{} → room {}", user.0, room.0)
+            }
+            Effect::Unsubscribe { user } => {
+                assert!(self.heard.remove(user).is_some(), "they heard a room");
+                format!("{} → no room", user.0)
+            }
+            Effect::Tell { room, event, .. } => {
+                let hearers = self.heard.iter().filter(|(_, heard)| *heard == room);
+                let hearers = join(hearers.map(|(user, _)| user.0.to_string()), " ");
+                format!("room {} [{hearers}] ← {}", room.0, show_event(event))
+            }
+            Effect::Reply { to, reply, reference, .. } => {
+                let reference = show_reference(reference);
+                format!("{} ← {}{reference}", to.0, show_reply(reply))
+            }
+            Effect::ShowRoom { to, room, up_to, reference } => {
+                let reference = show_reference(reference);
+                format!("{} ← room {} up to {up_to}{reference}", to.0, room.0)
+            }
+            Effect::Repeat { to, position, reference } => {
+                let reference = show_reference(reference);
+                format!("{} ← room {} at {} again{reference}", to.0, position.room.0, position.seq)
+            }
+            Effect::RoomListChanged { room, change } => match self.chat.room(*room) {
+                Some(it) => {
+                    format!("list: {} {change:?}", show_summary(&it.summary(*room)))
                 }
-                Effect::Leave { user } => {
-                    let before = self.seats.insert(*user, None);
-                    assert!(matches!(before, Some(Some(_))), "someone in a room leaves");
-                    format!("{} → no room", user.0)
-                }
-                Effect::RoomList { to: Some(user) } => {
-                    format!("{} ← rooms\n{}", user.0, self.show_rooms())
-                }
-                Effect::RoomList { to: None } => {
-                    let hears = |user: &UserId| !self.chat.has_session(*user);
-                    let everyone = self.seats.keys().filter(|user| hears(user));
-                    let everyone = join(everyone.map(|user| user.0.to_string()), " ");
-                    format!("everyone [{everyone}] ← rooms\n{}", self.show_rooms())
-                }
-                Effect::RoomChanges(changes) => {
-                    let changes = join(changes.iter().map(show_change), ", ");
-                    format!("watchers ← {changes}")
-                }
-                Effect::Show { to, room, since, upto } => {
-                    let since =
-                        since.as_ref().map_or("the last".to_owned(), |it| format!("{}", it.seq));
-                    format!("{} ← room {}, from {since} to {upto}", to.0, room.0)
-                }
-                Effect::ShowHistory { to, room, before, limit } => {
-                    format!("{} ← {limit} of room {} before {before}", to.0, room.0)
-                }
-                Effect::Repeat { to, position } => {
-                    format!("{} ← room {} at {} again", to.0, position.room.0, position.seq)
-                }
-                Effect::Remember(memo) => format!("remembered: {}", show_memo(memo)),
-            };
-            shown += &line;
-            shown += "\n";
+                None => format!("list: {} {change:?}", room.0),
+            },
+            Effect::Store(memo) => format!("stored: {}", show_memo(memo)),
         }
-        shown
-    }
-
-    fn told(&self, room: RoomId, but: Option<UserId>, what: &str) -> String {
-        let hears =
-            |user: &UserId, seat: &Option<RoomId>| *seat == Some(room) && Some(*user) != but;
-        let hearers = self.seats.iter().filter(|(user, seat)| hears(user, seat));
-        let hearers = join(hearers.map(|(user, _)| user.0.to_string()), " ");
-        format!("room {} [{hearers}] ← {what}", room.0)
     }
 
     fn show_rooms(&self) -> String {
-        join(self.chat.rooms().map(|(id, room)| self.show_room(id, room)), "\n")
+        let rooms = self.chat.rooms().map(|(id, room)| {
+            let members =
+                self.chat.members(room).map(|(user, name)| format!("{} {name:?}", user.0));
+            match join(members, ", ").as_str() {
+                "" => format!("{} {:?}: nobody", id.0, room.title()),
+                members => format!("{} {:?}: {members}", id.0, room.title()),
+            }
+        });
+        join(rooms, "\n")
     }
+}
 
-    fn show_room(&self, id: RoomId, room: &Room) -> String {
-        let members = self.chat.members(room).map(|(user, name)| format!("{} {name:?}", user.0));
-        match join(members, ", ").as_str() {
-            "" => format!("  {} {:?}: nobody", id.0, room.title()),
-            members => format!("  {} {:?}: {members}", id.0, room.title()),
-        }
+fn show_welcome(welcome: &Welcome) -> String {
+    let person = show_person(&welcome.person);
+    match (welcome.resumed, welcome.room) {
+        (false, _) => format!("welcome, {person}"),
+        (true, None) => format!("welcome back, {person}"),
+        (true, Some(room)) => format!("welcome back to room {}, {person}", room.0),
     }
 }
 
 fn show_event(event: &Event) -> String {
     match event {
-        Event::Welcome { person, resumed: false, .. } => {
-            format!("welcome, {}", show_person(person))
-        }
-        Event::Welcome { person, room: None, .. } => {
-            format!("welcome back, {}", show_person(person))
-        }
-        Event::Welcome { person, room: Some(room), .. } => {
-            format!("welcome back to room {}, {}", room.0, show_person(person))
-        }
         Event::Entered(person) => format!("entered: {}", show_person(person)),
         Event::Left(person) => format!("left: {}", show_person(person)),
-        Event::Renamed { old_name, new_name, .. } => {
-            format!("renamed: {old_name:?} to {new_name:?}")
-        }
+        Event::Renamed(renaming) => show_renaming(renaming),
+        Event::Said(said) => show_said(said),
         Event::Typing(person) => format!("types: {}", show_person(person)),
-        Event::RoomAdded(room) => format!("made: {}", show_summary(room)),
-        Event::Refused(refusal) => format!("refused: {refusal:?}"),
     }
 }
 
+fn show_reply(reply: &Reply) -> String {
+    match reply {
+        Reply::Entered(person) => format!("entered: {}", show_person(person)),
+        Reply::Renamed(renaming) => show_renaming(renaming),
+        Reply::RoomAdded(room) => format!("created: {}", show_summary(room)),
+        Reply::Refused(refusal) => format!("refused: {refusal:?}"),
+    }
+}
+
+fn show_renaming(renaming: &Renaming) -> String {
+    format!("renamed: {:?} to {:?}", renaming.old_name, renaming.new_name)
+}
+
 fn show_said(said: &Said) -> String {
-    let reference = said.reference.as_ref().map_or(String::new(), |name| format!(" as {name:?}"));
+    let reference = show_reference(&said.reference);
     let from = show_person(&said.from);
     match &said.content {
         Content::Text(text) => format!("{}: text {text:?}{reference} from {from}", said.seq),
@@ -413,12 +422,8 @@ fn show_said(said: &Said) -> String {
     }
 }
 
-fn show_change(change: &RoomChange) -> String {
-    match change {
-        RoomChange::Added(room) => format!("added: {}", show_summary(room)),
-        RoomChange::Changed(room) => format!("changed: {}", show_summary(room)),
-        RoomChange::Removed(id) => format!("removed: {}", id.0),
-    }
+fn show_reference(reference: &Reference) -> String {
+    reference.as_ref().map_or(String::new(), |name| format!(" as {name:?}"))
 }
 
 fn show_summary(room: &RoomSummary) -> String {
@@ -429,14 +434,17 @@ fn show_summary(room: &RoomSummary) -> String {
 fn show_memo(memo: &Memo) -> String {
     match memo {
         Memo::LastUser(user) => format!("users up to {}", user.0),
-        Memo::Session(session) => {
-            let room = session.room.map_or("no room".to_owned(), |room| format!("room {}", room.0));
-            format!("{} {:?} in {room}", session.user.0, session.name)
+        Memo::User(user) => {
+            let room = user.room.map_or("no room".to_owned(), |room| format!("room {}", room.0));
+            format!("{} {:?} in {room}", user.user.0, user.name)
         }
-        Memo::SessionOver(user) => format!("{} is over", user.0),
-        Memo::Room(room) => format!("room {} {:?}", room.id.0, room.title),
+        Memo::UserGone(user) => format!("{} is gone", user.0),
+        Memo::Room(room) => {
+            let kind = if room.place.is_some() { "permanent" } else { "temporary" };
+            format!("{kind} room {} {:?}", room.id.0, room.title)
+        }
         Memo::RoomGone(room) => format!("room {} is gone", room.0),
-        Memo::Ballast(bytes) => format!("{bytes} bytes of ballast"),
+        Memo::Padding(bytes) => format!("{bytes} bytes of padding"),
     }
 }
 

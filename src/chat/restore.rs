@@ -1,92 +1,92 @@
-//! From what is remembered to a chat, when the server starts.
+//! From what the history has stored to a chat, when the server starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::session::{Place, Presence, References, Session};
-use super::watch::Watch;
-use super::{Chat, Effect, Memo, Noted, Remembered, RememberedSession, Room, Rules, User, UserId};
+use super::resumption::{Away, References, Resumption, Sent};
+use super::{
+    Chat, Effect, EntryId, Room, Rules, Stored, StoredReference, StoredUser, User, Version,
+};
 
 impl Chat {
-    /// The chat as it was, as far as that is remembered, and what is to be remembered differently
-    /// from now on. Whoever was connected is away, with the whole grace to come back.
-    ///
-    /// The permanent rooms are known by their place among the rules' rooms, so that one whose title
-    /// has changed stays the same room. One that the rules no longer have is passing from now on.
-    pub(crate) fn restore(rules: Rules, remembered: Remembered) -> (Self, Vec<Effect>) {
-        let Remembered { last_user, last_room, rooms, sessions } = remembered;
+    /// A chat with its permanent rooms and nobody in them.
+    #[cfg(test)]
+    pub(super) fn new(rules: Rules) -> Self {
+        Self::restore(rules, Stored::default()).0
+    }
+
+    /// The chat as it was stored, and what has to be stored differently from now on. Users who were
+    /// connected are away, with the whole grace period to resume.
+    pub(crate) fn restore(rules: Rules, stored: Stored) -> (Self, Vec<Effect>) {
+        let Stored { last_user, last_room, rooms, users } = stored;
         let mut chat = Self {
+            rules: rules.clone(),
+            last_entry: EntryId::default(),
+            now: Duration::ZERO,
             users: BTreeMap::new(),
             last_user,
-            sessions: BTreeMap::new(),
+            links: BTreeMap::new(),
+            resumable: BTreeMap::new(),
             away: BTreeSet::new(),
-            idle: BTreeSet::new(),
+            away_with_nothing: BTreeSet::new(),
             rooms: BTreeMap::new(),
             last_room,
             expiries: BTreeSet::new(),
-            room_list_not_before: Duration::ZERO,
-            room_list_owed: false,
-            room_list_revision: 1,
-            kept_revision: 1,
-            watch: Watch::default(),
-            unkept: Vec::new(),
-            rules,
+            unsaved: Vec::new(),
         };
-        let mut effects = Vec::new();
-        let titles = std::mem::take(&mut chat.rules.rooms);
-        let mut is_known = vec![false; titles.len()];
-        let gone_at = chat.rules.empty_room_ttl;
-        for (known, last_seq) in rooms {
-            let named = known.place.and_then(|place| Some((place, titles.get(place)?)));
-            let room = if let Some((place, title)) = named {
-                is_known[place] = true;
-                Room::permanent(title, place, last_seq)
-            } else {
-                chat.expiries.insert((gone_at, known.id));
-                Room::passing(&known.title, gone_at, last_seq)
+        let removed_at = rules.empty_room_ttl;
+        for (stored, last_seq) in rooms {
+            let room = match stored.place {
+                Some(place) => Room::permanent(&stored.title, place, last_seq),
+                None => Room::temporary(&stored.title, removed_at, last_seq),
             };
-            let remembered = room.remembered(known.id);
-            if remembered != known {
-                effects.push(Effect::Remember(Memo::Room(remembered)));
+            if stored.place.is_none() {
+                chat.expiries.insert((removed_at, stored.id));
             }
-            chat.last_room = chat.last_room.max(known.id.0);
-            chat.rooms.insert(known.id, room);
+            chat.last_room = chat.last_room.max(stored.id.0);
+            chat.rooms.insert(stored.id, room);
         }
-        for (place, title) in titles.iter().enumerate().filter(|(place, _)| !is_known[*place]) {
-            let id = chat.next_room();
-            let room = Room::permanent(title, place, 0);
-            effects.push(Effect::Remember(Memo::Room(room.remembered(id))));
-            chat.rooms.insert(id, room);
+        let mut effects = Vec::new();
+        chat.set_rules(rules, &mut effects);
+        for (user, references) in users {
+            chat.restore_user(user, references);
         }
-        for (session, references) in sessions {
-            let UserId(id) = session.user;
-            chat.last_user = chat.last_user.max(id);
-            chat.bring_back(session, references);
-        }
+        effects.retain(|effect| matches!(effect, Effect::Store(_)));
         (chat, effects)
     }
 
-    fn bring_back(&mut self, remembered: RememberedSession, noted: Vec<Noted>) {
-        let RememberedSession { user: id, key, name, room } = remembered;
+    fn restore_user(&mut self, stored: StoredUser, references: Vec<StoredReference>) {
+        let StoredUser { user: id, key, name, room } = stored;
         let until = self.rules.resume_grace;
-        let mut references = References::default();
-        for (reference, position) in noted {
-            // When it was said is not at hand: it is kept, so it is young enough.
-            references.note(reference, Place { position, time: u64::MAX }, |_| true);
-        }
-        let mut session = Session::new(key);
-        session.presence = Presence::Away { until };
-        session.references = references;
-        let room = room.filter(|room| self.rooms.contains_key(room));
-        if let Some(room) = room
-            && let Some(expiry) = self.room_mut(room).enter(id)
+        let mut resumption = Resumption::new(key);
+        // They had something to lose, or they would not have been stored for long.
+        resumption.away = Some(Away { until, has_nothing: false });
+        resumption.references = restored_references(references);
+        let room = room.filter(|id| self.rooms.contains_key(id));
+        if let Some(room_id) = room
+            && let Some(room) = self.rooms.get_mut(&room_id)
+            && let Some(expiry) = room.enter(id)
         {
-            self.expiries.remove(&(expiry, room));
+            self.expiries.remove(&(expiry, room_id));
         }
+        self.last_user = self.last_user.max(id.0);
         self.away.insert((until, id));
-        self.sessions.insert(key, id);
-        self.users.insert(id, User { name, room, session: Some(Box::new(session)) });
+        self.resumable.insert(key, id);
+        let resumption = Some(Box::new(resumption));
+        // Only clients of this version can resume.
+        let version = Version::V2;
+        let user = User { name, version, link: None, room, hears: false, resumption };
+        self.users.insert(id, user);
     }
+}
+
+fn restored_references(stored: Vec<StoredReference>) -> References {
+    let mut references = References::default();
+    for (reference, position) in stored {
+        // Its age is not stored with it. It is kept, so it is young enough.
+        references.note(reference, Sent { position, time: u64::MAX }, |_| true);
+    }
+    references
 }
 
 #[cfg(test)]

@@ -1,110 +1,113 @@
-//! What is said: its number, its reference, and what becomes of both if it cannot be kept.
+//! Messages: their numbers, their references, and what becomes of both when they cannot be saved.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::session::Place;
-use super::watch::Change;
-use super::{Asked, Chat, Content, Effect, Position, Refusal, Room, RoomId, Rules, Said, UserId};
+use super::resumption::Sent;
+use super::wording::check_text;
+use super::{
+    Asker, Chat, Content, Effect, Event, Position, Reference, Refusal, Room, RoomChange, RoomId,
+    Rules, Said, UserId,
+};
 
-/// What has to be taken back if it cannot be kept.
-#[derive(Debug)]
-pub(super) struct Unkept {
-    room: RoomId,
-    author: UserId,
-    reference: Option<Arc<str>>,
+/// A message that is taken back if it cannot be saved.
+#[derive(Debug, PartialEq)]
+pub(super) struct Unsaved {
+    pub(super) room: RoomId,
+    pub(super) author: UserId,
+    pub(super) reference: Reference,
+}
+
+impl Content {
+    fn check(&self, rules: &Rules) -> Result<(), Refusal> {
+        match self {
+            Self::Text(text) => check_text(text, rules.max_text_chars).map_err(Refusal::BadText),
+            Self::Gif(_) => Ok(()),
+        }
+    }
 }
 
 impl Chat {
-    /// The `seq` of what was said last in a room; 0 if nothing was, or there is no such room.
-    pub(crate) fn last_seq(&self, room: RoomId) -> u64 {
-        self.rooms.get(&room).map_or(0, |room| room.last_seq)
-    }
-
-    /// Changes whenever [`Room::kept_seq`] of a room does.
-    pub(crate) fn kept_revision(&self) -> u64 {
-        self.kept_revision
-    }
-
-    /// What was said up to now is kept for good. Only from here on the list of rooms shows it.
-    pub(crate) fn kept(&mut self) {
-        for Unkept { room: id, .. } in self.unkept.drain(..) {
-            if self.rooms.get_mut(&id).is_some_and(Room::keep) {
-                self.kept_revision += 1;
-                self.watch.note(id, Change::Changed);
-            }
-        }
-    }
-
-    /// Nothing of what was said since the last call could be kept: it uses up no `seq`, and its
-    /// references stand for nothing.
-    pub(crate) fn not_kept(&mut self) {
-        for Unkept { room, author, reference } in std::mem::take(&mut self.unkept).into_iter().rev()
-        {
-            if let Some(room) = self.rooms.get_mut(&room) {
-                room.take_back();
-            }
-            if let Some(reference) = reference
-                && let Some(session) = self.users.get_mut(&author).and_then(|u| u.session.as_mut())
-            {
-                session.references.forget_latest(&reference);
-            }
-        }
-    }
-
-    /// Whether what the author says was said before, under the same reference: then it is shown again,
-    /// or refused if it is no longer kept.
-    pub(super) fn repeats(
-        &self,
-        asked: &Asked,
-        effects: &mut Vec<Effect>,
-    ) -> Result<bool, Refusal> {
-        let Some(place) = asked.reference.as_deref().and_then(|reference| {
-            let session = self.users.get(&asked.author)?.session.as_ref()?;
-            session.references.find(reference)
-        }) else {
-            return Ok(false);
-        };
-        if !is_kept(&self.rooms, &self.rules, asked.time, place) {
-            return Err(Refusal::AlreadySaid);
-        }
-        effects.push(Effect::Repeat { to: asked.author, position: place.position });
-        Ok(true)
-    }
-
+    /// Sends a message to the author's room, unless it was sent before.
     pub(super) fn say(
         &mut self,
-        asked: Asked,
-        room: RoomId,
+        asker: &Asker,
         content: Content,
         effects: &mut Vec<Effect>,
-    ) {
-        let Asked { author, time, reference, .. } = asked;
-        let from = self.person(author);
-        let here = self.room_mut(room);
-        here.last_seq += 1;
-        let seq = here.last_seq;
-        if let Some(reference) = &reference
-            && let Some(session) = self.users.get_mut(&author).and_then(|u| u.session.as_mut())
-        {
-            let place = Place { position: Position { room, seq }, time };
-            let (rooms, rules) = (&self.rooms, &self.rules);
-            let is_kept = |place| is_kept(rooms, rules, time, place);
-            session.references.note(reference.clone(), place, is_kept);
+    ) -> Result<(), Refusal> {
+        if let Some(sent) = self.sent_before(asker) {
+            if !is_kept(&self.rooms, &self.rules, asker.time, sent) {
+                return Err(Refusal::AlreadySaid);
+            }
+            let (to, reference) = (asker.user, asker.reference.clone());
+            effects.push(Effect::Repeat { to, position: sent.position, reference });
+            return Ok(());
         }
-        self.unkept.push(Unkept { room, author, reference: reference.clone() });
-        let said = Said { seq, time, from, content, reference };
-        effects.push(Effect::Say { room, said });
+        let id = asker.room.ok_or(Refusal::NotInRoom)?;
+        content.check(&self.rules)?;
+        let from = self.person(asker.user).ok_or(Refusal::NotInRoom)?;
+        let room = self.rooms.get_mut(&id).ok_or(Refusal::NotInRoom)?;
+        room.last_seq = room.last_seq.saturating_add(1);
+        let seq = room.last_seq;
+        let (time, reference) = (asker.time, asker.reference.clone());
+        self.note_reference(asker, Sent { position: Position { room: id, seq }, time });
+        let unsaved = Unsaved { room: id, author: asker.user, reference: reference.clone() };
+        self.unsaved.push(unsaved);
+        let event = Event::Said(Said { seq, time, from, content, reference });
+        effects.push(Effect::Tell { room: id, time, event });
+        Ok(())
+    }
+
+    /// The message that the author has sent under the same reference.
+    fn sent_before(&self, asker: &Asker) -> Option<Sent> {
+        let resumption = self.users.get(&asker.user)?.resumption.as_ref()?;
+        resumption.references.find(asker.reference.as_deref()?)
+    }
+
+    fn note_reference(&mut self, asker: &Asker, sent: Sent) {
+        if let Some(reference) = &asker.reference
+            && let Some(user) = self.users.get_mut(&asker.user)
+            && let Some(resumption) = &mut user.resumption
+        {
+            let (rooms, rules) = (&self.rooms, &self.rules);
+            let is_kept = |sent| is_kept(rooms, rules, asker.time, sent);
+            resumption.references.note(reference.clone(), sent, is_kept);
+        }
+    }
+
+    /// Only from here on the list of rooms shows the messages.
+    pub(super) fn mark_saved(&mut self, effects: &mut Vec<Effect>) {
+        for Unsaved { room: id, .. } in std::mem::take(&mut self.unsaved) {
+            if self.rooms.get_mut(&id).is_some_and(Room::mark_saved) {
+                effects.push(Effect::RoomListChanged { room: id, change: RoomChange::Messages });
+            }
+        }
+    }
+
+    /// The messages use up no `seq`, and their references stand for nothing.
+    pub(super) fn take_back_unsaved(&mut self) {
+        for Unsaved { room, author, reference } in
+            std::mem::take(&mut self.unsaved).into_iter().rev()
+        {
+            if let Some(room) = self.rooms.get_mut(&room) {
+                room.take_back_unsaved();
+            }
+            if let Some(reference) = reference
+                && let Some(user) = self.users.get_mut(&author)
+                && let Some(resumption) = &mut user.resumption
+            {
+                resumption.references.forget_latest(&reference);
+            }
+        }
     }
 }
 
-/// Whether what was said there can still be shown.
-fn is_kept(rooms: &BTreeMap<RoomId, Room>, rules: &Rules, now: u64, place: Place) -> bool {
-    let Position { room, seq } = place.position;
+/// Whether the message can still be shown.
+fn is_kept(rooms: &BTreeMap<RoomId, Room>, rules: &Rules, now: u64, sent: Sent) -> bool {
+    let Position { room, seq } = sent.position;
     let is_among_the_last =
-        rooms.get(&room).is_some_and(|room| seq + rules.max_kept > room.last_seq);
+        rooms.get(&room).is_some_and(|room| seq.saturating_add(rules.max_kept) > room.last_seq);
     let is_young = rules
         .max_age
-        .is_none_or(|max_age| u128::from(now.saturating_sub(place.time)) <= max_age.as_millis());
+        .is_none_or(|max_age| u128::from(now.saturating_sub(sent.time)) <= max_age.as_millis());
     is_among_the_last && is_young
 }

@@ -15,7 +15,7 @@ pub(crate) enum Flaw {
 const SEPARATORS: [char; 2] = ['\u{2028}', '\u{2029}'];
 
 /// Checks what is to stand on one line, a name or a title; returns it without the white space around it.
-pub(super) fn check_label(label: &str, max_chars: usize) -> Result<&str, Flaw> {
+pub(crate) fn check_label(label: &str, max_chars: usize) -> Result<&str, Flaw> {
     let label = label.trim();
     check_length(label, max_chars)?;
     match label.chars().find(|c| c.is_control() || SEPARATORS.contains(c)) {

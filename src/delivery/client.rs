@@ -1,134 +1,84 @@
 //! One connection, as delivery sees it.
 
-use std::collections::VecDeque;
+use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Part;
-use crate::chat::RoomId;
-use crate::outbox::{ConnectionId, Full, Outbox, Piece};
+use super::audience::Audience;
+use super::held_back::HeldBack;
+use crate::chat::{ConnectionId, RoomId, UserId};
+use crate::input::Credentials;
+use crate::outbox::{Outbox, Piece};
 use crate::protocol::{CloseReason, Version};
-use crate::recall::{Asked, Question};
+use crate::recall::{PendingQuery, Query};
 
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) outbox: Arc<Outbox>,
     pub(super) version: Version,
+    /// Until the client is welcomed.
+    pub(super) credentials: Option<Box<Credentials>>,
+    /// `None` before the client is welcomed.
+    pub(super) user: Option<UserId>,
+    /// The room that the client hears, and its seat's place there.
     pub(super) seat: Option<(RoomId, usize)>,
-    /// Gets what is shared with those who watch the list of rooms.
-    pub(super) watches: bool,
-    /// What this client gets before the slice of its present room, in order.
+    /// What the client gets before the slice of its present room, in order.
     pub(super) parts: Vec<Part>,
     pub(super) ending: Option<CloseReason>,
-    /// Begins with the answer it waits for, if it waits.
-    waiting: VecDeque<Waiting>,
-    /// The frames among it, and what the questions show, in bytes.
-    held: usize,
-    /// A question has been asked and not been answered yet. One at a time, so that nobody's questions
-    /// wait for all of another's.
-    is_asking: bool,
-    /// The questions after that one.
-    questions: VecDeque<Question>,
+    pub(super) held_back: HeldBack,
 }
 
-/// The most questions that a client may have.
-const MAX_QUESTIONS: usize = 256;
-
-/// What a client gets as soon as an answer is there.
+/// Some frames for one client.
 #[derive(Debug)]
-pub(super) enum Waiting {
+pub(super) enum Part {
+    /// A range of the tick's replies.
+    Reply(Range<usize>),
+    /// A range of what the room was told.
+    Told(RoomId, Version, Range<usize>),
+    Shared(Bytes),
+    /// The place of an answer: what follows waits for it.
     Answer,
-    Frames(Bytes),
 }
 
 impl Client {
-    pub(super) fn new(outbox: Arc<Outbox>, version: Version) -> Self {
+    pub(super) fn new(
+        outbox: Arc<Outbox>,
+        version: Version,
+        credentials: Option<Box<Credentials>>,
+    ) -> Self {
         Self {
             outbox,
             version,
+            credentials,
+            user: None,
             seat: None,
-            watches: false,
             parts: Vec::new(),
             ending: None,
-            waiting: VecDeque::new(),
-            held: 0,
-            is_asking: false,
-            questions: VecDeque::new(),
+            held_back: HeldBack::default(),
         }
     }
 
-    /// Takes a question; returns it if it is to be asked at once.
-    pub(super) fn ask(&mut self, question: Question) -> Result<Option<Question>, Full> {
-        if !std::mem::replace(&mut self.is_asking, true) {
-            return Ok(Some(question));
-        }
-        self.held += question.weight();
-        self.questions.push_back(question);
-        let is_full = self.questions.len() > MAX_QUESTIONS || self.held > self.outbox.max_queued();
-        if is_full { Err(Full) } else { Ok(None) }
+    /// A query of this client's, for `recall`.
+    pub(super) fn pending(&self, connection: ConnectionId, query: Query) -> PendingQuery {
+        PendingQuery { connection, outbox: Arc::downgrade(&self.outbox), query }
     }
+}
 
-    /// After an answer: what is to be asked next.
-    pub(super) fn next_question(&mut self) -> Option<Question> {
-        let next = self.questions.pop_front();
-        self.is_asking = next.is_some();
-        self.held -= next.as_ref().map_or(0, Question::weight);
-        next
-    }
-
-    pub(super) fn asked(
-        &self,
-        connection: ConnectionId,
-        question: Option<Question>,
-    ) -> Option<Asked> {
-        question.map(|question| Asked {
-            connection,
-            outbox: Arc::downgrade(&self.outbox),
-            question,
-        })
-    }
-
-    pub(super) fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-
-    /// Holds these back until the answers before them are there, and sends what comes before the
-    /// first.
-    pub(super) fn hold(&mut self, more: impl Iterator<Item = Waiting>) -> Result<(), Full> {
-        for waiting in more {
-            if let Waiting::Frames(frames) = &waiting {
-                self.held += frames.len();
-            }
-            self.waiting.push_back(waiting);
-        }
-        if self.held > self.outbox.max_queued() {
-            return Err(Full);
-        }
-        self.send_until_answer()
-    }
-
-    /// The answer that it has waited for longest is there.
-    pub(super) fn answer(&mut self, frames: Bytes) -> Result<(), Full> {
-        let Some(Waiting::Answer) = self.waiting.front() else { return Ok(()) };
-        self.held += frames.len();
-        self.waiting[0] = Waiting::Frames(frames);
-        self.send_until_answer()
-    }
-
-    fn send_until_answer(&mut self) -> Result<(), Full> {
-        let is_frames = |waiting: &Waiting| matches!(waiting, Waiting::Frames(_));
-        let count = self.waiting.iter().take_while(|waiting| is_frames(waiting)).count();
-        let ready: Vec<Bytes> = self
-            .waiting
-            .drain(..count)
-            .filter_map(|waiting| match waiting {
-                Waiting::Frames(frames) => Some(frames),
-                Waiting::Answer => None,
-            })
-            .collect();
-        self.held -= ready.iter().map(Bytes::len).sum::<usize>();
-        let pieces: Vec<Piece<'_>> = ready.iter().map(Piece::whole).collect();
-        self.outbox.send(&pieces)
+impl Part {
+    /// `None` for the place of an answer.
+    pub(super) fn piece<'a>(
+        &'a self,
+        replies: &'a Bytes,
+        rooms: &'a HashMap<RoomId, Audience>,
+    ) -> Option<Piece<'a>> {
+        let (chunk, range) = match self {
+            Part::Reply(range) => (replies, range),
+            Part::Told(room, version, range) => (rooms.get(room)?.chunk(*version), range),
+            Part::Shared(frames) => return Some(Piece::whole(frames)),
+            Part::Answer => return None,
+        };
+        Some(Piece { chunk, start: range.start, end: range.end })
     }
 }

@@ -1,9 +1,10 @@
 use super::*;
-use crate::chat::{Content, Person, Position, UserId};
+use crate::chat::{Content, NodeId, Person, Position, Renaming, Reply, Said, UserId, Version};
+use crate::input::{Credentials, Secret};
 use crate::net::stream::MemorySocket;
 use crate::outbox::{Flusher, FlusherThread, memory_outbox};
-use crate::protocol::said_frame;
-use crate::recall::Recalled;
+use crate::protocol::AdvertisedLimits;
+use crate::recall::Lookup;
 
 const ROOM: RoomId = RoomId(1);
 const OTHER_ROOM: RoomId = RoomId(2);
@@ -11,7 +12,7 @@ const OTHER_ROOM: RoomId = RoomId(2);
 /// What may wait for a user, in bytes.
 const MAX_QUEUED: usize = 1_000_000;
 
-/// Some users with their connections, which are in memory.
+/// Some users with their connections, which are in memory. User 1 is at connection 1, and so on.
 struct Crowd {
     delivery: Delivery,
     clients: Vec<(Arc<Outbox>, MemorySocket)>,
@@ -29,57 +30,106 @@ impl Crowd {
     fn speaking(versions: &[Version]) -> Self {
         let (flusher, flusher_thread) = Flusher::new().unwrap();
         let mut crowd = Self {
-            delivery: Delivery::default(),
+            delivery: Delivery::new(server()),
             clients: Vec::new(),
             flusher: Arc::new(flusher),
             flusher_thread,
         };
         for version in versions {
-            crowd.connect(MAX_QUEUED, *version);
+            let id = crowd.connect(MAX_QUEUED, *version);
+            crowd.welcome(id, id);
+        }
+        assert_eq!(crowd.delivery.deliver(), []);
+        for (_, socket) in &crowd.clients {
+            socket.take_written();
         }
         crowd
     }
 
-    /// One more user, the next in order.
-    fn connect(&mut self, max_queued: usize, version: Version) {
-        let connection = ConnectionId(self.clients.len() as u64 + 1);
-        let (outbox, socket) = memory_outbox(connection, max_queued, &self.flusher);
-        self.delivery.connect(connection, outbox.clone(), version);
+    /// One more connection, the next in order. Nobody is welcomed there yet.
+    fn connect(&mut self, max_queued: usize, version: Version) -> u64 {
+        let id = self.clients.len() as u64 + 1;
+        let (outbox, socket) = memory_outbox(ConnectionId(id), max_queued, &self.flusher);
+        let arrival = match version {
+            Version::Base => Arrival::Base,
+            Version::V2 => {
+                let fresh = Secret::parse(&format!("{id:032x}")).unwrap();
+                let resumed = Secret::parse(&format!("{:032x}", id + 100));
+                Arrival::V2(Box::new(Credentials { resumed, fresh }))
+            }
+        };
+        self.delivery.connect(ConnectionId(id), outbox.clone(), arrival);
         self.clients.push((outbox, socket));
+        id
     }
 
-    /// User `id` gets an answer that was read for it.
-    fn answer(&mut self, id: u64, gif: u64) {
-        let frames = said_frame(ROOM, &said(Content::Gif(gif)));
-        self.delivery.answer(ConnectionId(id), frames);
+    fn welcome(&mut self, connection: u64, user: u64) {
+        let link = Link { node: NodeId(0), connection: ConnectionId(connection) };
+        let version = self.delivery.clients[&link.connection].version;
+        let (resumed, can_resume) = (connection != user, version == Version::V2);
+        let welcome = Welcome { person: person(user), version, resumed, can_resume, room: None };
+        self.follow(Effect::Connected { link, welcome });
     }
 
-    /// User `id` has a question; whether it is to be asked now.
-    fn ask(&mut self, id: u64) -> bool {
-        let what = Recalled::Said(Position { room: ROOM, seq: 1 });
-        let question = Question { what, reference: None };
-        self.delivery.await_answer(ConnectionId(id), question).is_some()
+    fn follow(&mut self, effect: Effect) {
+        assert!(self.delivery.take(Output::Effect(effect)).is_none());
+    }
+
+    /// User `id` gets an answer that was read for it; returns whether their next query is asked.
+    fn answer(&mut self, id: u64, gif: u64) -> bool {
+        let event = Event::Said(said(Content::Gif(gif)));
+        let outgoing = Outgoing::Event { room: ROOM, time: 0, event: &event };
+        let (connection, frames) = (ConnectionId(id), Version::V2.frame(&outgoing));
+        self.delivery.take(Output::Recalled { connection, frames }).is_some()
+    }
+
+    /// User `id` has a query; returns whether it is to be asked now.
+    fn query(&mut self, id: u64) -> bool {
+        let what = Lookup::Message(Position { room: ROOM, seq: 1 });
+        let query = Query { what, reference: None };
+        self.delivery.take(Output::Query { to: UserId(id), query }).is_some()
+    }
+
+    fn subscribe(&mut self, room: RoomId, id: u64) {
+        self.follow(Effect::Subscribe { user: UserId(id), room });
+    }
+
+    fn unsubscribe(&mut self, id: u64) {
+        self.follow(Effect::Unsubscribe { user: UserId(id) });
     }
 
     fn enter(&mut self, room: RoomId, id: u64) {
-        self.delivery.enter(room, ConnectionId(id));
-        self.delivery.tell(room, &Event::Entered(person(id)), 0);
+        self.subscribe(room, id);
+        self.follow(Effect::Tell { room, time: 0, event: Event::Entered(person(id)) });
     }
 
     /// Everyone in the room gets a gif of this number.
     fn tell(&mut self, room: RoomId, gif: u64) {
-        self.delivery.say(room, &said(Content::Gif(gif)));
+        self.say(room, Content::Gif(gif));
+    }
+
+    fn say(&mut self, room: RoomId, content: Content) {
+        self.follow(Effect::Tell { room, time: 0, event: Event::Said(said(content)) });
+    }
+
+    fn types(&mut self, room: RoomId, id: u64) {
+        let (from, person) = (ConnectionId(id), person(id));
+        self.delivery.take(Output::Typing { room, from, person, time: 0 });
     }
 
     fn reply(&mut self, id: u64) {
-        let event = match self.delivery.clients[&ConnectionId(id)].version {
-            Version::Base => Event::Welcome { person: person(id), resumed: false, room: None },
+        let reply = match self.delivery.clients[&ConnectionId(id)].version {
+            Version::Base => Reply::Entered(person(id)),
             Version::V2 => {
-                let (old_name, new_name) = ("A".into(), "B".into());
-                Event::Renamed { user: UserId(id), old_name, new_name }
+                let (user, old_name, new_name) = (UserId(id), "A".into(), "B".into());
+                Reply::Renamed(Renaming { user, old_name, new_name })
             }
         };
-        self.delivery.reply(ConnectionId(id), &event, 0, &None);
+        self.follow(Effect::Reply { to: UserId(id), time: 0, reply, reference: None });
+    }
+
+    fn close(&mut self, id: u64, reason: CloseReason) {
+        self.delivery.take(Output::Close { connection: ConnectionId(id), reason });
     }
 
     /// Delivers the tick and checks in short what each user got.
@@ -91,6 +141,22 @@ impl Crowd {
         }
         assert_eq!(self.flusher_thread.pending_requests(), 0, "everything is written at once");
     }
+}
+
+fn server() -> ServerInfo {
+    let limits = AdvertisedLimits {
+        max_message_bytes: 1,
+        max_text_chars: 1,
+        max_name_chars: 1,
+        max_title_chars: 1,
+        messages_per_second: 1.0,
+        message_burst: 1,
+        ping_interval_ms: 1,
+        resume_grace_seconds: 1,
+        history_on_enter: 1,
+        history_max_page: 1,
+    };
+    ServerInfo::new(limits, Vec::new())
 }
 
 fn said(content: Content) -> Said {
@@ -124,7 +190,7 @@ fn shorten(frames: &[u8]) -> String {
 }
 
 #[test]
-fn who_enters_in_mid_tick_gets_the_rest_of_it() {
+fn a_client_that_enters_in_mid_tick_gets_the_rest() {
     let mut crowd = Crowd::of(3);
     crowd.enter(ROOM, 1);
     crowd.tell(ROOM, 1);
@@ -149,22 +215,22 @@ fn a_reply_keeps_its_place_among_the_room_events() {
     crowd.reply(1);
     crowd.reply(1);
     crowd.tell(ROOM, 3);
-    crowd.expect(&["g1 w g2 w w g3", "g1 g2 g3"]);
+    crowd.expect(&["g1 e1 g2 e1 e1 g3", "g1 g2 g3"]);
 }
 
 #[test]
-fn who_leaves_takes_along_what_was_told_until_then() {
+fn a_client_that_leaves_gets_what_was_told_until_then() {
     let mut crowd = Crowd::of(3);
     for id in 1..=3 {
         crowd.enter(ROOM, id);
     }
     crowd.expect(&["e1 e2 e3", "e2 e3", "e3"]);
     crowd.tell(ROOM, 1);
-    crowd.delivery.leave(ConnectionId(1));
+    crowd.unsubscribe(1);
     crowd.tell(ROOM, 2);
     crowd.enter(OTHER_ROOM, 1);
     crowd.tell(OTHER_ROOM, 3);
-    crowd.delivery.leave(ConnectionId(1));
+    crowd.unsubscribe(1);
     crowd.tell(OTHER_ROOM, 4);
     crowd.enter(ROOM, 1);
     crowd.tell(ROOM, 5);
@@ -173,25 +239,25 @@ fn who_leaves_takes_along_what_was_told_until_then() {
 }
 
 #[test]
-fn the_last_seat_moves_when_another_is_given_up() {
+fn the_last_seat_moves_when_another_is_removed() {
     let mut crowd = Crowd::of(3);
     for id in 1..=3 {
         crowd.enter(ROOM, id);
     }
-    crowd.delivery.leave(ConnectionId(1));
-    crowd.delivery.leave(ConnectionId(3));
+    crowd.unsubscribe(1);
+    crowd.unsubscribe(3);
     crowd.tell(ROOM, 1);
     crowd.expect(&["e1 e2 e3", "e2 e3 g1", "e3"]);
 }
 
 #[test]
-fn what_is_due_comes_before_the_end() {
+fn frames_of_the_tick_come_before_the_close_frame() {
     let mut crowd = Crowd::of(2);
     crowd.enter(ROOM, 1);
     crowd.enter(ROOM, 2);
     crowd.tell(ROOM, 1);
-    crowd.delivery.leave(ConnectionId(1));
-    crowd.delivery.end(ConnectionId(1), CloseReason::TooFast);
+    crowd.unsubscribe(1);
+    crowd.close(1, CloseReason::TooFast);
     crowd.tell(ROOM, 2);
     assert_eq!(crowd.delivery.deliver(), []);
     assert!(!crowd.delivery.clients.contains_key(&ConnectionId(1)));
@@ -204,63 +270,63 @@ fn what_is_due_comes_before_the_end() {
 }
 
 #[test]
-fn one_who_does_not_read_is_named_and_the_others_get_everything() {
+fn a_client_that_does_not_read_is_reported_and_the_others_get_everything() {
     let mut crowd = Crowd::of(1);
-    crowd.connect(1_000, Version::Base);
+    let second = crowd.connect(1_000, Version::Base);
+    crowd.welcome(second, second);
     crowd.clients[1].1.stall();
     crowd.enter(ROOM, 1);
     crowd.enter(ROOM, 2);
     assert_eq!(crowd.delivery.deliver(), []);
     let text = "x".repeat(1_000);
-    crowd.delivery.say(ROOM, &said(Content::Text(text.clone())));
+    crowd.say(ROOM, Content::Text(text.clone()));
     assert_eq!(crowd.delivery.deliver(), [], "the queue was not full yet");
-    crowd.delivery.say(ROOM, &said(Content::Text(text.clone())));
+    crowd.say(ROOM, Content::Text(text.clone()));
     assert_eq!(crowd.delivery.deliver(), [ConnectionId(2)]);
     let received = crowd.clients[0].1.take_written();
     assert_eq!(String::from_utf8_lossy(&received).matches(&text).count(), 2);
 }
 
 #[test]
-fn each_version_is_told_in_its_own_words_and_the_same_order() {
+fn each_version_gets_its_own_frames_in_the_same_order() {
     let mut crowd = Crowd::speaking(&[Version::Base, Version::V2, Version::V2]);
     crowd.enter(ROOM, 1);
     crowd.tell(ROOM, 1);
     crowd.enter(ROOM, 2);
     crowd.tell(ROOM, 2);
-    crowd.delivery.leave(ConnectionId(1));
+    crowd.unsubscribe(1);
     crowd.tell(ROOM, 3);
     crowd.enter(ROOM, 3);
     crowd.expect(&["e1 g1 e2 g2", "e2* g2* g3* e3*", "e3*"]);
-    crowd.delivery.leave(ConnectionId(2));
-    crowd.delivery.leave(ConnectionId(3));
+    crowd.unsubscribe(2);
+    crowd.unsubscribe(3);
     crowd.enter(ROOM, 1);
     crowd.expect(&["e1", "", ""]);
 }
 
 #[test]
-fn what_is_told_to_the_others_skips_one_and_keeps_its_place() {
+fn typing_skips_its_author_and_keeps_its_place() {
     let mut crowd = Crowd::speaking(&[Version::V2, Version::V2, Version::Base]);
     for id in 1..=3 {
         crowd.enter(ROOM, id);
     }
     crowd.tell(ROOM, 1);
-    let typing = Event::Typing(person(1));
-    crowd.delivery.tell_others(ROOM, Some(ConnectionId(1)), &typing, 0);
+    crowd.types(ROOM, 1);
     crowd.tell(ROOM, 2);
     crowd.expect(&["e1* e2* e3* g1* g2*", "e2* e3* g1* t1* g2*", "e3 g1 g2"]);
 }
 
 #[test]
-fn everything_behind_an_answer_waits_for_it() {
+fn everything_behind_an_answer_is_held_back() {
     let mut crowd = Crowd::speaking(&[Version::V2, Version::V2]);
     crowd.enter(ROOM, 1);
     crowd.enter(ROOM, 2);
     crowd.tell(ROOM, 1);
-    crowd.ask(1);
+    crowd.query(1);
     crowd.tell(ROOM, 2);
     crowd.expect(&["e1* e2* g1*", "e2* g1* g2*"]);
     crowd.tell(ROOM, 3);
-    crowd.ask(1);
+    crowd.query(1);
     crowd.reply(2);
     crowd.tell(ROOM, 4);
     crowd.expect(&["", "g3* n* g4*"]);
@@ -274,68 +340,89 @@ fn everything_behind_an_answer_waits_for_it() {
 }
 
 #[test]
-fn who_leaves_or_enters_while_waiting_keeps_the_order() {
+fn leaving_and_entering_while_waiting_keeps_the_order() {
     let mut crowd = Crowd::speaking(&[Version::V2, Version::V2]);
     crowd.enter(ROOM, 2);
-    crowd.delivery.enter(ROOM, ConnectionId(1));
-    crowd.ask(1);
+    crowd.subscribe(ROOM, 1);
+    crowd.query(1);
     crowd.tell(ROOM, 1);
     crowd.expect(&["", "e2* g1*"]);
-    crowd.delivery.leave(ConnectionId(1));
+    crowd.unsubscribe(1);
     crowd.tell(ROOM, 2);
-    crowd.delivery.enter(OTHER_ROOM, ConnectionId(1));
-    crowd.ask(1);
+    crowd.subscribe(OTHER_ROOM, 1);
+    crowd.query(1);
     crowd.tell(OTHER_ROOM, 3);
     crowd.expect(&["", "g2*"]);
     crowd.answer(1, 90);
     crowd.answer(1, 91);
     crowd.expect(&["g90* g1* g91* g3*", ""]);
-    // An answer that nobody waits for is nobody's.
+    // An answer that the client does not wait for is dropped.
     crowd.answer(1, 92);
     crowd.expect(&["", ""]);
 }
 
 #[test]
-fn no_more_waits_for_an_answer_than_may_wait_at_all() {
+fn what_is_held_back_is_bounded() {
     let mut crowd = Crowd::speaking(&[Version::V2]);
     crowd.enter(ROOM, 1);
-    crowd.ask(1);
+    crowd.query(1);
     crowd.expect(&["e1*"]);
     let text = "x".repeat(MAX_QUEUED / 4);
     for _ in 0..3 {
-        crowd.delivery.say(ROOM, &said(Content::Text(text.clone())));
+        crowd.say(ROOM, Content::Text(text.clone()));
         assert_eq!(crowd.delivery.deliver(), []);
     }
-    crowd.delivery.say(ROOM, &said(Content::Text(text)));
+    crowd.say(ROOM, Content::Text(text));
     assert_eq!(crowd.delivery.deliver(), [ConnectionId(1)]);
 }
 
 #[test]
-fn one_question_of_each_is_asked_at_a_time_and_too_many_are_none() {
+fn one_query_of_each_client_is_asked_at_a_time_and_their_number_is_bounded() {
     let mut crowd = Crowd::speaking(&[Version::V2]);
-    assert!(crowd.ask(1), "the first is asked at once");
+    assert!(crowd.query(1), "the first is asked at once");
     let more = (0..1_000).take_while(|_| {
-        assert!(!crowd.ask(1), "the others wait");
+        assert!(!crowd.query(1), "the others wait");
         crowd.delivery.fallen_behind.is_empty()
     });
     let more = more.count();
     assert_eq!(crowd.delivery.deliver(), [ConnectionId(1)]);
-    let frames = said_frame(ROOM, &said(Content::Gif(1)));
     for _ in 0..=more {
-        assert!(crowd.delivery.answer(ConnectionId(1), frames.clone()).is_some());
+        assert!(crowd.answer(1, 1), "the next is asked");
     }
-    assert!(crowd.delivery.answer(ConnectionId(1), frames).is_none(), "all have been asked");
-    assert!(crowd.ask(1));
+    assert!(!crowd.answer(1, 1), "all have been asked");
+    assert!(crowd.query(1));
 }
 
 #[test]
-fn what_is_no_event_to_anybody_there_is_not_told() {
+fn an_event_without_a_frame_in_any_version_there_is_not_told() {
     let mut crowd = Crowd::of(1);
     crowd.enter(ROOM, 1);
     crowd.expect(&["e1"]);
-    crowd.delivery.tell_others(ROOM, None, &Event::Typing(person(2)), 0);
+    crowd.types(ROOM, 2);
     crowd.tell(ROOM, 1);
     crowd.reply(1);
     crowd.tell(ROOM, 2);
-    crowd.expect(&["g1 w g2"]);
+    crowd.expect(&["g1 e1 g2"]);
+}
+
+#[test]
+fn a_welcome_has_the_secret_of_its_user_and_replaces_the_connection_before() {
+    let mut crowd = Crowd::speaking(&[Version::V2]);
+    crowd.enter(ROOM, 1);
+    crowd.expect(&["e1*"]);
+    let second = crowd.connect(MAX_QUEUED, Version::V2);
+    crowd.tell(ROOM, 1);
+    crowd.welcome(second, 1);
+    crowd.tell(ROOM, 2);
+    assert_eq!(crowd.delivery.deliver(), []);
+    let first = crowd.clients[0].1.take_written();
+    assert!(first.ends_with(b"\x88\x0a\x0f\xa1replaced"), "{first:?}");
+    let second = String::from_utf8_lossy(&crowd.clients[1].1.take_written()).into_owned();
+    let secret = format!("\"session\":\"{:032x}\"", 102);
+    assert!(second.contains(&secret) && second.contains("\"resumed\":true"), "{second}");
+    assert!(!second.contains("gifId"), "it has not entered the room yet: {second}");
+    assert_eq!(crowd.delivery.users[&UserId(1)], ConnectionId(2));
+    // The end of the connection before changes nothing.
+    crowd.close(1, CloseReason::ConnectionLost);
+    assert_eq!(crowd.delivery.users[&UserId(1)], ConnectionId(2));
 }

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use super::{Batch, Durability, Opened, Place, Retention};
 use crate::chat::{
-    Content, Memo, Person, Position, Remembered, RememberedRoom, RememberedSession, RoomId, Said,
-    SessionKey, UserId,
+    Content, Memo, Person, Position, ResumeKey, RoomId, Said, Stored, StoredRoom, StoredUser,
+    UserId,
 };
 
 const LOBBY: RoomId = RoomId(1);
@@ -137,7 +137,7 @@ pub(super) fn seqs(said: &[Said]) -> Vec<u64> {
 }
 
 pub(super) fn room(id: RoomId, title: &str) -> Memo {
-    Memo::Room(RememberedRoom { id, title: title.into(), place: None })
+    Memo::Room(StoredRoom { id, title: title.into(), place: None })
 }
 
 /// What Ann says, said long ago, of 7 bytes.
@@ -157,7 +157,7 @@ fn now() -> u64 {
 
 fn a_new_one_remembers_nothing(open: Open) {
     let mut new = open(EVERYTHING);
-    assert_eq!(new.opened.remembered, Remembered::default());
+    assert_eq!(new.opened.remembered, Stored::default());
     assert_eq!(new.all(LOBBY), NOTHING);
 }
 
@@ -327,9 +327,9 @@ fn a_room_nobody_knows_has_nothing(open: Open) {
 fn the_latest_memo_of_a_thing_holds(open: Open) {
     let mut rooms = Fixture::with_rooms(open, EVERYTHING);
     rooms.say(LOBBY, 1..=2);
-    let session = RememberedSession {
+    let session = StoredUser {
         user: UserId(7),
-        key: SessionKey([1; 32]),
+        key: ResumeKey([1; 32]),
         name: "Ann".into(),
         room: Some(LOBBY),
     };
@@ -338,12 +338,12 @@ fn the_latest_memo_of_a_thing_holds(open: Open) {
         room(LOBBY, "The Lobby"),
         room(RoomId(3), "Short"),
         Memo::LastUser(UserId(7)),
-        Memo::Session(session),
-        Memo::SessionOver(UserId(7)),
+        Memo::User(session),
+        Memo::UserGone(UserId(7)),
         Memo::RoomGone(RoomId(3)),
         Memo::RoomGone(RoomId(3)),
         Memo::RoomGone(RoomId(77)),
-        Memo::SessionOver(UserId(77)),
+        Memo::UserGone(UserId(77)),
     ];
     rooms.commit(&[(RoomId(3), &text(1)), (LOBBY, &text(3))], &memos);
     assert_eq!(rooms.all(LOBBY), [1, 2, 3]);

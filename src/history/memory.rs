@@ -9,13 +9,13 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Batch, History, HistoryError, Opened, Reader, Retention, fit, new_epoch, oldest_kept};
-use crate::chat::{Memo, Position, Remembered, RoomId, Said};
+use crate::chat::{Memo, Position, RoomId, Said, Stored};
 
 pub(super) fn open(retention: Retention) -> Opened {
     let kept = Arc::new(Mutex::new(Kept::new(retention)));
     Opened {
         epoch: new_epoch(),
-        remembered: Remembered::default(),
+        remembered: Stored::default(),
         history: Box::new(Shared(kept.clone())),
         reader: Box::new(Shared(kept)),
         upkeep: None,
@@ -111,7 +111,7 @@ impl Kept {
                 while self.drop_oldest_of(*room) {}
                 self.rooms.remove(room);
             }
-            Memo::LastUser(_) | Memo::Session(_) | Memo::SessionOver(_) | Memo::Ballast(_) => {}
+            Memo::LastUser(_) | Memo::User(_) | Memo::UserGone(_) | Memo::Padding(_) => {}
         }
     }
 

@@ -18,7 +18,7 @@ mod contract_test;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::chat::{Memo, Position, Remembered, RoomId, Said};
+use crate::chat::{Memo, Position, RoomId, Said, Stored};
 use crate::settings::Durability;
 
 pub use error::HistoryError;
@@ -51,7 +51,7 @@ pub(crate) struct Retention {
 pub(crate) struct Opened {
     /// Within an epoch a `seq` of a room stands for one event for ever.
     pub(crate) epoch: String,
-    pub(crate) remembered: Remembered,
+    pub(crate) remembered: Stored,
     pub(crate) history: Box<dyn History>,
     pub(crate) reader: Box<dyn Reader>,
     /// For a thread of its own, if there is any to do.

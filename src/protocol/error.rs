@@ -1,9 +1,8 @@
 //! The `error` frame: which rule a request broke, in a code for programs and a sentence for people.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::{Flaw, Refusal, RoomId};
+use crate::chat::{Flaw, Reference, Refusal, RoomId};
 
 /// An answer that refuses. The request it answers has changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +11,8 @@ pub(crate) struct ErrorReply {
     pub(crate) message: String,
     /// With `rate_limited`: after how long the same request will be granted.
     pub(crate) retry_after_ms: Option<u64>,
-    /// What a client of `wschat.v2` calls the request.
-    pub(crate) reference: Option<Arc<str>>,
+    /// The request's name, for a client of `wschat.v2`.
+    pub(crate) reference: Reference,
 }
 
 impl ErrorReply {
@@ -21,9 +20,9 @@ impl ErrorReply {
         Self { code, message: message.into(), retry_after_ms: None, reference: None }
     }
 
-    /// The answer to the request that its client calls so.
+    /// The answer to the request of this name.
     #[must_use]
-    pub(crate) fn to(self, reference: Option<Arc<str>>) -> Self {
+    pub(crate) fn to(self, reference: Reference) -> Self {
         Self { reference, ..self }
     }
 
@@ -37,25 +36,25 @@ impl ErrorReply {
     }
 
     pub(super) fn unknown_type(name: &str) -> Self {
-        // Long enough for any typing error, short enough not to send a hostile type back whole.
+        // Long enough to show a typing error, short enough not to echo a hostile type.
         let name: String = name.chars().take(32).collect();
         Self::new("unknown_type", format!("There is no request of type \"{name}\"."))
     }
 
-    /// What was said cannot be kept, so nobody is told.
-    pub(crate) fn not_saved() -> Self {
+    /// The message cannot be saved, so nobody is told.
+    fn not_saved() -> Self {
         Self::new(
             "not_saved",
             "The server cannot save this now, so nobody was told: try again later.",
         )
     }
 
-    /// What was asked for lies in the history, which cannot be read.
+    /// The history, which has the answer, cannot be read.
     pub(crate) fn not_readable() -> Self {
         Self::new("not_readable", "The server cannot read its history now: try again later.")
     }
 
-    /// The same was said before, so it is not said again, but cannot be shown any more.
+    /// The message was sent before, so it is not sent again, but it cannot be shown any more.
     pub(crate) fn already_said() -> Self {
         Self::new("already_said", "This was said before, and is no longer kept.")
     }
@@ -85,6 +84,7 @@ impl From<&Refusal> for ErrorReply {
                 format!("There are {max} rooms already, and no more are allowed."),
             ),
             Refusal::AlreadySaid => Self::already_said(),
+            Refusal::NotSaved => Self::not_saved(),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What the server writes, as RFC 6455 §5.2 frames: never masked, never fragmented.
 //!
-//! tungstenite reads and judges what clients send; outgoing frames are built here, straight into a
+//! tungstenite reads and checks what clients send. Outgoing frames are built here, directly in a
 //! shared buffer, so that one encoding serves every receiver.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use serde::Serialize;
 
 use super::CloseReason;
 
@@ -14,14 +15,21 @@ const FIN_PING: u8 = 0x89;
 /// Length of a header for payloads of 126 to 65,535 bytes, which is what most texts fit.
 const MEDIUM_HEADER: usize = 4;
 
+/// Appends a text frame with `value` as JSON.
+pub(super) fn push_json_frame(out: &mut BytesMut, value: &impl Serialize) {
+    push_text_frame(out, |out| {
+        serde_json::to_writer(out.writer(), value).expect("memory takes all, and keys are numbers");
+    });
+}
+
 /// Appends a text frame whose payload is what `write` appends.
-pub(super) fn push_text_frame(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
+fn push_text_frame(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
     let start = out.len();
     let body = start + MEDIUM_HEADER;
     out.put_bytes(0, MEDIUM_HEADER);
     write(out);
     let len = out.len() - body;
-    // The header's length follows from the payload's: move the payload where that is not 4.
+    // The payload's length decides the header's: move the payload where the header has not 4 bytes.
     if let Ok(short @ ..126) = u8::try_from(len) {
         out[start] = FIN_TEXT;
         out[start + 1] = short;

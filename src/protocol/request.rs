@@ -13,8 +13,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::ErrorReply;
-use super::v2::{HISTORY_MAX_PAGE, HISTORY_PAGE};
-use crate::chat::{Request, RoomId, Since};
+use crate::chat::{self, Content, Reference, RoomId};
 
 /// The largest whole number that survives JavaScript: 2⁵³ − 1.
 pub(crate) const MAX_NUMBER: u64 = (1 << 53) - 1;
@@ -22,8 +21,40 @@ pub(crate) const MAX_NUMBER: u64 = (1 << 53) - 1;
 /// The longest name of a request, in characters.
 const MAX_REFERENCE_CHARS: usize = 64;
 
-/// What a client calls a request.
-pub(crate) type Reference = Option<Arc<str>>;
+/// The most events of one `history` frame, and how many there are unless the client says.
+pub(crate) const HISTORY_MAX_PAGE: usize = 100;
+const HISTORY_PAGE: usize = 50;
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// A request that changes the chat. With `EnterRoom` goes what the client knows of the room.
+    Chat(chat::Request, Option<Box<Since>>),
+    /// A request that this node answers by itself.
+    Local(LocalRequest),
+}
+
+/// What a node answers by itself, because it changes nothing for others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LocalRequest {
+    ListRooms,
+    /// The messages of a room before this `seq`, at most `limit` of them.
+    History {
+        room: RoomId,
+        before: u64,
+        limit: usize,
+    },
+    /// The others may be told that the user is typing.
+    Typing,
+}
+
+/// The last message of a room that a client knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Since {
+    /// Names the history in which `seq` counts.
+    pub(crate) epoch: String,
+    pub(crate) seq: u64,
+}
 
 /// The members that some request has, each as it was written.
 #[derive(Deserialize)]
@@ -51,7 +82,7 @@ struct Members<'a> {
     reference: Option<&'a RawValue>,
 }
 
-/// A member that may be left out: null is no way to do so, but a wrong value.
+/// A member that may be left out. Null does not leave it out: it is a wrong value.
 fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
 }
@@ -65,15 +96,15 @@ struct SinceMembers<'a> {
     seq: Option<&'a RawValue>,
 }
 
-/// Reads one request of the base protocol; the error is what its author is to be told.
-pub(crate) fn parse_request(text: &str) -> Result<Request, ErrorReply> {
+/// Reads one request of the base protocol.
+pub(super) fn parse_base(text: &str) -> Result<(Request, Reference), ErrorReply> {
     let members = parse_members(text)?;
     let kind = string("type", members.kind)?;
-    base_request(&kind, &members)
+    Ok((base_request(&kind, &members)?, None))
 }
 
-/// Reads one request of `wschat.v2`, and what its author calls it.
-pub(crate) fn parse_v2_request(text: &str) -> Result<(Request, Reference), ErrorReply> {
+/// Reads one request of `wschat.v2`.
+pub(super) fn parse_v2(text: &str) -> Result<(Request, Reference), ErrorReply> {
     let members = parse_members(text)?;
     let reference = members.reference.map(reference).transpose()?;
     match v2_request(&members) {
@@ -82,7 +113,7 @@ pub(crate) fn parse_v2_request(text: &str) -> Result<(Request, Reference), Error
     }
 }
 
-/// What the author of a request that is refused unread calls it, if that can be told.
+/// The name of a request that is refused unread, if it can be read.
 pub(crate) fn reference_of(text: &str) -> Reference {
     parse_members(text).ok()?.reference.and_then(|raw| reference(raw).ok())
 }
@@ -92,32 +123,36 @@ fn v2_request(members: &Members<'_>) -> Result<Request, ErrorReply> {
     Ok(match &*kind {
         "enter_room" => {
             let room = RoomId(number("roomId", members.room_id)?);
-            Request::EnterRoom(room, members.since.map(since).transpose()?)
+            let since = members.since.map(since).transpose()?.map(Box::new);
+            Request::Chat(chat::Request::EnterRoom(room), since)
         }
-        "history" => Request::History {
+        "history" => Request::Local(LocalRequest::History {
             room: RoomId(number("roomId", members.room_id)?),
             before: optional_number("before", members.before)?.unwrap_or(MAX_NUMBER),
             limit: match optional_number("limit", members.limit)? {
                 None => HISTORY_PAGE,
                 Some(limit) => page(limit)?,
             },
-        },
-        "typing" => Request::Typing,
+        }),
+        "typing" => Request::Local(LocalRequest::Typing),
         kind => return base_request(kind, members),
     })
 }
 
 fn base_request(kind: &str, members: &Members<'_>) -> Result<Request, ErrorReply> {
-    Ok(match kind {
-        "list_rooms" => Request::ListRooms,
-        "enter_room" => Request::EnterRoom(RoomId(number("roomId", members.room_id)?), None),
-        "leave_room" => Request::LeaveRoom,
-        "text" => Request::Text(string("text", members.text)?.into_owned()),
-        "gif" => Request::Gif(number("gifId", members.gif_id)?),
-        "create_room" => Request::CreateRoom(string("title", members.title)?.into_owned()),
-        "change_name" => Request::ChangeName(string("name", members.name)?.into_owned()),
+    use chat::Request::{ChangeName, CreateRoom, EnterRoom, LeaveRoom, Say};
+
+    let request = match kind {
+        "list_rooms" => return Ok(Request::Local(LocalRequest::ListRooms)),
+        "enter_room" => EnterRoom(RoomId(number("roomId", members.room_id)?)),
+        "leave_room" => LeaveRoom,
+        "text" => Say(Content::Text(string("text", members.text)?.into_owned())),
+        "gif" => Say(Content::Gif(number("gifId", members.gif_id)?)),
+        "create_room" => CreateRoom(string("title", members.title)?.into_owned()),
+        "change_name" => ChangeName(string("name", members.name)?.into_owned()),
         _ => return Err(ErrorReply::unknown_type(kind)),
-    })
+    };
+    Ok(Request::Chat(request, None))
 }
 
 fn reference(raw: &RawValue) -> Result<Arc<str>, ErrorReply> {
@@ -152,7 +187,7 @@ fn page(limit: u64) -> Result<usize, ErrorReply> {
 }
 
 fn parse_members(text: &str) -> Result<Members<'_>, ErrorReply> {
-    // Asked first, because a list would do for a structure as far as serde is concerned.
+    // Checked first, because serde also takes a list for a structure.
     if !text.trim_start().starts_with('{') {
         return Err(match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) => ErrorReply::bad_request("A request is a JSON object with a \"type\"."),
@@ -160,7 +195,7 @@ fn parse_members(text: &str) -> Result<Members<'_>, ErrorReply> {
         });
     }
     serde_json::from_str(text).map_err(|error| match error.classify() {
-        // The one way for an object not to fit: serde names the member that stands there twice.
+        // The one way for an object not to fit: a member is there twice.
         Category::Data => ErrorReply::bad_request("A member is given twice."),
         Category::Syntax | Category::Eof | Category::Io => ErrorReply::bad_json(&error),
     })

@@ -14,7 +14,7 @@ use log::debug;
 use rustix::event::PollFlags;
 
 use super::{Session, Shared, origin};
-use crate::dispatcher::{Arrival, Credentials, Secret};
+use crate::input::{Arrival, Credentials, Secret};
 use crate::net::admission::Ticket;
 use crate::net::http::{Parsed, RequestHead, Response, parse_head, switching_protocols};
 use crate::net::stop::{Stop, Waited};

@@ -10,7 +10,6 @@ mod heartbeat;
 mod limiter;
 mod origin;
 mod pump;
-mod secret;
 
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,13 +18,15 @@ use std::time::{Duration, Instant};
 
 use log::{debug, error, info};
 
-use crate::dispatcher::{Arrival, Health, Input};
+use crate::chat::ConnectionId;
+use crate::dispatcher::Health;
+use crate::input::{Arrival, Input};
 use crate::mailbox::MailboxSender;
 use crate::net::admission::Ticket;
 use crate::net::stop::{LINGER, Stop};
 use crate::net::stream::{Tcp, read_blocking};
 use crate::net::tls::TlsAcceptor;
-use crate::outbox::{Bounds, ConnectionId, Flusher, Outbox, OutboxParts};
+use crate::outbox::{Bounds, Flusher, Outbox, OutboxParts};
 use crate::protocol::{CloseReason, Version};
 use crate::settings::Settings;
 use crate::web::Site;

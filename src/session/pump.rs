@@ -15,12 +15,11 @@ use tungstenite::{Error, Message, WebSocket};
 use super::Connection;
 use super::heartbeat::{Beat, Heartbeat};
 use super::limiter::{Bucket, Limiter, Pace};
-use crate::chat::Request;
-use crate::dispatcher::Input;
+use crate::chat;
+use crate::input::Input;
 use crate::outbox::{Full, Outbox, Piece};
 use crate::protocol::{
-    CloseReason, ErrorReply, Reference, Version, parse_request, parse_v2_request, ping_frame,
-    reference_of,
+    CloseReason, ErrorReply, Reference, Request, Version, ping_frame, reference_of,
 };
 
 /// The read buffer, which each client has at rest, and which tungstenite fills with zeros before each
@@ -142,11 +141,8 @@ impl<'a> Pump<'a> {
             }
             Pace::Hopeless => return Err(CloseReason::TooFast),
         }
-        let parsed = match self.connection.version {
-            Version::Base => parse_request(text).map(|request| (request, None)),
-            Version::V2 => parse_v2_request(text),
-        };
-        if let Ok((Request::CreateRoom(_), reference)) = &parsed
+        let parsed = self.connection.version.parse(text);
+        if let Ok((Request::Chat(chat::Request::CreateRoom(_), _), reference)) = &parsed
             && let Err(wait) = self.new_rooms.take(now)
         {
             return Ok(Err(ErrorReply::rate_limited("new rooms", wait).to(reference.clone())));

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::chat::{Action, Command, Position, RememberedRoom, Request, RoomId, SessionKey};
+use crate::chat::*;
 
 const GRACE: Duration = Duration::from_secs(60);
 const TTL: Duration = Duration::from_secs(600);
@@ -14,7 +14,6 @@ fn rules(rooms: &[&str]) -> Rules {
         max_title_chars: 10,
         max_text_chars: 10,
         empty_room_ttl: TTL,
-        room_list_interval: Duration::ZERO,
         resume_grace: GRACE,
         max_away: 10,
         max_kept: 10,
@@ -22,104 +21,150 @@ fn rules(rooms: &[&str]) -> Rules {
     }
 }
 
-fn room(id: u64, title: &str, place: Option<usize>) -> RememberedRoom {
-    RememberedRoom { id: RoomId(id), title: title.into(), place }
+fn room(id: u64, title: &str, place: Option<usize>) -> StoredRoom {
+    StoredRoom { id: RoomId(id), title: title.into(), place }
 }
 
 fn shown(chat: &Chat) -> Vec<(u64, String, usize)> {
-    chat.rooms().map(|(id, room)| (id.0, room.title().to_owned(), room.users())).collect()
+    chat.rooms().map(|(id, room)| (id.0, room.title().to_owned(), room.summary(id).users)).collect()
 }
 
-fn to_remember(effects: Vec<Effect>) -> Vec<Memo> {
+fn to_store(effects: Vec<Effect>) -> Vec<Memo> {
     let memo = |effect| match effect {
-        Effect::Remember(memo) => memo,
+        Effect::Store(memo) => memo,
         effect => panic!("nobody is there to be told: {effect:?}"),
     };
     effects.into_iter().map(memo).collect()
 }
 
+fn apply(chat: &mut Chat, at: Duration, action: Action) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    chat.apply(Entry { id: EntryId::default(), at, time: 1_000, action }, &mut effects);
+    effects
+}
+
+fn connect(connection: u64, resumed: ResumeKey) -> Action {
+    let link = Link { node: NodeId(1), connection: ConnectionId(connection) };
+    let offer = ResumeOffer { resumed: Some(resumed), fresh: ResumeKey([0; 32]) };
+    Action::Connect { link, version: Version::V2, resume: Some(Box::new(offer)) }
+}
+
 #[test]
 fn the_first_time_the_rooms_are_new() {
-    let (chat, effects) = Chat::restore(rules(&["A", "B"]), Remembered::default());
+    let (chat, effects) = Chat::restore(rules(&["A", "B"]), Stored::default());
     assert_eq!(shown(&chat), [(1, "A".to_owned(), 0), (2, "B".to_owned(), 0)]);
     let expected = [room(1, "A", Some(0)), room(2, "B", Some(1))].map(Memo::Room);
-    assert_eq!(to_remember(effects), expected);
+    assert_eq!(to_store(effects), expected);
 }
 
 #[test]
 fn rooms_keep_their_numbers_whatever_the_settings_say_now() {
-    let remembered = || Remembered {
+    let stored = || Stored {
         last_room: 7,
         rooms: vec![
             (room(1, "A", Some(0)), 5),
             (room(2, "B", Some(1)), 6),
             (room(4, "Made", None), 7),
         ],
-        ..Remembered::default()
+        ..Stored::default()
     };
-    let (chat, effects) = Chat::restore(rules(&["A", "B"]), remembered());
-    assert_eq!(to_remember(effects), []);
+    let (chat, effects) = Chat::restore(rules(&["A", "B"]), stored());
+    assert_eq!(to_store(effects), []);
     assert_eq!([1, 2, 4, 9].map(|id| chat.last_seq(RoomId(id))), [5, 6, 7, 0]);
-    assert_eq!(chat.next_deadline(), Some(TTL), "nobody is in the room that somebody made");
+    assert_eq!(chat.next_deadline(), Some(TTL), "nobody is in the room that a user made");
 
     // One has another title, one is new.
-    let (chat, effects) = Chat::restore(rules(&["A", "C", "D"]), remembered());
+    let (chat, effects) = Chat::restore(rules(&["A", "C", "D"]), stored());
     let titles: Vec<_> = shown(&chat).into_iter().map(|(id, title, _)| (id, title)).collect();
     assert_eq!(
         titles,
         [(1, "A"), (2, "C"), (4, "Made"), (8, "D")].map(|(id, t)| (id, t.to_owned()))
     );
     let expected = [room(2, "C", Some(1)), room(8, "D", Some(2))].map(Memo::Room);
-    assert_eq!(to_remember(effects), expected);
+    assert_eq!(to_store(effects), expected);
 
-    // One is no longer named: it goes when it has been empty for long enough.
-    let (mut chat, effects) = Chat::restore(rules(&["A"]), remembered());
-    assert_eq!(to_remember(effects), [Memo::Room(room(2, "B", None))]);
-    let mut effects = Vec::new();
-    chat.advance(TTL, &mut effects);
+    // One is no longer named: it is removed when it has been empty for long enough.
+    let (mut chat, effects) = Chat::restore(rules(&["A"]), stored());
+    assert_eq!(to_store(effects), [Memo::Room(room(2, "B", None))]);
+    apply(&mut chat, TTL, Action::Wait);
     assert_eq!(shown(&chat), [(1, "A".to_owned(), 0)]);
 }
 
+fn ann(key: ResumeKey) -> StoredUser {
+    StoredUser { user: UserId(3), key, name: "Ann".into(), room: Some(RoomId(4)) }
+}
+
 #[test]
-fn whoever_was_there_is_away_and_comes_back_with_all_they_had() {
-    let key = SessionKey([7; 32]);
-    let session =
-        RememberedSession { user: UserId(3), key, name: "Ann".into(), room: Some(RoomId(4)) };
+fn users_are_away_and_resume_with_all_they_had() {
+    let key = ResumeKey([7; 32]);
     let reference: Arc<str> = "a".into();
     let position = Position { room: RoomId(4), seq: 2 };
-    let remembered = Remembered {
+    let stored = Stored {
         last_user: 9,
         last_room: 4,
         rooms: vec![(room(1, "A", Some(0)), 0), (room(4, "Made", None), 2)],
-        sessions: vec![(session, vec![(reference.clone(), position)])],
+        users: vec![(ann(key), vec![(reference.clone(), position)])],
     };
-    let (mut chat, _) = Chat::restore(rules(&["A"]), remembered.clone());
+    let (mut chat, _) = Chat::restore(rules(&["A"]), stored.clone());
     assert_eq!(shown(&chat)[1], (4, "Made".to_owned(), 1));
-    assert_eq!(chat.user_of(key), Some(UserId(3)));
     assert_eq!(chat.last_user(), UserId(9));
     assert_eq!(chat.next_deadline(), Some(GRACE));
 
     let at = Duration::from_secs(1);
-    let mut apply = |action, reference| {
-        let mut effects = Vec::new();
-        let command = Command { at, time: 1_000, author: UserId(3), action, reference };
-        chat.apply(command, &mut effects);
-        format!("{effects:?}")
+    let connect = connect(1, key);
+    let Action::Connect { link, .. } = connect else { unreachable!() };
+    let welcome = apply(&mut chat, at, connect.clone());
+    let expected = Welcome {
+        person: Person { id: UserId(3), name: "Ann".into() },
+        version: Version::V2,
+        resumed: true,
+        can_resume: true,
+        room: Some(RoomId(4)),
     };
-    let welcome = apply(Action::Resume, None);
-    assert!(welcome.contains("resumed: true") && welcome.contains("RoomId(4)"), "{welcome}");
-    let text = Action::Request(Request::Text("Hi".into()));
-    let repeated = apply(text.clone(), Some(reference));
-    assert!(repeated.contains("Repeat") && repeated.contains("seq: 2"), "{repeated}");
-    let said = apply(text, Some("b".into()));
-    assert!(said.contains("Say") && said.contains("seq: 3"), "{said}");
+    assert_eq!(welcome, [Effect::Connected { link, welcome: expected }]);
+    let mut say = |reference: &str| {
+        let request = Request::Say(Content::Text("Hi".into()));
+        apply(&mut chat, at, Action::Ask { link, request, reference: Some(reference.into()) })
+    };
+    let repeat = Effect::Repeat { to: UserId(3), position, reference: Some(reference) };
+    assert_eq!(say("a"), [repeat]);
+    assert!(matches!(
+        &say("b")[..],
+        [Effect::Tell { event: Event::Said(Said { seq: 3, .. }), .. }]
+    ));
 
-    // Whoever does not come back has left.
-    let (mut chat, _) = Chat::restore(rules(&["A"]), remembered);
-    let mut effects = Vec::new();
-    chat.advance(GRACE, &mut effects);
-    assert_eq!(chat.user_of(key), None);
-    let effects = format!("{effects:?}");
-    assert!(effects.contains("SessionOver(UserId(3))"), "{effects}");
+    // A user who does not resume has left.
+    let (mut chat, _) = Chat::restore(rules(&["A"]), stored);
+    let effects = apply(&mut chat, GRACE, Action::Wait);
+    assert!(effects.contains(&Effect::Store(Memo::UserGone(UserId(3)))), "{effects:?}");
     assert_eq!(chat.next_deadline(), Some(GRACE + TTL), "and the room is empty now");
+    let welcome = apply(&mut chat, GRACE, connect);
+    assert!(
+        matches!(&welcome[1], Effect::Connected { welcome, .. } if !welcome.resumed),
+        "{welcome:?}"
+    );
+}
+
+/// A user with a name of their own has something to lose, also after a restart.
+#[test]
+fn a_renamed_user_who_goes_away_again_does_not_leave_before_others() {
+    let (renamed, other) = (ResumeKey([7; 32]), ResumeKey([8; 32]));
+    let first = StoredUser { room: None, ..ann(renamed) };
+    let second = StoredUser { user: UserId(4), key: other, name: "User 4".into(), room: None };
+    let users = vec![(first, Vec::new()), (second, Vec::new())];
+    let stored = Stored { users, ..Stored::default() };
+    let mut rules = rules(&["A"]);
+    rules.max_away = 1;
+    let (mut chat, _) = Chat::restore(rules, stored);
+    let at = Duration::from_secs(1);
+    let mut links = Vec::new();
+    for (connection, key) in [(1, renamed), (2, other)] {
+        let connect = connect(connection, key);
+        let Action::Connect { link, .. } = connect else { unreachable!() };
+        links.push(link);
+        apply(&mut chat, at, connect);
+    }
+    apply(&mut chat, at, Action::Disconnect { link: links[0] });
+    let effects = apply(&mut chat, at, Action::Disconnect { link: links[1] });
+    assert_eq!(effects, [Effect::Store(Memo::UserGone(UserId(4)))]);
 }

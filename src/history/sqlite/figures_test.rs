@@ -13,7 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::super::contract_test::{EVERYTHING, room, text};
 use super::super::{Batch, Durability, History, Reader};
-use crate::chat::{Content, Memo, Person, RememberedSession, RoomId, Said, SessionKey, UserId};
+use crate::chat::{Content, Memo, Person, ResumeKey, RoomId, Said, StoredUser, UserId};
 
 const ROOMS: u64 = 100;
 const EVENTS_PER_ROOM: u64 = 10_000;
@@ -90,9 +90,9 @@ fn a_million_events() {
     let (_, mut keeper, reader, mut upkeep) = open(&path, Durability::Process);
     let rooms = (1..=ROOMS).map(|id| room(RoomId(id), "Room"));
     let sessions = (1..=100).map(|user| {
-        Memo::Session(RememberedSession {
+        Memo::User(StoredUser {
             user: UserId(user),
-            key: SessionKey([0; 32]),
+            key: ResumeKey([0; 32]),
             name: format!("User {user}").into(),
             room: None,
         })
@@ -115,7 +115,7 @@ fn a_million_events() {
         let started = Instant::now();
         let (remembered, keeper, mut reader, upkeep) = open(&path, Durability::Process);
         let took = started.elapsed();
-        let references: usize = remembered.sessions.iter().map(|(_, them)| them.len()).sum();
+        let references: usize = remembered.users.iter().map(|(_, them)| them.len()).sum();
         println!("open: {took:?} with {references} references");
 
         for before in [EVENTS_PER_ROOM + 1, EVENTS_PER_ROOM / 2, 100] {

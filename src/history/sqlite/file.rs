@@ -18,9 +18,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::super::{Durability, HistoryError, new_epoch};
 use super::upkeep::WAL_MAX_BYTES;
 use super::{Shared, int, uint};
-use crate::chat::{
-    Position, Remembered, RememberedRoom, RememberedSession, RoomId, SessionKey, UserId,
-};
+use crate::chat::{Position, ResumeKey, RoomId, Stored, StoredRoom, StoredUser, UserId};
 
 /// "wsch": tells this program's files from others'.
 const APPLICATION: u32 = 0x7773_6368;
@@ -189,7 +187,7 @@ fn may_not_write(path: &Path) -> HistoryError {
 pub(super) fn begin(
     connection: &mut Connection,
     durability: Durability,
-) -> rusqlite::Result<(String, Remembered)> {
+) -> rusqlite::Result<(String, Stored)> {
     // What is found out here must be on the disk before anything that relies on it.
     connection.pragma_update(None, "synchronous", "FULL")?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -256,21 +254,21 @@ fn set_meta(connection: &Connection, key: &str, value: &str) -> rusqlite::Result
 
 /// Everything that is remembered except for what was said. It takes a look-up for each room, however
 /// much was said, and one pass over the references.
-fn load(connection: &Connection) -> rusqlite::Result<Remembered> {
-    Ok(Remembered {
+fn load(connection: &Connection) -> rusqlite::Result<Stored> {
+    Ok(Stored {
         last_user: uint(meta(connection, "last_user")?.unwrap_or(0)),
         last_room: uint(meta(connection, "last_room")?.unwrap_or(0)),
         rooms: load_rooms(connection)?,
-        sessions: load_sessions(connection)?,
+        users: load_sessions(connection)?,
     })
 }
 
-fn load_rooms(connection: &Connection) -> rusqlite::Result<Vec<(RememberedRoom, u64)>> {
+fn load_rooms(connection: &Connection) -> rusqlite::Result<Vec<(StoredRoom, u64)>> {
     let sql = "SELECT id, title, place,
         max(pruned, ifnull((SELECT max(seq) FROM event WHERE room = id), 0)) FROM room ORDER BY id";
     let room = |row: &Row<'_>| {
         let place: Option<i64> = row.get(2)?;
-        let room = RememberedRoom {
+        let room = StoredRoom {
             id: RoomId(uint(row.get(0)?)),
             title: text(row, 1)?,
             place: place.and_then(|place| usize::try_from(place).ok()),
@@ -280,14 +278,14 @@ fn load_rooms(connection: &Connection) -> rusqlite::Result<Vec<(RememberedRoom, 
     connection.prepare(sql)?.query_map([], room)?.collect()
 }
 
-type Session = (RememberedSession, Vec<(Arc<str>, Position)>);
+type Session = (StoredUser, Vec<(Arc<str>, Position)>);
 
 fn load_sessions(connection: &Connection) -> rusqlite::Result<Vec<Session>> {
     let session = |row: &Row<'_>| {
         let room: Option<i64> = row.get(3)?;
-        let session = RememberedSession {
+        let session = StoredUser {
             user: UserId(uint(row.get(0)?)),
-            key: SessionKey(row.get(1)?),
+            key: ResumeKey(row.get(1)?),
             name: text(row, 2)?,
             room: room.map(|id| RoomId(uint(id))),
         };

@@ -169,7 +169,7 @@ impl Keeper {
                     .execute([int(user.0)])?;
                 Ok(())
             }
-            Memo::Session(session) => {
+            Memo::User(session) => {
                 let mut put = self.prepare(
                     "INSERT INTO session VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE
                         SET key = excluded.key, name = excluded.name, room = excluded.room",
@@ -178,7 +178,7 @@ impl Keeper {
                 put.execute(params![int(session.user.0), session.key.0, &*session.name, room])?;
                 Ok(())
             }
-            Memo::SessionOver(user) => {
+            Memo::UserGone(user) => {
                 self.prepare("DELETE FROM session WHERE user = ?1")?.execute([int(user.0)])?;
                 Ok(())
             }
@@ -193,7 +193,7 @@ impl Keeper {
                 put.execute(params![int(room.id.0), &*room.title, place])?;
                 Ok(())
             }
-            Memo::Ballast(bytes) => {
+            Memo::Padding(bytes) => {
                 self.prepare("INSERT OR REPLACE INTO meta VALUES ('ballast', zeroblob(?1))")?
                     .execute([int(*bytes as u64)])?;
                 Ok(())

@@ -27,7 +27,7 @@ use crossbeam_channel::{Sender, bounded};
 use log::warn;
 
 use super::{Durability, HistoryError, Retention};
-use crate::chat::Remembered;
+use crate::chat::Stored;
 
 use keeper::Keeper;
 use reader::FileReader;
@@ -96,7 +96,7 @@ impl Shared {
 }
 
 /// What was remembered, and who goes on with it.
-type Parts = (Remembered, Keeper, FileReader, Upkeep);
+type Parts = (Stored, Keeper, FileReader, Upkeep);
 
 /// Opens the file, and makes it if there is none. A file that is refused is left as it is.
 pub(super) fn open(

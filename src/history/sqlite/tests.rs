@@ -16,7 +16,7 @@ use super::super::{Batch, Durability, History, HistoryError, Reader, Retention};
 use super::keeper::Keeper;
 use super::reader::FileReader;
 use super::{Shared, Upkeep};
-use crate::chat::{Memo, Remembered, RoomId, Said};
+use crate::chat::{Memo, RoomId, Said, Stored};
 
 const LOBBY: RoomId = RoomId(1);
 const BAR: RoomId = RoomId(2);
@@ -26,7 +26,7 @@ const NOTHING: [u64; 0] = [];
 
 /// A server's history, as far as a test of the file needs one.
 struct Server {
-    remembered: Remembered,
+    remembered: Stored,
     keeper: Keeper,
     reader: FileReader,
     upkeep: Upkeep,

@@ -3,32 +3,38 @@ use super::*;
 #[track_caller]
 fn check(text: &str, expected: Result<Request, (&str, &str)>) {
     let expected = expected.map_err(|(code, message)| (code, message.to_owned()));
-    let parsed = parse_request(text).map_err(|error| (error.code, error.message));
-    assert_eq!(parsed, expected, "{text}");
+    let parsed = parse_base(text).map(|(request, _)| request);
+    assert_eq!(parsed.map_err(|error| (error.code, error.message)), expected, "{text}");
+}
+
+fn plain(request: chat::Request) -> Request {
+    Request::Chat(request, None)
+}
+
+fn enter(room: u64) -> Request {
+    plain(chat::Request::EnterRoom(RoomId(room)))
+}
+
+fn text(text: &str) -> Request {
+    plain(chat::Request::Say(Content::Text(text.into())))
 }
 
 #[test]
 fn every_request() {
-    check(r#"{"type":"list_rooms"}"#, Ok(Request::ListRooms));
-    check(r#"{"type":"enter_room","roomId":"1"}"#, Ok(Request::EnterRoom(RoomId(1), None)));
-    check(
-        r#" { "roomId" : 12 , "type" : "enter_room" } "#,
-        Ok(Request::EnterRoom(RoomId(12), None)),
-    );
-    check(r#"{"type":"leave_room"}"#, Ok(Request::LeaveRoom));
-    check(
-        r#"{"type":"text","text":"a\n\"b\" \ud83d\ude00"}"#,
-        Ok(Request::Text("a\n\"b\" 😀".into())),
-    );
-    check(r#"{"type":"gif","gifId":3}"#, Ok(Request::Gif(3)));
-    check(r#"{"type":"gif","gifId":"003"}"#, Ok(Request::Gif(3)));
+    check(r#"{"type":"list_rooms"}"#, Ok(Request::Local(LocalRequest::ListRooms)));
+    check(r#"{"type":"enter_room","roomId":"1"}"#, Ok(enter(1)));
+    check(r#" { "roomId" : 12 , "type" : "enter_room" } "#, Ok(enter(12)));
+    check(r#"{"type":"leave_room"}"#, Ok(plain(chat::Request::LeaveRoom)));
+    check(r#"{"type":"text","text":"a\n\"b\" \ud83d\ude00"}"#, Ok(text("a\n\"b\" 😀")));
+    check(r#"{"type":"gif","gifId":3}"#, Ok(plain(chat::Request::Say(Content::Gif(3)))));
+    check(r#"{"type":"gif","gifId":"003"}"#, Ok(plain(chat::Request::Say(Content::Gif(3)))));
     check(
         r#"{"type":"create_room","title":"some new room"}"#,
-        Ok(Request::CreateRoom("some new room".into())),
+        Ok(plain(chat::Request::CreateRoom("some new room".into()))),
     );
     check(
         r#"{"type":"change_name","name":"my new name"}"#,
-        Ok(Request::ChangeName("my new name".into())),
+        Ok(plain(chat::Request::ChangeName("my new name".into()))),
     );
 }
 
@@ -36,23 +42,23 @@ fn every_request() {
 fn unknown_members_are_ignored_however_deep() {
     let deep =
         format!(r#"{{"x":{}{},"type":"list_rooms"}}"#, "[".repeat(30_000), "]".repeat(30_000));
-    check(&deep, Ok(Request::ListRooms));
-    check(r#"{"type":"gif","text":[1],"gifId":1}"#, Ok(Request::Gif(1)));
+    check(&deep, Ok(Request::Local(LocalRequest::ListRooms)));
+    check(r#"{"type":"gif","text":[1],"gifId":1}"#, Ok(plain(chat::Request::Say(Content::Gif(1)))));
 }
 
 #[test]
 fn not_json() {
     for text in ["", " ", "{", "nonsense", "{\"type\":\"text\",}", "{}x", "[1,", "\u{feff}{}"] {
-        assert_eq!(parse_request(text).unwrap_err().code, "bad_json", "{text}");
+        assert_eq!(parse_base(text).unwrap_err().code, "bad_json", "{text}");
     }
     check(
         "{\"type\":\n \"text\" \"text\":\"x\"}",
         Err(("bad_json", "This is not JSON (line 2, column 9).")),
     );
     for bracket in ["{", "["] {
-        assert_eq!(parse_request(&bracket.repeat(10_000)).unwrap_err().code, "bad_json");
+        assert_eq!(parse_base(&bracket.repeat(10_000)).unwrap_err().code, "bad_json");
     }
-    assert_eq!(parse_request(&"{\"type\":".repeat(10_000)).unwrap_err().code, "bad_json");
+    assert_eq!(parse_base(&"{\"type\":".repeat(10_000)).unwrap_err().code, "bad_json");
 }
 
 #[test]
@@ -97,16 +103,16 @@ fn numbers_are_whole_and_safe() {
         );
     }
     let text = r#"{"type":"enter_room","roomId":9007199254740991}"#;
-    check(text, Ok(Request::EnterRoom(RoomId(MAX_NUMBER), None)));
+    check(text, Ok(enter(MAX_NUMBER)));
 }
 
-/// A request and what it is called, or the code of an error and what that answers.
+/// A request and its name, or the code of an error and the name of the request it answers.
 type Parsed<'a> = Result<(Request, Option<&'a str>), (&'a str, Option<&'a str>)>;
 
 #[track_caller]
-#[allow(clippy::needless_pass_by_value)] // What is expected reads better so.
+#[allow(clippy::needless_pass_by_value)] // Calls read better so.
 fn check_v2(text: &str, expected: Parsed<'_>) {
-    let parsed = parse_v2_request(text);
+    let parsed = parse_v2(text);
     let parsed = parsed
         .as_ref()
         .map(|(request, reference)| (request.clone(), reference.as_deref()))
@@ -115,27 +121,22 @@ fn check_v2(text: &str, expected: Parsed<'_>) {
 }
 
 #[test]
-fn what_only_the_second_version_knows() {
+fn requests_of_the_second_version() {
     let since = Since { epoch: "e1".into(), seq: 12 };
     check_v2(
         r#"{"type":"enter_room","roomId":1,"since":{"epoch":"e1","seq":12,"x":[[]]},"ref":"a"}"#,
-        Ok((Request::EnterRoom(RoomId(1), Some(since)), Some("a"))),
+        Ok((Request::Chat(chat::Request::EnterRoom(RoomId(1)), Some(Box::new(since))), Some("a"))),
     );
-    check_v2(
-        r#"{"type":"text","text":"x","ref":"\u00e9"}"#,
-        Ok((Request::Text("x".into()), Some("é"))),
-    );
-    let page = |before, limit| Request::History { room: RoomId(2), before, limit };
+    check_v2(r#"{"type":"text","text":"x","ref":"\u00e9"}"#, Ok((text("x"), Some("é"))));
+    let page =
+        |before, limit| Request::Local(LocalRequest::History { room: RoomId(2), before, limit });
     check_v2(r#"{"type":"history","roomId":2}"#, Ok((page(MAX_NUMBER, 50), None)));
     check_v2(r#"{"type":"history","roomId":2,"before":"9","limit":100}"#, Ok((page(9, 100), None)));
-    check_v2(r#"{"type":"typing"}"#, Ok((Request::Typing, None)));
+    check_v2(r#"{"type":"typing"}"#, Ok((Request::Local(LocalRequest::Typing), None)));
     for request in [r#"{"type":"typing"}"#, r#"{"type":"history","roomId":2}"#] {
-        assert_eq!(parse_request(request).unwrap_err().code, "unknown_type", "{request}");
+        assert_eq!(parse_base(request).unwrap_err().code, "unknown_type", "{request}");
     }
-    check(
-        r#"{"type":"enter_room","roomId":1,"since":7,"ref":false}"#,
-        Ok(Request::EnterRoom(RoomId(1), None)),
-    );
+    check(r#"{"type":"enter_room","roomId":1,"since":7,"ref":false}"#, Ok(enter(1)));
 }
 
 #[test]

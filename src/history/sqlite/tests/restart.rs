@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::chat::{Person, Position, RememberedRoom, RememberedSession, SessionKey, UserId};
+use crate::chat::{Person, Position, ResumeKey, StoredRoom, StoredUser, UserId};
 
-fn session(user: u64, name: &str, room: Option<RoomId>) -> RememberedSession {
-    RememberedSession {
+fn session(user: u64, name: &str, room: Option<RoomId>) -> StoredUser {
+    StoredUser {
         user: UserId(user),
-        key: SessionKey([user.try_into().unwrap(); 32]),
+        key: ResumeKey([user.try_into().unwrap(); 32]),
         name: name.into(),
         room,
     }
@@ -18,29 +18,29 @@ fn session(user: u64, name: &str, room: Option<RoomId>) -> RememberedSession {
 #[test]
 fn brings_everything_back() {
     let (_folder, path) = place();
-    let lobby = RememberedRoom { id: LOBBY, title: "Lobby".into(), place: Some(0) };
-    let bar = RememberedRoom { id: BAR, title: "Bär 🎉".into(), place: None };
+    let lobby = StoredRoom { id: LOBBY, title: "Lobby".into(), place: Some(0) };
+    let bar = StoredRoom { id: BAR, title: "Bär 🎉".into(), place: None };
     let mut server = Server::start(&path);
     let epoch = server.keeper.epoch().to_owned();
     server.remember(&[
-        Memo::Room(RememberedRoom { title: "Old".into(), ..lobby.clone() }),
+        Memo::Room(StoredRoom { title: "Old".into(), ..lobby.clone() }),
         Memo::Room(bar.clone()),
         Memo::LastUser(UserId(64)),
-        Memo::Session(session(8, "Bob", Some(BAR))),
-        Memo::Session(session(7, "An", None)),
-        Memo::Session(session(9, "Cid", Some(LOBBY))),
-        Memo::Session(session(7, "Ann", Some(LOBBY))),
+        Memo::User(session(8, "Bob", Some(BAR))),
+        Memo::User(session(7, "An", None)),
+        Memo::User(session(9, "Cid", Some(LOBBY))),
+        Memo::User(session(7, "Ann", Some(LOBBY))),
     ]);
     server.say(LOBBY, 1..=5);
-    server.remember(&[Memo::Room(lobby.clone()), Memo::SessionOver(UserId(9))]);
+    server.remember(&[Memo::Room(lobby.clone()), Memo::UserGone(UserId(9))]);
     drop(server);
 
     let mut server = Server::start(&path);
-    let expected = Remembered {
+    let expected = Stored {
         last_user: 64,
         last_room: 2,
         rooms: vec![(lobby, 5), (bar, 0)],
-        sessions: vec![
+        users: vec![
             (session(7, "Ann", Some(LOBBY)), vec![]),
             (session(8, "Bob", Some(BAR)), vec![]),
         ],
@@ -66,7 +66,7 @@ fn brings_back_what_references_stand_for() {
     let batch =
         batch.map(|(room, user, seq, reference)| (room, with_reference(user, seq, reference)));
     let batch = batch.each_ref().map(|(room, said)| (*room, said));
-    let memos = [Memo::Session(session(7, "Ann", None)), Memo::Session(session(9, "Cid", None))];
+    let memos = [Memo::User(session(7, "Ann", None)), Memo::User(session(9, "Cid", None))];
     server.keeper.commit(Batch { said: &batch, memos: &memos }).unwrap();
     drop(server);
 
@@ -85,7 +85,7 @@ fn with_reference(user: u64, seq: u64, reference: &str) -> Said {
 
 /// What a start found: for each user, oldest first, `reference=room/seq`.
 fn references(server: &Server) -> Vec<String> {
-    let sessions = server.remembered.sessions.iter().map(|(session, references)| {
+    let sessions = server.remembered.users.iter().map(|(session, references)| {
         let start = format!("{}:", session.user.0);
         references.iter().fold(start, |line, (reference, at)| {
             format!("{line} {reference}={}/{}", at.room.0, at.seq)
@@ -99,7 +99,7 @@ fn references_go_with_what_they_stand_for() {
     let (_folder, path) = place();
     let retention = Retention { max_events: 2, ..EVERYTHING };
     let mut server = Server::start_as(&path, Durability::Process, retention);
-    let memos = [7, 8].map(|user| Memo::Session(session(user, "Ann", None)));
+    let memos = [7, 8].map(|user| Memo::User(session(user, "Ann", None)));
     server.remember(&memos);
     server.remember(&[room(LOBBY, "Lobby")]);
     for seq in 1..=3_000 {
@@ -111,7 +111,7 @@ fn references_go_with_what_they_stand_for() {
     let mut server = Server::start_as(&path, Durability::Process, retention);
     assert_eq!(references(&server), ["7: r3000=1/3000", "8: r2999=1/2999"]);
     // The rows themselves, of a session that is over as well.
-    server.remember(&[Memo::SessionOver(UserId(8))]);
+    server.remember(&[Memo::UserGone(UserId(8))]);
     server.upkeep.catch_up().unwrap();
     assert_eq!(look::<i64>(&path, "SELECT count(*) FROM reference"), 1);
     // Rows are never given to two, or the order would not hold.
@@ -152,7 +152,7 @@ fn a_room_that_is_gone_before_it_was_kept_counts_too() {
 fn a_room_does_not_inherit_from_one_that_is_gone() {
     let (_folder, path) = place();
     let mut server = Server::start_anew(&path);
-    server.remember(&[Memo::Session(session(7, "Ann", None))]);
+    server.remember(&[Memo::User(session(7, "Ann", None))]);
     let said = with_reference(7, 1, "old");
     server.keeper.commit(Batch { said: &[(BAR, &said)], memos: &[] }).unwrap();
     server.remember(&[Memo::RoomGone(BAR)]);
@@ -241,7 +241,7 @@ fn a_file_that_was_left_in_the_middle_of_things_is_whole() {
 fn a_start_that_was_cut_short_is_made_up_for() {
     let (_folder, path) = place();
     fs::write(&path, "").unwrap();
-    assert_eq!(Server::start(&path).remembered, Remembered::default());
+    assert_eq!(Server::start(&path).remembered, Stored::default());
 }
 
 /// Leaves the file as a kill would, on a machine that was started again since.

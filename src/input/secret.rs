@@ -1,29 +1,46 @@
-//! What a client proves with that a session is its own.
+//! The secret that lets a client resume its user.
+
+use std::io;
 
 use openssl::{rand, sha};
 
-use crate::chat::SessionKey;
-use crate::dispatcher::Secret;
+use crate::chat::ResumeKey;
 
 const BYTES: usize = 16;
 
+/// 32 hexadecimal digits that only the client knows, and the key that follows from them.
+#[derive(Debug)]
+pub(crate) struct Secret {
+    text: String,
+    key: ResumeKey,
+}
+
 impl Secret {
-    /// A new one, of 128 bits that nobody can guess.
-    pub(super) fn random() -> std::io::Result<Self> {
+    /// A new one, of 128 random bits. Fails when the system has none.
+    pub(crate) fn random() -> io::Result<Self> {
         let mut bytes = [0; BYTES];
         rand::rand_bytes(&mut bytes)?;
         Ok(Self::of(format!("{:032x}", u128::from_be_bytes(bytes))))
     }
 
     /// The one that a client offers, if it looks like one.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         let looks_like_one = text.len() == 2 * BYTES && text.bytes().all(is_digit);
         looks_like_one.then(|| Self::of(text.to_owned()))
     }
 
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What the chat and the history know of it: its SHA-256.
+    pub(crate) fn key(&self) -> ResumeKey {
+        self.key
+    }
+
     fn of(text: String) -> Self {
-        let key = SessionKey(sha::sha256(text.as_bytes()));
+        let key = ResumeKey(sha::sha256(text.as_bytes()));
         Self { text, key }
     }
 }
@@ -33,15 +50,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_another_and_known_again() {
+    fn secrets_differ_and_have_the_same_key_when_they_are_read_again() {
         let (one, two) = (Secret::random().unwrap(), Secret::random().unwrap());
-        assert_ne!(one.text, two.text);
-        assert_ne!(one.key, two.key);
-        assert_eq!(Secret::parse(&one.text).unwrap().key, one.key);
+        assert_ne!(one.text(), two.text());
+        assert_ne!(one.key(), two.key());
+        assert_eq!(Secret::parse(one.text()).unwrap().key(), one.key());
     }
 
     #[test]
-    fn what_cannot_be_one_is_none() {
+    fn a_malformed_secret_is_none() {
         let good = Secret::random().unwrap().text;
         for bad in [
             "",

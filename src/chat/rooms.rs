@@ -1,0 +1,192 @@
+//! Rooms: entering, leaving, creating and removing them, and keeping those that the rules name.
+
+use std::time::Duration;
+
+use super::{
+    Asker, Chat, Effect, Event, Memo, Refusal, Reply, Room, RoomChange, RoomId, Rules, UserId,
+    Version, check_label,
+};
+
+impl Chat {
+    pub(super) fn enter_room(
+        &mut self,
+        asker: &Asker,
+        target: RoomId,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Refusal> {
+        if !self.rooms.contains_key(&target) {
+            return Err(Refusal::UnknownRoom(target));
+        }
+        if asker.room == Some(target) {
+            self.enter_again(asker, target, effects);
+            return Ok(());
+        }
+        if asker.room.is_some() {
+            self.leave_room(asker, effects)?;
+        }
+        let Some(room) = self.rooms.get_mut(&target) else { return Ok(()) };
+        if let Some(expiry) = room.enter(asker.user) {
+            self.expiries.remove(&(expiry, target));
+        }
+        let Some(user) = self.users.get_mut(&asker.user) else { return Ok(()) };
+        user.room = Some(target);
+        user.hears = true;
+        let version = user.version;
+        effects.push(Effect::RoomListChanged { room: target, change: RoomChange::Members });
+        let subscribe = Effect::Subscribe { user: asker.user, room: target };
+        let Some(person) = self.person(asker.user) else { return Ok(()) };
+        let entered = Event::Entered(person);
+        let tell = Effect::Tell { room: target, time: asker.time, event: entered };
+        match version {
+            Version::Base => effects.extend([subscribe, tell]),
+            // The room as it is with them in it says that they are in.
+            Version::V2 => effects.extend([tell, subscribe, self.show_room(asker, target)]),
+        }
+        self.store_user(asker.user, effects);
+        Ok(())
+    }
+
+    /// The others see no difference.
+    fn enter_again(&mut self, asker: &Asker, room: RoomId, effects: &mut Vec<Effect>) {
+        let Some(user) = self.users.get_mut(&asker.user) else { return };
+        let heard = std::mem::replace(&mut user.hears, true);
+        let version = user.version;
+        if !heard {
+            effects.push(Effect::Subscribe { user: asker.user, room });
+        }
+        match (version, self.person(asker.user)) {
+            (Version::Base, Some(person)) => {
+                effects.push(asker.reply(Reply::Entered(person)));
+            }
+            (Version::Base, None) => {}
+            (Version::V2, _) => effects.push(self.show_room(asker, room)),
+        }
+    }
+
+    fn show_room(&self, asker: &Asker, room: RoomId) -> Effect {
+        let (up_to, reference) = (self.last_seq(room), asker.reference.clone());
+        Effect::ShowRoom { to: asker.user, room, up_to, reference }
+    }
+
+    /// The user leaves, as everyone in the room sees it, the user included.
+    pub(super) fn leave_room(
+        &mut self,
+        asker: &Asker,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Refusal> {
+        let room = asker.room.ok_or(Refusal::NotInRoom)?;
+        let Some(person) = self.person(asker.user) else { return Ok(()) };
+        if let Some(user) = self.users.get_mut(&asker.user)
+            && !std::mem::replace(&mut user.hears, true)
+        {
+            effects.push(Effect::Subscribe { user: asker.user, room });
+        }
+        effects.push(Effect::Tell { room, time: asker.time, event: Event::Left(person) });
+        self.take_out_of_room(asker.user, self.now, effects);
+        self.store_user(asker.user, effects);
+        Ok(())
+    }
+
+    /// Takes the user out of their room, if they are in one, and says which that was. Nobody is told.
+    pub(super) fn take_out_of_room(
+        &mut self,
+        id: UserId,
+        at: Duration,
+        effects: &mut Vec<Effect>,
+    ) -> Option<RoomId> {
+        let user = self.users.get_mut(&id)?;
+        let room = user.room.take()?;
+        if std::mem::take(&mut user.hears) {
+            effects.push(Effect::Unsubscribe { user: id });
+        }
+        let removed_at = at.saturating_add(self.rules.empty_room_ttl);
+        if self.rooms.get_mut(&room)?.leave(id, removed_at) {
+            self.expiries.insert((removed_at, room));
+        }
+        effects.push(Effect::RoomListChanged { room, change: RoomChange::Members });
+        Some(room)
+    }
+
+    pub(super) fn create_room(
+        &mut self,
+        asker: &Asker,
+        title: &str,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Refusal> {
+        let title = check_label(title, self.rules.max_title_chars).map_err(Refusal::BadTitle)?;
+        let max = self.rules.max_rooms;
+        if max != 0 && self.rooms.len() >= max {
+            return Err(Refusal::TooManyRooms { max });
+        }
+        let removed_at = self.now.saturating_add(self.rules.empty_room_ttl);
+        let id = self.add_room(Room::temporary(title, removed_at, 0), effects);
+        self.expiries.insert((removed_at, id));
+        if let Some(room) = self.rooms.get(&id)
+            && self.users.get(&asker.user).is_some_and(|user| user.version == Version::V2)
+        {
+            effects.push(asker.reply(Reply::RoomAdded(room.summary(id))));
+        }
+        Ok(())
+    }
+
+    /// Adds a room under the next id.
+    fn add_room(&mut self, room: Room, effects: &mut Vec<Effect>) -> RoomId {
+        self.last_room = self.last_room.saturating_add(1);
+        let id = RoomId(self.last_room);
+        effects.push(Effect::Store(Memo::Room(room.stored(id))));
+        self.rooms.insert(id, room);
+        effects.push(Effect::RoomListChanged { room: id, change: RoomChange::Added });
+        id
+    }
+
+    pub(super) fn remove_expired_rooms(&mut self, effects: &mut Vec<Effect>) {
+        while let Some(&(due, id)) = self.expiries.first()
+            && due <= self.now
+        {
+            self.expiries.pop_first();
+            self.rooms.remove(&id);
+            effects.push(Effect::Store(Memo::RoomGone(id)));
+            effects.push(Effect::RoomListChanged { room: id, change: RoomChange::Removed });
+        }
+    }
+
+    /// From here on these rules hold, and the permanent rooms are those that they name.
+    ///
+    /// A permanent room is known by its place among the rules' rooms, so one whose title has changed stays
+    /// the same room. One that the rules no longer name becomes temporary.
+    pub(super) fn set_rules(&mut self, rules: Rules, effects: &mut Vec<Effect>) {
+        self.rules = rules;
+        let titles = self.rules.rooms.clone();
+        let removed_at = self.now.saturating_add(self.rules.empty_room_ttl);
+        let mut is_there = vec![false; titles.len()];
+        let mut changed = Vec::new();
+        for (id, room) in &mut self.rooms {
+            let Some(place) = room.place() else { continue };
+            match (titles.get(place), is_there.get_mut(place)) {
+                (Some(title), Some(is_there)) if !*is_there => {
+                    *is_there = true;
+                    if *room.title != **title {
+                        room.title = title.as_str().into();
+                        changed.push((*id, RoomChange::Retitled));
+                    }
+                }
+                _ => {
+                    if room.make_temporary(removed_at) {
+                        self.expiries.insert((removed_at, *id));
+                    }
+                    changed.push((*id, RoomChange::Retitled));
+                }
+            }
+        }
+        for (id, change) in changed {
+            if let Some(room) = self.rooms.get(&id) {
+                effects.push(Effect::Store(Memo::Room(room.stored(id))));
+            }
+            effects.push(Effect::RoomListChanged { room: id, change });
+        }
+        let missing = titles.iter().enumerate().zip(is_there).filter(|(_, is_there)| !is_there);
+        for ((place, title), _) in missing {
+            self.add_room(Room::permanent(title, place, 0), effects);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The whole state of the chat as bytes, and back.
+//!
+//! The same state always has the same bytes, so two chats are equal if a hash of these is. Indexes are not
+//! written: they follow from the rest. Whatever bytes are read, nothing panics.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::resumption::{Away, References, Resumption, Sent};
+use super::room::Lifetime;
+use super::{
+    Chat, ConnectionId, EntryId, Link, NodeId, Position, ResumeKey, Room, RoomId, Rules, Unsaved,
+    User, UserId, Version,
+};
+
+/// The first bytes of every snapshot. The number goes up when the rest is written differently.
+const HEADER: &[u8] = b"wschat 1";
+
+/// The bytes are not a snapshot of this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MalformedSnapshot;
+
+impl Chat {
+    /// Writes the whole state.
+    pub(crate) fn write_snapshot(&self) -> Vec<u8> {
+        let mut out = SnapshotWriter(HEADER.to_vec());
+        out.rules(&self.rules);
+        out.number(self.last_entry.term);
+        out.number(self.last_entry.n);
+        out.duration(self.now);
+        out.number(self.last_user);
+        out.number(self.last_room);
+        out.all(self.rooms.iter(), |out, (id, room)| {
+            out.number(id.0);
+            out.room(room);
+        });
+        out.all(self.users.iter(), |out, (id, user)| {
+            out.number(id.0);
+            out.user(user);
+        });
+        out.all(self.unsaved.iter(), |out, unsaved| {
+            out.number(unsaved.room.0);
+            out.number(unsaved.author.0);
+            out.option(unsaved.reference.as_ref(), |out, name| out.text(name));
+        });
+        out.0
+    }
+
+    /// Reads a whole state.
+    pub(crate) fn read_snapshot(bytes: &[u8]) -> Result<Self, MalformedSnapshot> {
+        let mut from = SnapshotReader(bytes.strip_prefix(HEADER).ok_or(MalformedSnapshot)?);
+        let mut chat = Self {
+            rules: from.rules()?,
+            last_entry: EntryId { term: from.number()?, n: from.number()? },
+            now: from.duration()?,
+            users: BTreeMap::new(),
+            last_user: from.number()?,
+            links: BTreeMap::new(),
+            resumable: BTreeMap::new(),
+            away: BTreeSet::new(),
+            away_with_nothing: BTreeSet::new(),
+            rooms: BTreeMap::new(),
+            last_room: from.number()?,
+            expiries: BTreeSet::new(),
+            unsaved: Vec::new(),
+        };
+        for (id, room) in from.all(|from| Ok((RoomId(from.number()?), from.room()?)))? {
+            if let Lifetime::Temporary { removed_at: Some(at) } = room.lifetime {
+                chat.expiries.insert((at, id));
+            }
+            chat.rooms.insert(id, room);
+        }
+        for (id, user) in from.all(|from| Ok((UserId(from.number()?), from.user()?)))? {
+            chat.add_to_indexes(id, &user)?;
+            chat.users.insert(id, user);
+        }
+        chat.unsaved = from.all(|from| {
+            let (room, author) = (RoomId(from.number()?), UserId(from.number()?));
+            Ok(Unsaved { room, author, reference: from.option(SnapshotReader::text)? })
+        })?;
+        if from.0.is_empty() { Ok(chat) } else { Err(MalformedSnapshot) }
+    }
+
+    fn add_to_indexes(&mut self, id: UserId, user: &User) -> Result<(), MalformedSnapshot> {
+        if self.users.contains_key(&id) {
+            return Err(MalformedSnapshot);
+        }
+        if let Some(link) = user.link {
+            self.links.insert(link, id);
+        }
+        if let Some(room) = user.room {
+            self.rooms.get_mut(&room).ok_or(MalformedSnapshot)?.members.insert(id);
+        }
+        if let Some(resumption) = &user.resumption {
+            self.resumable.insert(resumption.key, id);
+            if let Some(Away { until, has_nothing }) = resumption.away {
+                self.away.insert((until, id));
+                if has_nothing {
+                    self.away_with_nothing.insert((until, id));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Numbers are written as LEB128, everything of variable length with its length in front.
+struct SnapshotWriter(Vec<u8>);
+
+impl SnapshotWriter {
+    fn number(&mut self, mut number: u64) {
+        while number > 0x7f {
+            self.0.push(0x80 | number.to_le_bytes()[0]);
+            number >>= 7;
+        }
+        self.0.push(number.to_le_bytes()[0]);
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.number(flag.into());
+    }
+
+    fn duration(&mut self, duration: Duration) {
+        self.number(duration.as_secs());
+        self.number(duration.subsec_nanos().into());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        self.flag(value.is_some());
+        if let Some(value) = value {
+            write(self, value);
+        }
+    }
+
+    fn all<T>(&mut self, values: impl ExactSizeIterator<Item = T>, write: impl Fn(&mut Self, T)) {
+        self.number(values.len() as u64);
+        for value in values {
+            write(self, value);
+        }
+    }
+
+    fn rules(&mut self, rules: &Rules) {
+        self.all(rules.rooms.iter(), |out, title| out.text(title));
+        self.number(rules.max_rooms as u64);
+        self.number(rules.max_name_chars as u64);
+        self.number(rules.max_title_chars as u64);
+        self.number(rules.max_text_chars as u64);
+        self.duration(rules.empty_room_ttl);
+        self.duration(rules.resume_grace);
+        self.number(rules.max_away as u64);
+        self.number(rules.max_kept);
+        self.option(rules.max_age, Self::duration);
+    }
+
+    fn room(&mut self, room: &Room) {
+        self.text(&room.title);
+        match room.lifetime {
+            Lifetime::Permanent { place } => {
+                self.flag(true);
+                self.number(place as u64);
+            }
+            Lifetime::Temporary { removed_at } => {
+                self.flag(false);
+                self.option(removed_at, Self::duration);
+            }
+        }
+        self.number(room.last_seq);
+        self.number(room.saved_seq);
+    }
+
+    fn user(&mut self, user: &User) {
+        self.text(&user.name);
+        self.flag(user.version == Version::V2);
+        self.option(user.link, |out, link| {
+            out.number(link.node.0);
+            out.number(link.connection.0);
+        });
+        self.option(user.room, |out, room| out.number(room.0));
+        self.flag(user.hears);
+        self.option(user.resumption.as_deref(), Self::resumption);
+    }
+
+    fn resumption(&mut self, resumption: &Resumption) {
+        self.0.extend_from_slice(&resumption.key.0);
+        self.option(resumption.away, |out, away| {
+            out.duration(away.until);
+            out.flag(away.has_nothing);
+        });
+        let References { sent, order, sweep_at } = &resumption.references;
+        self.number(*sweep_at as u64);
+        self.all(order.iter(), |out, name| {
+            out.text(name);
+            // Every name in `order` is in `sent`.
+            out.option(sent.get(name), |out, sent| {
+                out.number(sent.position.room.0);
+                out.number(sent.position.seq);
+                out.number(sent.time);
+            });
+        });
+    }
+}
+
+/// What is still to be read.
+struct SnapshotReader<'a>(&'a [u8]);
+
+type Read<T> = Result<T, MalformedSnapshot>;
+
+impl SnapshotReader<'_> {
+    fn take(&mut self, len: usize) -> Read<&[u8]> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(MalformedSnapshot)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn number(&mut self) -> Read<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = u64::from(self.take(1)?[0]);
+            number |= (byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(MalformedSnapshot)
+    }
+
+    fn size(&mut self) -> Read<usize> {
+        usize::try_from(self.number()?).map_err(|_| MalformedSnapshot)
+    }
+
+    fn flag(&mut self) -> Read<bool> {
+        match self.number()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(MalformedSnapshot),
+        }
+    }
+
+    fn duration(&mut self) -> Read<Duration> {
+        let secs = self.number()?;
+        let nanos = u32::try_from(self.number()?).ok().filter(|nanos| *nanos < 1_000_000_000);
+        Ok(Duration::new(secs, nanos.ok_or(MalformedSnapshot)?))
+    }
+
+    fn text(&mut self) -> Read<Arc<str>> {
+        let len = self.size()?;
+        std::str::from_utf8(self.take(len)?).map(Arc::from).map_err(|_| MalformedSnapshot)
+    }
+
+    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<Option<T>> {
+        if self.flag()? { read(self).map(Some) } else { Ok(None) }
+    }
+
+    fn all<T>(&mut self, read: impl Fn(&mut Self) -> Read<T>) -> Read<Vec<T>> {
+        // The vector grows with what is read: a length alone takes no memory.
+        (0..self.size()?).map(|_| read(self)).collect()
+    }
+
+    fn rules(&mut self) -> Read<Rules> {
+        Ok(Rules {
+            rooms: self.all(|from| from.text().map(|title| title.to_string()))?,
+            max_rooms: self.size()?,
+            max_name_chars: self.size()?,
+            max_title_chars: self.size()?,
+            max_text_chars: self.size()?,
+            empty_room_ttl: self.duration()?,
+            resume_grace: self.duration()?,
+            max_away: self.size()?,
+            max_kept: self.number()?,
+            max_age: self.option(Self::duration)?,
+        })
+    }
+
+    fn room(&mut self) -> Read<Room> {
+        Ok(Room {
+            title: self.text()?,
+            members: BTreeSet::new(),
+            lifetime: if self.flag()? {
+                Lifetime::Permanent { place: self.size()? }
+            } else {
+                Lifetime::Temporary { removed_at: self.option(Self::duration)? }
+            },
+            last_seq: self.number()?,
+            saved_seq: self.number()?,
+        })
+    }
+
+    fn user(&mut self) -> Read<User> {
+        Ok(User {
+            name: self.text()?,
+            version: if self.flag()? { Version::V2 } else { Version::Base },
+            link: self.option(|from| {
+                let (node, connection) = (NodeId(from.number()?), ConnectionId(from.number()?));
+                Ok(Link { node, connection })
+            })?,
+            room: self.option(|from| from.number().map(RoomId))?,
+            hears: self.flag()?,
+            resumption: self.option(|from| from.resumption().map(Box::new))?,
+        })
+    }
+
+    fn resumption(&mut self) -> Read<Resumption> {
+        let key = ResumeKey(self.take(32)?.try_into().map_err(|_| MalformedSnapshot)?);
+        let away =
+            self.option(|from| Ok(Away { until: from.duration()?, has_nothing: from.flag()? }))?;
+        let sweep_at = self.size()?;
+        let named = self.all(|from| {
+            let name = from.text()?;
+            let sent = from.option(|from| {
+                let position = Position { room: RoomId(from.number()?), seq: from.number()? };
+                Ok(Sent { position, time: from.number()? })
+            })?;
+            Ok((name, sent.ok_or(MalformedSnapshot)?))
+        })?;
+        let order: VecDeque<Arc<str>> = named.iter().map(|(name, _)| name.clone()).collect();
+        let sent = named.into_iter().collect();
+        Ok(Resumption { key, away, references: References { sent, order, sweep_at } })
+    }
+}

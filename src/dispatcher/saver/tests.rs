@@ -1,0 +1,155 @@
+use std::sync::Mutex;
+
+use super::*;
+use crate::chat::*;
+use crate::history;
+use crate::history::{Place, Retention};
+use crate::recall::Query;
+
+/// What a history was asked to commit, and whether it does.
+#[derive(Debug, Default)]
+struct Record {
+    is_failing: bool,
+    batches: Vec<Vec<Memo>>,
+}
+
+/// A history that fails when it is told to.
+struct FailingHistory(Arc<Mutex<Record>>);
+
+impl History for FailingHistory {
+    fn commit(&mut self, batch: Batch<'_>) -> Result<(), HistoryError> {
+        let mut record = self.0.lock().unwrap();
+        record.batches.push(batch.memos.to_vec());
+        if record.is_failing { Err(some_error()) } else { Ok(()) }
+    }
+}
+
+/// An error, of whatever kind.
+pub(crate) fn some_error() -> HistoryError {
+    let path = std::path::PathBuf::from("/nowhere/at/all.db");
+    let place = Place::File { path, durability: crate::settings::Durability::Process };
+    let retention = Retention { max_events: 1, max_age: None, max_memory_bytes: 1 };
+    history::open(&place, retention).err().expect("there is no such directory")
+}
+
+const START: Duration = Duration::from_secs(100);
+
+fn start() -> (Saver, Chat, Arc<Mutex<Record>>, Arc<Health>) {
+    let rules = Rules {
+        rooms: vec!["A".to_owned()],
+        max_rooms: 0,
+        max_name_chars: 10,
+        max_title_chars: 10,
+        max_text_chars: 10,
+        empty_room_ttl: Duration::from_secs(1),
+        resume_grace: Duration::ZERO,
+        max_away: 0,
+        max_kept: 10,
+        max_age: None,
+    };
+    let (chat, _) = Chat::restore(rules, Stored { last_user: 7, ..Stored::default() });
+    let (record, health) = (Arc::<Mutex<Record>>::default(), Arc::<Health>::default());
+    let saver = Saver::new(Box::new(FailingHistory(record.clone())), health.clone(), UserId(7));
+    (saver, chat, record, health)
+}
+
+fn user(user: u64) -> Memo {
+    let (key, name) = (ResumeKey([0; 32]), "Ann".into());
+    Memo::User(StoredUser { user: UserId(user), key, name, room: None })
+}
+
+fn said(seq: u64) -> Output {
+    let from = Person { id: UserId(7), name: "Ann".into() };
+    let reference = Some(seq.to_string().into());
+    let said = Said { seq, time: 5, from, content: Content::Gif(1), reference };
+    Output::Effect(Effect::Tell { room: RoomId(1), time: 5, event: Event::Said(said) })
+}
+
+fn refusal(reference: &str, time: u64) -> Output {
+    let (reply, reference) = (Reply::Refused(Refusal::NotSaved), Some(reference.into()));
+    Output::Effect(Effect::Reply { to: UserId(7), time, reply, reference })
+}
+
+#[test]
+fn without_messages_a_failed_commit_is_tried_again_after_a_while_and_not_before() {
+    let (mut saver, chat, record, health) = start();
+    record.lock().unwrap().is_failing = true;
+    saver.note(user(7));
+    assert_eq!(saver.commit(&chat, &[], START), Outcome::NothingSaid);
+    assert!(health.is_failing());
+    let retry_at = saver.retry_at().expect("it is tried again");
+    assert_eq!(retry_at, START + RETRY_AFTER);
+    for _ in 0..10 {
+        saver.commit(&chat, &[], START);
+    }
+    assert_eq!(record.lock().unwrap().batches.len(), 1);
+
+    record.lock().unwrap().is_failing = false;
+    saver.commit(&chat, &[], retry_at);
+    assert!(!health.is_failing());
+    assert_eq!(saver.retry_at(), None);
+    let batches = std::mem::take(&mut record.lock().unwrap().batches);
+    assert!(batches[1].contains(&user(7)), "what was not saved is saved now: {batches:?}");
+    assert!(batches[1].contains(&Memo::Padding(1)), "there is something to write: {batches:?}");
+}
+
+#[test]
+fn a_message_is_tried_at_once() {
+    let (mut saver, chat, record, _) = start();
+    assert_eq!(saver.commit(&chat, &[said(1)], START), Outcome::Saved);
+    record.lock().unwrap().is_failing = true;
+    for _ in 0..2 {
+        assert_eq!(saver.commit(&chat, &[said(2)], START), Outcome::NotSaved);
+    }
+    record.lock().unwrap().is_failing = false;
+    assert_eq!(saver.commit(&chat, &[said(2)], START), Outcome::Saved);
+    assert_eq!(saver.retry_at(), None);
+    assert_eq!(saver.commit(&chat, &[], START), Outcome::NothingSaid);
+}
+
+#[test]
+fn memos_that_wait_to_be_saved_do_not_pile_up() {
+    let (mut saver, chat, record, _) = start();
+    record.lock().unwrap().is_failing = true;
+    for id in 8..1_000 {
+        saver.note(user(id));
+        saver.note(Memo::UserGone(UserId(id)));
+        saver.note(user(7));
+        saver.end(&chat, START);
+    }
+    // The history may know of user 7 only.
+    assert_eq!(saver.memos, [user(7), Memo::LastUser(UserId(7)), Memo::Padding(1)]);
+}
+
+#[test]
+fn user_ids_are_reserved_ahead_and_given_back_at_the_end() {
+    let (mut saver, mut chat, record, _) = start();
+    let link = Link { node: NodeId(0), connection: ConnectionId(1) };
+    let action = Action::Connect { link, version: Version::Base, resume: None };
+    chat.apply(Entry { id: EntryId::default(), at: START, time: 0, action }, &mut Vec::new());
+    saver.commit(&chat, &[], START);
+    saver.commit(&chat, &[], START);
+    saver.end(&chat, START);
+    let batches = &record.lock().unwrap().batches;
+    let last_users = [8 + USER_IDS_AHEAD, 8].map(|id| vec![Memo::LastUser(UserId(id))]);
+    assert_eq!(batches[..], last_users);
+}
+
+#[test]
+fn unsaved_messages_are_refused_in_their_place() {
+    let (_, chat, _, _) = start();
+    let repeat = |seq| {
+        let what = Lookup::Message(Position { room: RoomId(1), seq });
+        let query = Query { what, reference: Some("again".into()) };
+        Output::Query { to: UserId(7), query }
+    };
+    let left = || {
+        let event = Event::Left(Person { id: UserId(8), name: "Bob".into() });
+        Output::Effect(Effect::Tell { room: RoomId(1), time: 5, event })
+    };
+    // The chat has taken message 1 back already, so it has none.
+    let mut outputs = [said(1), left(), repeat(1), repeat(0)];
+    refuse_unsaved(&mut outputs, &chat);
+    let expected = [refusal("1", 5), left(), refusal("again", 0), repeat(0)];
+    assert_eq!(format!("{outputs:?}"), format!("{expected:?}"));
+}

@@ -1,0 +1,92 @@
+//! What reaches the dispatcher, and the types it carries.
+//!
+//! Sessions, `recall` and the server send inputs through the mailbox; the dispatcher's thread takes them.
+
+mod secret;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::chat::{ConnectionId, ResumeOffer, Rules, Version};
+use crate::outbox::Outbox;
+use crate::protocol::{CloseReason, ErrorReply, Reference, Request, ServerInfo};
+
+pub(crate) use secret::Secret;
+
+/// One thing for the dispatcher to deal with.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A client has connected, and is reached through this outbox.
+    Connect { connection: ConnectionId, outbox: Arc<Outbox>, arrival: Arrival },
+    /// A well-formed request.
+    Request { connection: ConnectionId, request: Request, reference: Reference },
+    /// A request that the session has refused. It comes this way so that the client gets its answers in
+    /// the order of its requests.
+    Refuse { connection: ConnectionId, error: ErrorReply },
+    /// The session has ended or has to end, for this reason.
+    Disconnect { connection: ConnectionId, reason: CloseReason },
+    /// The frames that `recall` has read for the oldest open query of this client.
+    Recalled { connection: ConnectionId, frames: Bytes },
+    /// The settings have changed. Boxed, so that every input stays small.
+    Reload(Box<Reload>),
+    /// The server stops. Clients have until then to take what is queued for them.
+    Stop { until: Instant },
+}
+
+/// How a client arrives.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// A client of the base protocol. Its user is gone with the connection.
+    Base,
+    /// A client of `wschat.v2`, which resumes its user or gets a new one. Boxed, so that every input
+    /// stays small.
+    V2(Box<Credentials>),
+}
+
+/// By which a user can be resumed. One home for the secrets: from here they go to the client's place in
+/// `delivery`, and with its welcome to the client.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    /// What the client has offered.
+    pub(crate) resumed: Option<Secret>,
+    /// For a new user.
+    pub(crate) fresh: Secret,
+}
+
+/// What a reload of the settings changes for the dispatcher.
+#[derive(Debug)]
+pub(crate) struct Reload {
+    pub(crate) rules: Rules,
+    /// The least time between two lists of rooms that are sent to all.
+    pub(crate) list_interval: Duration,
+    pub(crate) server: ServerInfo,
+}
+
+impl Arrival {
+    pub(crate) fn version(&self) -> Version {
+        match self {
+            Self::Base => Version::Base,
+            Self::V2(_) => Version::V2,
+        }
+    }
+
+    /// The keys for the chat. The secrets themselves stay out of it.
+    pub(crate) fn offer(&self) -> Option<ResumeOffer> {
+        match self {
+            Self::Base => None,
+            Self::V2(credentials) => Some(ResumeOffer {
+                resumed: credentials.resumed.as_ref().map(Secret::key),
+                fresh: credentials.fresh.key(),
+            }),
+        }
+    }
+
+    pub(crate) fn into_credentials(self) -> Option<Box<Credentials>> {
+        match self {
+            Self::Base => None,
+            Self::V2(credentials) => Some(credentials),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+use super::*;
+use crate::chat::{
+    Action, Content, Entry, EntryId, NodeId, Request, ResumeKey, ResumeOffer, Rules, Stored,
+};
+
+/// A chat and its lobby. Connections and users have the same numbers.
+struct Place {
+    chat: Chat,
+    lobby: Lobby,
+    now: Now,
+}
+
+const INTERVAL: Duration = Duration::from_millis(250);
+
+impl Place {
+    /// With one room, and a user for each of these.
+    fn with(versions: &[Version]) -> Self {
+        let rules = Rules {
+            rooms: vec!["Lobby".to_owned()],
+            max_rooms: 0,
+            max_name_chars: 10,
+            max_title_chars: 10,
+            max_text_chars: 10,
+            empty_room_ttl: Duration::from_secs(10),
+            resume_grace: Duration::ZERO,
+            max_away: 0,
+            max_kept: 10,
+            max_age: None,
+        };
+        let (chat, _) = Chat::restore(rules, Stored::default());
+        let mut place = Self { chat, lobby: Lobby::new(INTERVAL), now: Now::default() };
+        for (connection, version) in (1_u8..).zip(versions) {
+            let offer = ResumeOffer { resumed: None, fresh: ResumeKey([connection; 32]) };
+            let resume = (*version == Version::V2).then(|| Box::new(offer));
+            let (link, version) = (link(connection.into()), *version);
+            place.apply(Action::Connect { link, version, resume });
+        }
+        place
+    }
+
+    /// Applies an entry as the dispatcher does; shows what the lobby sends, a line for each frame.
+    fn apply(&mut self, action: Action) -> String {
+        let Now { at, time } = self.now;
+        let mut effects = Vec::new();
+        self.chat.apply(Entry { id: EntryId::default(), at, time, action }, &mut effects);
+        effects.iter().for_each(|effect| self.lobby.observe(effect));
+        let mut outputs = Vec::new();
+        self.lobby.announce(self.now, &self.chat, &mut outputs);
+        show(&outputs)
+    }
+
+    fn ask(&mut self, user: u64, request: Request) -> String {
+        self.apply(Action::Ask { link: link(user), request, reference: None })
+    }
+
+    fn enter(&mut self, user: u64, room: u64) -> String {
+        self.ask(user, Request::EnterRoom(RoomId(room)))
+    }
+
+    fn create(&mut self, user: u64, title: &str) -> String {
+        self.ask(user, Request::CreateRoom(title.to_owned()))
+    }
+
+    fn answer(&mut self, user: u64, request: LocalRequest) -> String {
+        self.answer_to(user, request, None)
+    }
+
+    fn answer_to(&mut self, user: u64, request: LocalRequest, reference: Option<&str>) -> String {
+        let asked = (request, reference.map(Into::into));
+        let mut outputs = Vec::new();
+        self.lobby.answer(link(user), asked, self.now, &self.chat, &mut outputs);
+        show(&outputs)
+    }
+
+    fn list(&mut self, user: u64) -> String {
+        self.answer(user, LocalRequest::ListRooms)
+    }
+
+    /// Lets time pass, and applies what is due then.
+    fn wait(&mut self, millis: u64) -> String {
+        self.now.at += Duration::from_millis(millis);
+        self.apply(Action::Wait)
+    }
+}
+
+fn link(connection: u64) -> Link {
+    Link { node: NodeId(0), connection: ConnectionId(connection) }
+}
+
+/// `1 2 ← {…}` for each frame.
+fn show(outputs: &[Output]) -> String {
+    let show_one = |output: &Output| match output {
+        Output::Send { to, frames } => {
+            let to: Vec<String> = to.iter().map(|to| to.0.to_string()).collect();
+            // Each frame begins with a header, which is no JSON.
+            let text = String::from_utf8_lossy(frames).into_owned();
+            let frames = text.split("{\"type\":").skip(1).map(|frame| {
+                let end = frame.rfind('}').unwrap();
+                format!("{} ← {}", to.join(" "), frame[..=end].replace('"', "'"))
+            });
+            frames.collect::<Vec<_>>().join("\n")
+        }
+        Output::Typing { room, from, person, .. } => {
+            format!("room {} but {} ← {} types", room.0, from.0, person.name)
+        }
+        output => format!("{output:?}"),
+    };
+    outputs.iter().map(show_one).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn base_clients_are_sent_the_list_when_rooms_come_and_go() {
+    let mut place = Place::with(&[Version::Base, Version::V2, Version::Base]);
+    assert_eq!(place.enter(1, 1), "", "members are no reason");
+    let lobby = "'1':{'id':1,'title':'Lobby','users':{'1':{'id':1,'name':'User 1'}}}";
+    let a = "'2':{'id':2,'title':'A','users':{}}";
+    let list = |rooms: &str| format!("1 3 ← 'list_rooms','rooms':{{{rooms}}}}}");
+    assert_eq!(place.create(2, "A"), list(&format!("{lobby},{a}")));
+    // The next would be too early. It shows how things are by then.
+    place.wait(100);
+    assert_eq!(place.create(1, "B"), "");
+    assert_eq!(place.create(1, "C"), "");
+    assert_eq!(place.lobby.next_deadline(), Some(INTERVAL));
+    assert_eq!(place.wait(149), "");
+    place.ask(1, Request::ChangeName("Ann".to_owned()));
+    let [b, c] = ["'3':{'id':3,'title':'B','users':{}}", "'4':{'id':4,'title':'C','users':{}}"];
+    let lobby = lobby.replace("User 1", "Ann");
+    assert_eq!(place.wait(1), list(&format!("{lobby},{a},{b},{c}")));
+    assert_eq!(place.lobby.next_deadline(), None);
+    // A room is removed; a client that is gone is sent nothing.
+    place.lobby.forget(ConnectionId(3));
+    let gone = place.wait(9_750);
+    assert_eq!(gone, list(&format!("{lobby},{b},{c}")).replace("1 3 ←", "1 ←"));
+}
+
+#[test]
+fn a_client_that_asks_gets_the_list_at_once_in_its_version() {
+    let mut place = Place::with(&[Version::Base, Version::V2]);
+    place.enter(1, 1);
+    let base = "'list_rooms','rooms':{'1':{'id':1,'title':'Lobby','users':{'1':{'id':1,'name':'User 1'}}}}}";
+    assert_eq!(place.list(1), format!("1 ← {base}"));
+    let v2 = "'list_rooms','rooms':{'1':{'id':1,'title':'Lobby','userCount':1,'seq':0}}";
+    assert_eq!(place.list(2), format!("2 ← {v2}}}"));
+    let named = place.answer_to(2, LocalRequest::ListRooms, Some("r"));
+    assert_eq!(named, format!("2 ← {v2},'ref':'r'}}"));
+    place.ask(1, Request::ChangeName("Ann".to_owned()));
+    assert_eq!(place.list(1), format!("1 ← {}", base.replace("User 1", "Ann")));
+    place.enter(2, 1);
+    assert_eq!(place.list(2), format!("2 ← {}}}", v2.replace("'userCount':1", "'userCount':2")));
+    assert_eq!(place.list(7), "", "nobody is there");
+}
+
+#[test]
+fn followers_are_sent_what_has_changed_in_the_meantime() {
+    let mut place = Place::with(&[Version::V2, Version::V2, Version::Base]);
+    assert_eq!(place.enter(2, 1), "", "nobody follows yet");
+    place.list(1);
+    place.list(2);
+    let lobby = |users: u64, seq: u64| {
+        format!(
+            "1 2 ← 'room_changed','room':{{'id':1,'title':'Lobby','userCount':{users},'seq':{seq}}}}}"
+        )
+    };
+    assert_eq!(place.enter(1, 1), lobby(2, 0));
+    // What happens before the next is due is told together.
+    assert_eq!(place.enter(3, 1), "");
+    assert_eq!(place.ask(3, Request::LeaveRoom), "");
+    let created = place.create(3, "A");
+    assert!(created.starts_with("3 ← 'list_rooms'"), "{created}");
+    assert_eq!(place.lobby.next_deadline(), Some(INTERVAL));
+    let added = "1 2 ← 'room_added','room':{'id':2,'title':'A','userCount':0,'seq':0}}";
+    assert_eq!(place.wait(250), format!("{}\n{added}", lobby(2, 0)));
+    // A message counts when it is saved.
+    place.wait(250);
+    place.ask(1, Request::Say(Content::Gif(1)));
+    assert_eq!(place.apply(Action::Saved), lobby(2, 1));
+    let removed = place.wait(10_000);
+    assert!(removed.contains("1 2 ← 'room_removed','roomId':2}"), "{removed}");
+}
+
+#[test]
+fn a_room_that_has_come_and_gone_is_told_to_be_gone() {
+    let mut place = Place::with(&[Version::V2, Version::V2]);
+    place.list(1);
+    place.enter(2, 1);
+    place.create(2, "A");
+    // Nobody looked at the clock before the room was removed again.
+    assert_eq!(place.wait(10_000).lines().last(), Some("1 ← 'room_removed','roomId':2}"));
+}
+
+#[test]
+fn nobody_is_told_who_no_longer_follows() {
+    let mut place = Place::with(&[Version::V2, Version::V2]);
+    place.list(1);
+    place.enter(2, 1);
+    place.ask(2, Request::LeaveRoom);
+    assert!(place.lobby.next_deadline().is_some());
+    place.lobby.forget(ConnectionId(1));
+    assert_eq!(place.lobby.next_deadline(), None);
+    assert_eq!(place.enter(2, 1), "");
+    assert_eq!(place.wait(1_000), "");
+}
+
+#[test]
+fn typing_is_told_to_the_others_now_and_then() {
+    let mut place = Place::with(&[Version::V2, Version::V2]);
+    let refused = place.answer(1, LocalRequest::Typing);
+    assert!(refused.contains("NotInRoom"), "{refused}");
+    place.enter(1, 1);
+    let typing = "room 1 but 1 ← User 1 types";
+    assert_eq!(place.answer(1, LocalRequest::Typing), typing);
+    place.wait(1_999);
+    assert_eq!(place.answer(1, LocalRequest::Typing), "");
+    place.enter(2, 1);
+    assert_eq!(place.answer(2, LocalRequest::Typing), "room 1 but 2 ← User 2 types");
+    place.wait(1);
+    assert_eq!(place.answer(1, LocalRequest::Typing), typing);
+}
+
+#[test]
+fn pages_are_asked_for_in_rooms_that_there_are() {
+    let mut place = Place::with(&[Version::V2]);
+    let page = |room| LocalRequest::History { room: RoomId(room), before: 9, limit: 5 };
+    let asked = place.answer_to(1, page(1), Some("p"));
+    assert!(asked.contains("Page { room: RoomId(1), before: 9, limit: 5 }"), "{asked}");
+    assert!(asked.contains("Some(\"p\")"), "{asked}");
+    let refused = place.answer_to(1, page(7), Some("p"));
+    assert!(refused.contains("UnknownRoom(RoomId(7))"), "{refused}");
+}

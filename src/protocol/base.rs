@@ -1,0 +1,126 @@
+//! The base protocol's frames: exactly these members, in exactly this order.
+
+use bytes::BytesMut;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::frame::push_json_frame;
+use super::{ErrorReply, Outgoing};
+use crate::chat::{Chat, Content, Event, Person, Reply, Room};
+
+/// Every kind of frame that the server sends. The order of the members is part of the protocol.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
+enum BaseFrame<'a> {
+    Welcome {
+        user: UserJson<'a>,
+    },
+    ListRooms {
+        rooms: &'a RawValue,
+    },
+    EnterRoom {
+        user: UserJson<'a>,
+    },
+    LeaveRoom {
+        user: UserJson<'a>,
+    },
+    Text {
+        text: &'a str,
+        from: UserJson<'a>,
+    },
+    Gif {
+        gif_id: u64,
+        from: UserJson<'a>,
+    },
+    ChangeName {
+        old_name: &'a str,
+        new_name: &'a str,
+    },
+    Error {
+        code: &'a str,
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a str>,
+    },
+}
+
+/// A user as both versions show it.
+#[derive(Serialize)]
+pub(super) struct UserJson<'a> {
+    pub(super) id: u64,
+    pub(super) name: &'a str,
+}
+
+/// All rooms, as an object with the ids for keys, ascending.
+pub(super) struct Rooms<'a>(pub(super) &'a Chat);
+
+#[derive(Serialize)]
+struct RoomJson<'a> {
+    id: u64,
+    title: &'a str,
+    users: Members<'a>,
+}
+
+/// The members of a room, as an object with the ids for keys, ascending.
+struct Members<'a>(&'a Chat, &'a Room);
+
+/// Appends the frame for `outgoing`. Nothing, if the base protocol has none.
+pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
+    let frame = match *outgoing {
+        Outgoing::Welcome { welcome, .. } => BaseFrame::Welcome { user: (&welcome.person).into() },
+        Outgoing::Event { event, .. } => match event {
+            Event::Entered(person) => BaseFrame::EnterRoom { user: person.into() },
+            Event::Left(person) => BaseFrame::LeaveRoom { user: person.into() },
+            Event::Renamed(it) => {
+                BaseFrame::ChangeName { old_name: &it.old_name, new_name: &it.new_name }
+            }
+            Event::Said(said) => match &said.content {
+                Content::Text(text) => BaseFrame::Text { text, from: (&said.from).into() },
+                Content::Gif(gif) => BaseFrame::Gif { gif_id: *gif, from: (&said.from).into() },
+            },
+            Event::Typing(_) => return,
+        },
+        Outgoing::Reply { reply, .. } => match reply {
+            Reply::Entered(person) => BaseFrame::EnterRoom { user: person.into() },
+            Reply::Refused(refusal) => return encode_error(&refusal.into(), out),
+            Reply::Renamed(_) | Reply::RoomAdded(_) => return,
+        },
+        Outgoing::Error(error) => return encode_error(error, out),
+        Outgoing::RoomList { rooms, .. } => BaseFrame::ListRooms { rooms: &rooms.0 },
+        Outgoing::RoomListChange(_) | Outgoing::Room { .. } | Outgoing::History { .. } => return,
+    };
+    push_json_frame(out, &frame);
+}
+
+/// Appends an `error` frame, which is the same in both versions. Members that only `wschat.v2` knows are
+/// set only for its clients.
+pub(super) fn encode_error(error: &ErrorReply, out: &mut BytesMut) {
+    let ErrorReply { code, message, retry_after_ms, reference } = error;
+    let (retry_after_ms, reference) = (*retry_after_ms, reference.as_deref());
+    push_json_frame(out, &BaseFrame::Error { code, message, retry_after_ms, reference });
+}
+
+impl<'a> From<&'a Person> for UserJson<'a> {
+    fn from(person: &'a Person) -> Self {
+        Self { id: person.id.0, name: &person.name }
+    }
+}
+
+impl Serialize for Rooms<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Rooms(chat) = *self;
+        serializer.collect_map(chat.rooms().map(|(id, room)| {
+            (id.0, RoomJson { id: id.0, title: room.title(), users: Members(chat, room) })
+        }))
+    }
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Members(chat, room) = *self;
+        let users = chat.members(room);
+        serializer.collect_map(users.map(|(id, name)| (id.0, UserJson { id: id.0, name })))
+    }
+}
