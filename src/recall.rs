@@ -13,7 +13,7 @@ use log::error;
 
 use crate::chat::{Person, Position, RoomId, Said, Since};
 use crate::dispatcher::Input;
-use crate::history::{HistoryError, Reader};
+use crate::history::{HistoryError, HistoryReader};
 use crate::mailbox::WeakInlet;
 use crate::outbox::{ConnectionId, Outbox};
 use crate::protocol::{
@@ -63,7 +63,7 @@ pub(crate) struct Recalling {
     questions: Receiver<Asked>,
     /// Holds one for each answer that the dispatcher has not come to yet.
     answers: Sender<()>,
-    reader: Box<dyn Reader>,
+    reader: Box<dyn HistoryReader>,
     epoch: Arc<str>,
     /// How many events somebody who comes without `since` is shown.
     on_enter: usize,
@@ -73,7 +73,7 @@ pub(crate) struct Recalling {
 
 impl Recall {
     pub(crate) fn new(
-        reader: Box<dyn Reader>,
+        reader: Box<dyn HistoryReader>,
         epoch: Arc<str>,
         on_enter: usize,
         max_bytes: usize,
@@ -147,7 +147,7 @@ impl Recalling {
                 .reader
                 .before(room, before, limit, self.max_bytes)
                 .map(|(events, more)| history_frame(room, &events, more, named)),
-            Recalled::Said(position) => self.reader.event(position).map(|said| match said {
+            Recalled::Said(position) => self.reader.message(position).map(|said| match said {
                 Some(said) => said_frame(position.room, &said),
                 None => error_frame(&ErrorReply::already_said().to(reference.clone())),
             }),

@@ -17,7 +17,7 @@ use preempt_rt::sched::{Pid, Scheduler, SchedulerParams, get_scheduler, set_sche
 use crate::chat::{Chat, Rules, UserId};
 use crate::dispatcher::{Dispatcher, Health, Input, Keeping};
 use crate::error::{ServeError, StartError};
-use crate::history::{self, HistoryError, Opened, Place, Retention, Upkeep};
+use crate::history::{self, HistoryError, Location, Opened, Retention, Upkeep};
 use crate::mailbox::{Inlet, Mailbox, mailbox};
 use crate::net::admission::{Admission, Entry};
 use crate::net::http::Response;
@@ -277,9 +277,9 @@ fn open_history(
     health: Arc<Health>,
 ) -> Result<Memory, HistoryError> {
     let limits = &settings.limits;
-    let place = match settings.history.file.clone() {
-        None => Place::Memory,
-        Some(path) => Place::File { path, durability: settings.history.durability },
+    let location = match settings.history.file.clone() {
+        None => Location::Memory,
+        Some(path) => Location::File { path, durability: settings.history.durability },
     };
     let max_age = max_age(limits);
     let retention = Retention {
@@ -287,7 +287,8 @@ fn open_history(
         max_age,
         max_memory_bytes: limits.history_max_memory_bytes,
     };
-    let Opened { epoch, remembered, history, reader, upkeep } = history::open(&place, retention)?;
+    let Opened { epoch, remembered, history, reader, upkeep } =
+        history::open(&location, retention)?;
     let noted_user = UserId(remembered.last_user);
     let mut keeping = Keeping::new(history, health, noted_user);
     let (chat, effects) = Chat::restore(rules(settings), remembered);

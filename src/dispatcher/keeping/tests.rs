@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::chat::{Remembered, RememberedSession, Rules, SessionKey};
 use crate::history;
-use crate::history::{Place, Retention};
+use crate::history::{Location, Retention};
 
 /// What a history was asked to commit, and whether it did.
 #[derive(Debug, Default)]
@@ -26,9 +26,9 @@ impl History for Moody {
 /// An error, of whatever kind.
 fn no_history() -> HistoryError {
     let path = std::path::PathBuf::from("/nowhere/at/all.db");
-    let place = Place::File { path, durability: crate::settings::Durability::Process };
+    let location = Location::File { path, durability: crate::settings::Durability::Process };
     let retention = Retention { max_events: 1, max_age: None, max_memory_bytes: 1 };
-    history::open(&place, retention).err().expect("there is no such directory")
+    history::open(&location, retention).err().expect("there is no such directory")
 }
 
 fn start() -> (Keeping, Chat, Arc<Mutex<Record>>, Arc<Health>) {
