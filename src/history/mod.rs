@@ -27,7 +27,7 @@ pub(crate) use sqlite::Upkeep;
 /// Where a history is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Location {
-    /// In this process, and gone with it.
+    /// In this process; it is lost when the process ends.
     Memory,
     /// In a file, which is created if there is none. The folder must exist.
     File { path: PathBuf, durability: Durability },
@@ -72,7 +72,7 @@ pub(crate) struct Batch<'a> {
 pub(crate) trait History: Send {
     /// Saves all of the batch for good, or nothing of it.
     ///
-    /// After an error the history can still be used, and commits succeed again once the cause has gone.
+    /// After an error the history can still be used, and commits succeed again once the cause is fixed.
     /// The caller uses each `seq` of the failed batch again, and repeats its memos in the next one.
     fn commit(&mut self, batch: Batch<'_>) -> Result<(), HistoryError>;
 }

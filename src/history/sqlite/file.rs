@@ -133,7 +133,7 @@ pub(super) fn prepare(
     let remembered = restore::load(&transaction)?;
     let epoch = begin_epoch(&transaction, durability)?;
     transaction.commit()?;
-    // Not earlier: a new file's marks are to be in the database itself, for `check_header`.
+    // Only now: the marks of a new file must be in the database itself, where `check_header` looks.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     configure_writer(connection, durability)?;
     Ok((epoch, remembered))

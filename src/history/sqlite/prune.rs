@@ -1,4 +1,4 @@
-//! Pruning: deletes what need not be kept any more, step by step.
+//! Pruning: deletes what the limits no longer keep, step by step.
 //!
 //! Runs on upkeep's thread, which decides when. A step takes the write lock for well under a
 //! millisecond, so that the dispatcher hardly waits.
@@ -26,7 +26,7 @@ const STEP_REFERENCES: i64 = 256;
 /// How many steps a round has. The WAL must be copied in between.
 const ROUND_STEPS: u32 = 256;
 
-/// Deletes messages and references.
+/// Deletes messages and references, one round at a time.
 #[derive(Debug)]
 pub(super) struct Pruner {
     database: Arc<Database>,
@@ -90,7 +90,7 @@ impl Pruner {
         Self { database, retention, sweep: ReferenceSweep::default(), last_room: 0 }
     }
 
-    /// As many steps as fit in a round. `sleep` returns false if there is to be no further step.
+    /// Runs as many steps as fit in a round. `sleep` returns false when upkeep ends.
     pub(super) fn round(
         &mut self,
         connection: &Connection,

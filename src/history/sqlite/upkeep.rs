@@ -1,7 +1,7 @@
 //! Upkeep: keeps the file small while the dispatcher goes on.
 //!
 //! It runs on a thread and with a connection of its own. It copies the WAL back into the database,
-//! and prunes what need not be kept, in steps so small that the dispatcher hardly waits for the write
+//! and prunes what the limits no longer keep, in steps so small that the dispatcher hardly waits for the write
 //! lock. While nothing is committed, it only looks whether something was. What is pruned, and how,
 //! is in `prune`.
 

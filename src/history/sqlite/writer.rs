@@ -2,8 +2,8 @@
 //!
 //! The delicate part is an error. A transaction whose COMMIT fails may be in the file all the same:
 //! SQLite may have written its last page before the error. But its senders are told that it was not
-//! saved, and the next batch uses the same numbers. So after any error the connection is opened anew,
-//! and the next batch first deletes what the failed ones may have left.
+//! saved, and the next batch uses the same numbers. So after any error the writer reconnects, and the
+//! next batch first deletes what the failed ones may have left.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
