@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use log::error;
 
 use crate::chat::{ConnectionId, Event, Person, Position, RoomId, Said, Version};
-use crate::history::{HistoryError, Reader};
+use crate::history::{HistoryError, HistoryReader};
 use crate::input::Input;
 use crate::mailbox::WeakMailboxSender;
 use crate::outbox::Outbox;
@@ -73,7 +73,7 @@ struct Permit;
 
 /// Reads and encodes.
 struct Messages {
-    reader: Box<dyn Reader>,
+    reader: Box<dyn HistoryReader>,
     epoch: Arc<str>,
     /// How many messages a client that enters without `since` is shown.
     on_enter: usize,
@@ -83,7 +83,7 @@ struct Messages {
 
 impl Recall {
     pub(crate) fn new(
-        reader: Box<dyn Reader>,
+        reader: Box<dyn HistoryReader>,
         epoch: Arc<str>,
         on_enter: usize,
         max_bytes: usize,
@@ -204,7 +204,7 @@ impl Messages {
         reference: &Reference,
     ) -> Result<Bytes, HistoryError> {
         let room = position.room;
-        Ok(match self.reader.event(position)? {
+        Ok(match self.reader.message(position)? {
             Some(said) => {
                 let (time, event) = (said.time, Event::Said(said));
                 VERSION.frame(&Outgoing::Event { room, time, event: &event })

@@ -18,7 +18,7 @@ use crate::chat::{Chat, ConnectionId, Rules, UserId};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, Health, Saver};
 use crate::error::{ServeError, StartError};
-use crate::history::{self, HistoryError, Opened, Place, Retention, Upkeep};
+use crate::history::{self, HistoryError, Location, Opened, Retention, Upkeep};
 use crate::input::Input;
 use crate::lobby::Lobby;
 use crate::log::LocalLog;
@@ -280,8 +280,8 @@ fn open_history(
 ) -> Result<Memory, HistoryError> {
     let limits = &settings.limits;
     let place = match settings.history.file.clone() {
-        None => Place::Memory,
-        Some(path) => Place::File { path, durability: settings.history.durability },
+        None => Location::Memory,
+        Some(path) => Location::File { path, durability: settings.history.durability },
     };
     let max_age = max_age(limits);
     let retention = Retention {

@@ -1,9 +1,9 @@
-//! Paths as a shell takes them, for commands that an operator copies from an error. Pure.
+//! Paths quoted for a shell, for the commands that error messages suggest. Pure.
 
 use std::fmt;
 use std::path::Path;
 
-/// A path as one word of a command.
+/// Displays a path as one word of a shell command.
 pub(crate) struct Quoted<'a>(pub(crate) &'a Path);
 
 impl fmt::Display for Quoted<'_> {
@@ -17,7 +17,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// The directory that a file is in.
+/// The directory that contains a file; `.` for a bare file name.
 pub(crate) fn directory(file: &Path) -> &Path {
     match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

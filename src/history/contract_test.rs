@@ -1,12 +1,12 @@
-//! What every backend does: one set of tests, told to each.
+//! What every backend does: one set of tests, run with each.
 //!
-//! A backend may keep more than it has to, until its upkeep has run.
+//! A backend may keep more than it has to until its upkeep has run.
 
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Batch, Durability, Opened, Place, Retention};
+use super::{Batch, Durability, Location, Opened, Retention};
 use crate::chat::{
     Content, Memo, Person, Position, ResumeKey, RoomId, Said, Stored, StoredRoom, StoredUser,
     UserId,
@@ -21,7 +21,7 @@ const NOTHING: [u64; 0] = [];
 pub(super) const EVERYTHING: Retention =
     Retention { max_events: 1_000_000, max_age: None, max_memory_bytes: usize::MAX };
 
-/// Each test for each backend.
+/// Defines each test for each backend.
 macro_rules! contract {
     ($($test:ident)+) => {
         mod memory {
@@ -46,30 +46,30 @@ macro_rules! contract {
 }
 
 contract! {
-    a_new_one_remembers_nothing
-    each_has_an_epoch_of_its_own
-    what_was_said_is_found_as_it_was_said
-    any_number_of_a_picture_is_kept
-    a_commit_is_seen_by_the_next_read
-    a_batch_may_speak_in_many_rooms
-    since_has_both_ends
-    since_keeps_the_newest_that_fit
-    before_pages_back
-    before_tells_whether_there_is_more
-    before_keeps_the_newest_that_fit
-    numbers_beyond_all_find_nothing
-    an_event_is_found_by_its_position
-    a_room_that_is_gone_has_nothing
-    a_room_that_comes_again_begins_anew
-    a_room_nobody_knows_has_nothing
-    the_latest_memo_of_a_thing_holds
-    only_so_many_events_are_kept
-    no_events_need_be_kept
-    what_is_too_old_goes
-    a_younger_one_waits_for_none_but_older_ones_before_it
+    a_new_history_is_empty
+    each_history_has_its_own_epoch
+    messages_are_read_back_unchanged
+    a_gif_may_have_any_64_bit_number
+    the_next_read_sees_a_commit
+    a_batch_may_hold_messages_of_several_rooms
+    since_respects_both_bounds
+    since_returns_the_newest_that_fit
+    before_pages_backwards
+    before_says_whether_older_messages_are_kept
+    before_returns_the_newest_that_fit
+    ids_out_of_range_find_nothing
+    a_message_is_found_by_its_position
+    a_deleted_room_has_no_messages
+    a_room_created_again_is_empty
+    an_unknown_room_has_no_messages
+    the_last_memo_about_something_wins
+    max_events_limits_each_room
+    max_events_may_be_zero
+    old_messages_expire
+    an_old_message_after_a_younger_one_stays
 }
 
-/// A history that is in use, by the names that a test knows.
+/// An open history, with short names for what tests do with it.
 pub(super) struct Fixture {
     pub(super) opened: Opened,
     _folder: Option<TempDir>,
@@ -79,7 +79,7 @@ type Open = fn(Retention) -> Fixture;
 
 impl Fixture {
     fn in_memory(retention: Retention) -> Self {
-        let opened = super::open(&Place::Memory, retention).unwrap();
+        let opened = super::open(&Location::Memory, retention).unwrap();
         Self { opened, _folder: None }
     }
 
@@ -87,7 +87,7 @@ impl Fixture {
     fn in_file(retention: Retention) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.db");
-        let place = Place::File { path, durability: Durability::Process };
+        let place = Location::File { path, durability: Durability::Process };
         Self { opened: super::open(&place, retention).unwrap(), _folder: Some(folder) }
     }
 
@@ -102,14 +102,14 @@ impl Fixture {
         self.opened.history.commit(Batch { said, memos }).unwrap();
     }
 
-    /// Says `seqs` in `room`, each in a batch of its own.
+    /// Commits messages with these `seqs` in `room`, each in a batch of its own.
     fn say(&mut self, room: RoomId, seqs: impl IntoIterator<Item = u64>) {
         for seq in seqs {
             self.commit(&[(room, &text(seq))], &[]);
         }
     }
 
-    /// Lets upkeep, if there is any, do all that it will ever do.
+    /// Runs upkeep, if there is any, until there is nothing left to do.
     #[cfg_attr(not(feature = "sqlite"), allow(clippy::unused_self))]
     fn catch_up(&mut self) {
         #[cfg(feature = "sqlite")]
@@ -118,8 +118,8 @@ impl Fixture {
         }
     }
 
-    fn since(&mut self, room: RoomId, after: u64, upto: u64) -> Vec<u64> {
-        seqs(&self.opened.reader.since(room, after, upto, usize::MAX).unwrap())
+    fn since(&mut self, room: RoomId, after: u64, up_to: u64) -> Vec<u64> {
+        seqs(&self.opened.reader.since(room, after, up_to, usize::MAX).unwrap())
     }
 
     fn before(&mut self, room: RoomId, before: u64, limit: usize) -> (Vec<u64>, bool) {
@@ -140,7 +140,7 @@ pub(super) fn room(id: RoomId, title: &str) -> Memo {
     Memo::Room(StoredRoom { id, title: title.into(), place: None })
 }
 
-/// What Ann says, said long ago, of 7 bytes.
+/// A message from Ann, said long ago, of 7 bytes.
 pub(super) fn text(seq: u64) -> Said {
     Said {
         seq,
@@ -155,20 +155,20 @@ fn now() -> u64 {
     super::oldest_kept(Some(Duration::ZERO)).unwrap()
 }
 
-fn a_new_one_remembers_nothing(open: Open) {
+fn a_new_history_is_empty(open: Open) {
     let mut new = open(EVERYTHING);
     assert_eq!(new.opened.remembered, Stored::default());
     assert_eq!(new.all(LOBBY), NOTHING);
 }
 
-fn each_has_an_epoch_of_its_own(open: Open) {
+fn each_history_has_its_own_epoch(open: Open) {
     let (one, other) = (open(EVERYTHING).opened.epoch, open(EVERYTHING).opened.epoch);
     assert_eq!(one.len(), 16, "{one}");
     assert!(one.bytes().all(|byte| byte.is_ascii_hexdigit()), "{one}");
     assert_ne!(one, other);
 }
 
-fn what_was_said_is_found_as_it_was_said(open: Open) {
+fn messages_are_read_back_unchanged(open: Open) {
     let mut lobby = Fixture::with_rooms(open, EVERYTHING);
     let said = [
         Said { reference: Some("r1".into()), ..text(1) },
@@ -184,17 +184,17 @@ fn what_was_said_is_found_as_it_was_said(open: Open) {
     assert_eq!(lobby.opened.reader.before(LOBBY, 7, 6, usize::MAX).unwrap(), (said.into(), false));
 }
 
-fn any_number_of_a_picture_is_kept(open: Open) {
+fn a_gif_may_have_any_64_bit_number(open: Open) {
     let mut lobby = Fixture::with_rooms(open, EVERYTHING);
     for (seq, gif) in [0, u64::MAX, 1 << 63, (1 << 63) - 1].into_iter().enumerate() {
         let said = Said { content: Content::Gif(gif), ..text(seq as u64 + 1) };
         lobby.commit(&[(LOBBY, &said)], &[]);
         let position = Position { room: LOBBY, seq: said.seq };
-        assert_eq!(lobby.opened.reader.event(position).unwrap(), Some(said));
+        assert_eq!(lobby.opened.reader.message(position).unwrap(), Some(said));
     }
 }
 
-fn a_commit_is_seen_by_the_next_read(open: Open) {
+fn the_next_read_sees_a_commit(open: Open) {
     let mut lobby = Fixture::with_rooms(open, EVERYTHING);
     for seq in 1..=20 {
         lobby.say(LOBBY, [seq]);
@@ -202,7 +202,7 @@ fn a_commit_is_seen_by_the_next_read(open: Open) {
     }
 }
 
-fn a_batch_may_speak_in_many_rooms(open: Open) {
+fn a_batch_may_hold_messages_of_several_rooms(open: Open) {
     let mut both = open(EVERYTHING);
     let (one, two) = (text(1), text(2));
     let said = [(LOBBY, &one), (BAR, &one), (LOBBY, &two)];
@@ -211,7 +211,7 @@ fn a_batch_may_speak_in_many_rooms(open: Open) {
     both.commit(&[], &[]);
 }
 
-fn since_has_both_ends(open: Open) {
+fn since_respects_both_bounds(open: Open) {
     let mut lobby = Fixture::with_rooms(open, EVERYTHING);
     lobby.say(LOBBY, 1..=9);
     assert_eq!(lobby.since(LOBBY, 3, 7), [4, 5, 6, 7]);
@@ -222,7 +222,7 @@ fn since_has_both_ends(open: Open) {
     assert_eq!(lobby.since(LOBBY, 9, 100), NOTHING);
 }
 
-fn since_keeps_the_newest_that_fit(open: Open) {
+fn since_returns_the_newest_that_fit(open: Open) {
     let mut lobby = Fixture::with_rooms(open, EVERYTHING);
     lobby.say(LOBBY, 1..=9);
     let since = |lobby: &mut Fixture, max_bytes| {
@@ -235,7 +235,7 @@ fn since_keeps_the_newest_that_fit(open: Open) {
     assert_eq!(since(&mut lobby, 6 * one), [3, 4, 5, 6, 7, 8]);
 }
 
-fn before_pages_back(open: Open) {
+fn before_pages_backwards(open: Open) {
     let mut lobby = Fixture::with_rooms(open, EVERYTHING);
     lobby.say(LOBBY, 1..=9);
     assert_eq!(lobby.before(LOBBY, u64::MAX, 4), (vec![6, 7, 8, 9], true));
@@ -245,7 +245,7 @@ fn before_pages_back(open: Open) {
     assert_eq!(lobby.before(LOBBY, 0, 4), (vec![], false));
 }
 
-fn before_tells_whether_there_is_more(open: Open) {
+fn before_says_whether_older_messages_are_kept(open: Open) {
     let mut lobby = Fixture::with_rooms(open, EVERYTHING);
     lobby.say(LOBBY, 1..=4);
     assert_eq!(lobby.before(LOBBY, 5, 3), (vec![2, 3, 4], true));
@@ -255,7 +255,7 @@ fn before_tells_whether_there_is_more(open: Open) {
     assert_eq!(lobby.before(LOBBY, 1, 0), (vec![], false));
 }
 
-fn before_keeps_the_newest_that_fit(open: Open) {
+fn before_returns_the_newest_that_fit(open: Open) {
     let mut lobby = Fixture::with_rooms(open, EVERYTHING);
     lobby.say(LOBBY, 1..=4);
     let before = |lobby: &mut Fixture, before, max_bytes| {
@@ -269,21 +269,21 @@ fn before_keeps_the_newest_that_fit(open: Open) {
     assert_eq!(before(&mut lobby, 2, 0), (vec![1], false));
 }
 
-fn numbers_beyond_all_find_nothing(open: Open) {
+fn ids_out_of_range_find_nothing(open: Open) {
     let mut lobby = Fixture::with_rooms(open, EVERYTHING);
     lobby.say(LOBBY, 1..=4);
     assert_eq!(lobby.all(RoomId(u64::MAX)), NOTHING);
     assert_eq!(lobby.since(LOBBY, u64::MAX, u64::MAX), NOTHING);
     assert_eq!(lobby.before(RoomId(0), 5, 5), (vec![], false));
     let nowhere = Position { room: LOBBY, seq: u64::MAX };
-    assert_eq!(lobby.opened.reader.event(nowhere).unwrap(), None);
+    assert_eq!(lobby.opened.reader.message(nowhere).unwrap(), None);
 }
 
-fn an_event_is_found_by_its_position(open: Open) {
+fn a_message_is_found_by_its_position(open: Open) {
     let mut lobby = Fixture::with_rooms(open, EVERYTHING);
     lobby.say(LOBBY, 1..=4);
     lobby.say(BAR, 1..=1);
-    let mut event = |room, seq| lobby.opened.reader.event(Position { room, seq }).unwrap();
+    let mut event = |room, seq| lobby.opened.reader.message(Position { room, seq }).unwrap();
     assert_eq!(event(LOBBY, 3), Some(text(3)));
     assert_eq!(event(BAR, 1), Some(text(1)));
     assert_eq!(event(BAR, 3), None);
@@ -291,7 +291,7 @@ fn an_event_is_found_by_its_position(open: Open) {
     assert_eq!(event(LOBBY, 5), None);
 }
 
-fn a_room_that_is_gone_has_nothing(open: Open) {
+fn a_deleted_room_has_no_messages(open: Open) {
     let mut both = Fixture::with_rooms(open, EVERYTHING);
     both.say(LOBBY, 1..=200);
     both.say(BAR, 1..=3);
@@ -300,13 +300,13 @@ fn a_room_that_is_gone_has_nothing(open: Open) {
         assert_eq!(both.all(LOBBY), NOTHING);
         assert_eq!(both.before(LOBBY, 100, 10), (vec![], false));
         let position = Position { room: LOBBY, seq: 1 };
-        assert_eq!(both.opened.reader.event(position).unwrap(), None);
+        assert_eq!(both.opened.reader.message(position).unwrap(), None);
         assert_eq!(both.all(BAR), [1, 2, 3]);
         both.catch_up();
     }
 }
 
-fn a_room_that_comes_again_begins_anew(open: Open) {
+fn a_room_created_again_is_empty(open: Open) {
     let mut lobby = Fixture::with_rooms(open, EVERYTHING);
     lobby.say(LOBBY, 1..=3);
     lobby.commit(&[], &[Memo::RoomGone(LOBBY)]);
@@ -317,14 +317,14 @@ fn a_room_that_comes_again_begins_anew(open: Open) {
     assert_eq!(lobby.all(LOBBY), [1, 2]);
 }
 
-fn a_room_nobody_knows_has_nothing(open: Open) {
+fn an_unknown_room_has_no_messages(open: Open) {
     let mut both = Fixture::with_rooms(open, EVERYTHING);
     both.commit(&[(RoomId(9), &text(1)), (BAR, &text(1))], &[]);
     assert_eq!(both.all(RoomId(9)), NOTHING);
     assert_eq!(both.all(BAR), [1]);
 }
 
-fn the_latest_memo_of_a_thing_holds(open: Open) {
+fn the_last_memo_about_something_wins(open: Open) {
     let mut rooms = Fixture::with_rooms(open, EVERYTHING);
     rooms.say(LOBBY, 1..=2);
     let session = StoredUser {
@@ -333,7 +333,7 @@ fn the_latest_memo_of_a_thing_holds(open: Open) {
         name: "Ann".into(),
         room: Some(LOBBY),
     };
-    // What was said before a room changes its title is still there; made and gone is gone.
+    // A room keeps its messages when its title changes. One that is created and deleted is deleted.
     let memos = [
         room(LOBBY, "The Lobby"),
         room(RoomId(3), "Short"),
@@ -350,7 +350,7 @@ fn the_latest_memo_of_a_thing_holds(open: Open) {
     assert_eq!(rooms.all(RoomId(3)), NOTHING);
 }
 
-fn only_so_many_events_are_kept(open: Open) {
+fn max_events_limits_each_room(open: Open) {
     let mut both = Fixture::with_rooms(open, Retention { max_events: 5, ..EVERYTHING });
     both.say(LOBBY, 1..=300);
     both.say(BAR, 1..=5);
@@ -363,14 +363,14 @@ fn only_so_many_events_are_kept(open: Open) {
     assert_eq!(both.all(LOBBY), [297, 298, 299, 300, 301]);
 }
 
-fn no_events_need_be_kept(open: Open) {
+fn max_events_may_be_zero(open: Open) {
     let mut lobby = Fixture::with_rooms(open, Retention { max_events: 0, ..EVERYTHING });
     lobby.say(LOBBY, 1..=3);
     assert_eq!(lobby.all(LOBBY), NOTHING);
     assert_eq!(lobby.before(LOBBY, 3, 3), (vec![], false));
 }
 
-fn what_is_too_old_goes(open: Open) {
+fn old_messages_expire(open: Open) {
     let day = Duration::from_secs(86_400);
     let mut both = Fixture::with_rooms(open, Retention { max_age: Some(day), ..EVERYTHING });
     let now = now();
@@ -384,8 +384,8 @@ fn what_is_too_old_goes(open: Open) {
     assert_eq!(both.all(BAR), NOTHING);
 }
 
-fn a_younger_one_waits_for_none_but_older_ones_before_it(open: Open) {
-    // The clock was set back: what lies before in the room keeps what is too old behind it.
+fn an_old_message_after_a_younger_one_stays(open: Open) {
+    // The clock was set back: a younger message before an old one keeps it.
     let day = Duration::from_secs(86_400);
     let mut lobby = Fixture::with_rooms(open, Retention { max_age: Some(day), ..EVERYTHING });
     let now = now();
@@ -397,7 +397,7 @@ fn a_younger_one_waits_for_none_but_older_ones_before_it(open: Open) {
 }
 
 #[test]
-fn memory_forgets_the_oldest_of_all_rooms_when_it_is_full() {
+fn memory_drops_the_oldest_of_all_rooms_when_full() {
     let one = 128 + 7;
     let retention = Retention { max_memory_bytes: 4 * one, ..EVERYTHING };
     let mut both = Fixture::with_rooms(Fixture::in_memory, retention);
@@ -409,11 +409,11 @@ fn memory_forgets_the_oldest_of_all_rooms_when_it_is_full() {
     assert_eq!((both.all(LOBBY), both.all(BAR)), (vec![1, 2, 3], vec![2]));
     both.say(LOBBY, [4]);
     assert_eq!((both.all(LOBBY), both.all(BAR)), (vec![2, 3, 4], vec![2]));
-    // What a room leaves behind is free again.
+    // A deleted room frees its bytes.
     both.commit(&[], &[Memo::RoomGone(LOBBY)]);
     both.say(BAR, 3..=5);
     assert_eq!(both.all(BAR), [2, 3, 4, 5]);
-    // One that is larger than all of it is not kept, and takes the others with it.
+    // A message that is larger than the limit is dropped, and all others before it.
     let long = Said { content: Content::Text("x".repeat(5 * one)), ..text(6) };
     both.commit(&[(BAR, &long)], &[]);
     assert_eq!(both.all(BAR), NOTHING);
@@ -423,9 +423,9 @@ fn memory_forgets_the_oldest_of_all_rooms_when_it_is_full() {
 
 #[cfg(not(feature = "sqlite"))]
 #[test]
-fn a_file_takes_the_feature() {
-    let place = Place::File { path: "wschat.db".into(), durability: Durability::Process };
-    let error = super::open(&place, EVERYTHING).err().expect("it is not built in");
+fn a_file_needs_the_feature() {
+    let place = Location::File { path: "wschat.db".into(), durability: Durability::Process };
+    let error = super::open(&place, EVERYTHING).err().expect("the feature is off");
     assert_eq!(
         error.to_string(),
         "wschat.db cannot be used: this wschat was built without the feature `sqlite`; build it \

@@ -1,4 +1,4 @@
-//! Why a history cannot be used, in words for the one who can change it.
+//! Why a history cannot be used, in words for the operator.
 
 use std::error::Error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a history cannot be opened, read or written.
 ///
-/// The text names the file, says what is wrong with it and what to do.
+/// The text names the file, and says what is wrong with it and what to do.
 #[derive(Debug)]
 pub struct HistoryError {
     file: PathBuf,
@@ -16,7 +16,7 @@ pub struct HistoryError {
 }
 
 impl HistoryError {
-    /// `what` is wrong with `file`, and what to do.
+    /// `what` is wrong with `file`, and `advice` is what to do about it.
     pub(super) fn new(
         file: &Path,
         what: impl Into<String>,
@@ -38,7 +38,7 @@ impl fmt::Display for HistoryError {
 }
 
 impl Error for HistoryError {
-    /// The text has said it already; this is for a program that asks for the kind.
+    /// The text above includes it; this is for programs that look at its type.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }

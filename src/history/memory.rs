@@ -1,77 +1,81 @@
-//! The history in memory: the last events of each room, for as long as the process lives.
+//! The history in memory: the last messages of each room, for as long as the process lives.
 //!
-//! The dispatcher's thread and the readers share it behind a lock that each holds for one call.
-//! It needs no upkeep: whoever comes by forgets what is too old.
+//! The dispatcher's thread and the readers share it behind a lock that each holds for one call. It
+//! needs no upkeep: every call first drops what is too old.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Batch, History, HistoryError, Opened, Reader, Retention, fit, new_epoch, oldest_kept};
+use super::{
+    Batch, History, HistoryError, HistoryReader, Opened, Retention, new_epoch, newest_within,
+    oldest_kept,
+};
 use crate::chat::{Memo, Position, RoomId, Said, Stored};
 
 pub(super) fn open(retention: Retention) -> Opened {
-    let kept = Arc::new(Mutex::new(Kept::new(retention)));
+    let messages = Arc::new(Mutex::new(Messages::new(retention)));
     Opened {
         epoch: new_epoch(),
         remembered: Stored::default(),
-        history: Box::new(Shared(kept.clone())),
-        reader: Box::new(Shared(kept)),
+        history: Box::new(MemoryHistory(messages.clone())),
+        reader: Box::new(MemoryHistory(messages)),
         upkeep: None,
     }
 }
 
-/// A hand on what is kept, for the dispatcher or a reader.
-struct Shared(Arc<Mutex<Kept>>);
+/// A handle for the dispatcher or a reader.
+struct MemoryHistory(Arc<Mutex<Messages>>);
 
-impl Shared {
-    /// Nothing of what is done under the lock can panic half-way, so a poisoned one is as good.
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+impl MemoryHistory {
+    /// Nothing that is done under the lock can panic half-way, so a poisoned one is as good as any.
+    fn lock(&self) -> MutexGuard<'_, Messages> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-struct Kept {
+struct Messages {
     retention: Retention,
-    rooms: BTreeMap<RoomId, VecDeque<Entry>>,
-    /// Each room that has events, by the turn of its oldest. The first is the oldest of all.
+    rooms: BTreeMap<RoomId, VecDeque<StoredMessage>>,
+    /// Each room that has messages, by the `order` of its oldest. The first is the oldest of all.
     oldest: BTreeMap<u64, RoomId>,
-    next_turn: u64,
+    next_order: u64,
     bytes: usize,
 }
 
-struct Entry {
+struct StoredMessage {
     /// Counts up over all rooms.
-    turn: u64,
+    order: u64,
     said: Said,
 }
 
-impl History for Shared {
+impl History for MemoryHistory {
     fn commit(&mut self, batch: Batch<'_>) -> Result<(), HistoryError> {
-        let mut kept = self.lock();
+        let mut messages = self.lock();
         for memo in batch.memos {
-            kept.remember(memo);
+            messages.remember(memo);
         }
         for &(room, said) in batch.said {
-            kept.add(room, said);
+            messages.push(room, said);
         }
-        kept.forget();
+        messages.expire();
         Ok(())
     }
 }
 
-impl Reader for Shared {
+impl HistoryReader for MemoryHistory {
     fn since(
         &mut self,
         room: RoomId,
         after: u64,
-        upto: u64,
+        up_to: u64,
         max_bytes: usize,
     ) -> Result<Vec<Said>, HistoryError> {
-        let mut kept = self.lock();
-        kept.forget();
-        Ok(fit_all(kept.events(room, after.saturating_add(1)..=upto).rev(), max_bytes).0)
+        let mut messages = self.lock();
+        messages.expire();
+        let newest_first = messages.range(room, after.saturating_add(1)..=up_to).rev();
+        Ok(copy_newest_within(max_bytes, newest_first).0)
     }
 
     fn before(
@@ -81,27 +85,28 @@ impl Reader for Shared {
         limit: usize,
         max_bytes: usize,
     ) -> Result<(Vec<Said>, bool), HistoryError> {
-        let mut kept = self.lock();
-        kept.forget();
-        // Numbers count from 1, so there is none to be missed below 0.
-        let mut newest_first = kept.events(room, 0..=before.saturating_sub(1)).rev().peekable();
-        let (found, is_cut) = fit_all(newest_first.by_ref().take(limit), max_bytes);
+        let mut messages = self.lock();
+        messages.expire();
+        // The first `seq` is 1, so for 0 and 1 alike there is nothing.
+        let mut newest_first = messages.range(room, 0..=before.saturating_sub(1)).rev().peekable();
+        let (found, is_cut) = copy_newest_within(max_bytes, newest_first.by_ref().take(limit));
         Ok((found, is_cut || newest_first.peek().is_some()))
     }
 
-    fn event(&mut self, position: Position) -> Result<Option<Said>, HistoryError> {
-        let mut kept = self.lock();
-        kept.forget();
-        Ok(kept.events(position.room, position.seq..=position.seq).next().cloned())
+    fn message(&mut self, position: Position) -> Result<Option<Said>, HistoryError> {
+        let mut messages = self.lock();
+        messages.expire();
+        Ok(messages.range(position.room, position.seq..=position.seq).next().cloned())
     }
 }
 
-impl Kept {
+impl Messages {
     fn new(retention: Retention) -> Self {
-        Self { retention, rooms: BTreeMap::new(), oldest: BTreeMap::new(), next_turn: 0, bytes: 0 }
+        let (rooms, oldest) = (BTreeMap::new(), BTreeMap::new());
+        Self { retention, rooms, oldest, next_order: 0, bytes: 0 }
     }
 
-    /// Who can come back ends with the process, so only the rooms matter.
+    /// Only rooms matter: the other memos are for a restart, which this history does not outlive.
     fn remember(&mut self, memo: &Memo) {
         match memo {
             Memo::Room(room) => {
@@ -115,26 +120,26 @@ impl Kept {
         }
     }
 
-    fn add(&mut self, room: RoomId, said: &Said) {
+    fn push(&mut self, room: RoomId, said: &Said) {
         if self.retention.max_events == 0 {
             return;
         }
-        let Some(entries) = self.rooms.get_mut(&room) else { return };
-        let turn = self.next_turn;
-        self.next_turn += 1;
-        if entries.is_empty() {
-            self.oldest.insert(turn, room);
+        let Some(messages) = self.rooms.get_mut(&room) else { return };
+        let order = self.next_order;
+        self.next_order += 1;
+        if messages.is_empty() {
+            self.oldest.insert(order, room);
         }
         self.bytes += said.weight();
-        entries.push_back(Entry { turn, said: said.clone() });
-        if entries.len() as u64 > self.retention.max_events {
+        messages.push_back(StoredMessage { order, said: said.clone() });
+        if messages.len() as u64 > self.retention.max_events {
             self.drop_oldest_of(room);
         }
     }
 
-    /// Forgets what is too old or too much over all rooms. When the clock was set back, what is too old
-    /// waits for what was said before it.
-    fn forget(&mut self) {
+    /// Drops what is too old, and the oldest of all rooms while they take too much. If the clock was
+    /// set back, an old message waits for the younger ones that were said before it.
+    fn expire(&mut self) {
         let oldest_kept = oldest_kept(self.retention.max_age).unwrap_or(0);
         while let Some((_, &room)) = self.oldest.first_key_value() {
             let is_old = self.rooms[&room][0].said.time < oldest_kept;
@@ -145,36 +150,36 @@ impl Kept {
         }
     }
 
-    /// Whether there was one.
+    /// Returns whether there was one.
     fn drop_oldest_of(&mut self, room: RoomId) -> bool {
-        let Some(entries) = self.rooms.get_mut(&room) else { return false };
-        let Some(entry) = entries.pop_front() else { return false };
-        self.bytes -= entry.said.weight();
-        self.oldest.remove(&entry.turn);
-        if let Some(next) = entries.front() {
-            self.oldest.insert(next.turn, room);
+        let Some(messages) = self.rooms.get_mut(&room) else { return false };
+        let Some(dropped) = messages.pop_front() else { return false };
+        self.bytes -= dropped.said.weight();
+        self.oldest.remove(&dropped.order);
+        if let Some(next) = messages.front() {
+            self.oldest.insert(next.order, room);
         }
         true
     }
 
-    fn events(
+    fn range(
         &self,
         room: RoomId,
         seqs: RangeInclusive<u64>,
     ) -> impl DoubleEndedIterator<Item = &Said> {
-        let entries = self.rooms.get(&room).into_iter().flat_map(move |entries| {
-            let start = entries.partition_point(|entry| entry.said.seq < *seqs.start());
-            let end = entries.partition_point(|entry| entry.said.seq <= *seqs.end());
-            entries.range(start..end.max(start))
+        let messages = self.rooms.get(&room).into_iter().flat_map(move |messages| {
+            let start = messages.partition_point(|message| message.said.seq < *seqs.start());
+            let end = messages.partition_point(|message| message.said.seq <= *seqs.end());
+            messages.range(start..end.max(start))
         });
-        entries.map(|entry| &entry.said)
+        messages.map(|message| &message.said)
     }
 }
 
-fn fit_all<'a>(
-    newest_first: impl Iterator<Item = &'a Said>,
+fn copy_newest_within<'a>(
     max_bytes: usize,
+    newest_first: impl Iterator<Item = &'a Said>,
 ) -> (Vec<Said>, bool) {
-    let Ok(found) = fit::<Infallible>(newest_first.cloned().map(Ok), max_bytes);
+    let Ok(found) = newest_within::<Infallible>(max_bytes, newest_first.cloned().map(Ok));
     found
 }

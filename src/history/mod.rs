@@ -1,11 +1,10 @@
-//! What rooms remember: an ordered record of what was said, and what brings the chat back after a
-//! restart.
+//! What rooms remember: what was said, in order, and what brings the chat back after a restart.
 //!
-//! Two backends keep it, in memory and in a file, and pass the same contract tests. The dispatcher's
-//! thread owns the [`History`] and commits each tick to it before anything of that tick is delivered;
-//! readers have a [`Reader`] of their own and never make the dispatcher wait. A file also takes
-//! [`Upkeep`], on a thread of its own. Which thread that is, and what is said to clients when nothing
-//! can be kept, is left to the server and its dispatcher.
+//! There are two backends, memory and a file, and both pass the same contract tests. The dispatcher's
+//! thread owns the [`History`] and commits each tick to it before anything of that tick is delivered.
+//! A [`HistoryReader`] belongs to another thread and never makes the dispatcher wait. A file also needs
+//! [`Upkeep`], on a thread of its own. Starting those threads, and what clients are told when nothing
+//! can be saved, is left to the server and its dispatcher.
 
 mod error;
 mod memory;
@@ -25,76 +24,75 @@ pub use error::HistoryError;
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::Upkeep;
 
-/// Where a history lies.
+/// Where a history is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// In this process: it ends with it.
+pub(crate) enum Location {
+    /// In this process; it is lost when the process ends.
     Memory,
-    /// In a file, which is made if there is none. The folder must exist.
+    /// In a file, which is created if there is none. The folder must exist.
     File { path: PathBuf, durability: Durability },
 }
 
-/// How much is kept: each field is a limit.
+/// How much is kept. Each field is a limit.
 #[allow(clippy::struct_field_names)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retention {
-    /// Events for each room; 0: none.
+    /// Messages in each room; 0: none.
     pub(crate) max_events: u64,
-    /// `None`: for ever.
+    /// `None`: no limit.
     pub(crate) max_age: Option<Duration>,
-    /// What the backend in memory may hold in all rooms together, in bytes (counted as in
-    /// [`Reader::since`]).
+    /// For the backend in memory: bytes in all rooms together, counted as in
+    /// [`HistoryReader::since`].
     pub(crate) max_memory_bytes: usize,
 }
 
 /// A history that is ready for use.
 pub(crate) struct Opened {
-    /// Within an epoch a `seq` of a room stands for one event for ever.
+    /// Within an epoch, a `seq` of a room never stands for two messages.
     pub(crate) epoch: String,
     pub(crate) remembered: Stored,
     pub(crate) history: Box<dyn History>,
-    pub(crate) reader: Box<dyn Reader>,
-    /// For a thread of its own, if there is any to do.
+    pub(crate) reader: Box<dyn HistoryReader>,
+    /// To be run on a thread of its own; `None` if there is nothing to do.
     pub(crate) upkeep: Option<Upkeep>,
 }
 
-/// What a tick leaves behind: kept as a whole or not at all.
+/// What a tick commits: all of it or nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Batch<'a> {
-    /// In the order of their rooms' `seq`. A room is remembered before something is said in it, by a
-    /// memo of this batch at the latest; what is said elsewhere is lost.
+    /// Each room's messages in the order of their `seq`. A room needs a memo first, in this batch at the
+    /// latest; a message in any other room is lost.
     pub(crate) said: &'a [(RoomId, &'a Said)],
-    /// In their order: a later one replaces an earlier one of the same thing. A session is remembered
-    /// before something is said with a reference by it, as a room is.
+    /// In order: a later one replaces an earlier one about the same thing. A session needs a memo
+    /// before a message has a reference of its user, as a room does.
     pub(crate) memos: &'a [Memo],
 }
 
-/// Where a tick is kept. For the dispatcher's thread. Dropping it ends it in good order.
+/// The writing end, for the dispatcher's thread. Dropping it closes it cleanly.
 pub(crate) trait History: Send {
-    /// Keeps the batch for good, or nothing of it.
+    /// Saves all of the batch for good, or nothing of it.
     ///
-    /// After an error the history can be used as before, and keeps what it is given as soon as the
-    /// cause has gone. Each `seq` of the failed batch is used again, and its memos are to be handed
-    /// over again, with the next one.
+    /// After an error the history can still be used, and commits succeed again once the cause is fixed.
+    /// The caller uses each `seq` of the failed batch again, and repeats its memos in the next one.
     fn commit(&mut self, batch: Batch<'_>) -> Result<(), HistoryError>;
 }
 
-/// Where what was said is found again. What has been committed before a call is seen by it. A room
-/// that is not remembered has nothing.
-pub(crate) trait Reader: Send {
-    /// What was said in `room` after `after`, up to and with `upto`, ascending. Where that takes more
-    /// than `max_bytes` (of texts, names and references, and 128 for each event besides), the newest
-    /// of it that does not, but one at least.
+/// The reading end, for one thread. A call sees everything that was committed before it. An unknown
+/// room has no messages.
+pub(crate) trait HistoryReader: Send {
+    /// The messages in `room` after `after`, up to and including `up_to`, oldest first. If they take
+    /// more than `max_bytes` (texts, names and references, and 128 for each message), the newest that
+    /// fit, but at least one.
     fn since(
         &mut self,
         room: RoomId,
         after: u64,
-        upto: u64,
+        up_to: u64,
         max_bytes: usize,
     ) -> Result<Vec<Said>, HistoryError>;
 
-    /// The newest `limit` events of `room` before `before`, ascending, and whether older ones are
-    /// kept. They obey `max_bytes` as in [`since`](Self::since).
+    /// The newest `limit` messages in `room` before `before`, oldest first, and whether older ones are
+    /// kept. `max_bytes` is as in [`since`](Self::since).
     fn before(
         &mut self,
         room: RoomId,
@@ -103,29 +101,29 @@ pub(crate) trait Reader: Send {
         max_bytes: usize,
     ) -> Result<(Vec<Said>, bool), HistoryError>;
 
-    /// One event, if it is still kept.
-    fn event(&mut self, position: Position) -> Result<Option<Said>, HistoryError>;
+    /// One message, if it is still kept.
+    fn message(&mut self, position: Position) -> Result<Option<Said>, HistoryError>;
 }
 
-/// Opens the history at `place`, a new one if there is none.
+/// Opens the history at `location`, and creates it if there is none.
 ///
-/// A file is opened as the user who goes on to use it: SQLite makes further files beside it.
-pub(crate) fn open(place: &Place, retention: Retention) -> Result<Opened, HistoryError> {
-    match place {
-        Place::Memory => Ok(memory::open(retention)),
+/// Open a file as the user who uses it later on, since SQLite creates further files beside it.
+pub(crate) fn open(location: &Location, retention: Retention) -> Result<Opened, HistoryError> {
+    match location {
+        Location::Memory => Ok(memory::open(retention)),
         #[cfg(feature = "sqlite")]
-        Place::File { path, durability } => {
-            let (remembered, keeper, reader, upkeep) = sqlite::open(path, *durability, retention)?;
+        Location::File { path, durability } => {
+            let (remembered, writer, reader, upkeep) = sqlite::open(path, *durability, retention)?;
             Ok(Opened {
-                epoch: keeper.epoch().to_owned(),
+                epoch: writer.epoch().to_owned(),
                 remembered,
-                history: Box::new(keeper),
+                history: Box::new(writer),
                 reader: Box::new(reader),
                 upkeep: Some(upkeep),
             })
         }
         #[cfg(not(feature = "sqlite"))]
-        Place::File { path, .. } => Err(HistoryError::new(
+        Location::File { path, .. } => Err(HistoryError::new(
             path,
             "cannot be used: this wschat was built without the feature `sqlite`",
             "build it with that feature, or set the history's file to null",
@@ -133,7 +131,7 @@ pub(crate) fn open(place: &Place, retention: Retention) -> Result<Opened, Histor
     }
 }
 
-/// There is none without a file.
+/// Without the feature `sqlite` there is no file, and so no upkeep.
 #[cfg(not(feature = "sqlite"))]
 #[derive(Debug)]
 pub(crate) enum Upkeep {}
@@ -145,11 +143,11 @@ impl Upkeep {
     }
 }
 
-/// The newest of `newest_first` that fit into `max_bytes`, but one at least; ascending. And whether
-/// something did not fit.
-fn fit<E>(
-    newest_first: impl Iterator<Item = Result<Said, E>>,
+/// The newest messages that fit into `max_bytes`, but at least one, oldest first; and whether some did
+/// not fit.
+fn newest_within<E>(
     max_bytes: usize,
+    newest_first: impl Iterator<Item = Result<Said, E>>,
 ) -> Result<(Vec<Said>, bool), E> {
     let mut found = Vec::new();
     let mut bytes = 0_usize;
@@ -167,14 +165,14 @@ fn fit<E>(
     Ok((found, is_cut))
 }
 
-/// A name for a new history: 64 random bits in hexadecimal digits.
+/// The name of a new epoch: 64 random bits in hexadecimal digits.
 fn new_epoch() -> String {
     let mut bytes = [0; 8];
     openssl::rand::rand_bytes(&mut bytes).expect("the system has random bytes");
     format!("{:016x}", u64::from_be_bytes(bytes))
 }
 
-/// What was said before this time (Unix time in milliseconds) is too old to be kept.
+/// Messages from before this time (Unix time in milliseconds) are too old to be kept.
 fn oldest_kept(max_age: Option<Duration>) -> Option<u64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let oldest = now.saturating_sub(max_age?);

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::chat::*;
 use crate::history;
-use crate::history::{Place, Retention};
+use crate::history::{Location, Retention};
 use crate::recall::Query;
 
 /// What a history was asked to commit, and whether it does.
@@ -27,7 +27,7 @@ impl History for FailingHistory {
 /// An error, of whatever kind.
 pub(crate) fn some_error() -> HistoryError {
     let path = std::path::PathBuf::from("/nowhere/at/all.db");
-    let place = Place::File { path, durability: crate::settings::Durability::Process };
+    let place = Location::File { path, durability: crate::settings::Durability::Process };
     let retention = Retention { max_events: 1, max_age: None, max_memory_bytes: 1 };
     history::open(&place, retention).err().expect("there is no such directory")
 }

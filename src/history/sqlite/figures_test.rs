@@ -1,10 +1,10 @@
-//! What the file costs, in figures. Nothing is judged here; to see them on a machine of yours:
+//! What the file costs, in figures. These tests only print; to see the figures of your machine:
 //!
 //! ```text
 //! cargo test --release --lib history::sqlite::figures_test -- --ignored --nocapture
 //! ```
 //!
-//! `TMPDIR` says on which disk. It writes some 400 MB there, for a while.
+//! They write some 400 MB in `TMPDIR` for a while.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::super::contract_test::{EVERYTHING, room, text};
-use super::super::{Batch, Durability, History, Reader};
+use super::super::{Batch, Durability, History, HistoryReader};
 use crate::chat::{Content, Memo, Person, ResumeKey, RoomId, Said, StoredUser, UserId};
 
 const ROOMS: u64 = 100;
 const EVENTS_PER_ROOM: u64 = 10_000;
 const USERS: u64 = 1_000;
 
-/// Of 64 bytes, by one of the users.
+/// A message of 64 bytes, by one of the users.
 fn said(seq: u64, nth: u64, has_reference: bool) -> Said {
     let user = nth.wrapping_mul(2_654_435_761) % USERS + 1;
     Said {
@@ -31,7 +31,7 @@ fn said(seq: u64, nth: u64, has_reference: bool) -> Said {
     }
 }
 
-/// This thread's.
+/// The CPU time of this thread.
 fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).expect("it counts up")
@@ -42,15 +42,15 @@ fn open(path: &Path, durability: Durability) -> super::Parts {
 }
 
 #[test]
-#[ignore = "takes long and judges nothing"]
+#[ignore = "takes long, and only prints"]
 fn commits() {
     for (events, rooms) in [(1, 1), (10, 1), (10, 10), (100, 1)] {
         for has_reference in [false, true] {
             let folder = tempfile::tempdir().unwrap();
-            let (_, mut keeper, _, mut upkeep) =
+            let (_, mut writer, _, mut upkeep) =
                 open(&folder.path().join("history.db"), Durability::Process);
             let memos: Vec<Memo> = (1..=rooms).map(|id| room(RoomId(id), "Room")).collect();
-            keeper.commit(Batch { said: &[], memos: &memos }).unwrap();
+            writer.commit(Batch { said: &[], memos: &memos }).unwrap();
             let mut nth = 0;
             let mut cpu_spent = Duration::ZERO;
             let mut longest = Duration::ZERO;
@@ -65,7 +65,7 @@ fn commits() {
                 let batch: Vec<(RoomId, &Said)> =
                     batch.iter().map(|(room, said)| (*room, said)).collect();
                 let (started, cpu_before) = (Instant::now(), cpu());
-                keeper.commit(Batch { said: &batch, memos: &[] }).unwrap();
+                writer.commit(Batch { said: &batch, memos: &[] }).unwrap();
                 cpu_spent += cpu().saturating_sub(cpu_before);
                 longest = longest.max(started.elapsed());
                 if commit % 500 == 499 {
@@ -81,13 +81,13 @@ fn commits() {
     }
 }
 
-/// A million events in a hundred rooms, a reference on each, and a hundred sessions.
+/// A million messages in a hundred rooms, each with a reference, and a hundred sessions.
 #[test]
-#[ignore = "takes long and judges nothing"]
+#[ignore = "takes long, and only prints"]
 fn a_million_events() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
-    let (_, mut keeper, reader, mut upkeep) = open(&path, Durability::Process);
+    let (_, mut writer, reader, mut upkeep) = open(&path, Durability::Process);
     let rooms = (1..=ROOMS).map(|id| room(RoomId(id), "Room"));
     let sessions = (1..=100).map(|user| {
         Memo::User(StoredUser {
@@ -98,22 +98,22 @@ fn a_million_events() {
         })
     });
     let memos: Vec<Memo> = rooms.chain(sessions).collect();
-    keeper.commit(Batch { said: &[], memos: &memos }).unwrap();
+    writer.commit(Batch { said: &[], memos: &memos }).unwrap();
     for seq in 1..=EVENTS_PER_ROOM {
         let batch: Vec<Said> =
             (0..ROOMS).map(|room| said(seq, (seq - 1) * ROOMS + room, true)).collect();
         let batch: Vec<(RoomId, &Said)> = (1..).map(RoomId).zip(&batch).collect();
-        keeper.commit(Batch { said: &batch, memos: &[] }).unwrap();
+        writer.commit(Batch { said: &batch, memos: &[] }).unwrap();
         if seq % 100 == 0 {
             upkeep.catch_up().unwrap();
         }
     }
-    drop((keeper, reader, upkeep));
+    drop((writer, reader, upkeep));
     println!("file: {} MB", path.metadata().unwrap().len() / 1_000_000);
 
     for _ in 0..2 {
         let started = Instant::now();
-        let (remembered, keeper, mut reader, upkeep) = open(&path, Durability::Process);
+        let (remembered, writer, mut reader, upkeep) = open(&path, Durability::Process);
         let took = started.elapsed();
         let references: usize = remembered.users.iter().map(|(_, them)| them.len()).sum();
         println!("open: {took:?} with {references} references");
@@ -133,21 +133,21 @@ fn a_million_events() {
         let started = Instant::now();
         let found = reader.since(RoomId(7), 100, 600, usize::MAX).unwrap();
         println!("since, {} events: {:?}", found.len(), started.elapsed());
-        drop((keeper, reader, upkeep));
+        drop((writer, reader, upkeep));
     }
 }
 
-/// How long the dispatcher waits while upkeep works beside it, under as much load as there can be.
+/// How long a commit takes under full load while upkeep works at the same time.
 #[test]
-#[ignore = "takes long and judges nothing"]
+#[ignore = "takes long, and only prints"]
 fn upkeep_beside_commits() {
     for durability in [Durability::Process, Durability::PowerLoss] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.db");
         let retention = super::Retention { max_events: 10_000, ..EVERYTHING };
-        let (_, mut keeper, _, upkeep) = super::open(&path, durability, retention).unwrap();
+        let (_, mut writer, _, upkeep) = super::open(&path, durability, retention).unwrap();
         let memos: Vec<Memo> = (1..=10).map(|id| room(RoomId(id), "Room")).collect();
-        keeper.commit(Batch { said: &[], memos: &memos }).unwrap();
+        writer.commit(Batch { said: &[], memos: &memos }).unwrap();
         let (stop, stopped) = crossbeam_channel::bounded(0);
         let working = std::thread::spawn(move || upkeep.run(&stopped));
         let mut times = Vec::new();
@@ -157,7 +157,7 @@ fn upkeep_beside_commits() {
             let batch: Vec<Said> = (0..10).map(|room| said(seq, seq * 10 + room, true)).collect();
             let batch: Vec<(RoomId, &Said)> = (1..).map(RoomId).zip(&batch).collect();
             let before = Instant::now();
-            keeper.commit(Batch { said: &batch, memos: &[] }).unwrap();
+            writer.commit(Batch { said: &batch, memos: &[] }).unwrap();
             times.push(before.elapsed());
             let wal = folder.path().join("history.db-wal");
             wal_bytes = wal.metadata().unwrap().len().max(wal_bytes);

@@ -1,42 +1,36 @@
-//! A reader's connection: it finds what was said, beside whoever writes.
+//! A connection that finds what was said, while others write.
 //!
-//! Any one thread runs it. What it reads is as of the last commit before its call.
-//!
-//! What a room's `pruned` covers is not found, even where upkeep has not come round to delete it: it
-//! would lie before a hole. A room that is not remembered has none, and `seq > NULL` finds nothing.
+//! Any one thread runs it. It sees every commit that ended before its call.
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row, Rows, params};
+use rusqlite::{Connection, Rows};
 
-use super::super::{HistoryError, Reader, fit};
-use super::{Shared, file, int, uint};
-use crate::chat::{Content, Person, Position, RoomId, Said, UserId};
+use super::super::{HistoryError, HistoryReader, newest_within};
+use super::database::Database;
+use super::row::{self, int};
+use crate::chat::{Position, RoomId, Said};
 
 /// Reads the file.
-pub(crate) struct FileReader {
-    shared: Arc<Shared>,
-    /// `None` after an error, which the next call may get over with a new one.
+pub(crate) struct SqliteReader {
+    database: Arc<Database>,
+    /// `None` after an error; the next call opens another.
     connection: Option<Connection>,
 }
 
-impl Reader for FileReader {
+/// For SQLite's LIMIT.
+const NO_LIMIT: i64 = -1;
+
+impl HistoryReader for SqliteReader {
     fn since(
         &mut self,
         room: RoomId,
         after: u64,
-        upto: u64,
+        up_to: u64,
         max_bytes: usize,
     ) -> Result<Vec<Said>, HistoryError> {
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT seq, time, user, name, gif, text, ref FROM event
-                    WHERE room = ?1 AND seq <= ?3
-                        AND seq > max(?2, (SELECT pruned FROM room WHERE id = ?1))
-                    ORDER BY seq DESC",
-            )?;
-            let rows = statement.query([int(room.0), int(after), int(upto)])?;
-            Ok(fit(all_said(rows), max_bytes)?.0)
+        self.newest_first(room, after, up_to, NO_LIMIT, |messages| {
+            Ok(newest_within(max_bytes, messages)?.0)
         })
     }
 
@@ -47,74 +41,61 @@ impl Reader for FileReader {
         limit: usize,
         max_bytes: usize,
     ) -> Result<(Vec<Said>, bool), HistoryError> {
-        self.read(|connection| {
-            // One more shows whether there are older ones.
-            let mut statement = connection.prepare_cached(
-                "SELECT seq, time, user, name, gif, text, ref FROM event
-                    WHERE room = ?1 AND seq < ?2
-                        AND seq > (SELECT pruned FROM room WHERE id = ?1)
-                    ORDER BY seq DESC LIMIT ?3",
-            )?;
-            let limit_and_one = int(limit as u64).saturating_add(1);
-            let rows = statement.query([int(room.0), int(before), limit_and_one])?;
-            let mut newest_first = all_said(rows);
-            let (found, is_cut) = fit(newest_first.by_ref().take(limit), max_bytes)?;
-            Ok((found, is_cut || newest_first.next().transpose()?.is_some()))
+        // One more shows whether there are older ones.
+        let limit_and_one = int(limit as u64).saturating_add(1);
+        self.newest_first(room, 0, before.saturating_sub(1), limit_and_one, |messages| {
+            let (found, is_cut) = newest_within(max_bytes, messages.by_ref().take(limit))?;
+            Ok((found, is_cut || messages.next().transpose()?.is_some()))
         })
     }
 
-    fn event(&mut self, position: Position) -> Result<Option<Said>, HistoryError> {
+    fn message(&mut self, position: Position) -> Result<Option<Said>, HistoryError> {
         let Position { room, seq } = position;
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT seq, time, user, name, gif, text, ref FROM event
-                    WHERE room = ?1 AND seq = ?2
-                        AND seq > (SELECT pruned FROM room WHERE id = ?1)",
-            )?;
-            let rows = statement.query(params![int(room.0), int(seq)])?;
-            all_said(rows).next().transpose()
+        self.newest_first(room, seq.saturating_sub(1), seq, 1, |messages| {
+            messages.next().transpose()
         })
     }
 }
 
-impl FileReader {
-    pub(super) fn new(shared: Arc<Shared>) -> Result<Self, HistoryError> {
-        let connection = Some(file::connect_to_read(&shared)?);
-        Ok(Self { shared, connection })
+impl SqliteReader {
+    pub(super) fn new(database: Arc<Database>) -> Result<Self, HistoryError> {
+        let connection = Some(database.connect_read_only()?);
+        Ok(Self { database, connection })
     }
 
-    fn read<T>(
+    /// Hands the messages after `after`, up to and with `up_to`, to `read`.
+    fn newest_first<T>(
         &mut self,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        room: RoomId,
+        after: u64,
+        up_to: u64,
+        limit: i64,
+        read: impl FnOnce(&mut NewestFirst<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, HistoryError> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => file::connect_to_read(&self.shared)?,
+            None => self.database.connect_read_only()?,
         };
-        let found = query(&connection).map_err(|error| self.shared.explain(error))?;
+        let query = || {
+            let mut statement = connection.prepare_cached(row::SELECT)?;
+            let rows = statement.query([int(room.0), int(after), int(up_to), limit])?;
+            read(&mut NewestFirst(rows))
+        };
+        let found = query().map_err(|error| self.database.explain(error))?;
         self.connection = Some(connection);
         Ok(found)
     }
 }
 
-fn all_said(mut rows: Rows<'_>) -> impl Iterator<Item = rusqlite::Result<Said>> {
-    std::iter::from_fn(move || match rows.next() {
-        Ok(row) => row.map(said),
-        Err(error) => Some(Err(error)),
-    })
-}
+struct NewestFirst<'a>(Rows<'a>);
 
-fn said(row: &Row<'_>) -> rusqlite::Result<Said> {
-    let gif: Option<i64> = row.get(4)?;
-    let content = match gif {
-        Some(gif) => Content::Gif(gif.cast_unsigned()),
-        None => Content::Text(row.get(5)?),
-    };
-    Ok(Said {
-        seq: uint(row.get(0)?),
-        time: uint(row.get(1)?),
-        from: Person { id: UserId(uint(row.get(2)?)), name: file::text(row, 3)? },
-        content,
-        reference: row.get_ref(6)?.as_str_or_null()?.map(Arc::from),
-    })
+impl Iterator for NewestFirst<'_> {
+    type Item = rusqlite::Result<Said>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.0.next() {
+            Ok(row) => row.map(row::said),
+            Err(error) => Some(Err(error)),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What only a file does: it outlives the server, and it can fail.
 
 mod failing;
+mod migration;
 mod refused;
 mod restart;
 mod upkeep;
@@ -12,10 +13,12 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::contract_test::{EVERYTHING, room, seqs, text};
-use super::super::{Batch, Durability, History, HistoryError, Reader, Retention};
-use super::keeper::Keeper;
-use super::reader::FileReader;
-use super::{Shared, Upkeep};
+use super::super::{Batch, Durability, History, HistoryError, HistoryReader, Retention};
+use super::Upkeep;
+use super::database::Database;
+use super::reader::SqliteReader;
+use super::row::{int, uint};
+use super::writer::SqliteWriter;
 use crate::chat::{Memo, RoomId, Said, Stored};
 
 const LOBBY: RoomId = RoomId(1);
@@ -24,15 +27,15 @@ const BAR: RoomId = RoomId(2);
 /// No `seq`.
 const NOTHING: [u64; 0] = [];
 
-/// A server's history, as far as a test of the file needs one.
-struct Server {
+/// What a server has of its file.
+struct TestServer {
     remembered: Stored,
-    keeper: Keeper,
-    reader: FileReader,
+    writer: SqliteWriter,
+    reader: SqliteReader,
     upkeep: Upkeep,
 }
 
-impl Server {
+impl TestServer {
     #[track_caller]
     fn start(path: &Path) -> Self {
         Self::start_as(path, Durability::Process, EVERYTHING)
@@ -40,9 +43,9 @@ impl Server {
 
     #[track_caller]
     fn start_as(path: &Path, durability: Durability, retention: Retention) -> Self {
-        let (remembered, keeper, reader, upkeep) =
+        let (remembered, writer, reader, upkeep) =
             super::open(path, durability, retention).unwrap();
-        Self { remembered, keeper, reader, upkeep }
+        Self { remembered, writer, reader, upkeep }
     }
 
     /// With two rooms.
@@ -54,7 +57,7 @@ impl Server {
 
     #[track_caller]
     fn remember(&mut self, memos: &[Memo]) {
-        self.keeper.commit(Batch { said: &[], memos }).unwrap();
+        self.writer.commit(Batch { said: &[], memos }).unwrap();
     }
 
     /// Says `seqs` in one batch.
@@ -65,7 +68,7 @@ impl Server {
     ) -> Result<(), HistoryError> {
         let said: Vec<Said> = seqs.into_iter().map(text).collect();
         let said: Vec<(RoomId, &Said)> = said.iter().map(|said| (room, said)).collect();
-        self.keeper.commit(Batch { said: &said, memos: &[] })
+        self.writer.commit(Batch { said: &said, memos: &[] })
     }
 
     #[track_caller]
@@ -77,44 +80,44 @@ impl Server {
         seqs(&self.reader.since(room, 0, u64::MAX, usize::MAX).unwrap())
     }
 
-    /// The last `seq` of each room, as a start found them.
+    /// The last `seq` of each room, as the start found it.
     fn last_seqs(&self) -> Vec<(u64, u64)> {
         self.remembered.rooms.iter().map(|(room, last)| (room.id.0, *last)).collect()
     }
 
-    /// Lets the database grow by no page more, as on a disk that is full; or lets it grow again.
+    /// Stops the database from growing, as a full disk does, or lets it grow again.
     fn fill_disk(&self, is_full: bool) {
-        let shared = self.keeper.shared();
+        let database = self.writer.database();
         let pages: i64 = self
-            .keeper
+            .writer
             .connection()
             .pragma_query_value(None, "page_count", |row| row.get(0))
             .unwrap();
-        shared.max_pages.store(if is_full { super::uint(pages) } else { 0 }, Ordering::Relaxed);
-        limit_pages(shared, self.keeper.connection());
+        database.max_pages.store(if is_full { uint(pages) } else { 0 }, Ordering::Relaxed);
+        limit_pages(database, self.writer.connection());
     }
 }
 
-/// For each new connection.
-pub(super) fn limit_pages(shared: &Shared, connection: &Connection) {
-    let pages = match shared.max_pages.load(Ordering::Relaxed) {
+/// Applies `max_pages` to a new connection.
+pub(super) fn limit_pages(database: &Database, connection: &Connection) {
+    let pages = match database.max_pages.load(Ordering::Relaxed) {
         0 => i64::from(u32::MAX) - 1,
-        pages => super::int(pages),
+        pages => int(pages),
     };
-    // It answers with what is in force.
+    // The pragma returns the limit that is now in force.
     connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
 }
 
-/// A folder for a test, and the file in it.
-fn place() -> (TempDir, PathBuf) {
+/// A new folder, and the path of a file in it.
+fn new_path() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
     (folder, path)
 }
 
-/// What another program sees in the file.
+/// A value that another program reads from the file.
 #[track_caller]
-fn look<T: rusqlite::types::FromSql>(path: &Path, sql: &str) -> T {
+fn query<T: rusqlite::types::FromSql>(path: &Path, sql: &str) -> T {
     Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 

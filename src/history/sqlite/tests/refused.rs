@@ -1,12 +1,13 @@
-//! Files that cannot be used: each is refused with what to do, and left as it is.
+//! Files that cannot be used. Each is refused with advice, and left as it was.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::history::sqlite::schema::VERSION;
 
-/// What is in the folder, but for the lock, and for what SQLite keeps there only while a file is open.
+/// The files in the folder, without the lock and what SQLite keeps there only while a file is open.
 fn contents(folder: &TempDir) -> BTreeMap<PathBuf, Vec<u8>> {
     let paths = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
     let mut contents: BTreeMap<_, _> =
@@ -17,13 +18,13 @@ fn contents(folder: &TempDir) -> BTreeMap<PathBuf, Vec<u8>> {
     contents
 }
 
-/// The file is refused with a text that has all of `words`, and nothing is changed.
+/// Checks that the file is refused with a text that has all of `words`, and that nothing has changed.
 #[track_caller]
 fn check_refused(folder: &TempDir, path: &Path, words: &[&str]) {
     let before = contents(folder);
     let error = super::super::open(path, Durability::Process, EVERYTHING)
         .err()
-        .expect("it is refused")
+        .expect("it should be refused")
         .to_string();
     assert!(error.starts_with(&*path.to_string_lossy()), "{error}");
     for word in words {
@@ -33,69 +34,71 @@ fn check_refused(folder: &TempDir, path: &Path, words: &[&str]) {
 }
 
 #[test]
-fn a_folder_that_is_missing() {
-    let (folder, path) = place();
+fn a_missing_folder() {
+    let (folder, path) = new_path();
     let path = path.with_file_name("nowhere").join("history.db");
-    check_refused(&folder, &path, &["nowhere does not exist", "make the folder"]);
+    check_refused(&folder, &path, &["nowhere does not exist", "create the folder"]);
 }
 
 #[test]
-fn a_folder_in_its_place() {
-    let (folder, path) = place();
+fn a_folder_instead_of_a_file() {
+    let (folder, path) = new_path();
     fs::create_dir(&path).unwrap();
     check_refused(&folder, &path, &["cannot be opened", "name a file"]);
 }
 
 #[test]
-fn one_in_a_folder_that_may_not_be_written() {
-    let (folder, path) = place();
+fn a_file_in_a_read_only_folder() {
+    let (folder, path) = new_path();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o500)).unwrap();
-    // Root may all the same, but not in /proc.
+    // Root may write there all the same, but not in /proc.
     let (folder, path) = match fs::File::create(folder.path().join("probe")) {
         Ok(_) => (tempfile::tempdir().unwrap(), PathBuf::from("/proc/history.db")),
         Err(_) => (folder, path),
     };
-    check_refused(&folder, &path, &["lock cannot be made", "right to write in that folder"]);
+    check_refused(&folder, &path, &["lock cannot be created", "right to write in that folder"]);
 }
 
 #[test]
-fn one_that_may_not_be_written() {
-    let (folder, path) = place();
-    drop(Server::start_anew(&path));
+fn a_read_only_file() {
+    let (folder, path) = new_path();
+    drop(TestServer::start_anew(&path));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
     if fs::OpenOptions::new().write(true).open(&path).is_ok() {
         // Root may write it all the same.
-        drop(Server::start(&path));
+        drop(TestServer::start(&path));
         return;
     }
     check_refused(&folder, &path, &["permission denied", "right to read and write it"]);
 }
 
 #[test]
-fn one_that_is_no_database() {
-    let (folder, path) = place();
+fn a_file_that_is_no_database() {
+    let (folder, path) = new_path();
     for text in ["x", "Notes of mine. ".repeat(1_000).as_str()] {
         fs::write(&path, text).unwrap();
-        check_refused(&folder, &path, &["is not a history of wschat", "move it away"]);
+        check_refused(&folder, &path, &["is not a wschat history", "move it away"]);
     }
 }
 
 #[test]
-fn one_of_another_program() {
-    let (folder, path) = place();
+fn a_database_of_another_program() {
+    let (folder, path) = new_path();
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE song (title)").unwrap();
     check_refused(&folder, &path, &["database of another program", "move it away"]);
 }
 
 #[test]
-fn one_that_a_newer_version_wrote() {
-    let (folder, path) = place();
-    drop(Server::start_anew(&path));
-    let words = ["newer wschat", "version 2", "knows 1", "run that one"];
+fn a_file_of_a_newer_version() {
+    let (folder, path) = new_path();
+    drop(TestServer::start_anew(&path));
+    let (newer_version, known) = (VERSION + 1, format!("knows {VERSION}"));
+    let newer_words = format!("version {newer_version}");
+    let words = ["newer wschat", &newer_words, &known, "run that version"];
     let newer = Connection::open(&path).unwrap();
-    newer.pragma_update(None, "user_version", 2).unwrap();
-    // A kill leaves the mark in the WAL alone, which is not to be copied back either.
-    let (left_folder, left) = place();
+    newer.pragma_update(None, "user_version", newer_version.to_string()).unwrap();
+    // After a kill only the WAL has the version. It must not be copied back either.
+    let (left_folder, left) = new_path();
     fs::copy(&path, &left).unwrap();
     fs::copy(wal(&path), wal(&left)).unwrap();
     check_refused(&left_folder, &left, &words);
@@ -105,9 +108,9 @@ fn one_that_a_newer_version_wrote() {
 }
 
 #[test]
-fn one_that_was_cut_off() {
-    let (folder, path) = place();
-    let mut server = Server::start_anew(&path);
+fn a_truncated_file() {
+    let (folder, path) = new_path();
+    let mut server = TestServer::start_anew(&path);
     server.say(LOBBY, 1..=500);
     drop(server);
     let whole = fs::read(&path).unwrap();
@@ -118,13 +121,13 @@ fn one_that_was_cut_off() {
 }
 
 #[test]
-fn one_that_is_damaged_inside() {
-    let (folder, path) = place();
-    let mut server = Server::start_anew(&path);
+fn a_damaged_file() {
+    let (folder, path) = new_path();
+    let mut server = TestServer::start_anew(&path);
     server.say(LOBBY, 1..=500);
     drop(server);
     let whole = fs::read(&path).unwrap();
-    // The tables, as far as a start reads them: all that comes after the marks, a page at a time.
+    // Damages the tables that a start reads, which come after the header.
     let damage = |from: usize, to: usize| {
         let mut bytes = whole.clone();
         bytes[from..to].fill(0xA5);
@@ -137,42 +140,42 @@ fn one_that_is_damaged_inside() {
 }
 
 #[test]
-fn one_without_a_table() {
-    let (folder, path) = place();
-    drop(Server::start_anew(&path));
+fn a_file_without_a_table() {
+    let (folder, path) = new_path();
+    drop(TestServer::start_anew(&path));
     Connection::open(&path).unwrap().execute_batch("DROP TABLE session").unwrap();
-    check_refused(&folder, &path, &["does not hold what it should", "no such table", "backup"]);
+    check_refused(&folder, &path, &["unexpected contents", "no such table", "backup"]);
 }
 
 #[test]
-fn one_that_another_server_uses() {
-    let (folder, path) = place();
-    let mut server = Server::start_anew(&path);
+fn a_file_in_use_by_another_server() {
+    let (folder, path) = new_path();
+    let mut server = TestServer::start_anew(&path);
     let process = format!("(process {})", std::process::id());
-    check_refused(&folder, &path, &["in use by another server", &process, "stop that one"]);
-    // The first one is none the worse.
+    check_refused(&folder, &path, &["in use by another server", &process, "stop that server"]);
+    // The first server does not notice.
     server.say(LOBBY, 1..=3);
     assert_eq!(server.all(LOBBY), [1, 2, 3]);
-    // It is in use as long as anything of that server is.
-    let Server { keeper, reader, upkeep, .. } = server;
-    drop((keeper, upkeep));
+    // The file is in use until the last connection is closed.
+    let TestServer { writer, reader, upkeep, .. } = server;
+    drop((writer, upkeep));
     check_refused(&folder, &path, &["in use by another server"]);
     drop(reader);
-    assert_eq!(Server::start(&path).last_seqs(), [(1, 3), (2, 0)]);
+    assert_eq!(TestServer::start(&path).last_seqs(), [(1, 3), (2, 0)]);
 }
 
 #[test]
-fn an_older_one_is_brought_up_to_date_in_steps() {
+fn an_older_file_is_migrated_step_by_step() {
     let mut connection = Connection::open_in_memory().unwrap();
     let mut migrate = |steps: &[&str]| {
         let transaction = connection.transaction().unwrap();
-        super::super::file::migrate(&transaction, steps).and_then(|()| transaction.commit())
+        super::super::schema::migrate(&transaction, steps).and_then(|()| transaction.commit())
     };
     let steps = ["CREATE TABLE a (x); INSERT INTO a VALUES (1)", "ALTER TABLE a ADD y DEFAULT 2"];
     migrate(&steps[..1]).unwrap();
     migrate(&steps).unwrap();
     migrate(&steps).unwrap();
-    // A step that fails takes the others with it.
+    // A step that fails undoes the others.
     migrate(&[steps[0], steps[1], "DELETE FROM a", "DROP TABLE missing"]).unwrap_err();
     let version: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();

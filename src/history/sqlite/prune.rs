@@ -1,0 +1,259 @@
+//! Pruning: deletes what the limits no longer keep, step by step.
+//!
+//! Runs on upkeep's thread, which decides when. A step takes the write lock for well under a
+//! millisecond, so that the dispatcher hardly waits.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::super::{Retention, oldest_kept};
+use super::database::Database;
+use super::restore::next_reference;
+use super::row::{int, uint};
+
+/// The shortest pause between two steps, which is otherwise as long as the step took. The dispatcher
+/// must get the write lock in between.
+pub(super) const STEP_PAUSE: Duration = Duration::from_micros(200);
+
+/// How many messages a step deletes at most.
+const STEP_MESSAGES: u64 = 64;
+
+/// How many references a step looks at.
+const STEP_REFERENCES: i64 = 256;
+
+/// How many steps a round has. The WAL must be copied in between.
+const ROUND_STEPS: u32 = 256;
+
+/// Deletes messages and references, one round at a time.
+#[derive(Debug)]
+pub(super) struct Pruner {
+    database: Arc<Database>,
+    retention: Retention,
+    sweep: ReferenceSweep,
+    /// The last room that was pruned; the next round begins behind it, so that each gets its turn.
+    last_room: i64,
+}
+
+/// How far a round came.
+pub(super) enum Progress {
+    NotDue,
+    Complete,
+    /// There was more to do than fits in a round, or upkeep is to end.
+    Partial,
+}
+
+/// How far the references have been looked through.
+#[derive(Debug, Default)]
+struct ReferenceSweep {
+    /// The last one that was looked at.
+    at: i64,
+    /// The id of the next new one, when the sweep began.
+    next: i64,
+    /// How many are still to be looked at in this sweep.
+    left: i64,
+}
+
+/// The steps of one round.
+struct Steps<'a, S> {
+    left: u32,
+    sleep: &'a S,
+}
+
+impl<S: Fn(Duration) -> bool> Steps<'_, S> {
+    /// Repeats `step` while it returns true, with pauses. Returns whether there is time for more.
+    fn repeat(
+        &mut self,
+        mut step: impl FnMut() -> rusqlite::Result<bool>,
+    ) -> rusqlite::Result<bool> {
+        loop {
+            let started = Instant::now();
+            if !step()? {
+                return Ok(true);
+            }
+            if !self.pause(started) {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Whether there is time for another step, after a pause as long as the one that has `started`.
+    fn pause(&mut self, started: Instant) -> bool {
+        self.left -= 1;
+        self.left != 0 && (self.sleep)(started.elapsed().max(STEP_PAUSE))
+    }
+}
+
+impl Pruner {
+    pub(super) fn new(database: Arc<Database>, retention: Retention) -> Self {
+        Self { database, retention, sweep: ReferenceSweep::default(), last_room: 0 }
+    }
+
+    /// Runs as many steps as fit in a round. `sleep` returns false when upkeep ends.
+    pub(super) fn round(
+        &mut self,
+        connection: &Connection,
+        sleep: &impl Fn(Duration) -> bool,
+    ) -> rusqlite::Result<Progress> {
+        let mut steps = Steps { left: ROUND_STEPS, sleep };
+        if !steps.repeat(|| self.sweep_references(connection))? {
+            return Ok(Progress::Partial);
+        }
+        for room in ids(connection, "SELECT room FROM gone WHERE room > ?1", i64::MIN)? {
+            if !steps.repeat(|| self.prune_deleted(connection, room))? {
+                return Ok(Progress::Partial);
+            }
+        }
+        let after = self.last_room;
+        for room in ids(connection, "SELECT id FROM room WHERE id > ?1 ORDER BY id", after)? {
+            let mut messages = STEP_MESSAGES;
+            while messages == STEP_MESSAGES {
+                let started = Instant::now();
+                messages = self.prune_room(connection, room)?;
+                if messages != 0 && !steps.pause(started) {
+                    return Ok(Progress::Partial);
+                }
+            }
+            self.last_room = room;
+        }
+        self.last_room = 0;
+        Ok(Progress::Complete)
+    }
+
+    /// A step through the references. It deletes those that nobody can use any more: of sessions that
+    /// have ended, or to messages that are not kept. Returns whether the sweep goes on: each looks at
+    /// twice as many as were added since the one before, and so comes round.
+    fn sweep_references(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
+        if self.sweep.left <= 0 {
+            let next = next_reference(connection)?;
+            self.sweep.left = 2 * next.saturating_sub(self.sweep.next) + STEP_REFERENCES;
+            self.sweep.next = next;
+        }
+        let from = self.sweep.at;
+        let up_to: Option<i64> = connection
+            .prepare_cached(
+                "SELECT max(id) FROM (SELECT id FROM reference WHERE id > ?1 ORDER BY id LIMIT ?2)",
+            )?
+            .query_row([from, STEP_REFERENCES], |row| row.get(0))?;
+        let Some(up_to) = up_to else {
+            self.sweep = ReferenceSweep { at: 0, left: 0, ..self.sweep };
+            return Ok(false);
+        };
+        let unusable = connection
+            .prepare_cached(
+                "SELECT id FROM reference WHERE id > ?1 AND id <= ?2 AND (
+                    user NOT IN (SELECT user FROM session) OR NOT EXISTS
+                    (SELECT 1 FROM room WHERE room.id = reference.room AND seq > pruned))",
+            )?
+            .query_map([from, up_to], |row| row.get(0))?
+            .collect::<Result<Vec<i64>, _>>()?;
+        // The search needs no lock: what is unusable stays so, since no user id is used again.
+        if !unusable.is_empty() {
+            let _lock = self.database.lock_for_writing();
+            let transaction = connection.unchecked_transaction()?;
+            let mut delete = transaction.prepare_cached("DELETE FROM reference WHERE id = ?1")?;
+            unusable.iter().try_for_each(|id| delete.execute([id]).map(drop))?;
+            drop(delete);
+            transaction.commit()?;
+            self.database.count_commit(1);
+        }
+        self.sweep.at = up_to;
+        self.sweep.left -= STEP_REFERENCES;
+        Ok(self.sweep.left > 0)
+    }
+
+    /// A step in a room that was deleted. Returns whether there is more to do.
+    fn prune_deleted(&self, connection: &Connection, room: i64) -> rusqlite::Result<bool> {
+        let _lock = self.database.lock_for_writing();
+        let transaction = connection.unchecked_transaction()?;
+        let deleted = transaction
+            .prepare_cached(
+                "DELETE FROM event WHERE room = ?1
+                    AND seq < ?2 + (SELECT min(seq) FROM event WHERE room = ?1)",
+            )?
+            .execute(params![room, int(STEP_MESSAGES)])?;
+        if deleted == 0 {
+            transaction.prepare_cached("DELETE FROM gone WHERE room = ?1")?.execute([room])?;
+        }
+        transaction.commit()?;
+        self.database.count_commit(1);
+        Ok(deleted != 0)
+    }
+
+    /// A step in a room with too many messages, or with some that are too old or lie before a gap.
+    /// Returns how many it deleted.
+    fn prune_room(&self, connection: &Connection, room: i64) -> rusqlite::Result<u64> {
+        // Mostly there is nothing to do, and then no need for the lock.
+        if self.due(connection, room)?.is_none() {
+            return Ok(0);
+        }
+        let _lock = self.database.lock_for_writing();
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        // Look again: the dispatcher may have deleted what a failed batch left, to use its numbers
+        // again. They must not be among those that count as pruned.
+        let Some((first, up_to)) = self.due(&transaction, room)? else { return Ok(0) };
+        transaction
+            .prepare_cached("DELETE FROM event WHERE room = ?1 AND seq <= ?2")?
+            .execute(params![room, int(up_to)])?;
+        transaction
+            .prepare_cached("UPDATE room SET pruned = max(pruned, ?2) WHERE id = ?1")?
+            .execute(params![room, int(up_to)])?;
+        transaction.commit()?;
+        self.database.count_commit(1);
+        Ok(up_to - (first - 1))
+    }
+
+    /// The first message of a room, and the last that the next step is to delete; `None` if it is to
+    /// delete none.
+    fn due(&self, connection: &Connection, room: i64) -> rusqlite::Result<Option<(u64, u64)>> {
+        let bounds: Option<(i64, i64, i64)> = connection
+            .prepare_cached(
+                "SELECT (SELECT min(seq) FROM event WHERE room = ?1),
+                    (SELECT max(seq) FROM event WHERE room = ?1), pruned
+                    FROM room WHERE id = ?1 AND EXISTS (SELECT 1 FROM event WHERE room = ?1)",
+            )?
+            .query_row([room], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((first, last, pruned)) = bounds else { return Ok(None) };
+        let (first, last, pruned) = (uint(first), uint(last), uint(pruned));
+        let step_end = first - 1 + STEP_MESSAGES;
+        let too_many = last.saturating_sub(self.retention.max_events);
+        let too_old = match oldest_kept(self.retention.max_age) {
+            Some(oldest) => last_before(connection, room, step_end, oldest)?,
+            None => 0,
+        };
+        // Nothing before a gap (`pruned`) is found any more.
+        let up_to = too_many.max(pruned).min(step_end).max(too_old);
+        Ok((up_to >= first).then_some((first, up_to)))
+    }
+}
+
+/// The numbers that `sql` finds beyond `after`.
+fn ids(connection: &Connection, sql: &str, after: i64) -> rusqlite::Result<Vec<i64>> {
+    connection.prepare_cached(sql)?.query_map([after], |row| row.get(0))?.collect()
+}
+
+/// The last of the leading messages, up to `step_end`, that were all said before the time `oldest`.
+/// If the clock was set back, a message may have to wait for a younger one before it.
+fn last_before(
+    connection: &Connection,
+    room: i64,
+    step_end: u64,
+    oldest: u64,
+) -> rusqlite::Result<u64> {
+    let first_kept: Option<i64> = connection
+        .prepare_cached(
+            "SELECT seq FROM event WHERE room = ?1 AND seq <= ?2 AND time >= ?3
+                ORDER BY seq LIMIT 1",
+        )?
+        .query_row(params![room, int(step_end), int(oldest)], |row| row.get(0))
+        .optional()?;
+    if let Some(seq) = first_kept {
+        return Ok(uint(seq) - 1);
+    }
+    let last: Option<i64> = connection
+        .prepare_cached("SELECT max(seq) FROM event WHERE room = ?1 AND seq <= ?2")?
+        .query_row(params![room, int(step_end)], |row| row.get(0))?;
+    Ok(last.map_or(0, uint))
+}

@@ -1,0 +1,96 @@
+//! Reads what brings the chat back after a restart: everything in the file but the messages.
+//!
+//! Runs on the thread that starts the server; the dispatcher and upkeep ask for single numbers.
+
+use rusqlite::{Connection, Row, params};
+
+use super::row::{int, text, uint};
+use super::schema::meta;
+use crate::chat::{
+    Position, ResumeKey, RoomId, Stored, StoredReference, StoredRoom, StoredUser, UserId,
+};
+
+/// Takes one look-up for each room, however much was said there, and one pass over the references.
+pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        last_user: uint(meta(connection, "last_user")?.unwrap_or(0)),
+        last_room: uint(meta(connection, "last_room")?.unwrap_or(0)),
+        rooms: load_rooms(connection)?,
+        users: load_users(connection)?,
+    })
+}
+
+fn load_rooms(connection: &Connection) -> rusqlite::Result<Vec<(StoredRoom, u64)>> {
+    let room = |row: &Row<'_>| {
+        let place: Option<i64> = row.get(2)?;
+        let room = StoredRoom {
+            id: RoomId(uint(row.get(0)?)),
+            title: text(row, 1)?,
+            place: place.and_then(|place| usize::try_from(place).ok()),
+        };
+        let last_seq = last_seq(connection, room.id)?.unwrap_or(0);
+        Ok((room, last_seq))
+    };
+    connection
+        .prepare("SELECT id, title, place FROM room ORDER BY id")?
+        .query_map([], room)?
+        .collect()
+}
+
+fn load_users(
+    connection: &Connection,
+) -> rusqlite::Result<Vec<(StoredUser, Vec<StoredReference>)>> {
+    let session = |row: &Row<'_>| {
+        let room: Option<i64> = row.get(3)?;
+        let session = StoredUser {
+            user: UserId(uint(row.get(0)?)),
+            key: ResumeKey(row.get(1)?),
+            name: text(row, 2)?,
+            room: room.map(|id| RoomId(uint(id))),
+        };
+        Ok((session, Vec::new()))
+    };
+    let mut statement =
+        connection.prepare("SELECT user, key, name, room FROM session ORDER BY user")?;
+    let mut users: Vec<_> = statement.query_map([], session)?.collect::<Result<_, _>>()?;
+    if !users.is_empty() {
+        load_references(connection, &mut users)?;
+    }
+    Ok(users)
+}
+
+/// `users` are sorted by user.
+fn load_references(
+    connection: &Connection,
+    users: &mut [(StoredUser, Vec<StoredReference>)],
+) -> rusqlite::Result<()> {
+    // CROSS JOIN makes SQLite keep this order of the tables.
+    let mut statement = connection.prepare(
+        "SELECT reference.user, ref, reference.room, seq FROM reference
+            CROSS JOIN session USING (user) CROSS JOIN room ON room.id = reference.room
+            WHERE seq > pruned ORDER BY reference.id",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let user = UserId(uint(row.get(0)?));
+        let at = users.binary_search_by_key(&user, |(session, _)| session.user);
+        let position = Position { room: RoomId(uint(row.get(2)?)), seq: uint(row.get(3)?) };
+        users[at.expect("it is joined with them")].1.push((text(row, 1)?, position));
+    }
+    Ok(())
+}
+
+/// The last `seq` used in a room, as far as the file knows; `None` if the room is not in it.
+pub(super) fn last_seq(connection: &Connection, room: RoomId) -> rusqlite::Result<Option<u64>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT max(pruned, ifnull((SELECT max(seq) FROM event WHERE room = ?1), 0))
+            FROM room WHERE id = ?1",
+    )?;
+    let mut rows = statement.query(params![int(room.0)])?;
+    rows.next()?.map(|row| row.get(0).map(uint)).transpose()
+}
+
+/// The id of the next row in `reference`.
+pub(super) fn next_reference(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT ifnull(max(id), 0) + 1 FROM reference", [], |row| row.get(0))
+}

@@ -1,0 +1,46 @@
+//! The write-ahead log (WAL) of the file, and copying it back into the database ("checkpoint").
+//!
+//! `upkeep` decides when, on its own thread; the thread that starts the server empties a long one.
+
+use rusqlite::Connection;
+
+use super::row::uint;
+
+/// A WAL with more than this to copy is copied back in the next round of upkeep.
+pub(super) const WAL_COPY_BYTES: u64 = 4 << 20;
+
+/// SQLite reuses the WAL from its start only when a writer finds all of it copied, which never
+/// happens under constant load. When it has grown larger than this, the writer waits once, while the
+/// last pages are copied.
+pub(super) const WAL_MAX_BYTES: u64 = 16 << 20;
+
+/// The WAL as a checkpoint found it.
+pub(super) struct WalState {
+    pub(super) bytes: u64,
+    /// Not yet copied into the database.
+    pub(super) bytes_left: u64,
+    pub(super) is_copied: bool,
+}
+
+/// `mode` as in SQLite's `PRAGMA wal_checkpoint`; "NOOP" only looks.
+pub(super) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<WalState> {
+    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+        // Both are -1 while another program runs a checkpoint.
+        let (pages, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok(WalState {
+            bytes: uint(pages) * uint(page),
+            bytes_left: uint(pages - copied) * uint(page),
+            is_copied: pages >= 0 && pages == copied,
+        })
+    })
+}
+
+/// Empties a long WAL at the start, while nobody else uses the file. Otherwise a server that is
+/// killed again and again within its first second would let it grow without limit.
+pub(super) fn shorten(connection: &Connection) -> rusqlite::Result<()> {
+    if checkpoint(connection, "NOOP")?.bytes >= WAL_COPY_BYTES {
+        checkpoint(connection, "TRUNCATE")?;
+    }
+    Ok(())
+}

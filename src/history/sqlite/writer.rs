@@ -1,0 +1,279 @@
+//! The dispatcher's connection: each batch is one transaction.
+//!
+//! The delicate part is an error. A transaction whose COMMIT fails may be in the file all the same:
+//! SQLite may have written its last page before the error. But its senders are told that it was not
+//! saved, and the next batch uses the same numbers. So after any error the writer reconnects, and the
+//! next batch first deletes what the failed ones may have left.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use log::error;
+use rusqlite::{CachedStatement, Connection, params};
+
+use super::super::{Batch, History, HistoryError, Retention};
+use super::database::Database;
+use super::row::{self, int};
+use super::{explain, file, restore};
+use crate::chat::{Memo, RoomId, Said, StoredRoom, StoredUser};
+
+/// Writes what the dispatcher commits.
+pub(crate) struct SqliteWriter {
+    database: Arc<Database>,
+    connection: Connection,
+    stores_messages: bool,
+    /// The id of the next row in `reference`. No row from here on belongs to a commit that succeeded.
+    next_reference: i64,
+    /// After an error: in each of these rooms, nothing from this `seq` on was committed for sure.
+    uncertain: Option<BTreeMap<RoomId, u64>>,
+}
+
+/// Why a batch was not written.
+enum WriteFailure {
+    Sqlite(rusqlite::Error),
+    /// The file does not end where the batch begins.
+    Replaced,
+}
+
+impl From<rusqlite::Error> for WriteFailure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl History for SqliteWriter {
+    fn commit(&mut self, batch: Batch<'_>) -> Result<(), HistoryError> {
+        let database = self.database.clone();
+        let _lock = database.lock_for_writing();
+        let result = self.write(batch);
+        match result {
+            Ok(()) => self.uncertain = None,
+            Err(_) => self.roll_back(batch),
+        }
+        database.count_commit(batch.said.len());
+        database.set_failing(result.is_err());
+        result
+    }
+}
+
+impl SqliteWriter {
+    pub(super) fn new(
+        database: Arc<Database>,
+        connection: Connection,
+        retention: Retention,
+    ) -> Result<Self, HistoryError> {
+        connection.set_prepared_statement_cache_capacity(32);
+        let next_reference =
+            restore::next_reference(&connection).map_err(|error| database.explain(error))?;
+        let stores_messages = retention.max_events != 0;
+        Ok(Self { database, connection, stores_messages, next_reference, uncertain: None })
+    }
+
+    pub(crate) fn epoch(&self) -> &str {
+        &self.database.epoch
+    }
+
+    #[cfg(test)]
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    fn write(&mut self, batch: Batch<'_>) -> Result<(), HistoryError> {
+        if self.uncertain.is_some() {
+            // The old connection is closed after the new one is open. If the file were without one for a
+            // moment, the next would recover the WAL, and with it what was rolled back.
+            self.connection = self.database.connect()?;
+        }
+        self.transact(batch).map_err(|failure| match failure {
+            WriteFailure::Sqlite(error) => self.database.explain(error),
+            WriteFailure::Replaced => explain::replaced(&self.database.path),
+        })
+    }
+
+    fn transact(&mut self, batch: Batch<'_>) -> Result<(), WriteFailure> {
+        let mut next_reference = self.next_reference;
+        self.prepare("BEGIN IMMEDIATE")?.execute([])?;
+        if let Some(uncertain) = &self.uncertain {
+            self.delete_uncertain(uncertain)?;
+        }
+        for memo in batch.memos {
+            self.remember(memo)?;
+        }
+        if self.uncertain.is_some() {
+            self.check_start(batch.said)?;
+        }
+        if self.stores_messages {
+            next_reference = self.insert(batch.said)?;
+        } else {
+            let mut skip = self.prepare("UPDATE room SET pruned = ?2 WHERE id = ?1")?;
+            for (room, said) in batch.said {
+                skip.execute(params![int(room.0), int(said.seq)])?;
+            }
+        }
+        self.prepare("COMMIT")?.execute([])?;
+        self.next_reference = next_reference;
+        Ok(())
+    }
+
+    /// Returns the id of the next row in `reference`.
+    fn insert(&self, said: &[(RoomId, &Said)]) -> rusqlite::Result<i64> {
+        let mut next_reference = self.next_reference;
+        if said.is_empty() {
+            return Ok(next_reference);
+        }
+        let mut insert = self.prepare(row::INSERT)?;
+        for (room, said) in said {
+            row::insert(&mut insert, *room, said)?;
+            if let Some(reference) = &said.reference {
+                self.prepare("INSERT INTO reference VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(
+                    params![
+                        next_reference,
+                        int(said.from.id.0),
+                        int(room.0),
+                        int(said.seq),
+                        &**reference,
+                    ],
+                )?;
+                next_reference += 1;
+            }
+        }
+        Ok(next_reference)
+    }
+
+    fn remember(&self, memo: &Memo) -> rusqlite::Result<()> {
+        match memo {
+            Memo::LastUser(user) => {
+                // Ids are reserved ahead, and those that are left are given back at the end.
+                let mut put =
+                    self.prepare("INSERT OR REPLACE INTO meta VALUES ('last_user', ?1)")?;
+                put.execute([int(user.0)]).map(drop)
+            }
+            Memo::User(session) => self.put_session(session),
+            Memo::UserGone(user) => {
+                let mut delete = self.prepare("DELETE FROM session WHERE user = ?1")?;
+                delete.execute([int(user.0)]).map(drop)
+            }
+            Memo::Room(room) => self.put_room(room),
+            Memo::RoomGone(room) => self.delete_room(*room),
+            Memo::Padding(bytes) => {
+                let sql = "INSERT OR REPLACE INTO meta VALUES ('ballast', zeroblob(?1))";
+                self.prepare(sql)?.execute([int(*bytes as u64)]).map(drop)
+            }
+        }
+    }
+
+    fn put_session(&self, session: &StoredUser) -> rusqlite::Result<()> {
+        let mut put = self.prepare(
+            "INSERT INTO session VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE
+                SET key = excluded.key, name = excluded.name, room = excluded.room",
+        )?;
+        let room = session.room.map(|room| int(room.0));
+        put.execute(params![int(session.user.0), session.key.0, &*session.name, room]).map(drop)
+    }
+
+    fn put_room(&self, room: &StoredRoom) -> rusqlite::Result<()> {
+        self.raise_last_room(room.id)?;
+        self.delete_leftovers(room.id)?;
+        let mut put = self.prepare(
+            "INSERT INTO room (id, title, place) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE
+                SET title = excluded.title, place = excluded.place",
+        )?;
+        let place = room.place.map(|place| int(place as u64));
+        put.execute(params![int(room.id.0), &*room.title, place]).map(drop)
+    }
+
+    /// Leaves the messages to upkeep.
+    fn delete_room(&self, room: RoomId) -> rusqlite::Result<()> {
+        // The memo that created the room may have been in a batch that failed; it does not come again.
+        self.raise_last_room(room)?;
+        self.prepare("DELETE FROM room WHERE id = ?1")?.execute([int(room.0)])?;
+        self.prepare("INSERT OR IGNORE INTO gone VALUES (?1)")?.execute([int(room.0)]).map(drop)
+    }
+
+    /// Deletes what upkeep has not yet deleted of a room with the same id. Ids are not used again
+    /// today, but an old file may hold one that was.
+    fn delete_leftovers(&self, room: RoomId) -> rusqlite::Result<()> {
+        let room = [int(room.0)];
+        if self.prepare("DELETE FROM gone WHERE room = ?1")?.execute(room)? != 0 {
+            self.prepare("DELETE FROM event WHERE room = ?1")?.execute(room)?;
+            self.prepare("DELETE FROM reference WHERE room = ?1")?.execute(room)?;
+        }
+        Ok(())
+    }
+
+    /// An id that was used once stays used.
+    fn raise_last_room(&self, room: RoomId) -> rusqlite::Result<()> {
+        let mut raise = self.prepare(
+            "INSERT INTO meta VALUES ('last_room', ?1) ON CONFLICT DO UPDATE
+                SET value = excluded.value WHERE excluded.value > value",
+        )?;
+        raise.execute([int(room.0)]).map(drop)
+    }
+
+    /// Deletes what failed batches may have left.
+    fn delete_uncertain(&self, uncertain: &BTreeMap<RoomId, u64>) -> rusqlite::Result<()> {
+        let mut messages = self.prepare("DELETE FROM event WHERE room = ?1 AND seq >= ?2")?;
+        let mut skipped =
+            self.prepare("UPDATE room SET pruned = ?2 - 1 WHERE id = ?1 AND pruned >= ?2")?;
+        self.prepare("DELETE FROM reference WHERE id >= ?1")?.execute([self.next_reference])?;
+        for (room, seq) in uncertain {
+            messages.execute([int(room.0), int(*seq)])?;
+            skipped.execute([int(room.0), int(*seq)])?;
+        }
+        Ok(())
+    }
+
+    /// Checks that each room goes on where it ended, so that nothing is lost or doubled.
+    fn check_start(&self, said: &[(RoomId, &Said)]) -> Result<(), WriteFailure> {
+        let mut firsts = BTreeMap::new();
+        for (room, said) in said {
+            firsts.entry(*room).or_insert(said.seq);
+        }
+        for (room, first) in firsts {
+            let last = restore::last_seq(&self.connection, room)?;
+            if last.is_some_and(|last| last + 1 != first) {
+                return Err(WriteFailure::Replaced);
+            }
+        }
+        Ok(())
+    }
+
+    fn roll_back(&mut self, batch: Batch<'_>) {
+        if !self.connection.is_autocommit() {
+            // If it fails, this connection is not used for another transaction anyway.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        let uncertain = self.uncertain.get_or_insert_default();
+        for (room, said) in batch.said {
+            let first = uncertain.entry(*room).or_insert(said.seq);
+            *first = said.seq.min(*first);
+        }
+    }
+
+    fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        self.connection.prepare_cached(sql)
+    }
+
+    /// Leaves a file that is complete without its WAL.
+    fn close(&self) -> rusqlite::Result<()> {
+        let _lock = self.database.lock_for_writing();
+        file::note_synced(&self.connection)?;
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+}
+
+impl Drop for SqliteWriter {
+    fn drop(&mut self) {
+        // After an error the file is as the last good commit left it, and the next start recovers it.
+        if self.uncertain.is_none()
+            && let Err(error) = self.close()
+        {
+            error!("history: {}", self.database.explain(error));
+        }
+    }
+}
