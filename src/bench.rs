@@ -17,7 +17,7 @@ use crate::chat::{
     Said, UserId,
 };
 use crate::delivery::Delivery;
-use crate::net::admission::{Admission, Entry};
+use crate::net::admission::{Admission, AdmissionLimits, Admitted};
 use crate::net::stream::{Stream, Tcp};
 use crate::outbox::{Bounds, ConnectionId, Flusher, Outbox};
 use crate::protocol::{Version, parse_request, push_event, push_said};
@@ -151,11 +151,11 @@ impl Tick {
         let tcp = Arc::new(TcpStream::connect(listener.local_addr()?)?);
         // Nothing is ever queued, so nobody has to run the flusher.
         let flusher = Arc::new(Flusher::new()?.0);
-        let admission = Admission::new(0, 0);
+        let admission = Arc::<Admission>::default();
         let bounds = Bounds { max_queued: 1_000_000, write_timeout: Duration::from_secs(10) };
         let mut tick = Self { delivery: Delivery::default(), said: text() };
         for id in 1..=members {
-            let Entry::Welcome(ticket) = admission.enter(None) else {
+            let Admitted::Serve(ticket) = admission.admit(None, AdmissionLimits::default()) else {
                 unreachable!("limits of 0 are none")
             };
             let (tcp, flusher, answer) = (tcp.clone(), flusher.clone(), Bytes::new());

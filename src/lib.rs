@@ -60,6 +60,6 @@ mod web;
 pub use error::{ServeError, StartError};
 pub use history::HistoryError;
 pub use net::tls::CertificateError;
-pub use server::{Server, ServerHandle};
+pub use server::{Reloaded, Server, ServerHandle};
 pub use settings::{Durability, HistorySettings, Limits, LogSettings, Settings, SettingsError};
 pub use web::GifsError;

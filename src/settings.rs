@@ -16,6 +16,7 @@
 mod error;
 mod limits;
 mod reader;
+mod reload;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,7 @@ use log::LevelFilter;
 
 pub use self::error::SettingsError;
 pub use self::limits::Limits;
-use self::reader::Reader;
+use self::reader::SettingsReader;
 
 /// Everything that can be set, checked.
 ///
@@ -192,7 +193,7 @@ impl Settings {
     /// When the text is not JSON, with line and column; otherwise with every key that is unknown or
     /// stands twice and every value that is not allowed, at once.
     pub fn from_json(text: &str) -> Result<Self, SettingsError> {
-        let mut reader = Reader::new(reader::parse(text)?);
+        let mut reader = SettingsReader::new(reader::parse(text)?);
         let settings = Self::read(&mut reader);
         let mut mistakes = reader.finish();
         settings.find_mistakes(&mut mistakes);
@@ -213,7 +214,7 @@ impl Settings {
 
     /// Takes every known key out of `reader`. What cannot be read keeps its default and leaves a
     /// mistake there; what a value may be is not looked at here, but in `find_mistakes`.
-    fn read(reader: &mut Reader) -> Self {
+    fn read(reader: &mut SettingsReader) -> Self {
         let default = Self::default();
         // The ancestor's settings write "" for what is not set.
         let is_set = |text: &String| !text.is_empty();

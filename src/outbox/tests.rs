@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use bytes::BufMut;
 
 use super::*;
-use crate::net::admission::{Admission, Entry};
+use crate::net::admission::{Admission, AdmissionLimits, Admitted};
 use crate::protocol::ping_frame;
 
 /// What goes out in front of the first frame.
@@ -19,7 +19,10 @@ fn unanswered(bounds: Bounds) -> (Arc<Outbox>, TcpStream, Flushing) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let tcp = Tcp::Own(listener.accept().unwrap().0);
-    let Entry::Welcome(ticket) = Admission::new(0, 0).enter(None) else { panic!("no limit") };
+    let admission = Arc::<Admission>::default();
+    let Admitted::Serve(ticket) = admission.admit(None, AdmissionLimits::default()) else {
+        panic!("no limit")
+    };
     let (flusher, flushing) = Flusher::new().unwrap();
     let answer = Bytes::from_static(ANSWER);
     let outbox = Outbox::new(

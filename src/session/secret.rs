@@ -1,4 +1,4 @@
-//! What a client proves with that a session is its own.
+//! The secret by which a client of `wschat.v2` proves that a session is its own.
 
 use openssl::{rand, sha};
 
@@ -8,14 +8,14 @@ use crate::dispatcher::Secret;
 const BYTES: usize = 16;
 
 impl Secret {
-    /// A new one, of 128 bits that nobody can guess.
+    /// A new secret of 128 random bits.
     pub(super) fn random() -> std::io::Result<Self> {
         let mut bytes = [0; BYTES];
         rand::rand_bytes(&mut bytes)?;
         Ok(Self::of(format!("{:032x}", u128::from_be_bytes(bytes))))
     }
 
-    /// The one that a client offers, if it looks like one.
+    /// The secret that a client offers, if it has the form of one.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         let looks_like_one = text.len() == 2 * BYTES && text.bytes().all(is_digit);
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_another_and_known_again() {
+    fn secrets_differ_and_parse_back_to_the_same_key() {
         let (one, two) = (Secret::random().unwrap(), Secret::random().unwrap());
         assert_ne!(one.text, two.text);
         assert_ne!(one.key, two.key);
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_one_is_none() {
+    fn text_of_another_form_is_refused() {
         let good = Secret::random().unwrap().text;
         for bad in [
             "",

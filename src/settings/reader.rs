@@ -38,7 +38,7 @@ pub(super) fn parse(text: &str) -> Result<Json, SettingsError> {
 
 /// Hands out the values of the known keys and collects the mistakes.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct SettingsReader {
     /// What nobody has asked for yet.
     left: Vec<Entry>,
     /// What somebody has asked for, in that order: `port`, `log.level`.
@@ -54,7 +54,7 @@ struct Entry {
     value: Json,
 }
 
-impl Reader {
+impl SettingsReader {
     pub(super) fn new(root: Json) -> Self {
         let mut reader = Self { left: Vec::new(), known: Vec::new(), mistakes: Vec::new() };
         match root {

@@ -43,7 +43,7 @@ fn json_with(path: &str, value: &str) -> String {
 
 /// Every key that the parser asks for.
 fn known_keys() -> Vec<&'static str> {
-    let mut reader = Reader::new(Json::Object(Vec::new()));
+    let mut reader = SettingsReader::new(Json::Object(Vec::new()));
     Settings::read(&mut reader);
     reader.known().to_vec()
 }
