@@ -32,8 +32,13 @@ impl AcceptLoop {
     pub(super) fn new(control: Control) -> (Self, Arc<SessionThreads>) {
         let admission = Arc::default();
         let (sessions, idle_threads) = SessionThreads::new();
-        let accept_loop =
-            Self { control, admission, sessions: sessions.clone(), idle_threads, last_connection: 0 };
+        let accept_loop = Self {
+            control,
+            admission,
+            sessions: sessions.clone(),
+            idle_threads,
+            last_connection: 0,
+        };
         (accept_loop, sessions)
     }
 
@@ -59,8 +64,7 @@ impl AcceptLoop {
         let ip = peer.ip().to_canonical();
         let is_proxy = live.settings.trusted_proxies.iter().any(|net| net.contains(&ip));
         let address = (!is_proxy).then_some(ip);
-        let (ticket, is_over_limit) = match self.admission.admit(address, live.admission_limits())
-        {
+        let (ticket, is_over_limit) = match self.admission.admit(address, live.admission_limits()) {
             Admitted::Serve(ticket) => (ticket, false),
             Admitted::Refuse(ticket) => (ticket, true),
             Admitted::Drop => {

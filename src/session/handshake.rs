@@ -65,8 +65,7 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
         }
     };
     let is_over_limit = *is_over_limit;
-    let mut visitor =
-        Visitor::new(live, &context.health, ticket, peer.ip(), &head, is_over_limit);
+    let mut visitor = Visitor::new(live, &context.health, ticket, peer.ip(), &head, is_over_limit);
     let address = visitor.address();
     match visitor.route(&head)? {
         Route::Upgrade(upgrade) => {

@@ -88,7 +88,9 @@ impl<'a> Pump<'a> {
         loop {
             match self.socket.read() {
                 Ok(message) => self.on_message(message)?,
-                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => self.on_timeout()?,
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    self.on_timeout()?
+                }
                 Err(error) => return Err(self.close_reason(&error)),
             }
         }
@@ -102,7 +104,10 @@ impl<'a> Pump<'a> {
                 let ping = ping_frame();
                 let outbox = &self.connection.outbox;
                 outbox.send(&[Piece::whole(&ping)]).map_err(|Full| CloseReason::SlowConsumer)?;
-                self.socket.get_ref().arm_timeout().map_err(|error| self.close_reason(&error.into()))
+                self.socket
+                    .get_ref()
+                    .arm_timeout()
+                    .map_err(|error| self.close_reason(&error.into()))
             }
         }
     }
