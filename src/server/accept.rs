@@ -76,10 +76,7 @@ impl AcceptLoop {
         let session = Session { id, context, live, inputs, tcp, peer, ticket, is_over_limit };
         match self.idle_threads.try_send(session) {
             Ok(()) => Ok(()),
-            Err(no_idle_thread) => self
-                .sessions
-                .start(no_idle_thread.into_inner())
-                .map_err(|(session, why)| Unserved { tcp: session.tcp, why }),
+            Err(no_idle_thread) => self.sessions.start(no_idle_thread.into_inner()),
         }
     }
 }

@@ -5,7 +5,6 @@
 //! itself here when it ends.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -14,6 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::lock;
+use crate::net::listener::Unserved;
 use crate::session::Session;
 
 /// The stack of a session thread. It is address space; only the part in use takes memory. The deepest
@@ -64,11 +64,11 @@ impl SessionThreads {
         (Arc::new(threads), idle_threads)
     }
 
-    /// Starts a thread for a session, or gives the session back.
-    pub(super) fn start(self: &Arc<Self>, session: Session) -> Result<(), (Session, io::Error)> {
+    /// Starts a thread for a session. Fails when the machine has no thread left.
+    pub(super) fn start(self: &Arc<Self>, session: Session) -> Result<(), Unserved> {
         let threads = self.clone();
         let id = self.last_thread.fetch_add(1, Ordering::Relaxed) + 1;
-        // A failed spawn drops its closure, and the session must survive that.
+        // A failed spawn drops its closure, but the socket is still needed for a response.
         let slot = Arc::new(Mutex::new(Some(session)));
         let thread_slot = slot.clone();
         let run = move || {
@@ -90,9 +90,9 @@ impl SessionThreads {
                 handles.live.insert(id, thread);
                 Ok(())
             }
-            Err(error) => {
+            Err(why) => {
                 let session = lock(&slot).take().expect("no thread has taken it");
-                Err((session, error))
+                Err(Unserved { tcp: session.tcp, why })
             }
         }
     }

@@ -81,7 +81,7 @@ impl<'a> Pump<'a> {
     }
 
     fn pump(&mut self) -> Result<Infallible, CloseReason> {
-        self.socket.get_ref().arm_timeout().map_err(|error| self.close_reason(&error.into()))?;
+        self.arm_timeout()?;
         // The response to a request acknowledges it, so that no extra ACK packet is needed. Where the
         // option is missing this fails, which does no harm.
         let _ = set_tcp_quickack(self.connection.outbox.tcp(), false);
@@ -89,7 +89,7 @@ impl<'a> Pump<'a> {
             match self.socket.read() {
                 Ok(message) => self.on_message(message)?,
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
-                    self.on_timeout()?
+                    self.on_timeout()?;
                 }
                 Err(error) => return Err(self.close_reason(&error)),
             }
@@ -104,12 +104,13 @@ impl<'a> Pump<'a> {
                 let ping = ping_frame();
                 let outbox = &self.connection.outbox;
                 outbox.send(&[Piece::whole(&ping)]).map_err(|Full| CloseReason::SlowConsumer)?;
-                self.socket
-                    .get_ref()
-                    .arm_timeout()
-                    .map_err(|error| self.close_reason(&error.into()))
+                self.arm_timeout()
             }
         }
+    }
+
+    fn arm_timeout(&self) -> Result<(), CloseReason> {
+        self.socket.get_ref().arm_timeout().map_err(|error| self.close_reason(&error.into()))
     }
 
     fn on_message(&mut self, message: Message) -> Result<(), CloseReason> {
