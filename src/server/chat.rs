@@ -74,3 +74,15 @@ fn max_age(limits: &Limits) -> Option<Duration> {
     let days = u32::try_from(limits.history_max_days).ok()?;
     (days != 0).then(|| DAY * days)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_of_the_settings_are_trimmed_like_those_of_users() {
+        let rooms = vec!["  Lobby ".to_owned(), "Café ☕\t".to_owned()];
+        let settings = Settings { rooms, ..Settings::default() };
+        assert_eq!(rules(&settings).rooms, ["Lobby", "Café ☕"]);
+    }
+}
