@@ -1,4 +1,4 @@
-//! Why the server could not start, or could not go on.
+//! Why the server could not start or reload, or stopped running. Pure; every thread may return these.
 
 use std::error::Error;
 use std::fmt;
@@ -9,40 +9,40 @@ use crate::net::tls::CertificateError;
 use crate::settings::SettingsError;
 use crate::web::GifsError;
 
-/// Why a server could not start. Its text says what is wrong and what to do about it.
+/// Why a server could not start, or could not be reloaded. The text says what is wrong and what to do.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A setting is out of its range, or contradicts another.
+    /// A setting has a value that is not allowed, or contradicts another.
     Settings(SettingsError),
     /// The certificate or its private key cannot be used.
     Certificate(CertificateError),
-    /// The pictures of `gifsDirectory` cannot be shown.
+    /// The pictures of `gifsDirectory` cannot be used.
     Gifs(GifsError),
-    /// The history cannot be opened.
+    /// The history file cannot be opened.
     History(HistoryError),
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     Listen {
-        /// `host` and `port` as they were asked for.
+        /// `host` and `port` of the settings.
         address: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The machine has no descriptor or thread left.
+    /// No file descriptor or thread is left.
     Machine(io::Error),
 }
 
-/// Why a server that ran has ended without being asked to.
+/// Why a running server ended without a shutdown.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The dispatcher's thread panicked: a defect. Nothing of its state can be trusted any more.
+    /// The dispatcher's thread panicked, which is a defect. Its state cannot be trusted any more.
     Dispatcher,
     /// The listening socket failed.
     Listener(io::Error),
-    /// The thread that reads the history, or the one that looks after it, panicked: a defect.
+    /// The thread that reads the history or the one that maintains it panicked, which is a defect.
     History,
-    /// The machine did not let the server wait for clients that do not keep up.
+    /// Waiting for the sockets of slow clients failed.
     Flusher(io::Error),
 }
 

@@ -1,7 +1,7 @@
-//! **wschat** is a chat server for the smallest machine you own: WebSocket and page on one port, an
-//! OS thread per client, one thread that owns all rooms, and no async runtime anywhere.
+//! **wschat** is a chat server for the smallest machine you own. It serves WebSocket and a page on one
+//! port, with an OS thread per client, one thread that owns all rooms, and no async runtime.
 //!
-//! The `wschat` program is a thin command line around this library, which any program can run in
+//! The `wschat` program is a thin command line around this library. Any program can run the server in
 //! threads of its own:
 //!
 //! ```
@@ -16,9 +16,8 @@
 //! # }
 //! ```
 //!
-//! Several servers can run in one process. Nothing is global but the [`log`] facade: install any
-//! logger to read what goes on. What people say is never logged by this crate; tungstenite, below
-//! it, logs whole frames at level `trace`.
+//! Several servers can run in one process. Only the [`log`] facade is global: install any logger. This
+//! crate never logs what users write; tungstenite, which it uses, logs whole frames at level `trace`.
 //!
 //! # Threads
 //!
@@ -26,14 +25,14 @@
 //!             TCP / TLS
 //!  clients ════════════▶ listener ───spawn───▶ session N    one thread per client: handshake,
 //!     ▲                                           │         reading, rate limits, heartbeat
-//!     │                                           │ inputs  a bounded channel: a session may wait,
-//!     │                                           ▼         so TCP slows that client down
+//!     │                                           │ inputs  a bounded channel: when it is full, the
+//!     │                                           ▼         session waits and TCP slows its client
 //!     └────── outbox N ◀─────────────────── dispatcher      owns the chat; per tick: apply, deliver
-//!             written at once where the socket takes it, else queued,
-//!             and written by the flusher, one thread for all
+//!             written immediately if the socket is ready; otherwise
+//!             queued, and written by the flusher, one thread for all
 //! ```
 //!
-//! `docs/architecture.md` in the repository tells the reasons, `docs/protocol.md` the JSON protocol.
+//! `docs/architecture.md` in the repository explains the design, and `docs/protocol.md` the JSON protocol.
 
 #![forbid(unsafe_code)]
 
@@ -63,6 +62,6 @@ mod web;
 pub use error::{ServeError, StartError};
 pub use history::HistoryError;
 pub use net::tls::CertificateError;
-pub use server::{Server, ServerHandle};
+pub use server::{Reloaded, Server, ServerHandle};
 pub use settings::{Durability, HistorySettings, Limits, LogSettings, Settings, SettingsError};
 pub use web::GifsError;

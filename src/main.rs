@@ -1,4 +1,7 @@
-//! The `wschat` program: command line → settings → logger → server → exit status.
+//! The `wschat` program: command line → settings → log → server → exit status.
+//!
+//! Owns what belongs to the whole process: standard output, the log, the user, and signals. The main
+//! thread waits for the server, and a second thread for signals. Everything else is the library's.
 
 #![forbid(unsafe_code)]
 
@@ -16,7 +19,7 @@ use privdrop::PrivDrop;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use simplelog::{ConfigBuilder, WriteLogger};
-use wschat::{LogSettings, Server, ServerHandle, Settings, StartError};
+use wschat::{LogSettings, ServeError, Server, ServerHandle, Settings, StartError};
 
 const HELP: &str = "\
 wschat - a chat server: one binary, one settings file, one port
@@ -43,16 +46,17 @@ SIGTERM and SIGINT close all connections with 1001 (going away) within
 limits.drainTimeoutMs; a second signal ends the program at once.
 ";
 
-/// Why the program ends without having served, with its exit status.
+/// Why the program ends with an error. Each has its exit status.
 #[derive(Debug)]
-enum Failure {
+enum ProgramError {
     Usage(String),
+    /// The log file or the user of the settings cannot be used.
     Settings(String),
     Start(StartError),
-    Serve(wschat::ServeError),
+    Serve(ServeError),
 }
 
-/// What the command line asks for.
+/// The parsed command line.
 #[derive(Debug, Default)]
 struct Arguments {
     settings: Option<PathBuf>,
@@ -73,14 +77,14 @@ enum Task {
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            let _ = writeln!(io::stderr(), "wschat: {failure}");
-            ExitCode::from(failure.exit_status())
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "wschat: {error}");
+            ExitCode::from(error.exit_status())
         }
     }
 }
 
-fn run() -> Result<(), Failure> {
+fn run() -> Result<(), ProgramError> {
     let arguments = Arguments::parse(std::env::args_os())?;
     match arguments.task {
         Task::Help => say(HELP),
@@ -90,10 +94,10 @@ fn run() -> Result<(), Failure> {
             let settings = arguments.settings()?;
             start_logger(&settings.log)?;
             let has_log_file = settings.log.file.is_some();
-            // On stderr it will stand anyway.
-            serve(settings).inspect_err(|failure| {
+            // `main` writes it to stderr as well.
+            serve(settings).inspect_err(|error| {
                 if has_log_file {
-                    error!("{failure}");
+                    error!("{error}");
                 }
             })?;
         }
@@ -101,8 +105,8 @@ fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-fn check(settings: &Settings) -> Result<(), Failure> {
-    let warnings = Server::check(settings).map_err(Failure::Start)?;
+fn check(settings: &Settings) -> Result<(), ProgramError> {
+    let warnings = Server::check(settings).map_err(ProgramError::Start)?;
     for warning in warnings {
         say(&format!("warning: {warning}\n"));
     }
@@ -110,16 +114,16 @@ fn check(settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-fn serve(settings: Settings) -> Result<(), Failure> {
+fn serve(settings: Settings) -> Result<(), ProgramError> {
     let has_tls = settings.certificate.is_some();
     let domain = settings.domain.clone();
     let username = settings.username.clone();
-    let server = Server::bind(settings).map_err(Failure::Start)?;
-    // From here on nothing needs the rights that a port below 1024 or the key may have needed.
+    let server = Server::bind(settings).map_err(ProgramError::Start)?;
+    // Listening below port 1024 and reading the key may have needed root. Nothing else does.
     if let Some(username) = username {
         become_user(&username)?;
     }
-    let handle = server.run().map_err(Failure::Start)?;
+    let handle = server.run().map_err(ProgramError::Start)?;
     say(&format!(
         "wschat {} is open at {}\n",
         env!("CARGO_PKG_VERSION"),
@@ -138,10 +142,11 @@ fn serve(settings: Settings) -> Result<(), Failure> {
     result
 }
 
-/// Waits for the server to end, by a signal or by a failure.
-fn wait(handle: &ServerHandle) -> Result<(), Failure> {
+/// Waits for the end of the server. The first SIGTERM or SIGINT shuts it down, the second ends the
+/// program immediately.
+fn wait(handle: &ServerHandle) -> Result<(), ProgramError> {
     let mut signals = Signals::new([SIGTERM, SIGINT])
-        .map_err(|error| Failure::Start(StartError::Machine(error)))?;
+        .map_err(|error| ProgramError::Start(StartError::Machine(error)))?;
     let listening = signals.handle();
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -156,20 +161,20 @@ fn wait(handle: &ServerHandle) -> Result<(), Failure> {
                 handle.shutdown();
             }
         });
-        let result = handle.join().map_err(Failure::Serve);
+        let result = handle.join().map_err(ProgramError::Serve);
         listening.close();
         result
     })
 }
 
-/// Logs to the file, or to stderr. What people say is not logged, at no level.
-fn start_logger(settings: &LogSettings) -> Result<(), Failure> {
+/// Starts logging to the file or to stderr.
+fn start_logger(settings: &LogSettings) -> Result<(), ProgramError> {
     let config = ConfigBuilder::new()
         .set_time_format_rfc3339()
         .set_thread_level(LevelFilter::Off)
         .set_target_level(LevelFilter::Off)
         .set_location_level(LevelFilter::Off)
-        // tungstenite logs whole messages where it traces.
+        // At level `trace` tungstenite logs whole messages, which must not be in the log.
         .add_filter_ignore_str("tungstenite")
         .build();
     let out: Box<dyn Write + Send> = match &settings.file {
@@ -178,25 +183,25 @@ fn start_logger(settings: &LogSettings) -> Result<(), Failure> {
             let file =
                 OpenOptions::new().append(true).create(true).open(path).map_err(|error| {
                     let path = path.display();
-                    Failure::Settings(format!("log.file {path} cannot be written: {error}"))
+                    ProgramError::Settings(format!("log.file {path} cannot be written: {error}"))
                 })?;
             Box::new(file)
         }
     };
     WriteLogger::init(settings.level, config, out)
-        .map_err(|error| Failure::Settings(format!("cannot start the log: {error}")))
+        .map_err(|error| ProgramError::Settings(format!("cannot start the log: {error}")))
 }
 
-fn become_user(username: &str) -> Result<(), Failure> {
+fn become_user(username: &str) -> Result<(), ProgramError> {
     PrivDrop::default().user(username).apply().map_err(|error| {
-        Failure::Settings(format!(
+        ProgramError::Settings(format!(
             "cannot become the user {username:?}: {error}; start as root, name a user that \
              exists (`getent passwd`), or remove \"username\""
         ))
     })
 }
 
-/// Where a browser on this machine finds the page.
+/// The URL of the page for a browser on this machine.
 fn address_to_open(local: SocketAddr, has_tls: bool) -> String {
     let (scheme, default_port) = if has_tls { ("https", 443) } else { ("http", 80) };
     let ip = match local.ip() {
@@ -212,7 +217,7 @@ fn address_to_open(local: SocketAddr, has_tls: bool) -> String {
     format!("{scheme}://{address}/")
 }
 
-/// Writes to stdout. Whoever has closed it does not want to know.
+/// Writes to stdout. It may be closed, which is no error.
 fn say(text: &str) {
     let mut out = io::stdout();
     let _ = out.write_all(text.as_bytes());
@@ -220,7 +225,7 @@ fn say(text: &str) {
 }
 
 impl Arguments {
-    fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
+    fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, ProgramError> {
         use lexopt::prelude::{Long, Short, ValueExt};
 
         let mut parsed = Self::default();
@@ -232,7 +237,9 @@ impl Arguments {
                 Long("port") => {
                     let value = parser.value()?.string()?;
                     parsed.port = Some(value.parse().map_err(|_| {
-                        Failure::Usage(format!("--port {value} is not a number from 0 to 65535"))
+                        ProgramError::Usage(format!(
+                            "--port {value} is not a number from 0 to 65535"
+                        ))
                     })?);
                 }
                 Long("check") => parsed.task = Task::Check,
@@ -246,13 +253,12 @@ impl Arguments {
         Ok(parsed)
     }
 
-    /// The settings of the file, or the defaults, with what the command line says instead.
-    fn settings(&self) -> Result<Settings, Failure> {
+    /// The settings of the file or the defaults, with the options of the command line applied.
+    fn settings(&self) -> Result<Settings, ProgramError> {
         let mut settings = match &self.settings {
             None => Settings::default(),
-            Some(path) => {
-                Settings::load(path).map_err(|error| Failure::Start(StartError::Settings(error)))?
-            }
+            Some(path) => Settings::load(path)
+                .map_err(|error| ProgramError::Start(StartError::Settings(error)))?,
         };
         if let Some(host) = &self.host {
             settings.host.clone_from(host);
@@ -264,7 +270,7 @@ impl Arguments {
     }
 }
 
-impl Failure {
+impl ProgramError {
     fn exit_status(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
@@ -281,13 +287,13 @@ impl Failure {
     }
 }
 
-impl From<lexopt::Error> for Failure {
+impl From<lexopt::Error> for ProgramError {
     fn from(error: lexopt::Error) -> Self {
         Self::Usage(error.to_string())
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ProgramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(problem) => write!(f, "{problem}; `wschat --help` shows what there is"),

@@ -1,21 +1,23 @@
 //! The settings: JSON text in, checked [`Settings`] out.
 //!
-//! This module owns every setting's key, default and allowed range, and the words in which a wrong
-//! one is refused. It runs on the thread that starts the server, before any other exists. Opening
-//! the certificate, the log file and the port is left to those who use them: what is checked here
-//! can be checked from the text alone.
+//! This module owns every setting's key, default and allowed range, the text of the errors, and when
+//! a change applies. It runs on the thread that starts or reloads the server. It checks what can be
+//! checked from the text alone; opening the certificate, the log file and the port is left to the
+//! modules that use them.
 //!
 //! | file | owns |
 //! |---|---|
-//! | `settings.rs` | the settings that are not limits, and how they go together |
-//! | `limits.rs` | one table: each limit's key, type, default, range and unit |
-//! | `rule.rs` | what a single value may be, and how that is said |
+//! | `settings.rs` | the settings that are not limits, and checks across settings |
+//! | `limits.rs` | one table: each limit's key, type, default, range, unit, and when a change applies |
+//! | `reload.rs` | the same last column for the other settings, and what a reload keeps |
+//! | `rule.rs` | what a single value may be, in code and in words |
 //! | `reader.rs` | the JSON tree, and taking the known keys out of it |
-//! | `error.rs` | what the operator reads |
+//! | `error.rs` | the errors that the operator reads |
 
 mod error;
 mod limits;
 mod reader;
+mod reload;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -28,14 +30,14 @@ use log::LevelFilter;
 
 pub use self::error::SettingsError;
 pub use self::limits::Limits;
-use self::reader::Reader;
+use self::reader::SettingsReader;
 
-/// Everything that can be set, checked.
+/// All settings of a server.
 ///
-/// In JSON the keys are the fields' names in camelCase; a key that is left out has its default, and
-/// an unknown key is refused. The `settings.json` of the project has every key at its default.
+/// In JSON the keys are the field names in camelCase. A missing key has its default, and an unknown
+/// key is refused. The project's `settings.json` has every key with its default.
 ///
-/// Settings built in code are checked by [`Settings::check`] when the server starts:
+/// Settings built in code are checked when the server starts, with [`Settings::check`]:
 ///
 /// ```
 /// # use wschat::{Limits, Settings};
@@ -60,8 +62,8 @@ pub struct Settings {
     /// In JSON an empty string is the same as `null`.
     pub domain: Option<String>,
 
-    /// The user to become once the port is bound and the private key is read. Default `None`: stay
-    /// who we are. In JSON an empty string is the same as `null`.
+    /// The user to switch to when the port is bound and the private key is read. Default `None`: the
+    /// user that started the program. In JSON an empty string is the same as `null`.
     pub username: Option<String>,
 
     /// The PEM file of the certificate chain, the server's own certificate first. Default `None`:
@@ -73,41 +75,42 @@ pub struct Settings {
     /// [`certificate`](Self::certificate). In JSON an empty string is the same as `null`.
     pub private_key: Option<PathBuf>,
 
-    /// The titles of the rooms that are always there; they get the ids 1, 2, 3 and so on. Default
-    /// `["Room 1", "Room 2", "Room 3"]`. At least one, at most [`Limits::max_rooms`]; each with at
-    /// most [`Limits::max_title_chars`] characters, not blank, without control characters.
+    /// The titles of the permanent rooms, which get the ids 1, 2, 3 and so on. Default
+    /// `["Room 1", "Room 2", "Room 3"]`. At least one and at most [`Limits::max_rooms`]. Each has at
+    /// most [`Limits::max_title_chars`] characters, is not blank, and has no control characters or
+    /// line separators. White space around a title is dropped.
     pub rooms: Vec<String>,
 
-    /// The directory whose `*.gif` files people can show each other, in place of our own. Default
-    /// `None`: our own. A file's name is its id, from 1 on, and then, behind a space, `-` or `_`, what it
-    /// shows. They are read once, when the server starts: at most [`Limits::max_gifs`], each of at most
-    /// [`Limits::max_gif_bytes`]. In JSON an empty string is the same as `null`.
+    /// The directory whose `*.gif` files users can send, instead of the built-in ones. Default `None`:
+    /// the built-in ones. A file name starts with the picture's id, from 1 on; after a space, `-` or
+    /// `_` may follow a description. The files are read when the server starts and with each reload:
+    /// at most [`Limits::max_gifs`], each of at most [`Limits::max_gif_bytes`]. In JSON an empty
+    /// string is the same as `null`.
     pub gifs_directory: Option<PathBuf>,
 
-    /// Which other sites' pages may connect. Default none. Each is a host name
+    /// The other sites whose pages may connect. Default none. Each is a host name
     /// (`"chat.example.org"`: any scheme and port), a whole origin (`"https://example.org:8443"`),
-    /// or `"*"` for all. Names are in ASCII, as browsers send them, and an IPv6 address stands in
-    /// brackets.
+    /// or `"*"` for all. Names are in ASCII, as browsers send them; an IPv6 address is in brackets.
     pub allowed_origins: Vec<String>,
 
-    /// The reverse proxies whose `X-Forwarded-For` is believed. Default none. In JSON each is an
+    /// The reverse proxies whose `X-Forwarded-For` is trusted. Default none. In JSON each is an
     /// address (`"127.0.0.1"`, `"::1"`) or a network (`"10.0.0.0/8"`).
     pub trusted_proxies: Vec<IpNet>,
 
-    /// What is logged, and where to.
+    /// The log.
     pub log: LogSettings,
 
-    /// Where what was said is kept.
+    /// Where the history is kept.
     pub history: HistorySettings,
 
-    /// How much of everything there may be.
+    /// The limits.
     pub limits: Limits,
 }
 
-/// What is logged, and where to.
+/// What is logged, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
-    /// The least severe level that is still logged. Default `info`. In JSON `"off"`, `"error"`,
+    /// The least severe level that is logged. Default `info`. In JSON `"off"`, `"error"`,
     /// `"warn"`, `"info"`, `"debug"` or `"trace"`.
     pub level: LevelFilter,
 
@@ -115,26 +118,26 @@ pub struct LogSettings {
     pub file: Option<PathBuf>,
 }
 
-/// Where what was said is kept. How much of it is in [`Limits`].
+/// Where the history is kept. How much is kept is in [`Limits`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HistorySettings {
-    /// The SQLite file, made if it is not there; its directory must be. Default `None`: in memory
-    /// only, until the server ends. Takes the feature `sqlite`, which is on by default. In JSON an
-    /// empty string is the same as `null`.
+    /// The SQLite file. It is created if it is missing; its directory must exist. Default `None`: in
+    /// memory only, until the server ends. Needs the feature `sqlite`, which is on by default. In
+    /// JSON an empty string is the same as `null`.
     pub file: Option<PathBuf>,
 
-    /// What is kept survives this. Default [`Durability::Process`]. In JSON `"process"` or
+    /// What the history survives. Default [`Durability::Process`]. In JSON `"process"` or
     /// `"power-loss"`.
     pub durability: Durability,
 }
 
-/// What something that is kept in a file survives.
+/// What a history in a file survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// The end of the process, however sudden.
+    /// The end of the process, also by `kill -9`.
     #[default]
     Process,
-    /// Also that of the machine. Each tick waits for the disk.
+    /// Also a loss of power. Each tick with something new waits for the disk.
     PowerLoss,
 }
 
@@ -167,12 +170,12 @@ impl Default for LogSettings {
 impl Settings {
     /// Reads and checks a settings file.
     ///
-    /// A relative `certificate`, `privateKey`, `gifsDirectory`, `log.file` or `history.file` is taken from
-    /// the directory the settings file is in, wherever the server is started from.
+    /// A relative `certificate`, `privateKey`, `gifsDirectory`, `log.file` or `history.file` is relative
+    /// to the directory of the settings file, not to the working directory.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or is not UTF-8, and as [`from_json`](Self::from_json). Each
+    /// When the file cannot be read or is not UTF-8, and those of [`from_json`](Self::from_json). Each
     /// error names the file.
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
         let bytes = fs::read(path).map_err(|cause| SettingsError::unreadable(path, cause))?;
@@ -180,7 +183,7 @@ impl Settings {
             .map_err(|cause| SettingsError::not_utf8(path, cause.utf8_error()))?;
         let mut settings = Self::from_json(&text).map_err(|error| error.in_file(path))?;
         if let Some(directory) = path.parent() {
-            settings.files_from(directory);
+            settings.resolve_paths(directory);
         }
         Ok(settings)
     }
@@ -189,10 +192,10 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// When the text is not JSON, with line and column; otherwise with every key that is unknown or
-    /// stands twice and every value that is not allowed, at once.
+    /// When the text is not JSON, with line and column. Otherwise all unknown and duplicate keys and
+    /// all values that are not allowed, in one error.
     pub fn from_json(text: &str) -> Result<Self, SettingsError> {
-        let mut reader = Reader::new(reader::parse(text)?);
+        let mut reader = SettingsReader::new(reader::parse(text)?);
         let settings = Self::read(&mut reader);
         let mut mistakes = reader.finish();
         settings.find_mistakes(&mut mistakes);
@@ -200,22 +203,22 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Checks settings that were built in code by the rules that hold for a settings file.
+    /// Checks settings built in code by the rules of a settings file.
     ///
     /// # Errors
     ///
-    /// With every value that is not allowed, under the key it has in JSON.
+    /// All values that are not allowed, in one error, by their keys in JSON.
     pub fn check(&self) -> Result<(), SettingsError> {
         let mut mistakes = Vec::new();
         self.find_mistakes(&mut mistakes);
         SettingsError::unless_empty(mistakes)
     }
 
-    /// Takes every known key out of `reader`. What cannot be read keeps its default and leaves a
-    /// mistake there; what a value may be is not looked at here, but in `find_mistakes`.
-    fn read(reader: &mut Reader) -> Self {
+    /// Takes every known key out of `reader`. A value of the wrong type leaves a mistake there and the
+    /// default here. Whether a value is allowed is checked in `find_mistakes`.
+    fn read(reader: &mut SettingsReader) -> Self {
         let default = Self::default();
-        // The ancestor's settings write "" for what is not set.
+        // Settings files of the Node.js sample chat write "" for what is not set.
         let is_set = |text: &String| !text.is_empty();
         Self {
             host: reader.text("host", &rule::HOST, default.host),
@@ -252,8 +255,9 @@ impl Settings {
         }
     }
 
-    /// Each value by itself first. How values go together is looked at only when nothing else is
-    /// wrong, for a default that stands in for a refused value would be blamed on the operator.
+    /// Checks each value by itself, and then values against each other. The second only if nothing
+    /// else is wrong: a refused value has been replaced by its default, which the operator did not
+    /// write.
     fn find_mistakes(&self, mistakes: &mut Vec<String>) {
         self.check_each(mistakes);
         if mistakes.is_empty() {
@@ -269,8 +273,8 @@ impl Settings {
         if let Some(username) = &self.username {
             rule::USERNAME.check("username", username, mistakes);
         }
-        let mut check_path = |path, value: &Option<PathBuf>, allowed| {
-            rule::check_path(path, value.as_deref(), allowed, mistakes);
+        let mut check_path = |key, path: &Option<PathBuf>, allowed| {
+            rule::check_path(key, path.as_deref(), allowed, mistakes);
         };
         check_path("certificate", &self.certificate, rule::FILE);
         check_path("privateKey", &self.private_key, rule::FILE);
@@ -305,7 +309,7 @@ impl Settings {
             ));
         }
         for (index, title) in self.rooms.iter().enumerate() {
-            let chars = title.chars().count();
+            let chars = title.trim().chars().count();
             if chars > limits.max_title_chars {
                 mistakes.push(format!(
                     "rooms[{index}] has {chars} characters; allowed: at most {} \
@@ -316,8 +320,8 @@ impl Settings {
         }
     }
 
-    /// Makes the relative paths start from `directory`.
-    fn files_from(&mut self, directory: &Path) {
+    /// Resolves relative paths against `directory`.
+    fn resolve_paths(&mut self, directory: &Path) {
         let files = [
             &mut self.certificate,
             &mut self.private_key,

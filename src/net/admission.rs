@@ -1,21 +1,28 @@
-//! Who may connect: how many in all, and how many from one address.
+//! Admission control: how many connections there may be in all, and how many from one address.
 //!
-//! Counted by the listener's thread and by session threads, under one lock that is taken once when a
-//! connection comes and once when it goes.
+//! The listener's thread counts a connection when it accepts it. The session's thread counts it for
+//! its address when that is known only from a proxy's header. One lock guards the counts; it is taken
+//! when a connection opens and closes, never for a message. Which limits apply is the caller's
+//! choice with each call, so that they can change while the server runs.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Connections beyond the limit that are kept just long enough to be told so.
-const TURNED_AWAY_AT_ONCE: usize = 16;
+/// How many connections beyond the limit are accepted only to be refused with a response.
+const MAX_REFUSALS: usize = 16;
 
-/// Counts connections against the limits. 0 is no limit.
-#[derive(Debug)]
+/// Counts the connections of one server.
+#[derive(Debug, Default)]
 pub(crate) struct Admission {
-    max_connections: usize,
-    max_per_address: usize,
     counts: Mutex<Counts>,
+}
+
+/// How many connections there may be. 0 is no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AdmissionLimits {
+    pub(crate) max_connections: usize,
+    pub(crate) max_per_address: usize,
 }
 
 #[derive(Debug, Default)]
@@ -24,18 +31,19 @@ struct Counts {
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// What a new connection may do.
+/// What to do with a new connection.
 #[derive(Debug)]
-pub(crate) enum Entry {
-    /// Be served.
-    Welcome(Ticket),
-    /// Be told that the server is full.
-    TurnedAway(Ticket),
-    /// Nothing: there are too many from its address, or even too many who are told so.
-    Dropped,
+pub(crate) enum Admitted {
+    /// Serve it.
+    Serve(Ticket),
+    /// Tell the client that the server is full, and close.
+    Refuse(Ticket),
+    /// Close it without a response: there are too many from its address, or too many refusals at
+    /// once.
+    Drop,
 }
 
-/// The right to one connection; given back when dropped.
+/// One counted connection. Dropping it takes the connection off the counts.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     admission: Arc<Admission>,
@@ -43,40 +51,39 @@ pub(crate) struct Ticket {
 }
 
 impl Admission {
-    pub(crate) fn new(max_connections: usize, max_per_address: usize) -> Arc<Self> {
-        let counts = Mutex::default();
-        Arc::new(Self { max_connections, max_per_address, counts })
-    }
-
-    /// Counts one more connection, and, unless `address` is `None`, one more from that address.
-    pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Entry {
+    /// Counts a new connection, also for `address` unless that is `None`.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+        limits: AdmissionLimits,
+    ) -> Admitted {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let max = self.max_connections;
-        if max != 0 && counts.connections >= max.saturating_add(TURNED_AWAY_AT_ONCE) {
-            return Entry::Dropped;
+        let max = limits.max_connections;
+        if max != 0 && counts.connections >= max.saturating_add(MAX_REFUSALS) {
+            return Admitted::Drop;
         }
         counts.connections += 1;
         let is_over = max != 0 && counts.connections > max;
         drop(counts);
         let mut ticket = Ticket { admission: self.clone(), address: None };
         if is_over {
-            Entry::TurnedAway(ticket)
-        } else if address.is_none_or(|address| ticket.count_for(address)) {
-            Entry::Welcome(ticket)
+            Admitted::Refuse(ticket)
+        } else if address.is_none_or(|address| ticket.count_for(address, limits)) {
+            Admitted::Serve(ticket)
         } else {
-            Entry::Dropped
+            Admitted::Drop
         }
     }
 }
 
 impl Ticket {
-    /// Counts this connection for its address, too; false when there are too many from there.
+    /// Counts this connection for its address as well. Returns false when that address has too many.
     ///
-    /// An IPv6 address counts for its /64, the least that anybody is given. Loopback is not counted:
-    /// it may be a proxy, and whoever is on the same machine has other ways.
+    /// IPv6 counts per /64, the smallest network that a customer gets. Loopback is not counted: it
+    /// may be a proxy, and a program on this machine can exhaust it in other ways.
     #[must_use]
-    pub(crate) fn count_for(&mut self, address: IpAddr) -> bool {
-        let max = self.admission.max_per_address;
+    pub(crate) fn count_for(&mut self, address: IpAddr, limits: AdmissionLimits) -> bool {
+        let max = limits.max_per_address;
         let address = network(address);
         if max == 0 || address.is_loopback() {
             return true;
@@ -107,7 +114,7 @@ impl Drop for Ticket {
     }
 }
 
-/// The part of an address by which connections are counted.
+/// The part of an address that connections are counted by.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) if !v6.is_loopback() => {
@@ -121,31 +128,45 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn ticket(admission: &Arc<Admission>) -> Ticket {
-        match admission.enter(None) {
-            Entry::Welcome(ticket) => ticket,
+    fn ticket(admission: &Arc<Admission>, limits: AdmissionLimits) -> Ticket {
+        match admission.admit(None, limits) {
+            Admitted::Serve(ticket) => ticket,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn beyond_the_limit_some_are_told_and_the_rest_dropped() {
-        let admission = Admission::new(2, 0);
-        let served = [ticket(&admission), ticket(&admission)];
-        let told: Vec<Entry> = (0..TURNED_AWAY_AT_ONCE).map(|_| admission.enter(None)).collect();
-        assert!(told.iter().all(|entry| matches!(entry, Entry::TurnedAway(_))));
-        assert!(matches!(admission.enter(None), Entry::Dropped));
-        drop(told);
-        assert!(matches!(admission.enter(None), Entry::TurnedAway(_)));
+    fn connections_beyond_the_limit_are_refused_and_then_dropped() {
+        let admission = Arc::<Admission>::default();
+        let limits = AdmissionLimits { max_connections: 2, ..AdmissionLimits::default() };
+        let served = [ticket(&admission, limits), ticket(&admission, limits)];
+        let refused: Vec<Admitted> =
+            (0..MAX_REFUSALS).map(|_| admission.admit(None, limits)).collect();
+        assert!(refused.iter().all(|admitted| matches!(admitted, Admitted::Refuse(_))));
+        assert!(matches!(admission.admit(None, limits), Admitted::Drop));
+        drop(refused);
+        assert!(matches!(admission.admit(None, limits), Admitted::Refuse(_)));
         drop(served);
-        assert!(matches!(admission.enter(None), Entry::Welcome(_)));
+        assert!(matches!(admission.admit(None, limits), Admitted::Serve(_)));
     }
 
     #[test]
-    fn addresses_are_counted_and_given_back() {
-        let admission = Admission::new(0, 2);
+    fn limits_may_change_while_connections_are_open() {
+        let admission = Arc::<Admission>::default();
+        let no_limits = AdmissionLimits::default();
+        let _served = [ticket(&admission, no_limits), ticket(&admission, no_limits)];
+        let limits = AdmissionLimits { max_connections: 2, ..AdmissionLimits::default() };
+        assert!(matches!(admission.admit(None, limits), Admitted::Refuse(_)));
+        let limits = AdmissionLimits { max_connections: 3, ..AdmissionLimits::default() };
+        assert!(matches!(admission.admit(None, limits), Admitted::Serve(_)));
+    }
+
+    #[test]
+    fn addresses_are_counted_and_released() {
+        let admission = Arc::<Admission>::default();
+        let limits = AdmissionLimits { max_per_address: 2, ..AdmissionLimits::default() };
         let mut held = Vec::new();
-        for (address, welcome) in [
+        for (address, is_admitted) in [
             ("203.0.113.1", true),
             ("::ffff:203.0.113.1", true),
             ("203.0.113.1", false),
@@ -161,13 +182,14 @@ mod tests {
             ("::1", true),
             ("::1", true),
         ] {
-            let mut ticket = ticket(&admission);
-            assert_eq!(ticket.count_for(address.parse().unwrap()), welcome, "{address}");
+            let mut ticket = ticket(&admission, limits);
+            let address = address.parse().unwrap();
+            assert_eq!(ticket.count_for(address, limits), is_admitted, "{address}");
             held.push(ticket);
         }
-        let address = Some("203.0.113.1".parse().unwrap());
-        assert!(matches!(admission.enter(address), Entry::Dropped));
+        let address = "203.0.113.1".parse().unwrap();
+        assert!(matches!(admission.admit(Some(address), limits), Admitted::Drop));
         held.remove(0);
-        assert!(ticket(&admission).count_for("203.0.113.1".parse().unwrap()));
+        assert!(ticket(&admission, limits).count_for(address, limits));
     }
 }

@@ -1,7 +1,8 @@
-//! As much of HTTP/1.1 as one port needs that serves a page and upgrades WebSockets (RFC 9112).
+//! The part of HTTP/1.1 (RFC 9112) that is needed to serve a page and to upgrade to WebSocket.
 //!
-//! One request per connection: a head is read, one response is written, and the connection ends or
-//! becomes a WebSocket. Pure: bytes in, bytes out. Which response it is decides `session::handshake`.
+//! A connection carries one request: its head is parsed, one response is written, and the connection
+//! closes or becomes a WebSocket. Pure, bytes in and bytes out; session threads call it. Which
+//! response a request gets is decided in `session::handshake`.
 
 use std::fmt::Write as _;
 use std::time::SystemTime;
@@ -10,10 +11,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use httparse::Status;
 
-/// How many header fields a request may have. Browsers send about 15, proxies add some.
+/// How many header fields a request may have. Browsers send about 15, and proxies add some.
 const MAX_HEADERS: usize = 64;
 
-/// The first part of a request: everything before the body.
+/// A request without its body.
 #[derive(Debug)]
 pub(crate) struct RequestHead {
     pub(crate) method: Method,
@@ -22,14 +23,14 @@ pub(crate) struct RequestHead {
     pub(crate) headers: HeaderMap,
 }
 
-/// What became of the bytes read so far.
+/// The result of parsing the bytes read so far.
 #[derive(Debug)]
-pub(crate) enum Parsed {
-    /// More has to be read.
+pub(crate) enum ParsedHead {
+    /// The head is not complete: read more.
     Partial,
-    /// The head, and its length in bytes.
+    /// The head and its length in bytes.
     Complete(Box<RequestHead>, usize),
-    /// This will never be a request that can be served; the response says why.
+    /// Not a request that can be served. The response says why.
     Refused(Response),
 }
 
@@ -41,24 +42,24 @@ pub(crate) struct Response {
     body: Bytes,
 }
 
-/// Reads a request head from the start of `bytes`, of which there may be at most `max_bytes`.
-pub(crate) fn parse_head(bytes: &[u8], max_bytes: usize) -> Parsed {
+/// Parses the request head at the start of `bytes`. It may have at most `max_bytes`.
+pub(crate) fn parse_head(bytes: &[u8], max_bytes: usize) -> ParsedHead {
     let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut fields);
     let len = match request.parse(bytes) {
         Ok(Status::Complete(len)) if len <= max_bytes => len,
-        Ok(Status::Partial) if bytes.len() < max_bytes => return Parsed::Partial,
-        Ok(_) => return Parsed::Refused(too_large(&format!("{max_bytes} bytes"))),
+        Ok(Status::Partial) if bytes.len() < max_bytes => return ParsedHead::Partial,
+        Ok(_) => return ParsedHead::Refused(too_large(&format!("{max_bytes} bytes"))),
         Err(httparse::Error::TooManyHeaders) => {
-            return Parsed::Refused(too_large(&format!("{MAX_HEADERS} fields")));
+            return ParsedHead::Refused(too_large(&format!("{MAX_HEADERS} fields")));
         }
         Err(error) => {
-            return Parsed::Refused(Response::bad_request(&format!("not HTTP/1.1: {error}")));
+            return ParsedHead::Refused(Response::bad_request(&format!("not HTTP/1.1: {error}")));
         }
     };
     match RequestHead::new(&request) {
-        Ok(head) => Parsed::Complete(Box::new(head), len),
-        Err(problem) => Parsed::Refused(Response::bad_request(&problem)),
+        Ok(head) => ParsedHead::Complete(Box::new(head), len),
+        Err(problem) => ParsedHead::Refused(Response::bad_request(&problem)),
     }
 }
 
@@ -87,14 +88,14 @@ impl RequestHead {
             headers.append(name, value);
         }
         let hosts = headers.get_all(header::HOST).iter().count();
-        // RFC 9112 §3.2: exactly one, and HTTP/1.0 may do without.
+        // RFC 9112 §3.2: exactly one; only HTTP/1.0 may leave it out.
         if hosts > 1 || (hosts == 0 && version == Version::HTTP_11) {
             return Err(format!("{hosts} Host fields where there must be one"));
         }
         Ok(Self { method, uri, version, headers })
     }
 
-    /// The value of a field that is there exactly once and is text.
+    /// The value of a field that occurs exactly once and is text.
     pub(crate) fn single(&self, name: &HeaderName) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
         match (values.next(), values.next()) {
@@ -103,7 +104,7 @@ impl RequestHead {
         }
     }
 
-    /// Whether a comma-separated field holds `token`, in whatever case.
+    /// Whether a comma-separated field holds `token`, ignoring case.
     pub(crate) fn has_token(&self, name: &HeaderName, token: &str) -> bool {
         self.items(name).any(|item| item.eq_ignore_ascii_case(token))
     }
@@ -118,13 +119,13 @@ impl RequestHead {
             .map(str::trim)
     }
 
-    /// The host that the request was sent to, as the client named it, without a port.
+    /// The host of the `Host` field, without the port.
     pub(crate) fn host(&self) -> Option<&str> {
         host_name(self.single(&header::HOST)?)
     }
 }
 
-/// The host of `host[:port]`; an IPv6 address keeps its brackets.
+/// The host of `host[:port]`. An IPv6 address keeps its brackets.
 pub(crate) fn host_name(authority: &str) -> Option<&str> {
     let host = match authority.strip_prefix('[') {
         Some(rest) => &authority[..rest.find(']')? + 2],
@@ -134,7 +135,7 @@ pub(crate) fn host_name(authority: &str) -> Option<&str> {
 }
 
 impl Response {
-    /// A status with a sentence for whoever reads it.
+    /// A plain text response with a sentence for the reader.
     pub(crate) fn text(status: StatusCode, text: &str) -> Self {
         let reason = status.canonical_reason().unwrap_or_default();
         let body = format!("{} {reason}\n{text}\n", status.as_str());
@@ -146,18 +147,25 @@ impl Response {
         Self::text(StatusCode::BAD_REQUEST, &format!("This request cannot be read: {problem}."))
     }
 
-    /// 503: not now, and the client may come back in some seconds (RFC 9110 §15.6.4).
+    /// 405, with the methods that are allowed.
+    pub(crate) fn method_not_allowed(methods: &'static str) -> Self {
+        let text = format!("The methods here are {methods}.");
+        Self::text(StatusCode::METHOD_NOT_ALLOWED, &text)
+            .with(header::ALLOW, HeaderValue::from_static(methods))
+    }
+
+    /// 503: the client may retry in some seconds (RFC 9110 §15.6.4).
     pub(crate) fn unavailable(text: &str) -> Self {
         Self::text(StatusCode::SERVICE_UNAVAILABLE, text)
             .with(header::RETRY_AFTER, HeaderValue::from_static("5"))
     }
 
-    /// A response with this body, and no field yet that says what it is.
+    /// A response with this body and no header fields yet.
     pub(crate) fn new(status: StatusCode, body: Bytes) -> Self {
         Self { status, headers: Vec::new(), body }
     }
 
-    /// Adds a field.
+    /// Adds a header field.
     #[must_use]
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
@@ -168,7 +176,7 @@ impl Response {
         self.status
     }
 
-    /// The response as bytes, for a connection that ends with it. `HEAD` gets the head alone.
+    /// The response as bytes, with `Connection: close`. A `HEAD` request gets no body.
     pub(crate) fn into_bytes(self, method: &Method) -> Vec<u8> {
         let mut head = status_line(self.status);
         let _ = write!(head, "date: {}\r\n", httpdate::fmt_http_date(SystemTime::now()));
@@ -185,8 +193,8 @@ impl Response {
     }
 }
 
-/// The response that makes the connection a WebSocket (RFC 6455 §4.2.2), for the client's key and the
-/// subprotocol that is spoken, if any.
+/// The response that upgrades the connection to WebSocket (RFC 6455 §4.2.2), with the accept value of
+/// the client's key and the subprotocol that was agreed on, if any.
 pub(crate) fn switching_protocols(key: &str, protocol: Option<&str>) -> Vec<u8> {
     let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
     let mut head = status_line(StatusCode::SWITCHING_PROTOCOLS);

@@ -1,8 +1,8 @@
-//! The listener: one thread that accepts connections and starts a session thread for each.
+//! The listener: one thread that accepts connections and has a session started for each.
 //!
-//! It blocks in `poll` on the socket and on the server's stop. Running out of descriptors, threads or
-//! memory is a state of the machine, not an end: the connection concerned is turned away, the log
-//! says so once a second at most, and accepting goes on.
+//! It blocks in `poll` on the listening socket and on the stop signal. When the machine runs out of
+//! descriptors, threads or memory, it refuses the connection at hand, logs that once a second at
+//! most, and goes on accepting. How a session starts is left to the caller.
 
 use std::fmt;
 use std::fs::File;
@@ -13,63 +13,63 @@ use std::time::{Duration, Instant};
 use log::warn;
 use rustix::event::PollFlags;
 
-use super::stop::{Stop, Waited};
+use super::stop::{Stop, Wakeup};
 use super::stream::{Tcp, read_now, write_now};
 
-/// How many connections the kernel holds that have not been accepted yet (it may hold fewer).
-const BACKLOG: i32 = 4096;
+/// How many connections the kernel queues until they are accepted. The kernel may queue fewer.
+const LISTEN_BACKLOG: i32 = 4096;
 
-/// How many connections are accepted before it is asked again whether the server stops.
-const ACCEPT_AT_ONCE: usize = 64;
+/// How many connections are accepted between two checks of the stop signal.
+const ACCEPT_BATCH: usize = 64;
 
-/// How long to wait before accepting again when the machine has nothing left to accept with.
-const BREATHER: Duration = Duration::from_millis(50);
+/// The pause before the next `accept` when the machine has no resources for it.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Listens on the first address that `host` stands for and that can be had.
+/// Listens on the first address of `host` that can be bound.
 pub(crate) fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
     let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
     let listener = TcpListener::bind(addresses.as_slice())?;
-    // std asks for 128, which a burst of new clients overflows; asking again raises it.
-    rustix::net::listen(&listener, BACKLOG)?;
-    // `poll` does the waiting. A connection that is gone again by then must not block `accept`.
+    // std listens with a backlog of 128, which a burst of new clients overflows. A second `listen`
+    // raises it.
+    rustix::net::listen(&listener, LISTEN_BACKLOG)?;
+    // `poll` waits. A connection that is reset between `poll` and `accept` must not block `accept`.
     listener.set_nonblocking(true)?;
-    // Frames are small, and each is somebody waiting for an answer. Linux hands this down to every
-    // connection that is accepted.
+    // Frames are small and must not wait for more data. On Linux accepted sockets inherit this.
     rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
     Ok(listener)
 }
 
-/// A connection that the machine lacks what it takes to serve.
+/// A connection that cannot be served, because of a limit or because the machine lacks resources.
 pub(crate) struct Unserved {
     pub(crate) tcp: Tcp,
     pub(crate) why: io::Error,
 }
 
-/// Accepts until the stop, and hands each connection to `start`. What that does not serve is told
-/// `regret`, if any.
+/// Accepts connections until the stop and hands each to `start`. A connection that is not served
+/// gets the `busy_response`, if there is one.
 pub(crate) fn run(
     listener: &TcpListener,
     stop: &Stop,
-    regret: Option<&[u8]>,
+    busy_response: impl Fn() -> Option<Vec<u8>>,
     mut start: impl FnMut(TcpStream, SocketAddr) -> Result<(), Unserved>,
 ) -> io::Result<()> {
-    let mut spare = Spare::new();
-    let mut complaint = Complaint::default();
-    while stop.wait(listener, PollFlags::IN, None)? == Waited::Ready {
-        for _ in 0..ACCEPT_AT_ONCE {
+    let mut spare = SpareDescriptor::new();
+    let mut warnings = ThrottledWarnings::default();
+    while stop.wait(listener, PollFlags::IN, None)? == Wakeup::Ready {
+        for _ in 0..ACCEPT_BATCH {
             match listener.accept() {
                 Ok((tcp, peer)) => {
                     if let Err(Unserved { tcp, why }) = start(tcp, peer) {
-                        complaint.warn(format_args!("cannot serve {peer}: {why}"));
-                        turn_away(tcp.socket(), regret);
+                        warnings.warn(format_args!("cannot serve {peer}: {why}"));
+                        refuse(tcp.socket(), busy_response());
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
-                    complaint.warn(format_args!("cannot accept a connection: {error}"));
-                    if !spare.turn_away_one(listener, regret) {
-                        std::thread::sleep(BREATHER);
+                    warnings.warn(format_args!("cannot accept a connection: {error}"));
+                    if !spare.refuse_one(listener, busy_response()) {
+                        std::thread::sleep(ACCEPT_RETRY_DELAY);
                     }
                     break;
                 }
@@ -79,51 +79,52 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// Whether the error says something of one connection, which is gone, and nothing of the next.
-fn is_of_one_connection(error: &io::Error) -> bool {
+/// Whether the error is about one lost connection and says nothing about the next one.
+fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted)
 }
 
-/// Tells a client why it is not served, as far as that goes without waiting for it.
-fn turn_away(tcp: &TcpStream, regret: Option<&[u8]>) {
-    if let Some(regret) = regret {
-        let _ = write_now(tcp, regret);
+/// Sends the response, if there is one, without waiting for the client.
+fn refuse(tcp: &TcpStream, response: Option<Vec<u8>>) {
+    if let Some(response) = response {
+        let _ = write_now(tcp, &response);
         let _ = tcp.shutdown(std::net::Shutdown::Write);
-        // Closing with unread input would send RST, which can overtake the answer.
+        // Closing with unread input would send RST, which can overtake the response.
         let _ = read_now(tcp, &mut [0; 4096]);
     }
 }
 
-/// A descriptor held in reserve, to be able to accept a connection, and turn it away, when there is
-/// no other left. Otherwise it would wait in the kernel's queue, and `poll` would not wait at all.
-struct Spare(Option<File>);
+/// A file descriptor held in reserve, to accept a connection and refuse it when no other descriptor
+/// is left. Otherwise the connection would stay in the kernel's queue, and `poll` would return
+/// immediately again and again.
+struct SpareDescriptor(Option<File>);
 
-impl Spare {
+impl SpareDescriptor {
     fn new() -> Self {
         Self(File::open("/dev/null").ok())
     }
 
-    /// False when there was nothing in reserve, or it did not help.
-    fn turn_away_one(&mut self, listener: &TcpListener, regret: Option<&[u8]>) -> bool {
-        let had_one = self.0.take().is_some();
+    /// Returns false when there was no spare descriptor, or none could be opened again.
+    fn refuse_one(&mut self, listener: &TcpListener, response: Option<Vec<u8>>) -> bool {
+        let had_spare = self.0.take().is_some();
         let accepted = listener.accept();
         if let Ok((tcp, _)) = &accepted {
-            turn_away(tcp, regret);
+            refuse(tcp, response);
         }
         drop(accepted);
         self.0 = File::open("/dev/null").ok();
-        had_one && self.0.is_some()
+        had_spare && self.0.is_some()
     }
 }
 
-/// Warns once a second at most, and then says how often it kept silent.
+/// Logs one warning a second at most, and counts those it leaves out.
 #[derive(Default)]
-struct Complaint {
+struct ThrottledWarnings {
     last: Option<Instant>,
     suppressed: u64,
 }
 
-impl Complaint {
+impl ThrottledWarnings {
     fn warn(&mut self, what: fmt::Arguments<'_>) {
         let now = Instant::now();
         if self.last.is_some_and(|last| now - last < Duration::from_secs(1)) {

@@ -1,7 +1,7 @@
-//! Between the server and the network: the listener, sockets plain and encrypted, and HTTP.
+//! The network below the chat: the listener, plain and TLS sockets, and HTTP.
 //!
-//! The listener's thread accepts; everything else here is called by session threads, and by the
-//! dispatcher through `outbox`. Nothing in here knows of chat or of its protocol.
+//! The listener's thread accepts connections. Session threads call everything else, and the
+//! dispatcher and the flusher write through `outbox`. Nothing here knows the chat or its protocol.
 
 pub(crate) mod admission;
 pub(crate) mod http;

@@ -1,4 +1,8 @@
-//! How threads that wait for the network learn that the server stops.
+//! The stop signal, and waiting for sockets with `poll`.
+//!
+//! Owns the event that wakes threads which wait for a socket when the server shuts down. Any thread
+//! may announce the stop; the listener and the session threads wait for it. What to do then is left
+//! to them.
 
 use std::io;
 use std::net::TcpStream;
@@ -10,85 +14,84 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use super::stream::read_now;
 
-/// How long a closed connection is kept to let its last frames arrive.
+/// How long a socket stays open after its last frame, so that the frame can arrive.
 ///
-/// Closing a socket that has unread input sends RST, which can destroy what is still on its way.
+/// Closing a socket with unread input sends RST, which can destroy data still in flight.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
-/// A stop that is announced once and then holds: an event for `poll`, and the time left.
+/// The stop signal of one server: once announced, it stays.
 #[derive(Debug)]
 pub(crate) struct Stop {
+    /// Readable from the announcement on.
     event: OwnedFd,
-    until: OnceLock<Instant>,
+    /// When all connections have to be closed.
+    deadline: OnceLock<Instant>,
 }
 
-/// What ended a wait.
+/// Why [`Stop::wait`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Waited {
+pub(crate) enum Wakeup {
     Ready,
     TimedOut,
     Stopping,
 }
 
 impl Stop {
-    /// Fails when no descriptor is left.
+    /// Fails when the process has no file descriptor left.
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { event: new_event()?, until: OnceLock::new() })
+        Ok(Self { event: new_event()?, deadline: OnceLock::new() })
     }
 
-    /// Announces the stop; connections have until `until` to end well. Only the first call counts,
-    /// and returns true.
-    pub(crate) fn announce(&self, until: Instant) -> bool {
-        let is_first = self.until.set(until).is_ok();
-        if is_first {
+    /// Announces the stop. Connections have until `deadline` to close. Later calls do nothing.
+    pub(crate) fn announce(&self, deadline: Instant) {
+        if self.deadline.set(deadline).is_ok() {
             signal(&self.event);
         }
-        is_first
     }
 
     pub(crate) fn is_announced(&self) -> bool {
-        self.until.get().is_some()
+        self.deadline.get().is_some()
     }
 
-    /// `deadline`, or the time at which everything has to be over if that is earlier.
+    /// The earlier of `deadline` and the deadline of the stop, if it is announced.
     pub(crate) fn limit(&self, deadline: Instant) -> Instant {
-        self.until.get().map_or(deadline, |until| deadline.min(*until))
+        self.deadline.get().map_or(deadline, |stop| deadline.min(*stop))
     }
 
-    /// Waits until `fd` is ready for `interest`, in error, or hung up; or for the stop, or `deadline`.
+    /// Waits until `fd` is ready for `interest`, has an error or is hung up, until the stop is
+    /// announced, or until `deadline`.
     pub(crate) fn wait(
         &self,
         fd: impl AsFd,
         interest: PollFlags,
         deadline: Option<Instant>,
-    ) -> io::Result<Waited> {
+    ) -> io::Result<Wakeup> {
         let mut fds = [PollFd::new(&fd, interest), PollFd::new(&self.event, PollFlags::IN)];
         if wait_for(&mut fds, deadline)? == 0 {
-            Ok(Waited::TimedOut)
+            Ok(Wakeup::TimedOut)
         } else if fds[1].revents().is_empty() {
-            Ok(Waited::Ready)
+            Ok(Wakeup::Ready)
         } else {
-            Ok(Waited::Stopping)
+            Ok(Wakeup::Stopping)
         }
     }
 
-    /// Lets the peer read what has been written: ends the writing side, then drops what still comes
-    /// in until the peer closes, or for [`LINGER`] at most.
+    /// Closes a connection so that the peer can read all that was written: shuts down the writing
+    /// side, then discards input until the peer closes, for at most [`LINGER`].
     pub(crate) fn linger(&self, tcp: &TcpStream) {
         let _ = tcp.shutdown(std::net::Shutdown::Write);
-        let until = Instant::now() + LINGER;
+        let deadline = Instant::now() + LINGER;
         let mut sink = [0; 1024];
         loop {
             match read_now(tcp, &mut sink) {
                 Ok(0) => return,
-                Ok(_) if Instant::now() < self.limit(until) => {}
+                Ok(_) if Instant::now() < self.limit(deadline) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let deadline = self.limit(until);
                     let mut fds =
                         [PollFd::new(tcp, PollFlags::IN), PollFd::new(&self.event, PollFlags::IN)];
-                    // A stop that is under way would end each wait at once.
+                    // A stop already announced would end every wait immediately.
                     let watched = if self.is_announced() { 1 } else { 2 };
-                    match wait_for(&mut fds[..watched], Some(deadline)) {
+                    match wait_for(&mut fds[..watched], Some(self.limit(deadline))) {
                         Ok(1..) => {}
                         Ok(0) | Err(_) => return,
                     }
@@ -99,23 +102,24 @@ impl Stop {
     }
 }
 
-/// A new event that `poll` can wait for.
+/// Creates an event that `poll` and `epoll` can wait for.
 pub(crate) fn new_event() -> io::Result<OwnedFd> {
     Ok(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)
 }
 
 /// Makes an event readable.
 pub(crate) fn signal(event: &OwnedFd) {
-    // It can only fail when the counter is full, and then the event is readable already.
+    // Fails only when the counter is full, and then the event is readable already.
     let _ = rustix::io::write(event, &1u64.to_ne_bytes());
 }
 
-/// Makes an event wait for its next signal.
+/// Clears an event, so that it can be waited for again.
 pub(crate) fn reset(event: &OwnedFd) {
     let _ = rustix::io::read(event, &mut [0; 8]);
 }
 
-/// Waits until `tcp` is ready for `interest`, in error, or hung up; `WouldBlock` at the deadline.
+/// Waits until `tcp` is ready for `interest`, has an error or is hung up. Returns `WouldBlock` at the
+/// deadline.
 pub(crate) fn wait_ready(
     tcp: &TcpStream,
     interest: PollFlags,
@@ -127,7 +131,7 @@ pub(crate) fn wait_ready(
     }
 }
 
-/// `poll`, until `deadline` at the latest; the number of descriptors that are ready.
+/// Calls `poll` with a deadline, and returns the number of descriptors that are ready.
 fn wait_for(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<usize> {
     loop {
         let timeout = deadline.map(|deadline| {

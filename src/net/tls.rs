@@ -1,14 +1,14 @@
-//! TLS: the server's side of it, over any socket that is read and written without blocking.
+//! The server side of TLS, over any non-blocking socket.
 //!
-//! Owns the handshake, the encrypted stream and the wording of what goes wrong in them. It runs on
-//! the session threads; one [`TlsAcceptor`] serves them all. When to wait, for how long and for
-//! which readiness is left to the caller, whose socket records what blocked: `WouldBlock` comes back
-//! alike whether TLS wanted to read or to write, and either may be wanted by either call.
+//! Owns the handshake, the encrypted stream and the texts of their errors. It runs on the session
+//! threads, and on the dispatcher's and the flusher's when they write. All share one [`TlsAcceptor`].
+//! Waiting is left to the caller, whose socket records what blocked: reading may have to write and
+//! writing may have to read, and both return the same `WouldBlock`.
 //!
-//! Two backends satisfy the same contract tests. `native` is the default and speaks TLS 1.2;
-//! `openssl`, behind the feature of that name, speaks TLS 1.2 and 1.3 with the strongest suites
-//! only. Both stand on OpenSSL, so one function puts the errors of both in plain words. What the
-//! certificate files must hold is settled in `certificate` before a port is opened.
+//! Two backends pass the same contract tests. `native` is the default and speaks TLS 1.2; `openssl`,
+//! with the feature of that name, speaks TLS 1.2 and 1.3 with the strongest suites only. Both use
+//! OpenSSL, so one function explains the errors of both. `certificate` checks the certificate files
+//! before they are used.
 
 mod certificate;
 #[cfg(not(feature = "openssl"))]
@@ -36,16 +36,16 @@ pub use self::certificate::CertificateError;
 
 /// Terminates TLS with one certificate chain and its key.
 ///
-/// A clone is a reference to the same, so every session thread may hold one. A renewed certificate
-/// is loaded into a new acceptor; connections made by the old one live on.
+/// A clone refers to the same acceptor. A renewed certificate is loaded into a new acceptor, and
+/// connections of the old one continue.
 #[derive(Clone)]
 pub(crate) struct TlsAcceptor {
-    acceptor: backend::Acceptor,
+    acceptor: backend::BackendAcceptor,
     warnings: Arc<[String]>,
 }
 
 impl TlsAcceptor {
-    /// Reads and checks both PEM files: the chain, the server's own certificate first, and the
+    /// Reads and checks both PEM files: the chain, with the server's own certificate first, and the
     /// PKCS#8 key of that certificate.
     pub(crate) fn load(
         certificate: &Path,
@@ -53,22 +53,22 @@ impl TlsAcceptor {
     ) -> Result<TlsAcceptor, CertificateError> {
         let identity = Identity::load(certificate, private_key)?;
         let acceptor = backend::acceptor(&identity)
-            .map_err(|error| CertificateError::unusable(certificate, error.to_string()))?;
+            .map_err(|error| CertificateError::rejected(certificate, error.to_string()))?;
         Ok(TlsAcceptor { acceptor, warnings: identity.warnings.into() })
     }
 
-    /// What is right today but will need the operator, such as a certificate about to expire; one
-    /// log line each.
+    /// What works now but will soon need the operator, such as a certificate about to expire. One log
+    /// line each.
     pub(crate) fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// Begins the server's side of a handshake on a non-blocking socket. A TCP socket should have
-    /// `TCP_NODELAY` set: TLS 1.3 sends session tickets right after the handshake, and what is
-    /// written next would wait some 40 ms for the client's delayed acknowledgement of them.
+    /// Starts the server side of a handshake on a non-blocking socket. A TCP socket should have
+    /// `TCP_NODELAY` set: TLS 1.3 sends session tickets right after the handshake, and without it the
+    /// next write would wait some 40 ms for the client's delayed acknowledgement of them.
     ///
-    /// An error names the cause in plain words and ends the connection; the alert that tells the
-    /// client has then been tried once.
+    /// An error explains the cause and ends the connection. Sending the alert to the client has been
+    /// tried once by then.
     pub(crate) fn accept<S: Read + Write>(&self, socket: S) -> io::Result<Handshake<S>> {
         backend::step(self.acceptor.accept(socket))
     }
@@ -80,27 +80,26 @@ impl fmt::Debug for TlsAcceptor {
     }
 }
 
-/// How far a handshake has come.
+/// The state of a handshake.
 #[derive(Debug)]
 pub(crate) enum Handshake<S> {
-    /// Finished: the stream may be read and written.
+    /// Finished. The stream can be read and written.
     Done(TlsStream<S>),
     /// The socket would have blocked.
     Blocked(Blocked<S>),
 }
 
-/// A handshake that waits for its socket. Dropping it drops the socket.
+/// A handshake that waits for its socket. Dropping it closes the socket.
 #[derive(Debug)]
-pub(crate) struct Blocked<S>(backend::Suspended<S>);
+pub(crate) struct Blocked<S>(backend::BackendHandshake<S>);
 
 impl<S> Blocked<S> {
-    /// The socket, which knows what it was that blocked.
+    /// The socket, which knows whether reading or writing blocked.
     pub(crate) fn get_ref(&self) -> &S {
         self.0.get_ref()
     }
 
-    /// Goes on where the handshake stopped. Harmless when the socket is not ready yet: the answer is
-    /// `Blocked` again.
+    /// Continues the handshake. If the socket is still not ready, this returns `Blocked` again.
     pub(crate) fn resume(self) -> io::Result<Handshake<S>>
     where
         S: Read + Write,
@@ -109,29 +108,29 @@ impl<S> Blocked<S> {
     }
 }
 
-/// A connection with its handshake done.
+/// A connection after its handshake.
 ///
-/// Decrypted bytes may wait inside, where `poll` cannot see them, so whoever is told that the socket
-/// is readable must read until `WouldBlock`.
+/// Decrypted bytes may be buffered inside, where `poll` cannot see them. So when the socket becomes
+/// readable, read until `WouldBlock`.
 #[derive(Debug)]
 pub(crate) struct TlsStream<S> {
-    stream: backend::Stream<S>,
-    outgoing: Outgoing,
+    stream: backend::BackendStream<S>,
+    write_state: WriteState,
 }
 
 /// What may be sent next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outgoing {
+enum WriteState {
     Open,
-    /// Part of a record is on its way; only the same bytes can follow it.
+    /// Part of a record has been sent. The next write must repeat the same bytes.
     Blocked,
-    /// The `close_notify` is out, or the connection failed: nothing more will be sent.
+    /// `close_notify` has been sent, or the connection has failed. Nothing more can be sent.
     Closed,
 }
 
 impl<S> TlsStream<S> {
-    fn new(stream: backend::Stream<S>) -> TlsStream<S> {
-        TlsStream { stream, outgoing: Outgoing::Open }
+    fn new(stream: backend::BackendStream<S>) -> TlsStream<S> {
+        TlsStream { stream, write_state: WriteState::Open }
     }
 
     /// The socket.
@@ -141,87 +140,87 @@ impl<S> TlsStream<S> {
 }
 
 impl<S: Read + Write> TlsStream<S> {
-    /// Sends `close_notify` and does not wait for the peer's: after `Ok` the socket may be closed.
-    /// After `WouldBlock`, call again when the socket is writable. Once it is sent, or once the
-    /// connection has failed, it does nothing.
+    /// Sends `close_notify` without waiting for the peer's. After `Ok` the socket may be closed. After
+    /// `WouldBlock`, call again when the socket is writable. Does nothing if it was sent before or the
+    /// connection has failed.
     ///
-    /// While a blocked write is unfinished the answer is [`io::ErrorKind::ResourceBusy`], because an
-    /// alert cannot be put into the middle of a record: finish that write first, or just close.
+    /// While a write is blocked this returns [`io::ErrorKind::ResourceBusy`], because an alert cannot
+    /// be sent in the middle of a record. Finish that write first, or just close the socket.
     pub(crate) fn shutdown(&mut self) -> io::Result<()> {
-        match self.outgoing {
-            Outgoing::Closed => return Ok(()),
-            Outgoing::Blocked => {
+        match self.write_state {
+            WriteState::Closed => return Ok(()),
+            WriteState::Blocked => {
                 return Err(io::Error::new(
                     io::ErrorKind::ResourceBusy,
                     "TLS cannot be closed in the middle of a blocked write",
                 ));
             }
-            Outgoing::Open => {}
+            WriteState::Open => {}
         }
         match backend::close_notify(&mut self.stream) {
             Ok(()) => {
-                // A second call into OpenSSL would wait for the peer's own close_notify.
-                self.outgoing = Outgoing::Closed;
+                // A second call into OpenSSL would wait for the peer's close_notify.
+                self.write_state = WriteState::Closed;
                 Ok(())
             }
             Err(error) => Err(self.failed(error)),
         }
     }
 
-    /// Sorts the errors that end the connection from those that do not, and words the former.
+    /// Explains an error that ends the connection, and passes on one that does not.
     fn failed(&mut self, error: io::Error) -> io::Error {
         if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
             return error;
         }
-        // OpenSSL must not be asked to close a connection on which it has failed.
-        self.outgoing = Outgoing::Closed;
+        // OpenSSL must not send close_notify after a failure.
+        self.write_state = WriteState::Closed;
         explain(&error)
     }
 }
 
 impl<S: Read + Write> Read for TlsStream<S> {
-    /// `Ok(0)` means that the peer will send no more: by `close_notify`, or by closing the socket
-    /// without one, as many clients do. The two need no telling apart, since whatever is read here
-    /// (an HTTP request, WebSocket frames) marks its own end: a truncation cannot pass for one.
+    /// `Ok(0)` means that the peer sends no more: it sent `close_notify`, or it closed the socket
+    /// without it, as many clients do. The difference does not matter, because HTTP requests and
+    /// WebSocket frames mark their own end, so a truncation is noticed.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.stream.read(buf).map_err(|error| self.failed(error))
     }
 }
 
 impl<S: Read + Write> Write for TlsStream<S> {
-    /// Encrypts and sends one record at most, 16 KiB of `buf`.
+    /// Encrypts and sends at most one record, which is 16 KiB of `buf`.
     ///
-    /// **After `WouldBlock` the next write must offer the same bytes again**, or the same and more,
-    /// though the buffer may have moved: OpenSSL has encrypted them already and may have sent part
-    /// of the record. Reading in between is allowed.
+    /// **After `WouldBlock` the next write must repeat the same bytes**, or the same and more, because
+    /// OpenSSL has encrypted them already and may have sent part of the record. The buffer may have
+    /// moved, and reading in between is allowed.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        // OpenSSL takes no empty record, so an empty write settles nothing.
+        // OpenSSL sends no empty record, so an empty write does not change the state.
         if buf.is_empty() {
             return Ok(0);
         }
         match self.stream.write(buf) {
             Ok(taken) => {
-                self.outgoing = Outgoing::Open;
+                self.write_state = WriteState::Open;
                 Ok(taken)
             }
             Err(error) => {
                 if error.kind() == io::ErrorKind::WouldBlock {
-                    self.outgoing = Outgoing::Blocked;
+                    self.write_state = WriteState::Blocked;
                 }
                 Err(self.failed(error))
             }
         }
     }
 
-    /// Flushes the socket: TLS itself holds nothing back, save the record of a blocked write.
+    /// Flushes the socket. TLS buffers nothing but the record of a blocked write.
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
     }
 }
 
-/// Puts an error of either backend in plain words, as far as OpenSSL's error stack tells.
+/// Explains an error of either backend, as far as OpenSSL's error stack does.
 ///
-/// Errors of the socket itself come back as they are; what the client did wrong is `InvalidData`.
+/// An error of the socket stays as it is. A mistake of the client becomes `InvalidData`.
 fn explain(error: &(dyn Error + 'static)) -> io::Error {
     let mut socket_error = None;
     let mut cause = Some(error);
@@ -237,7 +236,7 @@ fn explain(error: &(dyn Error + 'static)) -> io::Error {
             Some(code) => io::Error::from_raw_os_error(code),
             None => io::Error::new(error.kind(), error.to_string()),
         },
-        // OpenSSL reports the end of the socket as a system error of which it knows no more.
+        // OpenSSL reports the end of the socket as a system error without details.
         None => io::Error::new(
             io::ErrorKind::UnexpectedEof,
             "the client closed the connection during the handshake",
@@ -246,7 +245,7 @@ fn explain(error: &(dyn Error + 'static)) -> io::Error {
 }
 
 fn explain_stack(stack: &ErrorStack) -> String {
-    /// `ERR_LIB_SSL`: the numbers below are reasons of this part of OpenSSL.
+    /// `ERR_LIB_SSL`: the reasons below are numbers of this part of OpenSSL.
     const LIBRARY_SSL: i32 = 20;
 
     let errors = stack.errors();
@@ -260,8 +259,8 @@ fn explain_stack(stack: &ErrorStack) -> String {
     })
 }
 
-/// The words for a reason of OpenSSL's `sslerr.h`, which does not renumber them. From 1000 on they
-/// are the alerts of RFC 8446, section 6, received from the client.
+/// The text for a reason of OpenSSL's `sslerr.h`, whose numbers are stable. Those from 1000 on are the
+/// alerts of RFC 8446 §6 that the client sent.
 fn explain_reason(reason: i32, openssl_says: &str) -> Option<String> {
     const NO_SUITABLE_KEY_SHARE: i32 = 101;
     const NO_SUITABLE_SIGNATURE_ALGORITHM: i32 = 118;

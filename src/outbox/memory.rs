@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Bounds, ConnectionId, Flusher, Outbox, OutboxParts};
-use crate::net::admission::{Admission, Entry, Ticket};
+use crate::net::admission::{Admission, AdmissionLimits, Admitted, Ticket};
 #[cfg(test)]
 use crate::net::stream::MemorySocket;
 use crate::net::stream::{Stream, Tcp};
@@ -53,9 +53,9 @@ pub(super) fn parts(
 }
 
 fn ticket() -> Ticket {
-    match Admission::new(0, 0).enter(None) {
-        Entry::Welcome(ticket) => ticket,
-        Entry::TurnedAway(_) | Entry::Dropped => unreachable!("0 is no limit"),
+    match Arc::<Admission>::default().admit(None, AdmissionLimits::default()) {
+        Admitted::Serve(ticket) => ticket,
+        Admitted::Refuse(_) | Admitted::Drop => unreachable!("0 is no limit"),
     }
 }
 

@@ -1,10 +1,10 @@
-//! The threads of sessions: one for each that lives, and a few spare ones that wait for the next.
+//! The session threads: one per live session, and a few idle ones that wait for the next.
 //!
-//! Making a thread costs several times what it takes to hand a connection to one that is there, which
-//! shows when many clients come and go.
+//! Starting a thread costs several times what handing a connection to an idle one does. That shows
+//! when many clients come and go. The listener's thread starts sessions; each session thread removes
+//! itself here when it ends.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -13,68 +13,75 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::lock;
+use crate::net::listener::Unserved;
 use crate::session::Session;
 
-/// The stack of a session's thread: address space, of which only what is used becomes memory.
-/// The deepest use, a TLS handshake, takes well under a quarter of it.
+/// The stack of a session thread. It is address space; only the part in use takes memory. The deepest
+/// use, a TLS handshake, takes well under a quarter of it.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// How many threads at most wait for a session. When a crowd leaves, the others end at once.
-const MAX_SPARE: usize = 64;
+/// How many threads may be idle. When a crowd leaves, the others end immediately.
+const MAX_IDLE: usize = 64;
 
-/// How long a thread waits for another session.
-const SPARE_FOR: Duration = Duration::from_secs(1);
+/// How long a thread stays idle before it ends.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// All threads of sessions.
+/// All session threads of a server.
 #[derive(Debug)]
 pub(super) struct SessionThreads {
     handles: Mutex<Handles>,
-    last: AtomicU64,
-    /// Where spare threads wait: what is sent here finds one of them, or nobody.
-    next: Receiver<Session>,
-    spare: AtomicUsize,
+    last_thread: AtomicU64,
+    /// A rendezvous: idle threads receive here, and sending fails when no thread is idle.
+    handoff: Receiver<Session>,
+    idle_count: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct Handles {
     live: HashMap<u64, JoinHandle<()>>,
-    /// The thread that ended last, or is about to: the next one that ends joins it. So nothing of
-    /// those that have ended is kept, and yet none is out of sight before it is gone.
+    /// The thread that ended last or is about to end. The next one that ends joins it. So every
+    /// thread is joined, and the handles of ended threads do not pile up.
     ending: Option<JoinHandle<()>>,
 }
 
-/// Takes a session's thread off the list when it ends, even by a panic.
-struct Departure {
-    sessions: Arc<SessionThreads>,
+/// Removes a session thread from the handles when it ends, also by a panic.
+struct RemoveOnDrop {
+    threads: Arc<SessionThreads>,
     id: u64,
 }
 
 impl SessionThreads {
-    /// No threads yet, and the way to those that will be spare. They end when it is dropped.
+    /// Also returns the sender that hands a session to an idle thread. When it is dropped, idle
+    /// threads end.
     pub(super) fn new() -> (Arc<Self>, Sender<Session>) {
-        let (spares, next) = bounded(0);
-        let (handles, last) = (Mutex::default(), AtomicU64::new(0));
-        (Arc::new(Self { handles, last, next, spare: AtomicUsize::new(0) }), spares)
+        let (idle_threads, handoff) = bounded(0);
+        let threads = Self {
+            handles: Mutex::default(),
+            last_thread: AtomicU64::new(0),
+            handoff,
+            idle_count: AtomicUsize::new(0),
+        };
+        (Arc::new(threads), idle_threads)
     }
 
-    /// Starts a thread for a session, or gives it back.
-    pub(super) fn start(self: &Arc<Self>, session: Session) -> Result<(), (Session, io::Error)> {
-        let sessions = self.clone();
-        let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        // What a thread is to own that cannot be started is lost.
-        let first = Arc::new(Mutex::new(Some(session)));
-        let taken = first.clone();
+    /// Starts a thread for a session. Fails when the machine has no thread left.
+    pub(super) fn start(self: &Arc<Self>, session: Session) -> Result<(), Unserved> {
+        let threads = self.clone();
+        let id = self.last_thread.fetch_add(1, Ordering::Relaxed) + 1;
+        // A failed spawn drops its closure, but the socket is still needed for a response.
+        let slot = Arc::new(Mutex::new(Some(session)));
+        let thread_slot = slot.clone();
         let run = move || {
-            let departure = Departure { sessions, id };
-            let mut session = lock(&taken).take();
-            drop(taken);
-            while let Some(present) = session {
-                present.run();
-                session = departure.sessions.wait_for_another();
+            let removal = RemoveOnDrop { threads, id };
+            let mut session = lock(&thread_slot).take();
+            drop(thread_slot);
+            while let Some(current) = session {
+                current.run();
+                session = removal.threads.wait_for_next();
             }
-            give_back_memory();
+            release_memory();
         };
-        // Held until the thread is on the list, so that it cannot try to leave it before.
+        // Held until the handle is inserted, so that the thread cannot remove it before.
         let mut handles = lock(&self.handles);
         let thread =
             thread::Builder::new().name(format!("session {id}")).stack_size(STACK_BYTES).spawn(run);
@@ -83,55 +90,56 @@ impl SessionThreads {
                 handles.live.insert(id, thread);
                 Ok(())
             }
-            Err(error) => {
-                let session = lock(&first).take().expect("no thread has taken it");
-                Err((session, error))
+            Err(why) => {
+                let session = lock(&slot).take().expect("no thread has taken it");
+                Err(Unserved { tcp: session.tcp, why })
             }
         }
     }
 
-    fn wait_for_another(&self) -> Option<Session> {
-        let is_wanted = self.spare.fetch_add(1, Ordering::Relaxed) < MAX_SPARE;
-        let session = if is_wanted { self.next.recv_timeout(SPARE_FOR).ok() } else { None };
-        self.spare.fetch_sub(1, Ordering::Relaxed);
+    /// Waits for another session while the thread may be idle.
+    fn wait_for_next(&self) -> Option<Session> {
+        let may_idle = self.idle_count.fetch_add(1, Ordering::Relaxed) < MAX_IDLE;
+        let session = if may_idle { self.handoff.recv_timeout(IDLE_TIMEOUT).ok() } else { None };
+        self.idle_count.fetch_sub(1, Ordering::Relaxed);
         session
     }
 
-    /// Waits until all sessions have ended, and their threads.
+    /// Waits until all sessions and their threads have ended.
     pub(super) fn join_all(&self) {
         loop {
-            // Not held while joining: a session that ends takes itself off the list.
+            // The lock is not held while joining: a thread that ends needs it.
             let Handles { live, ending } = std::mem::take(&mut *lock(&self.handles));
             if live.is_empty() && ending.is_none() {
                 return;
             }
             for thread in live.into_values().chain(ending) {
-                // A session's panic was its own, and is in the log.
+                // A session that panicked has been logged, and concerns no other.
                 let _ = thread.join();
             }
         }
     }
 }
 
-impl Drop for Departure {
+impl Drop for RemoveOnDrop {
     fn drop(&mut self) {
-        let mut handles = lock(&self.sessions.handles);
-        // Whoever waits for all threads may have it already.
+        let mut handles = lock(&self.threads.handles);
+        // `join_all` may have taken the handle.
         let Some(own) = handles.live.remove(&self.id) else { return };
-        let before = handles.ending.replace(own);
+        let previous = handles.ending.replace(own);
         drop(handles);
-        if let Some(before) = before {
-            let _ = before.join();
+        if let Some(previous) = previous {
+            let _ = previous.join();
         }
     }
 }
 
-/// Makes glibc's malloc return what this thread's arena no longer needs.
+/// Makes glibc's malloc return the memory that this thread's arena no longer needs.
 ///
-/// A session leaves many small free pieces, and malloc joins them with their neighbours, and returns
-/// what has become free at the end, only on the occasion of a large piece. Here is one, never
-/// touched: without it, 5,000 clients that have left leave 40 MB behind instead of 14.
-fn give_back_memory() {
+/// A session leaves many small free chunks. malloc merges them and trims the arena only when a large
+/// chunk is freed, so this allocates one without touching it. Without it, 5,000 clients that have
+/// left leave 40 MB behind instead of 14.
+fn release_memory() {
     const LARGE_BYTES: usize = 96 * 1024;
     drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE_BYTES)));
 }

@@ -1,41 +1,42 @@
-//! When to ping a silent client, and when to give it up (RFC 6455 §5.5.2).
+//! When to ping a silent client, and when to close its connection (RFC 6455 §5.5.2). Pure.
 
 use std::time::Duration;
 
-/// Watches one client's silence. Whatever it sends is a sign of life.
+/// Tracks the silence of one client. Anything it sends ends the silence.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
-    interval: Duration,
-    timeout: Duration,
-    is_pinged: bool,
+    ping_interval: Duration,
+    pong_timeout: Duration,
+    awaits_pong: bool,
 }
 
-/// What the silence calls for.
+/// What to do when the timeout has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beat {
+pub(super) enum TimeoutAction {
     Ping,
-    GiveUp,
+    Close,
 }
 
 impl Heartbeat {
-    pub(super) fn new(interval: Duration, timeout: Duration) -> Self {
-        Self { interval, timeout, is_pinged: false }
+    pub(super) fn new(ping_interval: Duration, pong_timeout: Duration) -> Self {
+        Self { ping_interval, pong_timeout, awaits_pong: false }
     }
 
-    /// How long a silence is borne from now on.
-    pub(super) fn patience(&self) -> Duration {
-        if self.is_pinged { self.timeout } else { self.interval }
+    /// How long the client may be silent from now on.
+    pub(super) fn timeout(&self) -> Duration {
+        if self.awaits_pong { self.pong_timeout } else { self.ping_interval }
     }
 
-    /// The client has sent something. True when that changes how long a silence is borne.
-    pub(super) fn hear(&mut self) -> bool {
-        std::mem::take(&mut self.is_pinged)
+    /// Notes that the client has sent something. Returns true when that changes the timeout.
+    pub(super) fn on_received(&mut self) -> bool {
+        std::mem::take(&mut self.awaits_pong)
     }
 
-    /// What is to be done when the client was silent for as long as is borne. A ping that is asked
-    /// for counts as sent.
-    pub(super) fn beat(&mut self) -> Beat {
-        if std::mem::replace(&mut self.is_pinged, true) { Beat::GiveUp } else { Beat::Ping }
+    /// Says what to do when the client was silent for the whole timeout. After `Ping` the caller
+    /// sends one.
+    pub(super) fn on_timeout(&mut self) -> TimeoutAction {
+        let was_pinged = std::mem::replace(&mut self.awaits_pong, true);
+        if was_pinged { TimeoutAction::Close } else { TimeoutAction::Ping }
     }
 }
 
@@ -44,17 +45,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pings_when_silent_and_gives_up_without_an_answer() {
-        let (interval, timeout) = (Duration::from_secs(25), Duration::from_secs(8));
-        let mut heartbeat = Heartbeat::new(interval, timeout);
-        assert_eq!(heartbeat.patience(), interval);
-        assert!(!heartbeat.hear());
-        assert_eq!(heartbeat.beat(), Beat::Ping);
-        assert_eq!(heartbeat.patience(), timeout);
-        assert!(heartbeat.hear());
-        assert!(!heartbeat.hear());
-        assert_eq!(heartbeat.patience(), interval);
-        assert_eq!(heartbeat.beat(), Beat::Ping);
-        assert_eq!(heartbeat.beat(), Beat::GiveUp);
+    fn a_silent_client_is_pinged_and_then_closed() {
+        let (ping_interval, pong_timeout) = (Duration::from_secs(25), Duration::from_secs(8));
+        let mut heartbeat = Heartbeat::new(ping_interval, pong_timeout);
+        assert_eq!(heartbeat.timeout(), ping_interval);
+        assert!(!heartbeat.on_received());
+        assert_eq!(heartbeat.on_timeout(), TimeoutAction::Ping);
+        assert_eq!(heartbeat.timeout(), pong_timeout);
+        assert!(heartbeat.on_received());
+        assert!(!heartbeat.on_received());
+        assert_eq!(heartbeat.timeout(), ping_interval);
+        assert_eq!(heartbeat.on_timeout(), TimeoutAction::Ping);
+        assert_eq!(heartbeat.on_timeout(), TimeoutAction::Close);
     }
 }

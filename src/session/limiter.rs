@@ -1,31 +1,70 @@
-//! How much one client may ask for: token buckets, one for what is granted, one for what is refused.
+//! Rate limits of one client: token buckets for what is allowed and for what is rejected. Pure.
 
 use std::time::{Duration, Instant};
 
-/// Grants `burst` at once and `per_second` in the long run.
+/// Limits the messages of one client.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(super) struct RateLimiter {
+    allowed: TokenBucket,
+    /// Rejections have the same rate and burst. A client that exceeds these as well does not slow
+    /// down when it is told to.
+    rejected: TokenBucket,
+}
+
+/// What to do with a message.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum RateDecision {
+    Allow,
+    /// Reject it. It will be allowed after `retry_after`.
+    Reject {
+        retry_after: Duration,
+    },
+    /// Disconnect the client, which goes on in spite of rejections.
+    Disconnect,
+}
+
+/// Allows `burst` events at once and `per_second` in the long run.
+#[derive(Debug)]
+pub(super) struct TokenBucket {
     per_second: f64,
     burst: f64,
     tokens: f64,
-    filled: Instant,
+    refilled_at: Instant,
 }
 
-impl Bucket {
+impl RateLimiter {
+    pub(super) fn new(per_second: f64, burst: u32, now: Instant) -> Self {
+        let bucket = || TokenBucket::new(per_second, burst, now);
+        Self { allowed: bucket(), rejected: bucket() }
+    }
+
+    /// Counts one message and decides about it.
+    pub(super) fn check(&mut self, now: Instant) -> RateDecision {
+        match self.allowed.take(now) {
+            Ok(()) => RateDecision::Allow,
+            Err(retry_after) if self.rejected.take(now).is_ok() => {
+                RateDecision::Reject { retry_after }
+            }
+            Err(_) => RateDecision::Disconnect,
+        }
+    }
+}
+
+impl TokenBucket {
     /// A full bucket. A rate of 0 is no limit.
     pub(super) fn new(per_second: f64, burst: u32, now: Instant) -> Self {
         let burst = f64::from(burst);
-        Self { per_second, burst, tokens: burst, filled: now }
+        Self { per_second, burst, tokens: burst, refilled_at: now }
     }
 
-    /// Takes one token, or says after how long there will be one.
+    /// Takes a token, or returns the time until there is one.
     pub(super) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         if self.per_second == 0.0 {
             return Ok(());
         }
-        let elapsed = now.saturating_duration_since(self.filled).as_secs_f64();
+        let elapsed = now.saturating_duration_since(self.refilled_at).as_secs_f64();
         self.tokens = (self.tokens + elapsed * self.per_second).min(self.burst);
-        self.filled = now;
+        self.refilled_at = now;
         if self.tokens < 1.0 {
             return Err(Duration::from_secs_f64((1.0 - self.tokens) / self.per_second));
         }
@@ -34,80 +73,54 @@ impl Bucket {
     }
 }
 
-/// Judges the pace of one client's messages.
-#[derive(Debug)]
-pub(super) struct Limiter {
-    granted: Bucket,
-    /// Refusals have the same rate and burst: twice too fast for too long is too fast for good.
-    refused: Bucket,
-}
-
-/// What a message's pace calls for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Pace {
-    Fine,
-    /// Not granted; the same message will be after this long.
-    TooFast(Duration),
-    /// The client keeps on in spite of being refused.
-    Hopeless,
-}
-
-impl Limiter {
-    pub(super) fn new(per_second: f64, burst: u32, now: Instant) -> Self {
-        let bucket = || Bucket::new(per_second, burst, now);
-        Self { granted: bucket(), refused: bucket() }
-    }
-
-    /// Judges one message.
-    pub(super) fn judge(&mut self, now: Instant) -> Pace {
-        match self.granted.take(now) {
-            Ok(()) => Pace::Fine,
-            Err(wait) if self.refused.take(now).is_ok() => Pace::TooFast(wait),
-            Err(_) => Pace::Hopeless,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_then_the_rate_then_a_wait_that_is_true() {
+    fn allows_a_burst_and_then_the_rate() {
         let start = Instant::now();
-        let mut limiter = Limiter::new(10.0, 3, start);
+        let mut limiter = RateLimiter::new(10.0, 3, start);
         for _ in 0..3 {
-            assert_eq!(limiter.judge(start), Pace::Fine);
+            assert_eq!(limiter.check(start), RateDecision::Allow);
         }
-        let Pace::TooFast(wait) = limiter.judge(start) else { panic!("a fourth at once") };
-        assert_eq!(wait.as_millis(), 100);
-        assert!(matches!(limiter.judge(start + wait / 2), Pace::TooFast(_)));
-        assert_eq!(limiter.judge(start + wait), Pace::Fine);
-        assert!(matches!(limiter.judge(start + wait), Pace::TooFast(_)));
-        assert_eq!(limiter.judge(start + Duration::from_secs(9)), Pace::Fine);
+        let RateDecision::Reject { retry_after } = limiter.check(start) else {
+            panic!("a fourth at once")
+        };
+        assert_eq!(retry_after.as_millis(), 100);
+        assert!(matches!(limiter.check(start + retry_after / 2), RateDecision::Reject { .. }));
+        assert_eq!(limiter.check(start + retry_after), RateDecision::Allow);
+        assert!(matches!(limiter.check(start + retry_after), RateDecision::Reject { .. }));
+        assert_eq!(limiter.check(start + Duration::from_secs(9)), RateDecision::Allow);
     }
 
     #[test]
-    fn keeping_on_is_hopeless_and_a_little_too_fast_is_not() {
+    fn disconnects_a_flood_but_not_a_client_that_is_slightly_too_fast() {
         let start = Instant::now();
-        let mut flood = Limiter::new(10.0, 3, start);
-        let paces: Vec<Pace> = (0..7).map(|_| flood.judge(start)).collect();
-        assert_eq!(paces.iter().filter(|pace| **pace == Pace::Fine).count(), 3);
-        assert_eq!(paces[6], Pace::Hopeless);
+        let mut flood = RateLimiter::new(10.0, 3, start);
+        let decisions: Vec<RateDecision> = (0..7).map(|_| flood.check(start)).collect();
+        let is_allowed = |decision: &&RateDecision| **decision == RateDecision::Allow;
+        assert_eq!(decisions.iter().filter(is_allowed).count(), 3);
+        assert_eq!(decisions[6], RateDecision::Disconnect);
 
-        let mut brisk = Limiter::new(10.0, 3, start);
+        let mut brisk = RateLimiter::new(10.0, 3, start);
         for i in 0..1_000 {
-            let pace = brisk.judge(start + Duration::from_millis(60) * i);
-            assert_ne!(pace, Pace::Hopeless, "message {i}");
+            let decision = brisk.check(start + Duration::from_millis(60) * i);
+            assert_ne!(decision, RateDecision::Disconnect, "message {i}");
         }
     }
 
     #[test]
-    fn no_rate_is_no_limit_and_a_clock_that_stands_still_harms_nobody() {
+    fn a_rate_of_zero_is_no_limit() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(0.0, 1, start);
+        let mut bucket = TokenBucket::new(0.0, 1, start);
         assert!((0..1_000).all(|_| bucket.take(start).is_ok()));
-        let mut bucket = Bucket::new(1.0, 1, start + Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_does_no_harm() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(1.0, 1, start + Duration::from_secs(5));
         assert!(bucket.take(start).is_ok());
         assert_eq!(bucket.take(start), Err(Duration::from_secs(1)));
     }

@@ -1,4 +1,7 @@
-//! The life of a WebSocket connection: frames in, requests out, and waiting in between.
+//! Reads one client's WebSocket: frames in, requests to the dispatcher out.
+//!
+//! Runs on the session's thread. Owns the rate limits and the heartbeat of the connection. All output
+//! goes to the outbox; what a request does is left to the dispatcher.
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind, Read, Write};
@@ -13,42 +16,42 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
 use super::Connection;
-use super::heartbeat::{Beat, Heartbeat};
-use super::limiter::{Bucket, Limiter, Pace};
+use super::heartbeat::{Heartbeat, TimeoutAction};
+use super::limiter::{RateDecision, RateLimiter, TokenBucket};
 use crate::chat;
 use crate::input::Input;
 use crate::outbox::{Full, Outbox, Piece};
 use crate::protocol::{
     CloseReason, ErrorReply, Reference, Request, Version, ping_frame, reference_of,
 };
+use crate::settings::Limits;
 
-/// The read buffer, which each client has at rest, and which tungstenite fills with zeros before each
-/// read. What people type fits; tungstenite's own default is 128 times as much.
+/// The size of tungstenite's read buffer. Every idle client holds one, and tungstenite zeroes it before
+/// each read. What people type fits in; tungstenite's default is 128 times as much.
 const READ_BUFFER_BYTES: usize = 1024;
 
-/// A request, and what its author calls it, or why it is refused.
-type Judged = Result<(Request, Reference), ErrorReply>;
+/// A request and its reference, or why it is refused.
+type ParsedRequest = Result<(Request, Reference), ErrorReply>;
 
-/// Reads one client's frames until there is a reason to end.
+/// Reads one client's frames until there is a reason to close.
 pub(super) struct Pump<'a> {
     connection: &'a Connection,
-    socket: WebSocket<Reader<'a>>,
-    messages: Limiter,
-    new_rooms: Bucket,
+    socket: WebSocket<OutboxStream<'a>>,
+    messages: RateLimiter,
+    new_rooms: TokenBucket,
 }
 
-/// The stream as tungstenite sees it: reads wait for the socket, writes go to the outbox.
-struct Reader<'a> {
+/// The stream that tungstenite uses: reads wait for the socket, writes go to the outbox.
+struct OutboxStream<'a> {
     outbox: &'a Arc<Outbox>,
     heartbeat: Heartbeat,
-    /// The client pings, and does not read the pongs.
+    /// A pong did not fit: the client pings and does not read.
     is_full: bool,
 }
 
 impl<'a> Pump<'a> {
-    /// `read_ahead` is what the client sent before the connection was upgraded.
-    pub(super) fn new(connection: &'a Connection, read_ahead: Vec<u8>) -> Self {
-        let limits = &connection.shared.settings.limits;
+    /// `read_ahead` is what the client sent right after its upgrade request.
+    pub(super) fn new(connection: &'a Connection, limits: &Limits, read_ahead: Vec<u8>) -> Self {
         let now = Instant::now();
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
@@ -59,16 +62,16 @@ impl<'a> Pump<'a> {
             Duration::from_millis(limits.ping_interval_ms),
             Duration::from_millis(limits.pong_timeout_ms),
         );
-        let reader = Reader { outbox: &connection.outbox, heartbeat, is_full: false };
+        let stream = OutboxStream { outbox: &connection.outbox, heartbeat, is_full: false };
         Self {
             connection,
-            socket: WebSocket::from_partially_read(reader, read_ahead, Role::Server, Some(config)),
-            messages: Limiter::new(limits.messages_per_second, limits.message_burst, now),
-            new_rooms: Bucket::new(limits.rooms_per_second, limits.room_burst, now),
+            socket: WebSocket::from_partially_read(stream, read_ahead, Role::Server, Some(config)),
+            messages: RateLimiter::new(limits.messages_per_second, limits.message_burst, now),
+            new_rooms: TokenBucket::new(limits.rooms_per_second, limits.room_burst, now),
         }
     }
 
-    /// Runs until the connection has to end, and says why.
+    /// Runs until the connection has to close, and returns why.
     pub(super) fn run(mut self) -> CloseReason {
         match self.pump() {
             Ok(never) => match never {},
@@ -77,48 +80,54 @@ impl<'a> Pump<'a> {
     }
 
     fn pump(&mut self) -> Result<Infallible, CloseReason> {
-        self.socket.get_ref().bear_silence().map_err(|error| self.reason(&error.into()))?;
-        // What a client sends is acknowledged with what it is answered, not by a packet of its own
-        // before. It fails where there is no such choice, and nothing depends on it.
+        self.arm_timeout()?;
+        // The response to a request acknowledges it, so that no extra ACK packet is needed. Where the
+        // option is missing this fails, which does no harm.
         let _ = set_tcp_quickack(self.connection.outbox.tcp(), false);
         loop {
             match self.socket.read() {
-                Ok(message) => self.take(message)?,
-                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => self.beat()?,
-                Err(error) => return Err(self.reason(&error)),
+                Ok(message) => self.on_message(message)?,
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    self.on_timeout()?;
+                }
+                Err(error) => return Err(self.close_reason(&error)),
             }
         }
     }
 
-    /// The client has been silent for as long as is borne.
-    fn beat(&mut self) -> Result<(), CloseReason> {
-        match self.socket.get_mut().heartbeat.beat() {
-            Beat::GiveUp => Err(CloseReason::PongTimeout),
-            Beat::Ping => {
+    /// The client has been silent for the whole timeout.
+    fn on_timeout(&mut self) -> Result<(), CloseReason> {
+        match self.socket.get_mut().heartbeat.on_timeout() {
+            TimeoutAction::Close => Err(CloseReason::PongTimeout),
+            TimeoutAction::Ping => {
                 let ping = ping_frame();
                 let outbox = &self.connection.outbox;
                 outbox.send(&[Piece::whole(&ping)]).map_err(|Full| CloseReason::SlowConsumer)?;
-                self.socket.get_ref().bear_silence().map_err(|error| self.reason(&error.into()))
+                self.arm_timeout()
             }
         }
     }
 
-    fn take(&mut self, message: Message) -> Result<(), CloseReason> {
+    fn arm_timeout(&self) -> Result<(), CloseReason> {
+        self.socket.get_ref().arm_timeout().map_err(|error| self.close_reason(&error.into()))
+    }
+
+    fn on_message(&mut self, message: Message) -> Result<(), CloseReason> {
         match message {
             Message::Text(text) => {
                 let connection = self.connection.id;
-                let input = match self.judge(&text)? {
+                let input = match self.parse(&text)? {
                     Ok((request, reference)) => Input::Request { connection, request, reference },
                     Err(error) => Input::Refuse { connection, error },
                 };
-                // The dispatcher is gone only when the process is about to be.
+                // The dispatcher is gone only when the server is about to end.
                 self.connection.inputs.send(input).map_err(|_| CloseReason::InternalError)
             }
             Message::Binary(_) => Err(CloseReason::BinaryMessage),
-            // tungstenite has put the pong into the outbox, or will with the next read.
-            Message::Ping(_) => match self.messages.judge(Instant::now()) {
-                Pace::Fine | Pace::TooFast(_) => Ok(()),
-                Pace::Hopeless => Err(CloseReason::TooFast),
+            // tungstenite queues the pong itself.
+            Message::Ping(_) => match self.messages.check(Instant::now()) {
+                RateDecision::Allow | RateDecision::Reject { .. } => Ok(()),
+                RateDecision::Disconnect => Err(CloseReason::TooFast),
             },
             Message::Pong(_) | Message::Frame(_) => Ok(()),
             Message::Close(frame) => {
@@ -127,31 +136,32 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// What one text message asks for, or why it is refused.
-    fn judge(&mut self, text: &str) -> Result<Judged, CloseReason> {
+    /// Parses one text message, within the rate limits.
+    fn parse(&mut self, text: &str) -> Result<ParsedRequest, CloseReason> {
         let now = Instant::now();
-        match self.messages.judge(now) {
-            Pace::Fine => {}
-            Pace::TooFast(wait) => {
+        match self.messages.check(now) {
+            RateDecision::Allow => {}
+            RateDecision::Reject { retry_after } => {
                 let reference = match self.connection.version {
                     Version::Base => None,
                     Version::V2 => reference_of(text),
                 };
-                return Ok(Err(ErrorReply::rate_limited("messages", wait).to(reference)));
+                return Ok(Err(ErrorReply::rate_limited("messages", retry_after).to(reference)));
             }
-            Pace::Hopeless => return Err(CloseReason::TooFast),
+            RateDecision::Disconnect => return Err(CloseReason::TooFast),
         }
         let parsed = self.connection.version.parse(text);
         if let Ok((Request::Chat(chat::Request::CreateRoom(_), _), reference)) = &parsed
-            && let Err(wait) = self.new_rooms.take(now)
+            && let Err(retry_after) = self.new_rooms.take(now)
         {
-            return Ok(Err(ErrorReply::rate_limited("new rooms", wait).to(reference.clone())));
+            let error = ErrorReply::rate_limited("new rooms", retry_after);
+            return Ok(Err(error.to(reference.clone())));
         }
         Ok(parsed)
     }
 
-    /// The reason that an error of tungstenite's is for us.
-    fn reason(&self, error: &Error) -> CloseReason {
+    /// The close reason that an error of tungstenite stands for.
+    fn close_reason(&self, error: &Error) -> CloseReason {
         if let Some(ending) = self.connection.outbox.ending() {
             return ending.reason;
         }
@@ -169,28 +179,28 @@ impl<'a> Pump<'a> {
     }
 }
 
-impl Reader<'_> {
-    /// Lets reads wait for as long as a silence is borne.
-    fn bear_silence(&self) -> io::Result<()> {
-        self.outbox.tcp().set_read_timeout(Some(self.heartbeat.patience()))
+impl OutboxStream<'_> {
+    /// Sets the socket's receive timeout to the heartbeat's.
+    fn arm_timeout(&self) -> io::Result<()> {
+        self.outbox.tcp().set_read_timeout(Some(self.heartbeat.timeout()))
     }
 }
 
-impl Read for Reader<'_> {
+impl Read for OutboxStream<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.outbox.ending().is_some() {
             return Err(io::Error::other("the connection has been ended"));
         }
-        let read = self.outbox.read(buf, self.heartbeat.patience())?;
-        if self.heartbeat.hear() {
-            self.bear_silence()?;
+        let read = self.outbox.read(buf, self.heartbeat.timeout())?;
+        if self.heartbeat.on_received() {
+            self.arm_timeout()?;
         }
         Ok(read)
     }
 }
 
-impl Write for Reader<'_> {
-    /// Takes whole frames: with its own buffer switched off, tungstenite writes each by itself.
+impl Write for OutboxStream<'_> {
+    /// Gets whole frames: tungstenite's write buffer is off, so it writes each frame by itself.
     fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
         let bytes = Bytes::copy_from_slice(frame);
         self.outbox.send(&[Piece::whole(&bytes)]).map_err(|Full| {

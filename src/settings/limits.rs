@@ -1,23 +1,24 @@
-//! The limits: one table that is the struct, its defaults, its documentation, its parser and its
-//! checks.
+//! The limits: one table that generates the struct, its defaults, its documentation, its parser and
+//! its checks. Pure.
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
+use super::reload::Applies;
 use super::rule::Range;
 
-/// Each row reads: JSON key, field, type, default, smallest and largest value with their unit and,
-/// where 0 is allowed beside the range, what 0 means. No bound exceeds 32 bits, so the table holds
-/// for every `usize` the server runs on.
+/// Each row reads: when a change applies ([`Applies`]), JSON key, field, type, default, smallest and
+/// largest value with their unit and, where 0 is allowed outside the range, what 0 means. No bound
+/// exceeds 32 bits, so the table holds for every `usize` the server runs on.
 macro_rules! limits {
     ($(
         $(#[doc = $doc:literal])+
-        $key:literal $field:ident: $type:ty = $default:literal,
+        $applies:ident $key:literal $field:ident: $type:ty = $default:literal,
         $min:literal ..= $max:literal $unit:literal $(, or 0 for $zero:literal)?;
     )+) => {
-        /// How much of everything there may be: the settings under `limits`.
+        /// The limits on everything that can grow: the settings under `limits`.
         ///
-        /// A *character* is a Unicode scalar value; a byte limit counts bytes as they go over the
-        /// wire, TLS excluded. A rate per second is what may go on for ever, the *burst* beside it
-        /// what may come at once after a pause.
+        /// A *character* is a Unicode scalar value. A byte limit counts the bytes of the connection
+        /// without TLS. A rate per second is the long-run rate; the *burst* is how many may come at
+        /// once after a pause.
         #[derive(Debug, Clone, PartialEq)]
         pub struct Limits {
             $(
@@ -26,7 +27,7 @@ macro_rules! limits {
                 #[doc = concat!(
                     "`limits.", $key, "`, default ", stringify!($default), "; from ",
                     stringify!($min), " to ", stringify!($max), " ", $unit,
-                    $(", or 0 for ", $zero,)? ".",
+                    $(", or 0 for ", $zero,)? ". ", limits!(@doc $applies),
                 )]
                 pub $field: $type,
             )+
@@ -39,8 +40,8 @@ macro_rules! limits {
         }
 
         impl Limits {
-            /// Takes every limit out of `reader`; what is not there has its default.
-            pub(super) fn read(reader: &mut Reader) -> Self {
+            /// Takes every limit out of `reader`. A missing one has its default.
+            pub(super) fn read(reader: &mut SettingsReader) -> Self {
                 Self {
                     $($field: reader.number(
                         concat!("limits.", $key),
@@ -54,7 +55,27 @@ macro_rules! limits {
             pub(super) fn check(&self, mistakes: &mut Vec<String>) {
                 $(RANGES.$field.check(concat!("limits.", $key), self.$field, mistakes);)+
             }
+
+            /// Sets the limits that need a restart back to the running ones, and adds the keys of
+            /// those that differ.
+            pub(super) fn keep_restart_only(
+                &mut self,
+                running: &Self,
+                kept: &mut Vec<&'static str>,
+            ) {
+                $(Applies::$applies.apply(
+                    concat!("limits.", $key),
+                    &mut self.$field,
+                    &running.$field,
+                    kept,
+                );)+
+            }
         }
+
+        /// When a change of each limit applies.
+        #[cfg(test)]
+        pub(super) const TABLE: &[(&str, Applies)] =
+            &[$((concat!("limits.", $key), Applies::$applies),)+];
 
         /// The range of each limit, under the name of its field.
         struct Ranges {
@@ -72,135 +93,138 @@ macro_rules! limits {
     };
     (@zero) => { None };
     (@zero $meaning:literal) => { Some($meaning) };
+    (@doc Live) => { "A change is *live*." };
+    (@doc Restart) => { "A change needs a *restart*." };
 }
 
 limits! {
-    /// Connections at once, those still in their handshake included. Each takes a thread.
-    "maxConnections" max_connections: usize = 4_096,
+    /// Open connections, those in their handshake included. Each takes a thread.
+    Live "maxConnections" max_connections: usize = 4_096,
         1..=1_000_000 "connections", or 0 for "no limit";
 
-    /// Connections at once from one address; IPv6 counts per /64 network.
-    "maxConnectionsPerIp" max_connections_per_ip: usize = 64,
+    /// Open connections from one address. IPv6 counts per /64 network.
+    Live "maxConnectionsPerIp" max_connections_per_ip: usize = 64,
         1..=1_000_000 "connections", or 0 for "no limit";
 
-    /// Commands that may wait for the dispatcher; a client whose command finds no place waits. The
-    /// queue's memory is taken at the start.
-    "commandQueueLength" command_queue_length: usize = 4_096,
+    /// Commands that may wait for the dispatcher. When the queue is full, sessions wait and read no
+    /// more from their clients. The memory of the queue is allocated at the start.
+    Restart "commandQueueLength" command_queue_length: usize = 4_096,
         1..=1_048_576 "commands";
 
-    /// From accepting a connection to the end of its WebSocket upgrade: one deadline for TLS, request
-    /// head and upgrade together.
-    "handshakeTimeoutMs" handshake_timeout_ms: u64 = 10_000,
+    /// The time from accepting a connection to the end of its WebSocket upgrade: one deadline for TLS,
+    /// request head and upgrade together.
+    Live "handshakeTimeoutMs" handshake_timeout_ms: u64 = 10_000,
         100..=600_000 "milliseconds";
 
-    /// The HTTP request line and header fields of one request.
-    "maxRequestHeadBytes" max_request_head_bytes: usize = 8_192,
+    /// The size of an HTTP request line and its header fields.
+    Live "maxRequestHeadBytes" max_request_head_bytes: usize = 8_192,
         256..=65_536 "bytes";
 
-    /// One WebSocket message from a client, its fragments together.
+    /// The size of one WebSocket message from a client, all its fragments together.
     ///
     /// A text of `maxTextChars` characters takes up to 12 × `maxTextChars` + 64 bytes if the client
     /// escapes every character, and up to 4 × `maxTextChars` + 64 if it escapes none. A smaller limit
     /// is allowed, and refuses such texts earlier.
-    "maxMessageBytes" max_message_bytes: usize = 65_536,
+    Live "maxMessageBytes" max_message_bytes: usize = 65_536,
         128..=16_777_216 "bytes";
 
-    /// What may wait to be sent to one client; a client that lets it fill is a slow consumer and is
-    /// closed. Leave room for the longest text and for the list of rooms.
-    "outboxMaxBytes" outbox_max_bytes: usize = 1_048_576,
+    /// How much may be queued for one client. A client that lets its queue fill is a slow consumer and
+    /// is closed. Leave room for the longest text and for the list of rooms.
+    Restart "outboxMaxBytes" outbox_max_bytes: usize = 1_048_576,
         4_096..=1_073_741_824 "bytes";
 
-    /// How long a client may take none of what waits for it; the next thing for it, such as a ping,
-    /// then closes it.
-    "writeTimeoutMs" write_timeout_ms: u64 = 10_000,
+    /// How long a client may take nothing of what is queued for it. After that it is closed when the
+    /// next frame, such as a ping, is sent to it.
+    Live "writeTimeoutMs" write_timeout_ms: u64 = 10_000,
         100..=600_000 "milliseconds";
 
     /// How long a client may be silent before it is pinged.
-    "pingIntervalMs" ping_interval_ms: u64 = 25_000,
+    Live "pingIntervalMs" ping_interval_ms: u64 = 25_000,
         100..=86_400_000 "milliseconds";
 
     /// How long a client may take to answer a ping.
-    "pongTimeoutMs" pong_timeout_ms: u64 = 8_000,
+    Live "pongTimeoutMs" pong_timeout_ms: u64 = 8_000,
         100..=86_400_000 "milliseconds";
 
-    /// How fast one client may keep sending messages.
-    "messagesPerSecond" messages_per_second: f64 = 10.0,
+    /// How many messages one client may send in the long run.
+    Live "messagesPerSecond" messages_per_second: f64 = 10.0,
         0.001..=1_000_000.0 "messages per second", or 0 for "no limit";
 
     /// How many messages one client may send at once after a pause.
-    "messageBurst" message_burst: u32 = 30,
+    Live "messageBurst" message_burst: u32 = 30,
         1..=1_000_000 "messages";
 
-    /// How fast one client may keep creating rooms; 0.1 is one in ten seconds.
-    "roomsPerSecond" rooms_per_second: f64 = 0.1,
+    /// How many rooms one client may create in the long run. 0.1 is one in ten seconds.
+    Live "roomsPerSecond" rooms_per_second: f64 = 0.1,
         0.001..=1_000_000.0 "rooms per second", or 0 for "no limit";
 
     /// How many rooms one client may create at once after a pause.
-    "roomBurst" room_burst: u32 = 3,
+    Live "roomBurst" room_burst: u32 = 3,
         1..=1_000_000 "rooms";
 
-    /// Rooms at once, those named in the settings included.
-    "maxRooms" max_rooms: usize = 1_000,
+    /// How many rooms may exist, those of the settings included.
+    Live "maxRooms" max_rooms: usize = 1_000,
         1..=1_000_000 "rooms", or 0 for "no limit";
 
-    /// The longest name a client may choose.
-    "maxNameChars" max_name_chars: usize = 32,
+    /// The length of a user's name.
+    Live "maxNameChars" max_name_chars: usize = 32,
         1..=256 "characters";
 
-    /// The longest title of a room.
-    "maxTitleChars" max_title_chars: usize = 64,
+    /// The length of a room's title.
+    Live "maxTitleChars" max_title_chars: usize = 64,
         1..=1_024 "characters";
 
-    /// The longest text; see also `maxMessageBytes`.
-    "maxTextChars" max_text_chars: usize = 4_000,
+    /// The length of a text; see also `maxMessageBytes`.
+    Live "maxTextChars" max_text_chars: usize = 4_000,
         1..=1_000_000 "characters";
 
-    /// The pictures in `gifsDirectory`.
-    "maxGifs" max_gifs: usize = 100,
+    /// How many pictures `gifsDirectory` may have.
+    Live "maxGifs" max_gifs: usize = 100,
         1..=10_000 "pictures";
 
-    /// One picture in `gifsDirectory`. All of them are kept in memory.
-    "maxGifBytes" max_gif_bytes: usize = 1_048_576,
+    /// The size of one picture in `gifsDirectory`. All pictures are kept in memory.
+    Live "maxGifBytes" max_gif_bytes: usize = 1_048_576,
         1_024..=67_108_864 "bytes";
 
-    /// How long a room made by a client stays when nobody is in it. It is empty when it is made, so
-    /// this is also the time to enter it.
-    "emptyRoomTtlSeconds" empty_room_ttl_seconds: u64 = 3_600,
+    /// How long an empty room stays if a user created it. It is empty at first, so this is also the
+    /// time to enter it.
+    Live "emptyRoomTtlSeconds" empty_room_ttl_seconds: u64 = 3_600,
         1..=31_536_000 "seconds";
 
-    /// The pause after a list of rooms went to every client before the next one does.
-    "roomListIntervalMs" room_list_interval_ms: u64 = 250,
+    /// The least time between two lists of rooms that are sent to every client.
+    Live "roomListIntervalMs" room_list_interval_ms: u64 = 250,
         1..=60_000 "milliseconds", or 0 for "no pause";
 
-    /// How many events a client of `wschat.v2` is shown that enters a room and does not say what it
-    /// knows already.
-    "historyOnEnter" history_on_enter: usize = 50,
+    /// How many events a client of `wschat.v2` gets when it enters a room without saying which it has
+    /// already.
+    Restart "historyOnEnter" history_on_enter: usize = 50,
         1..=1_000 "events", or 0 for "none";
 
-    /// What was said and is kept, for each room; the oldest goes first.
-    "historyMaxEvents" history_max_events: u64 = 10_000,
+    /// How many events of each room are kept. The oldest are deleted first.
+    Restart "historyMaxEvents" history_max_events: u64 = 10_000,
         1..=4_294_967_295 "events", or 0 for "none";
 
-    /// How long what was said is kept.
-    "historyMaxDays" history_max_days: u64 = 0,
+    /// How long events are kept.
+    Restart "historyMaxDays" history_max_days: u64 = 0,
         1..=36_500 "days", or 0 for "no limit";
 
-    /// What the history takes when it is kept in memory only, in all rooms together; the oldest goes
-    /// first.
-    "historyMaxMemoryBytes" history_max_memory_bytes: usize = 16_777_216,
+    /// How much memory the history of all rooms may take when it is not kept in a file. The oldest
+    /// events are deleted first.
+    Restart "historyMaxMemoryBytes" history_max_memory_bytes: usize = 16_777_216,
         65_536..=4_294_967_295 "bytes";
 
-    /// How long a client of `wschat.v2` that has lost its connection, or whose server was restarted,
-    /// may take to come back unnoticed.
-    "resumeGraceSeconds" resume_grace_seconds: u64 = 60,
+    /// How long a client of `wschat.v2` may take to resume its session after its connection was lost
+    /// or the server was restarted. Until then the others do not see it leave.
+    Live "resumeGraceSeconds" resume_grace_seconds: u64 = 60,
         1..=604_800 "seconds", or 0 for "no time";
 
-    /// Clients that have lost their connection and may come back, at once. With more, one that never
-    /// entered a room, spoke or took a name leaves, or else the one that has been away for longest.
-    "maxAwayUsers" max_away_users: usize = 4_096,
+    /// How many users may be away: their connection is lost, and their session can be resumed. When
+    /// there are more, one has to leave. First to go is one that is in no room, has not changed its
+    /// name and has sent nothing with a `ref`; otherwise, the one that has been away longest.
+    Live "maxAwayUsers" max_away_users: usize = 4_096,
         1..=1_000_000 "users", or 0 for "nobody";
 
-    /// How long a server that stops waits for its clients to take what is still to be sent.
-    "drainTimeoutMs" drain_timeout_ms: u64 = 5_000,
+    /// How long a server that stops waits for its clients to take what is queued for them.
+    Live "drainTimeoutMs" drain_timeout_ms: u64 = 5_000,
         1..=600_000 "milliseconds", or 0 for "no wait";
 }

@@ -1,7 +1,7 @@
-//! The JSON tree, and taking the known keys out of it.
+//! The JSON tree, and taking the known keys out of it. Pure.
 //!
-//! A key is known because it is asked for, so no list of keys can fall behind. What is left when
-//! everything was asked for is unknown.
+//! A key is known because somebody asks for it, so there is no list of keys to keep up to date. What
+//! is left at the end is unknown.
 
 use std::fmt::{self, Display};
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ use super::rule::{self, Number, Range, TextRule};
 /// The keys whose value is an object with settings of its own.
 const SECTIONS: [&str; 3] = ["log", "history", "limits"];
 
-/// A JSON value that, unlike `serde_json::Value`, still knows that a key stood twice.
+/// A JSON value that, unlike `serde_json::Value`, keeps duplicate keys.
 #[derive(Debug)]
 pub(super) enum Json {
     Null,
@@ -28,7 +28,7 @@ pub(super) enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// Parses JSON text, without looking at what it means.
+/// Parses JSON text, whatever its keys and values are.
 pub(super) fn parse(text: &str) -> Result<Json, SettingsError> {
     if text.starts_with('\u{feff}') {
         return Err(SettingsError::byte_order_mark());
@@ -38,32 +38,32 @@ pub(super) fn parse(text: &str) -> Result<Json, SettingsError> {
 
 /// Hands out the values of the known keys and collects the mistakes.
 #[derive(Debug)]
-pub(super) struct Reader {
-    /// What nobody has asked for yet.
-    left: Vec<Entry>,
-    /// What somebody has asked for, in that order: `port`, `log.level`.
+pub(super) struct SettingsReader {
+    /// What has not been asked for yet.
+    left: Vec<KeyValue>,
+    /// The keys that have been asked for, in that order: `port`, `log.level`.
     known: Vec<&'static str>,
     mistakes: Vec<String>,
 }
 
 #[derive(Debug)]
-struct Entry {
-    /// Empty at the top.
+struct KeyValue {
+    /// Empty at the top level.
     section: &'static str,
-    key: String,
+    name: String,
     value: Json,
 }
 
-impl Reader {
+impl SettingsReader {
     pub(super) fn new(root: Json) -> Self {
         let mut reader = Self { left: Vec::new(), known: Vec::new(), mistakes: Vec::new() };
         match root {
-            Json::Object(members) => reader.open("", members),
+            Json::Object(members) => reader.add("", members),
             other => reader.refuse("the outermost value", other, "an object"),
         }
         for section in SECTIONS {
             match reader.remove(section) {
-                Some(Json::Object(members)) => reader.open(section, members),
+                Some(Json::Object(members)) => reader.add(section, members),
                 Some(other) => reader.refuse(section, other, "an object"),
                 None => {}
             }
@@ -71,67 +71,67 @@ impl Reader {
         reader
     }
 
-    /// Lays the members of an object out to be asked for.
-    fn open(&mut self, section: &'static str, members: Vec<(String, Json)>) {
-        for (key, value) in members {
-            let entry = Entry { section, key, value };
-            let path = entry.path();
-            if self.left.iter().any(|other| other.path() == path) {
-                self.mistakes.push(format!("{path} stands more than once; keep one"));
+    /// Adds the members of an object to those that can be asked for.
+    fn add(&mut self, section: &'static str, members: Vec<(String, Json)>) {
+        for (name, value) in members {
+            let entry = KeyValue { section, name, value };
+            let key = entry.key();
+            if self.left.iter().any(|other| other.key() == key) {
+                self.mistakes.push(format!("{key} stands more than once; keep one"));
             } else {
                 self.left.push(entry);
             }
         }
     }
 
-    /// A number that fits its type. Whether it is in its range is for [`Range::check`] to say.
+    /// A number that fits its type. [`Range::check`] checks its range.
     pub(super) fn number<T: Number>(
         &mut self,
-        path: &'static str,
+        key: &'static str,
         range: &Range<T>,
         default: T,
     ) -> T {
-        self.read(path, range, default, |value| match value {
+        self.read(key, range, default, |value| match value {
             Json::Number(number) => T::from_json(number),
             _ => None,
         })
     }
 
-    /// A port: a number or, as the ancestor has it, a string of digits.
-    pub(super) fn port(&mut self, path: &'static str, default: u16) -> u16 {
-        self.read(path, &rule::PORT, default, |value| match value {
+    /// A port: a number, or a string of digits as in settings files of the Node.js sample chat.
+    pub(super) fn port(&mut self, key: &'static str, default: u16) -> u16 {
+        self.read(key, &rule::PORT, default, |value| match value {
             Json::Number(number) => u16::from_json(number),
             Json::String(text) => rule::parse_port(text),
             _ => None,
         })
     }
 
-    /// A string. Whether it is allowed is for [`TextRule::check`] to say.
-    pub(super) fn text(&mut self, path: &'static str, rule: &TextRule, default: String) -> String {
-        self.read(path, rule.allowed, default, Json::to_text)
+    /// A string. [`TextRule::check`] checks whether it is allowed.
+    pub(super) fn text(&mut self, key: &'static str, rule: &TextRule, default: String) -> String {
+        self.read(key, rule.allowed, default, Json::to_text)
     }
 
-    /// A string or null; null and a key that is not there are the same.
-    pub(super) fn text_or_null(&mut self, path: &'static str, allowed: &str) -> Option<String> {
-        self.read(path, allowed, None, |value| match value {
+    /// A string or null. A missing key is the same as null.
+    pub(super) fn text_or_null(&mut self, key: &'static str, allowed: &str) -> Option<String> {
+        self.read(key, allowed, None, |value| match value {
             Json::Null => Some(None),
             other => other.to_text().map(Some),
         })
     }
 
-    /// A list of strings. Whether each is allowed is for [`TextRule::check_all`] to say.
+    /// A list of strings. [`TextRule::check_all`] checks whether each is allowed.
     pub(super) fn texts(
         &mut self,
-        path: &'static str,
+        key: &'static str,
         rule: &TextRule,
         default: Vec<String>,
     ) -> Vec<String> {
-        self.list(path, rule.allowed, default, Json::to_text)
+        self.list(key, rule.allowed, default, Json::to_text)
     }
 
     /// A list of addresses and networks.
-    pub(super) fn networks(&mut self, path: &'static str, default: Vec<IpNet>) -> Vec<IpNet> {
-        self.list(path, rule::NETWORK, default, |value| {
+    pub(super) fn networks(&mut self, key: &'static str, default: Vec<IpNet>) -> Vec<IpNet> {
+        self.list(key, rule::NETWORK, default, |value| {
             let Json::String(text) = value else {
                 return None;
             };
@@ -140,26 +140,26 @@ impl Reader {
     }
 
     /// The name of a log level, in lower case.
-    pub(super) fn level(&mut self, path: &'static str, default: LevelFilter) -> LevelFilter {
+    pub(super) fn level(&mut self, key: &'static str, default: LevelFilter) -> LevelFilter {
         let name = |level: LevelFilter| level.as_str().to_ascii_lowercase();
         let names: Vec<String> =
             LevelFilter::iter().map(|level| rule::quote(&name(level))).collect();
-        self.read(path, names.join(", "), default, |value| match value {
+        self.read(key, names.join(", "), default, |value| match value {
             Json::String(text) => LevelFilter::iter().find(|level| name(*level) == *text),
             _ => None,
         })
     }
 
-    /// What something that is kept is to survive.
-    pub(super) fn durability(&mut self, path: &'static str, default: Durability) -> Durability {
-        self.read(path, "\"process\", \"power-loss\"", default, |value| match value {
+    /// What the history is to survive.
+    pub(super) fn durability(&mut self, key: &'static str, default: Durability) -> Durability {
+        self.read(key, "\"process\", \"power-loss\"", default, |value| match value {
             Json::String(text) if text == "process" => Some(Durability::Process),
             Json::String(text) if text == "power-loss" => Some(Durability::PowerLoss),
             _ => None,
         })
     }
 
-    /// The mistakes, those about keys that nobody asked for included.
+    /// All mistakes, including those about unknown keys.
     pub(super) fn finish(mut self) -> Vec<String> {
         self.known.extend(SECTIONS);
         for entry in &self.left {
@@ -168,7 +168,7 @@ impl Reader {
         self.mistakes
     }
 
-    /// Every key that was asked for.
+    /// All keys that have been asked for.
     #[cfg(test)]
     pub(super) fn known(&self) -> &[&'static str] {
         &self.known
@@ -176,16 +176,16 @@ impl Reader {
 
     fn list<T>(
         &mut self,
-        path: &'static str,
+        key: &'static str,
         each: &str,
         default: Vec<T>,
         parse: impl Fn(&Json) -> Option<T>,
     ) -> Vec<T> {
-        let values = match self.take(path) {
+        let values = match self.take(key) {
             None => return default,
             Some(Json::List(values)) => values,
             Some(other) => {
-                self.refuse(path, other, format_args!("a list, each item {each}"));
+                self.refuse(key, other, format_args!("a list, each item {each}"));
                 return default;
             }
         };
@@ -194,101 +194,101 @@ impl Reader {
         for (index, value) in values.into_iter().enumerate() {
             match parse(&value) {
                 Some(item) => items.push(item),
-                None => self.refuse(&format!("{path}[{index}]"), value, each),
+                None => self.refuse(&format!("{key}[{index}]"), value, each),
             }
         }
-        // A list with a gap would be told of under wrong indexes.
+        // After a refused item, the indexes in later mistakes would be wrong.
         if self.mistakes.len() == before { items } else { default }
     }
 
     fn read<T>(
         &mut self,
-        path: &'static str,
+        key: &'static str,
         allowed: impl Display,
         default: T,
         parse: impl FnOnce(&Json) -> Option<T>,
     ) -> T {
-        let Some(value) = self.take(path) else {
+        let Some(value) = self.take(key) else {
             return default;
         };
         parse(&value).unwrap_or_else(|| {
-            self.refuse(path, value, allowed);
+            self.refuse(key, value, allowed);
             default
         })
     }
 
-    fn take(&mut self, path: &'static str) -> Option<Json> {
-        self.known.push(path);
-        self.remove(path)
+    fn take(&mut self, key: &'static str) -> Option<Json> {
+        self.known.push(key);
+        self.remove(key)
     }
 
-    fn remove(&mut self, path: &str) -> Option<Json> {
-        let index = self.left.iter().position(|entry| entry.path() == path)?;
+    fn remove(&mut self, key: &str) -> Option<Json> {
+        let index = self.left.iter().position(|entry| entry.key() == key)?;
         Some(self.left.remove(index).value)
     }
 
-    fn refuse(&mut self, path: &str, found: Json, allowed: impl Display) {
-        self.mistakes.push(rule::not_allowed(path, found, allowed));
+    fn refuse(&mut self, key: &str, found: Json, allowed: impl Display) {
+        self.mistakes.push(rule::not_allowed(key, found, allowed));
     }
 
-    /// The words for a key that nobody asked for: with the key that was meant, if it can be told.
-    fn unknown(&self, entry: &Entry) -> String {
-        let path = entry.path();
-        let key = plain(&entry.key);
+    /// The error text for an unknown key, with the key that was probably meant.
+    fn unknown(&self, entry: &KeyValue) -> String {
+        let key = entry.key();
+        let name = normalize(&entry.name);
         let nearest = self
             .known
             .iter()
-            .map(|known| (distance(&key, &plain(split(known).1)), *known))
+            .map(|known| (distance(&name, &normalize(split(known).1)), *known))
             .min_by_key(|(distance, _)| *distance);
         match nearest {
-            Some((distance, known)) if distance <= key.chars().count() / 3 => {
-                format!("{path} is not a setting; did you mean {known}?")
+            Some((distance, known)) if distance <= name.chars().count() / 3 => {
+                format!("{key} is not a setting; did you mean {known}?")
             }
             _ => {
                 let known: Vec<&str> = self
                     .known
                     .iter()
                     .filter_map(|known| {
-                        let (section, key) = split(known);
-                        (section == entry.section).then_some(key)
+                        let (section, name) = split(known);
+                        (section == entry.section).then_some(name)
                     })
                     .collect();
-                format!("{path} is not a setting; allowed here: {}", known.join(", "))
+                format!("{key} is not a setting; allowed here: {}", known.join(", "))
             }
         }
     }
 }
 
-impl Entry {
-    /// `port`, `log.level`. A key that does not look like one is in quotes, so that a dot in it
-    /// cannot pass for a section.
-    fn path(&self) -> String {
-        let looks_like_one = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
-        let key = if !self.key.is_empty() && self.key.chars().all(looks_like_one) {
-            self.key.clone()
+impl KeyValue {
+    /// The whole key: `port`, `log.level`. A name with other characters is in quotes, so that a dot in
+    /// it is not taken for the end of a section.
+    fn key(&self) -> String {
+        let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+        let name = if !self.name.is_empty() && self.name.chars().all(is_plain) {
+            self.name.clone()
         } else {
-            rule::quote(&self.key)
+            rule::quote(&self.name)
         };
-        if self.section.is_empty() { key } else { format!("{}.{key}", self.section) }
+        if self.section.is_empty() { name } else { format!("{}.{name}", self.section) }
     }
 }
 
-/// The section and the key of a known path.
-fn split(path: &'static str) -> (&'static str, &'static str) {
-    path.split_once('.').unwrap_or(("", path))
+/// The section and the name of a known key.
+fn split(key: &'static str) -> (&'static str, &'static str) {
+    key.split_once('.').unwrap_or(("", key))
 }
 
-/// A key as it compares: `max_rooms` and `MaxRooms` are both meant to be `maxRooms`.
-fn plain(key: &str) -> String {
-    let key = key.rsplit('.').next().unwrap_or_default();
-    key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+/// A name for comparison: `max_rooms` and `MaxRooms` both mean `maxRooms`.
+fn normalize(name: &str) -> String {
+    let name = name.rsplit('.').next().unwrap_or_default();
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// How many characters to add, drop, change or swap with their neighbour to make `b` of `a` (the
-/// optimal string alignment distance).
+/// The optimal string alignment distance: how many characters to insert, delete, replace or swap with
+/// their neighbour to turn `a` into `b`.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    // `cost[i][j]` is the distance of the first `i` characters of `a` from the first `j` of `b`.
+    // `cost[i][j]` is the distance between the first `i` characters of `a` and the first `j` of `b`.
     let mut cost = vec![vec![0; b.len() + 1]; a.len() + 1];
     for i in 0..=a.len() {
         for j in 0..=b.len() {
@@ -317,7 +317,7 @@ impl Json {
     }
 }
 
-/// What was found where something else is allowed.
+/// How errors name a value that is refused.
 impl Display for Json {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -363,7 +363,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        // JSON has no other numbers than finite ones.
+        // Numbers in JSON are finite.
         Ok(serde_json::Number::from_f64(value).map_or(Json::Null, Json::Number))
     }
 

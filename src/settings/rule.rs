@@ -1,26 +1,26 @@
-//! What a single value may be, and how that is said: once for the parser and once more for settings
-//! built in code, in the same words.
+//! What a single value may be, in code and in words. The parser and the check of settings built in
+//! code share both. Pure.
 
 use std::fmt::{self, Debug, Display};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-/// The numbers a setting may be: `min` to `max`, and 0 beside them if 0 means something.
+/// The numbers that a setting allows: `min` to `max`, and 0 if it has a meaning of its own.
 pub(super) struct Range<T> {
     pub(super) min: T,
     pub(super) max: T,
-    /// Empty if the number counts nothing.
+    /// Empty for a number without a unit.
     pub(super) unit: &'static str,
-    /// What 0 means, if 0 is allowed without being in the range.
+    /// What 0 means, if it is allowed outside the range.
     pub(super) zero: Option<&'static str>,
 }
 
-/// A type that a setting's number may have.
+/// A number type of a setting.
 pub(super) trait Number: Copy + Default + PartialOrd + Debug + Display {
-    /// How such a number is called in an error.
+    /// What errors call such a number.
     const NAME: &'static str;
 
-    /// The number as this type, unless it does not fit.
+    /// The number as this type, or `None` if it does not fit.
     fn from_json(number: &serde_json::Number) -> Option<Self>;
 }
 
@@ -47,12 +47,12 @@ impl Number for f64 {
 }
 
 impl<T: Number> Range<T> {
-    /// Adds a mistake unless `value` is allowed. A number that is not one (NaN) never is.
-    pub(super) fn check(&self, path: &str, value: T, mistakes: &mut Vec<String>) {
+    /// Adds a mistake unless `value` is allowed. NaN never is.
+    pub(super) fn check(&self, key: &str, value: T, mistakes: &mut Vec<String>) {
         let is_zero = self.zero.is_some() && value == T::default();
         if !is_zero && !(self.min..=self.max).contains(&value) {
-            // `Debug` writes a huge or tiny fraction as 1e300 and not with all its zeros.
-            mistakes.push(not_allowed(path, format_args!("{value:?}"), self));
+            // `Debug` writes a huge or tiny fraction as 1e300 and not with all its digits.
+            mistakes.push(not_allowed(key, format_args!("{value:?}"), self));
         }
     }
 }
@@ -70,29 +70,29 @@ impl<T: Number> Display for Range<T> {
     }
 }
 
-/// Every port there is.
+/// All ports.
 pub(super) static PORT: Range<u16> =
     Range { min: 1, max: u16::MAX, unit: "", zero: Some("any free port") };
 
-/// The texts a setting may be.
+/// The texts that a setting allows.
 pub(super) struct TextRule {
-    /// The rule in words, as they follow "allowed: ".
+    /// The rule in words, to follow "allowed: ".
     pub(super) allowed: &'static str,
     holds: fn(&str) -> bool,
 }
 
 impl TextRule {
     /// Adds a mistake unless `text` is allowed.
-    pub(super) fn check(&self, path: &str, text: &str, mistakes: &mut Vec<String>) {
+    pub(super) fn check(&self, key: &str, text: &str, mistakes: &mut Vec<String>) {
         if !(self.holds)(text) {
-            mistakes.push(not_allowed(path, quote(text), self.allowed));
+            mistakes.push(not_allowed(key, quote(text), self.allowed));
         }
     }
 
     /// Adds a mistake for each of `texts` that is not allowed.
-    pub(super) fn check_all(&self, path: &str, texts: &[String], mistakes: &mut Vec<String>) {
+    pub(super) fn check_all(&self, key: &str, texts: &[String], mistakes: &mut Vec<String>) {
         for (index, text) in texts.iter().enumerate() {
-            self.check(&format!("{path}[{index}]"), text, mistakes);
+            self.check(&format!("{key}[{index}]"), text, mistakes);
         }
     }
 }
@@ -116,8 +116,12 @@ pub(super) static USERNAME: TextRule = TextRule {
 };
 
 pub(super) static ROOM_TITLE: TextRule = TextRule {
-    allowed: "a title that is not blank and has no control characters",
-    holds: |text| !text.trim().is_empty() && !text.contains(char::is_control),
+    allowed: "a title that is not blank and has no control characters or line separators",
+    // The rule for titles that users choose.
+    holds: |text| {
+        let forbidden = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+        !text.trim().is_empty() && !text.trim().contains(forbidden)
+    },
 };
 
 pub(super) static ORIGIN: TextRule = TextRule {
@@ -126,34 +130,34 @@ pub(super) static ORIGIN: TextRule = TextRule {
     holds: |text| text == "*" || is_origin(text) || is_url_host(text),
 };
 
-/// What `trustedProxies` may hold, in words. The type sees to the rest.
+/// What `trustedProxies` allows, in words. Parsing checks the value.
 pub(super) const NETWORK: &str =
     "an address such as \"127.0.0.1\" or \"::1\", or a network such as \"10.0.0.0/8\"";
 
-/// What a file may be, in words.
+/// What the path of a file may be, in words.
 pub(super) const FILE: &str = "the path of a file, or null";
 
-/// What a directory may be, in words.
+/// What the path of a directory may be, in words.
 pub(super) const DIRECTORY: &str = "the path of a directory, or null";
 
-/// Adds a mistake if the path of a file or directory is there but empty.
+/// Adds a mistake if there is a path and it is empty.
 pub(super) fn check_path(
-    path: &str,
-    value: Option<&Path>,
+    key: &str,
+    path: Option<&Path>,
     allowed: &str,
     mistakes: &mut Vec<String>,
 ) {
-    if value.is_some_and(|value| value.as_os_str().is_empty()) {
-        mistakes.push(not_allowed(path, "\"\"", allowed));
+    if path.is_some_and(|path| path.as_os_str().is_empty()) {
+        mistakes.push(not_allowed(key, "\"\"", allowed));
     }
 }
 
-/// The words for a value that is refused.
-pub(super) fn not_allowed(path: &str, found: impl Display, allowed: impl Display) -> String {
-    format!("{path} is {found}; allowed: {allowed}")
+/// The error text for a value that is refused.
+pub(super) fn not_allowed(key: &str, found: impl Display, allowed: impl Display) -> String {
+    format!("{key} is {found}; allowed: {allowed}")
 }
 
-/// `text` in quotes, on one line and not for ever.
+/// `text` in quotes, on one line, and cut if it is long.
 pub(super) fn quote(text: &str) -> String {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {
@@ -162,7 +166,7 @@ pub(super) fn quote(text: &str) -> String {
     }
 }
 
-/// What can be bound: an address, one with an interface (`fe80::1%eth0`), or a name.
+/// What can be listened on: an address, one with an interface (`fe80::1%eth0`), or a host name.
 fn is_listen_host(text: &str) -> bool {
     let link_local = || {
         let (address, interface) = text.split_once('%')?;
@@ -171,8 +175,8 @@ fn is_listen_host(text: &str) -> bool {
     is_host_name(text) || text.parse::<IpAddr>().is_ok() || link_local().unwrap_or(false)
 }
 
-/// RFC 1123, and underscores, which container networks use. A last label of digits alone is left
-/// out, for then it is a mistyped address.
+/// A host name as in RFC 1123, and with underscores, which container networks use. A name whose last
+/// label is all digits is refused: it is a mistyped address.
 fn is_host_name(text: &str) -> bool {
     const LONGEST: usize = 253;
     let last = text.rsplit('.').next().unwrap_or_default();
@@ -190,7 +194,7 @@ fn is_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// RFC 6454, section 6.2: scheme, host and, if it is not the scheme's own, port.
+/// An origin as in RFC 6454 §6.2: scheme, host and, unless it is the scheme's default, port.
 fn is_origin(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else {
         return false;
@@ -206,7 +210,7 @@ fn is_origin(text: &str) -> bool {
         }
 }
 
-/// A host as it stands in a URL: an IPv6 address is in brackets.
+/// A host as in a URL, where an IPv6 address is in brackets.
 fn is_url_host(text: &str) -> bool {
     let ipv6 = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     match ipv6 {
@@ -215,7 +219,7 @@ fn is_url_host(text: &str) -> bool {
     }
 }
 
-/// A port written in digits only; `parse` alone would also take a sign.
+/// A port in digits only. `parse` alone would also accept a sign.
 pub(super) fn parse_port(text: &str) -> Option<u16> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }

@@ -47,7 +47,7 @@ fn weight(value: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::http::{Parsed, parse_head};
+    use crate::net::http::{ParsedHead, parse_head};
 
     /// The first of these headers are the most usual ones.
     #[test]
@@ -82,7 +82,7 @@ mod tests {
             ("Accept-Encoding: gzipped\r\n", false),
         ] {
             let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{header}\r\n");
-            let Parsed::Complete(head, _) = parse_head(request.as_bytes(), 8_192) else {
+            let ParsedHead::Complete(head, _) = parse_head(request.as_bytes(), 8_192) else {
                 panic!("{request}")
             };
             assert_eq!(prefers_gzip(&head), expected, "{header:?}");

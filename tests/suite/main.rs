@@ -11,6 +11,7 @@
 //! | `http`, `gifs`, `upgrade`, `addresses` | what does the port answer before a WebSocket is open? |
 //! | `limits`, `timeouts`, `slow_consumers` | does every limit hold, and only at its limit? |
 //! | `tls` | is it the same chat under TLS? |
+//! | `reload` | do new settings change a running server, and disconnect nobody? |
 //! | `lifecycle`, `program` | does it start, stop and fail as its documentation says? |
 //! | `crowd` | does everyone in a big room see the same? |
 //! | `noise` | does it survive what nobody thought of? |
@@ -43,6 +44,7 @@ mod lifecycle;
 mod limits;
 mod noise;
 mod program;
+mod reload;
 mod resume;
 mod slow_consumers;
 mod texts;

@@ -40,19 +40,19 @@ fn load_rooms(connection: &Connection) -> rusqlite::Result<Vec<(StoredRoom, u64)
 fn load_users(
     connection: &Connection,
 ) -> rusqlite::Result<Vec<(StoredUser, Vec<StoredReference>)>> {
-    let session = |row: &Row<'_>| {
+    let user = |row: &Row<'_>| {
         let room: Option<i64> = row.get(3)?;
-        let session = StoredUser {
+        let user = StoredUser {
             user: UserId(uint(row.get(0)?)),
             key: ResumeKey(row.get(1)?),
             name: text(row, 2)?,
             room: room.map(|id| RoomId(uint(id))),
         };
-        Ok((session, Vec::new()))
+        Ok((user, Vec::new()))
     };
     let mut statement =
         connection.prepare("SELECT user, key, name, room FROM session ORDER BY user")?;
-    let mut users: Vec<_> = statement.query_map([], session)?.collect::<Result<_, _>>()?;
+    let mut users: Vec<_> = statement.query_map([], user)?.collect::<Result<_, _>>()?;
     if !users.is_empty() {
         load_references(connection, &mut users)?;
     }
@@ -73,7 +73,7 @@ fn load_references(
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let user = UserId(uint(row.get(0)?));
-        let at = users.binary_search_by_key(&user, |(session, _)| session.user);
+        let at = users.binary_search_by_key(&user, |(stored, _)| stored.user);
         let position = Position { room: RoomId(uint(row.get(2)?)), seq: uint(row.get(3)?) };
         users[at.expect("it is joined with them")].1.push((text(row, 1)?, position));
     }

@@ -1,8 +1,8 @@
-//! The default backend: native-tls, which on Linux is OpenSSL with settings of its own.
+//! The default backend: native-tls, which on Linux is OpenSSL with its own configuration.
 //!
-//! Its server side speaks TLS 1.2 and no other version: native-tls builds on Mozilla's old
-//! "intermediate" profile, which switches 1.3 off, and offers suites in CBC mode beside the AEAD
-//! ones. Every browser still speaks that; the feature `openssl` serves them better.
+//! The server side speaks TLS 1.2 only: native-tls uses Mozilla's old "intermediate" profile, which
+//! disables 1.3 and offers CBC suites beside the AEAD ones. Every browser still accepts that; the
+//! feature `openssl` is the better choice.
 
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -12,12 +12,12 @@ use native_tls::Protocol;
 use super::certificate::Identity;
 use super::{Blocked, Handshake, TlsStream, explain};
 
-pub(super) type Acceptor = native_tls::TlsAcceptor;
-pub(super) type Stream<S> = native_tls::TlsStream<S>;
-pub(super) type Suspended<S> = native_tls::MidHandshakeTlsStream<S>;
+pub(super) type BackendAcceptor = native_tls::TlsAcceptor;
+pub(super) type BackendStream<S> = native_tls::TlsStream<S>;
+pub(super) type BackendHandshake<S> = native_tls::MidHandshakeTlsStream<S>;
 
-pub(super) fn acceptor(identity: &Identity) -> Result<Acceptor, Box<dyn Error>> {
-    // Encoded anew, because native-tls takes no comment before the key.
+pub(super) fn acceptor(identity: &Identity) -> Result<BackendAcceptor, Box<dyn Error>> {
+    // Encoded again, because native-tls refuses a comment before the key.
     let mut chain = identity.leaf().to_pem()?;
     for certificate in identity.intermediates() {
         chain.extend(certificate.to_pem()?);
@@ -29,17 +29,17 @@ pub(super) fn acceptor(identity: &Identity) -> Result<Acceptor, Box<dyn Error>> 
 }
 
 pub(super) fn step<S: Read + Write>(
-    outcome: Result<Stream<S>, native_tls::HandshakeError<S>>,
+    outcome: Result<BackendStream<S>, native_tls::HandshakeError<S>>,
 ) -> io::Result<Handshake<S>> {
     match outcome {
         Ok(stream) => Ok(Handshake::Done(TlsStream::new(stream))),
-        Err(native_tls::HandshakeError::WouldBlock(suspended)) => {
-            Ok(Handshake::Blocked(Blocked(suspended)))
+        Err(native_tls::HandshakeError::WouldBlock(blocked)) => {
+            Ok(Handshake::Blocked(Blocked(blocked)))
         }
         Err(native_tls::HandshakeError::Failure(error)) => Err(explain(&error)),
     }
 }
 
-pub(super) fn close_notify<S: Read + Write>(stream: &mut Stream<S>) -> io::Result<()> {
+pub(super) fn close_notify<S: Read + Write>(stream: &mut BackendStream<S>) -> io::Result<()> {
     stream.shutdown()
 }

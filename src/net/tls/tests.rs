@@ -1,6 +1,6 @@
-//! What every backend keeps, tested on the one that is compiled in; the suites run with and without
-//! the feature `openssl`. The server's side never waits except in `poll`; the client is a blocking
-//! one in a thread of its own.
+//! The contract of the backends, tested on the one that is compiled in. The suites run with and
+//! without the feature `openssl`. The server side waits only in `poll`; the client blocks in a thread
+//! of its own.
 
 mod certificate;
 
@@ -31,44 +31,49 @@ use tempfile::TempDir;
 
 use super::{CertificateError, Handshake, TlsAcceptor, TlsStream};
 
-/// Nothing here takes long; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// A test that waits this long fails.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 // --- the two ends ---------------------------------------------------------------------------------
 
-/// The server's end: non-blocking, and able to hand out its bytes one at a time.
+/// The server's end: non-blocking. It can return its input one byte at a time.
 #[derive(Debug)]
-struct Socket {
+struct TestSocket {
     stream: UnixStream,
-    trickle: bool,
-    /// While trickling, whether the next read blocks.
-    dry: bool,
+    /// Every read returns one byte, and every other one blocks.
+    reads_single_bytes: bool,
+    /// Whether the next such read succeeds.
+    has_blocked: bool,
     blocked_on: Cell<PollFlags>,
 }
 
-impl Socket {
-    fn pair() -> (Socket, UnixStream) {
+impl TestSocket {
+    fn pair() -> (TestSocket, UnixStream) {
         let (stream, client) = UnixStream::pair().unwrap();
         stream.set_nonblocking(true).unwrap();
-        client.set_read_timeout(Some(PATIENCE)).unwrap();
-        client.set_write_timeout(Some(PATIENCE)).unwrap();
-        let socket =
-            Socket { stream, trickle: false, dry: true, blocked_on: Cell::new(PollFlags::empty()) };
+        client.set_read_timeout(Some(TIMEOUT)).unwrap();
+        client.set_write_timeout(Some(TIMEOUT)).unwrap();
+        let socket = TestSocket {
+            stream,
+            reads_single_bytes: false,
+            has_blocked: false,
+            blocked_on: Cell::new(PollFlags::empty()),
+        };
         (socket, client)
     }
 
     fn wait(&self) {
-        let timeout = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
+        let timeout = Timespec { tv_sec: TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
         let mut polled = [PollFd::new(&self.stream, self.blocked_on.get())];
         assert_ne!(poll(&mut polled, Some(&timeout)), Ok(0), "the peer has stalled");
     }
 }
 
-impl Read for Socket {
+impl Read for TestSocket {
     fn read(&mut self, mut buf: &mut [u8]) -> io::Result<usize> {
-        if self.trickle {
-            self.dry = !self.dry;
-            if !self.dry {
+        if self.reads_single_bytes {
+            self.has_blocked = !self.has_blocked;
+            if self.has_blocked {
                 self.blocked_on.set(PollFlags::IN);
                 return Err(io::ErrorKind::WouldBlock.into());
             }
@@ -78,7 +83,7 @@ impl Read for Socket {
     }
 }
 
-impl Write for Socket {
+impl Write for TestSocket {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.stream.write(buf).inspect_err(|_| self.blocked_on.set(PollFlags::OUT))
     }
@@ -88,8 +93,8 @@ impl Write for Socket {
     }
 }
 
-/// Drives a handshake to its end; also says how often it blocked.
-fn finish(mut handshake: Handshake<Socket>) -> io::Result<(TlsStream<Socket>, usize)> {
+/// Finishes a handshake. Also returns how often it blocked.
+fn finish(mut handshake: Handshake<TestSocket>) -> io::Result<(TlsStream<TestSocket>, usize)> {
     let mut blocked_times = 0;
     loop {
         match handshake {
@@ -103,10 +108,10 @@ fn finish(mut handshake: Handshake<Socket>) -> io::Result<(TlsStream<Socket>, us
     }
 }
 
-/// Repeats a call until it no longer blocks.
-fn patiently<T>(
-    stream: &mut TlsStream<Socket>,
-    mut call: impl FnMut(&mut TlsStream<Socket>) -> io::Result<T>,
+/// Repeats a call until it does not block.
+fn retry_blocked<T>(
+    stream: &mut TlsStream<TestSocket>,
+    mut call: impl FnMut(&mut TlsStream<TestSocket>) -> io::Result<T>,
 ) -> T {
     loop {
         match call(stream) {
@@ -131,17 +136,17 @@ fn connect(connector: &SslConnector, socket: UnixStream) -> SslStream<UnixStream
     connector.connect("localhost", socket).unwrap()
 }
 
-/// A finished handshake with a client that then does what `client` says.
+/// A finished handshake, with a client that then runs `client`.
 fn connected<T: Send + 'static>(
     client: impl FnOnce(SslStream<UnixStream>) -> T + Send + 'static,
-) -> (TlsStream<Socket>, JoinHandle<T>) {
-    let (socket, peer) = Socket::pair();
+) -> (TlsStream<TestSocket>, JoinHandle<T>) {
+    let (socket, peer) = TestSocket::pair();
     let client = thread::spawn(move || client(connect(&any_client(), peer)));
     let (stream, _) = finish(acceptor().accept(socket).unwrap()).unwrap();
     (stream, client)
 }
 
-/// How the handshake with such a client fails.
+/// The error of a handshake with this client.
 fn refusal(client: impl FnOnce(UnixStream) + Send + 'static) -> io::Error {
     refusal_by(&acceptor(), client)
 }
@@ -150,14 +155,14 @@ fn refusal_by(
     acceptor: &TlsAcceptor,
     client: impl FnOnce(UnixStream) + Send + 'static,
 ) -> io::Error {
-    let (socket, peer) = Socket::pair();
+    let (socket, peer) = TestSocket::pair();
     let client = thread::spawn(move || client(peer));
     let error = acceptor.accept(socket).and_then(finish).unwrap_err();
     client.join().unwrap();
     error
 }
 
-/// A client whose handshake is expected to fail on its side, too.
+/// A client whose handshake fails on its side as well.
 fn failing(connector: SslConnector) -> impl FnOnce(UnixStream) {
     move |socket| assert!(connector.connect("localhost", socket).is_err())
 }
@@ -205,7 +210,7 @@ fn pkcs8(key: &PKeyRef<Private>) -> Vec<u8> {
     key.private_key_to_pem_pkcs8().unwrap()
 }
 
-/// A certificate that is in order, and its key.
+/// A valid certificate and its key.
 fn identity() -> (Vec<u8>, Vec<u8>) {
     let key = ec_key();
     (valid_certificate(&key), pkcs8(&key))
@@ -235,22 +240,22 @@ fn acceptor() -> TlsAcceptor {
 // --- the handshake --------------------------------------------------------------------------------
 
 #[test]
-fn session_threads_may_share_an_acceptor_and_send_streams() {
+fn acceptors_can_be_shared_and_handshakes_sent_between_threads() {
     fn shared<T: Clone + Send + Sync + Debug>() {}
     fn sent<T: Send>() {}
     shared::<TlsAcceptor>();
-    sent::<Handshake<Socket>>();
+    sent::<Handshake<TestSocket>>();
 }
 
 #[test]
-fn a_handshake_waits_for_a_client_that_has_not_yet_spoken() {
-    let (socket, peer) = Socket::pair();
+fn a_handshake_blocks_until_the_client_sends() {
+    let (socket, peer) = TestSocket::pair();
     let Handshake::Blocked(blocked) = acceptor().accept(socket).unwrap() else {
         panic!("the handshake finished without a client");
     };
     assert_eq!(blocked.get_ref().blocked_on.get(), PollFlags::IN);
     let Handshake::Blocked(blocked) = blocked.resume().unwrap() else {
-        panic!("resuming too early did harm");
+        panic!("a resume that came too early broke the handshake");
     };
 
     let client = thread::spawn(move || {
@@ -262,27 +267,27 @@ fn a_handshake_waits_for_a_client_that_has_not_yet_spoken() {
     });
     let (mut stream, _) = finish(Handshake::Blocked(blocked)).unwrap();
     let mut buf = [0; 100];
-    let len = patiently(&mut stream, |stream| stream.read(&mut buf));
+    let len = retry_blocked(&mut stream, |stream| stream.read(&mut buf));
     assert_eq!(&buf[..len], b"hello");
-    assert_eq!(patiently(&mut stream, |stream| stream.write(b"world")), 5);
+    assert_eq!(retry_blocked(&mut stream, |stream| stream.write(b"world")), 5);
     assert_eq!(&client.join().unwrap(), b"world");
 }
 
 #[test]
-fn a_handshake_survives_bytes_that_come_one_at_a_time() {
-    let (mut socket, peer) = Socket::pair();
-    socket.trickle = true;
+fn a_handshake_works_with_single_bytes() {
+    let (mut socket, peer) = TestSocket::pair();
+    socket.reads_single_bytes = true;
     let client = thread::spawn(move || connect(&any_client(), peer));
     let (_, blocked_times) = finish(acceptor().accept(socket).unwrap()).unwrap();
-    // No ClientHello of today is shorter than this.
+    // Every current ClientHello is longer than this.
     assert!(blocked_times > 100, "blocked {blocked_times} times");
     client.join().unwrap();
 }
 
 #[test]
-fn the_best_version_of_the_backend_is_spoken_and_1_2_always() {
+fn the_best_version_of_the_backend_is_chosen_and_1_2_is_accepted() {
     let version = |set: fn(&mut SslConnectorBuilder)| {
-        let (socket, peer) = Socket::pair();
+        let (socket, peer) = TestSocket::pair();
         let client =
             thread::spawn(move || connect(&connector(set), peer).ssl().version_str().to_owned());
         finish(acceptor().accept(socket).unwrap()).unwrap();
@@ -301,7 +306,7 @@ fn the_whole_chain_is_sent() {
     let (key, issuer) = (ec_key(), ec_key());
     let chain = [valid_certificate(&key), valid_certificate(&issuer)].concat();
     let acceptor = load(&chain, &pkcs8(&key)).unwrap();
-    let (socket, peer) = Socket::pair();
+    let (socket, peer) = TestSocket::pair();
     let client = thread::spawn(move || {
         let stream = connect(&any_client(), peer);
         stream.ssl().peer_cert_chain().map(StackRef::len)
@@ -311,28 +316,28 @@ fn the_whole_chain_is_sent() {
 }
 
 #[test]
-fn a_failed_handshake_says_why() {
-    let says = |error: io::Error, expected: &str| {
+fn the_error_of_a_failed_handshake_explains_it() {
+    let check = |error: io::Error, expected: &str| {
         assert_eq!(error.to_string(), expected);
         error.kind()
     };
 
     let http =
         refusal(|mut socket| socket.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap());
-    let kind = says(http, "the client speaks plain HTTP on the TLS port");
+    let kind = check(http, "the client speaks plain HTTP on the TLS port");
     assert_eq!(kind, io::ErrorKind::InvalidData);
 
     let proxy = refusal(|mut socket| socket.write_all(b"CONNECT a:443 HTTP/1.1\r\n\r\n").unwrap());
-    says(proxy, "the client takes the TLS port for an HTTP proxy");
+    check(proxy, "the client takes the TLS port for an HTTP proxy");
 
     let garbage = refusal(|mut socket| socket.write_all(&[b'x'; 100]).unwrap());
-    says(garbage, "what the client sends is not TLS");
+    check(garbage, "what the client sends is not TLS");
 
-    let kind = says(refusal(drop), "the client closed the connection during the handshake");
+    let kind = check(refusal(drop), "the client closed the connection during the handshake");
     assert_eq!(kind, io::ErrorKind::UnexpectedEof);
 
-    let suspicious = connector(|client| client.set_verify(SslVerifyMode::PEER));
-    let refused = refusal(failing(suspicious)).to_string();
+    let distrusting = connector(|client| client.set_verify(SslVerifyMode::PEER));
+    let refused = refusal(failing(distrusting)).to_string();
     assert!(refused.starts_with("the client does not trust the certificate (alert "), "{refused}");
 }
 
@@ -349,7 +354,7 @@ fn tls_1_1_is_refused() {
 
 #[cfg(feature = "openssl")]
 #[test]
-fn only_authenticated_and_forward_secret_suites_are_spoken() {
+fn only_suites_with_aead_and_forward_secrecy_are_accepted() {
     let key = rsa_key(2048);
     let acceptor = load(&valid_certificate(&key), &pkcs8(&key)).unwrap();
     // CBC mode; no forward secrecy; finite-field Diffie-Hellman.
@@ -370,7 +375,7 @@ fn no_byte_is_lost_when_both_directions_block() {
     let sent: Vec<u8> = (0..2_000_000_u32).map(|i| (i % 251) as u8).collect();
     let (start, started) = mpsc::channel();
     let (mut stream, client) = connected(move |mut stream| {
-        // The server's writes block before the first byte is taken.
+        // The server's writes block before the client reads the first byte.
         started.recv().unwrap();
         let mut buf = vec![0; 10_000];
         loop {
@@ -387,7 +392,7 @@ fn no_byte_is_lost_when_both_directions_block() {
         let mut wanted = PollFlags::IN;
         let mut progress = false;
         if taken < sent.len() {
-            // Each try has a buffer of its own, and a retry offers other lengths than the first try.
+            // Each attempt uses another buffer and another length.
             let offered = 20_000 + 1_000 * blocked_writes;
             let rest = sent[taken..].iter().copied().take(offered).collect::<Vec<_>>();
             match stream.write(&rest) {
@@ -422,39 +427,39 @@ fn no_byte_is_lost_when_both_directions_block() {
 }
 
 #[test]
-fn a_close_notify_of_the_client_ends_reading() {
+fn close_notify_from_the_client_ends_reading() {
     let (mut stream, client) = connected(|mut stream| {
         stream.write_all(b"bye").unwrap();
         stream.shutdown().unwrap();
         stream
     });
     let mut buf = [0; 10];
-    assert_eq!(patiently(&mut stream, |stream| stream.read(&mut buf)), 3);
-    assert_eq!(patiently(&mut stream, |stream| stream.read(&mut buf)), 0);
-    assert_eq!(stream.read(&mut buf).unwrap(), 0, "the end is not the end");
+    assert_eq!(retry_blocked(&mut stream, |stream| stream.read(&mut buf)), 3);
+    assert_eq!(retry_blocked(&mut stream, |stream| stream.read(&mut buf)), 0);
+    assert_eq!(stream.read(&mut buf).unwrap(), 0, "data after the end");
     stream.shutdown().unwrap();
     client.join().unwrap();
 }
 
 #[test]
-fn a_socket_closed_without_close_notify_ends_reading_too() {
+fn a_socket_closed_without_close_notify_also_ends_reading() {
     let (mut stream, client) = connected(|mut stream| {
         stream.write_all(b"bye").unwrap();
         stream.get_ref().shutdown(Shutdown::Write).unwrap();
         stream
     });
     let mut buf = [0; 10];
-    assert_eq!(patiently(&mut stream, |stream| stream.read(&mut buf)), 3);
-    assert_eq!(patiently(&mut stream, |stream| stream.read(&mut buf)), 0);
+    assert_eq!(retry_blocked(&mut stream, |stream| stream.read(&mut buf)), 3);
+    assert_eq!(retry_blocked(&mut stream, |stream| stream.read(&mut buf)), 0);
 
     drop(client.join().unwrap());
     assert!(stream.write(b"nobody is there").is_err());
-    // After a failure nothing more is tried.
+    // After a failure this does nothing.
     stream.shutdown().unwrap();
 }
 
 #[test]
-fn shutdown_sends_close_notify_once_and_does_not_wait_for_the_clients() {
+fn shutdown_sends_close_notify_once_and_does_not_wait_for_a_reply() {
     let (mut stream, client) = connected(|mut stream| {
         assert_eq!(stream.read(&mut [0; 10]).unwrap(), 0);
         stream
@@ -484,7 +489,7 @@ fn shutdown_waits_for_a_blocked_write() {
 
     start.send(()).unwrap();
     stream.get_ref().blocked_on.set(PollFlags::OUT);
-    taken += patiently(&mut stream, |stream| stream.write(&record));
-    patiently(&mut stream, TlsStream::shutdown);
+    taken += retry_blocked(&mut stream, |stream| stream.write(&record));
+    retry_blocked(&mut stream, TlsStream::shutdown);
     assert_eq!(client.join().unwrap(), taken);
 }

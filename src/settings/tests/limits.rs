@@ -1,8 +1,8 @@
-//! Every limit: its range, its type and the words it is refused in.
+//! Every limit: its range, its type and the text of its error.
 
 use super::*;
 
-/// Each limit: its key, a value just below and just above its range, and what is allowed.
+/// Each limit: its key, a value just below its range, one just above it, and what is allowed.
 const LIMITS: &str = "
 maxConnections      |     -1 |    1000001 | a whole number from 1 to 1000000 (connections), or 0 for no limit
 maxConnectionsPerIp |     -1 |    1000001 | a whole number from 1 to 1000000 (connections), or 0 for no limit
@@ -73,7 +73,7 @@ fn every_limit_refuses_what_it_does_not_allow() {
 }
 
 #[test]
-fn every_limit_takes_both_ends_of_its_range() {
+fn every_limit_accepts_both_ends_of_its_range() {
     for [key, _, _, allowed] in limits() {
         let mut words = allowed.split(' ').skip_while(|word| *word != "from");
         let (min, max) = (words.nth(1).unwrap(), words.nth(1).unwrap());
@@ -81,7 +81,7 @@ fn every_limit_takes_both_ends_of_its_range() {
         for value in [min, max].into_iter().chain(zero) {
             let json = json_with(&format!("limits.{key}"), value);
             let error = Settings::from_json(&json).err().map(|error| error.to_string());
-            // Alone, either end may still disagree with the default of another setting.
+            // The end of a range may contradict the default of another setting.
             let own = error.filter(|error| error.contains(allowed));
             assert_eq!(own, None, "{json}");
         }
@@ -89,7 +89,7 @@ fn every_limit_takes_both_ends_of_its_range() {
 }
 
 #[test]
-fn a_rate_is_a_whole_number_or_a_fraction() {
+fn a_rate_may_be_a_fraction() {
     let limits = accepted(r#"{"limits":{"messagesPerSecond":2,"roomsPerSecond":0.5}}"#).limits;
     assert!((limits.messages_per_second - 2.0).abs() < f64::EPSILON);
     assert!((limits.rooms_per_second - 0.5).abs() < f64::EPSILON);
@@ -103,7 +103,7 @@ fn a_number_that_does_not_fit_its_type_is_out_of_range() {
 }
 
 #[test]
-fn limits_built_in_code_obey_the_same_ranges() {
+fn limits_built_in_code_have_the_same_ranges() {
     let with = |limits| Settings { limits, ..Settings::default() };
     refused_in_code(
         &with(Limits { max_name_chars: 0, ping_interval_ms: 0, ..Limits::default() }),

@@ -1,4 +1,4 @@
-//! The text as a whole: unknown keys, syntax, files, and what the operator reads.
+//! The settings text as a whole: unknown keys, syntax, files, and the error the operator reads.
 
 use std::error::Error as _;
 use std::io;
@@ -8,7 +8,7 @@ use tempfile::tempdir;
 
 use super::*;
 
-/// All of the error, as it stands behind "wschat: ".
+/// Checks the whole text of the error.
 #[track_caller]
 fn check_error(json: &str, expected: &str) {
     assert_eq!(Settings::from_json(json).expect_err(json).to_string(), expected, "{json}");
@@ -17,7 +17,7 @@ fn check_error(json: &str, expected: &str) {
 // Keys
 
 #[test]
-fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
+fn an_unknown_key_is_refused_with_a_suggestion() {
     let cases = [
         ("prot", "port"),
         ("allowedOrigin", "allowedOrigins"),
@@ -37,7 +37,7 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn an_unknown_key_like_no_other_is_refused_with_those_there_are() {
+fn an_unknown_key_without_a_similar_one_is_refused_with_the_known_keys() {
     refused(
         r#"{"colour":"red"}"#,
         &["colour is not a setting; allowed here: host, port, domain, username, certificate, \
@@ -54,7 +54,7 @@ fn an_unknown_key_like_no_other_is_refused_with_those_there_are() {
 }
 
 #[test]
-fn a_dot_in_a_key_is_no_section() {
+fn a_dot_in_a_key_does_not_name_a_section() {
     refused(
         r#"{"limits.maxRooms":5}"#,
         &[r#""limits.maxRooms" is not a setting; did you mean limits.maxRooms?"#],
@@ -65,7 +65,7 @@ fn a_dot_in_a_key_is_no_section() {
 }
 
 #[test]
-fn a_key_that_stands_twice_is_refused() {
+fn a_duplicate_key_is_refused() {
     refused(r#"{"port":1,"port":1}"#, &["port stands more than once; keep one"]);
     refused(
         r#"{"limits":{"maxRooms":5,"maxRooms":6}}"#,
@@ -95,7 +95,7 @@ fn a_syntax_error_has_its_position() {
 
 proptest! {
     #[test]
-    fn no_text_is_too_odd_to_be_answered(
+    fn any_text_is_accepted_or_refused_with_an_error(
         (at, len) in (0..SHIPPED.len(), 0..40_usize),
         piece in r#"[\PC"\\{}\[\]:,.0-9enul-]{0,12}"#,
     ) {
@@ -108,10 +108,10 @@ proptest! {
     }
 }
 
-// What the operator reads
+// The error text
 
 #[test]
-fn all_mistakes_are_told_at_once() {
+fn one_error_has_all_mistakes() {
     check_error(
         r#"{"prot":1,"host":"a b","log":{"level":"loud"},"limits":{"maxRooms":"many","roomBurst":0}}"#,
         r#"settings: 5 mistakes
@@ -140,7 +140,7 @@ fn a_long_value_is_cut_short() {
 
 // Files
 
-/// Writes `text` to a settings file and loads it; also gives the directory it was in.
+/// Writes `text` to a settings file and loads it. Also returns the file's directory.
 fn load(text: impl AsRef<[u8]>) -> (PathBuf, Result<Settings, SettingsError>) {
     let directory = tempdir().unwrap();
     let file = directory.path().join("settings.json");
@@ -149,7 +149,7 @@ fn load(text: impl AsRef<[u8]>) -> (PathBuf, Result<Settings, SettingsError>) {
 }
 
 #[test]
-fn the_file_of_the_ancestor() {
+fn a_settings_file_of_the_nodejs_sample_chat_is_accepted() {
     let (_, settings) = load(
         r#"{"domain":"chat.example.org","port":9000,"username":"www-data",
             "certificate":"/etc/letsencrypt/live/chat.example.org/fullchain.pem",
@@ -172,7 +172,7 @@ fn the_file_of_the_ancestor() {
 }
 
 #[test]
-fn relative_paths_start_from_the_settings_file() {
+fn relative_paths_are_relative_to_the_settings_file() {
     let text = r#"{"certificate":"tls/cert.pem","privateKey":"../key.pem",
         "gifsDirectory":"gifs","log":{"file":"chat.log"}}"#;
     let (directory, settings) = load(text);
@@ -213,7 +213,7 @@ fn an_error_names_the_file() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read() {
+fn a_file_that_cannot_be_read_is_refused() {
     let error = Settings::load(Path::new("/nowhere/settings.json")).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -228,7 +228,7 @@ fn a_file_that_cannot_be_read() {
     let start = format!("{} cannot be read: ", directory.path().display());
     assert!(error.starts_with(&start), "{error}");
 
-    // Whoever runs the suite as root may read everything, so this one is made by hand.
+    // Root may read every file, so this error is constructed.
     let denied = io::Error::from(io::ErrorKind::PermissionDenied);
     assert_eq!(
         SettingsError::unreadable(Path::new("settings.json"), denied).to_string(),

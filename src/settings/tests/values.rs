@@ -1,4 +1,4 @@
-//! Every setting that is not a limit, and how values go together.
+//! Every setting that is not a limit, and checks across settings.
 
 use super::*;
 
@@ -10,8 +10,7 @@ fn every_other_key_refuses_the_wrong_type() {
     const USERNAME: &str = "the name of a user of this machine, or null";
     const FILE: &str = "the path of a file, or null";
     const DIRECTORY: &str = "the path of a directory, or null";
-    const TITLES: &str =
-        "a list, each item a title that is not blank and has no control characters";
+    const TITLES: &str = "a list, each item a title that is not blank and has no control characters or line separators";
     const ORIGINS: &str = r#"a list, each item a host name such as "chat.example.org", a whole origin such as "https://example.org:8443" (no path, no slash at the end), or "*""#;
     const NETWORKS: &str = r#"a list, each item an address such as "127.0.0.1" or "::1", or a network such as "10.0.0.0/8""#;
     const LEVEL: &str = r#""off", "error", "warn", "info", "debug", "trace""#;
@@ -35,7 +34,11 @@ fn every_other_key_refuses_the_wrong_type() {
     ];
     let known: Vec<_> =
         known_keys().into_iter().filter(|key| !key.starts_with("limits.")).collect();
-    assert_eq!(keys.map(|(path, ..)| path).as_slice(), known, "the table has every key");
+    assert_eq!(
+        keys.map(|(path, ..)| path).as_slice(),
+        known,
+        "the table of this test has every key"
+    );
 
     for (path, value, allowed) in keys {
         for (value, found) in [(value, value), ("true", "true"), ("{}", "an object")] {
@@ -47,7 +50,7 @@ fn every_other_key_refuses_the_wrong_type() {
     refused("[1]", &["the outermost value is a list; allowed: an object"]);
 }
 
-/// Takes each of `good` and refuses each of `bad` under `path`, in JSON and in code alike.
+/// Checks that `path` accepts each of `good` and refuses each of `bad`, in JSON and in code.
 #[track_caller]
 fn check_texts(path: &str, good: &[&str], bad: &[&str]) {
     let whole = |text: &str| {
@@ -102,14 +105,14 @@ fn rooms() {
     check_texts(
         "rooms[0]",
         &["Lobby", "Café ☕", " spaced "],
-        &["", "  ", "\u{3000}", "a\tb", "\u{7f}"],
+        &["", "  ", "\u{3000}", "a\tb", "\u{7f}", "a\u{2028}b", "a\u{2029}b"],
     );
     refused(r#"{"rooms":[]}"#, &["rooms is an empty list; allowed: at least one title"]);
     refused(
         r#"{"rooms":["a",2,"b",null]}"#,
         &[
-            "rooms[1] is 2; allowed: a title that is not blank and has no control characters",
-            "rooms[3] is null; allowed: a title that is not blank and has no control characters",
+            "rooms[1] is 2; allowed: a title that is not blank and has no control characters or line separators",
+            "rooms[3] is null; allowed: a title that is not blank and has no control characters or line separators",
         ],
     );
 }
@@ -196,10 +199,10 @@ fn port() {
     }
 }
 
-// How values go together
+// Checks across settings
 
 #[test]
-fn certificate_and_private_key_come_together() {
+fn certificate_and_private_key_need_each_other() {
     accepted(r#"{"certificate":"a.pem","privateKey":"b.pem"}"#);
     refused(
         r#"{"certificate":"a.pem"}"#,
@@ -212,7 +215,7 @@ fn certificate_and_private_key_come_together() {
 }
 
 #[test]
-fn rooms_obey_the_limits_of_rooms() {
+fn rooms_are_within_the_limits() {
     refused(
         r#"{"rooms":["a","b","c"],"limits":{"maxRooms":2}}"#,
         &["rooms has 3 titles; allowed: at most 2 (limits.maxRooms)"],
@@ -224,11 +227,12 @@ fn rooms_obey_the_limits_of_rooms() {
         r#"{"rooms":["ééé","éééé"],"limits":{"maxTitleChars":3}}"#,
         &["rooms[1] has 4 characters; allowed: at most 3 (limits.maxTitleChars)"],
     );
+    accepted(r#"{"rooms":["  ééé "],"limits":{"maxTitleChars":3}}"#);
 }
 
 #[test]
-fn a_default_in_place_of_a_refused_value_is_not_blamed() {
-    let title = "a title that is not blank and has no control characters";
+fn a_refused_value_causes_no_second_mistake() {
+    let title = "a title that is not blank and has no control characters or line separators";
     refused(
         r#"{"certificate":7,"privateKey":"b.pem","rooms":[1],"limits":{"maxRooms":1}}"#,
         &[
@@ -239,7 +243,7 @@ fn a_default_in_place_of_a_refused_value_is_not_blamed() {
 }
 
 #[test]
-fn settings_built_in_code_obey_the_same_rules() {
+fn settings_built_in_code_are_checked_by_the_same_rules() {
     let settings = Settings {
         host: "a\nb".to_owned(),
         domain: Some(String::new()),

@@ -1,4 +1,4 @@
-//! What is refused before a port is opened, in which words; and what is not refused.
+//! Which certificates and keys are refused, with which text, and which are accepted.
 
 use std::{fs, io};
 
@@ -13,7 +13,7 @@ use super::{
     valid_certificate,
 };
 
-/// The text of a refusal, with the names of the files but not of their directory.
+/// Checks the error text, in which the files are without their directory.
 #[track_caller]
 fn check(certificate: &[u8], private_key: &[u8], expected: &str) {
     let directory = TempDir::new().unwrap();
@@ -23,7 +23,7 @@ fn check(certificate: &[u8], private_key: &[u8], expected: &str) {
 }
 
 #[test]
-fn comments_other_blocks_and_a_shared_file_do_no_harm() {
+fn comments_other_blocks_and_a_shared_file_are_accepted() {
     let (certificate, key) = identity();
     let comment: &[u8] = b"\xef\xbb\xbfBag Attributes\r\n    friendlyName: caf\xe9\r\n";
     let noisy = |pem: &[u8]| [comment, pem].concat();
@@ -37,7 +37,7 @@ fn a_file_that_cannot_be_read_is_refused() {
     let (certificate, key) = identity();
     let directory = TempDir::new().unwrap();
     let path = |name| directory.path().join(name);
-    let explained = |certificate, key| {
+    let refused = |certificate, key| {
         let error = TlsAcceptor::load(&path(certificate), &path(key)).unwrap_err();
         (error.file().to_owned(), error.to_string())
     };
@@ -46,18 +46,18 @@ fn a_file_that_cannot_be_read_is_refused() {
     fs::create_dir(path("it's a directory")).unwrap();
     let inside = directory.path().display();
 
-    let (file, text) = explained("none.pem", "key.pem");
+    let (file, text) = refused("none.pem", "key.pem");
     assert_eq!(file, path("none.pem"));
     let expected =
         format!("{inside}/none.pem: there is no such file. What is there: ls -l {inside}");
     assert_eq!(text, expected);
 
-    let (file, text) = explained("chain.pem", "it's a directory");
+    let (file, text) = refused("chain.pem", "it's a directory");
     assert_eq!(file, path("it's a directory"));
     let command = format!(r"ls -l '{inside}/it'\''s a directory'");
     assert!(text.ends_with(&format!("not a file. What is in it: {command}")), "{text}");
 
-    // The superuser may read everything, so this refusal is made by hand.
+    // Root may read every file, so this error is constructed.
     let error = CertificateError::unreadable(
         "key.pem".as_ref(),
         io::Error::from(io::ErrorKind::PermissionDenied),
@@ -68,13 +68,8 @@ fn a_file_that_cannot_be_read_is_refused() {
 }
 
 #[test]
-fn a_file_of_the_wrong_kind_is_refused() {
+fn a_file_without_a_pem_block_is_refused() {
     let (certificate, key) = identity();
-    let public_key = ec_key().public_key_to_pem().unwrap();
-    let der = X509::from_pem(&certificate).unwrap().to_der().unwrap();
-    let der_key = ec_key().private_key_to_der().unwrap();
-    let ssh = b"-----BEGIN OPENSSH PRIVATE KEY-----\n-----END OPENSSH PRIVATE KEY-----\n";
-
     check(b"\n", &key, "chain.pem: the file is empty. When it was written: ls -l chain.pem");
     check(&certificate, b"", "key.pem: the file is empty. When it was written: ls -l key.pem");
     check(
@@ -87,6 +82,13 @@ fn a_file_of_the_wrong_kind_is_refused() {
         b"hello",
         "key.pem: the file holds no PEM private key. What it holds: file key.pem",
     );
+}
+
+#[test]
+fn a_file_with_another_pem_block_is_refused() {
+    let (certificate, key) = identity();
+    let public_key = ec_key().public_key_to_pem().unwrap();
+    let ssh = b"-----BEGIN OPENSSH PRIVATE KEY-----\n-----END OPENSSH PRIVATE KEY-----\n";
     check(
         &key,
         &certificate,
@@ -116,6 +118,13 @@ fn a_file_of_the_wrong_kind_is_refused() {
         "key.pem: the file holds OPENSSH PRIVATE KEY, not PRIVATE KEY. All it holds: \
          grep BEGIN key.pem",
     );
+}
+
+#[test]
+fn a_file_in_der_is_refused_with_the_command_that_converts_it() {
+    let (certificate, key) = identity();
+    let der = X509::from_pem(&certificate).unwrap().to_der().unwrap();
+    let der_key = ec_key().private_key_to_der().unwrap();
     check(
         &der,
         &key,
@@ -131,7 +140,7 @@ fn a_file_of_the_wrong_kind_is_refused() {
 }
 
 #[test]
-fn a_key_in_another_form_is_refused_with_the_command_that_converts_it() {
+fn a_key_in_another_format_is_refused_with_the_command_that_converts_it() {
     let key = ec_key();
     let certificate = valid_certificate(&key);
     let sec1 = key.ec_key().unwrap().private_key_to_pem().unwrap();
@@ -155,13 +164,23 @@ fn a_key_in_another_form_is_refused_with_the_command_that_converts_it() {
 fn a_damaged_file_is_refused() {
     let (certificate, key) = identity();
     let cut = |pem: &[u8]| pem[..pem.len() - 60].to_vec();
-    let says = |certificate: &[u8], key: &[u8], beginning: &str, command: &str| {
+    let refused = |certificate: &[u8], key: &[u8], text: &str, command: &str| {
         let error = load(certificate, key).unwrap_err().to_string();
-        assert!(error.contains(beginning) && error.contains(command), "{error}");
+        assert!(error.contains(text) && error.contains(command), "{error}");
     };
     let second_cut = [certificate.clone(), cut(&certificate)].concat();
-    says(&second_cut, &key, "/chain.pem: certificate 2 in the file is damaged (", "pkcs7 -noout");
-    says(&certificate, &cut(&key), "/key.pem: the private key is damaged (", "pkey -noout -check");
+    refused(
+        &second_cut,
+        &key,
+        "/chain.pem: certificate 2 in the file is damaged (",
+        "pkcs7 -noout",
+    );
+    refused(
+        &certificate,
+        &cut(&key),
+        "/key.pem: the private key is damaged (",
+        "pkey -noout -check",
+    );
 }
 
 #[test]
@@ -206,7 +225,7 @@ fn a_certificate_that_is_not_valid_now_is_refused() {
         ),
     );
 
-    // It may end at any moment when it is an intermediate, or soon when it is the server's own.
+    // An intermediate may have expired, and the server's own may expire soon.
     let soon = Asn1Time::days_from_now(7).unwrap();
     let ending = certificate(&key, &date(LONG_AGO), &soon);
     let acceptor = load(&[ending, expired].concat(), &pkcs8(&key)).unwrap();
@@ -221,7 +240,7 @@ fn a_certificate_that_is_not_valid_now_is_refused() {
 }
 
 #[test]
-fn a_certificate_that_openssl_does_not_serve_is_refused() {
+fn a_certificate_that_openssl_rejects_is_refused() {
     let weak = rsa_key(512);
     let error = load(&valid_certificate(&weak), &pkcs8(&weak)).unwrap_err().to_string();
     assert!(error.contains("OpenSSL does not serve with this certificate ("), "{error}");

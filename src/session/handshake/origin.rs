@@ -1,13 +1,14 @@
-//! Which web pages may connect, by the `Origin` that a browser sends along (RFC 6455 §10.2).
+//! Which web pages may connect, by the `Origin` field that browsers send (RFC 6455 §10.2). Pure.
 
 use http::header;
 
 use crate::net::http::{RequestHead, host_name};
 
-/// Whether the page, or the program, that sent this request may open a WebSocket here.
+/// Whether the page or program that sent this request may open a WebSocket.
 ///
-/// Without `Origin` it was no browser, and no visitor's cookies or network are at stake. With one,
-/// its host has to be the host that was asked, the `domain`, or one of the `allowedOrigins`.
+/// A request without `Origin` is not from a browser, so no visitor can be tricked into sending it.
+/// The host of an `Origin` has to be the request's own `Host`, the `domain`, or one of the
+/// `allowedOrigins`.
 pub(super) fn is_allowed(head: &RequestHead, domain: Option<&str>, allowed: &[String]) -> bool {
     if !head.headers.contains_key(header::ORIGIN) {
         return true;
@@ -28,23 +29,25 @@ pub(super) fn is_allowed(head: &RequestHead, domain: Option<&str>, allowed: &[St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::http::{Parsed, parse_head};
+    use crate::net::http::{ParsedHead, parse_head};
 
     #[track_caller]
     fn check(host: &str, origin: &str, allowed: &[&str], expected: bool) {
         let text = format!("GET / HTTP/1.1\r\nHost: {host}\r\n{origin}\r\n\r\n");
-        let Parsed::Complete(head, _) = parse_head(text.as_bytes(), 4096) else { panic!("{text}") };
+        let ParsedHead::Complete(head, _) = parse_head(text.as_bytes(), 4096) else {
+            panic!("{text}")
+        };
         let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
         assert_eq!(is_allowed(&head, Some("chat.example.org"), &allowed), expected, "{text}");
     }
 
     #[test]
-    fn no_origin_is_no_browser() {
+    fn a_request_without_origin_is_allowed() {
         check("localhost:8776", "Accept: */*", &[], true);
     }
 
     #[test]
-    fn the_host_that_was_asked_and_the_domain() {
+    fn the_requested_host_and_the_domain_are_allowed() {
         check("localhost:8776", "Origin: http://localhost:8776", &[], true);
         check("localhost:8776", "Origin: https://LOCALHOST", &[], true);
         check("[::1]:8776", "Origin: http://[::1]:3000", &[], true);
@@ -57,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn allowed_origins_are_hosts_or_whole_origins_or_all() {
+    fn allowed_origins_are_hosts_whole_origins_or_all() {
         let origin = "Origin: https://www.example.org:8443";
         check("localhost", origin, &["www.example.org"], true);
         check("localhost", origin, &["WWW.example.org"], true);

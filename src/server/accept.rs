@@ -1,0 +1,82 @@
+//! What the listener's thread does with a new connection: count it, and give it to a session thread.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use http::Method;
+
+use super::Control;
+use super::sessions::SessionThreads;
+use crate::chat::ConnectionId;
+use crate::net::admission::{Admission, Admitted};
+use crate::net::http::Response;
+use crate::net::listener::{self, Unserved};
+use crate::net::stream::Tcp;
+use crate::session::Session;
+
+/// The state of the listener's thread.
+pub(super) struct AcceptLoop {
+    control: Control,
+    admission: Arc<Admission>,
+    sessions: Arc<SessionThreads>,
+    /// Hands a session to an idle thread.
+    idle_threads: Sender<Session>,
+    /// The number of the connection accepted last.
+    last_connection: u64,
+}
+
+impl AcceptLoop {
+    /// Also returns the session threads that it will start.
+    pub(super) fn new(control: Control) -> (Self, Arc<SessionThreads>) {
+        let admission = Arc::default();
+        let (sessions, idle_threads) = SessionThreads::new();
+        let accept_loop = Self {
+            control,
+            admission,
+            sessions: sessions.clone(),
+            idle_threads,
+            last_connection: 0,
+        };
+        (accept_loop, sessions)
+    }
+
+    /// Accepts connections until the server stops.
+    pub(super) fn run(mut self, listener: &TcpListener) -> io::Result<()> {
+        let control = self.control.clone();
+        let busy_response = || {
+            // Under TLS a response takes a handshake, and a handshake takes a thread.
+            let is_tls = control.context.live.get().tls.is_some();
+            (!is_tls).then(|| Response::unavailable("The server is busy.").into_bytes(&Method::GET))
+        };
+        let start = |tcp, peer| self.start(tcp, peer);
+        let result = listener::run(listener, &control.context.stop, busy_response, start);
+        control.shut_down();
+        result
+    }
+
+    /// Starts a session for a new connection.
+    fn start(&mut self, tcp: TcpStream, peer: SocketAddr) -> Result<(), Unserved> {
+        let Control { context, inputs } = self.control.clone();
+        let live = context.live.get();
+        let tcp = if live.tls.is_some() { Tcp::Shared(Arc::new(tcp)) } else { Tcp::Own(tcp) };
+        let ip = peer.ip().to_canonical();
+        let is_proxy = live.settings.trusted_proxies.iter().any(|net| net.contains(&ip));
+        let address = (!is_proxy).then_some(ip);
+        let (ticket, is_over_limit) = match self.admission.admit(address, live.admission_limits()) {
+            Admitted::Serve(ticket) => (ticket, false),
+            Admitted::Refuse(ticket) => (ticket, true),
+            Admitted::Drop => {
+                return Err(Unserved { tcp, why: io::Error::other("too many connections") });
+            }
+        };
+        self.last_connection += 1;
+        let id = ConnectionId(self.last_connection);
+        let session = Session { id, context, live, inputs, tcp, peer, ticket, is_over_limit };
+        match self.idle_threads.try_send(session) {
+            Ok(()) => Ok(()),
+            Err(no_idle_thread) => self.sessions.start(no_idle_thread.into_inner()),
+        }
+    }
+}

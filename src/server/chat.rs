@@ -1,0 +1,119 @@
+//! Opens the history, and restores the chat from it. Runs once, on the thread that starts the server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::chat::{Chat, Rules, UserId};
+use crate::delivery::Delivery;
+use crate::dispatcher::{Dispatcher, Health, Saver};
+use crate::history::{self, HistoryError, Location, Opened, Retention, Upkeep};
+use crate::input::Reload;
+use crate::lobby::Lobby;
+use crate::log::LocalLog;
+use crate::protocol::{AdvertisedLimits, HISTORY_MAX_PAGE, ServerInfo};
+use crate::recall::{Recall, RecallThread};
+use crate::session::Live;
+use crate::settings::{Limits, Settings};
+
+/// The dispatcher with its chat, and what the threads of the history run.
+pub(super) struct OpenedChat {
+    pub(super) dispatcher: Dispatcher<LocalLog>,
+    pub(super) recall: RecallThread,
+    pub(super) upkeep: Option<Upkeep>,
+}
+
+impl OpenedChat {
+    pub(super) fn open(live: &Live, health: Arc<Health>) -> Result<Self, HistoryError> {
+        let settings = &live.settings;
+        let limits = &settings.limits;
+        let location = match settings.history.file.clone() {
+            None => Location::Memory,
+            Some(path) => Location::File { path, durability: settings.history.durability },
+        };
+        let retention = Retention {
+            max_events: limits.history_max_events,
+            max_age: max_age(limits),
+            max_memory_bytes: limits.history_max_memory_bytes,
+        };
+        let Opened { epoch, remembered, history, reader, upkeep } =
+            history::open(&location, retention)?;
+        let mut saver = Saver::new(history, health, UserId(remembered.last_user));
+        let Reload { rules, list_interval, server } = reload(live);
+        let (chat, effects) = Chat::restore(rules, remembered);
+        saver.begin(effects)?;
+        let (on_enter, max_bytes) = (limits.history_on_enter, limits.outbox_max_bytes);
+        let (queries, recall) = Recall::new(reader, epoch.into(), on_enter, max_bytes);
+        let dispatcher = Dispatcher::new(
+            LocalLog::default(),
+            chat,
+            Lobby::new(list_interval),
+            saver,
+            Delivery::new(server),
+            queries,
+            max_bytes / 4,
+        );
+        Ok(Self { dispatcher, recall, upkeep })
+    }
+}
+
+/// What the dispatcher takes from the settings, at the start and when they are reloaded.
+pub(super) fn reload(live: &Live) -> Reload {
+    let limits = &live.settings.limits;
+    Reload {
+        rules: rules(&live.settings),
+        list_interval: Duration::from_millis(limits.room_list_interval_ms),
+        server: ServerInfo::new(advertised(limits), live.site.gifs().to_vec()),
+    }
+}
+
+/// The limits that clients are told.
+fn advertised(limits: &Limits) -> AdvertisedLimits {
+    AdvertisedLimits {
+        max_message_bytes: limits.max_message_bytes,
+        max_text_chars: limits.max_text_chars,
+        max_name_chars: limits.max_name_chars,
+        max_title_chars: limits.max_title_chars,
+        messages_per_second: limits.messages_per_second,
+        message_burst: limits.message_burst,
+        ping_interval_ms: limits.ping_interval_ms,
+        resume_grace_seconds: limits.resume_grace_seconds,
+        history_on_enter: limits.history_on_enter,
+        history_max_page: HISTORY_MAX_PAGE,
+    }
+}
+
+/// The rules of the chat, as the settings have them.
+fn rules(settings: &Settings) -> Rules {
+    let limits = &settings.limits;
+    Rules {
+        // Like the titles that users choose.
+        rooms: settings.rooms.iter().map(|title| title.trim().to_owned()).collect(),
+        max_rooms: limits.max_rooms,
+        max_name_chars: limits.max_name_chars,
+        max_title_chars: limits.max_title_chars,
+        max_text_chars: limits.max_text_chars,
+        empty_room_ttl: Duration::from_secs(limits.empty_room_ttl_seconds),
+        resume_grace: Duration::from_secs(limits.resume_grace_seconds),
+        max_away: limits.max_away_users,
+        max_kept: limits.history_max_events,
+        max_age: max_age(limits),
+    }
+}
+
+fn max_age(limits: &Limits) -> Option<Duration> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let days = u32::try_from(limits.history_max_days).ok()?;
+    (days != 0).then(|| DAY * days)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_of_the_settings_are_trimmed_like_those_of_users() {
+        let rooms = vec!["  Lobby ".to_owned(), "Café ☕\t".to_owned()];
+        let settings = Settings { rooms, ..Settings::default() };
+        assert_eq!(rules(&settings).rooms, ["Lobby", "Café ☕"]);
+    }
+}

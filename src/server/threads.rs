@@ -1,0 +1,141 @@
+//! The server's threads other than sessions: how each is spawned, and what a panic in it leads to.
+//!
+//! The server does not go on without any of these threads. One that ends too early announces the stop,
+//! which ends the listener, and then everything else.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, bounded};
+use log::debug;
+use preempt_rt::sched::{Pid, Scheduler, SchedulerParams, get_scheduler, set_scheduler};
+
+use super::Control;
+use crate::dispatcher::Dispatcher;
+use crate::error::{ServeError, StartError};
+use crate::history::Upkeep;
+use crate::input::Input;
+use crate::log::LocalLog;
+use crate::mailbox::Mailbox;
+use crate::outbox::FlusherThread;
+use crate::recall::RecallThread;
+use crate::session::Context;
+
+/// The only priority outside the real-time policies.
+const NO_PRIORITY: SchedulerParams = SchedulerParams { priority: 0 };
+
+/// The threads of the history. Each returns false when it panicked.
+#[derive(Debug)]
+pub(super) struct HistoryThreads {
+    recall: JoinHandle<bool>,
+    upkeep: Option<JoinHandle<bool>>,
+    /// Dropping this ends the upkeep.
+    stop_upkeep: Sender<()>,
+}
+
+impl HistoryThreads {
+    pub(super) fn start(
+        recall: RecallThread,
+        upkeep: Option<Upkeep>,
+        control: &Control,
+    ) -> Result<Self, StartError> {
+        let inputs = control.inputs.downgrade();
+        let context = Arc::downgrade(&control.context);
+        let recall_thread = spawn("recall", move || {
+            stop_on_panic(&context, AssertUnwindSafe(|| recall.run(&inputs)))
+        })?;
+        let (stop_upkeep, stopped) = bounded(0);
+        let context = Arc::downgrade(&control.context);
+        let upkeep = upkeep
+            .map(|upkeep| {
+                spawn("upkeep", move || {
+                    stop_on_panic(&context, AssertUnwindSafe(|| upkeep.run(&stopped)))
+                })
+            })
+            .transpose()?;
+        Ok(Self { recall: recall_thread, upkeep, stop_upkeep })
+    }
+
+    /// Waits for both threads. To be called when the dispatcher has ended.
+    pub(super) fn join(self) -> Result<(), ServeError> {
+        drop(self.stop_upkeep);
+        let threads = [Some(self.recall), self.upkeep].into_iter().flatten();
+        let ended: Vec<bool> = threads.map(|thread| thread.join().unwrap_or(false)).collect();
+        if ended.iter().all(|without_panic| *without_panic) {
+            Ok(())
+        } else {
+            Err(ServeError::History)
+        }
+    }
+}
+
+/// Runs the dispatcher. Its panic ends the server.
+pub(super) fn dispatch(
+    mut dispatcher: Dispatcher<LocalLog>,
+    inputs: &Mailbox<Input>,
+    context: &Context,
+) -> Result<(), ServeError> {
+    let run = AssertUnwindSafe(|| dispatcher.run(inputs));
+    if catch_unwind(run).is_ok() {
+        return Ok(());
+    }
+    let until = Instant::now() + Duration::from_secs(1);
+    context.stop.announce(until);
+    dispatcher.give_up(inputs, until);
+    Err(ServeError::Dispatcher)
+}
+
+/// Runs the flusher. Its end is the end of the server.
+pub(super) fn flush(flusher: FlusherThread, context: &Weak<Context>) -> io::Result<()> {
+    let result = catch_unwind(AssertUnwindSafe(|| flusher.run()));
+    announce_stop(context);
+    io_result(result)
+}
+
+/// Runs `run`. Its panic ends the server, and this returns false.
+fn stop_on_panic(context: &Weak<Context>, run: impl FnOnce() + UnwindSafe) -> bool {
+    let is_ok = catch_unwind(run).is_ok();
+    if !is_ok {
+        announce_stop(context);
+    }
+    is_ok
+}
+
+fn announce_stop(context: &Weak<Context>) {
+    if let Some(context) = context.upgrade() {
+        context.stop.announce(Instant::now());
+    }
+}
+
+/// The result of a thread, with a panic as an error.
+pub(super) fn io_result(joined: thread::Result<io::Result<()>>) -> io::Result<()> {
+    joined.unwrap_or_else(|_| Err(io::Error::other("its thread panicked")))
+}
+
+/// Spawns a thread of the server.
+pub(super) fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, StartError> {
+    let run = || {
+        become_batch_work();
+        run()
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(run).map_err(StartError::Machine)
+}
+
+/// Sets the scheduling policy `SCHED_BATCH` for this thread and the threads it starts, so that one
+/// that wakes up does not preempt the one that runs. On one core, sessions would otherwise preempt
+/// the dispatcher with every message, which costs a third of the throughput of a small room. A
+/// policy that the operator has set stays.
+fn become_batch_work() {
+    let this = Pid::current_thread();
+    if get_scheduler(this).is_ok_and(|policy| policy == Scheduler::SCHED_NORMAL)
+        && let Err(error) = set_scheduler(this, Scheduler::SCHED_BATCH, NO_PRIORITY)
+    {
+        debug!("cannot become batch work: {error}");
+    }
+}

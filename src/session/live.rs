@@ -1,0 +1,78 @@
+//! What can change while the server runs: the settings, the certificate and the site, behind one swap.
+//!
+//! A reload builds a new [`Live`] and swaps it in. Each connection takes one `Arc` of it when it is
+//! accepted and uses that for its whole handshake, so that a request never sees half of a reload.
+//! Nothing here is read for a message. Which settings may differ from those at the start is decided
+//! in `settings`.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::error::StartError;
+use crate::net::admission::AdmissionLimits;
+use crate::net::tls::TlsAcceptor;
+use crate::settings::Settings;
+use crate::web::{self, Site};
+
+/// Settings that are in use, with the files they name.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) settings: Settings,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) site: Site,
+}
+
+/// The [`Live`] that new connections get.
+#[derive(Debug)]
+pub(crate) struct LiveCell(RwLock<Arc<Live>>);
+
+impl Live {
+    /// Checks the settings, and reads the certificate and the pictures that they name.
+    pub(crate) fn load(settings: Settings) -> Result<Self, StartError> {
+        settings.check().map_err(StartError::Settings)?;
+        let tls = load_tls(&settings)?;
+        let site = load_site(&settings)?;
+        Ok(Self { settings, tls, site })
+    }
+
+    /// What works now but will soon need the operator, such as a certificate about to expire.
+    pub(crate) fn warnings(&self) -> &[String] {
+        self.tls.as_ref().map_or(&[], TlsAcceptor::warnings)
+    }
+
+    pub(crate) fn admission_limits(&self) -> AdmissionLimits {
+        AdmissionLimits {
+            max_connections: self.settings.limits.max_connections,
+            max_per_address: self.settings.limits.max_connections_per_ip,
+        }
+    }
+}
+
+impl LiveCell {
+    pub(crate) fn new(live: Live) -> Self {
+        Self(RwLock::new(Arc::new(live)))
+    }
+
+    pub(crate) fn get(&self) -> Arc<Live> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn swap(&self, live: Live) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+    }
+}
+
+fn load_tls(settings: &Settings) -> Result<Option<TlsAcceptor>, StartError> {
+    let (Some(certificate), Some(key)) = (&settings.certificate, &settings.private_key) else {
+        return Ok(None);
+    };
+    TlsAcceptor::load(certificate, key).map(Some).map_err(StartError::Certificate)
+}
+
+/// The page, with the pictures of `gifsDirectory` or else the built-in ones.
+fn load_site(settings: &Settings) -> Result<Site, StartError> {
+    let pictures = match &settings.gifs_directory {
+        None => web::own_gifs(),
+        Some(directory) => web::read_gifs(directory, &settings.limits).map_err(StartError::Gifs)?,
+    };
+    Ok(Site::new(pictures))
+}

@@ -1,0 +1,74 @@
+//! When a changed setting takes effect: while the server runs, or only after a restart.
+//!
+//! The limits say so in their own table; this has the table for all other settings, and carries it
+//! out when a running server is given new settings. Reading the files that they name, and swapping
+//! them in, is left to `server` and `session`. Pure.
+
+use super::Settings;
+
+/// When a changed setting takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Applies {
+    /// After a reload, for new connections or for the rules of the chat.
+    Live,
+    /// It is used only when the server starts.
+    Restart,
+}
+
+/// Each row: when it applies, JSON key, field.
+macro_rules! settings {
+    ($($applies:ident $key:literal $($field:ident).+;)+) => {
+        /// The settings that are not limits, in the order in which they are read.
+        #[cfg(test)]
+        pub(super) const TABLE: &[(&str, Applies)] = &[$(($key, Applies::$applies),)+];
+
+        impl Settings {
+            /// Turns these settings into those of a server that runs with `running`: what needs a
+            /// restart is set back. Returns the keys where that made a difference.
+            pub(crate) fn keep_restart_only(&mut self, running: &Self) -> Vec<&'static str> {
+                let mut kept = Vec::new();
+                $(Applies::$applies.apply(
+                    $key,
+                    &mut self.$($field).+,
+                    &running.$($field).+,
+                    &mut kept,
+                );)+
+                self.limits.keep_restart_only(&running.limits, &mut kept);
+                kept
+            }
+        }
+    };
+}
+
+settings! {
+    Restart "host" host;
+    Restart "port" port;
+    Live "domain" domain;
+    Restart "username" username;
+    Live "certificate" certificate;
+    Live "privateKey" private_key;
+    Live "rooms" rooms;
+    Live "gifsDirectory" gifs_directory;
+    Live "allowedOrigins" allowed_origins;
+    Live "trustedProxies" trusted_proxies;
+    Restart "log.level" log.level;
+    Restart "log.file" log.file;
+    Restart "history.file" history.file;
+    Restart "history.durability" history.durability;
+}
+
+impl Applies {
+    /// Sets `value` back to `running` if it needs a restart, and notes its key if they differ.
+    pub(super) fn apply<T: Clone + PartialEq>(
+        self,
+        key: &'static str,
+        value: &mut T,
+        running: &T,
+        kept: &mut Vec<&'static str>,
+    ) {
+        if self == Self::Restart && value != running {
+            value.clone_from(running);
+            kept.push(key);
+        }
+    }
+}
