@@ -61,11 +61,26 @@ fn base_told(seq: u64) -> BaseSeen {
     BaseSeen::Told { from, what }
 }
 
-/// Users 1 and 2 of `wschat.v2` and user 3 of the base protocol say nine texts. User 2 loses its
-/// connection after the fifth, not knowing that it is kept, and says it again.
+/// Users 1 and 2 speak `wschat.v2` and user 3 the base protocol; together they send nine texts.
+/// User 2 loses its connection after the fifth, does not learn that it was kept, and sends it again.
 fn right() -> Account {
-    let gone = || Seen::Gone("cut".to_owned());
-    let a = vec![
+    let kept = Kept { epoch: "e".to_owned(), seq: 9, events: (1..=9).map(said).collect() };
+    Account {
+        a: Journal { name: "a".to_owned(), seen: seen_by_a() },
+        b: Journal { name: "b".to_owned(), seen: seen_by_b() },
+        base: BaseJournal { name: "base".to_owned(), user: user(3), room: 1, seen: seen_by_base() },
+        truth: BTreeMap::from([(1, kept)]),
+        rules: Rules { on_enter: 50, ..Rules::default() },
+    }
+}
+
+fn gone() -> Seen {
+    Seen::Gone("cut".to_owned())
+}
+
+/// User 1 is away between the sixth text and the seventh, and misses nothing.
+fn seen_by_a() -> Vec<Seen> {
+    vec![
         welcome(1, false),
         enters(None),
         Seen::Room(room(0, 0)),
@@ -85,8 +100,12 @@ fn right() -> Account {
         told(7),
         told(8),
         told(9),
-    ];
-    let b = vec![
+    ]
+}
+
+/// User 2 is away while the fifth and the sixth text are said.
+fn seen_by_b() -> Vec<Seen> {
+    vec![
         welcome(2, false),
         enters(None),
         Seen::Room(room(0, 1)),
@@ -105,8 +124,12 @@ fn right() -> Account {
         sends(8),
         told(8),
         told(9),
-    ];
-    let base = [
+    ]
+}
+
+/// User 3 leaves after the seventh text.
+fn seen_by_base() -> Vec<BaseSeen> {
+    vec![
         BaseSeen::Entered(user(3)),
         base_told(2),
         BaseSeen::Sends("3:1".to_owned()),
@@ -116,15 +139,7 @@ fn right() -> Account {
         BaseSeen::Sends("3:2".to_owned()),
         base_told(6),
         base_told(7),
-    ];
-    let kept = Kept { epoch: "e".to_owned(), seq: 9, events: (1..=9).map(said).collect() };
-    Account {
-        a: Journal { name: "a".to_owned(), seen: a },
-        b: Journal { name: "b".to_owned(), seen: b },
-        base: BaseJournal { name: "base".to_owned(), user: user(3), room: 1, seen: base.into() },
-        truth: BTreeMap::from([(1, kept)]),
-        rules: Rules { on_enter: 50, ..Rules::default() },
-    }
+    ]
 }
 
 fn sins(account: &Account) -> BTreeSet<Kind> {

@@ -137,7 +137,7 @@ fn plan<'a>(
 ) -> Vec<(&'static Cell, u32, &'a Server)> {
     let mut plan = Vec::new();
     for &cell in cells {
-        let able: Vec<_> = servers.iter().filter(|s| results::is_able(s, cell)).collect();
+        let able: Vec<_> = servers.iter().filter(|s| s.can_run(cell)).collect();
         for round in 0..rounds {
             plan.extend(results::turn(&able, round).map(|server| (cell, round, *server)));
         }

@@ -7,7 +7,6 @@ use lexopt::prelude::*;
 use lexopt::{Error, Parser};
 
 use crate::cell::{self, CELLS, Cell};
-use crate::results;
 use crate::server::{self, Server};
 
 pub const HELP: &str = include_str!("help.txt");
@@ -101,7 +100,7 @@ fn variant(given: &str) -> Result<Server, Error> {
 /// In the order of the documentation, whatever the order they are named in. If none is named, all
 /// that one of the servers is able to take part in.
 fn cells(only: Option<Vec<String>>, servers: &[Server]) -> Result<Vec<&'static Cell>, Error> {
-    let is_able = |cell: &Cell| servers.iter().any(|server| results::is_able(server, cell));
+    let is_able = |cell: &Cell| servers.iter().any(|server| server.can_run(cell));
     let Some(only) = only else { return Ok(CELLS.iter().filter(|cell| is_able(cell)).collect()) };
     for name in &only {
         match cell::find(name) {

@@ -61,7 +61,7 @@ impl Results {
 
     /// The servers that this cell has runs of.
     pub fn servers_in(&self, cell: &Cell) -> impl Iterator<Item = &Server> {
-        self.servers.iter().filter(|server| is_able(server, cell))
+        self.servers.iter().filter(|server| server.can_run(cell))
     }
 
     /// Over the clean runs; nothing if there are none.
@@ -116,11 +116,6 @@ impl Results {
             .collect();
         json!({ "about": about, "rounds": self.rounds, "seconds": self.seconds, "runs": runs })
     }
-}
-
-/// Whether a server can be put under this cell's load.
-pub fn is_able(server: &Server, cell: &Cell) -> bool {
-    server.is_wschat() || !cell.is_tls
 }
 
 /// The order of the servers in a round, from 0: nobody is always first.

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::cell::Cell;
 use crate::paths;
 
 /// What a server is in the comparison.
@@ -81,6 +82,11 @@ impl Server {
 
     pub fn is_wschat(&self) -> bool {
         matches!(self.role, Role::Wschat | Role::Variant)
+    }
+
+    /// Whether it can be put under this cell's load: only wschat speaks TLS.
+    pub fn can_run(&self, cell: &Cell) -> bool {
+        self.is_wschat() || !cell.is_tls
     }
 
     pub fn is_variant(&self) -> bool {
