@@ -1,4 +1,4 @@
-//! `idle`: what a client costs that does nothing.
+//! `idle`: the memory of clients that do nothing.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ pub(super) fn run(
     })
 }
 
-/// The room that each client enters: `rooms` rooms in turn, or none.
+/// The room that each client enters: evenly spread over `rooms`, or none.
 fn rooms_of(clients: usize, rooms: u32) -> Vec<Option<u32>> {
     if rooms == 0 {
         return vec![None; clients];
@@ -73,7 +73,7 @@ fn rooms_of(clients: usize, rooms: u32) -> Vec<Option<u32>> {
     (1..=rooms).cycle().take(clients).map(Some).collect()
 }
 
-/// What the report says of the server's process.
+/// The server's process in the report.
 fn about(server: Process, before: Option<u64>, after: Option<u64>) -> Server {
     Server {
         pid: server.pid(),
@@ -85,11 +85,11 @@ fn about(server: Process, before: Option<u64>, after: Option<u64>) -> Server {
     }
 }
 
-/// Clients at rest.
+/// Idle clients.
 #[derive(Debug, Default)]
 struct Idle {
     attendance: Attendance,
-    /// When the last of those who entered was told of.
+    /// When the last frame arrived.
     last_event: u64,
 }
 
