@@ -1,38 +1,38 @@
-//! Which module of the library imports which: every `use` and every path in the code that is shipped,
-//! followed through re-exports to the module that has the item.
+//! The imports between modules: every `use` and every path in code that is not for tests, resolved
+//! through re-exports to the module that has the item.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::tokens::{Token, shipped_tokens};
 use crate::tree::Source;
 
-/// The names that lead to a module from the root of the crate; none for the root itself.
+/// The path of a module from the root of the crate; empty for the root.
 pub(crate) type Module = Vec<String>;
 
-/// One module names something in another that is neither its parent nor its child, near or far.
+/// A module refers to another one that is neither an ancestor nor a descendant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Import {
-    /// The outermost module that the two do not share, as `history/sqlite/file`.
+    /// The outermost module that the two do not share, such as `history/sqlite/file`.
     pub(crate) from: String,
-    /// Its sibling.
+    /// The sibling of `from` that has the other module.
     pub(crate) to: String,
     /// `file:line`.
     pub(crate) place: String,
-    /// As it is written.
+    /// The path as written.
     pub(crate) path: String,
 }
 
-/// A path as it is written in a module.
+/// A path in the code of a module.
 #[derive(Debug)]
 struct Mention<'a> {
     module: Module,
     path: Vec<&'a str>,
-    /// The name that a `use` gives it.
+    /// Its name in the module, if this is a `use`.
     name: Option<&'a str>,
     line: usize,
 }
 
-/// Whether a file is for tests only, by its name or that of a folder.
+/// Whether a file is only for tests, by its name or a folder's.
 pub(crate) fn is_test(path: &str) -> bool {
     path.split('/').any(|part| {
         let part = part.trim_end_matches(".rs");
@@ -40,7 +40,7 @@ pub(crate) fn is_test(path: &str) -> bool {
     })
 }
 
-/// The module that a file of `src/` holds. The library and the program are roots.
+/// The module of a file in `src/`. `lib.rs` and `main.rs` are roots.
 pub(crate) fn module_of(path: &str) -> Module {
     let path = path.trim_start_matches("src/").trim_end_matches(".rs");
     let mut module: Module = path.split('/').map(str::to_owned).collect();
@@ -50,8 +50,8 @@ pub(crate) fn module_of(path: &str) -> Module {
     module
 }
 
-/// All imports between modules of `src/`, in the order of the files. Where an item is reached through
-/// re-exports, each module on the way is imported.
+/// All imports between modules of `src/`, in the order of the files. A path through re-exports imports
+/// every module on its way.
 pub(crate) fn imports(sources: &[Source]) -> Vec<Import> {
     let shipped: Vec<_> = sources.iter().filter(|source| !is_test(&source.path)).collect();
     let mentions: Vec<(&str, Vec<Mention<'_>>)> = shipped
@@ -83,8 +83,7 @@ pub(crate) fn imports(sources: &[Source]) -> Vec<Import> {
     imports
 }
 
-/// The first segments of all paths in the shipped code that could be the name of another crate, with
-/// their lines.
+/// The first segments of all paths, which may be names of crates, with their lines.
 pub(crate) fn crate_names(source: &str) -> impl Iterator<Item = (&str, usize)> {
     let tokens = shipped_tokens(source);
     (0..tokens.len()).filter_map(move |at| {
@@ -95,10 +94,10 @@ pub(crate) fn crate_names(source: &str) -> impl Iterator<Item = (&str, usize)> {
     })
 }
 
-/// What leads where.
+/// The modules and names of the crate, to resolve paths.
 struct CrateMap<'a> {
     modules: BTreeSet<Module>,
-    /// The names that a module has by its `use`s.
+    /// The names that each module imports.
     aliases: BTreeMap<(Module, &'a str), &'a Mention<'a>>,
 }
 
@@ -112,7 +111,7 @@ impl<'a> CrateMap<'a> {
         Self { modules, aliases }
     }
 
-    /// The modules of this crate that a path names on its way; the last one has the item.
+    /// The modules of this crate on the way of a path. The last one has the item.
     fn resolve(&self, mention: &Mention<'_>) -> Vec<Module> {
         let mut found = Vec::new();
         self.follow(&mention.module, &mention.path, &mut found, 0);
@@ -129,7 +128,7 @@ impl<'a> CrateMap<'a> {
                 continue;
             }
             found.push(at.clone());
-            // A re-export; the limit is for one that leads back to itself.
+            // A re-export. The limit stops one that refers to itself.
             if let Some(alias) = self.aliases.get(&(at, *first)).filter(|_| depth < 10) {
                 self.follow(&alias.module, &alias.path, found, depth + 1);
             }
@@ -138,7 +137,7 @@ impl<'a> CrateMap<'a> {
         found.push(at);
     }
 
-    /// The module that a path starts from and the rest of the path; nothing for another crate.
+    /// The module that a path starts at, and the rest of the path; `None` for another crate.
     fn begin<'p, 's>(&self, from: &Module, path: &'p [&'s str]) -> Option<(Module, &'p [&'s str])> {
         let mut at = from.clone();
         let mut rest = path;
@@ -167,7 +166,7 @@ impl<'a> CrateMap<'a> {
 fn mentions(source: &str, file: Module) -> Vec<Mention<'_>> {
     let tokens = shipped_tokens(source);
     let mut mentions = Vec::new();
-    // Modules written within the file, with the depth of braces at which each ends.
+    // For each inline module, the depth of braces at which it ends.
     let mut module = file;
     let mut inline_ends = Vec::new();
     let (mut at, mut depth) = (0, 0_usize);
@@ -198,7 +197,7 @@ fn mentions(source: &str, file: Module) -> Vec<Mention<'_>> {
                     name: None,
                     line: token.line,
                 });
-                // Past the path, whose later `super`s are no beginnings.
+                // Skips the path, because further `super`s in it start no path.
                 at += 2 * mentions[mentions.len() - 1].path.len() - 1;
                 continue;
             }
@@ -209,7 +208,7 @@ fn mentions(source: &str, file: Module) -> Vec<Mention<'_>> {
     mentions
 }
 
-/// The segments of the path that begins here.
+/// The segments of the path at the first token.
 fn path_at<'a>(tokens: &[Token<'a>]) -> Vec<&'a str> {
     let mut path = vec![tokens[0].text];
     for pair in tokens[1..].chunks_exact(2) {
@@ -223,7 +222,7 @@ fn path_at<'a>(tokens: &[Token<'a>]) -> Vec<&'a str> {
     path
 }
 
-/// Reads one branch of a `use` from `at`; returns where it ends.
+/// Parses a branch of a `use` from `at`; returns its end.
 fn use_tree<'a>(
     tokens: &[Token<'a>],
     mut at: usize,
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_for_tests_is_known_by_its_path() {
+    fn test_files_are_recognised_by_path() {
         assert!(is_test("src/a/tests.rs") && is_test("src/a/tests/b.rs"));
         assert!(is_test("src/a/golden_test.rs") && is_test("src/a/golden_test/b.rs"));
         assert!(!is_test("src/a/testing.rs") && !is_test("src/latest.rs"));
@@ -326,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn siblings_import_each_other_at_the_level_at_which_they_part() {
+    fn an_import_is_between_the_outermost_siblings() {
         let files = [
             ("src/a/mod.rs", ""),
             ("src/a/b.rs", "use super::c; fn f() { super::c::d::g() }"),
@@ -346,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_re_export_leads_to_the_module_that_has_the_item() {
+    fn a_re_export_is_resolved_to_the_module_with_the_item() {
         let files = [
             ("src/a/mod.rs", "pub use c::{D as E}; pub use crate::f::G;"),
             ("src/a/b.rs", "use super::E;"),
@@ -366,13 +365,13 @@ mod tests {
     }
 
     #[test]
-    fn a_module_within_a_file_has_a_parent_of_its_own() {
+    fn super_in_an_inline_module_is_the_file() {
         let files = [("src/a.rs", "mod b { use super::c; } use super::c;"), ("src/c.rs", "")];
         assert_eq!(found(&files), ["a -> c (src/a.rs:1)"]);
     }
 
     #[test]
-    fn the_name_of_another_crate_begins_a_path() {
+    fn a_crate_name_is_the_first_segment_of_a_path() {
         let source = "use serde::A; use serde;\nfn f(log: u8) { log::info!(a::bytes::b) }";
         let names: Vec<_> = crate_names(source).collect();
         assert_eq!(names, [("serde", 1), ("serde", 1), ("log", 2), ("a", 2)]);

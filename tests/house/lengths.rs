@@ -1,4 +1,4 @@
-//! How long files and functions are.
+//! The lengths of files and functions.
 
 use std::path::Path;
 
@@ -13,13 +13,13 @@ const MAX_FUNCTION_LINES: usize = 60;
 /// A file or a function that is too long.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooLong {
-    /// The file, or the file and the function, as the list of exceptions names it.
+    /// Its name in the list of exceptions: the file, or the file and the function.
     pub(crate) what: String,
     /// What is wrong, where, and what to do.
     pub(crate) message: String,
 }
 
-/// Functions are looked for in Rust only.
+/// The file and the functions that are too long. Functions are checked in Rust only.
 pub(crate) fn too_long(source: &Source) -> Vec<TooLong> {
     let path = &source.path;
     let mut found = Vec::new();
@@ -29,7 +29,7 @@ pub(crate) fn too_long(source: &Source) -> Vec<TooLong> {
             what: path.clone(),
             message: format!(
                 "{path}:{MAX_FILE_LINES}: the file has {lines} lines, and {MAX_FILE_LINES} are \
-                 allowed: move a part with a name of its own to a file of its own"
+                 allowed: move a part of it to another file"
             ),
         });
     }
@@ -42,7 +42,7 @@ pub(crate) fn too_long(source: &Source) -> Vec<TooLong> {
                 what: format!("{path} {name}"),
                 message: format!(
                     "{path}:{line}: fn {name} has {lines} lines, and {MAX_FUNCTION_LINES} are \
-                     allowed: move a step of it to a function of its own"
+                     allowed: move a step of it to another function"
                 ),
             });
         }
@@ -53,7 +53,7 @@ pub(crate) fn too_long(source: &Source) -> Vec<TooLong> {
 #[derive(Debug, PartialEq, Eq)]
 struct Function<'a> {
     name: &'a str,
-    /// Of its `fn`, from 1.
+    /// The line of its `fn`, from 1.
     line: usize,
     lines: usize,
 }

@@ -1,16 +1,16 @@
-//! The house rules of CONTRIBUTING.md, checked on the sources: who imports whom, how long files and
-//! functions are, and what the chat may use. What breaks a rule is named with `file:line` and with
-//! what to do about it.
+//! Checks the house rules of CONTRIBUTING.md on the sources: imports between modules, lengths of files
+//! and functions, and the purity of the chat. A message names the `file:line` of each violation and says
+//! what to do.
 //!
-//! The table of imports is in CONTRIBUTING.md and nowhere else: this suite reads it there.
+//! The table of imports is in CONTRIBUTING.md only; this suite reads it from there.
 //!
 //! | module | does |
 //! |---|---|
 //! | `tree` | finds and reads the sources |
-//! | `tokens` | tells code from comments and literals |
-//! | `imports` | follows every path to the module that it leads to |
-//! | `rules` | reads the rules, and finds forbidden imports and circles |
-//! | `lengths` | counts lines |
+//! | `tokens` | separates code from comments and literals |
+//! | `imports` | resolves every path to its modules |
+//! | `rules` | reads the rules, and finds forbidden imports and cycles |
+//! | `lengths` | measures files and functions |
 
 mod imports;
 mod lengths;
@@ -20,7 +20,7 @@ mod tree;
 
 use std::fs;
 
-use rules::{Breach, Rules};
+use rules::{Rules, Violation};
 
 fn rules() -> Rules {
     Rules::parse(&read("CONTRIBUTING.md")).unwrap_or_else(|error| panic!("{error}"))
@@ -32,21 +32,26 @@ fn read(path: &str) -> String {
 
 #[track_caller]
 fn check_none(messages: &[String]) {
-    assert!(messages.is_empty(), "{} broken:\n\n{}\n", messages.len(), messages.join("\n\n"));
+    assert!(
+        messages.is_empty(),
+        "violations of the house rules: {}\n\n{}\n",
+        messages.len(),
+        messages.join("\n\n")
+    );
 }
 
 #[test]
-fn the_table_of_layers_has_every_module_above_those_it_may_import() {
+fn the_layers_in_contributing_are_complete_and_ordered() {
     check_none(&rules().faults(&tree::sources(&["src"], &["rs"])));
 }
 
 #[test]
-fn imports_run_down_only_and_close_no_circle() {
-    check_none(&rules().import_breaches(&tree::sources(&["src"], &["rs"])));
+fn imports_follow_the_layers_and_form_no_cycle() {
+    check_none(&rules().import_violations(&tree::sources(&["src"], &["rs"])));
 }
 
 #[test]
-fn the_chat_uses_the_standard_library_alone() {
+fn the_chat_uses_only_std_and_itself() {
     let dependencies = rules::dependencies(&read("Cargo.toml"));
     check_none(&rules::impurities(&tree::sources(&["src"], &["rs"]), &dependencies));
 }
@@ -57,7 +62,7 @@ fn no_file_and_no_function_is_too_long() {
         ["src", "bench/src", "bench/tests", "tests", "benches", "examples", "build", "build.rs"];
     let mut sources = tree::sources(&rust, &["rs"]);
     sources.extend(tree::sources(&["src/web", "tests/browser"], &["js", "mjs"]));
-    let breaches = sources.iter().flat_map(lengths::too_long);
-    let breaches = breaches.map(|long| Breach { what: long.what, message: long.message });
-    check_none(&rules().judge("length", breaches.collect()));
+    let violations = sources.iter().flat_map(lengths::too_long);
+    let violations = violations.map(|long| Violation { what: long.what, message: long.message });
+    check_none(&rules().judge("length", violations.collect()));
 }

@@ -1,26 +1,26 @@
-//! The rules of imports, as CONTRIBUTING.md has them.
+//! The import rules of CONTRIBUTING.md.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::imports::{Import, crate_names, imports, is_test, module_of};
 use crate::tree::Source;
 
-/// The module that uses the standard library alone.
+/// The module that may use only the standard library.
 const PURE: &str = "chat";
 
-/// What CONTRIBUTING.md says, in its fenced blocks.
+/// The content of the fenced blocks in CONTRIBUTING.md.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// Of the block `layers`: each module and those that it may import, from the top down.
+    /// Block `layers`: each module with the modules that it may import, from the top down.
     layers: Vec<(String, BTreeSet<String>)>,
-    /// Of the block `exceptions`: what is allowed although it breaks a rule.
+    /// Block `exceptions`: violations that are allowed for now.
     exceptions: BTreeSet<String>,
 }
 
-/// Something that breaks a rule.
+/// A violation of a rule.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Breach {
-    /// As the list of exceptions names it.
+pub(crate) struct Violation {
+    /// Its name in the list of exceptions.
     pub(crate) what: String,
     /// What is wrong, where, and what to do.
     pub(crate) message: String,
@@ -41,14 +41,14 @@ impl Rules {
         Ok(Self { layers, exceptions: exceptions.into_iter().map(str::to_owned).collect() })
     }
 
-    /// The breaches that are no exceptions, and the exceptions that have no breach.
-    pub(crate) fn judge(&self, kind: &str, breaches: Vec<Breach>) -> Vec<String> {
-        let named = |breach: &Breach| format!("{kind} {}", breach.what);
-        let found: BTreeSet<_> = breaches.iter().map(named).collect();
-        let mut messages: Vec<_> = breaches
+    /// Messages for violations that are no exceptions, and for exceptions without a violation.
+    pub(crate) fn judge(&self, kind: &str, violations: Vec<Violation>) -> Vec<String> {
+        let named = |violation: &Violation| format!("{kind} {}", violation.what);
+        let found: BTreeSet<_> = violations.iter().map(named).collect();
+        let mut messages: Vec<_> = violations
             .into_iter()
-            .filter(|breach| !self.exceptions.contains(&named(breach)))
-            .map(|breach| breach.message)
+            .filter(|violation| !self.exceptions.contains(&named(violation)))
+            .map(|violation| violation.message)
             .collect();
         let stale = self.exceptions.iter().filter(|exception| {
             exception.split(' ').next() == Some(kind) && !found.contains(*exception)
@@ -59,7 +59,7 @@ impl Rules {
         messages
     }
 
-    /// Whether the table is one: every module of `src/` once, and each above those that it may import.
+    /// Faults of the table: it must have every module of `src/` once, above those that it may import.
     pub(crate) fn faults(&self, sources: &[Source]) -> Vec<String> {
         let modules: BTreeSet<String> = sources
             .iter()
@@ -97,7 +97,7 @@ impl Rules {
     }
 
     /// The imports between top-level modules that the table does not have.
-    fn forbidden(&self, imports: &[Import]) -> Vec<Breach> {
+    fn forbidden(&self, imports: &[Import]) -> Vec<Violation> {
         let allowed: BTreeMap<_, _> =
             self.layers.iter().map(|(module, others)| (module.as_str(), others)).collect();
         let is_forbidden = |import: &&Import| {
@@ -107,7 +107,7 @@ impl Rules {
         imports
             .iter()
             .filter(is_forbidden)
-            .map(|Import { from, to, place, path }| Breach {
+            .map(|Import { from, to, place, path }| Violation {
                 what: format!("{from} -> {to}"),
                 message: format!(
                     "{place}: {from} must not import {to} (`{path}`): move what both need to a \
@@ -117,29 +117,29 @@ impl Rules {
             .collect()
     }
 
-    /// What breaks the table of layers or closes a circle.
-    pub(crate) fn import_breaches(&self, sources: &[Source]) -> Vec<String> {
+    /// Imports that violate the table, and cycles.
+    pub(crate) fn import_violations(&self, sources: &[Source]) -> Vec<String> {
         let imports = imports(sources);
         let is_exception = |import: &Import| {
             self.exceptions.contains(&format!("import {} -> {}", import.from, import.to))
         };
         let forbidden = self.forbidden(&imports);
-        // An exception within a module closes a circle, and breaks no table.
+        // An exception within a top-level module concerns a cycle, not the table.
         let within =
             imports.iter().filter(|import| import.from.contains('/') && is_exception(import));
-        let within = within.map(|import| Breach {
+        let within = within.map(|import| Violation {
             what: format!("{} -> {}", import.from, import.to),
             message: String::new(),
         });
-        let breaches = forbidden.into_iter().chain(within).collect();
-        let mut messages = self.judge("import", breaches);
+        let violations = forbidden.into_iter().chain(within).collect();
+        let mut messages = self.judge("import", violations);
         let others: Vec<_> = imports.into_iter().filter(|import| !is_exception(import)).collect();
-        messages.extend(circles(&others));
+        messages.extend(cycles(&others));
         messages
     }
 }
 
-/// The lines of a fenced block that are neither empty nor comments.
+/// The lines of a fenced block, without empty lines and comments.
 fn block<'a>(document: &'a str, name: &str) -> Option<Vec<&'a str>> {
     let open = format!("```{name}");
     let mut lines = document.lines().skip_while(|line| line.trim() != open);
@@ -148,7 +148,7 @@ fn block<'a>(document: &'a str, name: &str) -> Option<Vec<&'a str>> {
     Some(inside.filter(|line| !line.is_empty() && !line.starts_with('#')).collect())
 }
 
-/// What the pure module has from other crates. `dependencies` are their names in code.
+/// Uses of other crates and modules by the pure module. `dependencies` are the crates' names in code.
 pub(crate) fn impurities(sources: &[Source], dependencies: &BTreeSet<String>) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources.iter().filter(|source| !is_test(&source.path)) {
@@ -158,8 +158,8 @@ pub(crate) fn impurities(sources: &[Source], dependencies: &BTreeSet<String>) ->
         let foreign = crate_names(&source.text).filter(|(name, _)| dependencies.contains(*name));
         found.extend(foreign.map(|(name, line)| {
             format!(
-                "{}:{line}: src/{PURE} uses the crate {name}, and may use only std: convert at the \
-                 boundary, in the module that calls it",
+                "{}:{line}: src/{PURE} uses the crate {name}, and may use only std: convert in the \
+                 module that calls it",
                 source.path
             )
         }));
@@ -172,7 +172,7 @@ pub(crate) fn impurities(sources: &[Source], dependencies: &BTreeSet<String>) ->
     found
 }
 
-/// The dependencies that Cargo.toml names, as code names them.
+/// The dependencies in Cargo.toml, by their names in code.
 pub(crate) fn dependencies(manifest: &str) -> BTreeSet<String> {
     let mut is_inside = false;
     let mut names = BTreeSet::new();
@@ -186,8 +186,8 @@ pub(crate) fn dependencies(manifest: &str) -> BTreeSet<String> {
     names
 }
 
-/// The shortest circle through each module that is on one, each circle once.
-fn circles(imports: &[Import]) -> Vec<String> {
+/// The shortest cycle through each module, each cycle once.
+fn cycles(imports: &[Import]) -> Vec<String> {
     let mut by_module: BTreeMap<&str, Vec<&Import>> = BTreeMap::new();
     for import in imports {
         by_module.entry(&import.from).or_default().push(import);
@@ -195,16 +195,16 @@ fn circles(imports: &[Import]) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut messages = Vec::new();
     for start in by_module.keys() {
-        let Some(circle) = circle_through(start, &by_module) else { continue };
-        let members: BTreeSet<_> = circle.iter().map(|import| &import.from).collect();
+        let Some(cycle) = cycle_through(start, &by_module) else { continue };
+        let members: BTreeSet<_> = cycle.iter().map(|import| &import.from).collect();
         if seen.insert(members) {
-            let steps: Vec<_> = circle
+            let steps: Vec<_> = cycle
                 .iter()
                 .map(|Import { from, to, place, .. }| format!("\n  {place}: {from} -> {to}"))
                 .collect();
             messages.push(format!(
-                "these modules import each other in a circle: move what closes it to a module of \
-                 its own{}",
+                "these modules import each other in a cycle: move what one of them needs to a module \
+                 below{}",
                 steps.concat()
             ));
         }
@@ -212,8 +212,8 @@ fn circles(imports: &[Import]) -> Vec<String> {
     messages
 }
 
-/// Breadth first.
-fn circle_through<'a>(
+/// The shortest cycle through a module, by breadth-first search.
+fn cycle_through<'a>(
     start: &str,
     by_module: &BTreeMap<&str, Vec<&'a Import>>,
 ) -> Option<Vec<&'a Import>> {
@@ -227,11 +227,11 @@ fn circle_through<'a>(
             }
         }
     }
-    let mut circle = vec![*reached_by.get(start)?];
-    while circle[0].from != start {
-        circle.insert(0, reached_by[&*circle[0].from]);
+    let mut cycle = vec![*reached_by.get(start)?];
+    while cycle[0].from != start {
+        cycle.insert(0, reached_by[&*cycle[0].from]);
     }
-    Some(circle)
+    Some(cycle)
 }
 
 #[cfg(test)]
@@ -249,7 +249,7 @@ mod tests {
         files.iter().map(source).collect()
     }
 
-    /// A tree that keeps every rule, with these files in place of its own.
+    /// A tree without violations, with some files replaced or added.
     fn tree(changes: &[(&str, &str)]) -> Vec<Source> {
         let mut files = BTreeMap::from([
             ("lib", "pub use top::Top;"),
@@ -264,8 +264,8 @@ mod tests {
         sources(&files.into_iter().collect::<Vec<_>>())
     }
 
-    fn breaches(changes: &[(&str, &str)]) -> Vec<String> {
-        Rules::parse(RULES).unwrap().import_breaches(&tree(changes))
+    fn violations(changes: &[(&str, &str)]) -> Vec<String> {
+        Rules::parse(RULES).unwrap().import_violations(&tree(changes))
     }
 
     fn faults(rules: &str) -> Vec<String> {
@@ -281,45 +281,45 @@ mod tests {
     }
 
     #[test]
-    fn what_keeps_the_rules_passes() {
-        assert_eq!(breaches(&[]), [""; 0]);
+    fn a_tree_without_violations_passes() {
+        assert_eq!(violations(&[]), [""; 0]);
         assert_eq!(faults(RULES), [""; 0]);
     }
 
     #[test]
-    fn an_import_that_the_table_does_not_have_is_named_with_its_place() {
-        let messages = breaches(&[("bottom", "\nuse crate::chat::C;")]);
+    fn a_forbidden_import_is_reported_with_its_place() {
+        let messages = violations(&[("bottom", "\nuse crate::chat::C;")]);
         check_only(&messages, &["src/bottom.rs:2: bottom must not import chat (`crate::chat::C`)"]);
     }
 
     #[test]
-    fn a_circle_between_top_level_modules_is_named_with_each_step() {
+    fn a_cycle_between_top_level_modules_is_reported_with_each_step() {
         let rules = RULES.replace("bottom:\n", "bottom: top\n");
         let tree = tree(&[("bottom", "use crate::top::Top;")]);
-        let messages = Rules::parse(&rules).unwrap().import_breaches(&tree);
+        let messages = Rules::parse(&rules).unwrap().import_violations(&tree);
         check_only(&messages, &["src/bottom.rs:1: bottom -> top", "src/top.rs:1: top -> bottom"]);
     }
 
     #[test]
-    fn a_circle_within_a_module_is_named() {
-        let messages = breaches(&[("middle/two", "use super::one::One;")]);
+    fn a_cycle_within_a_module_is_reported() {
+        let messages = violations(&[("middle/two", "use super::one::One;")]);
         check_only(
             &messages,
             &["src/middle/one.rs:1: middle/one -> middle/two", "two -> middle/one"],
         );
         let excepted = RULES.replace("import", "import middle/two -> middle/one\nimport");
         let tree = tree(&[("middle/two", "use super::one::One;")]);
-        assert_eq!(Rules::parse(&excepted).unwrap().import_breaches(&tree), [""; 0]);
+        assert_eq!(Rules::parse(&excepted).unwrap().import_violations(&tree), [""; 0]);
     }
 
     #[test]
-    fn an_exception_that_nothing_needs_is_named() {
-        let messages = breaches(&[("middle/mod", "")]);
+    fn a_stale_exception_is_reported() {
+        let messages = violations(&[("middle/mod", "")]);
         check_only(&messages, &["`import middle -> bottom` is no longer needed"]);
     }
 
     #[test]
-    fn the_table_has_every_module_once_and_in_order() {
+    fn faults_of_the_table_are_reported() {
         check_only(&faults(&RULES.replace("bottom:\n", "")), &["no line for src/bottom"]);
         check_only(&faults(&RULES.replace("chat:\n", "chat:\nchat:\n")), &["chat has two lines"]);
         check_only(&faults(&RULES.replace("chat:\n", "chat:\nx:\n")), &["no module x in src/"]);
@@ -328,13 +328,13 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_missing_or_broken_is_refused() {
+    fn a_missing_or_malformed_table_is_reported() {
         assert!(Rules::parse("```text\na: b\n```").unwrap_err().contains("no block ```layers"));
         assert!(Rules::parse("```layers\na b\n```").unwrap_err().contains("\"a b\""));
     }
 
     #[test]
-    fn the_chat_uses_std_and_itself_alone() {
+    fn impurities_of_the_chat_are_reported() {
         let dependencies =
             dependencies("[package]\nname = \"x\"\n[dependencies]\nserde-x = 1\nbytes = 1\n[a]\n");
         assert_eq!(dependencies, ["bytes", "serde_x"].map(str::to_owned).into());

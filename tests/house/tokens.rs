@@ -1,6 +1,6 @@
-//! Rust source as tokens with line numbers. Comments, strings, character literals and lifetimes are
-//! left out, so that a check never mistakes prose for code. This is no full lexer: it knows what the
-//! checks need.
+//! Splits Rust source into tokens with line numbers. Comments, strings, character literals and lifetimes
+//! are left out, so that no check mistakes them for code. This is no complete lexer, but sufficient for
+//! the checks.
 
 /// A word (an identifier, a keyword or a number) or one punctuation mark; `::` is one token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(crate) fn tokens(source: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// The tokens of a program as it is shipped: without items under `#[cfg(test)]`.
+/// The tokens without items under `#[cfg(test)]`.
 pub(crate) fn shipped_tokens(source: &str) -> Vec<Token<'_>> {
     let all = tokens(source);
     let mut kept = Vec::new();
@@ -41,7 +41,7 @@ pub(crate) fn shipped_tokens(source: &str) -> Vec<Token<'_>> {
     kept
 }
 
-/// How many tokens there are up to the bracket that closes the first one, which is `tokens[0]`.
+/// The number of tokens from the bracket `tokens[0]` to its closing bracket.
 pub(crate) fn group_length(tokens: &[Token<'_>]) -> usize {
     let mut depth = 0_usize;
     for (index, token) in tokens.iter().enumerate() {
@@ -57,9 +57,9 @@ pub(crate) fn group_length(tokens: &[Token<'_>]) -> usize {
     tokens.len()
 }
 
-/// The length in bytes of what comes next, and whether it is a token.
+/// The length in bytes of the next piece, and whether it is a token.
 fn next(rest: &str) -> (usize, bool) {
-    let first = rest.chars().next().expect("there is something left");
+    let first = rest.chars().next().expect("the rest is not empty");
     if first.is_whitespace() {
         return (first.len_utf8(), false);
     }
@@ -79,7 +79,7 @@ fn next(rest: &str) -> (usize, bool) {
     (word.max(first.len_utf8()), true)
 }
 
-/// Block comments nest.
+/// The length of a block comment, which may be nested.
 fn block_comment(rest: &str) -> usize {
     let (mut depth, mut at) = (0, 0);
     while at < rest.len() {
@@ -99,7 +99,7 @@ fn block_comment(rest: &str) -> usize {
     rest.len()
 }
 
-/// The length of the string, character or lifetime that `rest` begins with.
+/// The length of the string, character or lifetime at the start of `rest`.
 fn literal(rest: &str) -> Option<usize> {
     let body = rest.trim_start_matches(['b', 'c', 'r']);
     let prefix = rest.len() - body.len();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_literals_are_no_tokens() {
+    fn comments_and_literals_are_left_out() {
         assert_eq!(words("a // fn b\nc /* d /* e */ f */ g"), "a c g");
         assert_eq!(words(r#"a("use x;", b"\"y", 'z', '\'', '"')"#), "a ( , , , , )");
         assert_eq!(words("r#\"a \"quoted\" b\"# br\"\\\" c"), "c");
@@ -189,21 +189,21 @@ mod tests {
     }
 
     #[test]
-    fn a_token_knows_its_line() {
+    fn tokens_have_line_numbers() {
         let lines: Vec<_> =
             tokens("a\n/* \n */ b \"\n\" c").iter().map(|token| token.line).collect();
         assert_eq!(lines, [1, 3, 4]);
     }
 
     #[test]
-    fn a_field_for_tests_ends_with_its_comma() {
+    fn a_test_only_field_ends_with_its_comma() {
         let source = "struct A { #[cfg(test)] b: C<D>, e: F, #[cfg(test)] g: H }";
         let shipped: Vec<_> = shipped_tokens(source).iter().map(|token| token.text).collect();
         assert_eq!(shipped.join(" "), "struct A { e : F , }");
     }
 
     #[test]
-    fn what_is_only_for_tests_is_not_shipped() {
+    fn test_only_items_are_left_out() {
         let source = "a; #[cfg(test)] #[allow(x)] mod tests { fn b() {} } c; \
             #[cfg(test)] use d::{e, f}; g #[cfg(not(test))] h #[cfg(test)] i(j, k); \
             #[cfg(all(test, unix))] fn l<M, N>(o: [u8; 2]) { p } q";

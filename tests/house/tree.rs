@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// A source file.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// From the root of the repository, with `/`.
+    /// Relative to the root of the repository, with `/`.
     pub(crate) path: String,
     pub(crate) text: String,
 }
@@ -15,14 +15,14 @@ pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file below `folders` with one of these extensions, in the order of their paths. A folder may
-/// also be a file. Installed packages are left out.
+/// All files with one of these extensions in `folders`, sorted by path; an entry may also be a file.
+/// Skips `node_modules` and `target`.
 pub(crate) fn sources(folders: &[&str], extensions: &[&str]) -> Vec<Source> {
     let mut paths = Vec::new();
     for folder in folders {
         let before = paths.len();
         collect(&root().join(folder), &mut paths);
-        assert!(paths.len() > before, "{folder} is gone: correct the list in tests/house");
+        assert!(paths.len() > before, "{folder} does not exist: correct the list in tests/house");
     }
     paths.retain(|path| {
         let extension = path.extension().and_then(|extension| extension.to_str());
