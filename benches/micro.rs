@@ -1,15 +1,15 @@
-//! The server's inner loops, timed one by one: `cargo bench --features bench --bench micro`.
+//! Micro-benchmarks of the server's inner loops: `cargo bench --features bench --bench micro`.
 //!
-//! What is timed is in `src/bench.rs`. Figures measured are in `docs/performance.md`.
+//! `src/bench.rs` has the code that is timed, and `docs/performance.md` has figures.
 
-/// How many are in the room, where there is one.
+/// The number of members of a room.
 const MEMBERS: u64 = 1_000;
 
 fn main() {
     divan::main();
 }
 
-// A hundred runs to a sample, since the clock counts in steps of some 20 ns.
+// A hundred runs per sample, because the clock has a resolution of about 20 ns.
 #[divan::bench_group(sample_size = 100)]
 mod parse_request {
     use divan::{Bencher, black_box};

@@ -1,4 +1,4 @@
-//! A chat server inside another program: it starts, somebody chats, it stops.
+//! Runs a chat server inside another program.
 //!
 //! `cargo run --example embed`
 
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     println!("The chat is open at http://{}/", server.local_addr());
 
-    // The server has its own threads; this one is free for whatever the program is about.
+    // The server runs in its own threads, so this one is free for the program.
     println!("Press Enter to close it.");
     stdin().lock().lines().next();
 

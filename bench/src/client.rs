@@ -1,5 +1,5 @@
-//! One client: from connecting through the upgrade and the welcome into its room, and then its
-//! frames in and out. What the frames of a client that is in place mean is the [`Handler`]'s.
+//! One client: it connects, upgrades, reads the welcome and enters its room. From then on it is ready,
+//! and a [`Handler`] interprets its frames.
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
@@ -12,43 +12,42 @@ use crate::frame::{self, CLOSE, Frame, PING, PONG, TEXT};
 use crate::stream::Stream;
 use crate::target::Target;
 
-/// The key and its answer from RFC 6455, section 1.3: any key will do, and this one needs no SHA-1.
+/// The example key of RFC 6455, section 1.3, with its `Sec-WebSocket-Accept`: a fixed key avoids SHA-1.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// A response head that is longer than this is not waited for.
+/// The longest response head that is accepted.
 const MAX_HEAD_BYTES: usize = 16 << 10;
 
-/// How often a client is read in one turn before the others get theirs.
+/// How many reads a client gets per turn, so that none starves the others.
 const READS_PER_TURN: usize = 16;
 
-/// What happens to clients, told to the scenario.
+/// A scenario's callbacks.
 pub trait Handler {
-    /// A client is in place: it has its welcome and, if it was given a room, is in it. What is
-    /// appended to `out` is sent.
+    /// A client has its welcome and, if it was given a room, has entered it.
     fn ready(&mut self, slot: usize, opened_at: u64, now: u64) -> Then;
 
-    /// A text frame came to a client that is in place. What is appended to `out` is sent.
+    /// A ready client received a text frame. What is appended to `out` is sent.
     fn text(&mut self, slot: usize, payload: &[u8], now: u64, out: &mut Vec<u8>);
 
-    /// A client is no more. Its slot is free.
+    /// A client's connection has ended. Its slot is free.
     fn gone(&mut self, slot: usize, ending: Ending, opened_at: u64, now: u64);
 }
 
-/// What a client does once it is in place.
+/// What a client does once it is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
     Stay,
-    /// Says goodbye and waits for the server to close, as RFC 6455 wants it.
+    /// Sends a Close frame and waits for the server to close the connection (RFC 6455 §7.1.1).
     Leave,
 }
 
 /// How a client's connection ended.
 #[derive(Debug)]
 pub enum Ending {
-    /// As it asked for.
+    /// The client left.
     Left,
-    /// Otherwise, and why.
+    /// For another reason.
     Lost(String),
 }
 
@@ -60,9 +59,9 @@ pub struct Client {
     stage: Stage,
     /// The room to enter, as its `roomId`.
     room: Option<u32>,
-    /// The id that the server gave it.
+    /// Its user id.
     user: u64,
-    /// The beginning of a frame whose rest has not come yet.
+    /// An incomplete frame.
     partial: Vec<u8>,
     out: Vec<u8>,
 }
@@ -100,13 +99,14 @@ impl Client {
         }
     }
 
-    /// What is to be sent; [`flush`](Self::flush) sends it.
+    /// The buffer of unsent bytes; [`flush`](Self::flush) sends it.
     pub fn out(&mut self) -> &mut Vec<u8> {
         &mut self.out
     }
 
-    /// Does what can be done now. `all` reads until the socket says that there is no more, which a
-    /// short read does not say when the server has closed. Returns whether there may be more to read.
+    /// Does everything that is possible without blocking. With `all`, it reads until the socket would
+    /// block, since a short read does not show that the server has closed. Returns whether there may be
+    /// more to read.
     pub fn advance<H: Handler>(
         &mut self,
         slot: usize,
@@ -122,7 +122,7 @@ impl Client {
         Ok(more)
     }
 
-    /// Sends what is to be sent, as far as the socket takes it.
+    /// Sends as many unsent bytes as the socket takes.
     pub fn flush(&mut self) -> Result<(), Ending> {
         let mut sent = 0;
         while sent < self.out.len() {
@@ -137,7 +137,8 @@ impl Client {
         Ok(())
     }
 
-    /// Goes on connecting. Returns whether frames can flow.
+    /// Continues the TCP and TLS handshakes, and then sends the upgrade request. Returns whether they are
+    /// done.
     fn connect(&mut self, shared: &Shared) -> io::Result<bool> {
         if self.stage == Stage::Connecting {
             if !self.stream.is_connected()? {
@@ -196,7 +197,7 @@ impl Client {
         Ok(true)
     }
 
-    /// Takes what is whole from the start of `bytes`, and returns how much that was.
+    /// Handles the complete frames at the start of `bytes`; returns their length.
     fn take<H: Handler>(
         &mut self,
         slot: usize,
@@ -250,7 +251,7 @@ impl Client {
                         frame::push_masked(&mut self.out, TEXT, request.as_bytes());
                         self.stage = Stage::Entering;
                     }
-                    None => self.in_place(slot, now, handler),
+                    None => self.become_ready(slot, now, handler),
                 }
             }
             (TEXT, Stage::Entering) => {
@@ -259,7 +260,7 @@ impl Client {
                 }
                 if starts(frame.payload, "enter_room") && first_id(frame.payload) == Some(self.user)
                 {
-                    self.in_place(slot, now, handler);
+                    self.become_ready(slot, now, handler);
                 }
             }
             (TEXT, _) => {}
@@ -270,7 +271,7 @@ impl Client {
         Ok(())
     }
 
-    fn in_place<H: Handler>(&mut self, slot: usize, now: u64, handler: &mut H) {
+    fn become_ready<H: Handler>(&mut self, slot: usize, now: u64, handler: &mut H) {
         self.stage = Stage::Ready;
         if handler.ready(slot, self.opened_at, now) == Then::Leave {
             frame::push_masked(&mut self.out, CLOSE, &1000u16.to_be_bytes());
@@ -278,12 +279,12 @@ impl Client {
         }
     }
 
-    /// Checks the answer to the upgrade. Returns the length of its head, or `None` if it is not all
-    /// there yet.
+    /// Checks the response to the upgrade. Returns the length of its head, or `None` if it is
+    /// incomplete.
     fn upgrade(&mut self, bytes: &[u8]) -> Result<Option<usize>, Ending> {
         let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
             if bytes.len() > MAX_HEAD_BYTES {
-                return Err(lost("the answer to the upgrade has no end"));
+                return Err(lost("the response to the upgrade is too long"));
             }
             return Ok(None);
         };
@@ -310,7 +311,7 @@ impl Client {
     }
 }
 
-/// Whether a server's frame is of this type: `type` is its first member in the base protocol.
+/// Whether a server's frame has this type, which is the first member in the base protocol.
 pub fn starts(payload: &[u8], kind: &str) -> bool {
     payload
         .strip_prefix(br#"{"type":""#)

@@ -1,4 +1,4 @@
-//! The run's clock, and a timer that wakes epoll more finely than its milliseconds.
+//! The run's clock, and a timer for epoll that is finer than epoll's own milliseconds.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -29,7 +29,7 @@ impl Clock {
     }
 }
 
-/// A timer to be waited for with epoll: its descriptor is readable once it has gone off.
+/// A timer for epoll: its descriptor becomes readable when it expires.
 #[derive(Debug)]
 pub struct Timer {
     fd: OwnedFd,
@@ -46,7 +46,7 @@ impl Timer {
         Ok(Self { fd, base: clock.base, armed: u64::MAX })
     }
 
-    /// Lets the timer go off at this time of the clock, or at once if that is past.
+    /// Sets the time of the clock at which the timer expires: at once if it is past.
     pub fn set(&mut self, at: u64) -> io::Result<()> {
         if at == self.armed {
             return Ok(());
@@ -58,8 +58,8 @@ impl Timer {
         Ok(())
     }
 
-    /// To be called when the timer has gone off, so that the same time can be set again.
-    pub fn gone_off(&mut self) {
+    /// Must be called when the timer has expired, so that the same time can be set again.
+    pub fn expired(&mut self) {
         self.armed = u64::MAX;
     }
 

@@ -1,4 +1,4 @@
-//! The crowd: all clients, and the one epoll loop that serves them.
+//! All clients, and the epoll loop that serves them.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,11 +14,11 @@ use crate::clock::{Clock, Timer};
 use crate::stream::{self, Stream};
 use crate::target::Target;
 
-/// Shared by all clients: what one `recv` may take.
+/// The receive buffer, which all clients share.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// Connections from one source address. The kernel hands out about 28,000 ports per address by
-/// default, some of which may be held by connections that have just ended.
+/// Connections from one source address. By default the kernel has about 28,000 ephemeral ports per
+/// address, and connections that have just ended may still hold some.
 const CONNECTIONS_PER_SOURCE: u64 = 20_000;
 
 /// Descriptors for everything that is not a client.
@@ -26,7 +26,7 @@ const OTHER_FILES: u64 = 64;
 
 const TIMER: Token = Token(usize::MAX);
 
-/// Clients in slots.
+/// Clients, each in a slot.
 #[derive(Debug)]
 pub struct Crowd {
     poll: Poll,
@@ -34,9 +34,9 @@ pub struct Crowd {
     timer: Timer,
     shared: Shared,
     slots: Vec<Option<Client>>,
-    /// Clients that had more to read than a turn allows.
+    /// Clients with more to read than fits into a turn.
     unread: Vec<usize>,
-    /// Connections ever opened.
+    /// How many connections were opened so far.
     opened: u64,
 }
 
@@ -66,7 +66,7 @@ impl Crowd {
         self.shared.clock.now()
     }
 
-    /// Begins to connect the client of a slot.
+    /// Starts to connect a client in this slot.
     pub fn open(&mut self, slot: usize, room: Option<u32>) -> io::Result<()> {
         let source = self.next_source();
         let opened_at = self.now();
@@ -77,7 +77,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// Sends what `fill` appends. A slot without a client sends nothing.
+    /// Sends what `fill` appends. Does nothing for an empty slot.
     pub fn send<H: Handler>(
         &mut self,
         slot: usize,
@@ -91,7 +91,7 @@ impl Crowd {
         }
     }
 
-    /// Waits for events until the given time at most, and handles them.
+    /// Handles events, and waits for them until the given time at most.
     pub fn turn<H: Handler>(&mut self, until: u64, handler: &mut H) -> io::Result<()> {
         let timeout = if self.unread.is_empty() {
             self.timer.set(until)?;
@@ -110,7 +110,7 @@ impl Crowd {
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
         for event in &events {
             match event.token() {
-                TIMER => self.timer.gone_off(),
+                TIMER => self.timer.expired(),
                 Token(slot) => self.advance(slot, is_closed(event), handler),
             }
         }
@@ -134,7 +134,7 @@ impl Crowd {
         }
     }
 
-    /// The kernel chooses the address until its ports might run out.
+    /// The source address of the next connection; `None` lets the kernel choose, while it has ports.
     fn next_source(&mut self) -> Option<IpAddr> {
         let block = self.opened / CONNECTIONS_PER_SOURCE;
         self.opened += 1;
@@ -146,7 +146,7 @@ impl Crowd {
     }
 }
 
-/// A short read does not tell that the server has closed; this does.
+/// Whether the server has closed, which a short read does not show.
 fn is_closed(event: &Event) -> bool {
     event.is_read_closed() || event.is_error()
 }
@@ -159,7 +159,7 @@ fn connector(insecure: bool) -> io::Result<TlsConnector> {
         .map_err(io::Error::other)
 }
 
-/// Raises the limit on open files, beyond the hard limit if we may.
+/// Raises the limit on open files, beyond the hard limit if that is permitted.
 fn allow_files(files: u64) -> io::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let is_enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= files);

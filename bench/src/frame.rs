@@ -1,11 +1,11 @@
-//! WebSocket frames (RFC 6455, section 5.2): scanning what a server sends, masking what a client sends.
+//! WebSocket frames (RFC 6455, section 5.2): parsing a server's frames and masking a client's.
 
-/// Larger frames are taken for garbage; the list of rooms is the largest that is expected.
+/// Larger frames are malformed; the largest expected one is the list of rooms.
 const MAX_PAYLOAD_BYTES: u64 = 64 << 20;
 
-/// RFC 6455 wants a fresh key per frame so that a hostile page cannot shape the bytes on the wire.
-/// There is no page here, and one key lets frames be masked before the run. It is not zero, for
-/// then unmasking could be skipped.
+/// RFC 6455 requires a fresh key per frame so that a hostile page cannot control the bytes on the wire.
+/// There is no page here, and a fixed key allows masking before the run. It is not zero, which would let
+/// a server skip unmasking.
 pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 const CONTINUATION: u8 = 0x0;
@@ -17,7 +17,7 @@ pub const PONG: u8 = 0xa;
 const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
 
-/// One whole frame at the start of a buffer.
+/// A complete frame at the start of a buffer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
     pub opcode: u8,
@@ -26,11 +26,11 @@ pub struct Frame<'a> {
     pub length: usize,
 }
 
-/// These bytes are not an unfragmented frame of a server.
+/// The bytes are not an unfragmented frame of a server.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Takes the frame at the start of `bytes`; `None` when it is not all there yet.
+/// Parses the frame at the start of `bytes`; `None` if it is incomplete.
 #[inline]
 pub fn scan(bytes: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
@@ -57,7 +57,7 @@ pub fn scan(bytes: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
     Ok(bytes.get(header..length).map(|payload| Frame { opcode, payload, length }))
 }
 
-/// Appends one masked frame. Returns how long its header was.
+/// Appends a masked frame; returns the length of its header.
 pub fn push_masked(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) -> usize {
     let start = out.len();
     out.push(FIN | opcode);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn every_length_form_is_scanned_whole_and_never_early() {
+    fn every_form_of_the_length_is_parsed_once_complete() {
         for size in [0, 1, 125, 126, 127, 65_535, 65_536, 70_000] {
             let frame = server_frame(size);
             for cut in [0, 1, 2, 3, 9, frame.len() - 1] {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_server_sends_is_malformed() {
+    fn frames_that_no_server_may_send_are_malformed() {
         for bytes in [[0x01, 0x00], [0x80, 0x00], [0xc1, 0x00], [0x81, 0x80]] {
             assert_eq!(scan(&bytes), Err(Malformed), "{bytes:02x?}");
         }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_of_rfc_6455_is_masked_as_there() {
+    fn masking_matches_the_example_of_rfc_6455() {
         let mut out = Vec::new();
         assert_eq!(push_masked(&mut out, TEXT, b"Hello"), 6);
         assert_eq!(out, [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);

@@ -1,16 +1,16 @@
-//! The ledger: who must have received what, in which order.
+//! The ledger: which client must receive which messages, in which order.
 //!
-//! Each room has one log of its messages, in the order in which they were first seen; each member
-//! has a cursor into it. A delivery that equals the entry at the member's cursor is right, and that
-//! comparison of a few bytes is all the work there is while a server works well. Anything else goes
-//! the long way round, which keeps these counts exact:
+//! Each room has a log of its messages, in the order in which they were first received; each member has
+//! a cursor into it. A delivery that equals the entry at the cursor is correct, and while the server
+//! works well this comparison of a few bytes is all the work there is. Any other delivery takes a slow
+//! path, which keeps these counts exact:
 //!
-//! - **missing**: of sent × members, what never came;
-//! - **duplicated**: came again to the same member;
-//! - **misrouted**: came to a member of another room;
-//! - **out of order**: came to a member after one that must follow it: because the same sender sent
-//!   it later, or because another member received the two the other way round. If members disagree
-//!   about messages of different senders, the one who was first is taken to be right;
+//! - **missing**: of sent × members, those that never arrived;
+//! - **duplicated**: arrived again at the same member;
+//! - **misrouted**: arrived at a member of another room;
+//! - **out of order**: arrived at a member after a message that must follow it, because the same sender
+//!   sent that one later, or because another member received the two in the other order. If members
+//!   disagree about messages of different senders, the order of the first one counts as correct;
 //! - **unknown**: looks like a message, but was never sent in this run.
 
 mod order;
@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use crate::marker::{Marker, Raw};
 
-/// How many entries a log may gather before those that every member has seen are dropped.
+/// After so many entries, a log drops those that every member has received.
 const TRIM_EVERY: usize = 1 << 14;
 
 type MessageId = (u32, u32);
@@ -38,16 +38,16 @@ pub struct Ledger {
     counts: Counts,
 }
 
-/// What the ledger says of a server. It is clean when everything sent was delivered once, in order,
-/// and nothing else was.
+/// The counts of a run. It is clean if every message was delivered once and in order, and nothing else
+/// was delivered.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
     /// Messages sent.
     pub sent: u64,
-    /// Deliveries that had to follow: one to each member of the sender's room, itself included.
+    /// Expected deliveries: one to each member of the sender's room, the sender included.
     pub expected: u64,
-    /// Those that came, each counted once.
+    /// Expected deliveries that arrived, without duplicates.
     pub received: u64,
     pub missing: u64,
     pub duplicated: u64,
@@ -75,16 +75,16 @@ struct Entry {
 #[derive(Debug)]
 struct Member {
     room: u32,
-    /// Counts from the first entry the log ever had.
+    /// Counts from the first entry of the log, dropped ones included.
     cursor: u64,
-    /// What this member has not received although its cursor is past it.
+    /// Messages before the cursor that this member has not received.
     skipped: BTreeSet<MessageId>,
 }
 
 #[derive(Debug, Default)]
 struct Sender {
     sent: u32,
-    /// All with a smaller sequence number were seen by somebody, but for those in `unseen`.
+    /// All messages with a smaller sequence number were received by some member, except `unseen`.
     seen: u32,
     unseen: BTreeSet<u32>,
 }
@@ -98,7 +98,7 @@ struct Counts {
     unknown: u64,
 }
 
-/// A delivery that was due, of the message that it delivers.
+/// The message of an expected delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivery {
     pub sender: u32,
@@ -107,7 +107,7 @@ pub struct Delivery {
 }
 
 impl Ledger {
-    /// A ledger for clients 0, 1, 2 and so on, given the room, from 0, of each.
+    /// A ledger for clients 0, 1, 2 and so on; `room_of` has the room of each, from 0.
     pub fn new(run: u16, room_of: &[u32]) -> Self {
         let mut rooms = Vec::new();
         let mut members = Vec::with_capacity(room_of.len());
@@ -122,17 +122,17 @@ impl Ledger {
         Self { run, rooms, members, senders, counts: Counts::default() }
     }
 
-    /// Notes that a client sends its next message, and returns the marker to put into it.
+    /// Records that a client sends its next message; returns its marker.
     pub fn send(&mut self, client: usize, sent_at: u64) -> Marker {
         let sender = &mut self.senders[client];
         let sequence = sender.sent;
         sender.sent += 1;
-        // Clients are counted from 0 and are at most 24 bits many.
+        // There are fewer than 2^24 clients.
         #[allow(clippy::cast_possible_truncation)]
         Marker { run: self.run, sender: client as u32, sequence, sent_at }
     }
 
-    /// Notes what came to a client. Returns it when it was due, be it in its order or late.
+    /// Records a delivery to a client. Returns it if it was expected, in order or not.
     #[inline]
     pub fn deliver(&mut self, client: usize, text: &Raw) -> Option<Delivery> {
         let member = &mut self.members[client];
@@ -147,7 +147,7 @@ impl Ledger {
         self.deliver_unlike(client, text)
     }
 
-    /// What is not the entry at the member's cursor: the first delivery of a message, or a fault.
+    /// A delivery that is not the entry at the cursor: the first of its message, or a fault.
     fn deliver_unlike(&mut self, client: usize, text: &Raw) -> Option<Delivery> {
         let marker = Marker::from_raw(text).filter(|marker| self.was_sent(marker));
         let Some(marker) = marker else {
@@ -190,8 +190,8 @@ impl Ledger {
                 .is_some_and(|sender| marker.sequence < sender.sent)
     }
 
-    /// Puts a message into its room's log when the first member sees it: at that member's cursor, or
-    /// as near to it as the order of its sender allows. Members who are past that place skip it.
+    /// Inserts a message into its room's log when the first member receives it: at that member's cursor,
+    /// or as close to it as the order of its sender allows. Members that are past that place skip it.
     fn log(&mut self, client: usize, entry: Entry) {
         let Member { room, cursor, .. } = self.members[client];
         let room = &mut self.rooms[room as usize];
@@ -217,7 +217,7 @@ impl Ledger {
         room.log.insert(index, entry);
     }
 
-    /// Forgets the part of the log that every member is past. What a member skipped, it keeps.
+    /// Drops the part of the log that every member is past. Members keep their sets of skipped messages.
     fn trim(&mut self, client: usize) {
         let room = &mut self.rooms[self.members[client].room as usize];
         if room.log.len() < room.trim_at {
@@ -227,11 +227,11 @@ impl Ledger {
         let past = cursors.min().unwrap_or(room.base);
         room.log.drain(..room.index(past));
         room.base = past;
-        // A member far behind must not make every further delivery try again.
+        // If a member is far behind, the next deliveries must not try again each time.
         room.trim_at = room.log.len() + TRIM_EVERY;
     }
 
-    /// Counts a text that came to a client and is not one of ours.
+    /// Counts a text without a marker.
     pub fn note_unknown(&mut self) {
         self.counts.unknown += 1;
     }
@@ -241,7 +241,7 @@ impl Ledger {
         self.senders[client].sent
     }
 
-    /// The account so far. What is still on its way counts as missing.
+    /// The counts so far. Deliveries that have not arrived yet count as missing.
     pub fn account(&self) -> Account {
         let sent = |sender: &Sender| u64::from(sender.sent);
         let audience = |member: &Member| self.rooms[member.room as usize].members.len() as u64;
@@ -266,7 +266,7 @@ impl Ledger {
 }
 
 impl Sender {
-    /// Notes that somebody sees a message. Returns whether nobody has before.
+    /// Records that a member received a message; returns whether it is the first one.
     fn see(&mut self, sequence: u32) -> bool {
         if sequence < self.seen {
             return self.unseen.remove(&sequence);
@@ -282,7 +282,7 @@ impl Room {
         Self { members: Vec::new(), log: VecDeque::new(), base: 0, trim_at: TRIM_EVERY }
     }
 
-    /// The index of a place in the log; no member's cursor is before the base.
+    /// The index of a place in the log. No cursor is before the base.
     #[inline]
     #[allow(clippy::cast_possible_truncation)]
     fn index(&self, place: u64) -> usize {

@@ -1,22 +1,23 @@
-//! `wschat-bench`: loads a server that speaks wschat's base protocol, and accounts for every delivery.
+//! `wschat-bench`: a load generator for servers of wschat's base protocol that accounts for every
+//! delivery.
 //!
-//! One thread does everything. It waits in epoll, scans frames by their headers, never parses JSON
-//! on the hot path, and sends texts that were masked before the run began: whatever it spends on
-//! a delivery would otherwise be mistaken for the server's own cost.
+//! One thread does everything. To spend little on each delivery, which could be mistaken for the
+//! server's cost, it waits in epoll, finds frames by their headers, parses no JSON on the hot path, and
+//! sends texts that were masked before the run.
 //!
 //! | file | owns |
 //! |---|---|
 //! | `options.rs` | the command line |
-//! | `target.rs` | the URL, and which ones may be loaded |
-//! | `frame.rs` | frames: scanning what comes, masking what goes |
-//! | `marker.rs` | the few bytes in each text that say who sent it, and when |
-//! | `ledger.rs`, `ledger/order.rs` | who must have received what, in which order |
+//! | `target.rs` | the URL, and whether that server may be loaded |
+//! | `frame.rs` | parsing and masking frames |
+//! | `marker.rs` | the bytes in each text that identify its sender, number and time |
+//! | `ledger.rs`, `ledger/order.rs` | which client must receive which messages, in which order |
 //! | `stream.rs` | one socket, plain or TLS |
-//! | `client.rs` | one client: its handshake, its bytes in and out |
+//! | `client.rs` | one client: handshake, reading and writing |
 //! | `crowd.rs` | the epoll loop and all clients |
-//! | `clock.rs`, `usage.rs` | time; what processes and the kernel spent |
-//! | `scenario/` | what is measured |
-//! | `report.rs`, `report/table.rs`, `progress.rs` | what is shown |
+//! | `clock.rs`, `usage.rs` | time; CPU and memory of processes and the kernel |
+//! | `scenario/` | the scenarios |
+//! | `report.rs`, `report/table.rs`, `progress.rs` | the output |
 
 #![forbid(unsafe_code)]
 
@@ -39,9 +40,9 @@ use std::process::ExitCode;
 
 use self::options::{HELP, Task};
 
-/// The run was carried out, and the server failed it.
+/// The run was completed, and the server failed it.
 const BROKEN: u8 = 1;
-/// The run could not be carried out.
+/// The run could not be completed.
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {

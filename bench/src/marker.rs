@@ -1,16 +1,16 @@
-//! The marker: the first bytes of every text that is sent, by which its deliveries are recognised.
+//! The marker: the first bytes of every text, which identify its deliveries.
 //!
 //! ```text
 //! wsb:51c3 00002a 0000000f 0000004c4b40      without the spaces
 //!     run  sender sequence sent at (ns)      hexadecimal
 //! ```
 //!
-//! It is plain ASCII, so that it passes through a server's JSON unchanged, and of one length, so
-//! that it is found where the last one was.
+//! It is plain ASCII, so that a server's JSON does not change it, and has a fixed length, so that it is
+//! at the same offset in every frame.
 
 use crate::frame::{self, MASK};
 
-/// The length of a marker, and so of the shortest text.
+/// The length of a marker, which is also that of the shortest text.
 pub const LENGTH: usize = 34;
 
 const START: &[u8] = b"wsb:";
@@ -19,13 +19,13 @@ const SENDER: usize = 8;
 const SEQUENCE: usize = 14;
 const SENT_AT: usize = 22;
 
-/// A marker as it stands in a text.
+/// A marker as it is written in a text.
 pub type Raw = [u8; LENGTH];
 
-/// What a marker says.
+/// The content of a marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Marker {
-    /// Tells the texts of this run from those of another one in the same room.
+    /// Distinguishes this run from another one in the same rooms.
     pub run: u16,
     /// The sending client; at most 24 bits.
     pub sender: u32,
@@ -46,7 +46,7 @@ impl Marker {
         raw
     }
 
-    /// Reads a marker; `None` when these bytes are none.
+    /// Parses a marker.
     pub fn from_raw(raw: &Raw) -> Option<Self> {
         if !raw.starts_with(START) {
             return None;
@@ -60,7 +60,7 @@ impl Marker {
     }
 }
 
-/// Finds markers in the frames of one server, which all have it in the same place.
+/// Finds the markers in a server's frames, which have them at the same offset.
 #[derive(Debug, Default)]
 pub struct Finder {
     offset: usize,
@@ -89,13 +89,13 @@ fn at(payload: &[u8], offset: usize) -> Option<&Raw> {
     payload.get(offset..)?.first_chunk::<LENGTH>().filter(|raw| raw.starts_with(START))
 }
 
-/// A text request, masked before the run but for its marker.
+/// A text request that is already masked, except for its marker.
 #[derive(Debug)]
 pub struct Template {
     frame: Vec<u8>,
-    /// Where the marker stands in the frame.
+    /// The offset of the marker in the frame.
     offset: usize,
-    /// The mask's bytes from the marker on.
+    /// The bytes of the mask that apply to the marker.
     key: Raw,
 }
 
@@ -115,7 +115,7 @@ impl Template {
         Self { frame, offset: header + HEAD.len(), key }
     }
 
-    /// Appends a frame whose text begins with the marker.
+    /// Appends a frame with this marker.
     pub fn push(&self, out: &mut Vec<u8>, marker: Marker) {
         let start = out.len() + self.offset;
         out.extend_from_slice(&self.frame);
@@ -147,7 +147,7 @@ mod tests {
         Marker { run: 0x51c3, sender: 0x2a, sequence: 0xf, sent_at: 0x0000_004c_4b40 };
 
     #[test]
-    fn a_marker_reads_back_what_was_written() {
+    fn a_marker_is_read_as_it_was_written() {
         let raw = MARKER.to_raw();
         assert_eq!(&raw, b"wsb:51c300002a0000000f0000004c4b40");
         assert_eq!(Marker::from_raw(&raw), Some(MARKER));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_templates_frame_unmasks_to_the_request() {
+    fn a_frame_of_a_template_unmasks_to_the_request() {
         for bytes in [0, 64, 200, 70_000] {
             let mut out = b"before".to_vec();
             Template::new(bytes).push(&mut out, MARKER);

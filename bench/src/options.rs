@@ -22,16 +22,16 @@ Scenarios:
   fanout    clients in rooms; some send, and every member must receive each message
             once and in the same order as the others
   pingpong  each client alone in its room: sends, waits for its own message, sends again
-  storm     as many connections as possible: first all of them at once and kept, then
-            connecting, being welcomed and closing, over and over
+  storm     as many connections as possible: first connections that stay open, then
+            connecting, reading the welcome and closing, over and over
   idle      many clients that do nothing: what each costs in memory
 
 Options of all scenarios:
-  --pid PID          the server's process: shows what it spends
+  --pid PID          the server's process: shows its CPU and memory
   --json             print the result as JSON
   --insecure         do not verify the server's certificate (wss)
   --allow-remote     allow a server that is not on this machine
-  --concurrency N    connections in the making at a time (64)
+  --concurrency N    connections being made at a time (64)
   --setup-seconds S  give up when connecting takes longer (120)
   --help, --version
 
@@ -40,16 +40,16 @@ fanout and pingpong:
   --rooms N          rooms, clients evenly spread (fanout only, 1)
   --senders N        senders in each room, or all (fanout only, 1)
   --rate R           open loop: R messages a second in each room, evenly spread over its
-                     senders and sent by the clock however slow the server is (fanout only)
-  --window W         closed loop: each sender has W messages under way (fanout only, 1)
+                     senders and sent by the clock, however slow the server (fanout only)
+  --window W         closed loop: each sender has W messages in flight (fanout only, 1)
   --payload BYTES    length of a text (64, at least 34)
   --seconds S        measure for S seconds (10)
-  --warmup S         send for S seconds before, which is not measured (1)
+  --warmup S         send for S seconds before measuring (1)
   --messages N       stop when each sender has sent N, warm-up included
 
 storm:
   --clients N        connections to open and keep (2000)
-  --churn-seconds S  then connect and close for S seconds (5, 0 for not at all)
+  --churn-seconds S  then connect and close for S seconds (5, 0 to skip)
 
 idle:
   --clients N        connections (5000)
@@ -57,19 +57,18 @@ idle:
   --seconds S        rest for S seconds before measuring (3)
 
 A delivery is one message that reached one client. Latency runs from sending to receiving;
-with --rate, from when the message was due, so that waiting for a server that stalls counts.
+with --rate, from when the message was due, so that a stall of the server counts in full.
 Missing, duplicated, misrouted, unknown and out-of-order deliveries are counted exactly, in
 the warm-up too.
 
-The tool must be faster than what it measures. Its own CPU share is shown, and it warns when
-it was never idle: then give it a core of its own (taskset), or take the result for a lower
-bound.
+The tool must be faster than what it measures. It shows its own CPU share, and warns if it was
+never idle: then give it a core of its own (taskset), or take the result as a lower bound.
 
 Exit status:
   0  clean
-  1  the server lost, doubled, misrouted or reordered something, refused a request, or
-     ended a connection
-  2  the run could not be carried out: wrong usage, no server, not enough files
+  1  the server lost, duplicated, misrouted or reordered a message, refused a request, or
+     closed a connection
+  2  the run could not be completed: wrong usage, no server, too few files
 ";
 
 const DEFAULT_URL: &str = "ws://127.0.0.1:8776/";
@@ -105,7 +104,7 @@ pub enum Scenario {
     Idle { clients: usize, rooms: u32, rest: Duration },
 }
 
-/// Also a pingpong, which is a fan-out to nobody else.
+/// Also `pingpong`, which is a fan-out with one client in each room.
 #[derive(Debug, Clone)]
 pub struct Fanout {
     pub name: &'static str,
@@ -124,11 +123,11 @@ pub struct Fanout {
 pub enum Pace {
     /// Messages a second in each room.
     Rate(f64),
-    /// Messages under way for each sender.
+    /// Messages in flight for each sender.
     Window(u32),
 }
 
-/// The options as given; which of them a scenario knows is checked when it is made.
+/// The options as given. Each scenario takes those that it knows.
 #[derive(Debug, Default)]
 struct Given {
     url: Option<String>,
@@ -139,7 +138,7 @@ struct Given {
     values: Vec<(&'static str, OsString)>,
 }
 
-/// The options that take a value and do not mean the same to every scenario.
+/// The options with a value that a scenario interprets.
 const VALUES: [&str; 12] = [
     "clients",
     "rooms",
@@ -210,7 +209,7 @@ impl Given {
     fn fanout(&mut self) -> Result<Fanout, Error> {
         let clients: usize = self.count("clients", 100, 1..=MAX_CLIENTS)?;
         let rooms: u32 = self.count("rooms", 1, 1..=MAX_ROOMS)?;
-        // Rooms differ by one client at most, so this many are in each.
+        // The sizes of rooms differ by at most one; this is the smaller.
         let smallest = clients / rooms as usize;
         let senders = match self.take("senders") {
             Some(senders) if senders == "all" => smallest,
@@ -239,7 +238,7 @@ impl Given {
         self.traffic(Fanout::new("pingpong", clients, rooms))
     }
 
-    /// The options of both fan-outs.
+    /// The options that `fanout` and `pingpong` share.
     fn traffic(&mut self, mut fanout: Fanout) -> Result<Fanout, Error> {
         fanout.payload = self.count("payload", 64, marker::LENGTH as u64..=MAX_PAYLOAD_BYTES)?;
         fanout.measure = self.seconds("seconds", 10.0)?;
@@ -334,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused_in_words() {
+    fn wrong_usage_is_explained() {
         for (line, words) in [
             ("", "a scenario is missing"),
             ("gallop", "no scenario \"gallop\""),

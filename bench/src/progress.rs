@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 const BAR_CELLS: usize = 24;
 
-/// Shows how far the run is.
+/// Shows the progress of a run.
 #[derive(Debug)]
 pub struct Progress {
     is_shown: bool,
@@ -16,7 +16,7 @@ impl Progress {
         Self { is_shown: io::stderr().is_terminal() }
     }
 
-    /// Redraws the line: `done` of `all`, and what is being done.
+    /// Redraws the line: `done` of `all`, and `what` is being done.
     pub fn show(&self, done: u64, all: u64, what: &str) {
         if self.is_shown {
             let cells = BAR_CELLS as u64 * done.min(all) / all.max(1);

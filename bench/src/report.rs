@@ -1,4 +1,4 @@
-//! The result of a run: for programs as JSON; as a table for people in `report/table.rs`.
+//! The result of a run, as JSON. `report/table.rs` renders it as a table for people.
 
 mod table;
 
@@ -9,17 +9,17 @@ use crate::clock::{MICROSECOND, SECOND};
 use crate::ledger::Account;
 use crate::usage::{self, KernelMemory, Spent, Switches, Usage, float};
 
-/// The longest latency that is told apart from a longer one.
+/// Longer latencies are recorded as this one.
 const MAX_LATENCY: u64 = 600 * SECOND;
 
-/// Everything that a run found out.
+/// The result of a run.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     pub scenario: &'static str,
     pub url: String,
     pub clients: usize,
-    /// Why the run is not clean; empty when it is.
+    /// Why the run is not clean; empty if it is.
     pub failures: Vec<String>,
     pub clean: bool,
     #[serde(flatten)]
@@ -51,13 +51,13 @@ pub struct Fanout {
     pub setup_seconds: f64,
     /// While measuring.
     pub traffic: Phase,
-    /// Of the whole run, the warm-up and what came after measuring included.
+    /// Of the whole run, including the warm-up and the time after measuring.
     pub account: Account,
     /// Requests that the server refused.
     pub refused: u64,
-    /// Connections that the server ended.
+    /// Connections that the server closed.
     pub lost: u64,
-    /// By how much a message was sent later than it was due, at most. It is part of the latency.
+    /// The greatest delay of a message after it was due. It is part of the latency.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latest_send_micros: Option<f64>,
 }
@@ -65,12 +65,12 @@ pub struct Fanout {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Storm {
-    /// Connections opened and kept: from connecting to the welcome.
+    /// Connections that stay open: from connecting to the welcome.
     pub connect: Phase,
-    /// Connections opened and closed: from connecting until the server has closed.
+    /// Connections that are closed again: from connecting until the server has closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub churn: Option<Phase>,
-    /// Connections that could not be made, or ended otherwise than they should.
+    /// Connections that failed or ended unexpectedly.
     pub lost: u64,
 }
 
@@ -81,7 +81,7 @@ pub struct Idle {
     pub setup_seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resident_kib_per_client: Option<f64>,
-    /// Of the whole machine: sockets and buffers are there twice when the tool runs on it too.
+    /// Of the whole machine. If the tool runs on it too, it includes both ends of each connection.
     pub kernel_per_client: KernelMemory,
     /// CPU time of the server while nothing happened.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,7 +89,7 @@ pub struct Idle {
     pub lost: u64,
 }
 
-/// One measured stretch of time.
+/// One measured period.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Phase {
@@ -114,25 +114,25 @@ pub struct Latency {
     pub mean: f64,
 }
 
-/// What a stretch of time cost one side.
+/// The CPU time of one side in a period.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
     #[serde(flatten)]
     pub spent: Spent,
-    /// For each delivery or connection.
+    /// Per delivery or connection.
     pub cpu_micros_each: f64,
 }
 
-/// What the tool itself spent.
+/// The CPU time of the tool itself.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tool {
     #[serde(flatten)]
     pub cost: Cost,
-    /// Share of the time that it waited for a core.
+    /// The share of the time in which it waited for a core.
     pub wait_share: f64,
-    /// It was never idle: the server may be able to do more.
+    /// Whether it was never idle: then the server may be able to do more.
     pub was_bottleneck: bool,
 }
 
@@ -145,10 +145,10 @@ pub struct Server {
     /// With all clients connected.
     pub resident_kib_after: u64,
     pub threads: u64,
-    /// From the first message to the last, of threads that lived as long; not in `storm`.
+    /// From the first message to the last, of threads that lived throughout; not in `storm`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub switches: Option<Switches>,
-    /// For each delivery.
+    /// Per delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub switches_each: Option<f64>,
 }
@@ -190,7 +190,7 @@ impl Phase {
     }
 }
 
-/// Latencies as they come, in nanoseconds.
+/// A histogram of latencies in nanoseconds.
 #[derive(Debug)]
 pub struct Latencies(Histogram<u64>);
 

@@ -1,4 +1,4 @@
-//! One socket: how it is opened, and reading and writing it with or without TLS, never blocking.
+//! One non-blocking socket, with or without TLS.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
@@ -8,18 +8,18 @@ use mio::net::TcpStream;
 use native_tls::{HandshakeError, MidHandshakeTlsStream, TlsConnector, TlsStream};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, ipproto, socket_with};
 
-/// A connection in one of the states it goes through; a plain one is `Plain` from the start.
+/// The states of a connection; one without TLS stays `Plain`.
 #[derive(Debug)]
 pub enum Stream {
     Plain(TcpStream),
-    /// The TLS handshake waits for the server.
+    /// In the TLS handshake.
     Shaking(MidHandshakeTlsStream<TcpStream>),
     Tls(TlsStream<TcpStream>),
-    /// Closed; everything fails.
+    /// Closed: every call fails.
     Gone,
 }
 
-/// Begins to connect, from a given source address if there is one.
+/// Starts to connect, from this source address if one is given.
 pub fn open(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(
@@ -39,7 +39,7 @@ pub fn open(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream
 }
 
 impl Stream {
-    /// Whether the connection of a plain stream is made. An error is why it cannot be.
+    /// Whether the TCP connection is established; an error if it failed.
     pub fn is_connected(&self) -> io::Result<bool> {
         let Self::Plain(tcp) = self else { return Ok(true) };
         if let Some(error) = tcp.take_error()? {
@@ -55,7 +55,7 @@ impl Stream {
         }
     }
 
-    /// Goes on with the TLS handshake, or begins it. Returns whether it is over.
+    /// Starts or continues the TLS handshake; returns whether it is complete.
     pub fn shake(&mut self, connector: &TlsConnector, host: &str) -> io::Result<bool> {
         let result = match mem::replace(self, Self::Gone) {
             Self::Plain(tcp) => connector.connect(host, tcp),
@@ -78,8 +78,8 @@ impl Stream {
         }
     }
 
-    /// Whether a read that did not fill its buffer has taken all there is. TLS gives one record at
-    /// a time, so only `WouldBlock` says so there.
+    /// Whether a short read has drained the socket. Under TLS a read returns one record, so only
+    /// `WouldBlock` shows that.
     #[inline]
     pub fn is_drained_by_short_read(&self) -> bool {
         matches!(self, Self::Plain(_))

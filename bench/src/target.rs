@@ -9,15 +9,15 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 pub struct Target {
     pub url: String,
     pub tls: bool,
-    /// The host as the URL names it, without brackets: what a certificate is issued for.
+    /// The host of the URL without brackets, for the certificate.
     pub host: String,
-    /// Host and port as the `Host` header names them.
+    /// Host and port for the `Host` field.
     pub authority: String,
     pub path: String,
     pub address: SocketAddr,
 }
 
-/// Why a URL is not a target.
+/// Why a URL cannot be loaded.
 #[derive(Debug)]
 pub enum TargetError {
     /// Not `ws://host[:port][/path]` or `wss://…`.
@@ -48,7 +48,7 @@ impl Target {
             return Err(malformed());
         }
         let unresolved = || TargetError::Unresolved(host.to_owned());
-        // IPv4 first: a server that listens on both is measured the same way whatever the resolver's order.
+        // IPv4 first, so that a server that listens on both is always measured the same way.
         let address = (host, port)
             .to_socket_addrs()
             .map_err(|_| unresolved())?
@@ -82,7 +82,7 @@ impl fmt::Display for TargetError {
             Self::Unresolved(host) => write!(f, "there is no address for {host:?}"),
             Self::Remote(address) => write!(
                 f,
-                "{address} is not this machine; if that server is yours to load, say --allow-remote"
+                "{address} is not this machine; if you may load that server, add --allow-remote"
             ),
         }
     }
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_taken_apart() {
+    fn urls_are_parsed() {
         for (url, tls, host, authority, path, port) in [
             ("ws://127.0.0.1:8776", false, "127.0.0.1", "127.0.0.1:8776", "/", 8776),
             ("wss://127.0.0.1/chat?a=1", true, "127.0.0.1", "127.0.0.1", "/chat?a=1", 443),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_of_a_server_is_refused() {
+    fn malformed_urls_are_refused() {
         for url in ["", "127.0.0.1", "http://127.0.0.1", "ws://", "ws://h:99999", "ws://a b/"] {
             let refusal = Target::resolve(url, true);
             assert!(matches!(refusal, Err(TargetError::Malformed(_))), "{url:?}: {refusal:?}");
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn other_machines_are_loaded_only_when_asked_for() {
+    fn other_machines_are_loaded_only_with_allow_remote() {
         let url = "ws://192.0.2.1:1/";
         assert!(matches!(Target::resolve(url, false), Err(TargetError::Remote(_))));
         assert!(Target::resolve(url, true).is_ok());

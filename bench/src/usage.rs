@@ -1,4 +1,4 @@
-//! What processes and the kernel spend, read from `/proc` (see proc(5)).
+//! CPU time and memory of processes and the kernel, from `/proc` (see proc(5)).
 
 use std::fs;
 
@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::clock::{self, SECOND};
 
-/// Above this share of the time, the tool was running or waiting for a core all the time: what was
-/// measured may be the tool.
+/// If the tool was running or waiting for a core for more than this share of the time, it counts as
+/// never idle, and the figures may be its own limit.
 const BUSY_SHARE: f64 = 0.9;
 
 /// The server's process.
@@ -16,7 +16,7 @@ pub struct Process {
     pid: u32,
 }
 
-/// Context switches of all threads that are alive.
+/// Context switches of all live threads.
 #[derive(Debug, Default, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Switches {
@@ -38,7 +38,7 @@ pub struct KernelMemory {
     pub tcp_buffers_kib: f64,
 }
 
-/// Takes the time and what is spent from its start on.
+/// Measures time and CPU time from its start.
 #[derive(Debug)]
 pub struct Meter {
     started_at: u64,
@@ -47,12 +47,12 @@ pub struct Meter {
     server: Option<(Process, f64)>,
 }
 
-/// What was spent between a meter's start and its stop.
+/// Time and CPU time between the start and the stop of a meter.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     pub seconds: f64,
     pub tool: Spent,
-    /// Waited for a core while ready to run, as a share of the time.
+    /// The share of the time in which it was runnable, but waited for a core.
     pub tool_wait_share: f64,
     pub server: Option<Spent>,
 }
@@ -67,7 +67,7 @@ pub struct Spent {
 }
 
 impl Process {
-    /// A process that is there.
+    /// An existing process.
     pub fn find(pid: u32) -> Option<Self> {
         let process = Self { pid };
         process.cpu_seconds().map(|_| process)
@@ -77,10 +77,10 @@ impl Process {
         self.pid
     }
 
-    /// User and system time of all threads, those that have ended included.
+    /// User and system time of all threads, including ended ones.
     pub fn cpu_seconds(self) -> Option<f64> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
-        // The name, in parentheses, may contain anything.
+        // The name is in parentheses and may contain anything.
         let (_, fields) = stat.rsplit_once(')')?;
         let mut times = fields.split_whitespace().skip(11).map_while(|field| field.parse().ok());
         let ticks: u64 =
@@ -96,11 +96,11 @@ impl Process {
         self.status("Threads:")
     }
 
-    /// One file per thread: slow where there are thousands, so not to be called while measuring.
+    /// Reads a file per thread: too slow to be called while measuring if there are thousands.
     pub fn switches(self) -> Option<Switches> {
         let mut sum = Switches::default();
         for task in fs::read_dir(format!("/proc/{}/task", self.pid)).ok()?.flatten() {
-            // A thread may end meanwhile.
+            // The thread may have ended meanwhile.
             let Ok(status) = fs::read_to_string(task.path().join("status")) else { continue };
             sum.voluntary += field(&status, "voluntary_ctxt_switches:").unwrap_or(0);
             sum.involuntary += field(&status, "nonvoluntary_ctxt_switches:").unwrap_or(0);
@@ -141,7 +141,7 @@ impl KernelMemory {
         }
     }
 
-    /// What was added since, for each of `count`.
+    /// The growth since `earlier`, divided by `count`.
     pub fn since(self, earlier: Self, count: f64) -> Self {
         Self {
             slab_kib: (self.slab_kib - earlier.slab_kib) / count,
@@ -182,13 +182,13 @@ impl Usage {
     }
 }
 
-/// Counts as they are divided: exact up to 2^53.
+/// A count as a floating-point number: exact up to 2^53.
 #[allow(clippy::cast_precision_loss)]
 pub fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// `part` of `whole`; nothing of nothing is none.
+/// `part / whole`, or 0 if `whole` is 0.
 pub fn share(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }
@@ -201,7 +201,7 @@ fn page_kib() -> f64 {
     float(rustix::param::page_size() as u64) / 1024.0
 }
 
-/// Nanoseconds that this program's one thread was ready to run and had no core.
+/// Nanoseconds in which this program's thread was runnable, but had no core.
 fn own_wait() -> u64 {
     let schedstat = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     schedstat.split_whitespace().nth(1).and_then(|wait| wait.parse().ok()).unwrap_or(0)

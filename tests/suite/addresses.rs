@@ -1,16 +1,16 @@
-//! How many may come, in all and from one address, and whose word counts for an address.
+//! Connection limits, in total and per address, and which `X-Forwarded-For` entries are trusted.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::json;
 
-use crate::client::{Client, Door, UPGRADE};
+use crate::client::{Client, Endpoint, UPGRADE};
 use crate::host::{Host, Program, eventually};
 
 const PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
+const UNTRUSTED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
-/// A server behind a proxy that takes two connections from each address.
+/// A server behind a proxy that accepts two connections from each address.
 fn behind_a_proxy() -> Host {
     Host::with(|settings| {
         settings.trusted_proxies = vec![IpAddr::from(PROXY).into(), "10.0.0.0/8".parse().unwrap()];
@@ -18,9 +18,9 @@ fn behind_a_proxy() -> Host {
     })
 }
 
-/// Asks for a WebSocket from `source`, forwarded for `chain`.
-fn come(door: &Door, source: Ipv4Addr, chain: &str) -> Client {
-    let mut client = door.knock_from(source);
+/// Requests a WebSocket from `source`, with `chain` in `X-Forwarded-For`.
+fn upgrade(endpoint: &Endpoint, source: Ipv4Addr, chain: &str) -> Client {
+    let mut client = endpoint.connect_from(source);
     let field = format!("\r\nX-Forwarded-For: {chain}\r\n\r\n");
     client.send(UPGRADE.replace("\r\n\r\n", &field));
     client
@@ -41,71 +41,72 @@ fn expect_unavailable(mut client: Client) {
 }
 
 #[test]
-fn the_address_that_the_proxy_gives_is_counted() {
+fn the_forwarded_address_is_counted() {
     let host = behind_a_proxy();
-    let one = expect_welcome(come(&host.door, PROXY, "203.0.113.7"));
-    let _two = expect_welcome(come(&host.door, PROXY, "203.0.113.7"));
-    expect_unavailable(come(&host.door, PROXY, "203.0.113.7"));
-    let _other = expect_welcome(come(&host.door, PROXY, "203.0.113.8"));
+    let one = expect_welcome(upgrade(&host.endpoint, PROXY, "203.0.113.7"));
+    let _two = expect_welcome(upgrade(&host.endpoint, PROXY, "203.0.113.7"));
+    expect_unavailable(upgrade(&host.endpoint, PROXY, "203.0.113.7"));
+    let _other = expect_welcome(upgrade(&host.endpoint, PROXY, "203.0.113.8"));
     one.close();
-    eventually("there is a place again", || {
-        let mut client = come(&host.door, PROXY, "203.0.113.7");
+    eventually("a connection is accepted again", || {
+        let mut client = upgrade(&host.endpoint, PROXY, "203.0.113.7");
         client.read_head().starts_with("HTTP/1.1 101")
     });
 }
 
 #[test]
-fn only_what_a_trusted_hop_says_of_the_hop_before_it_counts() {
+fn only_entries_that_a_trusted_proxy_appended_count() {
     let host = behind_a_proxy();
-    // What stands farther to the left was written by the client itself.
-    let _one = expect_welcome(come(&host.door, PROXY, "198.51.100.1, 203.0.113.7"));
-    let _two = expect_welcome(come(&host.door, PROXY, "198.51.100.2, 203.0.113.7, 10.1.2.3"));
-    expect_unavailable(come(&host.door, PROXY, "198.51.100.3,203.0.113.7"));
-    let _other = expect_welcome(come(&host.door, PROXY, "203.0.113.7, 198.51.100.1"));
+    // The client itself may have written the entries farther to the left.
+    let _one = expect_welcome(upgrade(&host.endpoint, PROXY, "198.51.100.1, 203.0.113.7"));
+    let _two =
+        expect_welcome(upgrade(&host.endpoint, PROXY, "198.51.100.2, 203.0.113.7, 10.1.2.3"));
+    expect_unavailable(upgrade(&host.endpoint, PROXY, "198.51.100.3,203.0.113.7"));
+    let _other = expect_welcome(upgrade(&host.endpoint, PROXY, "203.0.113.7, 198.51.100.1"));
 }
 
 #[test]
-fn an_ipv6_address_counts_for_its_network() {
+fn ipv6_addresses_are_counted_by_network() {
     let host = behind_a_proxy();
-    let _one = expect_welcome(come(&host.door, PROXY, "2001:db8::1"));
-    let _two = expect_welcome(come(&host.door, PROXY, "2001:db8:0:0:ffff::2"));
-    expect_unavailable(come(&host.door, PROXY, "2001:db8::3"));
-    let _other = expect_welcome(come(&host.door, PROXY, "2001:db8:0:1::1"));
+    let _one = expect_welcome(upgrade(&host.endpoint, PROXY, "2001:db8::1"));
+    let _two = expect_welcome(upgrade(&host.endpoint, PROXY, "2001:db8:0:0:ffff::2"));
+    expect_unavailable(upgrade(&host.endpoint, PROXY, "2001:db8::3"));
+    let _other = expect_welcome(upgrade(&host.endpoint, PROXY, "2001:db8:0:1::1"));
 }
 
 #[test]
-fn a_stranger_is_not_believed() {
+fn an_untrusted_proxy_is_ignored() {
     let host = behind_a_proxy();
     let _clients: Vec<Client> =
-        (0..5).map(|_| expect_welcome(come(&host.door, STRANGER, "203.0.113.7"))).collect();
-    // And has taken no place of the address it named.
-    let _one = expect_welcome(come(&host.door, PROXY, "203.0.113.7"));
+        (0..5).map(|_| expect_welcome(upgrade(&host.endpoint, UNTRUSTED, "203.0.113.7"))).collect();
+    // The named address has not been charged for it.
+    let _one = expect_welcome(upgrade(&host.endpoint, PROXY, "203.0.113.7"));
 }
 
 #[test]
-fn the_log_names_the_address_that_counts() {
+fn the_log_names_the_counted_address() {
     let program = Program::start(json!({ "trustedProxies": [PROXY.to_string()] }));
-    let _one = expect_welcome(come(&program.door, PROXY, "203.0.113.7"));
-    let _two = expect_welcome(come(&program.door, STRANGER, "203.0.113.7"));
+    let _one = expect_welcome(upgrade(&program.endpoint, PROXY, "203.0.113.7"));
+    let _two = expect_welcome(upgrade(&program.endpoint, UNTRUSTED, "203.0.113.7"));
     let log = program.log();
     assert!(log.contains("connection 1 from 203.0.113.7 "), "{log}");
     assert!(log.contains("connection 2 from 127.0.0.3 "), "{log}");
 }
 
 #[test]
-fn a_full_server_says_so_and_serves_again_when_one_leaves() {
+fn a_full_server_answers_503_until_a_client_leaves() {
     let host = Host::with(|settings| settings.limits.max_connections = 2);
-    let mut one = host.door.member();
-    let two = host.door.member();
+    let mut one = host.endpoint.member();
+    let two = host.endpoint.member();
     for request in [UPGRADE, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
-        let response = host.door.ask(request);
+        let response = host.endpoint.ask(request);
         assert_eq!(response.status, 503, "{response:?}");
         assert_eq!(response.field("retry-after"), "5");
         assert!(response.text().contains("full"), "{response:?}");
     }
     two.close();
-    eventually("there is a place again", || {
-        let mut client = host.door.knock();
+    eventually("a connection is accepted again", || {
+        let mut client = host.endpoint.connect();
         client.send(UPGRADE);
         client.read_head().starts_with("HTTP/1.1 101")
     });
@@ -115,18 +116,18 @@ fn a_full_server_says_so_and_serves_again_when_one_leaves() {
 }
 
 #[test]
-fn a_full_server_holds_when_many_more_come_at_once() {
+fn a_full_server_survives_a_burst_of_connections() {
     let host = Host::with(|settings| settings.limits.max_connections = 1);
-    let mut one = host.door.member();
-    // Nobody of these says a word, so some are waited for and the rest turned away at once.
-    let crowd: Vec<Client> = (0..50).map(|_| host.door.knock()).collect();
+    let mut one = host.endpoint.member();
+    // None of these sends anything: the server waits for some, and rejects the rest at once.
+    let crowd: Vec<Client> = (0..50).map(|_| host.endpoint.connect()).collect();
     one.say("still served");
     one.expect(r#"{"type":"text","text":"still served","from":{"id":1,"name":"User 1"}}"#);
     drop(crowd);
     one.close();
-    eventually("there is a place again", || {
-        let mut client = host.door.knock();
-        // Among so many, the server may cut off what it has no thread for.
+    eventually("a connection is accepted again", || {
+        let mut client = host.endpoint.connect();
+        // The server may still be busy with the burst and close this connection.
         client.try_send(UPGRADE).is_ok()
             && client.read_to_head().is_some_and(|head| head.starts_with("HTTP/1.1 101 "))
     });

@@ -1,9 +1,10 @@
-//! Frames that break RFC 6455, or a limit: the Close frame says why, it arrives, and the connection
-//! ends. And the odd ones that are right, and must pass.
+//! Frames that violate RFC 6455 or a limit: the client receives a Close frame with the reason, and the
+//! connection ends. Also unusual frames that are valid.
 
 use crate::client::Client;
 use crate::frame::{
-    self, BINARY, CLOSE, ENDS, Frame, GOES_ON, PING, PONG, TEXT, TEXT_BEGINS, masked, unmasked,
+    self, BINARY, CLOSE, FIRST_FRAGMENT, Frame, LAST_FRAGMENT, MIDDLE_FRAGMENT, PING, PONG, TEXT,
+    masked, unmasked,
 };
 use crate::host::Host;
 
@@ -12,13 +13,13 @@ const LIST: &[u8] = br#"{"type":"list_rooms"}"#;
 /// The default of `maxMessageBytes`.
 const MAX_MESSAGE_BYTES: usize = 65_536;
 
-/// A user who sends these bytes is closed with this code, is told so, and is seen to leave; nobody
-/// else is disturbed. It is the same under TLS.
+/// A user who sends these bytes is closed with this code and leaves the room; other members are not
+/// affected. Checked with and without TLS.
 #[track_caller]
 fn check(bytes: impl AsRef<[u8]>, code: u16) {
     for host in [Host::start(), Host::with_tls(|_| {})] {
-        let mut other = host.door.member();
-        let mut user = host.door.member();
+        let mut other = host.endpoint.member();
+        let mut user = host.endpoint.member();
         other.expect(r#"{"type":"enter_room","user":{"id":2,"name":"User 2"}}"#);
         user.send(bytes.as_ref());
         user.expect_close(code);
@@ -27,9 +28,9 @@ fn check(bytes: impl AsRef<[u8]>, code: u16) {
     }
 }
 
-/// Sends these bytes after a user has connected, and returns the user.
+/// Connects a user who sends these bytes.
 fn user_who_sends(host: &Host, bytes: impl AsRef<[u8]>) -> Client {
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     user.send(bytes);
     user
 }
@@ -55,13 +56,13 @@ fn text_that_ends_inside_a_character() {
 }
 
 #[test]
-fn text_with_half_a_surrogate_in_utf8() {
+fn text_with_a_surrogate_encoded_in_utf8() {
     check(masked(TEXT, b"\"\xed\xa0\x80\""), 1007);
 }
 
 #[test]
 fn text_that_is_not_utf8_across_fragments() {
-    check([masked(TEXT_BEGINS, b"\"\xf0\x9f"), masked(ENDS, b"x\"")].concat(), 1007);
+    check([masked(FIRST_FRAGMENT, b"\"\xf0\x9f"), masked(LAST_FRAGMENT, b"x\"")].concat(), 1007);
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn reserved_opcodes() {
 }
 
 #[test]
-fn a_control_frame_in_fragments() {
+fn a_fragmented_control_frame() {
     check(masked(PING & 0x0f, b"half"), 1002);
 }
 
@@ -99,14 +100,14 @@ fn a_control_frame_that_is_too_long() {
 }
 
 #[test]
-fn a_continuation_of_nothing() {
-    check(masked(ENDS, LIST), 1002);
-    check(masked(GOES_ON, LIST), 1002);
+fn a_continuation_without_a_first_fragment() {
+    check(masked(LAST_FRAGMENT, LIST), 1002);
+    check(masked(MIDDLE_FRAGMENT, LIST), 1002);
 }
 
 #[test]
-fn a_new_message_inside_of_another() {
-    check([masked(TEXT_BEGINS, b"{"), masked(TEXT, LIST)].concat(), 1002);
+fn a_new_message_inside_a_fragmented_one() {
+    check([masked(FIRST_FRAGMENT, b"{"), masked(TEXT, LIST)].concat(), 1002);
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn a_message_that_is_too_big() {
 }
 
 #[test]
-fn a_message_that_is_far_too_big_and_comes_whole() {
+fn a_message_that_is_far_too_big_in_one_frame() {
     check(masked(TEXT, &b" ".repeat(50 * MAX_MESSAGE_BYTES)), 1009);
 }
 
@@ -135,16 +136,16 @@ fn a_message_that_is_far_too_big_and_comes_whole() {
 fn a_message_that_is_too_big_in_fragments() {
     let half = b" ".repeat(MAX_MESSAGE_BYTES / 2);
     let parts = [
-        masked(TEXT_BEGINS, &half),
-        masked(GOES_ON, &half),
-        masked(GOES_ON, b" "),
-        masked(ENDS, LIST),
+        masked(FIRST_FRAGMENT, &half),
+        masked(MIDDLE_FRAGMENT, &half),
+        masked(MIDDLE_FRAGMENT, b" "),
+        masked(LAST_FRAGMENT, LIST),
     ];
     check(parts.concat(), 1009);
 }
 
 #[test]
-fn a_frame_that_claims_to_be_as_long_as_can_be_said() {
+fn a_frame_that_claims_the_greatest_length() {
     check(frame::header(TEXT, i64::MAX as u64), 1009);
     check(frame::header(PING, i64::MAX as u64), 1009);
 }
@@ -157,7 +158,7 @@ fn a_message_at_the_limit_passes() {
     let mut user = user_who_sends(&host, masked(TEXT, &text));
     assert!(user.text().starts_with(r#"{"type":"list_rooms","#));
     let (start, end) = text.split_at(MAX_MESSAGE_BYTES / 3);
-    user.send([masked(TEXT_BEGINS, start), masked(ENDS, end)].concat());
+    user.send([masked(FIRST_FRAGMENT, start), masked(LAST_FRAGMENT, end)].concat());
     assert!(user.text().starts_with(r#"{"type":"list_rooms","#));
 }
 
@@ -165,16 +166,16 @@ fn a_message_at_the_limit_passes() {
 fn control_frames_between_fragments() {
     let host = Host::start();
     let parts = [
-        masked(TEXT_BEGINS, &LIST[..4]),
+        masked(FIRST_FRAGMENT, &LIST[..4]),
         masked(PING, b"one"),
-        masked(GOES_ON, b""),
-        masked(PONG, b"nobody asked"),
-        masked(GOES_ON, &LIST[4..9]),
+        masked(MIDDLE_FRAGMENT, b""),
+        masked(PONG, b"unsolicited"),
+        masked(MIDDLE_FRAGMENT, &LIST[4..9]),
         masked(PING, b"two"),
-        masked(ENDS, &LIST[9..]),
+        masked(LAST_FRAGMENT, &LIST[9..]),
     ];
     let mut user = user_who_sends(&host, parts.concat());
-    // The answer to the request comes by way of the dispatcher, the pongs do not.
+    // The session answers pings itself; the request takes the way through the dispatcher.
     assert_eq!(user.frame(), Frame { first: PONG, payload: b"one".to_vec() });
     assert_eq!(user.frame(), Frame { first: PONG, payload: b"two".to_vec() });
     assert!(user.text().starts_with(r#"{"type":"list_rooms","#));
@@ -184,11 +185,11 @@ fn control_frames_between_fragments() {
 #[test]
 fn a_character_split_between_fragments() {
     let host = Host::start();
-    let mut user = host.door.member();
+    let mut user = host.endpoint.member();
     let text = r#"{"type":"text","text":"a😀b"}"#.as_bytes();
     for at in 23..=27 {
         let (start, end) = text.split_at(at);
-        user.send([masked(TEXT_BEGINS, start), masked(ENDS, end)].concat());
+        user.send([masked(FIRST_FRAGMENT, start), masked(LAST_FRAGMENT, end)].concat());
         user.expect(r#"{"type":"text","text":"a😀b","from":{"id":1,"name":"User 1"}}"#);
     }
 }
@@ -196,7 +197,7 @@ fn a_character_split_between_fragments() {
 #[test]
 fn a_message_byte_by_byte() {
     let host = Host::start();
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     for byte in masked(TEXT, LIST) {
         user.send([byte]);
     }
@@ -204,13 +205,13 @@ fn a_message_byte_by_byte() {
 }
 
 #[test]
-fn a_message_in_as_many_fragments_as_bytes() {
+fn a_message_with_one_byte_per_fragment() {
     let host = Host::start();
-    let mut user = user_who_sends(&host, masked(TEXT_BEGINS, b""));
+    let mut user = user_who_sends(&host, masked(FIRST_FRAGMENT, b""));
     for byte in LIST {
-        user.send(masked(GOES_ON, &[*byte]));
+        user.send(masked(MIDDLE_FRAGMENT, &[*byte]));
     }
-    user.send(masked(ENDS, b""));
+    user.send(masked(LAST_FRAGMENT, b""));
     assert!(user.text().starts_with(r#"{"type":"list_rooms","#));
 }
 
@@ -219,7 +220,7 @@ fn an_empty_text_is_a_message() {
     let host = Host::start();
     let mut user = user_who_sends(&host, masked(TEXT, b""));
     user.expect_error("bad_json");
-    user.send([masked(TEXT_BEGINS, b""), masked(ENDS, b"")].concat());
+    user.send([masked(FIRST_FRAGMENT, b""), masked(LAST_FRAGMENT, b"")].concat());
     user.expect_error("bad_json");
     user.expect_nothing_more();
 }
@@ -227,7 +228,7 @@ fn an_empty_text_is_a_message() {
 #[test]
 fn a_ping_is_answered_with_its_payload() {
     let host = Host::start();
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     for payload in [&b""[..], b"\x00\xffbytes", &[b'x'; 125]] {
         user.send(masked(PING, payload));
         assert_eq!(user.frame(), Frame { first: PONG, payload: payload.to_vec() });
@@ -235,14 +236,14 @@ fn a_ping_is_answered_with_its_payload() {
 }
 
 #[test]
-fn a_pong_that_nobody_asked_for_is_ignored() {
+fn an_unsolicited_pong_is_ignored() {
     let host = Host::start();
     let mut user = user_who_sends(&host, masked(PONG, b"unasked"));
     user.expect_nothing_more();
 }
 
 #[test]
-fn a_close_frame_comes_back_with_its_code() {
+fn a_close_frame_is_echoed_with_its_code() {
     let host = Host::start();
     for code in [1000, 1001, 1003, 1011, 3000, 4000, 4999] {
         let mut user = user_who_sends(&host, frame::close(code, "that is all"));

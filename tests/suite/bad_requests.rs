@@ -1,4 +1,4 @@
-//! Requests that are refused: each gets its error, and the connection works as before.
+//! Requests that are refused: each gets an error, and the connection works as before.
 
 use wschat::Settings;
 
@@ -6,14 +6,13 @@ use crate::client::Client;
 use crate::frame::{self, TEXT};
 use crate::host::Host;
 
-/// Sends a request that is to be refused in exactly these words; then the chat goes on.
+/// The request is refused with exactly this error, and the connection still works.
 #[track_caller]
 fn check(request: &str, code: &str, message: &str) {
     check_with(|_| {}, &[], request, code, message);
 }
 
-/// As [`check`], with these changes to the settings and after these requests, whose answers do not
-/// matter here.
+/// Like [`check`], with these changes to the settings and after these requests.
 #[track_caller]
 fn check_with(
     change: impl FnOnce(&mut Settings),
@@ -23,18 +22,18 @@ fn check_with(
     message: &str,
 ) {
     let host = Host::with(change);
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     for request in before {
         user.request(request);
         user.text();
     }
     user.request(request);
     user.expect(&format!(r#"{{"type":"error","code":"{code}","message":"{message}"}}"#));
-    expect_that_it_works(&mut user);
+    expect_working(&mut user);
 }
 
 #[track_caller]
-fn expect_that_it_works(user: &mut Client) {
+fn expect_working(user: &mut Client) {
     user.expect_nothing_more();
     let id = user.id;
     user.request(r#"{"type":"enter_room","roomId":2}"#);
@@ -46,7 +45,7 @@ fn expect_that_it_works(user: &mut Client) {
 }
 
 const ENTER: &str = r#"{"type":"enter_room","roomId":2}"#;
-const NO_NUMBER: &str =
+const NOT_A_NUMBER: &str =
     "must be a whole number from 0 to 9007199254740991, or a string of its digits.";
 
 #[test]
@@ -60,12 +59,12 @@ fn an_empty_message() {
 }
 
 #[test]
-fn json_that_breaks_off() {
+fn truncated_json() {
     check("{\"type\":\n\"list", "bad_json", "This is not JSON (line 2, column 5).");
 }
 
 #[test]
-fn json_with_something_behind_it() {
+fn json_with_trailing_characters() {
     check(r#"{"type":"list_rooms"}{}"#, "bad_json", "This is not JSON (line 1, column 22).");
 }
 
@@ -80,29 +79,29 @@ fn not_an_object() {
 fn as_many_brackets_as_fit_into_a_message() {
     for bracket in ["{", "[", r#"{"a":"#, r#"{"type":"#, r#"[{"a":"#] {
         let host = Host::start();
-        let mut user = host.door.user();
+        let mut user = host.endpoint.user();
         user.request(&bracket.repeat(65_536 / bracket.len()));
         user.expect_error("bad_json");
-        expect_that_it_works(&mut user);
+        expect_working(&mut user);
     }
 }
 
 #[test]
-fn deep_nesting_in_an_unknown_member_is_nobodys_business() {
+fn deep_nesting_in_an_unknown_member_is_ignored() {
     let host = Host::start();
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     let nested = "[".repeat(30_000) + &"]".repeat(30_000);
     user.request(&format!(r#"{{"deep":{nested},"type":"enter_room","roomId":1}}"#));
     user.expect(r#"{"type":"enter_room","user":{"id":1,"name":"User 1"}}"#);
 }
 
 #[test]
-fn no_type() {
+fn a_missing_type() {
     check(r#"{"roomId":1}"#, "bad_request", r#"\"type\" is missing."#);
 }
 
 #[test]
-fn a_type_that_is_no_string() {
+fn a_type_that_is_not_a_string() {
     check(r#"{"type":1}"#, "bad_request", r#"\"type\" must be a string."#);
 }
 
@@ -112,7 +111,7 @@ fn an_unknown_type() {
 }
 
 #[test]
-fn an_unknown_type_is_not_sent_back_at_length() {
+fn a_long_unknown_type_is_shortened_in_the_error() {
     let long = format!(r#"{{"type":"{}"}}"#, "\\n".repeat(20_000));
     let message = format!(r#"There is no request of type \"{}\"."#, "\\n".repeat(32));
     check(&long, "unknown_type", &message);
@@ -144,17 +143,17 @@ fn members_of_the_wrong_type() {
 }
 
 #[test]
-fn numbers_that_are_none() {
+fn members_that_are_not_numbers() {
     for (kind, member) in [("enter_room", "roomId"), ("gif", "gifId")] {
         for value in ["1.5", "-1", r#""1x""#, r#""""#, "true", "[1]", "9007199254740992"] {
             let request = format!(r#"{{"type":"{kind}","{member}":{value}}}"#);
-            check(&request, "bad_request", &format!(r#"\"{member}\" {NO_NUMBER}"#));
+            check(&request, "bad_request", &format!(r#"\"{member}\" {NOT_A_NUMBER}"#));
         }
     }
 }
 
 #[test]
-fn half_a_surrogate() {
+fn an_unpaired_surrogate() {
     check(
         r#"{"type":"text","text":"\ud83d"}"#,
         "bad_request",
@@ -163,7 +162,7 @@ fn half_a_surrogate() {
 }
 
 #[test]
-fn a_member_given_twice() {
+fn a_duplicate_member() {
     check(
         r#"{"type":"list_rooms","type":"leave_room"}"#,
         "bad_request",
@@ -180,9 +179,9 @@ fn an_unknown_room() {
 }
 
 #[test]
-fn an_unknown_room_does_not_cost_the_place_in_the_present_one() {
+fn a_user_who_asks_for_an_unknown_room_stays_in_the_present_one() {
     let host = Host::start();
-    let mut user = host.door.member();
+    let mut user = host.endpoint.member();
     user.request(r#"{"type":"enter_room","roomId":0}"#);
     user.expect(r#"{"type":"error","code":"unknown_room","message":"There is no room 0."}"#);
     user.say("still in");
@@ -190,7 +189,7 @@ fn an_unknown_room_does_not_cost_the_place_in_the_present_one() {
 }
 
 #[test]
-fn what_takes_a_room_outside_of_any() {
+fn requests_that_need_a_room_outside_of_any() {
     for request in
         [r#"{"type":"text","text":"x"}"#, r#"{"type":"gif","gifId":1}"#, r#"{"type":"leave_room"}"#]
     {
@@ -233,7 +232,7 @@ fn bad_texts() {
         ("é".repeat(4_001), "has at most 4000 characters."),
     ] {
         let host = Host::start();
-        let mut user = host.door.user();
+        let mut user = host.endpoint.user();
         user.request(ENTER);
         user.text();
         user.say(&text);
@@ -257,9 +256,9 @@ fn too_many_rooms() {
 }
 
 #[test]
-fn every_bad_request_in_one_segment_is_answered_and_none_ends_the_connection() {
+fn bad_requests_in_one_segment_are_all_answered() {
     let host = Host::start();
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     let table = [
         ("x", "bad_json"),
         ("[]", "bad_request"),
@@ -276,5 +275,5 @@ fn every_bad_request_in_one_segment_is_answered_and_none_ends_the_connection() {
     for (_, code) in table {
         user.expect_error(code);
     }
-    expect_that_it_works(&mut user);
+    expect_working(&mut user);
 }

@@ -1,4 +1,5 @@
-//! A client of our own: blocking, in the hands of one test, and free to break every rule.
+//! The suite's own client. It is blocking, belongs to one test, and can break every rule of the
+//! protocol.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
@@ -11,14 +12,14 @@ use serde_json::Value;
 
 use crate::frame::{self, CLOSE, Frame, PING, PONG, TEXT};
 
-/// How long a client waits for what has to come. Only a test that fails ever waits this long.
+/// The timeout of every read and write. Only a failing test waits this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Key and answer of the RFC's example (RFC 6455 §1.3).
+/// The key of the example in RFC 6455 §1.3, and the matching `Sec-WebSocket-Accept`.
 pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// The request of an ordinary client.
+/// The upgrade request of an ordinary client.
 pub(crate) const UPGRADE: &str = "GET / HTTP/1.1\r\n\
     Host: localhost\r\n\
     Upgrade: websocket\r\n\
@@ -26,18 +27,18 @@ pub(crate) const UPGRADE: &str = "GET / HTTP/1.1\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
 
-/// The subprotocol with a memory.
+/// The subprotocol with history and resumable sessions.
 pub(crate) const V2: &str = "wschat.v2";
 
-/// The request of a client that offers these subprotocols.
+/// The upgrade request of a client that offers these subprotocols.
 pub(crate) fn upgrade_offering(protocols: &str) -> String {
-    let head = UPGRADE.strip_suffix("\r\n").expect("an empty line at its end");
+    let head = UPGRADE.strip_suffix("\r\n").expect("it ends with an empty line");
     format!("{head}Sec-WebSocket-Protocol: {protocols}\r\n\r\n")
 }
 
-/// Where a server is, and whom to trust if it speaks TLS.
+/// The address of a server, and the certificate to trust if it speaks TLS.
 #[derive(Clone, Debug)]
-pub(crate) struct Door {
+pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
     pub(crate) root: Option<X509>,
 }
@@ -46,11 +47,12 @@ pub(crate) struct Door {
 #[derive(Debug)]
 pub(crate) struct Client {
     wire: Wire,
-    /// Read from the wire, but not yet by the test.
+    /// Received, but not yet consumed by the test.
     unread: Vec<u8>,
-    /// What the welcome said; 0 before.
+    /// From the welcome; 0 before it.
     pub(crate) id: u64,
-    /// The secret to resume with, as the welcome said; empty before, and in the base protocol.
+    /// The secret to resume the session with, from the welcome; empty before it and in the base
+    /// protocol.
     pub(crate) token: String,
 }
 
@@ -60,91 +62,91 @@ enum Wire {
     Tls(Box<SslStream<TcpStream>>),
 }
 
-/// A response to a plain HTTP request.
+/// The response to a plain HTTP request.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
-    /// The whole head, with its field names in lower case as the server writes them.
+    /// The whole head. The server writes field names in lower case.
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 
-impl Door {
-    /// Connects, with TLS if the server speaks it, and sends nothing of HTTP yet.
-    pub(crate) fn knock(&self) -> Client {
+impl Endpoint {
+    /// Connects, with TLS if the server speaks it. Sends no HTTP yet.
+    pub(crate) fn connect(&self) -> Client {
         Client::over(TcpStream::connect(self.address).expect("the server listens"), self)
     }
 
-    /// As [`Door::knock`], from this address of the loopback network.
-    pub(crate) fn knock_from(&self, source: Ipv4Addr) -> Client {
+    /// Like [`Endpoint::connect`], from this address of the loopback network.
+    pub(crate) fn connect_from(&self, source: Ipv4Addr) -> Client {
         let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         rustix::net::bind(&socket, &SocketAddr::from((source, 0))).unwrap();
         rustix::net::connect(&socket, &self.address).expect("the server listens");
         Client::over(socket.into(), self)
     }
 
-    /// As [`Door::knock`], with room for next to nothing in the client's receive buffer, so that it
-    /// takes little until the server feels that this client does not read.
-    pub(crate) fn knock_narrowly(&self) -> Client {
+    /// Like [`Endpoint::connect`], with a tiny receive buffer, so that the server's writes soon stall
+    /// when this client does not read.
+    pub(crate) fn connect_with_small_buffer(&self) -> Client {
         let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         sockopt::set_socket_recv_buffer_size(&socket, 4096).unwrap();
         rustix::net::connect(&socket, &self.address).expect("the server listens");
         Client::over(socket.into(), self)
     }
 
-    /// Whether a TLS handshake comes to its end.
+    /// Tries a TLS handshake.
     pub(crate) fn try_tls(&self) -> Result<(), HandshakeError<TcpStream>> {
         let root = self.root.as_ref().expect("a server that speaks TLS");
         connect_tls(TcpStream::connect(self.address).expect("the server listens"), root).map(drop)
     }
 
-    /// Opens a WebSocket and takes the welcome.
+    /// Opens a WebSocket and reads the welcome.
     pub(crate) fn user(&self) -> Client {
-        self.knock().into_user()
+        self.connect().into_user()
     }
 
-    /// Opens a WebSocket that speaks `wschat.v2`, and takes the welcome.
+    /// Opens a WebSocket that speaks `wschat.v2`, and reads the welcome.
     pub(crate) fn v2_user(&self) -> Client {
-        self.offering(V2).0
+        self.connect_offering(V2).0
     }
 
-    /// Comes back as the user of this token; the welcome has to agree.
+    /// Resumes the session of this token. The welcome has to confirm it.
     pub(crate) fn resume(&self, token: &str) -> Client {
-        let (client, welcome) = self.offering(&format!("{V2}, session.{token}"));
+        let (client, welcome) = self.connect_offering(&format!("{V2}, session.{token}"));
         assert_eq!(welcome["resumed"], true, "{welcome}");
         client
     }
 
-    /// Opens a WebSocket with this offer of subprotocols, of which the server takes `wschat.v2`, and
-    /// takes the welcome.
-    pub(crate) fn offering(&self, protocols: &str) -> (Client, Value) {
-        let mut client = self.knock();
+    /// Opens a WebSocket and offers these subprotocols, of which the server selects `wschat.v2`. Reads
+    /// the welcome.
+    pub(crate) fn connect_offering(&self, protocols: &str) -> (Client, Value) {
+        let mut client = self.connect();
         client.send(upgrade_offering(protocols));
         client.expect_switch_to(Some(V2));
         let welcome = client.json();
-        client.greeted(&welcome);
+        client.note_welcome(&welcome);
         (client, welcome)
     }
 
-    /// A user who has entered room 1.
+    /// Connects a user and enters room 1.
     pub(crate) fn member(&self) -> Client {
         self.user().into_member()
     }
 
-    /// Sends a plain HTTP request and reads all that comes back.
+    /// Sends a plain HTTP request and reads the whole response.
     pub(crate) fn ask(&self, request: impl AsRef<[u8]>) -> Response {
-        let mut client = self.knock();
+        let mut client = self.connect();
         client.send(request);
         client.response()
     }
 }
 
 impl Client {
-    fn over(tcp: TcpStream, door: &Door) -> Self {
+    fn over(tcp: TcpStream, endpoint: &Endpoint) -> Self {
         tcp.set_read_timeout(Some(PATIENCE)).unwrap();
         tcp.set_write_timeout(Some(PATIENCE)).unwrap();
         tcp.set_nodelay(true).unwrap();
-        let wire = match &door.root {
+        let wire = match &endpoint.root {
             None => Wire::Plain(tcp),
             Some(root) => {
                 Wire::Tls(Box::new(connect_tls(tcp, root).expect("the TLS handshake succeeds")))
@@ -167,7 +169,7 @@ impl Client {
         self
     }
 
-    /// Takes the welcome, whose exact words follow from the id.
+    /// Reads the welcome of the base protocol, which is exact except for the id.
     pub(crate) fn expect_welcome(&mut self) {
         let welcome = self.text();
         let value: Value = serde_json::from_str(&welcome).expect(&welcome);
@@ -177,12 +179,12 @@ impl Client {
         assert_eq!(welcome, expected);
     }
 
-    /// Sends these bytes, whatever they are.
+    /// Sends these bytes as they are.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.try_send(bytes).expect("the server takes what it is sent");
+        self.try_send(bytes).expect("the server keeps reading");
     }
 
-    /// As [`Client::send`], for what the server may cut off.
+    /// Like [`Client::send`], where the server may close the connection meanwhile.
     pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         match &mut self.wire {
             Wire::Plain(tcp) => tcp.write_all(bytes.as_ref()),
@@ -190,7 +192,8 @@ impl Client {
         }
     }
 
-    /// Sends as much of these bytes as goes out at once, as it must go on if it is to go on.
+    /// Sends as many of these bytes as the socket takes, and returns how many. Under TLS the next call
+    /// has to continue with the rest.
     pub(crate) fn send_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.wire {
             Wire::Plain(tcp) => tcp.write(bytes),
@@ -203,38 +206,38 @@ impl Client {
         self.send(frame::masked(TEXT, json.as_bytes()));
     }
 
-    /// Says something in the room this client is in.
+    /// Sends a text to the room that this client is in.
     pub(crate) fn say(&mut self, text: &str) {
         self.request(&format!(r#"{{"type":"text","text":"{text}"}}"#));
     }
 
     /// The next frame.
     pub(crate) fn frame(&mut self) -> Frame {
-        self.frame_or_end().expect("a frame, and not the end of the connection")
+        self.frame_or_end().expect("a frame instead of the end of the connection")
     }
 
-    /// The next frame; `None` where the server has ended the connection well, between two frames.
+    /// The next frame, or `None` if the server has closed the connection cleanly, between two frames.
     pub(crate) fn frame_or_end(&mut self) -> Option<Frame> {
         loop {
             if let Some((frame, len)) = frame::parse(&self.unread) {
                 self.unread.drain(..len);
                 return Some(frame);
             }
-            if self.read_more().expect("the connection lives, or ends well") == 0 {
+            if self.read_more().expect("the connection is open or ends cleanly") == 0 {
                 assert!(self.unread.is_empty(), "the connection ended inside a frame");
                 return None;
             }
         }
     }
 
-    /// The next text message. Pings are answered on the way, as every client has to.
+    /// The next text message. Answers pings meanwhile, as every client has to.
     pub(crate) fn text(&mut self) -> String {
         loop {
             let Frame { first, payload } = self.frame();
             match first {
                 TEXT => return String::from_utf8(payload).expect("the server sends UTF-8"),
                 PING => self.send(frame::masked(PONG, &payload)),
-                _ => panic!("a text, and not frame 0x{first:02x} with {payload:x?}"),
+                _ => panic!("expected a text, got frame 0x{first:02x} with {payload:x?}"),
             }
         }
     }
@@ -245,7 +248,7 @@ impl Client {
         serde_json::from_str(&text).expect(&text)
     }
 
-    /// The next text message, as JSON, that is of this type.
+    /// The next text message of this type, as JSON. Skips others.
     pub(crate) fn skip_to(&mut self, kind: &str) -> Value {
         loop {
             let value = self.json();
@@ -255,30 +258,30 @@ impl Client {
         }
     }
 
-    /// Remembers what a welcome said.
-    pub(crate) fn greeted(&mut self, welcome: &Value) {
+    /// Stores the id and the token from a welcome.
+    pub(crate) fn note_welcome(&mut self, welcome: &Value) {
         assert_eq!(welcome["type"], "welcome", "{welcome}");
         self.id = welcome["user"]["id"].as_u64().expect("an id");
         welcome["session"].as_str().unwrap_or_default().clone_into(&mut self.token);
     }
 
-    /// The next text message is this one, to the byte.
+    /// Asserts that the next text message is exactly this one.
     #[track_caller]
     pub(crate) fn expect(&mut self, text: &str) {
         let found = self.text();
         assert_eq!(found, text, "sent to user {}", self.id);
     }
 
-    /// The next message is an `error` with this code; returns all of it.
+    /// Asserts that the next message is an `error` with this code; returns it.
     #[track_caller]
     pub(crate) fn expect_error(&mut self, code: &str) -> Value {
         let text = self.text();
         let beginning = format!(r#"{{"type":"error","code":"{code}","message":""#);
-        assert!(text.starts_with(&beginning), "{code}, and not {text}");
+        assert!(text.starts_with(&beginning), "expected {code}, got {text}");
         serde_json::from_str(&text).expect(&text)
     }
 
-    /// Nothing has been sent to this client that it has not read: what it asks is answered next.
+    /// Asserts that nothing unread was sent to this client: the answer to a request comes next.
     #[track_caller]
     pub(crate) fn expect_nothing_more(&mut self) {
         self.request(r#"{"type":"anything more?"}"#);
@@ -287,7 +290,7 @@ impl Client {
         );
     }
 
-    /// The next frame is a Close with this code, and then the connection ends, well.
+    /// Asserts that the next frame is a Close with this code and that the connection then ends cleanly.
     #[track_caller]
     pub(crate) fn expect_close(&mut self, code: u16) {
         let frame = self.frame();
@@ -296,7 +299,7 @@ impl Client {
         self.expect_end();
     }
 
-    /// Reads up to the Close frame; returns its code and text. Then the connection ends, well.
+    /// Reads up to the Close frame and the clean end after it; returns code and text.
     #[track_caller]
     pub(crate) fn skip_to_close(&mut self) -> (u16, String) {
         loop {
@@ -310,55 +313,56 @@ impl Client {
         }
     }
 
-    /// The connection ends here, and under TLS by the `close_notify` that tells an end from a
-    /// stream that somebody has cut (RFC 8446 §6.1).
+    /// Asserts that the connection ends here. Under TLS it has to end with `close_notify`, which tells
+    /// an end from a truncated stream (RFC 8446 §6.1).
     #[track_caller]
     pub(crate) fn expect_end(&mut self) {
         self.expect_end_of_stream();
         if let Wire::Tls(tls) = &mut self.wire {
             let has_come = tls.get_shutdown().contains(ShutdownState::RECEIVED);
-            assert!(has_come, "the end of the connection without an end of TLS");
+            assert!(has_come, "the connection ended without close_notify");
         }
     }
 
-    /// The connection ends here: by an end of the stream, not by a reset.
+    /// Asserts that the stream ends here, without a reset.
     #[track_caller]
     pub(crate) fn expect_end_of_stream(&mut self) {
         match self.read_more() {
-            Ok(0) => assert!(self.unread.is_empty(), "{} bytes before it", self.unread.len()),
-            other => panic!("the end of the connection, and not {other:?}"),
+            Ok(0) => assert!(self.unread.is_empty(), "{} unread bytes", self.unread.len()),
+            other => panic!("expected the end of the stream, got {other:?}"),
         }
     }
 
-    /// The server ends the connection without a word, and it need not be gentle: whoever has not
-    /// become a user may find the connection reset.
+    /// Asserts that the server closes the connection without a Close frame. A reset is allowed: before
+    /// the handshake is complete, the server may close abruptly.
     #[track_caller]
     pub(crate) fn expect_cut(&mut self) {
         match self.read_more() {
             Ok(0) => {}
             Err(error) if is_reset(&error) => {}
-            other => panic!("a cut, and not {other:?} with {:?}", self.unread),
+            other => panic!("expected a closed connection, got {other:?} with {:?}", self.unread),
         }
     }
 
-    /// Sends a Close frame, takes the answer to it, whatever it is told before, and sees the connection end.
+    /// Closes with 1000 and waits for the answering Close frame and the end of the connection. Skips
+    /// whatever comes before it.
     pub(crate) fn close(mut self) {
         self.send(frame::close(1000, ""));
         assert_eq!(self.skip_to_close().0, 1000);
     }
 
-    /// Everything up to the end of the connection, however it ends.
+    /// Reads everything up to the end of the connection or a reset.
     pub(crate) fn read_to_cut(&mut self) -> Vec<u8> {
         while self.read_more().is_ok_and(|read| read > 0) {}
         std::mem::take(&mut self.unread)
     }
 
-    /// Is gone at once, with a reset instead of an end.
+    /// Resets the connection.
     pub(crate) fn abort(self) {
         sockopt::set_socket_linger(self.tcp(), Some(Duration::ZERO)).unwrap();
     }
 
-    /// Says that nothing more will be sent, and keeps reading.
+    /// Shuts down the writing side, and can still read.
     pub(crate) fn shut_down_writing(&self) {
         self.tcp().shutdown(Shutdown::Write).unwrap();
     }
@@ -370,21 +374,21 @@ impl Client {
         }
     }
 
-    /// Reads whatever there is, all of it plain HTTP, until the server ends the connection.
+    /// Reads a plain HTTP response, which ends with the connection.
     pub(crate) fn response(&mut self) -> Response {
         let head = self.read_head();
-        while self.read_more().expect("the response ends well") > 0 {}
+        while self.read_more().expect("the response ends cleanly") > 0 {}
         let body = std::mem::take(&mut self.unread);
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         Response { status: status.expect(&head), head, body }
     }
 
-    /// The server agrees to speak WebSocket from here on, and the base protocol.
+    /// Reads the 101 response, which must select no subprotocol.
     pub(crate) fn expect_switch(&mut self) {
         self.expect_switch_to(None);
     }
 
-    /// The server agrees to speak WebSocket from here on, with this subprotocol.
+    /// Reads the 101 response, which must select this subprotocol.
     pub(crate) fn expect_switch_to(&mut self, protocol: Option<&str>) {
         let head = self.read_head();
         assert!(head.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{head}");
@@ -399,12 +403,12 @@ impl Client {
         assert_eq!(agreed, protocol, "{head}");
     }
 
-    /// A response's head up to the empty line.
+    /// Reads the head of a response, up to the empty line.
     pub(crate) fn read_head(&mut self) -> String {
-        self.read_to_head().expect("a response, and not the end of the connection")
+        self.read_to_head().expect("a response instead of the end of the connection")
     }
 
-    /// As [`Client::read_head`]; `None` where the server cuts the connection instead.
+    /// Like [`Client::read_head`]; `None` if the server closes the connection instead.
     pub(crate) fn read_to_head(&mut self) -> Option<String> {
         loop {
             if let Some(end) = self.unread.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -415,12 +419,12 @@ impl Client {
                 Ok(0) => return None,
                 Ok(_) => {}
                 Err(error) if is_reset(&error) => return None,
-                Err(error) => panic!("neither a response nor an end: {error}"),
+                Err(error) => panic!("expected a response or the end of the connection: {error}"),
             }
         }
     }
 
-    /// What has been read from the wire, but not yet by the test.
+    /// What was received, but not yet consumed by the test.
     pub(crate) fn into_unread(self) -> Vec<u8> {
         self.unread
     }
@@ -437,7 +441,7 @@ impl Client {
 }
 
 impl Response {
-    /// The value of a field that is there exactly once.
+    /// The value of a field that must occur exactly once.
     #[track_caller]
     pub(crate) fn field(&self, name: &str) -> &str {
         let mut values = self.head.split("\r\n").skip(1).filter_map(|line| {
@@ -446,16 +450,16 @@ impl Response {
         });
         match (values.next(), values.next()) {
             (Some(value), None) => value,
-            _ => panic!("{name} is not there exactly once: {}", self.head),
+            _ => panic!("{name} must occur exactly once: {}", self.head),
         }
     }
 
     pub(crate) fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).expect("a body of text")
+        std::str::from_utf8(&self.body).expect("the body is text")
     }
 }
 
-/// Whether the peer threw the connection away.
+/// Whether the peer has reset the connection.
 pub(crate) fn is_reset(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }

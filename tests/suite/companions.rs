@@ -1,21 +1,21 @@
 //! Clients of `wschat.v2`, one in each room, who talk while a transcript of the base protocol is
-//! played. Whoever speaks the base protocol must not notice what language they speak.
+//! played. Clients of the base protocol must not notice which version the companions speak.
 
-use crate::client::{Client, Door};
+use crate::client::{Client, Endpoint};
 
 pub(crate) struct Companions {
-    /// By room and by id alike: the first, with id 1, is in room 1.
+    /// In the order of rooms and of ids: the first has id 1 and is in room 1.
     clients: Vec<Client>,
-    /// How many texts each has said.
+    /// How many texts each has sent.
     said: u32,
 }
 
 impl Companions {
-    /// Has one enter each of the rooms 1 to `rooms`, before anyone else connects.
-    pub(crate) fn enter(door: &Door, rooms: usize) -> Self {
+    /// Connects one client to each of the rooms 1 to `rooms`, before anyone else connects.
+    pub(crate) fn enter(endpoint: &Endpoint, rooms: usize) -> Self {
         let clients: Vec<Client> = (1..=rooms)
             .map(|room| {
-                let mut client = door.v2_user();
+                let mut client = endpoint.v2_user();
                 assert_eq!(client.id, room as u64);
                 client.request(&format!(r#"{{"type":"enter_room","roomId":{room}}}"#));
                 assert_eq!(client.json()["type"], "room");
@@ -25,7 +25,7 @@ impl Companions {
         Self { clients, said: 0 }
     }
 
-    /// Each says something in its room.
+    /// Each sends a text to its room.
     pub(crate) fn talk(&mut self) {
         self.said += 1;
         for (client, room) in self.clients.iter_mut().zip(1..) {
@@ -37,8 +37,8 @@ impl Companions {
         }
     }
 
-    /// Everyone has heard everything that the others said and did in its room, and its own with
-    /// the `ref` and a `seq` that counts up.
+    /// Checks that each received every message of its room, with a `seq` that counts up by one, and its
+    /// own with the `ref`.
     pub(crate) fn check(self) {
         for mut client in self.clients {
             let mut seq = 0;
@@ -57,9 +57,9 @@ impl Companions {
         }
     }
 
-    /// The script with other ids: those of the companions come first.
+    /// The script with the ids shifted: the companions have the first ones.
     pub(crate) fn renumber(&self, script: &str) -> String {
-        // From the highest id, so that none is changed twice.
+        // From the highest id down, so that none is replaced twice.
         (1..10).rev().fold(script.to_owned(), |script, old| {
             let new = old + self.clients.len();
             let mut script = script;
@@ -77,8 +77,8 @@ impl Companions {
         })
     }
 
-    /// What a client of the base protocol was sent, as if the companions were not there: nothing
-    /// where it is about one of them, and then it is exactly what the base protocol says of them.
+    /// A frame of the base protocol with the companions removed; `None` for a text of a companion,
+    /// which must be exactly as the base protocol has it.
     pub(crate) fn without(&self, mut text: String) -> Option<String> {
         for id in 1..=self.clients.len() {
             let user = format!(r#"{{"id":{id},"name":"User {id}"}}"#);
@@ -97,7 +97,7 @@ impl Companions {
     }
 }
 
-/// What is said in a room, with quotes and letters that take more than one byte.
+/// The text that is sent to a room: with quotes and multi-byte characters.
 fn phrase(room: usize) -> String {
     format!(r#"\"größer\" als {room} \\ <b>"#)
 }

@@ -1,9 +1,9 @@
 //! The server is killed at random moments under load, and connections are cut at random bytes. At
-//! the end nothing is lost, doubled, reordered or falsely called complete, and nobody has noticed
-//! more of it than he must.
+//! the end nothing is lost, duplicated, reordered or falsely called complete, and no client saw more
+//! of it than necessary.
 //!
-//! `WSCHAT_CRASH_KILLS` and `WSCHAT_CRASH_CUTS` say how much of it there is, `WSCHAT_CRASH_SEED`
-//! makes the clients choose as they did before; when the server dies is up to the machine, too.
+//! `WSCHAT_CRASH_KILLS` and `WSCHAT_CRASH_CUTS` set the amount. `WSCHAT_CRASH_SEED` repeats the
+//! clients' choices; the moment of each kill also depends on timing.
 
 mod life;
 mod link;
@@ -18,26 +18,26 @@ use serde_json::{Value, json};
 use crate::client::{Client, PATIENCE, V2, upgrade_offering};
 use crate::crash::life::{END, Life, World, live_in_base};
 use crate::host::Program;
-use crate::model::{self, BaseJournal, Journal, Kept, Model, Rules, Seen, Sin, Truth, check};
+use crate::model::{self, BaseJournal, Journal, Kept, Model, Rules, Seen, Truth, Violation, check};
 use crate::random::{self, Random, setting};
 
-/// How often the server is killed and connections are cut, unless the environment says otherwise.
+/// The number of kills and cuts without settings in the environment.
 const KILLS: u64 = 60;
 const CUTS: u64 = 800;
 
 const ROOMS: u64 = 3;
 
-/// How often the server is killed the moment a text has been seen, unless `WSCHAT_CRASH_ROUNDS` says
-/// otherwise.
+/// How often the server is killed right after a text has been received, without
+/// `WSCHAT_CRASH_ROUNDS`.
 const ROUNDS: u64 = 200;
 
-/// Of how many texts to the clients the server dies at the latest.
+/// The server is killed after at most this many frames to the clients.
 const LONGEST_LIFE: usize = 300;
 
-/// How much is printed of what a client saw around the place where something is wrong.
+/// How many entries of a journal are printed before a fault.
 const AROUND: usize = 12;
 
-/// A run: what is done, and what the server promises meanwhile.
+/// A run: what happens, and what the server guarantees.
 struct Run {
     name: &'static str,
     kills: u64,
@@ -47,7 +47,7 @@ struct Run {
     longest_absence: usize,
 }
 
-/// What all clients saw.
+/// What all clients recorded.
 #[derive(Default)]
 struct Witnesses {
     journals: Vec<Journal>,
@@ -73,7 +73,7 @@ fn settings(limits: &Value) -> Value {
 }
 
 #[test]
-fn nothing_is_lost_whatever_dies() {
+fn nothing_is_lost_over_kills_and_cuts() {
     let run = Run {
         name: "all is kept",
         kills: setting("WSCHAT_CRASH_KILLS").unwrap_or(KILLS),
@@ -86,7 +86,7 @@ fn nothing_is_lost_whatever_dies() {
 }
 
 #[test]
-fn where_little_fits_nobody_is_told_otherwise() {
+fn a_gap_is_reported_where_little_fits_into_one_frame() {
     let run = Run {
         name: "little fits one frame",
         kills: setting("WSCHAT_CRASH_KILLS").map_or(KILLS / 4, |kills: u64| kills.div_ceil(10)),
@@ -98,10 +98,10 @@ fn where_little_fits_nobody_is_told_otherwise() {
     assert!(incomplete(&run.run()) > 0, "nobody missed anything");
 }
 
-/// In memory, where it is forgotten at once. A file forgets what a server that lives for long enough
-/// has time to take out.
+/// With the history in memory, which drops old messages at once. A file drops them in the background,
+/// which these short lives of the server hardly reach.
 #[test]
-fn where_little_is_kept_nobody_is_told_otherwise() {
+fn a_gap_is_reported_where_little_is_kept() {
     const KEPT: u64 = 30;
     let mut settings = settings(&json!({ "historyMaxEvents": KEPT }));
     settings["history"] = json!({ "file": null });
@@ -116,7 +116,7 @@ fn where_little_is_kept_nobody_is_told_otherwise() {
     assert!(incomplete(&run.run()) > 0, "nobody missed anything");
 }
 
-/// How often somebody who came back was told that something is missing.
+/// How often a client was told that messages are missing.
 fn incomplete(witnesses: &Witnesses) -> usize {
     let seen = witnesses.journals.iter().flat_map(|journal| &journal.seen);
     let count =
@@ -126,7 +126,7 @@ fn incomplete(witnesses: &Witnesses) -> usize {
 }
 
 impl Run {
-    /// Does it all; returns what was seen, if it is right.
+    /// Runs everything and checks the result; returns what the clients recorded.
     fn run(mut self) -> Witnesses {
         let seed = setting("WSCHAT_CRASH_SEED").unwrap_or_else(random::seed);
         let again =
@@ -138,7 +138,7 @@ impl Run {
             _ => Program::durable(self.settings.clone()),
         };
         let world =
-            World::new(program.door.address, ROOMS, self.longest_absence, self.rules.is_narrow);
+            World::new(program.endpoint.address, ROOMS, self.longest_absence, self.rules.is_narrow);
         let (witnesses, truth) = self.play(&world, &mut program, &mut Random(seed));
         let took = began.elapsed();
         let texts: u64 = truth.values().map(|kept| kept.seq).sum();
@@ -155,20 +155,20 @@ impl Run {
         );
         if world.has_failed.load(Ordering::SeqCst) {
             show_last(&witnesses);
-            panic!("it did not come to its end, {}: {again}", self.name);
+            panic!("the run did not finish, {}: {again}", self.name);
         }
-        let sins = check(&witnesses.journals, &witnesses.base, &truth, &self.rules);
-        report(&sins, &witnesses);
-        assert!(sins.is_empty() && witnesses.complaints.is_empty(), "{}: {again}", self.name);
+        let violations = check(&witnesses.journals, &witnesses.base, &truth, &self.rules);
+        report(&violations, &witnesses);
+        assert!(violations.is_empty() && witnesses.complaints.is_empty(), "{}: {again}", self.name);
         let log = program.log();
         assert!(!log.contains("panick"), "{log}");
         assert!(count(&world.resumes) > 0 && count(&world.replaced) > 0);
-        // A busy machine makes a few fall behind, and a server that cuts off whom it likes makes many.
+        // On a busy machine a few clients fall behind. Many mean that the server closes them wrongly.
         assert!(count(&world.fallen_behind) * 4 <= count(&world.cuts), "{}: {again}", self.name);
         witnesses
     }
 
-    /// Has everyone live until it is over; returns what they saw, and what is kept at the end.
+    /// Runs all clients until the run is over; returns what they recorded, and the history at the end.
     fn play(
         &mut self,
         world: &World,
@@ -177,7 +177,7 @@ impl Run {
     ) -> (Witnesses, Truth) {
         let mut lives = Vec::new();
         for room in 1..=ROOMS {
-            // One who stays before one who does not.
+            // Two who stay, and one who changes rooms and names.
             for number in 0..3 {
                 let is_restless = number == 2;
                 let kind = if is_restless { "restless" } else { "stayer" };
@@ -201,7 +201,7 @@ impl Run {
                     scope.spawn(move || live_in_base(world, &format!("base {room}"), room, random))
                 })
                 .collect();
-            // Whatever goes wrong here must not leave the others waiting.
+            // A failure here must not leave the clients waiting.
             let ended = self.conduct(world, program, random, people);
             let (truth, reader) = ended.unwrap_or_else(|what| {
                 println!("{what}\n{}", program.log());
@@ -211,11 +211,11 @@ impl Run {
             });
             let mut witnesses = Witnesses { journals: vec![reader], ..Witnesses::default() };
             for life in lives {
-                let Model { journal, .. } = life.join().expect("a client that lives on");
+                let Model { journal, .. } = life.join().expect("a client that does not panic");
                 witnesses.journals.push(journal);
             }
             for base in base {
-                let (journals, complaints) = base.join().expect("a client that lives on");
+                let (journals, complaints) = base.join().expect("a client that does not panic");
                 witnesses.base.extend(journals);
                 witnesses.complaints.extend(complaints);
             }
@@ -223,7 +223,7 @@ impl Run {
         })
     }
 
-    /// Kills the server again and again, ends everything, and reads what is kept.
+    /// Kills the server again and again, ends the run, and reads the history.
     fn conduct(
         &self,
         world: &World,
@@ -235,7 +235,7 @@ impl Run {
         for _ in 0..self.kills {
             let life = 1 + random.below(LONGEST_LIFE) as u64;
             let until = world.progress.load(Ordering::SeqCst) + life;
-            world.wait("some more", || world.progress.load(Ordering::SeqCst) >= until)?;
+            world.wait("more frames", || world.progress.load(Ordering::SeqCst) >= until)?;
             thread::sleep(Duration::from_micros(random.below(3_000) as u64));
             world.generation.fetch_add(1, Ordering::SeqCst);
             program.kill();
@@ -250,9 +250,9 @@ impl Run {
         }
         world.wait("more cuts", || world.cuts.load(Ordering::SeqCst) >= self.cuts)?;
         world.is_over.store(true, Ordering::SeqCst);
-        world.wait("rest", || world.at_rest.load(Ordering::SeqCst) == people)?;
+        world.wait("pending texts", || world.at_rest.load(Ordering::SeqCst) == people)?;
         let mut reader = Model::new("reader", 1);
-        let mut client = program.door.knock();
+        let mut client = program.endpoint.connect();
         client.send(upgrade_offering(&reader.offer()));
         client.expect_switch_to(Some(V2));
         reader.take(&client.text());
@@ -262,14 +262,15 @@ impl Run {
     }
 }
 
-/// Says in a room that it is the end, and reads all that is kept of it.
+/// Announces the end in a room, and reads the whole history of the room.
 fn read_room(reader: &mut Client, model: &mut Model, room: u64) -> Kept {
-    // What it hears tells nothing of the others, but where it goes they see.
+    // The model has to know which rooms the reader enters, since the others see it. What the reader
+    // receives is of no interest.
     reader.request(&model.enter(room));
     reader.skip_to("room");
     reader.request(&format!(r#"{{"type":"text","text":"{END} of {room}","ref":"{room}"}}"#));
     reader.skip_to("text");
-    // Once more, for the snapshot with the end.
+    // Enters again for a snapshot that has the end.
     reader.request(&format!(r#"{{"type":"enter_room","roomId":{room}}}"#));
     let snapshot = model::snapshot(&reader.skip_to("room")).expect("a room");
     let mut events = Vec::new();
@@ -288,16 +289,16 @@ fn read_room(reader: &mut Client, model: &mut Model, room: u64) -> Kept {
         if page["more"] == false {
             return Kept { epoch: snapshot.epoch, seq: snapshot.seq, events };
         }
-        assert!(before > 1, "more before the first: {page}");
+        assert!(before > 1, "more messages before the first: {page}");
     }
 }
 
-/// Prints what is wrong, and what was seen around it.
-fn report(sins: &[Sin], witnesses: &Witnesses) {
+/// Prints what is wrong, with the part of the journal around it.
+fn report(violations: &[Violation], witnesses: &Witnesses) {
     for complaint in &witnesses.complaints {
         println!("{complaint}");
     }
-    for Sin { kind, what, at } in sins.iter().take(20) {
+    for Violation { kind, what, at } in violations.iter().take(20) {
         println!("\n{kind:?}: {what}");
         let Some((name, place)) = at else { continue };
         println!("seen by {name}, at {place}");
@@ -308,10 +309,10 @@ fn report(sins: &[Sin], witnesses: &Witnesses) {
             println!("  {place} {seen:?}");
         }
     }
-    println!("{} sins", sins.len());
+    println!("{} violations", violations.len());
 }
 
-/// Prints what everyone saw last.
+/// Prints the last entries of every journal.
 fn show_last(witnesses: &Witnesses) {
     for journal in &witnesses.journals {
         println!("\nseen last by {}:", journal.name);
@@ -334,7 +335,7 @@ fn show_last(witnesses: &Witnesses) {
 }
 
 impl World {
-    /// Waits until it is so, as long as anything goes on.
+    /// Waits until the condition holds; an error if there is no progress any more.
     fn wait(&self, what: &str, is_so: impl Fn() -> bool) -> Result<(), String> {
         let mut last = (self.progress.load(Ordering::SeqCst), Instant::now());
         while !is_so() {
@@ -343,7 +344,7 @@ impl World {
                 last = (progress, Instant::now());
             }
             if last.1.elapsed() > PATIENCE {
-                return Err(format!("nothing goes on any more, waiting for {what}"));
+                return Err(format!("no progress any more, waiting for {what}"));
             }
             thread::sleep(Duration::from_micros(200));
         }
@@ -352,14 +353,14 @@ impl World {
 }
 
 #[test]
-fn what_a_receiver_saw_is_there_after_a_kill() {
+fn a_received_text_survives_a_kill() {
     let rounds = setting("WSCHAT_CRASH_ROUNDS").unwrap_or(ROUNDS);
     let mut program = Program::durable(settings(&json!({})));
     let mut tokens: Option<[String; 2]> = None;
     for round in 1..=rounds {
         let [mut sender, mut receiver] = match &tokens {
-            None => [program.door.v2_user(), program.door.v2_user()],
-            Some(tokens) => [&tokens[0], &tokens[1]].map(|token| program.door.resume(token)),
+            None => [program.endpoint.v2_user(), program.endpoint.v2_user()],
+            Some(tokens) => [&tokens[0], &tokens[1]].map(|token| program.endpoint.resume(token)),
         };
         for client in [&mut sender, &mut receiver] {
             client.request(r#"{"type":"enter_room","roomId":1}"#);
@@ -370,7 +371,7 @@ fn what_a_receiver_saw_is_there_after_a_kill() {
         program.kill();
         assert_eq!((&seen["text"], &seen["seq"]), (&json!(format!("said {round}")), &json!(round)));
         program.restart();
-        let mut fresh = program.door.v2_user();
+        let mut fresh = program.endpoint.v2_user();
         fresh.request(r#"{"type":"enter_room","roomId":1}"#);
         let room = fresh.skip_to("room");
         assert_eq!(room["seq"], round, "{room}");
@@ -379,5 +380,5 @@ fn what_a_receiver_saw_is_there_after_a_kill() {
         assert_eq!(kept.last(), seen.last());
         tokens = Some([sender.token, receiver.token]);
     }
-    println!("{rounds} kills, and each text that was seen is there");
+    println!("each received text survived, over {rounds} kills");
 }

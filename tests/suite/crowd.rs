@@ -1,7 +1,7 @@
-//! Many clients in one room: everyone gets every text once, and all in one and the same order.
+//! Many clients in one room: each gets every text once, and all get them in the same order.
 //!
-//! The server is the real program, so that its descriptors and the clients' are not the same
-//! process's. Few threads play all clients, each with its share of them in one `poll`.
+//! The server is the real program, so that its descriptors do not count towards the limit of this
+//! process. A few threads play all clients, each polling its share of them.
 
 use std::env;
 use std::io::{ErrorKind, Read};
@@ -13,33 +13,32 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::json;
 
-use crate::client::{Client, Door, PATIENCE};
+use crate::client::{Client, Endpoint, PATIENCE};
 use crate::frame::{self, TEXT};
 use crate::host::{Program, eventually};
 
-/// How many clients there are, unless `WSCHAT_CROWD` says otherwise. `WSCHAT_CROWD=2000` takes
-/// `ulimit -n 4096` or more.
+/// The number of clients without `WSCHAT_CROWD`. `WSCHAT_CROWD=2000` needs `ulimit -n 4096` or more.
 const CLIENTS: usize = 200;
 
 const SENDERS: usize = 10;
 const TEXTS_EACH: usize = 200;
 
-/// How many clients one thread plays.
+/// The number of clients that one thread plays.
 const SHARE: usize = 250;
 
-/// What the conductor says when everyone is in the room, and when everything has been said.
+/// What the conductor says when everyone is in the room, and when all texts have been told.
 const BEGIN: &str = "now";
 const END: &str = "thank you";
 
-/// What the conductor repeats until the slow one has left.
+/// What the conductor repeats until the slow consumer has left.
 const FILLER: &str = "and ";
 
-/// A client that compares what it gets with what another one got.
+/// A client that compares what it receives with what the conductor received.
 struct Listener {
     tcp: TcpStream,
-    /// Read, and not yet looked at.
+    /// Received, but not yet compared.
     unread: Vec<u8>,
-    /// How far in the reference it has come; `None` before the beginning.
+    /// The position in the reference; `None` before [`BEGIN`].
     at: Option<usize>,
 }
 
@@ -47,16 +46,16 @@ fn clients() -> usize {
     env::var("WSCHAT_CROWD").map_or(CLIENTS, |text| text.parse().expect("a number of clients"))
 }
 
-/// What is told to the room from the frame after the beginning to the one of the end.
+/// All frames that the room is sent after [`BEGIN`], up to and including [`END`].
 type Reference = Arc<OnceLock<Vec<u8>>>;
 
 #[test]
-fn everyone_gets_everything_once_and_in_one_order() {
+fn everyone_gets_every_text_once_and_in_the_same_order() {
     check(false);
 }
 
 #[test]
-fn one_who_never_reads_is_closed_and_nobody_else_notices() {
+fn a_slow_consumer_is_closed_and_nobody_else_is_affected() {
     check(true);
 }
 
@@ -67,7 +66,7 @@ fn check(with_slow_one: bool) {
             "limits": {
                 "maxConnections": 0,
                 "messagesPerSecond": 0,
-                // Far less than all that is said, and far more than a client leaves lying.
+                // Far less than all texts together, and far more than a client that reads ever has queued.
                 "outboxMaxBytes": if with_slow_one { 65_536 } else { 16 << 20 },
                 "pingIntervalMs": 3_600_000,
             }
@@ -75,31 +74,32 @@ fn check(with_slow_one: bool) {
     );
     let began = Instant::now();
     let reference = Reference::default();
-    let slow = with_slow_one.then(|| program.door.knock_narrowly().into_user().into_member());
+    let slow = with_slow_one
+        .then(|| program.endpoint.connect_with_small_buffer().into_user().into_member());
     let crowd = clients();
     let shares = crowd.div_ceil(SHARE);
     let everyone_is_in = Arc::new(Barrier::new(shares + 1));
     let listening: Vec<_> = (0..shares)
         .map(|share| {
             let len = SHARE.min(crowd - share * SHARE);
-            let (door, reference, barrier) =
-                (program.door.clone(), reference.clone(), everyone_is_in.clone());
-            thread::spawn(move || listen(&door, len, &reference, &barrier))
+            let (endpoint, reference, barrier) =
+                (program.endpoint.clone(), reference.clone(), everyone_is_in.clone());
+            thread::spawn(move || listen(&endpoint, len, &reference, &barrier))
         })
         .collect();
     everyone_is_in.wait();
     println!("{crowd} are in the room after {:?}", began.elapsed());
 
     let began = Instant::now();
-    // Nobody leaves before everyone has compared: that would be told, too.
-    let mut senders: Vec<Client> = (0..SENDERS).map(|_| program.door.member()).collect();
-    let mut conductor = program.door.member();
+    // Nobody leaves before all have compared, because the room would be told.
+    let mut senders: Vec<Client> = (0..SENDERS).map(|_| program.endpoint.member()).collect();
+    let mut conductor = program.endpoint.member();
     let told = conduct(&mut conductor, &mut senders, slow.as_ref().map(|slow| slow.id));
     check_order(&told, slow.as_ref().map(|slow| slow.id));
-    assert!(reference.set(told).is_ok(), "it is set here alone");
+    assert!(reference.set(told).is_ok(), "it is set only here");
     let listeners: Vec<Vec<Listener>> = listening
         .into_iter()
-        .map(|thread| thread.join().expect("these got exactly what the conductor got"))
+        .map(|thread| thread.join().expect("every client receives what the conductor receives"))
         .collect();
     let texts = SENDERS * TEXTS_EACH;
     println!("{texts} texts to {crowd} clients in {:?}", began.elapsed());
@@ -107,7 +107,7 @@ fn check(with_slow_one: bool) {
     if let Some(slow) = slow {
         let gone = format!("user {} from 127.0.0.1 gone after", slow.id);
         drop(slow);
-        eventually("the log says why the slow one went", || {
+        eventually("the log names the slow consumer", || {
             let log = program.log();
             let line = log.lines().find(|line| line.contains(&gone));
             line.is_some_and(|line| line.ends_with("slow consumer (1013)"))
@@ -115,8 +115,8 @@ fn check(with_slow_one: bool) {
     }
 }
 
-/// Has the senders send all their texts, makes the slow one feel it if there is one, and returns
-/// what the room is told meanwhile.
+/// Has the senders send all their texts, and more until the slow consumer, if any, has left. Returns
+/// what the room was sent.
 fn conduct(conductor: &mut Client, senders: &mut [Client], slow: Option<u64>) -> Vec<u8> {
     conductor.say(BEGIN);
     skip_past(conductor, BEGIN);
@@ -127,7 +127,7 @@ fn conduct(conductor: &mut Client, senders: &mut [Client], slow: Option<u64>) ->
                 for text in 0..TEXTS_EACH {
                     let text = format!("{number}:{text}");
                     sender.say(&text);
-                    // The next one goes when this one has come round.
+                    // Sends the next one when this one has come back.
                     skip_past(sender, &text);
                 }
             });
@@ -136,7 +136,7 @@ fn conduct(conductor: &mut Client, senders: &mut [Client], slow: Option<u64>) ->
         let mut left = SENDERS * TEXTS_EACH;
         let mut slow_is_in = slow.is_some();
         let filler = FILLER.repeat(1_000);
-        // What is said alone might still fit into the buffers on the way to the slow one.
+        // The texts alone might still fit into the buffers on the way to the slow consumer.
         while left > 0 || slow_is_in {
             if left == 0 {
                 conductor.say(&filler);
@@ -158,8 +158,8 @@ fn conduct(conductor: &mut Client, senders: &mut [Client], slow: Option<u64>) ->
     })
 }
 
-/// Every text of every sender is there once, in the order of its sender, and nothing else is, save
-/// that the slow one leaves.
+/// Checks that every text occurs once, in its sender's order, and nothing else but the leaving of the
+/// slow consumer.
 fn check_order(told: &[u8], slow: Option<u64>) {
     let mut next = [0; SENDERS];
     let mut at = 0;
@@ -183,19 +183,19 @@ fn check_order(told: &[u8], slow: Option<u64>) {
     }
     assert_eq!(at, told.len());
     assert_eq!(next, [TEXTS_EACH; SENDERS]);
-    assert_eq!(slow_left, usize::from(slow.is_some()), "the slow one leaves once");
+    assert_eq!(slow_left, usize::from(slow.is_some()), "the slow consumer leaves once");
 }
 
-/// Plays `len` clients: enters, waits for everyone else, and compares what each gets. Returns them
+/// Plays `len` clients: enters, waits for everyone else, and compares what each receives. Returns them
 /// still connected.
 fn listen(
-    door: &Door,
+    endpoint: &Endpoint,
     len: usize,
     reference: &Reference,
     everyone_is_in: &Barrier,
 ) -> Vec<Listener> {
-    let mut listeners: Vec<Listener> = (0..len).map(|_| Listener::enter(door)).collect();
-    // Whoever is in reads while the rest come: entering is told to everyone, too.
+    let mut listeners: Vec<Listener> = (0..len).map(|_| Listener::enter(endpoint)).collect();
+    // Reads while others enter, because everyone is told of each.
     let mut is_waiting = true;
     thread::scope(|scope| {
         let waiting = scope.spawn(|| everyone_is_in.wait());
@@ -206,13 +206,13 @@ fn listen(
     });
     let until = Instant::now() + PATIENCE * 10;
     while listeners.iter().any(|listener| !listener.is_done(reference)) {
-        assert!(Instant::now() < until, "somebody did not get everything");
+        assert!(Instant::now() < until, "a client did not receive everything");
         turn(&mut listeners, reference, Duration::from_millis(200));
     }
     listeners
 }
 
-/// Reads what there is for each of these clients.
+/// Reads from these clients once.
 fn turn(listeners: &mut [Listener], reference: &Reference, timeout: Duration) {
     let timeout = Timespec::try_from(timeout).unwrap();
     let mut fds: Vec<PollFd<'_>> =
@@ -229,8 +229,8 @@ fn turn(listeners: &mut [Listener], reference: &Reference, timeout: Duration) {
 }
 
 impl Listener {
-    fn enter(door: &Door) -> Self {
-        let member = door.member();
+    fn enter(endpoint: &Endpoint) -> Self {
+        let member = endpoint.member();
         let (tcp, unread) = member.into_plain();
         tcp.set_nonblocking(true).unwrap();
         Self { tcp, unread, at: None }
@@ -239,14 +239,14 @@ impl Listener {
     fn read(&mut self) {
         let mut buf = [0; 16_384];
         match self.tcp.read(&mut buf) {
-            Ok(0) => panic!("the server has closed a client that reads"),
+            Ok(0) => panic!("the server closed a client that reads"),
             Ok(len) => self.unread.extend_from_slice(&buf[..len]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => panic!("{error}"),
         }
     }
 
-    /// Looks at what has come: until the beginning frame by frame, and from there at the bytes.
+    /// Looks for [`BEGIN`] frame by frame, and compares bytes from there on.
     fn compare(&mut self, reference: &Reference) {
         let mut used = 0;
         while self.at.is_none()
@@ -263,7 +263,7 @@ impl Listener {
             let expected = &reference[*at..];
             let len = news.len().min(expected.len());
             assert!(news[..len] == expected[..len], "it differs between {at} and {}", *at + len);
-            assert_eq!(news.len(), len, "more than everything");
+            assert_eq!(news.len(), len, "more than the conductor received");
             *at += len;
             used += len;
         }
@@ -276,7 +276,7 @@ impl Listener {
 }
 
 impl Client {
-    /// The connection itself, and what has been read of it already.
+    /// The connection, and what was read from it already.
     fn into_plain(self) -> (TcpStream, Vec<u8>) {
         (self.tcp().try_clone().unwrap(), self.into_unread())
     }

@@ -1,27 +1,28 @@
-//! RFC 6455 §5.2 by hand: frames as a client builds them, right or wrong, and as a client reads them.
+//! Frames by hand (RFC 6455 §5.2): valid and invalid ones to send, and a strict parser for what the
+//! server sends.
 
-/// The first byte of a frame: FIN and the opcode.
+// First bytes of a frame: FIN and the opcode.
 pub(crate) const TEXT: u8 = 0x81;
 pub(crate) const BINARY: u8 = 0x82;
 pub(crate) const CLOSE: u8 = 0x88;
 pub(crate) const PING: u8 = 0x89;
 pub(crate) const PONG: u8 = 0x8a;
-/// The same without FIN: the first fragment of a text, and one that is neither first nor last.
-pub(crate) const TEXT_BEGINS: u8 = 0x01;
-pub(crate) const GOES_ON: u8 = 0x00;
-pub(crate) const ENDS: u8 = 0x80;
+// First bytes of the fragments of a text.
+pub(crate) const FIRST_FRAGMENT: u8 = 0x01;
+pub(crate) const MIDDLE_FRAGMENT: u8 = 0x00;
+pub(crate) const LAST_FRAGMENT: u8 = 0x80;
 
-/// Says in the second byte that the payload is masked.
+/// Bit of the second byte: the payload is masked.
 const MASKED: u8 = 0x80;
 
-/// Say in the second byte that the length follows in two bytes, or in eight.
+/// Values of the second byte: the length follows in two bytes, or in eight.
 const MEDIUM: u8 = 0x7e;
 const LONG: u8 = 0x7f;
 
-/// Any key is as good as another. This is the one of the RFC's example (§5.7).
+/// The masking key of the example in §5.7; any key would do.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// A frame that the server sent.
+/// A frame from the server.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) first: u8,
@@ -29,7 +30,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Code and text of a Close frame; 1005 stands for no code (§7.4.1).
+    /// Code and text of a Close frame; 1005 if it has no code (§7.4.1).
     pub(crate) fn close_reason(&self) -> (u16, &str) {
         assert_eq!(self.first, CLOSE, "not a Close frame: {self:?}");
         match &self.payload[..] {
@@ -43,14 +44,14 @@ impl Frame {
     }
 }
 
-/// A frame as a client has to send it: masked.
+/// A masked frame, as a client has to send it.
 pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = header(first, payload.len() as u64);
     frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     frame
 }
 
-/// A frame as a client must not send it, and as the server has to.
+/// An unmasked frame, as only the server may send it.
 pub(crate) fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
     [&head(first, 0, payload.len() as u64)[..], payload].concat()
 }
@@ -60,7 +61,7 @@ pub(crate) fn close(code: u16, text: &str) -> Vec<u8> {
     masked(CLOSE, &[&code.to_be_bytes(), text.as_bytes()].concat())
 }
 
-/// The header of a masked frame that claims to be `len` bytes long, key included.
+/// The header of a masked frame that claims a payload of `len` bytes, with the masking key.
 pub(crate) fn header(first: u8, len: u64) -> Vec<u8> {
     [&head(first, MASKED, len)[..], &MASK].concat()
 }
@@ -79,14 +80,14 @@ fn head(first: u8, mask: u8, len: u64) -> Vec<u8> {
     head
 }
 
-/// The first frame in `bytes` and its length there, once it is complete.
+/// The first frame in `bytes` and its length, once it is complete.
 ///
-/// Panics at what a server must not send: masks, reserved bits, fragments (ours sends none), long
-/// control frames, and lengths in more bytes than they take.
+/// Panics on what the server must not send: masked frames, reserved bits, fragments, long control
+/// frames, and lengths in more bytes than necessary.
 pub(crate) fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
     let (first, second) = (*bytes.first()?, *bytes.get(1)?);
     assert!(matches!(first, TEXT | CLOSE | PING | PONG), "the server sent a frame 0x{first:02x}");
-    assert_eq!(second & MASKED, 0, "the server masks");
+    assert_eq!(second & MASKED, 0, "the server sent a masked frame");
     let (start, len) = match second {
         MEDIUM => {
             let len = u16::from_be_bytes(bytes.get(2..4)?.try_into().unwrap());
@@ -107,7 +108,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
 }
 
 #[test]
-fn frames_are_as_in_the_examples_of_the_rfc() {
+fn frames_match_the_examples_of_the_rfc() {
     assert_eq!(masked(TEXT, b"Hello"), b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
     assert_eq!(unmasked(TEXT, b"Hello"), b"\x81\x05Hello");
     assert_eq!(header(BINARY, 256)[..4], *b"\x82\xfe\x01\x00");

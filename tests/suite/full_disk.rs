@@ -1,25 +1,40 @@
-//! The history's disk is full: what is said is refused and told to nobody, all else goes on, and when
-//! there is room again everything is as before.
+//! The disk that holds the history is full: texts are refused and told to nobody, everything else
+//! works, and saving resumes without a gap when there is space again.
 //!
-//! The program gets a small file system of its own, in a mount name space that goes with it.
+//! The program gets a small file system of its own, in a mount namespace that ends with it.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::frame::{self, TEXT};
 use crate::host::Program;
 
-/// Runs a shell as the owner of name spaces in which it may mount.
+/// Runs a shell in namespaces in which it may mount.
 const SHELL: [&str; 3] = ["unshare", "-rm", "sh"];
 
 const MOUNT: &str = "mkdir small && mount -t tmpfs -o size=2m tmpfs small";
 
-/// As many texts as a disk of this size can never hold.
+/// More texts than fit on this disk.
 const MANY: u64 = 5_000;
+
+/// A program whose disk is full, and its users. All but the watcher are in room 1.
+struct FullDisk {
+    program: Program,
+    speaker: Client,
+    listener: Client,
+    /// Speaks the base protocol.
+    base: Client,
+    /// Is subscribed to the list of rooms.
+    watcher: Client,
+    padding: String,
+    /// The seq of the last text that was saved.
+    last_seq: u64,
+}
 
 fn can_mount() -> bool {
     let directory = tempfile::tempdir().unwrap();
@@ -33,7 +48,7 @@ fn can_mount() -> bool {
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => error.to_string(),
     };
-    println!("skipped, since nothing can be mounted here: {why}");
+    println!("skipped, because mounting is not permitted here: {why}");
     false
 }
 
@@ -51,7 +66,7 @@ fn fill(path: &Path) {
     }
 }
 
-/// Says this with this `ref`; returns the answer.
+/// Sends this text with this `ref`; returns the answer.
 fn say(client: &mut Client, text: &str, reference: &str) -> Value {
     client.request(&json!({ "type": "text", "text": text, "ref": reference }).to_string());
     loop {
@@ -71,114 +86,137 @@ fn is_refused(answer: &Value) -> bool {
 }
 
 #[test]
-fn a_full_disk_refuses_what_is_said_and_nothing_else() {
+fn a_full_disk_refuses_texts_and_nothing_else() {
     if !can_mount() {
         return;
     }
-    let program = Program::start_by(
-        &SHELL,
-        MOUNT,
-        json!({
-            "history": { "file": "small/wschat.db" },
-            "limits": { "messagesPerSecond": 0, "historyMaxEvents": 1_000_000 },
-        }),
-    );
-    let filler = program.inner_file("small/filler");
-    let mut speaker = program.door.v2_user();
-    let mut listener = program.door.v2_user();
-    let mut base = program.door.user();
-    for client in [&mut speaker, &mut listener] {
-        client.request(r#"{"type":"enter_room","roomId":1}"#);
-        client.skip_to("room");
-    }
-    base.request(r#"{"type":"enter_room","roomId":1}"#);
-    base.skip_to("enter_room");
-    let mut watcher = program.door.v2_user();
-    watcher.request(r#"{"type":"list_rooms"}"#);
-    watcher.skip_to("list_rooms");
-    assert_eq!(say(&mut speaker, "0", "0")["seq"], 1);
+    let mut disk = FullDisk::new();
+    disk.refuses_texts_of_every_version();
+    disk.room_list_counts_only_saved_texts();
+    disk.presence_and_resumption_work();
+    disk.saving_resumes_without_a_gap();
+    disk.history_has_exactly_what_was_told();
+}
 
-    // There may be room in the files as they are.
-    fill(&filler);
-    let padding = "x".repeat(1_000);
-    let said = (1..MANY)
-        .find(|number| {
-            let number = number.to_string();
-            is_refused(&say(&mut speaker, &format!("{number} {padding}"), &number))
-        })
-        .expect("the disk is full at last");
-    println!("{said} texts are kept");
-
-    // The same twice in one tick is refused twice, and so is who speaks the base protocol.
-    let twice = json!({ "type": "text", "text": padding, "ref": "twice" }).to_string();
-    let frame = crate::frame::masked(crate::frame::TEXT, twice.as_bytes());
-    speaker.send(frame.repeat(10));
-    for _ in 0..10 {
-        let answer = speaker.skip_to("error");
-        assert_eq!((&answer["code"], &answer["ref"]), (&json!("not_saved"), &json!("twice")));
-    }
-    base.say(&padding);
-    assert_eq!(base.skip_to("error")["code"], "not_saved");
-
-    // The list of rooms has not counted on any of it.
-    watcher.request(r#"{"type":"list_rooms","ref":"again"}"#);
-    let mut told = 0;
-    loop {
-        let value = watcher.json();
-        let seq = match value["type"].as_str() {
-            Some("room_changed") => &value["room"]["seq"],
-            _ => &value["rooms"]["1"]["seq"],
-        };
-        let before = std::mem::replace(&mut told, seq.as_u64().expect("a seq"));
-        assert!((before..=said).contains(&told), "{told} after {before}, of {said}");
-        if value["ref"] == "again" {
-            break;
+impl FullDisk {
+    fn new() -> Self {
+        let program = Program::start_by(
+            &SHELL,
+            MOUNT,
+            json!({
+                "history": { "file": "small/wschat.db" },
+                "limits": { "messagesPerSecond": 0, "historyMaxEvents": 1_000_000 },
+            }),
+        );
+        let mut speaker = program.endpoint.v2_user();
+        let mut listener = program.endpoint.v2_user();
+        let mut base = program.endpoint.user();
+        for client in [&mut speaker, &mut listener] {
+            client.request(r#"{"type":"enter_room","roomId":1}"#);
+            client.skip_to("room");
         }
-    }
-    assert_eq!(told, said);
+        base.request(r#"{"type":"enter_room","roomId":1}"#);
+        base.skip_to("enter_room");
+        let mut watcher = program.endpoint.v2_user();
+        watcher.request(r#"{"type":"list_rooms"}"#);
+        watcher.skip_to("list_rooms");
+        assert_eq!(say(&mut speaker, "0", "0")["seq"], 1);
 
-    // Who comes, goes, or has another name is told as ever, and who is gone for a moment comes back.
-    let mut guest = program.door.v2_user();
-    guest.request(r#"{"type":"enter_room","roomId":1}"#);
-    assert_eq!(guest.skip_to("room")["seq"], said);
-    guest.request(r#"{"type":"change_name","name":"Guest"}"#);
-    guest.skip_to("change_name");
-    let (token, id) = (guest.token.clone(), guest.id);
-    guest.abort();
-    let mut guest = program.door.resume(&token);
-    assert_eq!(guest.id, id);
-    guest.request(r#"{"type":"enter_room","roomId":2}"#);
-    guest.skip_to("room");
-    for kind in ["enter_room", "change_name", "leave_room"] {
+        fill(&Self::filler(&program));
+        // The files of the history may still have free pages.
+        let padding = "x".repeat(1_000);
+        let last_seq = (1..MANY)
+            .find(|number| {
+                let number = number.to_string();
+                is_refused(&say(&mut speaker, &format!("{number} {padding}"), &number))
+            })
+            .expect("the disk is full at last");
+        println!("{last_seq} texts are saved");
+        Self { program, speaker, listener, base, watcher, padding, last_seq }
+    }
+
+    fn filler(program: &Program) -> PathBuf {
+        program.inner_file("small/filler")
+    }
+
+    /// A `ref` that repeats within one tick is refused each time.
+    fn refuses_texts_of_every_version(&mut self) {
+        let text = json!({ "type": "text", "text": self.padding, "ref": "repeated" }).to_string();
+        self.speaker.send(frame::masked(TEXT, text.as_bytes()).repeat(10));
+        for _ in 0..10 {
+            let answer = self.speaker.skip_to("error");
+            assert_eq!(
+                (&answer["code"], &answer["ref"]),
+                (&json!("not_saved"), &json!("repeated"))
+            );
+        }
+        self.base.say(&self.padding);
+        assert_eq!(self.base.skip_to("error")["code"], "not_saved");
+    }
+
+    fn room_list_counts_only_saved_texts(&mut self) {
+        self.watcher.request(r#"{"type":"list_rooms","ref":"again"}"#);
+        let mut last = 0;
         loop {
-            let value = listener.json();
-            if value["type"] == kind && (kind == "change_name" || value["user"]["id"] == id) {
+            let value = self.watcher.json();
+            let seq = match value["type"].as_str() {
+                Some("room_changed") => &value["room"]["seq"],
+                _ => &value["rooms"]["1"]["seq"],
+            };
+            let before = std::mem::replace(&mut last, seq.as_u64().expect("a seq"));
+            assert!((before..=self.last_seq).contains(&last), "{last} after {before}");
+            if value["ref"] == "again" {
                 break;
             }
         }
+        assert_eq!(last, self.last_seq);
     }
-    assert!(program.log().contains("cannot be saved"), "{}", program.log());
 
-    // With room again, it goes on by itself, and there is no gap.
-    fs::remove_file(&filler).unwrap();
-    let mut tries = 0;
-    while is_refused(&say(&mut speaker, "at last", "at last")) {
-        tries += 1;
-        assert!(tries < 1_000_000, "never again");
+    fn presence_and_resumption_work(&mut self) {
+        let mut guest = self.program.endpoint.v2_user();
+        guest.request(r#"{"type":"enter_room","roomId":1}"#);
+        assert_eq!(guest.skip_to("room")["seq"], self.last_seq);
+        guest.request(r#"{"type":"change_name","name":"Guest"}"#);
+        guest.skip_to("change_name");
+        let (token, id) = (guest.token.clone(), guest.id);
+        guest.abort();
+        let mut guest = self.program.endpoint.resume(&token);
+        assert_eq!(guest.id, id);
+        guest.request(r#"{"type":"enter_room","roomId":2}"#);
+        guest.skip_to("room");
+        for kind in ["enter_room", "change_name", "leave_room"] {
+            loop {
+                let value = self.listener.json();
+                if value["type"] == kind && (kind == "change_name" || value["user"]["id"] == id) {
+                    break;
+                }
+            }
+        }
+        let log = self.program.log();
+        assert!(log.contains("cannot be saved"), "{log}");
     }
-    assert_eq!(say(&mut speaker, "and on", "and on")["seq"], said + 2);
-    let seen: Vec<Value> = std::iter::from_fn(|| Some(listener.skip_to("text"))).take(2).collect();
-    let texts: Vec<_> = seen.iter().map(|value| (&value["text"], &value["seq"])).collect();
-    assert_eq!(
-        texts,
-        [(&json!("at last"), &json!(said + 1)), (&json!("and on"), &json!(said + 2))]
-    );
 
-    // Exactly what was told is there.
-    speaker.request(r#"{"type":"history","roomId":1,"limit":3}"#);
-    let page = speaker.skip_to("history");
-    let kept = page["events"].as_array().expect("events").iter();
-    let kept: Vec<&Value> = kept.map(|said| &said["ref"]).collect();
-    assert_eq!(kept, [&(said - 1).to_string(), "at last", "and on"]);
-    assert!(program.log().contains("is saved again"), "{}", program.log());
+    fn saving_resumes_without_a_gap(&mut self) {
+        fs::remove_file(Self::filler(&self.program)).unwrap();
+        let mut tries = 0;
+        while is_refused(&say(&mut self.speaker, "at last", "at last")) {
+            tries += 1;
+            assert!(tries < 1_000_000, "saving does not resume");
+        }
+        assert_eq!(say(&mut self.speaker, "and on", "and on")["seq"], self.last_seq + 2);
+        for (text, seq) in [("at last", self.last_seq + 1), ("and on", self.last_seq + 2)] {
+            let told = self.listener.skip_to("text");
+            assert_eq!((&told["text"], &told["seq"]), (&json!(text), &json!(seq)));
+        }
+    }
+
+    fn history_has_exactly_what_was_told(&mut self) {
+        self.speaker.request(r#"{"type":"history","roomId":1,"limit":3}"#);
+        let page = self.speaker.skip_to("history");
+        let saved = page["events"].as_array().expect("events").iter();
+        let saved: Vec<&Value> = saved.map(|said| &said["ref"]).collect();
+        assert_eq!(saved, [&(self.last_seq - 1).to_string(), "at last", "and on"]);
+        let log = self.program.log();
+        assert!(log.contains("is saved again"), "{log}");
+    }
 }

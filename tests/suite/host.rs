@@ -1,4 +1,4 @@
-//! Servers to test: in this process through the library, or the real program in its own.
+//! Servers to test: the library in this process, or the real program in a process of its own.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -22,27 +22,27 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wschat::{Server, ServerHandle, Settings};
 
-use crate::client::{Door, PATIENCE};
+use crate::client::{Endpoint, PATIENCE};
 
 /// A server in this process. Dropping it shuts it down.
 pub(crate) struct Host {
     pub(crate) handle: ServerHandle,
-    pub(crate) door: Door,
+    pub(crate) endpoint: Endpoint,
 }
 
 /// The real program in a process of its own. Dropping it kills it.
 pub(crate) struct Program {
     child: Child,
-    pub(crate) door: Door,
-    /// Holds the settings, and whatever else the program is given or writes.
+    pub(crate) endpoint: Endpoint,
+    /// Its working directory: the settings, and everything that it reads or writes.
     directory: TempDir,
-    /// What it was started by, and is started by again.
+    /// Starts it, and restarts it.
     command: Command,
-    /// Its settings, with the port that it got.
+    /// With the port that it listens on.
     settings: Value,
 }
 
-/// A certificate for `localhost` that signs itself, with its key, in files.
+/// A self-signed certificate for `localhost` and its key, as files.
 pub(crate) struct Identity {
     pub(crate) root: X509,
     directory: TempDir,
@@ -71,29 +71,29 @@ impl Host {
         change(&mut settings);
         let handle = Server::start(settings).expect("the server starts");
         let root = identity.map(|identity| identity.root.clone());
-        let door = Door { address: handle.local_addr(), root };
-        Self { handle, door }
+        let endpoint = Endpoint { address: handle.local_addr(), root };
+        Self { handle, endpoint }
     }
 
-    /// Shuts the server down, and waits until it has ended, as it should.
+    /// Shuts the server down and waits until it has ended without an error.
     pub(crate) fn stop(self) {
         self.handle.shutdown();
-        self.handle.join().expect("the server has served to the end");
+        self.handle.join().expect("the server ends without an error");
     }
 }
 
 impl Program {
-    /// Runs the program with these settings on a free port, and waits until it is open.
+    /// Runs the program with these settings on a free port, and waits until it listens.
     pub(crate) fn start(settings: Value) -> Self {
         Self::start_after("true", settings)
     }
 
-    /// As [`Program::start`], after the shell has done `preparation`, such as setting a limit.
+    /// Like [`Program::start`], after the shell has run `preparation`, such as a `ulimit`.
     pub(crate) fn start_after(preparation: &str, settings: Value) -> Self {
         Self::start_by(&["sh"], preparation, settings)
     }
 
-    /// As [`Program::start_after`], with a shell that is run by this command.
+    /// Like [`Program::start_after`], with this command as the shell.
     pub(crate) fn start_by(shell: &[&str], preparation: &str, mut settings: Value) -> Self {
         let directory = tempfile::tempdir().unwrap();
         settings["port"] = json!(0);
@@ -107,11 +107,11 @@ impl Program {
             .current_dir(&directory);
         let (child, address) = open(&mut command, directory.path());
         settings["port"] = json!(address.port());
-        Self { child, door: Door { address, root: None }, directory, command, settings }
+        Self { child, endpoint: Endpoint { address, root: None }, directory, command, settings }
     }
 
-    /// A program that may be killed and started again: it has an address for itself, which nobody
-    /// else takes meanwhile, and keeps what was said in a file.
+    /// Runs a program that can be killed and restarted: its history is in a file, and it has a loopback
+    /// address of its own, so that no other program takes its port meanwhile.
     pub(crate) fn durable(mut settings: Value) -> Self {
         static LAST: AtomicU8 = AtomicU8::new(0);
         let [_, _, high, low] = std::process::id().to_be_bytes().map(|byte| byte.max(1));
@@ -123,18 +123,18 @@ impl Program {
         Self::start(settings)
     }
 
-    /// Ends the program with SIGKILL, in the middle of whatever it does.
+    /// Ends the program with SIGKILL.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("it can be killed");
+        self.child.kill().expect("it is running");
         let status = self.child.wait().expect("it has ended");
-        assert_eq!(status.code(), None, "it had ended before: {status}; {}", self.log());
+        assert_eq!(status.code(), None, "it had ended already: {status}; {}", self.log());
     }
 
-    /// Starts the program once more after its end: the same directory, and the same port.
+    /// Starts the program again after its end, in the same directory and on the same port.
     pub(crate) fn restart(&mut self) {
         fs::write(self.file("settings.json"), self.settings.to_string()).unwrap();
         let (child, address) = open(&mut self.command, self.directory.path());
-        assert_eq!(address, self.door.address);
+        assert_eq!(address, self.endpoint.address);
         self.child = child;
     }
 
@@ -143,12 +143,12 @@ impl Program {
         self.directory.path().join(name)
     }
 
-    /// What the program has logged to standard error so far.
+    /// What the program has written to standard error so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.file("stderr")).unwrap()
     }
 
-    /// A file as the program sees it, which may have a file system of its own.
+    /// A file of the program's directory as the program sees it, also where it has its own mounts.
     pub(crate) fn inner_file(&self, name: &str) -> PathBuf {
         let path = self.file(name);
         let path = path.strip_prefix("/").expect("an absolute path");
@@ -157,12 +157,12 @@ impl Program {
 
     /// Sends a signal such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        // The shell's own `kill` is wherever the shell is.
+        // `kill` is a built-in of the shell, so this needs no other program.
         let command = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").arg("-c").arg(command).status().unwrap().success());
     }
 
-    /// Waits for the end of the program.
+    /// Waits until the program ends.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let mut status = None;
         eventually("the program ends", || {
@@ -172,25 +172,24 @@ impl Program {
         status.expect("it has ended")
     }
 
-    /// How many threads there are of each of the server's kinds.
+    /// The number of the server's threads, by kind.
     pub(crate) fn threads(&self) -> BTreeMap<String, usize> {
         threads_of(&self.child.id().to_string())
     }
 
-    /// The scheduling policy of each of the server's threads (`sched(7)`; 0: normal, 3: batch), after
-    /// its kind.
+    /// The kind and the scheduling policy (`sched(7)`; 0: normal, 3: batch) of each server thread.
     pub(crate) fn policies(&self) -> Vec<(String, u64)> {
         let threads = server_threads(&self.child.id().to_string());
         let policies = threads.into_iter().filter_map(|(kind, directory)| {
             let stat = fs::read_to_string(directory.join("stat")).ok()?;
-            // The policy is field 41; the second, the name, is in brackets, and may hold spaces.
+            // The policy is field 41. Field 2, the name, is in parentheses and may contain spaces.
             let policy = stat.rsplit_once(')')?.1.split_whitespace().nth(41 - 3)?;
             Some((kind, policy.parse().ok()?))
         });
         policies.collect()
     }
 
-    /// The number after `name` in `/proc/PID/status`: `VmRSS` in KiB, `Threads`.
+    /// A number from `/proc/PID/status`, such as `VmRSS` (in KiB) or `Threads`.
     pub(crate) fn status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -205,7 +204,7 @@ impl Drop for Program {
     }
 }
 
-/// Runs the program, and waits until it is open.
+/// Runs the program, and waits until it listens.
 fn open(command: &mut Command, directory: &Path) -> (Child, SocketAddr) {
     let errors = directory.join("stderr");
     let log = OpenOptions::new().create(true).append(true).open(&errors).unwrap();
@@ -215,7 +214,7 @@ fn open(command: &mut Command, directory: &Path) -> (Child, SocketAddr) {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = address_in(&line).unwrap_or_else(|| {
         let errors = fs::read_to_string(errors).unwrap_or_default();
-        panic!("not open, but {line:?}; {errors}")
+        panic!("it does not listen: {line:?}; {errors}")
     });
     (child, address)
 }
@@ -272,8 +271,7 @@ impl Identity {
     }
 }
 
-/// How many threads of each of the server's kinds the process has; the kind is the first word of a
-/// thread's name.
+/// The number of a process's server threads, by kind. The kind is the first word of a thread's name.
 pub(crate) fn threads_of(process: &str) -> BTreeMap<String, usize> {
     let mut threads = BTreeMap::new();
     for (kind, _) in server_threads(process) {
@@ -282,12 +280,12 @@ pub(crate) fn threads_of(process: &str) -> BTreeMap<String, usize> {
     threads
 }
 
-/// The process's threads of the server's kinds: each one's kind and its directory in `/proc`.
+/// The server threads of a process: each one's kind and directory in `/proc`.
 fn server_threads(process: &str) -> Vec<(String, PathBuf)> {
     let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
     let threads = tasks.filter_map(|task| {
         let directory = task.unwrap().path();
-        // A thread may end while it is looked at.
+        // The thread may have ended meanwhile.
         let name = fs::read_to_string(directory.join("comm")).ok()?;
         let kind = name.split_whitespace().next().unwrap_or_default().to_owned();
         let is_ours = ["listener", "dispatcher", "flusher", "recall", "upkeep", "session"]
@@ -297,12 +295,12 @@ fn server_threads(process: &str) -> Vec<(String, PathBuf)> {
     threads.collect()
 }
 
-/// Asks again and again until it is so; for what sends no event of its own.
+/// Polls until the condition holds; for what sends no event.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !is_so() {
-        assert!(Instant::now() < until, "in vain: {what}");
+        assert!(Instant::now() < until, "timed out: {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }

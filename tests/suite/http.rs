@@ -1,25 +1,25 @@
-//! Plain HTTP: the page, and what a request gets that is none, or none that can be read.
+//! Plain HTTP: the page and its files, and the errors for requests that are malformed or not served.
 
 use std::io::Read;
 
 use flate2::read::GzDecoder;
 
-use crate::client::{Door, Response};
+use crate::client::{Endpoint, Response};
 use crate::host::Host;
 
 /// The default of `maxRequestHeadBytes`.
 const MAX_HEAD_BYTES: usize = 8_192;
 
-/// Checks the status of the answer to these bytes, and that it is a whole response that says so to
-/// whoever reads it.
+/// The response to these bytes has this status and is complete, with the status in the body of an
+/// error.
 #[track_caller]
 fn check(request: impl AsRef<[u8]>, status: u16) {
-    check_at(&Host::start().door, request, status);
+    check_at(&Host::start().endpoint, request, status);
 }
 
 #[track_caller]
-fn check_at(door: &Door, request: impl AsRef<[u8]>, status: u16) {
-    let response = door.ask(request);
+fn check_at(endpoint: &Endpoint, request: impl AsRef<[u8]>, status: u16) {
+    let response = endpoint.ask(request);
     assert_eq!(response.status, status, "{response:?}");
     assert_eq!(response.field("content-length"), response.body.len().to_string());
     assert_eq!(response.field("connection"), "close");
@@ -30,21 +30,21 @@ fn check_at(door: &Door, request: impl AsRef<[u8]>, status: u16) {
     }
 }
 
-/// What is there for a `GET` of this path, with these fields.
-fn get(door: &Door, path: &str, fields: &str) -> Response {
-    door.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"))
+/// The response to a `GET` of this path with these fields.
+fn get(endpoint: &Endpoint, path: &str, fields: &str) -> Response {
+    endpoint.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"))
 }
 
-/// The path of the first file of this kind that the page names.
-fn named_by_the_page(door: &Door, ending: &str) -> String {
-    let page = get(door, "/", "");
+/// The path of the first file with this extension that the page refers to.
+fn file_of_the_page(endpoint: &Endpoint, ending: &str) -> String {
+    let page = get(endpoint, "/", "");
     let mut names = page.text().split('"').filter(|name| name.ends_with(ending));
-    format!("/{}", names.next().expect("the page names one"))
+    format!("/{}", names.next().expect("the page refers to one"))
 }
 
 #[test]
 fn the_page() {
-    let response = Host::start().door.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let response = Host::start().endpoint.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(response.status, 200);
     assert_eq!(response.field("content-type"), "text/html; charset=utf-8");
     assert_eq!(response.field("content-length"), response.body.len().to_string());
@@ -55,8 +55,8 @@ fn the_page() {
 }
 
 #[test]
-fn the_page_allows_no_more_than_it_needs() {
-    let response = Host::start().door.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+fn the_content_security_policy_is_strict() {
+    let response = Host::start().endpoint.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let policy = response.field("content-security-policy");
     let directives: Vec<&str> = policy.split(';').map(str::trim).collect();
     for directive in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"] {
@@ -71,23 +71,23 @@ fn the_page_allows_no_more_than_it_needs() {
 fn head_is_get_without_the_body() {
     let host = Host::start();
     for fields in ["", "Accept-Encoding: gzip\r\n"] {
-        let get = get(&host.door, "/", fields);
-        let head = host.door.ask(format!("HEAD / HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"));
+        let get = get(&host.endpoint, "/", fields);
+        let head = host.endpoint.ask(format!("HEAD / HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"));
         assert_eq!(head.status, 200);
         assert!(head.body.is_empty());
         for field in ["content-length", "content-type", "etag", "vary", "content-security-policy"] {
             assert_eq!(head.field(field), get.field(field));
         }
     }
-    let missing = host.door.ask("HEAD /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let missing = host.endpoint.ask("HEAD /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(missing.status, 404);
     assert!(missing.body.is_empty());
 }
 
 #[test]
-fn what_the_browser_has_already_is_not_sent_again() {
+fn a_matching_etag_is_answered_304() {
     let host = Host::start();
-    let first = host.door.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let first = host.endpoint.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let etag = first.field("etag");
     assert!(etag.starts_with('"') && etag.ends_with('"') && etag.len() > 2, "{etag}");
     for (tags, status) in [
@@ -99,7 +99,7 @@ fn what_the_browser_has_already_is_not_sent_again() {
         (etag.trim_matches('"').to_owned(), 200),
     ] {
         let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {tags}\r\n\r\n");
-        let response = host.door.ask(request);
+        let response = host.endpoint.ask(request);
         assert_eq!(response.status, status, "{tags}");
         assert_eq!(response.field("etag"), etag);
         assert_eq!(response.body.is_empty(), status == 304);
@@ -107,10 +107,10 @@ fn what_the_browser_has_already_is_not_sent_again() {
 }
 
 #[test]
-fn files_differ_and_so_do_their_tags() {
+fn different_files_have_different_etags() {
     let host = Host::start();
-    let ask = |path: &str| get(&host.door, path, "");
-    let (page, style) = (ask("/"), ask(&named_by_the_page(&host.door, ".css")));
+    let ask = |path: &str| get(&host.endpoint, path, "");
+    let (page, style) = (ask("/"), ask(&file_of_the_page(&host.endpoint, ".css")));
     assert_eq!(style.field("content-type"), "text/css; charset=utf-8");
     assert_ne!(page.field("etag"), style.field("etag"));
     assert_ne!(page.body, style.body);
@@ -118,12 +118,12 @@ fn files_differ_and_so_do_their_tags() {
 }
 
 #[test]
-fn text_is_compressed_for_whom_that_is_welcome() {
+fn text_is_compressed_for_clients_that_accept_gzip() {
     let host = Host::start();
-    let style = named_by_the_page(&host.door, ".css");
+    let style = file_of_the_page(&host.endpoint, ".css");
     for path in ["/", &style] {
-        let plain = get(&host.door, path, "");
-        let packed = get(&host.door, path, "Accept-Encoding: br, gzip;q=0.5\r\n");
+        let plain = get(&host.endpoint, path, "");
+        let packed = get(&host.endpoint, path, "Accept-Encoding: br, gzip;q=0.5\r\n");
         assert_eq!(packed.status, 200);
         assert_eq!(packed.field("content-encoding"), "gzip");
         assert!(!plain.head.contains("content-encoding"), "{}", plain.head);
@@ -136,20 +136,20 @@ fn text_is_compressed_for_whom_that_is_welcome() {
             assert_eq!(response.field("vary"), "accept-encoding");
         }
         assert_eq!(packed.field("content-type"), plain.field("content-type"));
-        assert_ne!(packed.field("etag"), plain.field("etag"), "one for each encoding");
+        assert_ne!(packed.field("etag"), plain.field("etag"), "each encoding has its own etag");
     }
 }
 
 #[test]
-fn each_encoding_is_known_by_its_own_tag() {
+fn each_encoding_has_its_own_etag() {
     const GZIP: &str = "Accept-Encoding: gzip\r\n";
     let host = Host::start();
-    let tag = |fields| get(&host.door, "/", fields).field("etag").to_owned();
+    let tag = |fields| get(&host.endpoint, "/", fields).field("etag").to_owned();
     let (plain, packed) = (tag(""), tag(GZIP));
     for (fields, tag, status) in
         [("", &plain, 304), (GZIP, &packed, 304), ("", &packed, 200), (GZIP, &plain, 200)]
     {
-        let response = get(&host.door, "/", &format!("{fields}If-None-Match: {tag}\r\n"));
+        let response = get(&host.endpoint, "/", &format!("{fields}If-None-Match: {tag}\r\n"));
         assert_eq!(response.status, status, "{fields}{tag}");
         assert_eq!(response.field("vary"), "accept-encoding");
         assert_eq!(response.body.is_empty(), status == 304);
@@ -157,30 +157,36 @@ fn each_encoding_is_known_by_its_own_tag() {
 }
 
 #[test]
-fn nothing_else_is_there() {
+fn other_paths_are_not_found() {
     let host = Host::start();
-    let script = named_by_the_page(&host.door, ".js");
-    let (behind, louder) = (format!("{script}/"), script.to_uppercase());
-    for path in
-        ["/nothing", "//", &behind, &louder, "/../Cargo.toml", "/%2e%2e/etc/passwd", "/mod.rs"]
-    {
-        check_at(&host.door, format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 404);
+    let script = file_of_the_page(&host.endpoint, ".js");
+    let (with_slash, in_capitals) = (format!("{script}/"), script.to_uppercase());
+    for path in [
+        "/nothing",
+        "//",
+        &with_slash,
+        &in_capitals,
+        "/../Cargo.toml",
+        "/%2e%2e/etc/passwd",
+        "/mod.rs",
+    ] {
+        check_at(&host.endpoint, format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 404);
     }
 }
 
 #[test]
 fn a_method_that_is_not_served() {
-    let door = Host::start();
-    let door = &door.door;
+    let host = Host::start();
+    let endpoint = &host.endpoint;
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"] {
         let request = format!("{method} / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        check_at(door, &request, 405);
-        assert_eq!(door.ask(&request).field("allow"), "GET, HEAD");
+        check_at(endpoint, &request, 405);
+        assert_eq!(endpoint.ask(&request).field("allow"), "GET, HEAD");
     }
 }
 
 #[test]
-fn a_post_with_a_body_is_answered_before_anything_resets_the_connection() {
+fn a_post_with_a_body_is_answered_without_a_reset() {
     let body = "x".repeat(1_000_000);
     let request =
         format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n{body}");
@@ -200,7 +206,7 @@ fn a_head_that_is_too_long() {
 }
 
 #[test]
-fn a_head_of_too_many_fields() {
+fn a_head_with_too_many_fields() {
     let request = |fields: usize| {
         format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "a: b\r\n".repeat(fields))
     };
@@ -212,7 +218,7 @@ fn a_head_of_too_many_fields() {
 fn no_host_and_two_hosts() {
     check("GET / HTTP/1.1\r\n\r\n", 400);
     check("GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400);
-    // RFC 9112 §3.2 asks it of HTTP/1.1 only.
+    // RFC 9112 §3.2 requires it in HTTP/1.1 only.
     check("GET / HTTP/1.0\r\n\r\n", 200);
 }
 
@@ -236,7 +242,7 @@ fn what_is_not_http() {
 #[test]
 fn a_request_byte_by_byte() {
     let host = Host::start();
-    let mut client = host.door.knock();
+    let mut client = host.endpoint.connect();
     for byte in *b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" {
         client.send([byte]);
     }
@@ -257,9 +263,9 @@ fn a_second_request_is_not_served_on_the_same_connection() {
 }
 
 #[test]
-fn a_client_that_says_it_is_done_still_gets_its_answer() {
+fn a_client_that_has_shut_down_writing_is_answered() {
     let host = Host::start();
-    let mut client = host.door.knock();
+    let mut client = host.endpoint.connect();
     client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     client.shut_down_writing();
     assert_eq!(client.response().status, 200);

@@ -1,4 +1,5 @@
-//! Starting and stopping a server as a library: everyone is told, and nothing is left behind.
+//! Starting and stopping the server as a library: every client is told, and no thread or port remains
+//! in use.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -9,22 +10,22 @@ use std::time::{Duration, Instant};
 
 use wschat::{Server, Settings, StartError};
 
-use crate::client::{Client, Door, PATIENCE};
+use crate::client::{Client, Endpoint, PATIENCE};
 use crate::frame::CLOSE;
 use crate::host::{Host, eventually, threads_of};
 
-/// Says to the child of [`alone`] that it is the one.
-const IS_ALONE: &str = "WSCHAT_TEST_IS_ALONE";
+/// Set in the child process of [`in_own_process`].
+const IN_OWN_PROCESS: &str = "WSCHAT_TEST_IN_OWN_PROCESS";
 
-/// Runs the test of this name in a process of its own, where all threads are its own.
+/// Runs the test of this name in a process of its own, so that it can count threads.
 #[track_caller]
-fn alone(test: &str, run: impl FnOnce()) {
-    if env::var_os(IS_ALONE).is_some() {
+fn in_own_process(test: &str, run: impl FnOnce()) {
+    if env::var_os(IN_OWN_PROCESS).is_some() {
         return run();
     }
     let output = Command::new(env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
-        .env(IS_ALONE, "1")
+        .env(IN_OWN_PROCESS, "1")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
@@ -37,30 +38,29 @@ fn threads() -> BTreeMap<String, usize> {
 }
 
 #[track_caller]
-fn expect_that_nobody_listens(door: &Door) {
-    assert!(TcpStream::connect(door.address).is_err(), "somebody listens");
-    TcpListener::bind(door.address).expect("the address is free again");
+fn expect_port_free(endpoint: &Endpoint) {
+    assert!(TcpStream::connect(endpoint.address).is_err(), "the port is in use");
+    TcpListener::bind(endpoint.address).expect("the address is free");
 }
 
-/// A user in room 1 who does not read, for whom more is waiting than goes into the socket. Everyone
-/// is welcome to leave it alone.
-pub(crate) fn stuffed(door: &Door) -> Client {
-    let mut speaker = door.member();
-    let stuffed = door.knock_narrowly().into_user().into_member();
+/// A user in room 1 who does not read, with more in its outbox than its socket takes.
+pub(crate) fn slow_consumer(endpoint: &Endpoint) -> Client {
+    let mut speaker = endpoint.member();
+    let slow_consumer = endpoint.connect_with_small_buffer().into_user().into_member();
     speaker.text();
     let text = "x".repeat(4_000);
     for _ in 0..200 {
         speaker.say(&text);
         speaker.text();
     }
-    stuffed
+    slow_consumer
 }
 
 #[test]
-fn a_shutdown_is_told_to_everyone() {
+fn a_shutdown_closes_every_client_with_1001() {
     for host in [Host::start(), Host::with_tls(|_| {})] {
-        let mut outside = host.door.user();
-        let mut member = host.door.member();
+        let mut outside = host.endpoint.user();
+        let mut member = host.endpoint.member();
         host.handle.shutdown();
         for client in [&mut outside, &mut member] {
             let (code, text) = client.skip_to_close();
@@ -68,20 +68,20 @@ fn a_shutdown_is_told_to_everyone() {
         }
         drop((outside, member));
         host.handle.join().unwrap();
-        expect_that_nobody_listens(&host.door);
+        expect_port_free(&host.endpoint);
     }
 }
 
 #[test]
-fn what_was_asked_before_the_shutdown_is_answered() {
+fn requests_before_the_shutdown_are_answered() {
     let host = Host::with(|settings| settings.limits.messages_per_second = 0.0);
-    let mut user = host.door.member();
+    let mut user = host.endpoint.member();
     for number in 0..100 {
         user.say(&number.to_string());
     }
     user.expect(r#"{"type":"text","text":"0","from":{"id":1,"name":"User 1"}}"#);
     host.handle.shutdown();
-    // However many got through: none is missing, and the Close frame comes last.
+    // Those that arrived in time are answered without a gap, and the Close frame comes last.
     let mut number = 1;
     loop {
         let frame = user.frame();
@@ -99,32 +99,34 @@ fn what_was_asked_before_the_shutdown_is_answered() {
 
 #[test]
 fn after_join_no_thread_is_left() {
-    alone("lifecycle::after_join_no_thread_is_left", || {
+    in_own_process("lifecycle::after_join_no_thread_is_left", || {
         assert_eq!(threads(), BTreeMap::new());
         let host = Host::start();
-        let clients: Vec<Client> = (0..20).map(|_| host.door.member()).collect();
-        let silent = host.door.knock();
+        let clients: Vec<Client> = (0..20).map(|_| host.endpoint.member()).collect();
+        let silent = host.endpoint.connect();
         let expected =
             [("dispatcher", 1), ("flusher", 1), ("listener", 1), ("recall", 1), ("session", 21)];
         let expected = expected.map(|(name, count)| (name.to_owned(), count));
-        eventually("everyone has a thread", || threads() == BTreeMap::from(expected.clone()));
+        eventually("every connection has a thread", || {
+            threads() == BTreeMap::from(expected.clone())
+        });
         host.handle.shutdown();
         drop((clients, silent));
         host.handle.join().unwrap();
-        // A thread that was joined is still listed for a moment, while the kernel takes it down.
+        // The kernel may list a joined thread for another moment.
         eventually("no thread is left", || threads().is_empty());
-        expect_that_nobody_listens(&host.door);
+        expect_port_free(&host.endpoint);
     });
 }
 
 #[test]
-fn a_session_that_ends_takes_its_thread_along() {
-    alone("lifecycle::a_session_that_ends_takes_its_thread_along", || {
+fn a_session_that_ends_ends_its_thread() {
+    in_own_process("lifecycle::a_session_that_ends_ends_its_thread", || {
         let host = Host::start();
         for _ in 0..10 {
-            host.door.member().close();
-            drop(host.door.member());
-            host.door.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            host.endpoint.member().close();
+            drop(host.endpoint.member());
+            host.endpoint.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
         }
         eventually("no session is left", || !threads().contains_key("session"));
     });
@@ -132,20 +134,20 @@ fn a_session_that_ends_takes_its_thread_along() {
 
 #[test]
 fn dropping_the_handle_is_a_shutdown_and_leaves_no_thread() {
-    alone("lifecycle::dropping_the_handle_is_a_shutdown_and_leaves_no_thread", || {
+    in_own_process("lifecycle::dropping_the_handle_is_a_shutdown_and_leaves_no_thread", || {
         let host = Host::start();
-        let mut user = host.door.user();
-        let door = host.door.clone();
+        let mut user = host.endpoint.user();
+        let endpoint = host.endpoint.clone();
         drop(host);
         assert_eq!(user.skip_to_close().0, 1001);
         drop(user);
         eventually("no thread is left", || threads().is_empty());
-        expect_that_nobody_listens(&door);
+        expect_port_free(&endpoint);
     });
 }
 
 #[test]
-fn shutting_down_and_joining_twice_is_once() {
+fn shutdown_and_join_may_be_repeated() {
     let host = Host::start();
     host.handle.shutdown();
     host.handle.shutdown();
@@ -155,13 +157,13 @@ fn shutting_down_and_joining_twice_is_once() {
 }
 
 #[test]
-fn another_thread_may_join_while_one_shuts_down() {
+fn one_thread_may_join_while_another_shuts_down() {
     let host = Host::start();
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     thread::scope(|scope| {
         let joined = scope.spawn(|| host.handle.join());
         user.expect_nothing_more();
-        assert!(!joined.is_finished(), "the server serves");
+        assert!(!joined.is_finished(), "the server still runs");
         host.handle.shutdown();
         assert_eq!(user.skip_to_close().0, 1001);
         drop(user);
@@ -170,9 +172,9 @@ fn another_thread_may_join_while_one_shuts_down() {
 }
 
 #[test]
-fn servers_in_one_process_know_nothing_of_each_other() {
+fn servers_in_one_process_are_independent() {
     let hosts = [Host::start(), Host::with_tls(|_| {}), Host::start()];
-    let mut users: Vec<Client> = hosts.iter().map(|host| host.door.member()).collect();
+    let mut users: Vec<Client> = hosts.iter().map(|host| host.endpoint.member()).collect();
     for user in &mut users {
         assert_eq!(user.id, 1);
         user.say("here");
@@ -193,11 +195,11 @@ fn a_shutdown_under_load() {
         settings.limits.messages_per_second = 0.0;
         settings.limits.drain_timeout_ms = 10_000;
     });
-    let mut clients: Vec<Client> = (0..8).map(|_| host.door.member()).collect();
+    let mut clients: Vec<Client> = (0..8).map(|_| host.endpoint.member()).collect();
     thread::scope(|scope| {
         for client in &mut clients {
             scope.spawn(|| {
-                // As fast as it comes back, until the Close frame comes back instead.
+                // Sends the next text when the last has come back, until the Close frame comes.
                 let text = "x".repeat(200);
                 loop {
                     client.say(&text);
@@ -209,7 +211,7 @@ fn a_shutdown_under_load() {
                 }
             });
         }
-        let mut witness = host.door.member();
+        let mut witness = host.endpoint.member();
         for _ in 0..1_000 {
             witness.frame();
         }
@@ -218,43 +220,43 @@ fn a_shutdown_under_load() {
     });
     drop(clients);
     host.handle.join().unwrap();
-    expect_that_nobody_listens(&host.door);
+    expect_port_free(&host.endpoint);
 }
 
 #[test]
-fn one_who_never_reads_delays_the_end_no_longer_than_allowed() {
+fn a_slow_consumer_delays_the_shutdown_no_longer_than_the_drain_timeout() {
     let host = Host::with(|settings| {
         settings.limits.messages_per_second = 0.0;
         settings.limits.drain_timeout_ms = 1_000;
     });
-    let _stuffed = stuffed(&host.door);
+    let _stuffed = slow_consumer(&host.endpoint);
     let began = Instant::now();
     host.handle.shutdown();
     host.handle.join().unwrap();
     let elapsed = began.elapsed();
-    // 1,000 ms is the limit. Less than 500 would mean that nobody was waited for.
+    // The timeout is 1,000 ms. Less than 500 ms would mean that the server did not drain.
     assert!(elapsed > Duration::from_millis(500), "{elapsed:?}");
     assert!(elapsed < Duration::from_millis(1_500), "{elapsed:?}");
 }
 
 #[test]
-fn without_a_drain_the_end_comes_at_once() {
+fn without_a_drain_timeout_the_shutdown_does_not_wait() {
     let host = Host::with(|settings| {
         settings.limits.messages_per_second = 0.0;
         settings.limits.drain_timeout_ms = 0;
     });
-    let _stuffed = stuffed(&host.door);
+    let _stuffed = slow_consumer(&host.endpoint);
     let began = Instant::now();
     host.stop();
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
 #[test]
-fn those_who_have_not_shaken_hands_are_not_waited_for() {
+fn a_shutdown_does_not_wait_for_handshakes() {
     for host in [Host::start(), Host::with_tls(|_| {})] {
-        let bare = Door { address: host.door.address, root: None };
-        let mut silent = bare.knock();
-        let mut half = bare.knock();
+        let bare = Endpoint { address: host.endpoint.address, root: None };
+        let mut silent = bare.connect();
+        let mut half = bare.connect();
         half.send("GET / HTT");
         let began = Instant::now();
         host.stop();
@@ -265,9 +267,9 @@ fn those_who_have_not_shaken_hands_are_not_waited_for() {
 }
 
 #[test]
-fn a_port_in_use_is_an_error_that_says_so() {
+fn a_port_in_use_is_reported() {
     let host = Host::start();
-    let port = host.door.address.port();
+    let port = host.endpoint.address.port();
     let error = Server::start(Settings { port, ..Settings::default() }).unwrap_err();
     assert!(matches!(error, StartError::Listen { .. }), "{error:?}");
     let text = error.to_string();
@@ -276,11 +278,11 @@ fn a_port_in_use_is_an_error_that_says_so() {
 }
 
 #[test]
-fn a_server_that_is_bound_but_does_not_run_frees_its_port() {
+fn dropping_a_server_that_never_ran_frees_its_port() {
     let server = Server::bind(Settings { port: 0, ..Settings::default() }).unwrap();
-    let door = Door { address: server.local_addr(), root: None };
-    let mut early = door.knock();
+    let endpoint = Endpoint { address: server.local_addr(), root: None };
+    let mut early = endpoint.connect();
     drop(server);
     early.expect_cut();
-    expect_that_nobody_listens(&door);
+    expect_port_free(&endpoint);
 }

@@ -1,4 +1,4 @@
-//! The limits on what one client may ask for: how much, how often, and how patiently it is told so.
+//! The limits on the requests of one client: rates, sizes, and the answers when it exceeds them.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use crate::frame::{self, CLOSE, Frame, PING, TEXT};
 use crate::host::Host;
 
-/// Milliseconds after which the refused request may come again.
+/// The delay after which the refused request may be repeated.
 fn retry_after(refusal: &serde_json::Value) -> Duration {
-    let millis = refusal["retryAfterMs"].as_u64().expect("a refusal that says when to try again");
+    let millis = refusal["retryAfterMs"].as_u64().expect("retryAfterMs");
     let words = format!("try again in {millis} ms.");
     let message = refusal["message"].as_str().unwrap();
     assert!(message.ends_with(&words), "{message}");
@@ -16,13 +16,13 @@ fn retry_after(refusal: &serde_json::Value) -> Duration {
 }
 
 #[test]
-fn too_fast_is_refused_until_the_time_that_the_refusal_names() {
+fn a_request_that_is_too_fast_succeeds_after_retry_after_ms() {
     let host = Host::with(|settings| {
         settings.limits.messages_per_second = 2.0;
         settings.limits.message_burst = 3;
     });
-    let mut user = host.door.user();
-    let mut witness = host.door.member();
+    let mut user = host.endpoint.user();
+    let mut witness = host.endpoint.member();
     let requests = [r#"{"type":"enter_room","roomId":1}"#; 3];
     let frames: Vec<Vec<u8>> =
         requests.iter().map(|text| frame::masked(TEXT, text.as_bytes())).collect();
@@ -35,7 +35,7 @@ fn too_fast_is_refused_until_the_time_that_the_refusal_names() {
     user.say("refused");
     let wait = retry_after(&user.expect_error("rate_limited"));
     assert!(wait <= Duration::from_millis(500), "{wait:?}");
-    // To wait for exactly this long is what the server has asked for.
+    // Waiting for exactly this time must suffice.
     thread::sleep(wait);
     user.say("granted");
     for member in [&mut user, &mut witness] {
@@ -44,12 +44,12 @@ fn too_fast_is_refused_until_the_time_that_the_refusal_names() {
 }
 
 #[test]
-fn the_refusal_has_exactly_these_members() {
+fn a_rate_limited_error_has_exactly_these_members() {
     let host = Host::with(|settings| {
         settings.limits.messages_per_second = 0.001;
         settings.limits.message_burst = 1;
     });
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     user.request(r#"{"type":"leave_room"}"#);
     user.expect_error("not_in_room");
     user.request(r#"{"type":"leave_room"}"#);
@@ -66,12 +66,12 @@ fn the_refusal_has_exactly_these_members() {
 }
 
 #[test]
-fn keeping_on_in_spite_of_refusals_ends_the_connection() {
+fn a_client_that_ignores_the_refusals_is_closed() {
     let host = Host::with(|settings| {
         settings.limits.messages_per_second = 0.001;
         settings.limits.message_burst = 3;
     });
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     user.send(frame::masked(TEXT, br#"{"type":"leave_room"}"#).repeat(10));
     for _ in 0..3 {
         user.expect_error("not_in_room");
@@ -83,12 +83,12 @@ fn keeping_on_in_spite_of_refusals_ends_the_connection() {
 }
 
 #[test]
-fn bad_requests_count_like_good_ones() {
+fn bad_requests_count_towards_the_rate() {
     let host = Host::with(|settings| {
         settings.limits.messages_per_second = 0.001;
         settings.limits.message_burst = 2;
     });
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     user.send(frame::masked(TEXT, b"x").repeat(5));
     user.expect_error("bad_json");
     user.expect_error("bad_json");
@@ -98,13 +98,13 @@ fn bad_requests_count_like_good_ones() {
 }
 
 #[test]
-fn one_who_is_too_fast_does_not_slow_down_another() {
+fn a_client_that_is_too_fast_does_not_slow_down_another() {
     let host = Host::with(|settings| {
         settings.limits.messages_per_second = 0.001;
         settings.limits.message_burst = 2;
     });
-    let mut fast = host.door.member();
-    let mut calm = host.door.member();
+    let mut fast = host.endpoint.member();
+    let mut calm = host.endpoint.member();
     fast.send(frame::masked(TEXT, br#"{"type":"leave_room"}"#).repeat(10));
     assert_eq!(fast.skip_to_close().0, 1008);
     calm.say("calm");
@@ -115,7 +115,7 @@ fn one_who_is_too_fast_does_not_slow_down_another() {
 #[test]
 fn a_rate_of_zero_is_no_limit() {
     let host = Host::with(|settings| settings.limits.messages_per_second = 0.0);
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     user.send(frame::masked(TEXT, br#"{"type":"leave_room"}"#).repeat(1_000));
     for _ in 0..1_000 {
         user.expect_error("not_in_room");
@@ -124,20 +124,20 @@ fn a_rate_of_zero_is_no_limit() {
 }
 
 #[test]
-fn new_rooms_have_a_rate_of_their_own() {
+fn creating_rooms_has_its_own_rate() {
     let host = Host::with(|settings| {
         settings.limits.rooms_per_second = 2.0;
         settings.limits.room_burst = 1;
         settings.limits.room_list_interval_ms = 0;
     });
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     let create = r#"{"type":"create_room","title":"x"}"#;
     user.request(create);
     assert!(user.text().contains(r#""4":"#));
     user.request(create);
     let refusal = user.expect_error("rate_limited");
     assert!(refusal["message"].as_str().unwrap().starts_with("Too many new rooms: "));
-    // Anything else is granted meanwhile, and the room was not made.
+    // Other requests are served meanwhile, and the room was not created.
     user.request(r#"{"type":"enter_room","roomId":5}"#);
     user.expect_error("unknown_room");
     thread::sleep(retry_after(&refusal));
@@ -146,11 +146,11 @@ fn new_rooms_have_a_rate_of_their_own() {
 }
 
 #[test]
-fn a_flood_of_pings_is_too_fast_like_any_other() {
+fn pings_count_towards_the_rate() {
     let host = Host::start();
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     let began = Instant::now();
-    // The default burst is granted once and refused once.
+    // The default burst is served, as many again are refused, and then the connection is closed.
     user.send(frame::masked(PING, b"x").repeat(1_000));
     let (code, _) = user.skip_to_close();
     assert_eq!(code, 1008, "after {:?}", began.elapsed());
@@ -162,7 +162,7 @@ fn a_long_frame_may_exceed_the_outbox_of_a_client_that_keeps_up() {
         settings.limits.outbox_max_bytes = 4_096;
         settings.limits.max_text_chars = 60_000;
     });
-    let mut user = host.door.member();
+    let mut user = host.endpoint.member();
     let text = "x".repeat(60_000);
     for _ in 0..10 {
         user.say(&text);
@@ -173,7 +173,7 @@ fn a_long_frame_may_exceed_the_outbox_of_a_client_that_keeps_up() {
 }
 
 #[test]
-fn every_close_says_why_in_words() {
+fn every_close_frame_says_why() {
     let host = Host::with(|settings| settings.limits.message_burst = 1);
     for (bytes, code, words) in [
         (frame::unmasked(TEXT, b"x"), 1002, "WebSocket protocol error"),
@@ -182,11 +182,11 @@ fn every_close_says_why_in_words() {
         (frame::masked(TEXT, b"x").repeat(9), 1008, "too many messages"),
         (frame::header(TEXT, 1 << 30), 1009, "message too big"),
     ] {
-        let mut user = host.door.user();
+        let mut user = host.endpoint.user();
         user.send(bytes);
         assert_eq!(user.skip_to_close(), (code, words.to_owned()));
     }
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     host.handle.shutdown();
     let payload = [&1001u16.to_be_bytes()[..], b"server stopping"].concat();
     assert_eq!(user.frame(), Frame { first: CLOSE, payload });

@@ -1,28 +1,28 @@
-//! The wire suite: the real server, in this process or as the real program, and clients that build
-//! every frame by hand, so that they can also send what no library would.
+//! The wire suite: the real server, in this process or as a program, and clients that build every
+//! frame by hand, so that they can also send what no library would.
 //!
-//! | module | asks |
+//! | module | checks |
 //! |---|---|
-//! | `transcripts`, `texts` | is the base protocol exact, to the byte and in order, whoever talks along? |
-//! | `v2`, `v2_refusals`, `resume` | does each rule of `wschat.v2` hold, in memory and in a file? |
-//! | `crash`, `model` | is anything lost, doubled or reordered when the server dies and connections break? |
-//! | `full_disk` | is what cannot be kept refused, and nothing else? |
-//! | `bad_requests`, `bad_frames` | does bad input end what it must, and nothing else? |
-//! | `http`, `gifs`, `upgrade`, `addresses` | what does the port answer before a WebSocket is open? |
-//! | `limits`, `timeouts`, `slow_consumers` | does every limit hold, and only at its limit? |
-//! | `tls` | is it the same chat under TLS? |
-//! | `reload` | do new settings change a running server, and disconnect nobody? |
-//! | `lifecycle`, `program` | does it start, stop and fail as its documentation says? |
-//! | `crowd` | does everyone in a big room see the same? |
-//! | `noise` | does it survive what nobody thought of? |
+//! | `transcripts`, `texts` | the base protocol is exact to the byte and in order, also beside `wschat.v2` |
+//! | `v2`, `v2_refusals`, `v2_rooms`, `resume` | each rule of `wschat.v2` holds, with the history in memory and in a file |
+//! | `crash`, `model` | nothing is lost, duplicated or reordered when the server is killed and connections are cut |
+//! | `full_disk` | a full disk refuses texts and nothing else |
+//! | `bad_requests`, `bad_frames` | bad input is refused or closes its own connection, and affects nothing else |
+//! | `http`, `gifs`, `upgrade`, `addresses` | the responses before a WebSocket is open |
+//! | `limits`, `timeouts`, `slow_consumers` | every limit applies, exactly at its value |
+//! | `tls` | the chat is the same under TLS |
+//! | `reload` | new settings change a running server, and disconnect nobody |
+//! | `lifecycle`, `program` | it starts, stops and fails as documented |
+//! | `crowd` | everyone in a big room gets the same |
+//! | `noise` | it survives random input |
 //!
-//! Tests wait for events: reading blocks, up to [`client::PATIENCE`], and what has no event is asked
-//! for until it is so ([`host::eventually`]). That nothing comes is shown by a request whose answer
-//! is the next thing to come, never by waiting.
+//! Tests wait for events: a read blocks for up to [`client::PATIENCE`], and what sends no event is
+//! polled ([`host::eventually`]). To show that nothing was sent, a test makes a request and checks that
+//! its answer comes next; it never waits for silence.
 //!
-//! Environment variables make the suite bigger: `WSCHAT_CROWD`, the number of clients in one room;
-//! `WSCHAT_NOISE_SECONDS`, for which `WSCHAT_NOISE_SEED` replays a noise; and `WSCHAT_CRASH_KILLS`,
-//! `WSCHAT_CRASH_CUTS` and `WSCHAT_CRASH_ROUNDS`, with `WSCHAT_CRASH_SEED`.
+//! Environment variables enlarge or repeat parts of the suite: `WSCHAT_CROWD` (clients in one room),
+//! `WSCHAT_NOISE_SECONDS`, `WSCHAT_NOISE_SEED`, `WSCHAT_CRASH_KILLS`, `WSCHAT_CRASH_CUTS`,
+//! `WSCHAT_CRASH_ROUNDS` and `WSCHAT_CRASH_SEED`.
 
 mod client;
 mod companions;

@@ -1,7 +1,7 @@
-//! A model client of `wschat.v2`: it does what a good client does to lose nothing, and writes down
-//! all it sees. Whether what several of them saw can be true is [`check`]'s to say.
+//! A model client of `wschat.v2`: it does what a correct client does to lose nothing, and records
+//! everything in a journal. [`check`] decides whether several journals are consistent.
 //!
-//! This is pure: it takes and gives frames' texts, and knows nothing of connections.
+//! It is pure: requests and frames are strings, and it knows nothing of connections.
 
 mod check;
 mod replay;
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value, json};
 
-pub(crate) use check::{Rules, Sin, check};
+pub(crate) use check::{Rules, Violation, check};
 
 pub(crate) type RoomId = u64;
 pub(crate) type UserId = u64;
@@ -23,7 +23,7 @@ pub(crate) struct Person {
     pub(crate) name: String,
 }
 
-/// A text, or a gif, for which a word stands.
+/// A text, or a GIF, for which `what` is `gif ID`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
     pub(crate) seq: u64,
@@ -33,7 +33,7 @@ pub(crate) struct Said {
     pub(crate) reference: Option<String>,
 }
 
-/// The answer to entering a room.
+/// A `room` frame, the answer to `enter_room`.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub(crate) room: RoomId,
@@ -44,7 +44,7 @@ pub(crate) struct Snapshot {
     pub(crate) events: Vec<Said>,
 }
 
-/// What a client did or got, in its order.
+/// Something that a client sent or received.
 #[derive(Clone, Debug)]
 pub(crate) enum Seen {
     Welcome {
@@ -81,18 +81,18 @@ pub(crate) enum Seen {
         name: String,
     },
     Error(String),
-    /// The connection is gone, by whose hand.
-    Gone(#[expect(dead_code, reason = "for who reads the journal")] String),
+    /// The connection ended, and why.
+    Gone(#[expect(dead_code, reason = "printed with the journal")] String),
 }
 
-/// All that one client did and got.
+/// Everything that one client sent and received, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     pub(crate) name: String,
     pub(crate) seen: Vec<Seen>,
 }
 
-/// What a client of the base protocol did or got.
+/// Something that a client of the base protocol sent or received.
 #[derive(Clone, Debug)]
 pub(crate) enum BaseSeen {
     Sends(String),
@@ -101,7 +101,7 @@ pub(crate) enum BaseSeen {
     Left(Person),
 }
 
-/// All that one client of the base protocol did and got on one connection, in one room.
+/// Everything that a client of the base protocol sent and received on one connection, in one room.
 #[derive(Clone, Debug)]
 pub(crate) struct BaseJournal {
     pub(crate) name: String,
@@ -110,7 +110,7 @@ pub(crate) struct BaseJournal {
     pub(crate) seen: Vec<BaseSeen>,
 }
 
-/// What is kept of a room at the end, as a fresh client reads it.
+/// The history of a room at the end, as a new client reads it.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
     pub(crate) epoch: String,
@@ -121,19 +121,19 @@ pub(crate) struct Kept {
 
 pub(crate) type Truth = BTreeMap<RoomId, Kept>;
 
-/// A good client.
+/// A correct client.
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) journal: Journal,
-    /// The room it is in, or wants to be in.
+    /// The room that it is in or has asked to enter.
     pub(crate) room: RoomId,
     pub(crate) user: Option<Person>,
     pub(crate) token: Option<String>,
-    /// Whether the answer to entering has come.
+    /// Whether the answer to `enter_room` has arrived.
     pub(crate) is_listening: bool,
-    /// Texts by their `ref` that are not known to be kept, in their order.
+    /// Texts that are not acknowledged yet, each with its `ref`, in the order of sending.
     pub(crate) pending: VecDeque<(String, String)>,
-    /// Up to where it has seen each room.
+    /// Epoch and last seq that it has seen of each room.
     known: BTreeMap<RoomId, (String, u64)>,
     texts: u64,
 }
@@ -152,7 +152,7 @@ impl Model {
         }
     }
 
-    /// The subprotocols to offer.
+    /// The subprotocols to offer in the next handshake.
     pub(crate) fn offer(&self) -> String {
         match &self.token {
             None => "wschat.v2".to_owned(),
@@ -160,7 +160,7 @@ impl Model {
         }
     }
 
-    /// The request to enter this room, from where it was seen last.
+    /// The request to enter this room, since what it has seen last.
     pub(crate) fn enter(&mut self, room: RoomId) -> String {
         self.room = room;
         self.is_listening = false;
@@ -173,24 +173,24 @@ impl Model {
         request.to_string()
     }
 
-    /// The request to say the next text, which says who says it, and how many it said before.
+    /// The request to send the next text, which is the client's name and a counter.
     pub(crate) fn say(&mut self) -> String {
         self.texts += 1;
         let what = format!("{}:{}", self.journal.name, self.texts);
         let reference = format!("r{}", self.texts);
         self.pending.push_back((reference, what));
-        self.say_again(self.pending.len() - 1)
+        self.resend(self.pending.len() - 1)
     }
 
-    /// The request to say what is pending at this place.
-    pub(crate) fn say_again(&mut self, place: usize) -> String {
+    /// The request to send a pending text again.
+    pub(crate) fn resend(&mut self, place: usize) -> String {
         let (reference, what) = self.pending[place].clone();
         let request = json!({ "type": "text", "text": what, "ref": reference }).to_string();
         self.journal.seen.push(Seen::SendsText { reference, what, room: self.room });
         request
     }
 
-    /// The request for another name.
+    /// The request to change its name.
     pub(crate) fn rename(&mut self, name: &str) -> String {
         self.journal.seen.push(Seen::SendsName(name.to_owned()));
         json!({ "type": "change_name", "name": name }).to_string()
@@ -201,13 +201,13 @@ impl Model {
         self.journal.seen.push(Seen::Gone(how.to_owned()));
     }
 
-    /// Takes what the server sent.
+    /// Handles a frame from the server.
     pub(crate) fn take(&mut self, text: &str) {
         let value: Value = serde_json::from_str(text).expect(text);
         if value["type"] == "typing" {
             return;
         }
-        let seen = seen_in(&value).unwrap_or_else(|| panic!("not of wschat.v2: {text}"));
+        let seen = seen_in(&value).unwrap_or_else(|| panic!("not a frame of wschat.v2: {text}"));
         match &seen {
             Seen::Welcome { user, token, .. } => {
                 self.user = Some(user.clone());
@@ -226,7 +226,7 @@ impl Model {
                 }
                 self.acknowledge(said);
             }
-            // It was kept once, which is all that can be had.
+            // It was saved, but is no longer kept: that is an acknowledgement, too.
             Seen::Error(_) if value["code"] == "already_said" => {
                 self.pending.retain(|(reference, _)| value["ref"] != **reference);
             }
@@ -240,7 +240,7 @@ impl Model {
         self.user.as_ref().map(|user| user.id)
     }
 
-    /// Its own text is kept once it sees it with its `ref`.
+    /// Its own text with its `ref` acknowledges a pending one.
     fn acknowledge(&mut self, said: &Said) {
         if Some(said.from.id) == self.id() && said.reference.is_some() {
             self.pending.retain(|(reference, _)| Some(reference) != said.reference.as_ref());
@@ -248,7 +248,7 @@ impl Model {
     }
 }
 
-/// What a frame of `wschat.v2` says.
+/// Parses a frame of `wschat.v2`.
 fn seen_in(value: &Value) -> Option<Seen> {
     let room = value["roomId"].as_u64();
     Some(match value["type"].as_str()? {

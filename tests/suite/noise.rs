@@ -1,7 +1,7 @@
-//! What nobody thought of: random bytes, requests and frames, from many short connections.
+//! Fuzzing over the network: random bytes, requests and frames, from many short connections.
 //!
-//! At the end the server serves, has not panicked, and has given back threads and memory. The seed
-//! is printed, and `WSCHAT_NOISE_SEED` gives the same noise to the same connections again.
+//! Afterwards the server still works, has not panicked, and has freed threads and memory. The seed is
+//! printed; `WSCHAT_NOISE_SEED` repeats the same noise.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -10,18 +10,18 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::client::{Door, UPGRADE};
+use crate::client::{Endpoint, UPGRADE};
 use crate::frame::{self, TEXT};
 use crate::host::{Program, eventually};
 use crate::random::{self, Random, setting};
 
-/// For how long, unless `WSCHAT_NOISE_SECONDS` says otherwise.
+/// The duration without `WSCHAT_NOISE_SECONDS`.
 const SECONDS: u64 = 5;
 
 const THREADS: u64 = 4;
 
-/// What memory may differ by after the noise, in KiB: the allocator keeps some for each thread that
-/// there was at once.
+/// By how much resident memory may grow, in KiB: the allocator keeps some for each thread that ran at
+/// the same time.
 const TOLERANCE_KIB: u64 = 8 * 1024;
 
 #[test]
@@ -41,34 +41,34 @@ fn noise_does_no_harm() {
             "emptyRoomTtlSeconds": 1,
         }
     }));
-    make_noise(&program.door, !seed, Duration::from_secs(1));
-    expect_rest(&program);
+    make_noise(&program.endpoint, !seed, Duration::from_secs(1));
+    expect_no_sessions(&program);
     let (threads, before) = (program.status("Threads"), program.status("VmRSS"));
 
-    let connections = make_noise(&program.door, seed, Duration::from_secs(seconds));
-    expect_rest(&program);
+    let connections = make_noise(&program.endpoint, seed, Duration::from_secs(seconds));
+    expect_no_sessions(&program);
     let after = program.status("VmRSS");
     assert_eq!(program.status("Threads"), threads);
     println!("{connections} connections; {before} KiB before, {after} KiB after");
     assert!(after <= before + TOLERANCE_KIB, "{before} KiB before, {after} KiB after");
     assert!(connections > 10, "{connections}");
 
-    let mut user = program.door.knock();
+    let mut user = program.endpoint.connect();
     user.send(UPGRADE);
     user.expect_switch();
     user.request("nonsense");
-    // Rooms of the noise may still be going, in the sight of everyone.
+    // Rooms that the noise created may still be removed, and every client is told.
     while !user.text().contains("bad_json") {}
-    assert_eq!(program.log(), "", "nothing is worth an error, least of all a panic");
+    assert_eq!(program.log(), "", "no noise is an error, let alone a panic");
 }
 
-/// No thread of a session is left.
-fn expect_rest(program: &Program) {
+/// Waits until no session thread is left.
+fn expect_no_sessions(program: &Program) {
     eventually("all sessions have ended", || !program.threads().contains_key("session"));
 }
 
-/// Has some threads make connections one after the other; returns how many it came to.
-fn make_noise(door: &Door, seed: u64, duration: Duration) -> u64 {
+/// Makes noise from several threads, connection after connection; returns the number of connections.
+fn make_noise(endpoint: &Endpoint, seed: u64, duration: Duration) -> u64 {
     let until = Instant::now() + duration;
     thread::scope(|scope| {
         let noisy: Vec<_> = (0..THREADS)
@@ -76,9 +76,9 @@ fn make_noise(door: &Door, seed: u64, duration: Duration) -> u64 {
                 scope.spawn(move || {
                     let mut connections = 0;
                     while Instant::now() < until {
-                        // Each connection has a seed of its own, whatever became of those before.
+                        // Each connection has its own seed, independent of those before it.
                         let seed = seed ^ (thread << 48) ^ (connections << 16);
-                        disturb(door, &mut Random(seed));
+                        disturb(endpoint, &mut Random(seed));
                         connections += 1;
                     }
                     connections
@@ -89,9 +89,9 @@ fn make_noise(door: &Door, seed: u64, duration: Duration) -> u64 {
     })
 }
 
-/// One connection: it may become a WebSocket, talks nonsense in pieces of any size, and goes.
-fn disturb(door: &Door, random: &mut Random) {
-    let Ok(mut tcp) = TcpStream::connect(door.address) else { panic!("the server listens") };
+/// One connection: usually upgrades, sends random input in pieces of random sizes, and closes.
+fn disturb(endpoint: &Endpoint, random: &mut Random) {
+    let Ok(mut tcp) = TcpStream::connect(endpoint.address) else { panic!("the server listens") };
     tcp.set_write_timeout(Some(Duration::from_secs(10))).unwrap();
     tcp.set_read_timeout(Some(Duration::from_millis(1 + random.below(20) as u64))).unwrap();
     let mut noise = opening(random);
@@ -106,7 +106,7 @@ fn disturb(door: &Door, random: &mut Random) {
         }
         rest = later;
     }
-    // Some listen for a while, some go at once.
+    // Some read for a while, some close at once.
     if random.one_in(2) {
         let mut answer = [0; 4096];
         while match tcp.read(&mut answer) {
@@ -130,7 +130,7 @@ fn opening(random: &mut Random) -> Vec<u8> {
     }
 }
 
-/// A request, more or less, in a frame, more or less.
+/// A request in a frame; either may be malformed.
 fn utterance(random: &mut Random) -> Vec<u8> {
     let mut json = match random.below(4) {
         0 => random.bytes(200),
@@ -149,7 +149,8 @@ fn utterance(random: &mut Random) -> Vec<u8> {
         4 => frame::close(u16::from(random.byte()) * 20, "bye"),
         5 => {
             let (start, end) = json.split_at(random.below(json.len() + 1));
-            [frame::masked(frame::TEXT_BEGINS, start), frame::masked(frame::ENDS, end)].concat()
+            [frame::masked(frame::FIRST_FRAGMENT, start), frame::masked(frame::LAST_FRAGMENT, end)]
+                .concat()
         }
         _ => frame::masked(TEXT, &json),
     }

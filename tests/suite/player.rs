@@ -1,62 +1,62 @@
-//! Plays transcripts: what each client sends and gets, line by line, with real clients.
+//! Plays transcripts with real clients: what each client sends and receives, line by line.
 //!
 //! | line | means |
 //! |---|---|
-//! | `A connects` | a client A opens a WebSocket, and takes no welcome yet |
-//! | `A offers …` | likewise, with this offer of subprotocols, of which the server takes `wschat.v2` |
-//! | `A resumes B` | A offers `wschat.v2` and the session of B, who may be A before |
-//! | `A > …` | A sends this text; requests in a row go out in one segment |
-//! | `A closes` | A sends a Close frame with 1000, in one segment with the requests before it |
-//! | `A < …` | the next text that A gets is exactly this one |
-//! | `A closed` | the next that A gets is a Close frame with 1000, and the end of the connection |
-//! | `A closed 4001 replaced` | likewise with this code and text |
-//! | `A ends` | A says that it will send no more, without a Close frame |
+//! | `A connects` | client A opens a WebSocket; its welcome is not read yet |
+//! | `A offers …` | the same, and offers these subprotocols, of which the server selects `wschat.v2` |
+//! | `A resumes B` | the same, and resumes the session of B, which may be an earlier A |
+//! | `A > …` | A sends this text; consecutive requests go out in one segment |
+//! | `A closes` | A sends a Close frame with 1000, in the same segment as the requests before it |
+//! | `A < …` | the next text that A receives is exactly this one |
+//! | `A closed` | A receives a Close frame with 1000, and then the end of the connection |
+//! | `A closed 4001 replaced` | the same with this code and text |
+//! | `A ends` | A shuts down its writing side without a Close frame |
 //! | `A ended` | the connection of A ends, without a Close frame |
-//! | `A vanishes` | A is gone without a word |
-//! | `A aborts` | A is gone with a reset |
-//! | `server dies` | the server is killed and started again; nobody is connected any more |
+//! | `A vanishes` | A closes its socket without a Close frame |
+//! | `A aborts` | A resets its connection |
+//! | `server dies` | the server is killed and restarted; all connections are gone |
 //!
-//! What `wschat.v2` says cannot all be known before, so these words stand for it in what is got:
-//! `TIME` for the time now, `TOKEN` for the secret of a session, `EPOCH` for the epoch, always the
-//! same for one room, `SOMEBODY` for a user whom nobody has seen yet, after a restart that may pass
-//! over ids, and `,…}` for the rest of a welcome. In what is sent, `EPOCH` is that epoch.
+//! These words stand for values of `wschat.v2` that are not known in advance: `TIME` for the present
+//! time, `TOKEN` for the secret of a session, `EPOCH` for the epoch of a room, which must not change,
+//! `SOMEBODY` for a new user whose id may follow a gap after a restart, and `,…}` for the rest of a
+//! welcome. In a request, `EPOCH` is the epoch of its room.
 //!
-//! At the end of a transcript nobody may have got anything that is not in it.
+//! At the end of a transcript no client may have received anything else.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use crate::client::{Client, Door, UPGRADE, V2, upgrade_offering};
+use crate::client::{Client, Endpoint, UPGRADE, V2, upgrade_offering};
 use crate::companions::Companions;
 use crate::frame::{self, Frame, TEXT};
 use crate::host::Program;
 
-/// How much the clocks of the server and of the test may differ, in milliseconds: they are the same
-/// clock, read one after the other.
+/// How much the times of the server and of the test may differ, in milliseconds. Both read the same
+/// clock, one after the other.
 const TOLERANCE_MS: u64 = 2;
 
 pub(crate) struct Player<'a> {
-    door: Door,
+    endpoint: Endpoint,
     program: Option<&'a mut Program>,
     companions: Option<&'a mut Companions>,
     clients: BTreeMap<String, Client>,
-    /// The session that each name had last.
+    /// The latest session of each name.
     tokens: BTreeMap<String, String>,
-    /// What one client is about to send, all at once.
+    /// The bytes that a client is about to send at once.
     outgoing: Option<(String, Vec<u8>)>,
     epochs: BTreeMap<u64, String>,
-    /// The highest id that was welcomed.
+    /// The highest user id so far.
     last_user: u64,
     /// When the transcript began, in Unix milliseconds.
     began: u64,
 }
 
 impl<'a> Player<'a> {
-    pub(crate) fn new(door: &Door) -> Self {
+    pub(crate) fn new(endpoint: &Endpoint) -> Self {
         Self {
-            door: door.clone(),
+            endpoint: endpoint.clone(),
             program: None,
             companions: None,
             clients: BTreeMap::new(),
@@ -68,13 +68,13 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// With the program that is meant where the server dies.
+    /// Plays against a program, which `server dies` kills.
     pub(crate) fn of(program: &'a mut Program) -> Self {
-        let player = Self::new(&program.door);
+        let player = Self::new(&program.endpoint);
         Self { program: Some(program), ..player }
     }
 
-    /// With these in the rooms, who talk after every line.
+    /// With these companions in the rooms, who talk after every line.
     pub(crate) fn with(self, companions: &'a mut Companions) -> Self {
         Self { companions: Some(companions), ..self }
     }
@@ -82,7 +82,7 @@ impl<'a> Player<'a> {
     pub(crate) fn play(mut self, script: &str) {
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             println!("{line}");
-            let (name, rest) = line.split_once(' ').expect("a name and what it does");
+            let (name, rest) = line.split_once(' ').expect("a name and a verb");
             let (verb, rest) = rest.split_once(' ').unwrap_or((rest, ""));
             match verb {
                 ">" => {
@@ -114,7 +114,7 @@ impl<'a> Player<'a> {
             "connects" => self.connect(name, UPGRADE, None),
             "offers" => self.connect(name, &upgrade_offering(rest), Some(V2)),
             "resumes" => {
-                let token = self.tokens.get(rest).expect("one who has been welcomed");
+                let token = self.tokens.get(rest).expect("a name with a session");
                 let request = upgrade_offering(&format!("{V2}, session.{token}"));
                 self.connect(name, &request, Some(V2));
             }
@@ -140,31 +140,31 @@ impl<'a> Player<'a> {
                 program.kill();
                 program.restart();
             }
-            _ => panic!("nobody knows how to: {verb}"),
+            _ => panic!("unknown verb: {verb}"),
         }
     }
 
-    /// The next frame, or `None` at the end of the stream; what companions say is passed over.
+    /// The next frame, or `None` at the end of the stream. Skips what companions say.
     fn frame_or_end(&self, client: &mut Client) -> Option<Frame> {
         loop {
             let frame = client.frame_or_end()?;
-            let is_to_be_seen = frame.first != TEXT
+            let is_visible = frame.first != TEXT
                 || self.companions.as_ref().is_none_or(|companions| {
                     let text = String::from_utf8(frame.payload.clone()).expect("UTF-8");
                     companions.without(text).is_some()
                 });
-            if is_to_be_seen {
+            if is_visible {
                 return Some(frame);
             }
         }
     }
 
     fn connect(&mut self, name: &str, request: &str, protocol: Option<&str>) {
-        let mut client = self.door.knock();
+        let mut client = self.endpoint.connect();
         client.send(request);
         client.expect_switch_to(protocol);
         let old = self.clients.insert(name.to_owned(), client);
-        assert!(old.is_none(), "{name} is connected");
+        assert!(old.is_none(), "{name} is already connected");
     }
 
     #[track_caller]
@@ -190,7 +190,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// The text with words for what cannot be known before.
+    /// Replaces values that are not known in advance by their words, and checks them.
     #[track_caller]
     fn folded(&mut self, name: &str, text: &str) -> String {
         let value: Value = serde_json::from_str(text).expect(text);
@@ -200,7 +200,10 @@ impl<'a> Player<'a> {
             assert!(is_token, "{text}");
             self.tokens.insert(name.to_owned(), token.to_owned());
             let id = value["user"]["id"].as_u64().expect(text);
-            assert!(value["resumed"] == true || id > self.last_user, "seen before: {text}");
+            assert!(
+                value["resumed"] == true || id > self.last_user,
+                "an id that was used before: {text}"
+            );
             self.last_user = id.max(self.last_user);
         }
         if let (Some(room), Some(epoch)) = (value["room"]["id"].as_u64(), value["epoch"].as_str()) {
@@ -220,7 +223,7 @@ impl<'a> Player<'a> {
             let mut at = 0;
             while let Some(found) = folded[at..].find(before) {
                 let start = at + found + before.len();
-                let len = folded[start..].find([',', '}']).expect("more members, or an end");
+                let len = folded[start..].find([',', '}']).expect("another member or the end");
                 if word == "TIME" {
                     let time = folded[start..start + len].parse().expect("a time in milliseconds");
                     let plausible = self.began - TOLERANCE_MS..=now() + TOLERANCE_MS;
@@ -233,7 +236,7 @@ impl<'a> Player<'a> {
         folded
     }
 
-    /// The request with the epoch where it says `EPOCH`.
+    /// Replaces `EPOCH` in a request by the epoch of its room.
     fn with_epoch(&self, request: &str) -> String {
         let room = serde_json::from_str(&request.replace("EPOCH", "0"));
         let room = room.ok().and_then(|value: Value| value["roomId"].as_u64());

@@ -12,14 +12,14 @@ use serde_json::json;
 use crate::client::{Client, UPGRADE};
 use crate::frame::{self, CLOSE};
 use crate::host::{Host, Identity, Program, eventually};
-use crate::lifecycle::stuffed;
+use crate::lifecycle::slow_consumer;
 
-/// Runs the program to its end.
+/// Runs the program until it ends.
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_wschat")).args(arguments).output().unwrap()
 }
 
-/// Runs the program to its end, with settings of this text.
+/// Runs the program until it ends, with a settings file of this text.
 fn run_with(settings: &str, arguments: &[&str]) -> Output {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("settings.json");
@@ -27,7 +27,7 @@ fn run_with(settings: &str, arguments: &[&str]) -> Output {
     run(&[&["--settings", file.to_str().unwrap()], arguments].concat())
 }
 
-/// Ended with this status, and says all of these on one of its two outputs alone.
+/// It ended with this status, and printed all of these on one output: stdout for status 0, else stderr.
 #[track_caller]
 fn check(output: &Output, status: i32, words: &[&str]) {
     assert_eq!(output.status.code(), Some(status), "{output:?}");
@@ -75,8 +75,8 @@ fn bad_settings() {
 fn a_check_of_good_settings() {
     check(&run_with("{}", &["--check"]), 0, &["The settings are good.\n"]);
     let host = Host::start();
-    let port = host.door.address.port().to_string();
-    // It does not listen, so a server that runs is not in its way.
+    let port = host.endpoint.address.port().to_string();
+    // A check does not listen, so it works beside a running server.
     check(&run(&["--check", "--port", &port]), 0, &["The settings are good.\n"]);
     let settings = include_str!("../../settings.json");
     check(&run_with(settings, &["--check"]), 0, &["The settings are good.\n"]);
@@ -98,7 +98,7 @@ fn a_check_of_certificate_and_key() {
 }
 
 #[test]
-fn a_check_of_the_pictures() {
+fn a_check_of_the_gifs() {
     let folder = tempfile::tempdir().unwrap();
     let settings = json!({ "gifsDirectory": folder.path() }).to_string();
     let words = &["wschat: ", folder.path().to_str().unwrap(), "no picture in this directory"];
@@ -115,16 +115,16 @@ fn a_check_of_the_pictures() {
 #[test]
 fn a_port_in_use() {
     let host = Host::start();
-    let port = host.door.address.port().to_string();
+    let port = host.endpoint.address.port().to_string();
     let output = run(&["--port", &port]);
     check(&output, 4, &[&format!("cannot listen on 127.0.0.1 port {port}"), "--port"]);
 }
 
 #[test]
-fn a_signal_ends_it_well() {
+fn a_signal_shuts_it_down_with_status_0() {
     for signal in ["TERM", "INT"] {
         let mut program = Program::start(json!({}));
-        let mut user = program.door.member();
+        let mut user = program.endpoint.member();
         program.signal(signal);
         assert_eq!(user.skip_to_close(), (1001, "server stopping".to_owned()));
         drop(user);
@@ -134,13 +134,13 @@ fn a_signal_ends_it_well() {
 }
 
 #[test]
-fn under_load_and_with_one_who_never_reads_it_ends_in_time() {
+fn it_drains_in_time_under_load_and_with_a_slow_consumer() {
     const DRAIN: Duration = Duration::from_secs(3);
     let mut program = Program::start(json!({
         "limits": { "messagesPerSecond": 0, "drainTimeoutMs": 3_000 }
     }));
-    let mut clients: Vec<Client> = (0..8).map(|_| enter_second_room(&program)).collect();
-    let _stuffed = stuffed(&program.door);
+    let mut clients: Vec<Client> = (0..8).map(|_| connect_to_room_2(&program)).collect();
+    let _stuffed = slow_consumer(&program.endpoint);
     let elapsed = thread::scope(|scope| {
         for client in &mut clients {
             scope.spawn(|| {
@@ -152,7 +152,7 @@ fn under_load_and_with_one_who_never_reads_it_ends_in_time() {
                 }
             });
         }
-        let mut witness = enter_second_room(&program);
+        let mut witness = connect_to_room_2(&program);
         for _ in 0..1_000 {
             witness.frame();
         }
@@ -164,8 +164,8 @@ fn under_load_and_with_one_who_never_reads_it_ends_in_time() {
     assert!(elapsed < DRAIN, "{elapsed:?}");
 }
 
-fn enter_second_room(program: &Program) -> Client {
-    let mut user = program.door.user();
+fn connect_to_room_2(program: &Program) -> Client {
+    let mut user = program.endpoint.user();
     user.request(r#"{"type":"enter_room","roomId":2}"#);
     let id = user.id;
     user.expect(&format!(r#"{{"type":"enter_room","user":{{"id":{id},"name":"User {id}"}}}}"#));
@@ -173,25 +173,25 @@ fn enter_second_room(program: &Program) -> Client {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_kills_it() {
     const SIGTERM: i32 = 15;
     let mut program = Program::start(json!({
         "limits": { "messagesPerSecond": 0, "drainTimeoutMs": 600_000 }
     }));
-    let _stuffed = stuffed(&program.door);
+    let _stuffed = slow_consumer(&program.endpoint);
     program.signal("TERM");
-    eventually("it stops", || program.log().contains("a second signal ends at once"));
+    eventually("it drains", || program.log().contains("a second signal ends at once"));
     program.signal("TERM");
     assert_eq!(program.wait().signal(), Some(SIGTERM), "{}", program.log());
 }
 
 #[test]
-fn the_log_tells_who_came_and_why_they_went_and_never_what_was_said() {
+fn the_log_has_connections_and_close_reasons_but_never_what_was_said() {
     let mut program = Program::start(json!({
         "log": { "file": "wschat.log", "level": "trace" },
         "limits": { "messageBurst": 30 }
     }));
-    let mut one = program.door.member();
+    let mut one = program.endpoint.member();
     let secret = "unmistakable-4f1c";
     one.say(secret);
     one.text();
@@ -204,11 +204,11 @@ fn the_log_tells_who_came_and_why_they_went_and_never_what_was_said() {
     one.send(frame::masked(frame::PING, secret.as_bytes()));
     one.frame();
     one.close();
-    let mut two = program.door.user();
+    let mut two = program.endpoint.user();
     two.send(frame::masked(frame::BINARY, secret.as_bytes()));
     two.expect_close(1003);
     drop(two);
-    drop(program.door.user());
+    drop(program.endpoint.user());
     let log = || fs::read_to_string(program.file("wschat.log")).unwrap();
     for line in [
         "connection 1 from 127.0.0.1 ",
@@ -227,12 +227,12 @@ fn the_log_tells_who_came_and_why_they_went_and_never_what_was_said() {
 }
 
 #[test]
-fn its_threads_are_batch_work_unless_the_operator_chose_otherwise() {
+fn threads_use_sched_batch_unless_the_operator_chose_another_policy() {
     const BATCH: u64 = 3;
     const IDLE: u64 = 5;
     for (preparation, policy) in [("true", BATCH), ("chrt --idle --pid 0 $$", IDLE)] {
         let program = Program::start_after(preparation, json!({}));
-        let _user = program.door.user();
+        let _user = program.endpoint.user();
         let policies = program.policies();
         let kinds: Vec<&str> = policies.iter().map(|(kind, _)| kind.as_str()).collect();
         assert!(kinds.contains(&"session") && kinds.contains(&"dispatcher"), "{kinds:?}");
@@ -240,11 +240,11 @@ fn its_threads_are_batch_work_unless_the_operator_chose_otherwise() {
     }
 }
 
-/// Stopping and continuing interrupts every wait that has a time-out.
+/// SIGSTOP and SIGCONT interrupt every blocking call with a timeout.
 #[test]
-fn stopped_and_continued_it_loses_nobody() {
+fn stopping_and_continuing_it_closes_nobody() {
     let program = Program::start(json!({}));
-    let mut member = program.door.member();
+    let mut member = program.endpoint.member();
     for _ in 0..5 {
         program.signal("STOP");
         program.signal("CONT");
@@ -252,57 +252,59 @@ fn stopped_and_continued_it_loses_nobody() {
     }
 }
 
-/// Many knock, and for fewer than that there is enough of something: as many as `expected` are served.
+/// More clients connect than some resource allows: a number within `expected` is served, the others
+/// are rejected, and the server goes on.
 #[track_caller]
-fn check_that_it_turns_away_and_goes_on(program: &Program, expected: Range<usize>) {
+fn check_overload(program: &Program, expected: Range<usize>) {
     let began = Instant::now();
     let mut served = Vec::new();
-    let mut told_so = 0;
+    let mut rejected = 0;
     for _ in 0..200 {
-        let mut client = program.door.knock();
+        let mut client = program.endpoint.connect();
         let is_sent = client.try_send(UPGRADE).is_ok();
         match if is_sent { client.read_to_head() } else { None } {
             Some(head) if head.starts_with("HTTP/1.1 101 ") => served.push(client),
             Some(head) => {
                 assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
-                told_so += 1;
+                rejected += 1;
             }
             None => {}
         }
     }
     assert!(expected.contains(&served.len()), "{}", served.len());
-    assert!(told_so > 100, "{told_so}");
+    assert!(rejected > 100, "{rejected}");
     for client in &mut served {
         client.expect_welcome();
         client.expect_nothing_more();
     }
-    let complaints = program.log().lines().filter(|line| line.contains("WARN")).count();
+    let warnings = program.log().lines().filter(|line| line.contains("WARN")).count();
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
-    assert!((1..=seconds + 2).contains(&complaints), "{}", program.log());
+    assert!((1..=seconds + 2).contains(&warnings), "{}", program.log());
 
     drop(served);
     eventually("it serves again", || {
-        let mut client = program.door.knock();
+        let mut client = program.endpoint.connect();
         client.try_send(UPGRADE).is_ok()
             && client.read_to_head().is_some_and(|head| head.starts_with("HTTP/1.1 101 "))
     });
 }
 
-/// Each client takes one, beside the few that the program itself needs.
+/// Each client needs one descriptor; the program itself needs a few.
 #[test]
-fn out_of_descriptors_it_turns_away_and_goes_on() {
+fn out_of_descriptors_it_rejects_connections_and_goes_on() {
     let program = Program::start_after("ulimit -n 40", json!({}));
-    check_that_it_turns_away_and_goes_on(&program, 20..36);
+    check_overload(&program, 20..36);
 }
 
-/// The same. Root, which may become anybody, has no limit, and for anybody else all that they run counts.
+/// Each client needs one thread. This needs root, to run as a user whose only threads are these: the
+/// limit counts all threads of a user, and does not apply to root.
 #[test]
-fn out_of_threads_it_turns_away_and_goes_on() {
+fn out_of_threads_it_rejects_connections_and_goes_on() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
     let program =
         Program::start_after("prlimit --nproc=40 --pid $$", json!({"username": "nobody"}));
-    check_that_it_turns_away_and_goes_on(&program, 20..36);
+    check_overload(&program, 20..36);
     assert!(program.log().contains("cannot serve"), "{}", program.log());
 }

@@ -1,10 +1,10 @@
-//! Chance that can be had again: a generator with a seed, and settings from the environment.
+//! A seeded random number generator, and the suite's settings from the environment.
 
 use std::env;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// `SplitMix64` (Steele, Lea and Flood, 2014): a few lines, and the same everywhere.
+/// `SplitMix64` (Steele, Lea and Flood, 2014): short, and the same on every machine.
 #[derive(Debug)]
 pub(crate) struct Random(pub(crate) u64);
 
@@ -39,7 +39,7 @@ impl Random {
     }
 }
 
-/// A setting of the suite, from the environment.
+/// A setting of the suite from an environment variable.
 pub(crate) fn setting<T: FromStr>(name: &str) -> Option<T> {
     env::var(name).ok()?.parse().ok()
 }

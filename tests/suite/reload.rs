@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 use wschat::{Limits, Settings, StartError};
 
-use crate::client::{Door, UPGRADE};
+use crate::client::{Endpoint, UPGRADE};
 use crate::host::{Host, Identity};
 
 /// Default settings on any port, with these changes.
@@ -23,9 +23,9 @@ fn reload(host: &Host, change: impl FnOnce(&mut Settings)) {
 }
 
 /// The status that a page of another site gets for its upgrade.
-fn status_for_other_site(door: &Door) -> u16 {
+fn status_for_other_site(endpoint: &Endpoint) -> u16 {
     let origin = "\r\nOrigin: https://www.example.org\r\n\r\n";
-    let mut client = door.knock();
+    let mut client = endpoint.connect();
     client.send(UPGRADE.replace("\r\n\r\n", origin));
     let head = client.read_head();
     head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect(&head)
@@ -40,25 +40,25 @@ fn use_identity(settings: &mut Settings, identity: &Identity) {
     settings.private_key = Some(identity.key());
 }
 
-/// The door of the same server, for a client that trusts this identity.
-fn trusting(host: &Host, identity: &Identity) -> Door {
-    Door { address: host.door.address, root: Some(identity.root.clone()) }
+/// The endpoint of the same server, for a client that trusts this identity.
+fn trusting(host: &Host, identity: &Identity) -> Endpoint {
+    Endpoint { address: host.endpoint.address, root: Some(identity.root.clone()) }
 }
 
-fn gif_list(door: &Door) -> Value {
-    let response = door.ask("GET /gifs.json HTTP/1.1\r\nHost: localhost\r\n\r\n");
+fn gif_list(endpoint: &Endpoint) -> Value {
+    let response = endpoint.ask("GET /gifs.json HTTP/1.1\r\nHost: localhost\r\n\r\n");
     serde_json::from_slice(&response.body).expect("JSON")
 }
 
 #[test]
 fn origins_change_and_nobody_is_disconnected() {
     let host = Host::start();
-    let mut user = host.door.user();
-    assert_eq!(status_for_other_site(&host.door), 403);
+    let mut user = host.endpoint.user();
+    assert_eq!(status_for_other_site(&host.endpoint), 403);
     reload(&host, allow_other_site);
-    assert_eq!(status_for_other_site(&host.door), 101);
+    assert_eq!(status_for_other_site(&host.endpoint), 101);
     reload(&host, |_| {});
-    assert_eq!(status_for_other_site(&host.door), 403);
+    assert_eq!(status_for_other_site(&host.endpoint), 403);
     user.expect_nothing_more();
 }
 
@@ -80,11 +80,11 @@ fn a_renewed_certificate_serves_new_connections() {
 fn tls_is_switched_on_and_off() {
     let identity = Identity::new();
     let host = Host::start();
-    let mut plain = host.door.user();
+    let mut plain = host.endpoint.user();
     reload(&host, |settings| use_identity(settings, &identity));
     let mut encrypted = trusting(&host, &identity).user();
     reload(&host, |_| {});
-    host.door.user().close();
+    host.endpoint.user().close();
     plain.expect_nothing_more();
     encrypted.expect_nothing_more();
 }
@@ -93,15 +93,15 @@ fn tls_is_switched_on_and_off() {
 fn a_broken_certificate_changes_nothing() {
     let (good, broken) = (Identity::new(), Identity::new());
     let host = Host::with(|settings| use_identity(settings, &good));
-    let door = trusting(&host, &good);
-    let mut user = door.user();
+    let endpoint = trusting(&host, &good);
+    let mut user = endpoint.user();
     fs::write(broken.certificate(), "no certificate").unwrap();
     let error = host.handle.reload(settings(|settings| {
         use_identity(settings, &broken);
         allow_other_site(settings);
     }));
     assert!(matches!(error, Err(StartError::Certificate(_))), "{error:?}");
-    assert_eq!(status_for_other_site(&door), 403);
+    assert_eq!(status_for_other_site(&endpoint), 403);
     user.expect_nothing_more();
 }
 
@@ -113,7 +113,7 @@ fn settings_that_are_not_allowed_change_nothing() {
         settings.limits.max_name_chars = 0;
     }));
     assert!(matches!(error, Err(StartError::Settings(_))), "{error:?}");
-    assert_eq!(status_for_other_site(&host.door), 403);
+    assert_eq!(status_for_other_site(&host.endpoint), 403);
 }
 
 #[test]
@@ -124,15 +124,15 @@ fn another_directory_of_pictures_is_served_when_all_of_it_can_be_read() {
         settings.gifs_directory = Some(directory.path().to_owned());
     };
     let host = Host::start();
-    let mut user = host.door.user();
+    let mut user = host.endpoint.user();
     reload(&host, use_directory);
     let expected = json!([{ "id": 7, "alt": "a kite" }]);
-    assert_eq!(gif_list(&host.door), expected);
+    assert_eq!(gif_list(&host.endpoint), expected);
 
     fs::write(directory.path().join("8.gif"), b"not a GIF").unwrap();
     let error = host.handle.reload(settings(use_directory));
     assert!(matches!(error, Err(StartError::Gifs(_))), "{error:?}");
-    assert_eq!(gif_list(&host.door), expected);
+    assert_eq!(gif_list(&host.endpoint), expected);
     user.expect_nothing_more();
 }
 
@@ -140,7 +140,7 @@ fn another_directory_of_pictures_is_served_when_all_of_it_can_be_read() {
 fn settings_that_need_a_restart_are_named_and_keep_their_values() {
     let host = Host::start();
     let new = settings(|settings| {
-        settings.port = host.door.address.port();
+        settings.port = host.endpoint.address.port();
         settings.history.file = Some("/nowhere/wschat.db".into());
         settings.limits = Limits { command_queue_length: 7, ..Limits::default() };
         allow_other_site(settings);
@@ -149,7 +149,7 @@ fn settings_that_need_a_restart_are_named_and_keep_their_values() {
         // They still differ the second time.
         let reloaded = host.handle.reload(new.clone()).unwrap();
         assert_eq!(reloaded.needs_restart, ["port", "history.file", "limits.commandQueueLength"]);
-        assert_eq!(status_for_other_site(&host.door), 101);
+        assert_eq!(status_for_other_site(&host.endpoint), 101);
     }
 }
 
@@ -157,13 +157,13 @@ fn settings_that_need_a_restart_are_named_and_keep_their_values() {
 fn the_number_of_connections_is_limited_by_the_new_settings() {
     let max = |max| move |settings: &mut Settings| settings.limits.max_connections = max;
     let host = Host::with(max(1));
-    let mut one = host.door.user();
-    assert_eq!(host.door.ask(UPGRADE).status, 503);
+    let mut one = host.endpoint.user();
+    assert_eq!(host.endpoint.ask(UPGRADE).status, 503);
     // The refused connection may still count.
     reload(&host, max(3));
-    let mut two = host.door.user();
+    let mut two = host.endpoint.user();
     reload(&host, max(1));
-    assert_eq!(host.door.ask(UPGRADE).status, 503);
+    assert_eq!(host.endpoint.ask(UPGRADE).status, 503);
     one.expect_nothing_more();
     two.expect_nothing_more();
 }
@@ -171,12 +171,12 @@ fn the_number_of_connections_is_limited_by_the_new_settings() {
 #[test]
 fn new_connections_get_the_new_rate_and_open_ones_keep_theirs() {
     let host = Host::start();
-    let mut old = host.door.user();
+    let mut old = host.endpoint.user();
     reload(&host, |settings| {
         settings.limits.messages_per_second = 0.001;
         settings.limits.message_burst = 1;
     });
-    let mut new = host.door.user();
+    let mut new = host.endpoint.user();
     for user in [&mut old, &mut new] {
         user.request(r#"{"type":"leave_room"}"#);
         user.expect_error("not_in_room");

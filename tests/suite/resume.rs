@@ -1,5 +1,5 @@
-//! Coming back: who has lost the connection, or the server, is there as before, and nobody else has
-//! noticed.
+//! Resuming a session: a client that lost its connection, or whose server restarted, continues as the
+//! same user, and the others saw nothing.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::host::{Host, Program};
 use crate::v2::{play_durably, play_with};
 
 #[test]
-fn within_the_grace_nobody_else_notices() {
+fn resuming_within_the_grace_is_not_told_to_others() {
     for end in ["A vanishes", "A aborts", "A ends\nA ended"] {
         play_with(
             &json!({}),
@@ -51,7 +51,7 @@ fn within_the_grace_nobody_else_notices() {
 }
 
 #[test]
-fn after_the_grace_one_has_left_and_comes_back_as_somebody_else() {
+fn after_the_grace_the_user_has_left_and_gets_a_new_id() {
     play_with(
         &json!({ "resumeGraceSeconds": 1 }),
         r#"
@@ -82,7 +82,7 @@ fn after_the_grace_one_has_left_and_comes_back_as_somebody_else() {
 }
 
 #[test]
-fn a_base_client_has_left_at_once() {
+fn a_client_of_the_base_protocol_leaves_at_once() {
     play_with(
         &json!({}),
         r#"
@@ -102,7 +102,7 @@ fn a_base_client_has_left_at_once() {
 }
 
 #[test]
-fn an_old_connection_that_still_lives_is_replaced() {
+fn resuming_replaces_a_live_connection() {
     play_with(
         &json!({}),
         r#"
@@ -133,7 +133,7 @@ fn an_old_connection_that_still_lives_is_replaced() {
 }
 
 #[test]
-fn who_was_in_no_room_is_in_none() {
+fn a_session_without_a_room_resumes_without_one() {
     play_with(
         &json!({}),
         r#"
@@ -153,9 +153,9 @@ fn who_was_in_no_room_is_in_none() {
 }
 
 #[test]
-fn a_wrong_token_makes_a_new_user() {
+fn a_wrong_token_creates_a_new_user() {
     let program = Program::start(json!({ "history": { "file": null } }));
-    let first = program.door.v2_user();
+    let first = program.endpoint.v2_user();
     let token = first.token.clone();
     let wrong = [
         String::new(),
@@ -166,17 +166,18 @@ fn a_wrong_token_makes_a_new_user() {
         "0".repeat(5_000),
     ];
     for (wrong, id) in wrong.iter().zip(2..) {
-        let (client, welcome) = program.door.offering(&format!("wschat.v2, session.{wrong}"));
+        let (client, welcome) =
+            program.endpoint.connect_offering(&format!("wschat.v2, session.{wrong}"));
         assert_eq!(welcome["resumed"], false, "{welcome}");
         assert_eq!(welcome.get("roomId"), None, "{welcome}");
         assert_eq!(client.id, id);
         assert!(client.token != *wrong && client.token != token);
     }
-    assert_eq!(program.door.resume(&token).id, 1);
+    assert_eq!(program.endpoint.resume(&token).id, 1);
 }
 
 #[test]
-fn after_a_restart_everything_is_as_it_was() {
+fn sessions_rooms_and_history_survive_a_restart() {
     play_durably(
         &json!({}),
         r#"
@@ -219,7 +220,7 @@ fn after_a_restart_everything_is_as_it_was() {
 }
 
 #[test]
-fn who_does_not_come_back_after_a_restart_leaves_after_the_grace() {
+fn a_session_that_is_not_resumed_after_a_restart_leaves_after_the_grace() {
     play_durably(
         &json!({ "resumeGraceSeconds": 1 }),
         r#"
@@ -242,32 +243,32 @@ fn who_does_not_come_back_after_a_restart_leaves_after_the_grace() {
 }
 
 #[test]
-fn who_hears_nothing_yet_is_told_what_it_does_itself() {
+fn a_resumed_client_that_has_not_entered_sees_its_own_leaving() {
     let program = Program::start(json!({ "history": { "file": null } }));
-    let mut first = program.door.v2_user();
+    let mut first = program.endpoint.v2_user();
     first.request(r#"{"type":"enter_room","roomId":1}"#);
     first.skip_to("room");
     let token = first.token.clone();
     drop(first);
-    let mut back = program.door.resume(&token);
-    // It is in the room, so what it says is said there.
-    back.request(r#"{"type":"text","text":"before I listen","ref":"r"}"#);
+    let mut back = program.endpoint.resume(&token);
+    // It is still in the room, so its text is said there.
+    back.request(r#"{"type":"text","text":"before entering","ref":"r"}"#);
     back.request(r#"{"type":"leave_room"}"#);
     let left = back.skip_to("leave_room");
     assert_eq!((&left["user"]["id"], &left["roomId"]), (&json!(1), &json!(1)));
     back.request(r#"{"type":"enter_room","roomId":1}"#);
     let room = back.skip_to("room");
-    assert_eq!(room["events"][0]["text"], "before I listen", "{room}");
+    assert_eq!(room["events"][0]["text"], "before entering", "{room}");
     assert_eq!(room["seq"], 1);
 }
 
 #[test]
-fn a_connection_that_was_given_up_takes_nothing_from_the_next() {
+fn an_earlier_connection_does_not_replace_a_later_one() {
     let host = Host::start();
-    let (first, welcome) = host.door.offering("wschat.v2");
+    let (first, welcome) = host.endpoint.connect_offering("wschat.v2");
     let token = welcome["session"].as_str().unwrap();
-    let mut late = host.door.knock();
-    let mut next = host.door.resume(token);
+    let mut late = host.endpoint.connect();
+    let mut next = host.endpoint.resume(token);
     drop(first);
     late.send(upgrade_offering(&format!("wschat.v2, session.{token}")));
     late.expect_switch_to(Some("wschat.v2"));

@@ -1,4 +1,4 @@
-//! Clients that do not read: they harm nobody but themselves, and learn why they were closed.
+//! Clients that do not read: they are closed with a reason, and nobody else is affected.
 
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,10 +11,10 @@ use crate::client::Client;
 use crate::frame::{self, CLOSE, PING, TEXT};
 use crate::host::Host;
 
-/// The longest texts that the default settings allow, so that buffers fill soon.
+/// The longest text that the default settings allow, so that buffers fill soon.
 const TEXT_CHARS: usize = 4_000;
 
-/// Far more than any buffer between server and client holds.
+/// More texts than all buffers between server and client hold.
 const MANY: usize = 20_000;
 
 fn no_rate(settings: &mut Settings) {
@@ -26,7 +26,7 @@ fn small_outbox(settings: &mut Settings) {
     settings.limits.outbox_max_bytes = 65_536;
 }
 
-/// A big outbox, and next to no patience with a client that takes nothing out of it.
+/// A big outbox and a short write timeout.
 fn short_write_timeout(settings: &mut Settings) {
     no_rate(settings);
     settings.limits.outbox_max_bytes = 1 << 30;
@@ -42,14 +42,13 @@ fn told(number: usize, author: u64) -> String {
     format!(r#"{{"type":"text","text":"{text}","from":{{"id":{author},"name":"User {author}"}}}}"#)
 }
 
-/// One member stops reading. The others go on talking and get every text once and in order, in the
-/// midst of it that the slow one has left; and that one, when it reads on, gets what was on its way,
-/// gapless, and then learns that it was too slow.
+/// One member stops reading. The others get every text once and in order, and see the slow consumer
+/// leave. When that one reads again, it gets what was queued without a gap, and then the Close frame.
 #[track_caller]
 fn check(host: &Host) {
-    let mut speaker = host.door.member();
-    let mut listener = host.door.member();
-    let mut slow = host.door.knock_narrowly().into_user().into_member();
+    let mut speaker = host.endpoint.member();
+    let mut listener = host.endpoint.member();
+    let mut slow = host.endpoint.connect_with_small_buffer().into_user().into_member();
     speaker.expect(r#"{"type":"enter_room","user":{"id":2,"name":"User 2"}}"#);
     speaker.expect(r#"{"type":"enter_room","user":{"id":3,"name":"User 3"}}"#);
     listener.expect(r#"{"type":"enter_room","user":{"id":3,"name":"User 3"}}"#);
@@ -61,19 +60,19 @@ fn check(host: &Host) {
         let mut has_left = false;
         for member in [&mut speaker, &mut listener] {
             let mut next = member.text();
-            // It comes before or after this text, and to everyone at the same place.
+            // It may come before or after this text, but at the same place for both.
             if next == leaves {
                 has_left = true;
                 next = member.text();
             } else {
-                assert!(!has_left, "one saw it before text {number}, the other did not");
+                assert!(!has_left, "only one saw it leave before text {number}");
             }
             assert!(next == expected, "text {number} is not {next}");
         }
         has_left
     });
-    let sent = sent.expect("the slow one is closed before everything is sent");
-    expect_gapless_then_close(&mut slow, sent);
+    let sent = sent.expect("the slow consumer is closed");
+    expect_texts_then_close(&mut slow, sent);
 
     speaker.say("without the slow one");
     for member in [&mut speaker, &mut listener] {
@@ -85,46 +84,46 @@ fn check(host: &Host) {
 }
 
 #[track_caller]
-fn expect_gapless_then_close(slow: &mut Client, sent: usize) {
+fn expect_texts_then_close(slow: &mut Client, sent: usize) {
     for number in 0..=sent {
         let frame = slow.frame();
         if frame.first == CLOSE {
             assert_eq!(frame.close_reason(), (1013, "slow consumer"));
-            assert!(number > 0, "something was on its way");
+            assert!(number > 0, "some texts were queued");
             return slow.expect_end();
         }
         assert!(frame.payload == told(number, 1).as_bytes(), "text {number} is next");
     }
-    panic!("it was sent everything");
+    panic!("it was sent every text");
 }
 
 #[test]
-fn a_full_outbox_closes_the_slow_one_alone() {
+fn a_full_outbox_closes_only_the_slow_consumer() {
     check(&Host::with(small_outbox));
 }
 
 #[test]
-fn a_full_outbox_closes_the_slow_one_alone_under_tls() {
+fn a_full_outbox_closes_only_the_slow_consumer_under_tls() {
     check(&Host::with_tls(small_outbox));
 }
 
 #[test]
-fn a_client_that_takes_nothing_for_too_long_is_closed() {
+fn a_client_that_reads_nothing_within_the_write_timeout_is_closed() {
     check(&Host::with(short_write_timeout));
 }
 
 #[test]
-fn a_client_that_takes_nothing_for_too_long_is_closed_under_tls() {
+fn a_client_that_reads_nothing_within_the_write_timeout_is_closed_under_tls() {
     check(&Host::with_tls(short_write_timeout));
 }
 
 #[test]
-fn a_pause_that_the_outbox_bears_costs_nothing() {
+fn a_pause_that_fits_into_the_outbox_loses_nothing() {
     for host in [Host::with(no_rate), Host::with_tls(no_rate)] {
-        let mut speaker = host.door.member();
-        let mut slow = host.door.knock_narrowly().into_user().into_member();
+        let mut speaker = host.endpoint.member();
+        let mut slow = host.endpoint.connect_with_small_buffer().into_user().into_member();
         speaker.expect(r#"{"type":"enter_room","user":{"id":2,"name":"User 2"}}"#);
-        // Together less than the 1 MiB of the default, and more than the socket takes.
+        // Together less than the default outbox of 1 MiB, and more than the socket takes.
         for number in 0..200 {
             speaker.say(&text(number));
             speaker.expect(&told(number, 1));
@@ -136,14 +135,14 @@ fn a_pause_that_the_outbox_bears_costs_nothing() {
     }
 }
 
-/// A member that sends and sends, and never reads what comes back, is closed as too slow, and the
-/// room does not notice it before.
+/// A member that keeps sending and never reads is closed as a slow consumer, and the room does not
+/// suffer before.
 #[track_caller]
 fn check_flood(host: &Host, frame: &[u8]) {
-    let mut witness = host.door.user();
+    let mut witness = host.endpoint.user();
     witness.request(r#"{"type":"enter_room","roomId":2}"#);
     witness.text();
-    let mut flooder = host.door.knock_narrowly().into_user();
+    let mut flooder = host.endpoint.connect_with_small_buffer().into_user();
     flooder.request(r#"{"type":"enter_room","roomId":2}"#);
     flooder.text();
     witness.expect(r#"{"type":"enter_room","user":{"id":2,"name":"User 2"}}"#);
@@ -163,7 +162,8 @@ fn check_flood(host: &Host, frame: &[u8]) {
     witness.expect_nothing_more();
 }
 
-/// Sends the same frame again and again, but never waits long enough to miss the end.
+/// Sends the same frame again and again until `is_over`. The short timeout keeps it from blocking
+/// beyond that.
 fn flood(flooder: &mut Client, frame: &[u8], is_over: &AtomicBool) {
     flooder.tcp().set_write_timeout(Some(Duration::from_millis(50))).unwrap();
     let many = frame.repeat(65_536 / frame.len());

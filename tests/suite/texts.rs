@@ -1,18 +1,18 @@
-//! What is said arrives as it was said: escapes, all of Unicode, white space, and any length.
+//! Texts arrive unchanged: escapes, all of Unicode, white space, and any length.
 
 use crate::host::Host;
 
-/// Checks how a text that is sent as this JSON string comes back as one.
+/// A text that is sent as one JSON string comes back as the other.
 #[track_caller]
 fn check_text(sent: &str, told: &str) {
     let host = Host::start();
-    let mut user = host.door.member();
+    let mut user = host.endpoint.member();
     user.request(&format!(r#"{{"type":"text","text":"{sent}"}}"#));
     user.expect(&format!(r#"{{"type":"text","text":"{told}","from":{{"id":1,"name":"User 1"}}}}"#));
 }
 
 #[test]
-fn escapes_come_back_as_the_shortest_json() {
+fn escapes_come_back_in_their_shortest_form() {
     check_text(r#"a\"b\\c\/d \u0041\u00e9"#, r#"a\"b\\c/d Aé"#);
     check_text(r"\n\r\t\b\f\u0000\u001f\u007f", "\\n\\r\\t\\b\\f\\u0000\\u001f\u{7f}");
 }
@@ -24,14 +24,14 @@ fn all_of_unicode_passes() {
 }
 
 #[test]
-fn white_space_and_markup_stay_as_they_are() {
+fn white_space_and_markup_are_unchanged() {
     check_text(r"  two\n\n lines\t", r"  two\n\n lines\t");
     check_text("<script>alert('x')</script> &amp;", "<script>alert('x')</script> &amp;");
 }
 
 #[test]
-fn texts_of_every_length_of_header() {
-    // The frame of the answer is 58 bytes longer than the text in it.
+fn texts_at_the_bounds_of_the_frame_header() {
+    // The payload of the answer is 58 bytes longer than the text in it.
     for len in [67, 68, 3_999, 4_000] {
         let text = "x".repeat(len);
         check_text(&text, &text);

@@ -1,43 +1,43 @@
-//! Patience and its end: handshakes that do not get on, and peers that fall silent.
+//! Timeouts: handshakes that stall, and peers that stop answering.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use wschat::Settings;
 
-use crate::client::{Client, Door, PATIENCE, UPGRADE, is_reset};
+use crate::client::{Client, Endpoint, PATIENCE, UPGRADE, is_reset};
 use crate::frame::{self, Frame, PING, PONG, TEXT};
 use crate::host::Host;
 
-/// Long enough to shake hands over TLS on a busy machine.
+/// Long enough for a TLS handshake on a busy machine.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(1);
 
-fn impatient(settings: &mut Settings) {
+fn short_handshake(settings: &mut Settings) {
     settings.limits.handshake_timeout_ms = 1_000;
 }
 
-/// Pings after 150 ms of silence, and waits 100 ms for the answer.
-fn attentive(settings: &mut Settings) {
+/// Pings after 150 ms of silence and waits 100 ms for an answer.
+fn short_heartbeat(settings: &mut Settings) {
     settings.limits.ping_interval_ms = 150;
     settings.limits.pong_timeout_ms = 100;
 }
 
-/// Pings after half a second, and leaves time to answer, on a busy machine, too.
-fn forgiving(settings: &mut Settings) {
+/// Pings after half a second and leaves enough time to answer, even on a busy machine.
+fn tolerant_heartbeat(settings: &mut Settings) {
     settings.limits.ping_interval_ms = 500;
     settings.limits.pong_timeout_ms = 500;
 }
 
-/// The port of a server that speaks TLS, to be spoken to without.
-fn bare(host: &Host) -> Door {
-    Door { address: host.door.address, root: None }
+/// Connects to a TLS server without TLS.
+fn bare(host: &Host) -> Endpoint {
+    Endpoint { address: host.endpoint.address, root: None }
 }
 
-/// Connects, sends these bytes and is cut off, but not before the time.
+/// Connects, sends these bytes, and is disconnected, but not before the timeout.
 #[track_caller]
-fn check_cut(door: &Door, bytes: impl AsRef<[u8]>) {
+fn check_cut(endpoint: &Endpoint, bytes: impl AsRef<[u8]>) {
     let began = Instant::now();
-    let mut client = door.knock();
+    let mut client = endpoint.connect();
     client.send(bytes);
     client.expect_cut();
     let elapsed = began.elapsed();
@@ -45,7 +45,7 @@ fn check_cut(door: &Door, bytes: impl AsRef<[u8]>) {
     assert!(elapsed < PATIENCE / 2, "{elapsed:?}");
 }
 
-/// Sends these bytes one after the other, and is cut off before the last of them.
+/// Sends these bytes one by one, slowly, and is disconnected before the last.
 #[track_caller]
 fn check_trickle(client: &Client, bytes: &[u8]) {
     let pause = HANDSHAKE_TIMEOUT / 10;
@@ -56,81 +56,81 @@ fn check_trickle(client: &Client, bytes: &[u8]) {
         if tcp.write(&[*byte]).is_err() {
             return;
         }
-        // The pause between two bytes is a wait for the end.
+        // Waits for the end of the connection between two bytes.
         match tcp.read(&mut [0]) {
             Ok(0) => return,
-            Ok(_) => panic!("an answer to half a request"),
+            Ok(_) => panic!("an answer to an incomplete request"),
             Err(error) if is_reset(&error) => return,
             Err(_) => {}
         }
     }
-    panic!("the trickle was taken to its last byte");
+    panic!("the server accepted all bytes");
 }
 
 #[test]
 fn silence_before_the_handshake() {
-    let host = Host::with(impatient);
-    check_cut(&host.door, "");
-    check_cut(&host.door, &UPGRADE[..40]);
+    let host = Host::with(short_handshake);
+    check_cut(&host.endpoint, "");
+    check_cut(&host.endpoint, &UPGRADE[..40]);
 }
 
 #[test]
-fn a_trickle_of_a_request() {
-    let host = Host::with(impatient);
-    check_trickle(&host.door.knock(), UPGRADE.as_bytes());
+fn a_request_that_trickles_in() {
+    let host = Host::with(short_handshake);
+    check_trickle(&host.endpoint.connect(), UPGRADE.as_bytes());
 }
 
 #[test]
 fn silence_before_the_tls_handshake() {
-    let host = Host::with_tls(impatient);
+    let host = Host::with_tls(short_handshake);
     check_cut(&bare(&host), "");
     // Half a ClientHello: the header of a record of 512 bytes, and some of it.
     check_cut(&bare(&host), b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
 }
 
 #[test]
-fn a_trickle_of_a_tls_handshake() {
-    let host = Host::with_tls(impatient);
+fn a_tls_handshake_that_trickles_in() {
+    let host = Host::with_tls(short_handshake);
     let mut hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec();
     hello.resize(200, 0);
-    check_trickle(&bare(&host).knock(), &hello);
+    check_trickle(&bare(&host).connect(), &hello);
 }
 
 #[test]
 fn silence_after_the_tls_handshake() {
-    let host = Host::with_tls(impatient);
-    check_cut(&host.door, "");
-    check_cut(&host.door, &UPGRADE[..40]);
+    let host = Host::with_tls(short_handshake);
+    check_cut(&host.endpoint, "");
+    check_cut(&host.endpoint, &UPGRADE[..40]);
 }
 
 #[test]
-fn the_handshakes_deadline_ends_with_the_handshake() {
+fn the_handshake_timeout_does_not_apply_after_the_handshake() {
     let host = Host::with(|settings| {
-        impatient(settings);
+        short_handshake(settings);
         settings.limits.ping_interval_ms = 1_500;
         settings.limits.pong_timeout_ms = 1_500;
     });
-    let mut user = host.door.user();
-    // The first ping comes when the deadline has passed.
+    let mut user = host.endpoint.user();
+    // The first ping comes after the handshake timeout would have expired.
     assert_eq!(user.frame(), Frame { first: PING, payload: Vec::new() });
     user.expect_nothing_more();
 }
 
 #[test]
-fn a_silent_peer_is_pinged_and_then_given_up() {
-    for host in [Host::with(attentive), Host::with_tls(attentive)] {
-        let mut user = host.door.user();
+fn a_silent_peer_is_pinged_and_then_closed() {
+    for host in [Host::with(short_heartbeat), Host::with_tls(short_heartbeat)] {
+        let mut user = host.endpoint.user();
         assert_eq!(user.frame(), Frame { first: PING, payload: Vec::new() });
         assert_eq!(user.skip_to_close(), (1011, "no pong".to_owned()));
     }
 }
 
 #[test]
-fn half_a_frame_and_silence() {
-    let host = Host::with(attentive);
+fn silence_within_a_frame() {
+    let host = Host::with(short_heartbeat);
     let whole = frame::masked(TEXT, br#"{"type":"list_rooms"}"#);
     for len in [1, 2, 6, whole.len() - 1] {
-        let mut user = host.door.user();
+        let mut user = host.endpoint.user();
         user.send(&whole[..len]);
         assert_eq!(user.frame(), Frame { first: PING, payload: Vec::new() });
         user.expect_close(1011);
@@ -138,18 +138,18 @@ fn half_a_frame_and_silence() {
 }
 
 #[test]
-fn half_a_message_and_silence() {
-    let host = Host::with(attentive);
-    let mut user = host.door.user();
-    user.send(frame::masked(frame::TEXT_BEGINS, b"{"));
+fn silence_within_a_message() {
+    let host = Host::with(short_heartbeat);
+    let mut user = host.endpoint.user();
+    user.send(frame::masked(frame::FIRST_FRAGMENT, b"{"));
     assert_eq!(user.frame(), Frame { first: PING, payload: Vec::new() });
     user.expect_close(1011);
 }
 
 #[test]
-fn a_peer_that_answers_stays() {
-    for host in [Host::with(forgiving), Host::with_tls(forgiving)] {
-        let mut user = host.door.user();
+fn a_peer_that_answers_pings_stays_connected() {
+    for host in [Host::with(tolerant_heartbeat), Host::with_tls(tolerant_heartbeat)] {
+        let mut user = host.endpoint.user();
         for _ in 0..3 {
             assert_eq!(user.frame(), Frame { first: PING, payload: Vec::new() });
             user.send(frame::masked(PONG, b""));
@@ -159,9 +159,9 @@ fn a_peer_that_answers_stays() {
 }
 
 #[test]
-fn whatever_it_sends_is_a_sign_of_life() {
-    let host = Host::with(forgiving);
-    let mut user = host.door.user();
+fn any_message_counts_as_an_answer() {
+    let host = Host::with(tolerant_heartbeat);
+    let mut user = host.endpoint.user();
     for _ in 0..3 {
         assert_eq!(user.frame(), Frame { first: PING, payload: Vec::new() });
         user.request("x");
@@ -170,11 +170,11 @@ fn whatever_it_sends_is_a_sign_of_life() {
 }
 
 #[test]
-fn a_peer_that_is_given_up_has_left() {
-    let host = Host::with(forgiving);
-    let mut witness = host.door.member();
-    let silent = host.door.member();
-    // The witness answers its own pings while it waits.
+fn a_peer_that_times_out_leaves_its_room() {
+    let host = Host::with(tolerant_heartbeat);
+    let mut witness = host.endpoint.member();
+    let silent = host.endpoint.member();
+    // The witness answers its pings while it waits.
     witness.expect(r#"{"type":"enter_room","user":{"id":2,"name":"User 2"}}"#);
     witness.expect(r#"{"type":"leave_room","user":{"id":2,"name":"User 2"}}"#);
     drop(silent);

@@ -1,4 +1,4 @@
-//! The base protocol, exact to the byte: each test is a transcript that real clients play, over plain
+//! The base protocol, exact to the byte: each test is a transcript that real clients play over plain
 //! TCP, under TLS, and in rooms where clients of `wschat.v2` talk all the time.
 
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ fn play(script: &str) {
 #[track_caller]
 fn play_with(change: impl Fn(&mut Settings), script: &str) {
     for host in [Host::with(&change), Host::with_tls(&change)] {
-        Player::new(&host.door).play(script);
+        Player::new(&host.endpoint).play(script);
         host.stop();
     }
     let mut rooms = 0;
@@ -28,15 +28,15 @@ fn play_with(change: impl Fn(&mut Settings), script: &str) {
         settings.limits.messages_per_second = 0.0;
         rooms = settings.rooms.len();
     });
-    let mut companions = Companions::enter(&host.door, rooms);
+    let mut companions = Companions::enter(&host.endpoint, rooms);
     let script = companions.renumber(script);
-    Player::new(&host.door).with(&mut companions).play(&script);
+    Player::new(&host.endpoint).with(&mut companions).play(&script);
     companions.check();
     host.stop();
 }
 
 #[test]
-fn welcomes_count_from_1_and_no_number_comes_twice() {
+fn user_ids_count_from_1_and_are_not_reused() {
     play(
         r#"
         A connects
@@ -87,7 +87,7 @@ fn the_settings_name_the_rooms() {
 }
 
 #[test]
-fn entering_tells_everyone_and_entering_again_the_asker_alone() {
+fn entering_is_told_to_everyone_and_entering_again_only_to_the_user() {
     play(
         r#"
         A connects
@@ -138,7 +138,7 @@ fn entering_another_room_leaves_the_first() {
 }
 
 #[test]
-fn a_gif_comes_back_as_a_number_however_it_was_given() {
+fn a_gif_id_may_be_a_string_and_comes_back_as_a_number() {
     play(
         r#"
         A connects
@@ -156,7 +156,7 @@ fn a_gif_comes_back_as_a_number_however_it_was_given() {
 }
 
 #[test]
-fn leaving_tells_everyone_and_the_one_who_leaves() {
+fn leaving_is_told_to_everyone_including_the_user() {
     play(
         r#"
         A connects
@@ -178,7 +178,7 @@ fn leaving_tells_everyone_and_the_one_who_leaves() {
 }
 
 #[test]
-fn a_name_changes_in_the_sight_of_the_room_and_silently_outside() {
+fn a_new_name_is_told_to_the_room_and_to_nobody_outside() {
     play(
         r#"
         A connects
@@ -239,7 +239,7 @@ fn every_way_to_end_a_connection_counts_as_leaving() {
 }
 
 #[test]
-fn a_new_room_is_shown_to_everyone_and_its_maker_is_not_in_it() {
+fn a_new_room_is_listed_to_everyone_and_its_creator_is_not_in_it() {
     play(
         r#"
         A connects
@@ -258,7 +258,7 @@ fn a_new_room_is_shown_to_everyone_and_its_maker_is_not_in_it() {
 }
 
 #[test]
-fn without_a_pause_every_new_room_is_shown_by_itself() {
+fn without_an_interval_every_new_room_sends_a_list() {
     play_with(
         |settings| {
             settings.rooms.truncate(1);
@@ -276,7 +276,7 @@ fn without_a_pause_every_new_room_is_shown_by_itself() {
 }
 
 #[test]
-fn after_a_room_list_the_next_waits_and_then_shows_the_latest() {
+fn the_next_room_list_waits_for_the_interval_and_has_the_latest_state() {
     const INTERVAL: Duration = Duration::from_secs(1);
     let began = Instant::now();
     play_with(
@@ -298,12 +298,12 @@ fn after_a_room_list_the_next_waits_and_then_shows_the_latest() {
         B < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"a","users":{}},"3":{"id":3,"title":"b","users":{}},"4":{"id":4,"title":"c","users":{}}}}
         "#,
     );
-    // It is played three times.
+    // The transcript is played three times.
     assert!(began.elapsed() >= INTERVAL * 3, "{:?}", began.elapsed());
 }
 
 #[test]
-fn a_room_that_stays_empty_goes_in_the_sight_of_everyone() {
+fn a_room_that_stays_empty_is_removed_and_everyone_is_told() {
     play_with(
         |settings| {
             settings.rooms.truncate(1);
@@ -384,10 +384,10 @@ fn requests_before_the_end_of_the_stream_are_answered() {
     );
 }
 
-/// What the page of the ancestor does from opening to closing, in its own words: ids are strings,
-/// because they are keys of the object that it got.
+/// What a client of the original sample chat sends from opening to closing. Its ids are strings,
+/// because it takes them from the keys of the list of rooms.
 #[test]
-fn a_session_of_the_ancestors_client() {
+fn a_session_of_a_client_of_the_original_sample_chat() {
     play(
         r#"
         A connects

@@ -1,4 +1,4 @@
-//! Becoming a WebSocket (RFC 6455 §4.2): who may, who may not, and why.
+//! The opening handshake (RFC 6455 §4.2): which requests are accepted, and how others are refused.
 
 use std::thread;
 
@@ -8,7 +8,7 @@ use crate::client::{KEY, Response, UPGRADE};
 use crate::frame::{self, TEXT};
 use crate::host::Host;
 
-/// The ordinary request with one of its lines changed.
+/// The ordinary upgrade request with a part replaced.
 fn with(line: &str, instead: &str) -> String {
     let request = UPGRADE.replace(line, instead);
     assert_ne!(request, UPGRADE, "{line} is not in the request");
@@ -17,7 +17,7 @@ fn with(line: &str, instead: &str) -> String {
 
 #[track_caller]
 fn refuse(request: &str, status: u16) -> Response {
-    let response = Host::start().door.ask(request);
+    let response = Host::start().endpoint.ask(request);
     assert_eq!(response.status, status, "{response:?}");
     response
 }
@@ -27,23 +27,23 @@ fn accept(request: &str) {
     accept_with(|_| {}, request);
 }
 
-/// The server switches, and then welcomes.
+/// The server accepts this request and sends the welcome.
 #[track_caller]
 fn accept_with(change: impl FnOnce(&mut Settings), request: &str) {
     let host = Host::with(change);
-    let mut client = host.door.knock();
+    let mut client = host.endpoint.connect();
     client.send(request);
     client.expect_switch();
     client.expect_welcome();
 }
 
 #[test]
-fn the_key_is_answered() {
+fn the_key_is_accepted() {
     let host = Host::start();
-    let mut client = host.door.knock();
+    let mut client = host.endpoint.connect();
     client.send(UPGRADE);
     let head = client.read_head();
-    // The very head: no extension and no subprotocol is ever agreed to without an offer.
+    // The exact head: without an offer, no extension and no subprotocol is selected.
     assert_eq!(
         head,
         "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
@@ -54,14 +54,14 @@ fn the_key_is_answered() {
 #[test]
 fn extensions_are_declined() {
     let host = Host::start();
-    let mut client = host.door.knock();
+    let mut client = host.endpoint.connect();
     client.send(with("\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"));
     assert!(!client.read_head().contains("extensions"));
     client.expect_welcome();
 }
 
 #[test]
-fn any_path_is_open() {
+fn any_path_is_accepted() {
     for path in ["/chat", "/a/b?c=d", "/app.js", "*", "http://localhost/"] {
         accept(&with("GET / ", &format!("GET {path} ")));
     }
@@ -82,7 +82,7 @@ fn field_names_and_tokens_in_any_case_and_in_lists() {
 #[test]
 fn frames_in_the_same_segment_as_the_request() {
     let host = Host::start();
-    let mut client = host.door.knock();
+    let mut client = host.endpoint.connect();
     let list = frame::masked(TEXT, br#"{"type":"list_rooms"}"#);
     client.send([UPGRADE.as_bytes(), &list, &frame::close(1000, "")].concat());
     client.expect_switch();
@@ -92,11 +92,11 @@ fn frames_in_the_same_segment_as_the_request() {
 }
 
 #[test]
-fn a_frame_cut_by_the_end_of_the_segment_of_the_request() {
+fn a_frame_that_begins_in_the_segment_of_the_request() {
     let host = Host::start();
     let list = frame::masked(TEXT, br#"{"type":"list_rooms"}"#);
     for at in 0..list.len() {
-        let mut client = host.door.knock();
+        let mut client = host.endpoint.connect();
         client.send([UPGRADE.as_bytes(), &list[..at]].concat());
         client.expect_switch();
         client.expect_welcome();
@@ -108,7 +108,7 @@ fn a_frame_cut_by_the_end_of_the_segment_of_the_request() {
 #[test]
 fn the_request_byte_by_byte() {
     let host = Host::start();
-    let mut client = host.door.knock();
+    let mut client = host.endpoint.connect();
     for byte in UPGRADE.bytes() {
         client.send([byte]);
     }
@@ -127,7 +127,7 @@ fn another_version_of_websocket() {
 }
 
 #[test]
-fn an_upgrade_that_a_proxy_did_not_pass_on() {
+fn an_upgrade_field_that_a_proxy_removed() {
     let request = with("Upgrade: websocket\r\nConnection: Upgrade", "Connection: close");
     let response = refuse(&request, 426);
     assert!(response.text().contains("proxy"), "{response:?}");
@@ -151,7 +151,7 @@ fn a_bad_key() {
 }
 
 #[test]
-fn an_older_http() {
+fn an_older_http_version() {
     refuse(&with("HTTP/1.1", "HTTP/1.0"), 400);
 }
 
@@ -162,7 +162,7 @@ fn another_method() {
 }
 
 #[test]
-fn an_origin_of_its_own_or_none() {
+fn the_same_origin_or_none() {
     accept(&with("\r\n\r\n", "\r\nOrigin: http://localhost\r\n\r\n"));
     accept(&with("\r\n\r\n", "\r\nOrigin: https://LOCALHOST:8443\r\n\r\n"));
     accept(UPGRADE);
@@ -199,25 +199,25 @@ fn a_foreign_origin() {
 }
 
 #[test]
-fn the_welcome_comes_first_whatever_is_told_to_everyone() {
+fn the_welcome_precedes_broadcasts() {
     let host = Host::with(|settings| {
         let limits = &mut settings.limits;
         limits.rooms_per_second = 0.0;
         limits.messages_per_second = 0.0;
         limits.room_list_interval_ms = 1;
     });
-    let mut maker = host.door.user();
+    let mut maker = host.endpoint.user();
     thread::scope(|scope| {
         let making = scope.spawn(|| {
             for _ in 0..500 {
                 maker.request(r#"{"type":"create_room","title":"x"}"#);
-                // Not as fast as possible: list after list falls due while others connect.
+                // Waits for the list, so that lists fall due all the time while others connect.
                 maker.text();
             }
         });
         while !making.is_finished() {
-            // Takes the welcome, and nothing before it.
-            drop(host.door.user());
+            // Fails if anything comes before the welcome.
+            drop(host.endpoint.user());
         }
     });
 }

@@ -1,5 +1,5 @@
-//! `wschat.v2` beside the base protocol: each rule is a transcript that real clients play, once where
-//! the history is in memory and once where it is in a file.
+//! `wschat.v2` beside the base protocol: a transcript for each rule, played by real clients with the
+//! history in memory and again with the history in a file.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub(crate) fn play_with(limits: &Value, script: &str) {
     play_durably(limits, script);
 }
 
-/// Plays the transcript with these limits, and the history in a file alone.
+/// Plays the transcript with these limits, only with the history in a file.
 #[track_caller]
 pub(crate) fn play_durably(limits: &Value, script: &str) {
     let mut program = Program::durable(json!({ "limits": limits }));
@@ -29,14 +29,14 @@ pub(crate) fn play_durably(limits: &Value, script: &str) {
 }
 
 #[test]
-fn a_welcome_says_all_that_a_client_has_to_know() {
+fn the_welcome_has_all_members_in_order() {
     let program = Program::start(json!({ "history": { "file": null } }));
-    let (client, welcome) = program.door.offering("chat, wschat.v2");
+    let (client, welcome) = program.endpoint.connect_offering("chat, wschat.v2");
     let token = welcome["session"].as_str().expect("a token").to_owned();
-    // The order of the members is part of the protocol, and a parsed object has none.
+    // The order of the members is part of the protocol, so this compares text.
     let text = {
         client.abort();
-        let mut client = program.door.knock();
+        let mut client = program.endpoint.connect();
         client.send(crate::client::upgrade_offering("wschat.v2,session.unknown"));
         client.expect_switch_to(Some("wschat.v2"));
         client.text()
@@ -63,10 +63,10 @@ fn a_welcome_says_all_that_a_client_has_to_know() {
 }
 
 #[test]
-fn who_offers_no_version_that_is_known_speaks_the_base_protocol() {
+fn a_client_that_offers_no_known_version_speaks_the_base_protocol() {
     let program = Program::start(json!({ "history": { "file": null } }));
     for offer in ["chat", "wschat.v1", "wschat.v22", "session.0123456789abcdef0123456789abcdef"] {
-        let mut client = program.door.knock();
+        let mut client = program.endpoint.connect();
         client.send(crate::client::upgrade_offering(offer));
         client.expect_switch();
         client.expect_welcome();
@@ -75,7 +75,7 @@ fn who_offers_no_version_that_is_known_speaks_the_base_protocol() {
 }
 
 #[test]
-fn everyone_in_a_room_hears_everything_in_the_own_language() {
+fn each_member_gets_every_event_in_its_own_version() {
     play(
         r#"
         A offers wschat.v2
@@ -116,7 +116,7 @@ fn everyone_in_a_room_hears_everything_in_the_own_language() {
 }
 
 #[test]
-fn entering_again_or_another_room_shows_it() {
+fn entering_again_or_another_room_sends_a_snapshot() {
     play(
         r#"
         A offers wschat.v2
@@ -175,9 +175,9 @@ fn with_a_since_a_room_shows_what_was_said_after_it() {
 }
 
 #[test]
-fn a_since_beyond_the_end_is_not_complete() {
+fn a_since_beyond_the_last_seq_is_not_complete() {
     let program = Program::start(json!({ "history": { "file": null } }));
-    let mut client = program.door.v2_user();
+    let mut client = program.endpoint.v2_user();
     client.request(r#"{"type":"enter_room","roomId":1}"#);
     let epoch = client.json()["epoch"].clone();
     let since = json!({ "epoch": epoch, "seq": 7 });
@@ -187,13 +187,13 @@ fn a_since_beyond_the_end_is_not_complete() {
 }
 
 #[test]
-fn what_is_too_much_for_one_frame_is_not_complete() {
+fn more_messages_than_fit_into_one_frame_are_not_complete() {
     for history in [json!(null), json!("wschat.db")] {
         let program = Program::start(json!({
             "history": { "file": history },
             "limits": { "outboxMaxBytes": 65_536, "messagesPerSecond": 0 },
         }));
-        let mut client = program.door.v2_user();
+        let mut client = program.endpoint.v2_user();
         client.request(r#"{"type":"enter_room","roomId":1}"#);
         let epoch = client.json()["epoch"].clone();
         for seq in 1..=50 {
@@ -213,16 +213,16 @@ fn what_is_too_much_for_one_frame_is_not_complete() {
 }
 
 #[test]
-fn what_is_no_longer_kept_is_not_complete() {
+fn messages_that_are_no_longer_kept_are_not_complete() {
     for history in [json!(null), json!("wschat.db")] {
         let program = Program::start(json!({
             "history": { "file": history },
             "limits": { "historyMaxEvents": 10, "messagesPerSecond": 0 },
         }));
-        let mut client = program.door.v2_user();
+        let mut client = program.endpoint.v2_user();
         client.request(r#"{"type":"enter_room","roomId":1}"#);
         let epoch = client.json()["epoch"].clone();
-        // What is too old goes in the background, after a while.
+        // Old messages are removed in the background, after a while.
         let mut seq = 0;
         let room = loop {
             seq += 1;
@@ -236,7 +236,7 @@ fn what_is_no_longer_kept_is_not_complete() {
                 break room;
             }
             assert_eq!(seqs(&room["events"]), (2..=seq).collect::<Vec<_>>());
-            assert!(seq < 20_000, "nothing is forgotten");
+            assert!(seq < 20_000, "nothing is removed");
         };
         let kept = seqs(&room["events"]);
         assert!(kept.len() >= 10, "{kept:?}");
@@ -253,7 +253,7 @@ fn seqs(events: &Value) -> Vec<u64> {
 }
 
 #[test]
-fn history_pages_back() {
+fn history_pages_backwards() {
     play(
         r#"
         A offers wschat.v2
@@ -285,7 +285,7 @@ fn history_pages_back() {
 }
 
 #[test]
-fn a_ref_is_not_said_twice() {
+fn a_text_with_a_repeated_ref_is_not_said_again() {
     play(
         r#"
         A offers wschat.v2
@@ -349,7 +349,7 @@ fn a_ref_is_an_ordinary_string_of_up_to_64_characters() {
 }
 
 #[test]
-fn typing_is_told_to_the_others_of_this_version_once() {
+fn typing_is_throttled_and_told_only_to_others_of_this_version() {
     play(
         r#"
         A offers wschat.v2
@@ -381,7 +381,7 @@ fn typing_is_told_to_the_others_of_this_version_once() {
 }
 
 #[test]
-fn a_name_changes_in_the_sight_of_the_room_or_of_its_owner_alone() {
+fn a_new_name_is_told_to_the_room_or_only_to_its_owner_outside() {
     play(
         r#"
         A offers wschat.v2

@@ -1,4 +1,4 @@
-//! What `wschat.v2` refuses: the answer says which request it refuses, and nothing has changed.
+//! Refusals of `wschat.v2`: the error has the `ref` of the request, and nothing has changed.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ fn in_memory(limits: &Value) -> Program {
     Program::start(json!({ "history": { "file": null }, "limits": limits }))
 }
 
-/// The request, which names itself, is refused with this code and its name, to which some codes add.
+/// The request, sent with a `ref`, is refused with this code, the `ref` and these further members.
 #[track_caller]
 fn check(client: &mut Client, mut request: Value, code: &str, members: &[&str]) {
     request["ref"] = json!("mine");
@@ -27,9 +27,9 @@ fn check(client: &mut Client, mut request: Value, code: &str, members: &[&str]) 
 }
 
 #[test]
-fn members_that_are_wrong() {
+fn invalid_members() {
     let program = in_memory(&json!({ "messagesPerSecond": 0 }));
-    let mut client = program.door.v2_user();
+    let mut client = program.endpoint.v2_user();
     for since in [
         json!(null),
         json!(5),
@@ -62,15 +62,15 @@ fn members_that_are_wrong() {
     check(&mut client, json!({ "type": "history" }), "bad_request", &[]);
     check(&mut client, json!({ "type": 7 }), "bad_request", &[]);
     check(&mut client, json!({}), "bad_request", &[]);
-    // Whoever was refused is not in.
+    // The refused requests to enter had no effect.
     check(&mut client, json!({ "type": "text", "text": "x" }), "not_in_room", &[]);
     client.expect_nothing_more();
 }
 
 #[test]
-fn a_ref_that_is_wrong_is_not_sent_back() {
+fn an_invalid_ref_is_not_echoed() {
     let program = in_memory(&json!({ "messagesPerSecond": 0 }));
-    let mut client = program.door.v2_user();
+    let mut client = program.endpoint.v2_user();
     for reference in [json!(null), json!(1), json!(""), json!("x".repeat(65)), json!(["x"])] {
         let request = json!({ "type": "list_rooms", "ref": reference });
         client.request(&request.to_string());
@@ -83,18 +83,18 @@ fn a_ref_that_is_wrong_is_not_sent_back() {
 }
 
 #[test]
-fn what_comes_too_fast() {
+fn requests_that_are_too_fast() {
     let program = in_memory(&json!({
         "messagesPerSecond": 0.1, "messageBurst": 1, "roomsPerSecond": 0.1, "roomBurst": 1,
     }));
-    let mut client = program.door.v2_user();
+    let mut client = program.endpoint.v2_user();
     client.request(r#"{"type":"enter_room","roomId":1}"#);
     client.skip_to("room");
     let text = json!({ "type": "text", "text": "x" });
     check(&mut client, text, "rate_limited", &["retryAfterMs"]);
-    let mut client = program.door.v2_user();
+    let mut client = program.endpoint.v2_user();
     client.request(r#"{"type":"history","roomId":1}"#);
-    // Nothing was said.
+    // The refused text was not said.
     assert_eq!(client.json()["events"], json!([]));
 }
 
@@ -104,7 +104,7 @@ fn texts_titles_and_names_that_are_too_long_or_empty() {
         "messagesPerSecond": 0, "roomsPerSecond": 0, "maxTextChars": 6, "maxTitleChars": 6,
         "maxNameChars": 6, "maxRooms": 3,
     }));
-    let mut client = program.door.v2_user();
+    let mut client = program.endpoint.v2_user();
     client.request(r#"{"type":"enter_room","roomId":1}"#);
     client.skip_to("room");
     for wrong in ["", "  ", "1234567"] {
@@ -114,7 +114,7 @@ fn texts_titles_and_names_that_are_too_long_or_empty() {
     }
     check(&mut client, json!({ "type": "create_room", "title": "x" }), "too_many_rooms", &[]);
     check(&mut client, json!({ "type": "change_name", "name": "a\u{7}" }), "bad_name", &[]);
-    // A text that was refused has not used its name up, nor a number.
+    // A refused text has used up neither its `ref` nor a seq.
     client.request(r#"{"type":"text","text":"right","ref":"mine"}"#);
     let text = client.json();
     assert_eq!((&text["text"], &text["seq"]), (&json!("right"), &json!(1)), "{text}");

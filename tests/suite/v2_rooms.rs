@@ -1,4 +1,4 @@
-//! The list of rooms in `wschat.v2`: how it is followed, and what it tells.
+//! The list of rooms in `wschat.v2`: subscribing to it, and what it contains.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::host::Program;
 use crate::v2::play_with;
 
 #[test]
-fn the_list_of_rooms_is_kept_up_to_date_for_who_has_asked() {
+fn list_rooms_subscribes_to_changes() {
     play_with(
         &json!({ "roomListIntervalMs": 0, "emptyRoomTtlSeconds": 1 }),
         r#"
@@ -41,15 +41,15 @@ fn the_list_of_rooms_is_kept_up_to_date_for_who_has_asked() {
 }
 
 #[test]
-fn changes_in_the_list_of_rooms_are_gathered_and_the_last_is_told() {
+fn changes_of_a_room_are_coalesced_and_the_latest_is_sent() {
     let program = Program::start(json!({
         "history": { "file": null },
         "limits": { "roomListIntervalMs": 200, "messagesPerSecond": 0 },
     }));
-    let mut watcher = program.door.v2_user();
+    let mut watcher = program.endpoint.v2_user();
     watcher.request(r#"{"type":"list_rooms"}"#);
     watcher.skip_to("list_rooms");
-    let mut others: [Client; 2] = std::array::from_fn(|_| program.door.v2_user());
+    let mut others: [Client; 2] = std::array::from_fn(|_| program.endpoint.v2_user());
     let enter = r#"{"type":"enter_room","roomId":1}"#;
     for _ in 0..50 {
         others[0].request(enter);
@@ -70,7 +70,7 @@ fn changes_in_the_list_of_rooms_are_gathered_and_the_last_is_told() {
 }
 
 #[test]
-fn the_list_of_rooms_tells_how_much_was_said() {
+fn the_list_of_rooms_has_the_seq_of_each_room() {
     play_with(
         &json!({ "roomListIntervalMs": 0 }),
         r#"

@@ -1,4 +1,4 @@
-// The base protocol's welcome, enter_room and text on Bun, with its native topics as rooms.
+// A subset of the base protocol (welcome, enter_room, text) on Bun, with its native topics as rooms.
 
 import { parseArgs } from 'node:util';
 
@@ -51,7 +51,7 @@ function enter(socket, room) {
   tell(room, { type: 'enter_room', user: socket.data.user });
 }
 
-// To everyone in the room, the one who caused it included: hence the server's publish.
+// The server's publish also reaches the sender; that of a socket would not.
 function tell(room, event) {
   if (room !== null) server.publish(room, JSON.stringify(event));
 }

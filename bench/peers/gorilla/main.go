@@ -1,5 +1,5 @@
-// The base protocol's welcome, enter_room and text on Go with gorilla/websocket: two goroutines per
-// connection as in that library's chat example, and each event prepared once for all its readers.
+// A subset of the base protocol (welcome, enter_room, text) on Go with gorilla/websocket: two goroutines
+// per connection, as in that library's chat example, and each event prepared once for all receivers.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// A client that has this much waiting is closed, as in the chat example.
+// A client with so many queued messages is closed, as in the chat example.
 const queueLength = 4096
 
 type user struct {
@@ -49,7 +49,7 @@ type client struct {
 	done chan struct{}
 }
 
-// One lock per room gives all its members the same order.
+// The lock of a room gives all its members the same order.
 type room struct {
 	mutex   sync.Mutex
 	members map[*client]struct{}

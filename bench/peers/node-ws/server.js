@@ -1,4 +1,4 @@
-// The base protocol's welcome, enter_room and text on Node.js with ws.
+// A subset of the base protocol (welcome, enter_room, text) on Node.js with ws.
 
 import { parseArgs } from 'node:util';
 import { WebSocketServer } from 'ws';

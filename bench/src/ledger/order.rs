@@ -1,23 +1,23 @@
-//! Finding out whether members disagree on the order of messages, or only seemed to.
+//! Decides whether members really disagree on the order of messages.
 //!
-//! The place of a message in its room's log is at first the word of one member. If that one lacked
-//! some messages, the log may have the message in front of what was really said before it, and the
-//! next member who receives both seems to be wrong. So before a delivery counts as out of order, the
-//! log is put into another order that suits everyone, if there is one: what must follow the late
-//! message is moved behind what the member has received already, as in a topological sort that is
-//! kept up as edges come (Pearce and Kelly, 2006). None of this happens while a server works well.
+//! The first member that receives a message determines its place in the log. If that member missed some
+//! messages, the log may have the message before others that the server sent earlier, and the next
+//! member that receives both seems to be wrong. So before a delivery counts as out of order, this looks
+//! for another order of the log that fits every member: the late message, with everything that must
+//! follow it, moves behind what the member has received already, as in an incremental topological sort
+//! (Pearce and Kelly, 2006). None of this runs while a server works well.
 
 use super::{Entry, Ledger, Member, MessageId};
 
-/// Which of the entries of one stretch of the log a member has received.
+/// Which entries of a stretch of the log a member has received.
 struct Row {
     member: usize,
     has: Vec<bool>,
 }
 
 impl Ledger {
-    /// Moves a message that a member receives late behind all that this member has received before,
-    /// with whatever must follow it. Returns whether nobody's order speaks against it.
+    /// Moves a message that a member receives late, with everything that must follow it, behind all that
+    /// this member has received. Returns whether that agrees with the order of every member.
     pub(super) fn move_back(&mut self, client: usize, id: MessageId) -> bool {
         let Member { room, cursor: end, .. } = self.members[client];
         let room = &self.rooms[room as usize];
@@ -32,7 +32,7 @@ impl Ledger {
             .collect();
         let Some(own) = rows.iter().position(|row| row.member == client) else { return false };
 
-        // The late message is the first of the stretch, and the member does not have it there.
+        // The late message is the first of the stretch; the member did not receive it there.
         rows[own].has[0] = false;
         let Some(order) = order(&stretch, &rows, own) else { return false };
         rows[own].has[0] = true;
@@ -51,7 +51,7 @@ impl Ledger {
     }
 }
 
-/// The stretch's new order, with its first entry behind all that row `own` has; `None` if one of
+/// A new order of the stretch, with its first entry behind all that row `own` has; `None` if one of
 /// those must follow it.
 fn order(stretch: &[Entry], rows: &[Row], own: usize) -> Option<Vec<usize>> {
     let must_follow = |later: usize, earlier: usize| {
@@ -81,7 +81,7 @@ impl Member {
             .collect()
     }
 
-    /// Puts the cursor behind the last entry that the member has in the new order of the stretch.
+    /// Moves the cursor behind the last received entry in the new order of the stretch.
     fn reorder(&mut self, start: u64, stretch: &[Entry], order: &[usize], has: &[bool]) {
         for entry in stretch {
             self.skipped.remove(&entry.id);

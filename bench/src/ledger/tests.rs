@@ -1,4 +1,4 @@
-//! Each test tells a short story: who sent what, what came to whom, and what the account says of it.
+//! Each test sends messages, delivers them to members, and checks the counts.
 
 use super::*;
 
@@ -20,9 +20,9 @@ fn check(ledger: &Ledger, faults: Account) {
 }
 
 #[test]
-fn what_is_delivered_once_and_in_one_order_is_clean() {
+fn deliveries_once_and_in_one_order_are_clean() {
     let mut ledger = ledger();
-    // Two senders: the room's order is the server's to choose, as long as it is one.
+    // The server may choose the order of two senders' messages, if it is the same for all.
     let sent = send(&mut ledger, &[0, 1, 0, 1]);
     for client in 0..3 {
         for index in [1, 0, 2, 3] {
@@ -34,7 +34,7 @@ fn what_is_delivered_once_and_in_one_order_is_clean() {
 }
 
 #[test]
-fn a_delivery_says_who_sent_it_when() {
+fn a_delivery_has_its_sender_and_time() {
     let mut ledger = ledger();
     let text = ledger.send(1, 123).to_raw();
     for client in 0..3 {
@@ -44,7 +44,7 @@ fn a_delivery_says_who_sent_it_when() {
 }
 
 #[test]
-fn what_is_on_its_way_counts_as_missing() {
+fn messages_in_flight_count_as_missing() {
     let mut ledger = ledger();
     let sent = send(&mut ledger, &[0, 3]);
     check(&ledger, Account { missing: 5, ..Account::default() });
@@ -53,7 +53,7 @@ fn what_is_on_its_way_counts_as_missing() {
 }
 
 #[test]
-fn a_dropped_delivery_is_one_missing_whoever_lacks_it() {
+fn a_dropped_delivery_is_one_missing_for_any_member() {
     for unlucky in 0..3 {
         for lost in 0..4 {
             let mut ledger = ledger();
@@ -71,8 +71,8 @@ fn a_dropped_delivery_is_one_missing_whoever_lacks_it() {
 }
 
 #[test]
-fn a_dropped_delivery_is_one_missing_however_deliveries_interleave() {
-    // Who gets its next message in each step; each gets all four, but one lacks one.
+fn a_dropped_delivery_is_one_missing_for_any_interleaving() {
+    // Each step delivers the next message to the members in this order; one member misses one.
     for steps in [[0, 1, 2], [2, 0, 1], [1, 2, 0]] {
         for unlucky in 0..3 {
             for lost in 0..4 {
@@ -92,7 +92,7 @@ fn a_dropped_delivery_is_one_missing_however_deliveries_interleave() {
 }
 
 #[test]
-fn random_drops_and_doubles_are_counted_whatever_the_interleaving() {
+fn random_drops_and_duplicates_are_counted_for_any_interleaving() {
     for seed in 0..500 {
         let mut random = Random(seed);
         let mut ledger = ledger();
@@ -116,7 +116,7 @@ fn random_drops_and_doubles_are_counted_whatever_the_interleaving() {
 }
 
 #[test]
-fn a_doubled_delivery_is_one_duplicate() {
+fn a_repeated_delivery_is_one_duplicate() {
     for doubled in 0..3 {
         let mut ledger = ledger();
         let sent = send(&mut ledger, &[0, 1, 0]);
@@ -131,7 +131,7 @@ fn a_doubled_delivery_is_one_duplicate() {
 }
 
 #[test]
-fn two_of_one_sender_swapped_are_one_out_of_order_whoever_sees_them_so() {
+fn two_swapped_messages_of_one_sender_are_one_out_of_order() {
     for unlucky in 0..3 {
         let mut ledger = ledger();
         let sent = send(&mut ledger, &[0, 0, 0]);
@@ -170,7 +170,7 @@ fn a_delivery_to_another_room_is_misrouted_and_not_received() {
 }
 
 #[test]
-fn what_was_never_sent_is_unknown() {
+fn a_message_that_was_never_sent_is_unknown() {
     let mut ledger = ledger();
     send(&mut ledger, &[0]);
     let marker = Marker { run: RUN, sender: 0, sequence: 0, sent_at: 0 };
@@ -185,7 +185,7 @@ fn what_was_never_sent_is_unknown() {
 }
 
 #[test]
-fn faults_stay_exact_across_trims_of_the_log() {
+fn counts_stay_exact_when_the_log_is_trimmed() {
     let mut ledger = ledger();
     let count = 3 * TRIM_EVERY;
     let mut late = None;
@@ -207,7 +207,7 @@ fn faults_stay_exact_across_trims_of_the_log() {
     check(&ledger, Account { missing: 1, duplicated: 1, out_of_order: 1, ..Account::default() });
 }
 
-/// A small generator (Knuth's MMIX constants), so that a seed replays a failure.
+/// A small random number generator (Knuth's MMIX constants), so that a seed repeats a failure.
 struct Random(u64);
 
 impl Random {
@@ -217,7 +217,7 @@ impl Random {
         usize::try_from(self.0 >> 33).unwrap() % end
     }
 
-    /// One of the clients 0, 1 and 2 that are left.
+    /// One of the clients 0, 1 and 2 for which `is_left` holds.
     fn pick(&mut self, is_left: impl Fn(usize) -> bool) -> Option<usize> {
         let left: Vec<usize> = (0..3).filter(|client| is_left(*client)).collect();
         (!left.is_empty()).then(|| left[self.below(left.len())])

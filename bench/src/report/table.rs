@@ -179,7 +179,7 @@ impl Display for Cost {
     }
 }
 
-/// A number with its thousands set apart.
+/// A number with thousands separators.
 struct Count(u64);
 
 impl Display for Count {
@@ -199,7 +199,7 @@ fn plural(count: u64, thing: &str) -> String {
     format!("{} {thing}{}", Count(count), if count == 1 { "" } else { "s" })
 }
 
-/// Microseconds, shown in a unit that suits them.
+/// Microseconds, shown in a suitable unit.
 struct Micros(f64);
 
 impl Display for Micros {
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_shown_as_people_write_them() {
+    fn numbers_have_separators_and_suitable_units() {
         for (count, shown) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")]
         {
             assert_eq!(Count(count).to_string(), shown);

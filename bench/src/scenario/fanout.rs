@@ -13,11 +13,11 @@ use crate::progress::Progress;
 use crate::report::{self, Latencies, Outcome, Phase, Report, Server};
 use crate::usage::{self, Meter, Process, Switches, Usage, float};
 
-/// Deliveries that are still on their way when sending stops are waited for while any come.
+/// When sending stops, the drain ends after this time without a delivery.
 const DRAIN_QUIET: u64 = 2 * SECOND;
 const DRAIN_AT_MOST: u64 = 15 * SECOND;
 
-/// When all are there, duplicates may still follow.
+/// Waits for duplicates after all deliveries have arrived.
 const LINGER: u64 = 200 * MILLISECOND;
 
 pub(super) fn run(
@@ -63,7 +63,7 @@ pub(super) fn run(
     })
 }
 
-/// What flows between the clients.
+/// The messages between the clients.
 #[derive(Debug)]
 struct Traffic {
     attendance: Attendance,
@@ -72,13 +72,13 @@ struct Traffic {
     ledger: Ledger,
     finder: Finder,
     template: Template,
-    /// Messages that each sender may have under way; 0 when the clock paces them.
+    /// The messages in flight that each sender may have; 0 with `--rate`.
     window: u32,
-    /// Messages that each sender sends at most.
+    /// The most messages that each sender sends.
     messages: u32,
-    /// How many of its own messages each client has got back, those in between included.
+    /// Up to which sequence number each client has received its own messages.
     answered: Vec<u32>,
-    /// Who sends next, and when, with the clock as pace. All intervals are equal, so it is in order.
+    /// With `--rate`: when each sender sends next. All intervals are equal, so the queue stays sorted.
     schedule: VecDeque<(u64, usize)>,
     interval: u64,
     latest_send: u64,
@@ -86,7 +86,7 @@ struct Traffic {
     is_measuring: bool,
     measured: u64,
     latencies: Latencies,
-    /// When the last frame came that is not a message.
+    /// When the last frame without a marker arrived.
     last_event: u64,
     refused: u64,
     refusal: Option<String>,
@@ -96,7 +96,7 @@ impl Traffic {
     fn new(fanout: &options::Fanout, crowd: &Crowd) -> Self {
         let rooms = fanout.rooms;
         let room_of: Vec<u32> = (0..rooms).cycle().take(fanout.clients).collect();
-        // Which run it is only has to differ from the last one on the same server.
+        // The run's number only has to differ from that of the previous run on the same server.
         let [low, high, ..] = (u64::from(std::process::id()) ^ crowd.now()).to_le_bytes();
         Self {
             attendance: Attendance::default(),
@@ -120,7 +120,7 @@ impl Traffic {
         }
     }
 
-    /// Sends, first to warm up and then measured.
+    /// Sends messages: first the warm-up, then the measured part.
     fn flow(
         &mut self,
         crowd: &mut Crowd,
@@ -129,7 +129,7 @@ impl Traffic {
         progress: &Progress,
     ) -> Result<Usage, RunError> {
         let begin = crowd.now();
-        // Clients are dealt to the rooms in turn, so the first ones are the senders of each.
+        // Clients are spread over the rooms in turn, so the first ones include the senders of every room.
         let senders = fanout.senders * fanout.rooms as usize;
         self.is_sending = true;
         match fanout.pace {
@@ -154,7 +154,7 @@ impl Traffic {
     }
 
     /// Spreads the senders' first messages evenly over the interval at which each sends.
-    // Rates are positive, and an interval that does not fit is never over.
+    // Rates are positive, and an interval that does not fit saturates.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn plan(&mut self, rate: f64, senders_per_room: usize, senders: usize, begin: u64) {
         self.interval = (float(SECOND) * float(senders_per_room as u64) / rate) as u64;
@@ -164,7 +164,7 @@ impl Traffic {
             .collect();
     }
 
-    /// Lets traffic flow until the given time, or until every sender has sent all its messages.
+    /// Runs until the given time, or until every sender has sent all its messages.
     fn drive(
         &mut self,
         crowd: &mut Crowd,
@@ -213,7 +213,7 @@ impl Traffic {
         }
     }
 
-    /// Waits for what is still on its way.
+    /// Waits for the deliveries in flight.
     fn drain(&mut self, crowd: &mut Crowd, progress: &Progress) -> Result<(), RunError> {
         let begin = crowd.now();
         let (mut received, mut since) = (self.ledger.account().received, begin);
@@ -258,7 +258,7 @@ impl Traffic {
         self.template.push(out, marker);
     }
 
-    /// A frame without a marker. Who enters and leaves is passed over.
+    /// Handles a frame without a marker. Entering and leaving are ignored.
     #[cold]
     fn take_event(&mut self, payload: &[u8], now: u64) {
         self.last_event = now;
@@ -332,7 +332,7 @@ impl Handler for Traffic {
             self.latencies.record(now.saturating_sub(delivery.sent_at));
         }
         if delivery.sender as usize == slot && self.window > 0 {
-            // One that is lost must not hold up its sender for ever.
+            // A lost message must not block its sender for ever.
             let answered = &mut self.answered[slot];
             *answered = (*answered).max(delivery.sequence + 1);
             self.refill(slot, now, out);

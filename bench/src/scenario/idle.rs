@@ -1,4 +1,4 @@
-//! `idle`: what a client costs that does nothing.
+//! `idle`: the memory of clients that do nothing.
 
 use std::time::Duration;
 
@@ -21,11 +21,7 @@ pub(super) fn run(
     let progress = Progress::new();
     let mut crowd = Crowd::new(&options.target, options.insecure, clients)?;
     let mut idle = Idle::default();
-    let entered: Vec<Option<u32>> = if rooms == 0 {
-        vec![None; clients]
-    } else {
-        (1..=rooms).cycle().take(clients).map(Some).collect()
-    };
+    let entered = rooms_of(clients, rooms);
 
     let resident_before = server.and_then(Process::resident_kib);
     let kernel_before = KernelMemory::now();
@@ -65,22 +61,35 @@ pub(super) fn run(
         clean: failures.is_empty(),
         failures,
         outcome: Outcome::Idle(outcome),
-        server: server.map(|server| Server {
-            pid: server.pid(),
-            resident_kib_before: resident_before.unwrap_or(0),
-            resident_kib_after: resident_after.unwrap_or(0),
-            threads: server.threads().unwrap_or(0),
-            switches: None,
-            switches_each: None,
-        }),
+        server: server.map(|server| about(server, resident_before, resident_after)),
     })
 }
 
-/// Clients at rest.
+/// The room that each client enters: evenly spread over `rooms`, or none.
+fn rooms_of(clients: usize, rooms: u32) -> Vec<Option<u32>> {
+    if rooms == 0 {
+        return vec![None; clients];
+    }
+    (1..=rooms).cycle().take(clients).map(Some).collect()
+}
+
+/// The server's process in the report.
+fn about(server: Process, before: Option<u64>, after: Option<u64>) -> Server {
+    Server {
+        pid: server.pid(),
+        resident_kib_before: before.unwrap_or(0),
+        resident_kib_after: after.unwrap_or(0),
+        threads: server.threads().unwrap_or(0),
+        switches: None,
+        switches_each: None,
+    }
+}
+
+/// Idle clients.
 #[derive(Debug, Default)]
 struct Idle {
     attendance: Attendance,
-    /// When the last of those who entered was told of.
+    /// When the last frame arrived.
     last_event: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The scenarios, and what they have in common: bringing the crowd together.
+//! The scenarios, and what they share: connecting all clients.
 
 mod fanout;
 mod idle;
@@ -16,19 +16,20 @@ use crate::progress::Progress;
 use crate::report::Report;
 use crate::usage::Process;
 
-/// How often the progress line is redrawn and time limits are looked at.
+/// How often the progress line is redrawn and time limits are checked.
 const TICK: u64 = 100 * MILLISECOND;
 
-/// After the last client is in its room, the others may still be told of it.
+/// Setup ends when no frame has arrived for this time: clients are still told of the last ones that
+/// entered.
 const QUIET: u64 = 200 * MILLISECOND;
 const QUIET_AT_MOST: u64 = 10_000 * MILLISECOND;
 
-/// Why a run could not be carried out.
+/// Why a run could not be completed.
 #[derive(Debug)]
 pub enum RunError {
     Io(io::Error),
     NoProcess(u32),
-    /// Not every client could be brought into place.
+    /// Not every client could connect and enter its room.
     Setup {
         ready: usize,
         clients: usize,
@@ -36,7 +37,7 @@ pub enum RunError {
     },
 }
 
-/// Carries out the run.
+/// Runs the scenario.
 pub fn run(options: &Options) -> Result<Report, RunError> {
     let server = match options.pid {
         Some(pid) => Some(Process::find(pid).ok_or(RunError::NoProcess(pid))?),
@@ -51,7 +52,7 @@ pub fn run(options: &Options) -> Result<Report, RunError> {
     }
 }
 
-/// Who has come, and who has gone against our will.
+/// How many clients are ready, and how many were lost.
 #[derive(Debug, Default)]
 struct Attendance {
     ready: usize,
@@ -73,17 +74,17 @@ impl Attendance {
     }
 
     fn first_reason(&self) -> &str {
-        self.why.as_deref().unwrap_or("it took too long")
+        self.why.as_deref().unwrap_or("the setup took too long")
     }
 
-    /// What is to be said of connections that were lost while measuring.
+    /// The failure to report if connections were lost.
     fn failure(&self) -> Option<String> {
         (self.lost > 0).then(|| format!("connections lost: {}; {}", self.lost, self.first_reason()))
     }
 }
 
-/// Connects one client for each of `rooms`, a limited number at a time, until each is in place or
-/// lost, or the time is up.
+/// Connects one client for each of `rooms`, a limited number at a time, until each is ready or lost, or
+/// the setup time is over.
 fn gather<S: Scene>(
     crowd: &mut Crowd,
     scene: &mut S,
@@ -114,7 +115,7 @@ fn gather<S: Scene>(
     }
 }
 
-/// Refuses to go on without every client.
+/// Fails unless every client is ready.
 fn all_ready(attendance: &Attendance, clients: usize) -> Result<(), RunError> {
     let Attendance { ready, lost, .. } = *attendance;
     if ready == clients && lost == 0 {
@@ -123,7 +124,7 @@ fn all_ready(attendance: &Attendance, clients: usize) -> Result<(), RunError> {
     Err(RunError::Setup { ready, clients, why: attendance.first_reason().to_owned() })
 }
 
-/// Lets the crowd come to rest: until `last_event` has not changed for a while.
+/// Waits until `last_event` has not changed for a while.
 fn settle<S: Scene>(
     crowd: &mut Crowd,
     scene: &mut S,
@@ -150,7 +151,7 @@ impl fmt::Display for RunError {
             Self::Io(error) => error.fmt(f),
             Self::NoProcess(pid) => write!(f, "there is no process {pid}"),
             Self::Setup { ready, clients, why } => {
-                write!(f, "only {ready} of {clients} clients are in place: {why}")
+                write!(f, "only {ready} of {clients} clients are ready: {why}")
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `storm`: how fast connections are made, and made and closed.
+//! `storm`: how fast connections are made, and how fast they are made and closed.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::progress::Progress;
 use crate::report::{self, Latencies, Outcome, Phase, Report, Server};
 use crate::usage::{Meter, Process};
 
-/// Connections that are closing when the time is up have this long to end.
+/// How long connections that are closing at the end may take.
 const LAST_GOODBYES: u64 = 5 * SECOND;
 
 pub(super) fn run(
@@ -67,22 +67,22 @@ pub(super) fn run(
     })
 }
 
-/// Connections on their way.
+/// Connections being made.
 #[derive(Debug, Default)]
 struct Storm {
     attendance: Attendance,
     latencies: Latencies,
-    /// Whether clients leave as soon as they are welcome.
+    /// Whether clients leave as soon as they have their welcome.
     is_churning: bool,
     is_over: bool,
-    /// Connections that were opened and closed while it was not over.
+    /// Connections that were opened and closed within the time.
     cycles: u64,
     /// Slots whose connection has ended.
     vacant: Vec<usize>,
 }
 
 impl Storm {
-    /// Connects and closes, with one connection under way in each of `slots`.
+    /// Connects and closes, with one connection at a time in each of `slots`.
     fn churn(
         &mut self,
         crowd: &mut Crowd,

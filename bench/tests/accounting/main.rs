@@ -1,5 +1,5 @@
-//! The accounting must be right before any figure is believed: a server that breaks one delivery in
-//! a thousand on purpose is reported as broken, with the exact count, and a correct one as clean.
+//! Checks the accounting: a server that breaks one delivery in a thousand on purpose is reported with
+//! the exact count, and a correct server is clean.
 
 mod server;
 
@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use self::server::{Fault, Server};
 
-/// Runs the tool against a server with this fault: 3 rooms of 4 clients, in each of which 1,000
-/// messages are sent. Checks that of all counts only `count` is not 0, and that it is exact.
+/// Runs the tool against a server with this fault: 3 rooms of 4 clients, with 1,000 messages in each.
+/// Only `count` is not 0, and it is exact.
 #[track_caller]
 fn check(fault: Fault, senders: u32, count: Option<&str>) {
     let server = Server::start(fault);
@@ -39,7 +39,7 @@ fn check(fault: Fault, senders: u32, count: Option<&str>) {
     assert_eq!(report["clean"], count.is_none(), "{report:#}");
     assert_eq!(output.status.code(), Some(i32::from(count.is_some())), "{report:#}");
     if count.is_some() {
-        // One in a thousand of 12,000, rounded by where each room's messages fall.
+        // About one in a thousand of 12,000; not every due fault can be made.
         assert!((9..=12).contains(&faults), "the server made {faults} faults");
     }
 }
@@ -59,18 +59,18 @@ fn one_delivery_in_a_thousand_dropped_is_missing() {
 }
 
 #[test]
-fn one_delivery_in_a_thousand_doubled_is_duplicated() {
+fn one_delivery_in_a_thousand_repeated_is_duplicated() {
     check(Fault::Double, 2, Some("duplicated"));
 }
 
 #[test]
-fn one_delivery_in_a_thousand_sent_to_another_room_too_is_misrouted() {
+fn one_delivery_in_a_thousand_also_sent_to_another_room_is_misrouted() {
     check(Fault::Misroute, 2, Some("misrouted"));
 }
 
 #[test]
 fn one_delivery_in_a_thousand_swapped_with_the_next_is_out_of_order() {
-    // Of two senders' messages, the tool cannot know which order was meant.
+    // With two senders, the tool could not know which order is correct.
     check(Fault::Swap, 1, Some("outOfOrder"));
 }
 
@@ -80,7 +80,7 @@ fn one_delivery_in_a_thousand_with_another_marker_is_unknown() {
 }
 
 #[test]
-fn a_server_that_hangs_up_is_reported() {
+fn a_server_that_closes_a_connection_is_reported() {
     let server = Server::start(Fault::HangUp);
     let output =
         bench(&["fanout", "--clients", "3", "--messages", "500", "--seconds", "60", &server.url()]);

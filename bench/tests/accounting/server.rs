@@ -1,4 +1,4 @@
-//! A tiny server of the base protocol, in threads, that can be broken on purpose.
+//! A small threaded server of the base protocol that can break deliveries on purpose.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,8 +10,8 @@ use std::thread::{self, JoinHandle};
 use serde_json::{Value, json};
 use tungstenite::Message;
 
-/// What is done to every thousandth delivery. It is never the sender's own one, for a sender that
-/// waits for it would send nothing that could push a delayed one out.
+/// What happens to every thousandth delivery. Deliveries to the sender itself are spared: a sender that
+/// waits for its own message would send no further one, which a delayed delivery needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
@@ -19,19 +19,19 @@ pub(crate) enum Fault {
     Drop,
     /// It is sent twice.
     Double,
-    /// It is sent to a member of another room too.
+    /// It is also sent to a member of another room.
     Misroute,
     /// It is sent after the next one to the same member.
     Swap,
-    /// It is followed by one that nobody sent.
+    /// It is followed by a message that was never sent.
     Forge,
-    /// The member's connection is closed; once only.
+    /// The member's connection is closed, only once.
     HangUp,
 }
 
 const EVERY: u64 = 1_000;
 
-/// How many messages a sender sends if it is the only one in its room.
+/// The number of messages in each room.
 pub(crate) const MESSAGES: u32 = 1_000;
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(crate) struct Server {
 struct Chat {
     fault: Fault,
     deliveries: u64,
-    /// A delivery was to be broken and could not; the next one that can is.
+    /// A fault is due, and is made at the next delivery that may be broken.
     is_due: bool,
     faults: u64,
     last_id: u64,
@@ -57,7 +57,7 @@ struct Chat {
 struct Member {
     stream: TcpStream,
     room: Option<u64>,
-    /// To be sent after the next one.
+    /// Sent after the next delivery.
     delayed: Option<Vec<u8>>,
 }
 
@@ -93,7 +93,7 @@ impl Server {
         format!("ws://{}/", self.address)
     }
 
-    /// How many deliveries were broken.
+    /// The number of faults so far.
     pub(crate) fn faults(&self) -> u64 {
         self.chat.lock().unwrap().faults
     }
@@ -102,7 +102,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts.
+        // Wakes the accepting thread.
         let _ = TcpStream::connect(self.address);
         if let Some(accepting) = self.accepting.take() {
             let _ = accepting.join();
@@ -150,7 +150,7 @@ impl Chat {
     fn say(&mut self, sender: u64, text: &str) {
         let room = self.members[&sender].room;
         let bytes = frame(&json!({ "type": "text", "text": text, "from": user(sender) }));
-        // A delivery that is delayed needs a next one.
+        // A delayed delivery needs a next one.
         let is_last = text.contains(&format!("{:08x}", MESSAGES - 1));
         let readers: Vec<u64> =
             self.members.iter().filter(|(_, m)| m.room == room).map(|(id, _)| *id).collect();
@@ -184,7 +184,7 @@ impl Chat {
             Fault::Swap => member.delayed = Some(bytes.to_vec()),
             Fault::Forge => {
                 member.send(bytes);
-                // Texts begin alike up to the number of the run.
+                // Changes the number of the run in the marker.
                 let mut forged = bytes.to_vec();
                 let run = forged.windows(4).position(|window| window == b"wsb:").unwrap() + 4;
                 forged[run] = if forged[run] == b'0' { b'1' } else { b'0' };
@@ -200,7 +200,7 @@ impl Chat {
 
 impl Member {
     fn send(&mut self, frame: &[u8]) {
-        // The tool may have gone.
+        // The tool may have closed the connection.
         let _ = self.stream.write_all(frame);
         if let Some(delayed) = self.delayed.take() {
             let _ = self.stream.write_all(&delayed);

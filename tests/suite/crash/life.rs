@@ -1,5 +1,5 @@
-//! What the clients of a crash run do, each in a thread of its own: they talk, move, lose their
-//! connection and come back, until all has been done that was to be done.
+//! The clients of a crash run, each in a thread of its own: they send texts, change rooms, lose their
+//! connection and resume, until the run is over.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -13,32 +13,32 @@ use crate::client::{UPGRADE, upgrade_offering};
 use crate::model::{BaseJournal, BaseSeen, Model, Person, RoomId, Seen, person};
 use crate::random::Random;
 
-/// What is said in each room, with its number, when all is done.
+/// The beginning of the last text in each room.
 pub(crate) const END: &str = "the end";
 
-/// What all clients and the conductor know.
+/// The state that all clients and the conductor share.
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) rooms: u64,
-    /// Odd from before the server is killed until it is open again.
+    /// Odd from just before the server is killed until it listens again.
     pub(crate) generation: AtomicU64,
-    /// How many texts all clients got.
+    /// How many text frames all clients have received.
     pub(crate) progress: AtomicU64,
     pub(crate) cuts: AtomicU64,
     pub(crate) resumes: AtomicU64,
-    /// Half-open connections that were seen to be closed as replaced.
+    /// Half-open connections that the server closed as replaced.
     pub(crate) replaced: AtomicU64,
-    /// Nobody begins anything new.
+    /// Clients send nothing new any more.
     pub(crate) is_over: AtomicBool,
-    /// How many clients have nothing pending after that.
+    /// How many clients have nothing pending since then.
     pub(crate) at_rest: AtomicUsize,
-    /// The run has failed, and everyone goes home.
+    /// The run has failed: all clients stop.
     pub(crate) has_failed: AtomicBool,
-    /// For how many texts to others one stays away at most.
+    /// The longest absence of a client, in frames to the others.
     pub(crate) longest_absence: usize,
-    /// Whether so little may be queued for a client that it falls behind where the machine is busy.
+    /// Whether outboxes are so small that a client may become a slow consumer on a busy machine.
     is_narrow: bool,
-    /// How often one did.
+    /// How often that happened.
     pub(crate) fallen_behind: AtomicU64,
 }
 
@@ -74,12 +74,12 @@ impl World {
         self.has_failed.load(Ordering::SeqCst)
     }
 
-    /// Whether a connection begun in this generation may have been lost because the server died.
+    /// Whether a connection of this generation may have been lost because the server was killed.
     fn excuses(&self, generation: u64) -> bool {
         generation % 2 == 1 || self.generation.load(Ordering::SeqCst) != generation
     }
 
-    /// Whether a connection begun in this generation may have been lost for this reason.
+    /// Whether a connection of this generation may have been lost for this reason.
     fn excuses_loss(&self, generation: u64, why: &str) -> bool {
         if self.is_narrow && why.contains("slow consumer") {
             self.fallen_behind.fetch_add(1, Ordering::SeqCst);
@@ -94,14 +94,14 @@ impl World {
             let generation = self.generation.load(Ordering::SeqCst);
             match Link::connect(self.address, plan) {
                 Ok(link) => return Some((link, generation)),
-                // Nobody listens, for the moment.
+                // The server is restarting.
                 Err(_) => thread::sleep(Duration::from_millis(1)),
             }
         }
         None
     }
 
-    /// The next text on this link, which is not cut any more once everything is over.
+    /// Reads the next text. Once the run is over, the link is no longer cut.
     fn next(&self, link: &mut Link) -> Result<String, End> {
         if self.is_over() {
             link.plan = None;
@@ -111,7 +111,7 @@ impl World {
         Ok(text)
     }
 
-    /// Is away until others have got some more.
+    /// Waits until the others have received some more frames.
     fn stay_away(&self, random: &mut Random) {
         let until =
             self.progress.load(Ordering::SeqCst) + random.below(self.longest_absence) as u64;
@@ -131,8 +131,8 @@ pub(crate) struct Life<'a> {
     pub(crate) is_restless: bool,
     /// Half-open connections, each with the generation of the server that has it.
     frozen: Vec<(Link, u64)>,
-    /// Connections that it gave up before it was welcomed. What it sent on them may arrive after what it
-    /// sent on a later one, which the server then takes for the older one.
+    /// How many connections it gave up before the welcome. The server may handle the handshake of such a
+    /// connection after that of the next one, and then take the next one for the older.
     overtaken: u32,
     is_at_rest: bool,
 }
@@ -150,14 +150,14 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Comes, enters, and loses its connection.
+    /// Connects, enters, and loses its connection.
     pub(crate) fn begin(&mut self) {
         let mut link = Link::connect(self.world.address, None).expect("the server listens");
-        self.enter(&mut link).expect("nobody disturbs it yet");
-        self.model.gone("cut in the beginning");
+        self.enter(&mut link).expect("nothing is cut yet");
+        self.model.gone("cut at the beginning");
     }
 
-    /// Lives until the end has come; returns what it saw.
+    /// Runs until the end of the run; returns its model.
     pub(crate) fn live(mut self) -> Model {
         while let Some((mut link, generation)) = self.world.connect(&mut self.random) {
             match self.talk(&mut link, generation) {
@@ -183,7 +183,7 @@ impl<'a> Life<'a> {
     fn cut(&mut self, link: Link, generation: u64) {
         let plan = link.plan.expect("it was cut by plan");
         self.world.cuts.fetch_add(1, Ordering::SeqCst);
-        // Whether it was not welcomed, so that the server may not know yet who it is.
+        // Whether the cut came before the welcome: the server may not know the session yet.
         let is_unknown = matches!(self.model.journal.seen.last(), Some(Seen::Gone(_)) | None);
         self.overtaken += u32::from(is_unknown);
         let how = if plan.how == How::Freeze && is_unknown { How::Close } else { plan.how };
@@ -198,14 +198,14 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// All of one connection. `Ok` once the end has come.
+    /// Uses one connection until it is lost, or until the run is over (`Ok`).
     fn talk(&mut self, link: &mut Link, generation: u64) -> Result<(), End> {
         let is_back = self.model.token.is_some();
         self.enter(link)?;
         if is_back {
             self.world.resumes.fetch_add(1, Ordering::SeqCst);
         }
-        self.say_again(link)?;
+        self.resend(link)?;
         let window = 1 + self.random.below(8);
         loop {
             if self.world.is_over() {
@@ -237,9 +237,9 @@ impl<'a> Life<'a> {
         self.hear(link)?;
         let request = self.model.enter(self.model.room);
         link.request(&request)?;
-        // Who does not wait says again what it may be shown to be kept the next moment.
+        // Half of the clients resend at once, before they are told which texts were saved.
         if self.random.one_in(2) {
-            self.say_again(link)?;
+            self.resend(link)?;
         }
         while !self.model.is_listening {
             self.hear(link)?;
@@ -247,16 +247,16 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
-    /// Says again all that is pending, in its order.
-    fn say_again(&mut self, link: &mut Link) -> Result<(), End> {
+    /// Resends everything that is pending, in order.
+    fn resend(&mut self, link: &mut Link) -> Result<(), End> {
         for place in 0..self.model.pending.len() {
-            let request = self.model.say_again(place);
+            let request = self.model.resend(place);
             link.request(&request)?;
         }
         Ok(())
     }
 
-    /// Does something.
+    /// Sends a random request.
     fn act(&mut self, link: &mut Link) -> Result<(), End> {
         let is_idle = self.model.pending.is_empty();
         let request = match self.random.below(40) {
@@ -268,7 +268,7 @@ impl<'a> Life<'a> {
                 let name = format!("{} {}", self.model.journal.name, self.random.below(1_000));
                 self.model.rename(&name)
             }
-            // Nothing but the same room once more.
+            // The present room again.
             2 => self.model.enter(self.model.room),
             3 => r#"{"type":"typing"}"#.to_owned(),
             _ => self.model.say(),
@@ -276,7 +276,7 @@ impl<'a> Life<'a> {
         link.request(&request)
     }
 
-    /// Takes the next text; whether it says that this is the end.
+    /// Handles the next text; whether it announces the end.
     fn hear(&mut self, link: &mut Link) -> Result<bool, End> {
         let text = self.world.next(link)?;
         self.model.take(&text);
@@ -284,7 +284,7 @@ impl<'a> Life<'a> {
         Ok(matches!(seen, Some(Seen::Told { said, .. }) if said.what.starts_with(END)))
     }
 
-    /// The half-open connections are closed now that this client has come back.
+    /// Checks that the server closed the half-open connections when this client resumed.
     fn check_frozen(&mut self, generation: u64) {
         for (mut link, its_generation) in std::mem::take(&mut self.frozen) {
             link.plan = None;
@@ -292,7 +292,7 @@ impl<'a> Life<'a> {
                 Ok((4001, reason)) if reason == "replaced" => {
                     self.world.replaced.fetch_add(1, Ordering::SeqCst);
                 }
-                // It died with the server that had it.
+                // The server was killed.
                 Err(End::Lost(_)) if self.world.excuses(its_generation) => {}
                 other => self.complain(format!(
                     "a half-open connection of generation {its_generation} ended as {other:?} in {generation}"
@@ -302,7 +302,7 @@ impl<'a> Life<'a> {
     }
 }
 
-/// A client of the base protocol, in one room. It never says a text twice.
+/// Runs a client of the base protocol in one room. It never sends a text twice.
 pub(crate) fn live_in_base(
     world: &World,
     name: &str,
@@ -382,11 +382,11 @@ fn talk_base(
     }
 }
 
-/// What a frame of the base protocol says, which it has to say to the byte.
+/// Parses a frame of the base protocol, which must be exact to the byte.
 fn base_seen(text: &str) -> Option<BaseSeen> {
     let value: Value = serde_json::from_str(text).expect(text);
     let written = |person: &Person| format!(r#"{{"id":{},"name":"{}"}}"#, person.id, person.name);
-    let user = |value: &Value| person(value).unwrap_or_else(|| panic!("nobody in {text}"));
+    let user = |value: &Value| person(value).unwrap_or_else(|| panic!("no user in {text}"));
     let (seen, expected) = match value["type"].as_str().expect(text) {
         "text" => {
             let (from, what) = (user(&value["from"]), value["text"].as_str().expect(text));
@@ -401,7 +401,7 @@ fn base_seen(text: &str) -> Option<BaseSeen> {
             (if is_entering { BaseSeen::Entered(user) } else { BaseSeen::Left(user) }, expected)
         }
         "change_name" => return None,
-        _ => panic!("not of the base protocol, or not asked for: {text}"),
+        _ => panic!("not a frame of the base protocol, or not requested: {text}"),
     };
     assert_eq!(text, expected);
     Some(seen)

@@ -1,4 +1,4 @@
-//! A connection that is cut after a number of bytes that is chosen before.
+//! A connection that is cut after a number of bytes that is planned in advance.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,12 +10,12 @@ use crate::client::PATIENCE;
 use crate::frame::{self, CLOSE, Frame, PING, PONG, TEXT};
 use crate::random::Random;
 
-/// Why nothing more comes of a connection.
+/// Why a connection ended.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// As was planned.
+    /// According to its plan.
     Cut,
-    /// By the server's hand.
+    /// By the server.
     Lost(String),
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum How {
     Close,
     /// With a reset.
     Abort,
-    /// It stays open, and nobody reads from it or writes to it.
+    /// It stays open, but the client no longer reads or writes.
     Freeze,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Link {
 impl Plan {
     pub(crate) fn new(random: &mut Random) -> Self {
         let how = [How::Close, How::Abort, How::Freeze][random.below(3)];
-        // Some do not get through the handshake.
+        // Some end within the handshake.
         let limit = if random.one_in(8) { 400 } else { 6_000 };
         let len = random.below(limit);
         let (readable, writable) =
@@ -57,7 +57,7 @@ impl Plan {
 }
 
 impl Link {
-    /// Connects, if anyone listens there.
+    /// Connects, if the server listens.
     pub(crate) fn connect(address: SocketAddr, plan: Option<Plan>) -> io::Result<Self> {
         let tcp = TcpStream::connect(address)?;
         tcp.set_read_timeout(Some(PATIENCE))?;
@@ -82,7 +82,7 @@ impl Link {
         Ok(())
     }
 
-    /// The head of the response to the upgrade.
+    /// Reads the head of the response to the upgrade.
     pub(crate) fn head(&mut self) -> Result<String, End> {
         loop {
             if let Some(end) = self.unread.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -93,7 +93,7 @@ impl Link {
         }
     }
 
-    /// The next text.
+    /// Reads the next text message.
     pub(crate) fn text(&mut self) -> Result<String, End> {
         loop {
             let Frame { first, payload } = self.frame()?;
@@ -109,7 +109,7 @@ impl Link {
         }
     }
 
-    /// Code and text of the Close frame that is yet to come.
+    /// Reads up to the Close frame; returns its code and text.
     pub(crate) fn close_reason(&mut self) -> Result<(u16, String), End> {
         loop {
             let frame = self.frame()?;
@@ -120,7 +120,7 @@ impl Link {
         }
     }
 
-    /// Cuts it, unless it is to be frozen.
+    /// Resets the connection.
     pub(crate) fn abort(self) {
         let _ = sockopt::set_socket_linger(&self.tcp, Some(Duration::ZERO));
     }

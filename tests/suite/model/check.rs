@@ -1,103 +1,104 @@
-//! Whether all that clients saw can be true together, and agrees with what is kept at the end.
+//! Checks that the journals of several clients are consistent with each other and with the history at
+//! the end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::replay::Replay;
 use super::{BaseJournal, BaseSeen, Journal, Person, RoomId, Said, Snapshot, Truth, UserId};
 
-/// What a server may do wrong.
+/// The kinds of faults that a server can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// What somebody saw is not kept.
+    /// Somebody saw a message that is not in the history.
     Lost,
-    /// What its sender saw with its `ref` is not kept where it was.
+    /// A message that was acknowledged to its sender is not in the history at that seq.
     AckLost,
-    /// A text is there twice.
+    /// A text occurs twice.
     Doubled,
-    /// Two see two orders, or the texts of one sender are not in its order.
+    /// Clients saw different orders, or the texts of one sender are not in its order.
     Reordered,
     /// A `seq` is missing.
     Gap,
-    /// At one `seq` two see different things.
+    /// Clients saw different messages at the same `seq`.
     Differs,
-    /// `complete` says what is not so.
+    /// `complete` is wrong.
     FalseComplete,
-    /// The epoch changed, though nothing was forgotten.
+    /// The epoch changed although nothing was lost.
     EpochChanged,
-    /// Who could come back could not.
+    /// A session that should have been resumed was not.
     NotResumed,
-    /// Who came back is somebody else, or somewhere else.
+    /// A resumed session has another user, name or room.
     Identity,
-    /// An id for two people.
+    /// Two users have the same id.
     IdRepeated,
-    /// Others saw somebody come or go who did neither.
-    Flicker,
-    /// Somebody is not shown who is there, or shown who is not.
-    Stranger,
-    /// A request was refused that is right, or what came was not asked for.
+    /// Others saw a user enter or leave who did not.
+    FalsePresence,
+    /// The members that a client was shown are wrong.
+    WrongMembers,
+    /// A valid request was refused, or an unrequested message arrived.
     Refused,
 }
 
-/// Something that the server did wrong.
+/// A fault that was found.
 #[derive(Clone, Debug)]
-pub(crate) struct Sin {
+pub(crate) struct Violation {
     pub(crate) kind: Kind,
     pub(crate) what: String,
-    /// Who saw it, and at which place of the journal.
+    /// The client that saw it, and the index in its journal.
     pub(crate) at: Option<(String, usize)>,
 }
 
-/// What the server promises in this run.
+/// What the server guarantees in this run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
-    /// How many events of a room are kept at least; `None`: all.
+    /// At least this many messages of each room are kept; `None`: all.
     pub(crate) kept: Option<u64>,
-    /// Whether all that one missed may be more than fits one frame.
+    /// Whether the missed messages may exceed what fits into one frame.
     pub(crate) is_narrow: bool,
     /// `historyOnEnter`.
     pub(crate) on_enter: u64,
-    /// Who entered each room before anyone wrote a journal, and never left.
+    /// The users who entered each room before the journals begin, and never left.
     pub(crate) stayers: BTreeMap<RoomId, BTreeSet<UserId>>,
 }
 
-/// What somebody did to be seen coming and going.
+/// How often a user entered and left a room.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Moves {
     pub(crate) enters: u32,
     pub(crate) leaves: u32,
 }
 
-/// What is known from all journals together.
+/// The state of the check over all journals.
 #[derive(Debug)]
 pub(crate) struct Checker<'a> {
     pub(crate) rules: &'a Rules,
-    pub(crate) sins: Vec<Sin>,
-    /// How often each one came to a room and went, by its own account.
+    pub(crate) violations: Vec<Violation>,
+    /// How often each user entered and left each room at most, by its own journal.
     pub(crate) moves: BTreeMap<(UserId, RoomId), Moves>,
-    /// What was said, from all who saw it.
+    /// Every message that somebody saw.
     said: BTreeMap<(RoomId, u64), Said>,
     epochs: BTreeMap<RoomId, String>,
-    /// Which client each id is.
+    /// The client of each user id.
     ids: BTreeMap<UserId, String>,
-    /// What was acknowledged, with the place and the client.
+    /// The acknowledged messages, each with the client and the index in its journal.
     acknowledged: Vec<(RoomId, Said, (String, usize))>,
-    /// The texts of each sender in the order in which it said them.
+    /// Each text's sender and position in the order of sending.
     order: BTreeMap<String, (String, usize)>,
 }
 
-/// The seq of each text by its room and author.
-type Places = HashMap<(RoomId, UserId, String), u64>;
+/// The seq of each text, by room and author.
+type Seqs = HashMap<(RoomId, UserId, String), u64>;
 
-/// Everything that is wrong with what these clients saw. `truth` is what is kept at the end.
+/// All faults in what these clients saw. `truth` is the history at the end.
 pub(crate) fn check(
     journals: &[Journal],
     base: &[BaseJournal],
     truth: &Truth,
     rules: &Rules,
-) -> Vec<Sin> {
+) -> Vec<Violation> {
     let mut checker = Checker {
         rules,
-        sins: Vec::new(),
+        violations: Vec::new(),
         moves: BTreeMap::new(),
         said: BTreeMap::new(),
         epochs: BTreeMap::new(),
@@ -115,35 +116,44 @@ pub(crate) fn check(
     checker.check_kept(truth);
     checker.check_acknowledged(truth);
     checker.check_texts();
-    let places = checker.places();
+    let seqs = checker.seqs();
     for journal in base {
-        checker.check_base(journal, &places);
+        checker.check_base(journal, &seqs);
     }
     for journal in journals {
         checker.check_presence(journal);
     }
-    checker.sins
+    checker.violations
 }
 
 impl Checker<'_> {
-    pub(crate) fn sin(&mut self, kind: Kind, at: Option<(&str, usize)>, what: String) {
+    pub(crate) fn violation(&mut self, kind: Kind, at: Option<(&str, usize)>, what: String) {
         let at = at.map(|(name, place)| (name.to_owned(), place));
-        self.sins.push(Sin { kind, what, at });
+        self.violations.push(Violation { kind, what, at });
     }
 
-    /// What is kept is without gaps, up to the end, and from the beginning if all is kept.
+    /// Takes the history, which must have no gaps, reach the last seq, and hold as much as the rules
+    /// say.
     fn take_truth(&mut self, truth: &Truth) {
         for (&room, kept) in truth {
             self.epochs.insert(room, kept.epoch.clone());
             let seqs: Vec<u64> = kept.events.iter().map(|said| said.seq).collect();
             if !is_run_to(&seqs, kept.seq) {
-                self.sin(Kind::Gap, None, format!("room {room} ends at {}: {seqs:?}", kept.seq));
+                self.violation(
+                    Kind::Gap,
+                    None,
+                    format!("room {room} ends at {}: {seqs:?}", kept.seq),
+                );
             }
             let least =
                 self.rules.kept.map_or(kept.seq, |kept_at_least| kept_at_least.min(kept.seq));
             if (seqs.len() as u64) < least {
                 let len = seqs.len();
-                self.sin(Kind::Lost, None, format!("of room {room} only {len} are kept"));
+                self.violation(
+                    Kind::Lost,
+                    None,
+                    format!("only {len} messages of room {room} are kept"),
+                );
             }
             for said in &kept.events {
                 self.take_said(room, said, None);
@@ -151,7 +161,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Somebody saw this said.
+    /// Takes a message that somebody saw.
     pub(crate) fn take_said(&mut self, room: RoomId, said: &Said, at: Option<(&str, usize)>) {
         let known = self.said.entry((room, said.seq)).or_insert_with(|| said.clone());
         let same_ref = known.reference.is_none()
@@ -160,25 +170,25 @@ impl Checker<'_> {
         let is_same = (&known.what, &known.from, known.time) == (&said.what, &said.from, said.time);
         if !is_same || !same_ref {
             let what = format!("in room {room}: {known:?} and {said:?}");
-            self.sin(Kind::Differs, at, what);
+            self.violation(Kind::Differs, at, what);
         }
     }
 
-    /// An epoch of a room; whether it is the one that is known.
+    /// Takes the epoch of a room; whether it is the known one.
     pub(crate) fn take_epoch(&mut self, snapshot: &Snapshot, at: (&str, usize)) -> bool {
         let known = self.epochs.entry(snapshot.room).or_insert_with(|| snapshot.epoch.clone());
         let is_known = *known == snapshot.epoch;
         if !is_known {
             let what = format!("room {}: {known} and {}", snapshot.room, snapshot.epoch);
-            self.sin(Kind::EpochChanged, Some(at), what);
+            self.violation(Kind::EpochChanged, Some(at), what);
         }
         is_known
     }
 
-    /// This client was given this id.
+    /// Takes the id that this client was given.
     pub(crate) fn take_id(&mut self, id: UserId, name: &str, at: usize) {
         if let Some(other) = self.ids.insert(id, name.to_owned()) {
-            self.sin(Kind::IdRepeated, Some((name, at)), format!("{id} is also {other}"));
+            self.violation(Kind::IdRepeated, Some((name, at)), format!("{id} is also {other}"));
         }
     }
 
@@ -186,17 +196,17 @@ impl Checker<'_> {
         self.acknowledged.push((room, said.clone(), (at.0.to_owned(), at.1)));
     }
 
-    /// This client sends this text, perhaps once more.
+    /// Takes a text that this client sends, perhaps again.
     pub(crate) fn take_sent(&mut self, name: &str, what: &str, number: usize) {
         self.order.entry(what.to_owned()).or_insert_with(|| (name.to_owned(), number));
     }
 
     fn take_base(&mut self, journal: &BaseJournal) {
         self.take_id(journal.user.id, &journal.name, 0);
-        // It comes once, and goes at the latest with its connection.
+        // It enters once, and leaves at the latest when its connection ends.
         let moves = Moves { enters: 1, leaves: 1 };
         self.moves.insert((journal.user.id, journal.room), moves);
-        // Each connection is a sender of its own: two may come through in any order.
+        // Each connection counts as a sender: the order between two connections is not defined.
         let sender = format!("{} as {}", journal.name, journal.user.id);
         for (place, seen) in journal.seen.iter().enumerate() {
             if let BaseSeen::Sends(what) = seen {
@@ -205,7 +215,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What anyone saw is kept, as far as anything so old is.
+    /// Everything that somebody saw is in the history, unless it is older than the oldest kept.
     fn check_kept(&mut self, truth: &Truth) {
         let lost: Vec<String> = self
             .said
@@ -214,7 +224,7 @@ impl Checker<'_> {
             .map(|((room, _), said)| format!("in room {room}: {said:?}"))
             .collect();
         for what in lost {
-            self.sin(Kind::Lost, None, what);
+            self.violation(Kind::Lost, None, what);
         }
     }
 
@@ -225,37 +235,38 @@ impl Checker<'_> {
             if !is_too_old && kept.is_none_or(|kept| kept.what != said.what) {
                 let what =
                     format!("{said:?} was acknowledged in room {room}, and {kept:?} is kept");
-                self.sin(Kind::AckLost, Some((&name, place)), what);
+                self.violation(Kind::AckLost, Some((&name, place)), what);
             }
         }
     }
 
-    /// No text is there twice, and those of one sender are in its order.
+    /// No text occurs twice, and those of each sender are in its order.
     fn check_texts(&mut self) {
         let mut places: BTreeMap<&str, (RoomId, u64)> = BTreeMap::new();
         let mut last: BTreeMap<(RoomId, &str), (usize, u64)> = BTreeMap::new();
-        let mut sins = Vec::new();
+        let mut violations = Vec::new();
         for (&(room, seq), said) in &self.said {
             if let Some((other_room, other)) = places.insert(&said.what, (room, seq)) {
                 let what = format!("{:?}: {other_room}/{other} and {room}/{seq}", said.what);
-                sins.push((Kind::Doubled, what));
+                violations.push((Kind::Doubled, what));
                 continue;
             }
             let Some((name, number)) = self.order.get(&said.what) else { continue };
             if let Some((before, other)) = last.insert((room, name), (*number, seq))
                 && before > *number
             {
-                let what =
-                    format!("of {name} in room {room}: what it said later is at {other}, {said:?}");
-                sins.push((Kind::Reordered, what));
+                let what = format!(
+                    "of {name} in room {room}: a later text is at {other}, before {said:?}"
+                );
+                violations.push((Kind::Reordered, what));
             }
         }
-        for (kind, what) in sins {
-            self.sin(kind, None, what);
+        for (kind, what) in violations {
+            self.violation(kind, None, what);
         }
     }
 
-    /// Others saw nobody come or go more often than he did.
+    /// Nobody was seen to enter or leave more often than they did.
     fn check_presence(&mut self, journal: &Journal) {
         let mut seen: BTreeMap<(UserId, RoomId), Moves> = BTreeMap::new();
         for (place, event) in journal.seen.iter().enumerate() {
@@ -288,17 +299,17 @@ impl Checker<'_> {
             let what = format!(
                 "{user:?} was seen to {word} room {room} {count} times, and did so {made} times at most"
             );
-            self.sin(Kind::Flicker, Some(at), what);
+            self.violation(Kind::FalsePresence, Some(at), what);
         }
     }
 
-    fn places(&self) -> Places {
+    fn seqs(&self) -> Seqs {
         let said = self.said.iter();
         said.map(|((room, seq), said)| ((*room, said.from.id, said.what.clone()), *seq)).collect()
     }
 
-    /// What a client of the base protocol saw said is a run of what was said.
-    fn check_base(&mut self, journal: &BaseJournal, places: &Places) {
+    /// What a client of the base protocol was told is a gapless run of the messages.
+    fn check_base(&mut self, journal: &BaseJournal, seqs: &Seqs) {
         let mut last = None;
         let mut seen = BTreeMap::new();
         for (place, event) in journal.seen.iter().enumerate() {
@@ -310,10 +321,10 @@ impl Checker<'_> {
                 }
                 BaseSeen::Left(user) => self.count_move(&mut seen, journal.room, user, false, at),
                 BaseSeen::Told { from, what } => {
-                    let place = (journal.room, from.id, what.clone());
-                    let seq = places.get(&place).copied();
+                    let key = (journal.room, from.id, what.clone());
+                    let seq = seqs.get(&key).copied();
                     let (kind, problem) = match (last, seq) {
-                        // Nobody else may have seen it before it was forgotten.
+                        // It may be no longer kept, and nobody else saw it.
                         (_, None) if self.rules.kept.is_some() => continue,
                         (_, None) => (Kind::Lost, "is not kept".to_owned()),
                         (Some(last), Some(seq)) if seq <= last => {
@@ -328,7 +339,7 @@ impl Checker<'_> {
                         }
                     };
                     last = seq.or(last);
-                    self.sin(
+                    self.violation(
                         kind,
                         Some(at),
                         format!("{what:?} in room {} {problem}", journal.room),
@@ -340,12 +351,12 @@ impl Checker<'_> {
 }
 
 impl super::Kept {
-    /// The first seq that is kept.
+    /// The oldest seq that is kept.
     fn first(&self) -> u64 {
         self.events.first().map_or(self.seq + 1, |said| said.seq)
     }
 
-    /// Whether it is kept, or too old to be.
+    /// Whether the message is kept, or older than the oldest kept.
     fn has(&self, seq: u64) -> bool {
         seq < self.first() || self.at(seq).is_some()
     }
@@ -356,7 +367,7 @@ impl super::Kept {
     }
 }
 
-/// Whether these count up by one, and end at `end`.
+/// Whether these count up by one and end at `end`.
 pub(crate) fn is_run_to(seqs: &[u64], end: u64) -> bool {
     let counts_up = seqs.windows(2).all(|pair| pair[1] == pair[0] + 1);
     counts_up && seqs.last().is_none_or(|&last| last == end)

@@ -1,31 +1,31 @@
-//! Goes through what one client did and got, and says where it does not fit together.
+//! Replays the journal of one client and reports where it is inconsistent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{Checker, Kind, is_run_to};
 use super::{Journal, Person, RoomId, Said, Seen, Snapshot, UserId};
 
-/// One client, as far as its journal has been read.
+/// The state of one client at a place of its journal.
 pub(crate) struct Replay<'a> {
     journal: &'a Journal,
     place: usize,
     user: Option<Person>,
     token: &'a str,
-    /// The names that it may have: a request for one may have come through or not.
+    /// The names that it may have: a `change_name` may or may not have reached the server.
     names: BTreeSet<&'a str>,
     /// The rooms that it may be in.
     rooms: BTreeSet<Option<RoomId>>,
     listening: Option<Listening<'a>>,
-    /// From where it asked to hear on when it entered last.
+    /// The `since` of its last `enter_room`.
     since: Option<&'a (String, u64)>,
-    /// By `ref`: the text, its room, and how many answers there may still be.
+    /// By `ref`: the text, its room, and how many more answers are allowed.
     sent: BTreeMap<&'a str, (&'a str, RoomId, u32)>,
     /// The last seq that it saw of each room.
     last: BTreeMap<RoomId, u64>,
     snapshots: u32,
 }
 
-/// What a client hears.
+/// The room that a client is subscribed to.
 struct Listening<'a> {
     room: RoomId,
     last: u64,
@@ -74,16 +74,16 @@ impl<'a> Replay<'a> {
             Seen::Entered { room, user } => self.entered(*room, user, checker),
             Seen::Left { room, user } => self.left(*room, user, checker),
             Seen::Renamed { user, name } => self.renamed(*user, name),
-            // It was kept, and is no more.
+            // It was saved, but is no longer kept.
             Seen::Error(error)
                 if error.contains("already_said") && checker.rules.kept.is_some() => {}
-            Seen::Error(error) => self.sin(checker, Kind::Refused, error.clone()),
+            Seen::Error(error) => self.violation(checker, Kind::Refused, error.clone()),
             Seen::Gone(_) => self.listening = None,
         }
     }
 
-    fn sin(&self, checker: &mut Checker<'_>, kind: Kind, what: String) {
-        checker.sin(kind, Some((&self.journal.name, self.place)), what);
+    fn violation(&self, checker: &mut Checker<'_>, kind: Kind, what: String) {
+        checker.violation(kind, Some((&self.journal.name, self.place)), what);
     }
 
     fn id(&self) -> UserId {
@@ -108,15 +108,15 @@ impl<'a> Replay<'a> {
                 && self.rooms.contains(&room);
             if !is_same {
                 let what = format!(
-                    "{user:?} in room {room:?}, and not {before:?} as one of {:?} in one of {:?}",
+                    "{user:?} in room {room:?}, instead of {before:?} as one of {:?} in one of {:?}",
                     self.names, self.rooms
                 );
-                self.sin(checker, Kind::Identity, what);
+                self.violation(checker, Kind::Identity, what);
             }
         } else {
             if self.user.is_some() || resumed {
                 let what = format!("{user:?}, resumed: {resumed}, before: {:?}", self.user);
-                self.sin(checker, Kind::NotResumed, what);
+                self.violation(checker, Kind::NotResumed, what);
             }
             checker.take_id(user.id, &self.journal.name, self.place);
         }
@@ -133,7 +133,7 @@ impl<'a> Replay<'a> {
         checker: &mut Checker<'_>,
     ) {
         self.since = since;
-        // To hear again what happens where it is does not count as a move.
+        // Entering the present room again tells nobody.
         if self.rooms.len() == 1 && self.rooms.contains(&Some(room)) {
             return;
         }
@@ -148,7 +148,11 @@ impl<'a> Replay<'a> {
     fn room(&mut self, snapshot: &'a Snapshot, checker: &mut Checker<'_>) {
         let room = snapshot.room;
         if !self.rooms.contains(&Some(room)) {
-            self.sin(checker, Kind::Identity, format!("in room {room}, not {:?}", self.rooms));
+            self.violation(
+                checker,
+                Kind::Identity,
+                format!("in room {room}, not {:?}", self.rooms),
+            );
         }
         self.rooms = BTreeSet::from([Some(room)]);
         let at = (&self.journal.name[..], self.place);
@@ -165,7 +169,7 @@ impl<'a> Replay<'a> {
         let last = self.last.entry(room).or_default();
         if *last > snapshot.seq {
             let what = format!("room {room} ends at {}, and ended at {last}", snapshot.seq);
-            checker.sin(Kind::Lost, Some(at), what);
+            checker.violation(Kind::Lost, Some(at), what);
         }
         *last = snapshot.seq;
         let members = snapshot.users.iter().map(|user| (user.id, &user.name[..])).collect();
@@ -175,29 +179,29 @@ impl<'a> Replay<'a> {
     fn check_users(&self, snapshot: &Snapshot, checker: &mut Checker<'_>) {
         let ids: Vec<UserId> = snapshot.users.iter().map(|user| user.id).collect();
         let mut expected = BTreeSet::from([self.id()]);
-        // At its first one, not all of those who stay may have come.
+        // When a stayer enters first, other stayers may still be missing.
         if self.snapshots > 0 || !checker.rules.is_stayer(self.id()) {
             expected.extend(checker.rules.stayers.get(&snapshot.room).into_iter().flatten());
         }
         let missing: Vec<_> = expected.iter().filter(|id| !ids.contains(id)).collect();
         if !missing.is_empty() || !ids.is_sorted() {
             let what = format!("in room {}: {ids:?}, without {missing:?}", snapshot.room);
-            self.sin(checker, Kind::Stranger, what);
+            self.violation(checker, Kind::WrongMembers, what);
         }
     }
 
-    /// The events and `complete` are what is right after what this client saw last.
+    /// Checks the events and `complete` against what this client saw last.
     fn check_events(&self, snapshot: &Snapshot, checker: &mut Checker<'_>) {
         let seqs: Vec<u64> = snapshot.events.iter().map(|said| said.seq).collect();
         let (end, len) = (snapshot.seq, seqs.len() as u64);
         if !is_run_to(&seqs, end) {
-            self.sin(checker, Kind::Gap, format!("up to {end}: {seqs:?}"));
+            self.violation(checker, Kind::Gap, format!("up to {end}: {seqs:?}"));
         }
         let (is_joined, should_be_complete) = match self.since {
-            // Without a since, it is the last few events, and complete.
+            // Without `since`: the latest messages, and complete.
             None => {
                 let all = checker.rules.on_enter.min(end);
-                // Fewer may be left by the time they are read.
+                // Some may be dropped before they are read.
                 let least = if checker.rules.kept.is_some() { 0 } else { all };
                 ((least..=all).contains(&len), true)
             }
@@ -206,14 +210,14 @@ impl<'a> Replay<'a> {
                 (end.checked_sub(*since) == Some(len), everything_comes)
             }
         };
-        // What joins is complete, what does not is not, and where all is kept everything joins.
+        // Complete means that the messages join what the client saw. Where all is kept, they must.
         let is_right = snapshot.complete == is_joined && (is_joined || !should_be_complete);
         if !is_right {
             let what = format!(
                 "complete: {} since {:?} up to {end} with {seqs:?}",
                 snapshot.complete, self.since
             );
-            self.sin(checker, Kind::FalseComplete, what);
+            self.violation(checker, Kind::FalseComplete, what);
         }
     }
 
@@ -232,8 +236,8 @@ impl<'a> Replay<'a> {
                 listening.last = said.seq;
                 let name = listening.members.get(&said.from.id).copied();
                 if name != Some(&said.from.name) {
-                    let what = format!("{said:?} is by one who is shown as {name:?}");
-                    problem = problem.or(Some((Kind::Stranger, what)));
+                    let what = format!("{said:?}, whose author is shown as {name:?}");
+                    problem = problem.or(Some((Kind::WrongMembers, what)));
                 }
             }
         } else if !is_own {
@@ -242,16 +246,16 @@ impl<'a> Replay<'a> {
         let last = self.last.entry(room).or_default();
         *last = said.seq.max(*last);
         if let Some((kind, what)) = problem {
-            self.sin(checker, kind, what);
+            self.violation(checker, kind, what);
         }
         let is_answer = self.acknowledge(room, said, true, checker);
         if is_echo && !is_answer {
-            let what = format!("{said:?} once more");
-            self.sin(checker, Kind::Doubled, what);
+            let what = format!("{said:?} again");
+            self.violation(checker, Kind::Doubled, what);
         }
     }
 
-    /// Whether this is the client's own, and answers a request to say it.
+    /// Whether this is the client's own message and answers one of its requests.
     fn acknowledge(
         &mut self,
         room: RoomId,
@@ -264,12 +268,12 @@ impl<'a> Replay<'a> {
             return false;
         };
         let Some((what, sent_room, answers)) = self.sent.get_mut(reference) else {
-            self.sin(checker, Kind::Differs, format!("{said:?} was not said by this client"));
+            self.violation(checker, Kind::Differs, format!("{said:?} was not sent by this client"));
             return false;
         };
         if (*what, *sent_room) != (&said.what, room) {
-            let what = format!("{said:?} in room {room}, and not {what:?} in room {sent_room}");
-            self.sin(checker, Kind::Differs, what);
+            let what = format!("{said:?} in room {room}, instead of {what:?} in room {sent_room}");
+            self.violation(checker, Kind::Differs, what);
             return false;
         }
         let may_come = *answers > 0;
@@ -285,7 +289,11 @@ impl<'a> Replay<'a> {
             listening.room == room && listening.members.insert(user.id, &user.name).is_none()
         });
         if !is_new {
-            self.sin(checker, Kind::Flicker, format!("{user:?} enters room {room} once more"));
+            self.violation(
+                checker,
+                Kind::FalsePresence,
+                format!("{user:?} enters room {room} again"),
+            );
         }
     }
 
@@ -299,9 +307,13 @@ impl<'a> Replay<'a> {
         let was_there = self.listening.as_mut().is_some_and(|listening| {
             listening.room == room && listening.members.remove(&user.id).is_some()
         });
-        // Who left while it could not hear the room is told so alone.
+        // A client that left while not subscribed is still told.
         if !was_there && user.id != self.id() {
-            self.sin(checker, Kind::Flicker, format!("{user:?} leaves room {room} from nowhere"));
+            self.violation(
+                checker,
+                Kind::FalsePresence,
+                format!("{user:?} leaves room {room} without being in it"),
+            );
         }
         if user.id == self.id() {
             self.listening = None;

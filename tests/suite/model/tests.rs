@@ -1,12 +1,12 @@
-//! The checker finds nothing wrong with what is right, and finds each thing that is wrong: a right
-//! account of two clients in room 1, and one change to it.
+//! The checker accepts a correct run of two clients in room 1, and finds each fault that is put into
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{Kind, Rules, check};
 use super::{BaseJournal, BaseSeen, Journal, Kept, Model, Person, Said, Seen, Snapshot, Truth};
 
-/// What a run leaves behind to be checked.
+/// Everything that is checked after a run.
 struct Account {
     a: Journal,
     b: Journal,
@@ -20,7 +20,7 @@ fn user(id: u64) -> Person {
 }
 
 fn said(seq: u64) -> Said {
-    // Users 1, 2 and 3 in turns; each one's texts are numbered.
+    // Users 1, 2 and 3 take turns; each numbers its texts.
     let id = (seq - 1) % 3 + 1;
     let number = (seq - 1) / 3 + 1;
     let reference = (id != 3).then(|| format!("r{number}"));
@@ -36,14 +36,14 @@ fn enters(since: Option<u64>) -> Seen {
     Seen::SendsEnter { room: 1, since: since.map(|seq| ("e".to_owned(), seq)) }
 }
 
-fn room(after: u64, upto: u64) -> Snapshot {
+fn room(after: u64, up_to: u64) -> Snapshot {
     Snapshot {
         room: 1,
         users: (1..=3).map(user).collect(),
         epoch: "e".to_owned(),
-        seq: upto,
+        seq: up_to,
         complete: true,
-        events: (after + 1..=upto).map(said).collect(),
+        events: (after + 1..=up_to).map(said).collect(),
     }
 }
 
@@ -61,11 +61,26 @@ fn base_told(seq: u64) -> BaseSeen {
     BaseSeen::Told { from, what }
 }
 
-/// Users 1 and 2 of `wschat.v2` and user 3 of the base protocol say nine texts. User 2 loses its
-/// connection after the fifth, not knowing that it is kept, and says it again.
+/// Users 1 and 2 speak `wschat.v2` and user 3 the base protocol; together they send nine texts.
+/// User 2 loses its connection after the fifth, does not learn that it was kept, and sends it again.
 fn right() -> Account {
-    let gone = || Seen::Gone("cut".to_owned());
-    let a = vec![
+    let kept = Kept { epoch: "e".to_owned(), seq: 9, events: (1..=9).map(said).collect() };
+    Account {
+        a: Journal { name: "a".to_owned(), seen: seen_by_a() },
+        b: Journal { name: "b".to_owned(), seen: seen_by_b() },
+        base: BaseJournal { name: "base".to_owned(), user: user(3), room: 1, seen: seen_by_base() },
+        truth: BTreeMap::from([(1, kept)]),
+        rules: Rules { on_enter: 50, ..Rules::default() },
+    }
+}
+
+fn gone() -> Seen {
+    Seen::Gone("cut".to_owned())
+}
+
+/// User 1 is away between the sixth text and the seventh, and misses nothing.
+fn seen_by_a() -> Vec<Seen> {
+    vec![
         welcome(1, false),
         enters(None),
         Seen::Room(room(0, 0)),
@@ -85,8 +100,12 @@ fn right() -> Account {
         told(7),
         told(8),
         told(9),
-    ];
-    let b = vec![
+    ]
+}
+
+/// User 2 is away while the fifth and the sixth text are said.
+fn seen_by_b() -> Vec<Seen> {
+    vec![
         welcome(2, false),
         enters(None),
         Seen::Room(room(0, 1)),
@@ -105,8 +124,12 @@ fn right() -> Account {
         sends(8),
         told(8),
         told(9),
-    ];
-    let base = [
+    ]
+}
+
+/// User 3 leaves after the seventh text.
+fn seen_by_base() -> Vec<BaseSeen> {
+    vec![
         BaseSeen::Entered(user(3)),
         base_told(2),
         BaseSeen::Sends("3:1".to_owned()),
@@ -116,32 +139,24 @@ fn right() -> Account {
         BaseSeen::Sends("3:2".to_owned()),
         base_told(6),
         base_told(7),
-    ];
-    let kept = Kept { epoch: "e".to_owned(), seq: 9, events: (1..=9).map(said).collect() };
-    Account {
-        a: Journal { name: "a".to_owned(), seen: a },
-        b: Journal { name: "b".to_owned(), seen: b },
-        base: BaseJournal { name: "base".to_owned(), user: user(3), room: 1, seen: base.into() },
-        truth: BTreeMap::from([(1, kept)]),
-        rules: Rules { on_enter: 50, ..Rules::default() },
-    }
+    ]
 }
 
-fn sins(account: &Account) -> BTreeSet<Kind> {
+fn violations(account: &Account) -> BTreeSet<Kind> {
     let Account { a, b, base, truth, rules } = account;
-    let sins = check(&[a.clone(), b.clone()], std::slice::from_ref(base), truth, rules);
-    for sin in &sins {
-        println!("{sin:?}");
+    let violations = check(&[a.clone(), b.clone()], std::slice::from_ref(base), truth, rules);
+    for violation in &violations {
+        println!("{violation:?}");
     }
-    sins.into_iter().map(|sin| sin.kind).collect()
+    violations.into_iter().map(|violation| violation.kind).collect()
 }
 
-/// With this change, these sins are found, among others perhaps.
+/// With this change, the checker finds at least these kinds of violations.
 #[track_caller]
 fn finds(kinds: &[Kind], change: impl FnOnce(&mut Account)) {
     let mut account = right();
     change(&mut account);
-    let found = sins(&account);
+    let found = violations(&account);
     for kind in kinds {
         assert!(found.contains(kind), "{kind:?} is not in {found:?}");
     }
@@ -168,13 +183,13 @@ impl Account {
 }
 
 #[test]
-fn what_is_right_is_right() {
+fn a_correct_run_is_accepted() {
     let account = right();
-    assert_eq!(sins(&account), BTreeSet::new());
+    assert_eq!(violations(&account), BTreeSet::new());
 }
 
 #[test]
-fn what_is_lost() {
+fn lost_messages() {
     // The end of the history, with and without an acknowledgement.
     finds(&[Kind::Lost, Kind::AckLost], |account| {
         account.kept().events.truncate(7);
@@ -186,26 +201,26 @@ fn what_is_lost() {
     finds(&[Kind::Lost], |account| {
         account.base.seen.push(BaseSeen::Told { from: user(1), what: "1:99".to_owned() });
     });
-    // A room that ends before what was seen of it.
+    // A room whose seq goes back.
     finds(&[Kind::Lost], |account| *snapshot(&mut account.a.seen[14]) = room(5, 5));
 }
 
 #[test]
-fn what_is_doubled() {
-    // At two places.
+fn duplicates() {
+    // At two seqs.
     finds(&[Kind::Doubled], |account| {
         let again = Said { seq: 10, ..said(5) };
         account.kept().events.push(again);
         account.kept().seq += 1;
     });
-    // Told twice to one who said it, and to one who did not.
+    // Told twice: to its sender, and to another client.
     finds(&[Kind::Doubled], |account| account.a.seen.insert(5, told(1)));
     finds(&[Kind::Doubled], |account| account.a.seen.insert(7, told(3)));
     finds(&[Kind::Reordered], |account| account.base.seen.insert(4, base_told(3)));
 }
 
 #[test]
-fn what_is_reordered() {
+fn reordered_messages() {
     // Two texts of one sender, in the same order for all.
     finds(&[Kind::Reordered], |account| {
         let kept = account.kept();
@@ -218,25 +233,25 @@ fn what_is_reordered() {
 }
 
 #[test]
-fn what_is_missing() {
+fn gaps() {
     finds(&[Kind::Gap], |account| drop(account.a.seen.remove(6)));
     finds(&[Kind::Gap], |account| drop(account.base.seen.remove(4)));
     finds(&[Kind::Gap], |account| drop(snapshot(&mut account.b.seen[11]).events.pop()));
 }
 
 #[test]
-fn what_differs() {
+fn differences() {
     finds(&[Kind::Differs], |account| told_said(&mut account.a.seen[5]).what.push('!'));
     finds(&[Kind::Differs], |account| told_said(&mut account.a.seen[5]).time += 1);
     finds(&[Kind::Differs], |account| told_said(&mut account.a.seen[5]).from = user(3));
     finds(&[Kind::Differs], |account| snapshot(&mut account.b.seen[11]).events[1].time += 1);
-    // Two clients against each other, where the history does not reach back.
+    // Between two clients, where the history does not reach back.
     finds(&[Kind::Differs], |account| {
         account.rules.kept = Some(1);
         account.kept().events.drain(..7);
         told_said(&mut account.a.seen[6]).time += 1;
     });
-    // A `ref` for another text.
+    // The `ref` of another text.
     finds(&[Kind::Differs], |account| {
         for at in [4, 8] {
             told_said(&mut account.a.seen[at]).reference = Some("r2".to_owned());
@@ -245,23 +260,23 @@ fn what_differs() {
 }
 
 #[test]
-fn a_complete_that_lies() {
-    // Something is missing, and it is said to be complete.
+fn a_wrong_complete() {
+    // Complete, but a message is missing.
     finds(&[Kind::FalseComplete], |account| {
         snapshot(&mut account.b.seen[11]).events.remove(0);
     });
-    // Nothing is missing, and it is said to be incomplete.
+    // Incomplete, but nothing is missing.
     finds(&[Kind::FalseComplete], |account| {
         account.rules.kept = Some(1);
         snapshot(&mut account.b.seen[11]).complete = false;
     });
-    // Something is missing, though everything is kept.
+    // Incomplete, where everything is kept.
     finds(&[Kind::FalseComplete], |account| {
         let snapshot = snapshot(&mut account.b.seen[11]);
         snapshot.events.remove(0);
         snapshot.complete = false;
     });
-    // Without a since, too little.
+    // Too few messages without `since`.
     finds(&[Kind::FalseComplete], |account| snapshot(&mut account.b.seen[2]).events.clear());
     finds(&[Kind::EpochChanged], |account| {
         "f".clone_into(&mut snapshot(&mut account.b.seen[11]).epoch);
@@ -269,7 +284,7 @@ fn a_complete_that_lies() {
 }
 
 #[test]
-fn where_little_is_kept_or_fits_an_incomplete_answer_is_right() {
+fn an_incomplete_answer_is_accepted_where_little_is_kept_or_fits() {
     let changes: [fn(&mut Rules); 2] =
         [|rules| rules.kept = Some(1), |rules| rules.is_narrow = true];
     for change in changes {
@@ -278,12 +293,12 @@ fn where_little_is_kept_or_fits_an_incomplete_answer_is_right() {
         let snapshot = snapshot(&mut account.b.seen[11]);
         snapshot.events.remove(0);
         snapshot.complete = false;
-        assert_eq!(sins(&account), BTreeSet::new());
+        assert_eq!(violations(&account), BTreeSet::new());
     }
 }
 
 #[test]
-fn who_is_not_who_he_was() {
+fn wrong_identities() {
     finds(&[Kind::NotResumed], |account| account.b.seen[9] = welcome(2, false));
     finds(&[Kind::NotResumed, Kind::IdRepeated], |account| account.b.seen[9] = welcome(1, false));
     finds(&[Kind::Identity], |account| account.b.seen[9] = welcome(1, true));
@@ -299,32 +314,32 @@ fn who_is_not_who_he_was() {
 }
 
 #[test]
-fn who_was_seen_to_come_or_go() {
+fn false_presence_and_wrong_members() {
     let comes = |id| Seen::Entered { room: 1, user: user(id) };
     let goes = |id| Seen::Left { room: 1, user: user(id) };
-    // Once each, without having gone.
-    finds(&[Kind::Flicker], |account| account.a.seen.insert(9, comes(2)));
-    finds(&[Kind::Flicker], |account| account.a.seen.insert(9, goes(2)));
-    finds(&[Kind::Flicker], |account| {
+    // User 2 never left.
+    finds(&[Kind::FalsePresence], |account| account.a.seen.insert(9, comes(2)));
+    finds(&[Kind::FalsePresence], |account| account.a.seen.insert(9, goes(2)));
+    finds(&[Kind::FalsePresence], |account| {
         account.a.seen.splice(9..9, [goes(2), comes(2), goes(2), comes(2)]);
     });
-    finds(&[Kind::Flicker], |account| account.base.seen.insert(5, BaseSeen::Left(user(2))));
-    // Not shown who is there.
-    finds(&[Kind::Stranger], |account| {
+    finds(&[Kind::FalsePresence], |account| account.base.seen.insert(5, BaseSeen::Left(user(2))));
+    // A member is missing.
+    finds(&[Kind::WrongMembers], |account| {
         account.rules.stayers = BTreeMap::from([(1, BTreeSet::from([1]))]);
         snapshot(&mut account.b.seen[11]).users.remove(0);
     });
-    finds(&[Kind::Stranger], |account| drop(snapshot(&mut account.b.seen[2]).users.pop()));
+    finds(&[Kind::WrongMembers], |account| drop(snapshot(&mut account.b.seen[2]).users.pop()));
 }
 
 #[test]
-fn what_was_not_asked_for() {
+fn unrequested_messages_and_refusals() {
     finds(&[Kind::Refused], |account| account.a.seen.insert(13, told(8)));
     finds(&[Kind::Refused], |account| account.a.seen.push(Seen::Error("no".to_owned())));
 }
 
 #[test]
-fn a_client_says_again_what_it_has_not_seen_and_nothing_else() {
+fn the_model_client_resends_only_what_is_not_acknowledged() {
     let welcome = |resumed, room: &str| {
         format!(
             r#"{{"type":"welcome","user":{{"id":1,"name":"User 1"}},"session":"abc","resumed":{resumed}{room}}}"#
@@ -356,5 +371,5 @@ fn a_client_says_again_what_it_has_not_seen_and_nothing_else() {
     model.take(&room(7, &text(2, 7)));
     assert!(model.is_listening);
     assert_eq!(model.pending.len(), 1);
-    assert_eq!(model.say_again(0), requests[2]);
+    assert_eq!(model.resend(0), requests[2]);
 }

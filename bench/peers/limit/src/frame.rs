@@ -1,4 +1,4 @@
-//! The little that is needed of RFC 6455, section 5.2: whole frames, no fragments.
+//! The necessary minimum of RFC 6455, section 5.2: whole frames, no fragments.
 
 use std::ops::Range;
 
@@ -7,8 +7,8 @@ pub const CLOSE: u8 = 0x8;
 
 const MASK_BYTES: usize = 4;
 
-/// Unmasks the frame at the start of `bytes` in place. Returns its opcode and where its payload is;
-/// `None` when it is not all there yet.
+/// Unmasks the frame at the start of `bytes` in place. Returns its opcode and the range of its payload;
+/// `None` if it is incomplete.
 pub fn unmask(bytes: &mut [u8]) -> Option<(u8, Range<usize>)> {
     let opcode = bytes.first()? & 0x0f;
     let (header, size) = match bytes.get(1)? & 0x7f {
@@ -28,7 +28,7 @@ pub fn unmask(bytes: &mut [u8]) -> Option<(u8, Range<usize>)> {
     Some((opcode, start..end))
 }
 
-/// Appends a frame whose payload is these parts.
+/// Appends a frame with the concatenated parts as its payload.
 pub fn push(out: &mut Vec<u8>, opcode: u8, parts: &[&[u8]]) {
     out.push(0x80 | opcode);
     let size: usize = parts.iter().map(|part| part.len()).sum();

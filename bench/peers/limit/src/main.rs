@@ -1,7 +1,7 @@
-//! The bound: what the base protocol's welcome, `enter_room` and text cost when almost nothing but the
-//! kernel's part is left. One thread, one epoll; no JSON is parsed beyond finding the text, and per
-//! round of epoll each receiver gets one `send` with all that its room said. No limits, no
-//! checks, no slow consumers: not a server to run, but one to compare with.
+//! The bound: a subset of the base protocol (welcome, `enter_room`, text) at almost no cost but the
+//! kernel's. One thread and one epoll loop; it parses no JSON beyond finding the text, and gives each
+//! receiver one `send` per round of epoll. It has no limits, no checks and no handling of slow
+//! consumers: it is only a reference for comparisons.
 
 #![forbid(unsafe_code)]
 
@@ -26,10 +26,10 @@ struct Client {
     id: u64,
     is_upgraded: bool,
     room: Option<u64>,
-    /// Where in this round's bytes of its room its own part begins.
+    /// The offset in the room's bytes of this round from which they are for this client.
     from: usize,
     partial: Vec<u8>,
-    /// What goes out before anything else.
+    /// Unsent bytes, which go out first.
     out: Vec<u8>,
 }
 
@@ -46,7 +46,7 @@ struct Server {
     clients: Vec<Option<Client>>,
     free: Vec<usize>,
     rooms: HashMap<u64, Room>,
-    /// Rooms that said something in this round.
+    /// Rooms with frames in this round.
     spoken: Vec<u64>,
     last_id: u64,
     buffer: Vec<u8>,
@@ -133,7 +133,7 @@ impl Server {
         }
     }
 
-    /// Reads until there is no more; `None` when the connection is over.
+    /// Reads until the socket would block; `None` if the connection has ended.
     fn read(&mut self, slot: usize, is_closed: bool, buffer: &mut [u8]) -> Option<()> {
         loop {
             let client = self.clients[slot].as_mut()?;
@@ -150,14 +150,14 @@ impl Server {
             let used = self.take(slot, &mut buffer[..filled])?;
             let client = self.clients[slot].as_mut()?;
             client.partial.extend_from_slice(&buffer[used..filled]);
-            // A short read has drained the socket, unless the end of it is yet to be read.
+            // A short read has drained the socket, except for a pending end of stream.
             if filled < buffer.len() && !is_closed {
                 return Some(());
             }
         }
     }
 
-    /// Takes what is whole from the start of `bytes`, and returns how much that was.
+    /// Handles the complete frames at the start of `bytes`; returns their length.
     fn take(&mut self, slot: usize, bytes: &mut [u8]) -> Option<usize> {
         let client = self.clients[slot].as_mut()?;
         let mut used = 0;
@@ -213,7 +213,7 @@ impl Server {
         Some(())
     }
 
-    /// Takes a client out of its room, with what the room said in this round before.
+    /// Removes a client from its room. It still gets the frames of this round so far.
     fn leave(&mut self, slot: usize) {
         let Some(client) = self.clients[slot].as_mut() else { return };
         let Some(room) = client.room.take().and_then(|room| self.rooms.get_mut(&room)) else {
@@ -232,7 +232,7 @@ impl Server {
         frame::push(&mut room.round, frame::TEXT, parts);
     }
 
-    /// Ends the round: one `send` to each member of each room that spoke.
+    /// Ends the round: one `send` to each member of each room that has frames.
     fn deliver(&mut self) {
         let mut failed = Vec::new();
         for id in mem::take(&mut self.spoken) {
@@ -280,8 +280,8 @@ impl Client {
         Some(())
     }
 
-    /// Sends what waits and then `bytes`; what the socket does not take waits until it is writable.
-    /// Returns whether the connection is still good.
+    /// Sends the unsent bytes and then `bytes`; what the socket does not take stays queued until it is
+    /// writable. Returns whether the connection still works.
     fn send(&mut self, bytes: &[u8]) -> bool {
         let waiting = mem::take(&mut self.out);
         if waiting.is_empty() {

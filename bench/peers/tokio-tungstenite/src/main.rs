@@ -1,5 +1,5 @@
-//! The base protocol's welcome, `enter_room` and text on tokio-tungstenite: a task per connection,
-//! one channel to each, each event encoded once and shared.
+//! A subset of the base protocol (welcome, `enter_room`, text) on tokio-tungstenite: a task and a channel
+//! per connection, and each event encoded once and shared.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -52,7 +52,7 @@ struct Rooms {
     rooms: Mutex<HashMap<u64, Arc<Members>>>,
 }
 
-/// One connection's place in the chat.
+/// A connected client.
 struct Client {
     user: User,
     rooms: Arc<Rooms>,
@@ -100,7 +100,7 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
         let (stream, _) = listener.accept().await?;
         let rooms = Arc::clone(&rooms);
         tokio::spawn(async move {
-            // A connection that fails concerns nobody else.
+            // A failed connection does not affect others.
             let _ = talk(stream, config, rooms).await;
         });
     }
@@ -129,7 +129,7 @@ async fn talk(
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Ok(()),
             },
-            // There is always a sender: the client's own.
+            // The channel stays open, because the client itself holds a sender.
             Some(message) = queue.recv() => {
                 sink.feed(message).await?;
                 feed_waiting(&mut queue, &mut sink).await?;
@@ -139,7 +139,7 @@ async fn talk(
     }
 }
 
-/// What waits goes out in one write.
+/// Feeds all queued messages, so that they go out in one write.
 async fn feed_waiting(
     queue: &mut UnboundedReceiver<Message>,
     sink: &mut (impl SinkExt<Message, Error = tungstenite::Error> + Unpin),
@@ -151,7 +151,7 @@ async fn feed_waiting(
 }
 
 impl Client {
-    /// A client whose welcome is in its queue.
+    /// A client whose welcome is queued.
     fn new(rooms: Arc<Rooms>) -> (Self, UnboundedReceiver<Message>) {
         let id = rooms.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let user = User { id, name: format!("User {id}") };

@@ -1,5 +1,5 @@
-//! The project's bars: how wschat has to stand beside others. They are shown and gate nothing,
-//! since the figures belong to one machine on one day.
+//! The project's bars: the figures that wschat should reach, most of them relative to other servers.
+//! They are shown and fail nothing, since figures depend on the machine and the day.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use self::Bound::{AtLeast, AtMost};
 use crate::cell;
 use crate::results::{Results, ratio};
 
-/// What a figure of wschat has to reach.
+/// What a figure of wschat should reach.
 #[derive(Debug)]
 struct Bar {
     cell: &'static str,
     figure: &'static str,
-    /// In units of this server's figure; without one, in the figure's own unit.
+    /// The server whose figure is the unit; `None`: the figure's own unit.
     of: Option<&'static str>,
     bound: Bound,
 }
@@ -82,7 +82,7 @@ impl Bar {
             Some(_) => "**not met**",
             None => "not measured",
         };
-        // One digit more than a bar has two of: a verdict must not look wrong by rounding.
+        // One digit more than the bars have, so that no verdict looks wrong by rounding.
         let measured = measured.map_or("–".to_owned(), |measured| format!("{measured:.3}{unit}"));
         format!("| `{cell}`: {figure}{of} | {measured} | {bound}{unit} | {verdict} |\n")
     }
@@ -114,7 +114,7 @@ mod tests {
     use crate::unit::Unit;
 
     #[test]
-    fn every_bar_is_of_a_figure_and_a_server_that_exist() {
+    fn every_bar_refers_to_an_existing_figure_and_server() {
         let servers = server::all();
         for bar in &BARS {
             let figure = cell::find(bar.cell).and_then(|cell| cell.figure(bar.figure));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_hold_when_they_are_reached_exactly() {
+    fn a_bar_that_is_reached_exactly_is_met() {
         assert!(AtLeast(1.7).is_met_by(1.7) && !AtLeast(1.7).is_met_by(1.699));
         assert!(AtMost(20.0).is_met_by(20.0) && !AtMost(20.0).is_met_by(20.01));
     }

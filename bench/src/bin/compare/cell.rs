@@ -1,26 +1,26 @@
-//! The cells of the comparison: how the tool is run in each, and which figures are taken from its
-//! report. Nothing here runs anything.
+//! The cells of the comparison: the options of `wschat-bench` for each, and the figures that are taken
+//! from its report. This module runs nothing.
 
 use serde_json::Value;
 
 use crate::unit::Unit;
 
-/// One kind of load, under which all servers are compared.
+/// One kind of load.
 #[derive(Debug)]
 pub struct Cell {
-    /// As `--only` takes it.
+    /// As in `--only`.
     pub name: &'static str,
-    /// Short: it heads a panel of the plot, too.
+    /// Short enough for a panel of the plot.
     pub title: &'static str,
     /// Scenario and options of `wschat-bench`.
     pub arguments: &'static [&'static str],
-    /// The tool's option that takes the length of measuring.
+    /// The tool's option for the duration of measuring.
     pub seconds: &'static str,
-    /// Over TLS, which only wschat speaks.
+    /// Whether it uses TLS, which only wschat speaks.
     pub is_tls: bool,
-    /// The first is the main one: spread, ratios and plot are of it.
+    /// Spread, ratios and plot are of the first, the main one.
     pub figures: &'static [Figure],
-    /// What a reader must know to read the table rightly.
+    /// A note that explains the table.
     pub note: Option<&'static str>,
 }
 
@@ -30,9 +30,9 @@ pub struct Figure {
     pub name: &'static str,
     pub unit: Unit,
     pub better: Better,
-    /// Where in the report it is (RFC 6901); the sum, where there are several.
+    /// Its JSON Pointer in the report (RFC 6901); if there are several, the figure is their sum.
     pub at: &'static [&'static str],
-    /// Where the report says that the tool was never idle, for figures that suffer from it.
+    /// Where the report says that the tool was never idle, if the figure is then only a bound.
     pub busy: Option<&'static str>,
 }
 
@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_figure_is_the_sum_of_its_places_and_nothing_where_one_is_missing() {
+    fn a_figure_is_a_sum_and_none_if_a_part_is_missing() {
         let mut report = json!({ "kernelPerClient": {
             "slabKib": 1.5, "kernelStackKib": 16, "pageTablesKib": 0.5, "tcpBuffersKib": -1.0
         }});
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_tool_can_hold_back_is_a_lower_bound() {
+    fn only_figures_that_the_tool_limits_are_lower_bounds() {
         let report = json!({ "traffic": { "tool": { "wasBottleneck": true } } });
         assert!(DELIVERIES.is_lower_bound(&report));
         assert!(!CPU.is_lower_bound(&report));

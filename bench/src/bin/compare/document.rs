@@ -1,4 +1,4 @@
-//! The documentation that results are written into: between two markers, and nowhere else.
+//! Writes the results into docs/performance.md, between two markers.
 
 use std::path::PathBuf;
 use std::{fs, io};
@@ -8,14 +8,14 @@ use crate::paths;
 const BEGIN: &str = "<!-- compare:begin -->";
 const END: &str = "<!-- compare:end -->";
 
-/// The plot, as the document beside it names it.
+/// The file of the plot, beside the document.
 pub const PLOT: &str = "performance.svg";
 
 fn path() -> PathBuf {
     paths::root().join("docs/performance.md")
 }
 
-/// Why results could not be written, if so.
+/// Why results cannot be written; `None` if they can.
 pub fn lack() -> Option<String> {
     let name = "docs/performance.md";
     match fs::read_to_string(path()) {
@@ -25,16 +25,16 @@ pub fn lack() -> Option<String> {
     }
 }
 
-/// Puts the results and the plot in place of the last ones.
+/// Replaces the previous results and plot.
 pub fn write(results: &str, plot: &str) -> io::Result<()> {
-    // It may have changed while the runs went on.
+    // The document may have changed during the runs.
     let text = fs::read_to_string(path())?;
     let text = splice(&text, results).ok_or_else(|| io::Error::other("the markers are gone"))?;
     fs::write(path().with_file_name(PLOT), plot)?;
     fs::write(path(), text)
 }
 
-/// The text with other content between its markers; nothing if they are not there once each.
+/// Replaces the content between the markers; `None` if they do not occur once each and in order.
 fn splice(text: &str, content: &str) -> Option<String> {
     let (before, rest) = text.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_between_the_markers_is_replaced() {
+    fn only_the_content_between_the_markers_is_replaced() {
         let text = format!("a\n{BEGIN}\nold\n{END}\nz\n");
         let once = splice(&text, "new\n").unwrap();
         assert_eq!(once, format!("a\n{BEGIN}\n\nnew\n\n{END}\nz\n"));
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn markers_have_to_be_there_once_and_in_order() {
+    fn markers_must_occur_once_and_in_order() {
         for text in [
             String::new(),
             format!("{BEGIN} only"),

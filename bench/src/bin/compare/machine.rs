@@ -1,4 +1,4 @@
-//! What was measured, when and where: said by the machine, without its name.
+//! Describes the date, the machine and the software of a comparison, without the machine's name.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -56,18 +56,18 @@ impl fmt::Display for Machine {
     }
 }
 
-/// Which commit wschat was built from, as far as can be told.
+/// The commit that wschat was built from, if known.
 fn commit() -> String {
     let root = paths::root().to_string_lossy();
     let git = |arguments: &[&str]| said("git", &[&["-C", &root], arguments].concat());
     let Some(commit) = git(&["rev-parse", "--short", "HEAD"]) else { return String::new() };
-    // The documentation may change: this program writes it.
+    // The documentation does not count, because this program writes it.
     let status = ["status", "--porcelain", "--", "src", "bench", "Cargo.toml", "Cargo.lock"];
     let changed = if git(&status).is_some() { " with changes" } else { "" };
     format!(" (commit {commit}{changed})")
 }
 
-/// The first line that a program prints, if it is there and prints one.
+/// The first line that a program prints, if it can be run.
 fn said(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;
     let stdout = String::from_utf8_lossy(&output.stdout);

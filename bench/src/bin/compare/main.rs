@@ -1,17 +1,17 @@
-//! `wschat-compare`: measures wschat beside other servers with `wschat-bench`, and writes down how it
-//! did. `bench/compare` builds everything and starts it.
+//! `wschat-compare`: measures wschat beside other servers with `wschat-bench`, and reports how they
+//! compare. `bench/compare` builds everything and starts it.
 //!
-//! Nothing is measured here: the tool does that. This program decides what runs when, keeps every
-//! result, and never leaves out a run that failed.
+//! `wschat-bench` does the measuring. This program schedules the runs, keeps every result, and always
+//! reports failed runs.
 //!
 //! | file | owns |
 //! |---|---|
 //! | `options.rs`, `help.txt` | the command line |
-//! | `cell.rs`, `server.rs`, `bars.rs` | what is compared, under which load, and how it ought to stand |
-//! | `paths.rs`, `machine.rs`, `scratch.rs` | where things are; the machine; temporary files |
-//! | `process.rs`, `trial.rs` | starting and stopping; one run |
-//! | `results.rs`, `unit.rs` | all runs, medians and ratios; numbers for people |
-//! | `table.rs`, `plot.rs`, `document.rs` | Markdown, SVG, and where they go |
+//! | `cell.rs`, `server.rs`, `bars.rs` | the loads, the servers, and the bars |
+//! | `paths.rs`, `machine.rs`, `scratch.rs` | paths; the description of the machine; temporary files |
+//! | `process.rs`, `trial.rs` | starting and stopping servers; one run |
+//! | `results.rs`, `unit.rs` | all runs, medians and ratios; formatting of numbers |
+//! | `table.rs`, `plot.rs`, `document.rs` | Markdown, SVG, and writing them |
 
 #![forbid(unsafe_code)]
 
@@ -46,7 +46,7 @@ use self::trial::{Bench, Outcome};
 
 /// A run failed.
 const BROKEN: u8 = 1;
-/// Nothing was measured, or it could not be written down.
+/// Nothing was measured, or the results could not be written.
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Everything that stands in the way, before hours go into what cannot end well.
+/// Everything that is missing, checked before the first run because a comparison takes long.
 fn lacks(options: &Options) -> Vec<String> {
     let mut lacks: Vec<_> = options.servers.iter().filter_map(Server::lack).collect();
     if !paths::is_program(&paths::built("wschat-bench")) {
@@ -98,7 +98,7 @@ fn lacks(options: &Options) -> Vec<String> {
     lacks
 }
 
-/// Carries out all runs and shows what came of them; whether all were clean.
+/// Does all runs and prints the results; returns whether all were clean.
 fn compare(options: Options) -> io::Result<bool> {
     process::allow_files()?;
     let bench = Bench::new(&options)?;
@@ -110,7 +110,7 @@ fn compare(options: Options) -> io::Result<bool> {
         Some(path) => keep(path, &results.to_json(&machine.to_json())),
         None => Ok(()),
     };
-    // Before the first run, to know that it can be written, and after each, lest anything be lost.
+    // Written before the first run to fail early, and after each so that nothing is lost.
     keep_all(&results)?;
     for (index, (cell, round, server)) in plan.iter().enumerate() {
         let outcome = bench.run(cell, server);
@@ -129,7 +129,7 @@ fn compare(options: Options) -> io::Result<bool> {
     Ok(results.is_clean())
 }
 
-/// All runs in their order: cell by cell, round by round, the servers in turn.
+/// All runs in order: cell by cell and round by round, with the servers rotating.
 fn plan<'a>(
     cells: &[&'static Cell],
     servers: &'a [Server],
@@ -137,7 +137,7 @@ fn plan<'a>(
 ) -> Vec<(&'static Cell, u32, &'a Server)> {
     let mut plan = Vec::new();
     for &cell in cells {
-        let able: Vec<_> = servers.iter().filter(|s| results::is_able(s, cell)).collect();
+        let able: Vec<_> = servers.iter().filter(|s| s.can_run(cell)).collect();
         for round in 0..rounds {
             plan.extend(results::turn(&able, round).map(|server| (cell, round, *server)));
         }
@@ -145,7 +145,7 @@ fn plan<'a>(
     plan
 }
 
-/// A run in a line.
+/// A run in one line.
 fn show(cell: &Cell, outcome: &Outcome) -> String {
     if let Some(failure) = outcome.failure() {
         return format!("FAILED: {failure}");
@@ -163,7 +163,7 @@ fn keep(path: &Path, json: &Value) -> io::Result<()> {
 }
 
 fn say(words: &str) {
-    // Nobody may be listening any more; the results still count.
+    // A closed standard error must not end the comparison.
     let _ = writeln!(io::stderr(), "{words}");
 }
 
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_take_turns_and_only_wschat_has_tls() {
+    fn servers_rotate_and_only_wschat_runs_tls() {
         let cells = ["room", "idle-tls"].map(|name| cell::find(name).unwrap());
         let servers = server::all();
         let plan = plan(&cells, &servers[..2], 2);

@@ -1,4 +1,4 @@
-//! The command line. `bench/compare` keeps `--no-install` and `--no-build` to itself.
+//! The command line. `bench/compare` handles `--no-install` and `--no-build` itself.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,7 +7,6 @@ use lexopt::prelude::*;
 use lexopt::{Error, Parser};
 
 use crate::cell::{self, CELLS, Cell};
-use crate::results;
 use crate::server::{self, Server};
 
 pub const HELP: &str = include_str!("help.txt");
@@ -27,13 +26,13 @@ pub struct Options {
     pub cells: Vec<&'static Cell>,
     pub servers: Vec<Server>,
     pub rounds: u32,
-    /// Of measuring, in each run.
+    /// The duration of measuring in each run.
     pub seconds: f64,
     pub server_core: u32,
     pub tool_core: u32,
-    /// For the raw results.
+    /// The file for the raw results.
     pub json: Option<PathBuf>,
-    /// Whether the results go into the documentation.
+    /// Whether to write the results into the documentation.
     pub write: bool,
 }
 
@@ -98,16 +97,15 @@ fn variant(given: &str) -> Result<Server, Error> {
     Ok(Server::variant(name, PathBuf::from(program), settings))
 }
 
-/// In the order of the documentation, whatever the order they are named in. If none is named, all
-/// that one of the servers is able to take part in.
+/// The cells in the order of the documentation. If none is named: all that one of the servers can run.
 fn cells(only: Option<Vec<String>>, servers: &[Server]) -> Result<Vec<&'static Cell>, Error> {
-    let is_able = |cell: &Cell| servers.iter().any(|server| results::is_able(server, cell));
-    let Some(only) = only else { return Ok(CELLS.iter().filter(|cell| is_able(cell)).collect()) };
+    let can_run = |cell: &Cell| servers.iter().any(|server| server.can_run(cell));
+    let Some(only) = only else { return Ok(CELLS.iter().filter(|cell| can_run(cell)).collect()) };
     for name in &only {
         match cell::find(name) {
             None => return Err(format!("there is no cell {name:?}").into()),
-            Some(cell) if !is_able(cell) => {
-                return Err(format!("none of the servers can take part in {name}").into());
+            Some(cell) if !can_run(cell) => {
+                return Err(format!("none of the servers can run {name}").into());
             }
             Some(_) => {}
         }
@@ -115,14 +113,14 @@ fn cells(only: Option<Vec<String>>, servers: &[Server]) -> Result<Vec<&'static C
     Ok(CELLS.iter().filter(|cell| only.iter().any(|name| name == cell.name)).collect())
 }
 
-/// Those of the house that are named, and all others that were given.
+/// The built-in servers that are named, and all variants.
 fn servers(names: Option<Vec<String>>, also: Vec<Server>) -> Result<Vec<Server>, Error> {
     let mut servers = server::all();
     for variant in also {
         if servers.iter().any(|server| server.name == variant.name) {
             return Err(format!("there is already a server {:?}", variant.name).into());
         }
-        // Beside the one it is to be compared with.
+        // Next to wschat, with which it is compared.
         let after = servers.iter().take_while(|server| server.is_wschat()).count();
         servers.insert(after, variant);
     }
@@ -152,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn quick_is_short_where_nothing_else_is_said() {
+    fn quick_only_changes_the_defaults() {
         let of = |line| options(line).map(|options| (options.rounds, options.seconds)).unwrap();
         assert_eq!(of(""), (3, 5.0));
         assert_eq!(of("--quick"), (1, 1.0));
@@ -160,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn builds_to_compare_stand_beside_wschat_whatever_servers_are_named() {
+    fn variants_follow_wschat_and_are_always_included() {
         let all = options("--also a=/x/wschat --also b=y,z.json").unwrap();
         assert_eq!(names(&all)[..4], ["wschat", "a", "b", "bun"]);
         let some = options("--servers limit --also a=/x/wschat").unwrap();
@@ -177,10 +175,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused_in_words() {
+    fn wrong_usage_is_explained() {
         for (line, words) in [
             ("--only rooms,gallop", "no cell \"gallop\""),
-            ("--only idle-tls --servers bun", "none of the servers can take part in idle-tls"),
+            ("--only idle-tls --servers bun", "none of the servers can run idle-tls"),
             ("--servers wschat,nginx", "no server \"nginx\""),
             ("--also wschat=/x", "already a server \"wschat\""),
             ("--also x", "NAME=PROGRAM"),

@@ -1,4 +1,4 @@
-//! Where things are: the checkout that this program was built from, and what was built with it.
+//! Paths in the checkout that this program was built from, and of programs built with it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -13,18 +13,18 @@ pub fn root() -> &'static Path {
     bench().parent().unwrap_or(bench())
 }
 
-/// A program that cargo has put beside this one.
+/// A program that cargo has built beside this one.
 pub fn built(name: &str) -> PathBuf {
     let this = env::current_exe().unwrap_or_default();
     this.with_file_name(name)
 }
 
-/// Bun, which the peer brings along.
+/// Bun, which is installed with its peer.
 pub fn bun() -> PathBuf {
     bench().join("peers/bun/node_modules/.bin/bun")
 }
 
-/// Whether there is such a program; a mere name is looked for as a shell does.
+/// Whether a program exists; a name without a slash is looked up in `PATH`.
 pub fn is_program(path: &Path) -> bool {
     if path.components().count() > 1 || path.has_root() {
         return path.is_file();

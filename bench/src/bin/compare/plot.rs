@@ -1,8 +1,8 @@
-//! The plot: for each cell a panel of horizontal bars, as SVG that is readable on a light page and
-//! on a dark one, since it brings its own ground.
+//! The plot: an SVG with a panel of horizontal bars for each cell. It has its own background, so that
+//! it is readable on light and dark pages.
 //!
-//! Bars begin at 0, so their lengths compare as the numbers do. A value stands to the right of its
-//! bar, for which there is always room.
+//! Bars begin at 0, so that their lengths are proportional to the values. There is always room for the
+//! value to the right of a bar.
 
 use std::fmt::Write;
 
@@ -16,17 +16,17 @@ const COLUMNS: usize = 2;
 const GAP: f64 = 28.0;
 const PANEL_WIDTH: f64 = (WIDTH - 2.0 * MARGIN - GAP) / 2.0;
 
-/// Above the panels: what this is.
+/// The height of the heading.
 const HEAD_HEIGHT: f64 = 78.0;
-/// Above the bars of a panel: its title, and what it counts.
+/// The height of a panel's title and subtitle.
 const TITLE_HEIGHT: f64 = 44.0;
 const ROW_HEIGHT: f64 = 20.0;
 const BAR_HEIGHT: f64 = 13.0;
-/// Beside a bar: the server's name to its left, the value to its right.
+/// The widths of the server's name, left of a bar, and of the value, right of it.
 const NAME_WIDTH: f64 = 146.0;
 const VALUE_WIDTH: f64 = 76.0;
 const BAR_WIDTH: f64 = PANEL_WIDTH - NAME_WIDTH - VALUE_WIDTH;
-/// That many fit to the left of the bars.
+/// The longest name that fits.
 const NAME_CHARS: usize = 20;
 
 const STYLE: &str = "\
@@ -49,9 +49,9 @@ text { font: 12px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-seri
 struct Bar {
     name: String,
     role: Role,
-    /// Nothing if no run was clean.
+    /// `None` if no run was clean.
     summary: Option<Summary>,
-    /// The value in words.
+    /// The formatted value.
     label: String,
 }
 
@@ -97,7 +97,7 @@ pub fn render(results: &Results) -> String {
     )
 }
 
-/// For those who cannot see it.
+/// The content in words, for screen readers.
 fn describe(panels: &[Panel]) -> String {
     let mut words = String::new();
     for Panel { title, subtitle, bars } in panels {
@@ -134,7 +134,7 @@ impl Panel {
         self.bars.iter().fold(TITLE_HEIGHT, |height, _| height + ROW_HEIGHT)
     }
 
-    /// The longest bar, spread included, takes all the width.
+    /// Pixels per unit: the longest bar, including its spread, takes the whole width.
     fn scale(&self) -> f64 {
         let longest = self.bars.iter().filter_map(|bar| Some(bar.summary?.max));
         let longest = longest.fold(0.0, f64::max);
@@ -147,7 +147,7 @@ impl Panel {
         let (axis, top) = (x + NAME_WIDTH, y + TITLE_HEIGHT);
         let scale = self.scale();
         for (row, bar) in self.bars.iter().enumerate() {
-            // There are few rows.
+            // The number of rows is small.
             let y = top + ROW_HEIGHT * f64::from(u32::try_from(row).unwrap_or_default());
             bar.draw(axis, y, scale, out);
         }
@@ -156,7 +156,7 @@ impl Panel {
 }
 
 impl Bar {
-    /// To the right of `axis`, in the row below `y`.
+    /// Draws the bar to the right of `axis`, in the row below `y`.
     fn draw(&self, axis: f64, y: f64, scale: f64, out: &mut String) {
         let is_own = self.role == Role::Wschat;
         let (middle, baseline) = (y + ROW_HEIGHT / 2.0, y + ROW_HEIGHT / 2.0 + 4.0);
@@ -177,14 +177,14 @@ impl Bar {
             Role::Peer => "peer",
             Role::Limit => "limit",
         };
-        // What is measured may come out a little below nothing; a bar may not.
+        // A measured value may be slightly negative; the length of a bar may not.
         let [median, min, max] =
             [summary.median, summary.min, summary.max].map(|value| value.max(0.0) * scale);
         let top = middle - BAR_HEIGHT / 2.0;
         let _ = writeln!(
             out,
             "<rect x=\"{axis:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{BAR_HEIGHT}\" class=\"{kind}\"/>",
-            // Something is to be seen of the smallest.
+            // Even the smallest bar is visible.
             median.max(1.0)
         );
         if max - min > 1.0 {
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_round_takes_all_the_width() {
+    fn the_highest_round_takes_the_whole_width() {
         let panel = panel(&[("wschat", &[Some(2.0), Some(4.0)]), ("bun", &[Some(1.0), None])]);
         assert!((panel.scale() * 4.0 - BAR_WIDTH).abs() < 1e-9);
         let mut svg = String::new();
@@ -250,21 +250,21 @@ mod tests {
     }
 
     #[test]
-    fn nothing_at_all_is_drawn_to_no_scale() {
+    fn without_positive_values_the_scale_is_zero() {
         for failed in [None, Some(0.0), Some(-1.0)] {
             assert!(panel(&[("wschat", &[failed])]).scale().abs() < f64::EPSILON);
         }
     }
 
     #[test]
-    fn words_do_not_break_out_of_their_element() {
+    fn text_is_escaped_and_long_names_are_shortened() {
         assert_eq!(escape("a<b>&"), "a&lt;b&gt;&amp;");
         assert_eq!(shorten("tokio-tungstenite-mt"), "tokio-tungstenite-mt");
         assert_eq!(shorten("a-name-that-is-too-long"), "a-name-that-is-too-…");
     }
 
     #[test]
-    fn it_says_in_words_what_it_shows() {
+    fn the_description_has_all_values() {
         let results = rooms(&[("wschat", &[Some(5e6)]), ("limit", &[Some(1_500.0)])]);
         let svg = render(&results);
         let words = "deliveries/s, higher is better: wschat 5.00 M, limit ≥ 1.50 k.</desc>";

@@ -1,5 +1,4 @@
-//! Processes on a core of their own: a server from its start to its end, and programs that are
-//! waited for.
+//! Processes pinned to a core: starting and stopping a server, and running programs.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -15,30 +14,30 @@ const START_AT_MOST: Duration = Duration::from_secs(15);
 /// wschat's own `drainTimeoutMs` is 5 seconds.
 const STOP_AT_MOST: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// A server that listens may still be busy with its start, which is not to be measured.
+/// A server that listens may still be starting, which must not be measured.
 const COME_TO_REST: Duration = Duration::from_millis(200);
 
 /// Why a server could not be started.
 #[derive(Debug)]
 pub enum StartError {
     Io(io::Error),
-    /// It ended by itself; with what it said.
+    /// It exited; with its standard error.
     Ended(ExitStatus, String),
-    /// It does not listen; with what it said.
+    /// It does not listen; with its standard error.
     Silent(String),
 }
 
-/// How a server ended that was to be stopped.
+/// How a server ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum End {
     Stopped,
-    /// It did not heed SIGTERM in time.
+    /// It did not end in time after SIGTERM.
     Killed,
-    /// Nobody had asked it to.
+    /// It exited before it was stopped.
     ByItself(ExitStatus),
 }
 
-/// A server that listens. It is killed when it is dropped, and when this program ends.
+/// A running server. It is killed when this is dropped, and when this program ends.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -46,8 +45,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a server that is told to listen on `port`, and waits until it does. What it says
-    /// goes into the file `stderr`.
+    /// Starts a server and waits until it listens on `port`. Its standard error goes into the file
+    /// `stderr`.
     pub fn start(
         command: &[OsString],
         core: u32,
@@ -79,13 +78,13 @@ impl Running {
         self.child.id()
     }
 
-    /// What it has said on standard error.
+    /// Its standard error so far.
     pub fn said(&self) -> String {
         let said = fs::read(&self.stderr).unwrap_or_default();
         String::from_utf8_lossy(&said).trim().to_owned()
     }
 
-    /// Asks it to end, and makes it if it does not.
+    /// Stops it with SIGTERM, and kills it if that does not help.
     pub fn stop(mut self) -> io::Result<End> {
         if let Some(status) = self.child.try_wait()? {
             return Ok(End::ByItself(status));
@@ -110,21 +109,20 @@ impl Drop for Running {
     }
 }
 
-/// A program on one core, which does not outlive this one: left over, it would hold the core
-/// and spoil whatever is measured next.
+/// A program pinned to one core. It is killed when this program ends: a leftover would disturb the next
+/// measurement.
 pub fn pinned<A: AsRef<OsStr>>(core: u32, command: &[A]) -> Command {
     let mut pinned = Command::new("setpriv");
     pinned.args(["--pdeathsig", "KILL", "taskset", "--cpu-list", &core.to_string()]).args(command);
     pinned
 }
 
-/// A port that nobody listens on. A new one each time, since the last one's connections may
-/// linger.
+/// A free port, a new one each time, since connections of the previous server may linger.
 pub fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// Lets this program, and so all it starts, have as many files open as the system grants.
+/// Raises the limit on open files for this program and its children to the hard limit.
 pub fn allow_files() -> io::Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
@@ -159,7 +157,7 @@ mod tests {
     use crate::scratch::Scratch;
 
     #[test]
-    fn a_server_that_does_not_start_is_reported_with_what_it_said() {
+    fn a_server_that_does_not_start_is_reported_with_its_stderr() {
         let scratch = Scratch::new().unwrap();
         let command = ["sh", "-c", "echo no such setting >&2; exit 3"].map(OsString::from);
         let port = free_port().unwrap();

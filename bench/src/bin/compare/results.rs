@@ -1,4 +1,4 @@
-//! All runs of a comparison, and what follows from them: medians, spreads and ratios.
+//! All runs of a comparison, with medians, spreads and ratios.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub struct Summary {
     pub median: f64,
     pub min: f64,
     pub max: f64,
-    /// The tool held the server back in one round at least.
+    /// Whether the tool was the bottleneck in at least one round.
     pub is_lower_bound: bool,
 }
 
@@ -48,7 +48,7 @@ impl Results {
         self.failures().next().is_none()
     }
 
-    /// Runs that were not clean or could not be carried out, and why.
+    /// Runs that were not clean or could not be completed, and why.
     pub fn failures(&self) -> impl Iterator<Item = (&Run, String)> {
         self.runs.iter().filter_map(|run| Some((run, run.outcome.failure()?)))
     }
@@ -59,12 +59,12 @@ impl Results {
             .count()
     }
 
-    /// The servers that this cell has runs of.
+    /// The servers that run this cell.
     pub fn servers_in(&self, cell: &Cell) -> impl Iterator<Item = &Server> {
-        self.servers.iter().filter(|server| is_able(server, cell))
+        self.servers.iter().filter(|server| server.can_run(cell))
     }
 
-    /// Over the clean runs; nothing if there are none.
+    /// Over the clean runs; `None` if there are none.
     pub fn summary(&self, cell: &Cell, server: &Server, figure: &Figure) -> Option<Summary> {
         let reports = || {
             self.runs.iter().filter_map(|run| match &run.outcome {
@@ -89,7 +89,7 @@ impl Results {
         self.summary(cell, server, figure).map(|summary| summary.median)
     }
 
-    /// The best median among the servers of other makes.
+    /// The best median among the peers.
     pub fn best_peer(&self, cell: &Cell, figure: &Figure) -> Option<f64> {
         let peers = self.servers.iter().filter(|server| server.role == Role::Peer);
         let medians = peers.filter_map(|peer| Some(self.summary(cell, peer, figure)?.median));
@@ -99,7 +99,7 @@ impl Results {
         })
     }
 
-    /// Everything that the tool reported.
+    /// All reports of the tool.
     pub fn to_json(&self, about: &Value) -> Value {
         let runs: Vec<_> = self
             .runs
@@ -118,23 +118,18 @@ impl Results {
     }
 }
 
-/// Whether a server can be put under this cell's load.
-pub fn is_able(server: &Server, cell: &Cell) -> bool {
-    server.is_wschat() || !cell.is_tls
-}
-
-/// The order of the servers in a round, from 0: nobody is always first.
+/// The order of the servers in a round, counted from 0: each round starts with another one.
 pub fn turn<T>(servers: &[T], round: u32) -> impl Iterator<Item = &T> {
     let first = round as usize % servers.len().max(1);
     servers[first..].iter().chain(&servers[..first])
 }
 
-/// How many times `reference` a value is.
+/// `value / reference`.
 pub fn ratio(value: f64, reference: f64) -> Option<f64> {
     (reference > 0.0).then(|| value / reference)
 }
 
-/// Of values in order.
+/// The median of sorted values.
 fn median(values: &[f64]) -> Option<f64> {
     let middle = values.len() / 2;
     let upper = *values.get(middle)?;
@@ -146,7 +141,7 @@ pub mod tests {
     use super::*;
     use crate::{cell, server};
 
-    /// Made-up results of `rooms`: deliveries a second in each round, or a failure.
+    /// Invented results of the cell `rooms`: deliveries per second in each round, or a failure.
     pub fn rooms(figures: &[(&str, &[Option<f64>])]) -> Results {
         let rooms = cell::find("rooms").unwrap();
         let names: Vec<_> = figures.iter().map(|(name, _)| *name).collect();
@@ -171,7 +166,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_median_stands_in_the_middle() {
+    fn the_median_is_the_middle_value() {
         assert_eq!(median(&[]), None);
         assert_eq!(median(&[5.0]), Some(5.0));
         assert_eq!(median(&[1.0, 2.0, 9.0]), Some(2.0));
@@ -179,14 +174,14 @@ pub mod tests {
     }
 
     #[test]
-    fn a_ratio_to_nothing_is_none() {
+    fn a_ratio_to_zero_is_none() {
         assert_eq!(ratio(3.0, 2.0), Some(1.5));
         assert_eq!(ratio(3.0, 0.0), None);
         assert_eq!(ratio(3.0, -1.0), None);
     }
 
     #[test]
-    fn failed_runs_are_counted_and_stay_out_of_the_figures() {
+    fn failed_runs_are_counted_and_excluded_from_the_figures() {
         let results = rooms(&[
             ("wschat", &[Some(7.0), None, Some(5.0)]),
             ("limit", &[Some(9.0), Some(9.5), Some(8.0)]),
@@ -217,7 +212,7 @@ pub mod tests {
     }
 
     #[test]
-    fn each_round_begins_with_another_server() {
+    fn each_round_starts_with_another_server() {
         let order = |round| turn(&["a", "b", "c"], round).copied().collect::<String>();
         assert_eq!([order(0), order(1), order(2), order(3)], ["abc", "bca", "cab", "abc"]);
         assert_eq!(turn::<u8>(&[], 1).count(), 0);

@@ -1,5 +1,5 @@
-//! A folder for what a comparison needs only while it runs: what servers say, a certificate with
-//! its key, and the settings that name it. It goes when it is dropped.
+//! A temporary folder for the logs of servers, a certificate with its key, and settings with TLS. It is
+//! removed when it is dropped.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -24,7 +24,7 @@ impl Scratch {
         self.0.join(name)
     }
 
-    /// Settings like those in the file, but over TLS. The first time, it makes the certificate.
+    /// The settings of this file with TLS added. Creates the certificate when first called.
     pub fn with_tls(&self, settings: &Path) -> io::Result<PathBuf> {
         let (certificate, key) = (self.path("certificate.pem"), self.path("key.pem"));
         if !certificate.exists() {
@@ -41,7 +41,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed is small, and no reason to lose the results.
+        // A folder that cannot be removed is small, and no reason to lose the results.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

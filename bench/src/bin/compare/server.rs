@@ -1,12 +1,12 @@
-//! The servers that are compared: what each is called and how it is started. Starting them is left
-//! to `process`.
+//! The servers that are compared: their names and commands. `process` starts them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::cell::Cell;
 use crate::paths;
 
-/// What a server is in the comparison.
+/// The role of a server in the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Wschat,
@@ -23,13 +23,13 @@ pub struct Server {
     pub role: Role,
     program: PathBuf,
     arguments: Vec<OsString>,
-    /// Of those that are wschat.
+    /// The settings file, if it is wschat.
     settings: Option<PathBuf>,
-    /// What must be there besides the program.
+    /// Files that must exist besides the program.
     needs: Vec<PathBuf>,
 }
 
-/// All of the house, in the order of the tables.
+/// All built-in servers, in the order of the tables.
 pub fn all() -> Vec<Server> {
     let peers = paths::bench().join("peers");
     let tokio = |name, options: &[&str]| {
@@ -83,16 +83,21 @@ impl Server {
         matches!(self.role, Role::Wschat | Role::Variant)
     }
 
+    /// Whether it can be put under this cell's load: only wschat speaks TLS.
+    pub fn can_run(&self, cell: &Cell) -> bool {
+        self.is_wschat() || !cell.is_tls
+    }
+
     pub fn is_variant(&self) -> bool {
         self.role == Role::Variant
     }
 
-    /// The settings file, of a wschat.
+    /// The settings file, if it is wschat.
     pub fn settings(&self) -> Option<&Path> {
         self.settings.as_deref()
     }
 
-    /// Why it cannot be started, if so, and what to do.
+    /// Why it cannot be started, and what to do; `None` if it can.
     pub fn lack(&self) -> Option<String> {
         let program = Some(&self.program).filter(|program| !paths::is_program(program));
         let missing = program.or_else(|| self.needs.iter().find(|path| !path.exists()))?;
@@ -104,8 +109,8 @@ impl Server {
         })
     }
 
-    /// Program and arguments that make it listen on a port, for a wschat perhaps with other
-    /// settings than its own.
+    /// The program and the arguments to listen on a port. `settings` replace the settings file of
+    /// wschat.
     pub fn command(&self, port: u16, settings: Option<&Path>) -> Vec<OsString> {
         let mut command = vec![self.program.clone().into_os_string()];
         command.extend(self.arguments.iter().cloned());
@@ -129,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn other_settings_take_the_place_of_its_own() {
+    fn other_settings_replace_its_own() {
         let server = Server::variant("a", "x/wschat".into(), Some("own.json".into()));
         let command = |settings: Option<&str>| -> Vec<_> {
             let command = server.command(7, settings.map(Path::new));
@@ -140,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lacking_is_named_with_what_to_do() {
+    fn missing_files_are_named_with_what_to_do() {
         let peer = Server::peer("other", "/nowhere/other".into());
         assert!(peer.lack().unwrap().contains("bench/peers/install"));
         assert_eq!(Server::peer("shell", "sh".into()).lack(), None);

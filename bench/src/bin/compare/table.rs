@@ -8,12 +8,11 @@ use crate::machine::Machine;
 use crate::results::{Results, Summary, ratio};
 use crate::server::{Role, Server};
 
-/// Marks what the tool may have held back.
+/// Marks figures that the tool limited.
 const LOWER_BOUND: &str = " †";
 const NOTHING: &str = "–";
 
-/// Everything, with headings below the document's own. `plot` is where the plot is, if there
-/// is one.
+/// The whole section, with headings of level 3. `plot` is the path of the plot, if there is one.
 pub fn render(results: &Results, machine: &Machine, plot: Option<&str>) -> String {
     let mut text = format!(
         "{machine}\n\
@@ -89,14 +88,14 @@ fn table(results: &Results, cell: &Cell) -> String {
     text
 }
 
-/// What servers are held against here: only what was measured.
+/// The figures that ratios refer to, as far as they were measured.
 fn references(results: &Results, cell: &Cell) -> Vec<(&'static str, f64)> {
     let main = cell.main();
     let has_variants = results.servers.iter().any(Server::is_variant);
     [
         ("best peer", results.best_peer(cell, main)),
         ("limit", results.median_of(cell, "limit", main)),
-        // Of use to other builds only; the peers' is the inverse of what the first column says.
+        // Only shown if there are variants.
         ("wschat", results.median_of(cell, "wschat", main).filter(|_| has_variants)),
     ]
     .into_iter()
@@ -142,8 +141,8 @@ fn row(columns: &[String]) -> String {
     format!("| {} |\n", columns.join(" | "))
 }
 
-/// A program's words as they may stand in the documentation: the first line, without the folders
-/// of this machine, and nothing that Markdown would take for its own.
+/// The first line of a program's output, made fit for the documentation: without the folders of this
+/// machine, and with Markdown escaped.
 pub fn published(words: &str) -> String {
     let line = words.lines().next().unwrap_or_default();
     let words = line.split_whitespace().map(|word| match word.rsplit_once('/') {
@@ -188,12 +187,12 @@ Each client has one message under way.
         assert_eq!(table(&results, results.cells[0]), expected);
         assert_eq!(
             failures(&results),
-            "\n### Failed runs\n\n- `rooms`, gorilla, round 2: could not be carried out: no file: a\\|b\n"
+            "\n### Failed runs\n\n- `rooms`, gorilla, round 2: could not be completed: no file: a\\|b\n"
         );
     }
 
     #[test]
-    fn what_was_not_measured_is_no_reference() {
+    fn a_server_without_figures_is_no_reference() {
         let results = rooms(&[("wschat", &[None]), ("limit", &[Some(5.0)])]);
         let table = table(&results, results.cells[0]);
         assert!(table.contains("| spread | × limit |\n"), "{table}");
@@ -201,7 +200,7 @@ Each client has one message under way.
     }
 
     #[test]
-    fn nothing_of_this_machine_is_published() {
+    fn folders_of_this_machine_are_not_published() {
         for (words, published) in [
             ("open /root/x/cert.pem: denied\nat file:///root/y.js", "open cert.pem: denied"),
             ("file:///root/y.js:3 ws://127.0.0.1:9/ gone", "y.js:3 ws://127.0.0.1:9/ gone"),

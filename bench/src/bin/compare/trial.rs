@@ -1,4 +1,4 @@
-//! One run: one server under one cell's load, from its start to its end, and what became of it.
+//! One run: starts a server, puts it under a cell's load, stops it, and judges the outcome.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,29 +15,28 @@ use crate::process::{self, End, Running, StartError};
 use crate::scratch::Scratch;
 use crate::server::Server;
 
-/// The kernel frees what a server leaves behind a little later; the next one must not be
-/// credited with it.
+/// The kernel frees the memory of a server a little later; the next run must not be credited with it.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What became of a run.
+/// The outcome of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// What the tool reported.
+    /// With the tool's report.
     Clean(Value),
-    /// It was carried out, and the server failed it: the report, and why.
+    /// It was completed, and the server failed it: with the report and the reasons.
     Unclean(Value, Vec<String>),
-    /// It could not be carried out.
+    /// It could not be completed.
     Failed(String),
 }
 
-/// Why a run could not be carried out before the tool had its say.
+/// Why a run failed before the tool reported.
 #[derive(Debug)]
 enum TrialError {
     Io(io::Error),
     Start(StartError),
 }
 
-/// All that runs have in common.
+/// What all runs share.
 #[derive(Debug)]
 pub struct Bench {
     tool: PathBuf,
@@ -97,7 +96,7 @@ impl Bench {
     }
 }
 
-/// What the tool says about a run, by its exit status and its report, which have to agree.
+/// The tool's verdict on a run. Its exit status and its report have to agree.
 fn judge(code: Option<i32>, output: &Output) -> Outcome {
     let report = serde_json::from_slice::<Value>(&output.stdout);
     let is_clean = report.as_ref().ok().and_then(|report| report["clean"].as_bool());
@@ -117,8 +116,8 @@ fn judge(code: Option<i32>, output: &Output) -> Outcome {
     }
 }
 
-/// The outcome in the light of how the server ended, and of what it said: one that was gone before,
-/// or that would not go, has not passed.
+/// Combines the tool's verdict with the end of the server and its standard error: a server that exited
+/// by itself, or did not stop, has failed.
 fn after(outcome: Outcome, end: &End, said: &str) -> Outcome {
     let mut words = match end {
         End::Stopped => Vec::new(),
@@ -144,12 +143,12 @@ impl Outcome {
         }
     }
 
-    /// Nothing for a clean run.
+    /// `None` for a clean run.
     pub fn failure(&self) -> Option<String> {
         match self {
             Self::Clean(_) => None,
             Self::Unclean(_, why) => Some(format!("not clean: {}", why.join("; "))),
-            Self::Failed(why) => Some(format!("could not be carried out: {why}")),
+            Self::Failed(why) => Some(format!("could not be completed: {why}")),
         }
     }
 }
@@ -198,18 +197,18 @@ mod tests {
             assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
         }
         let failure = judged(2, "", "wschat-bench: no server\n").failure().unwrap();
-        assert!(failure.contains("could not be carried out: wschat-bench: no server"), "{failure}");
+        assert!(failure.contains("could not be completed: wschat-bench: no server"), "{failure}");
     }
 
     #[test]
-    fn what_a_server_did_wrong_is_kept() {
+    fn the_reasons_of_an_unclean_run_are_kept() {
         let report = r#"{"clean": false, "failures": ["3 deliveries missing", "two"]}"#;
         let failure = judged(1, report, "").failure();
         assert_eq!(failure.as_deref(), Some("not clean: 3 deliveries missing; two"));
     }
 
     #[test]
-    fn a_server_that_is_gone_has_not_passed() {
+    fn a_server_that_exited_by_itself_has_failed() {
         let gone = End::ByItself(ExitStatus::from_raw(11));
         let outcome = after(Outcome::Clean(json!({})), &gone, "boom");
         let failure = outcome.failure().unwrap();

@@ -1,6 +1,6 @@
-//! Numbers as people read them: three significant digits, in a unit that suits them.
+//! Formats numbers with three significant digits in a suitable unit.
 
-/// What a figure is counted in.
+/// The unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     PerSecond,
@@ -14,7 +14,7 @@ impl Unit {
         format!("{}{suffix}", significant(value / by))
     }
 
-    /// From one to the other, naming once what they have in common.
+    /// A range, with the unit once if both values share it.
     pub fn show_range(self, min: f64, max: f64) -> String {
         let (from, to) = (self.show(min), self.show(max));
         let (by, suffix) = self.scale(min);
@@ -25,7 +25,7 @@ impl Unit {
         }
     }
 
-    /// By how much a value is divided to be shown, and what it is then.
+    /// The divisor and the suffix for a value.
     fn scale(self, value: f64) -> (f64, &'static str) {
         let size = value.abs();
         match self {
@@ -40,7 +40,7 @@ impl Unit {
     }
 }
 
-/// Three digits, but never more than two of them after the point.
+/// Three significant digits, at most two of them after the point.
 fn significant(value: f64) -> String {
     match value.abs() {
         size if size < 9.995 => format!("{value:.2}"),
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_digits_are_shown_in_a_unit_that_suits_them() {
+    fn values_have_three_digits_and_a_suitable_unit() {
         for (unit, value, shown) in [
             (Unit::PerSecond, 4_931_234.0, "4.93 M"),
             (Unit::PerSecond, 999_600.0, "1.00 M"),
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_names_its_unit_once() {
+    fn a_range_has_a_shared_unit_once() {
         for (min, max, shown) in [
             (300e3, 330e3, "300 – 330 k"),
             (976e3, 1.1e6, "976 k – 1.10 M"),
