@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
+import { Proxy } from './proxy.mjs';
 import { Server } from './server.mjs';
 
 const ARGUMENTS = [
@@ -35,31 +36,35 @@ export const launch = () => chromium.launch({
 });
 
 /**
- * For a file of tests: its browser, and `visit(visitors, story, options)`, which tells a story with a fresh server and
- * a tab for each of the visitors (as `Tab.open` takes them). `story(...tabs, { server, browser, open })`; `open(visitor)`
- * opens a further tab. All tabs that are open when the story ends are closed, and have to have behaved.
+ * Sets up the browser for a file of tests. Returns `visit(visitors, story, options)`, which runs a story against a
+ * fresh server, with one tab per visitor (see `Tab.open`).
  *
- * `settings` are the server's; `fillable` as in Server.start.
+ * The story is called as `story(...tabs, { server, proxy, browser, open })`; `open(visitor)` opens another tab. When
+ * the story ends, every open tab is closed, and must have behaved.
+ *
+ * Options: `settings` and `fillable` as in `Server.start`; with `isProxied` the tabs connect through a `Proxy`.
  */
 export function stage() {
   let browser;
   before(async () => { browser = await launch(); });
   after(() => browser.close());
-  return async (visitors, story, { settings, fillable } = {}) => {
+  return async (visitors, story, { settings, fillable, isProxied = false } = {}) => {
     const server = await Server.start(settings, { fillable });
+    const proxy = isProxied ? await Proxy.start(server) : null;
     try {
       const tabs = [];
       const open = async (visitor) => {
-        const tab = await Tab.open(browser, server.url, visitor);
+        const tab = await Tab.open(browser, (proxy ?? server).url, visitor);
         tabs.push(tab);
         return tab;
       };
       const first = [];
       for (const visitor of visitors) first.push(await open(visitor));
-      await inTime(story(...first, { server, browser, open }));
+      await inTime(story(...first, { server, proxy, browser, open }));
       await Promise.all(tabs.map((tab) => tab.close()));
     } finally {
       await Promise.all(browser.contexts().map((context) => context.close()));
+      proxy?.stop();
       await server.stop();
     }
   };
@@ -76,6 +81,22 @@ async function inTime(story) {
   } finally {
     timer.abort();
   }
+}
+
+/** The parts of the page whose texts come and go by themselves, by id. */
+const TRANSIENTS = ['banner', 'pace', 'toast', 'typing'];
+
+/** Runs in the page: keeps every text that these parts show, for `Tab.showed`. */
+function recordTransients(ids) {
+  globalThis.shown = Object.fromEntries(ids.map((id) => [id, []]));
+  // The parts are there by now, and no script of the page has run yet.
+  document.addEventListener('readystatechange', () => {
+    for (const id of ids) {
+      const part = document.getElementById(id);
+      const record = () => globalThis.shown[id].push(part.textContent);
+      new MutationObserver(record).observe(part, { childList: true, characterData: true, subtree: true });
+    }
+  }, { once: true });
 }
 
 /** One visitor: a context of its own, so that nothing is shared with the others, with the page open. */
@@ -102,6 +123,7 @@ export class Tab {
     return tab;
   }
 
+  /** Records every complaint: console errors, exceptions, failed requests, foreign requests, policy violations. */
   async #watch(host) {
     const { page } = this;
     page.on('console', (message) => {
@@ -126,6 +148,7 @@ export class Tab {
     await page.addInitScript(() => document.addEventListener('securitypolicyviolation', (event) => {
       globalThis.reportViolation(`${event.violatedDirective} ${event.blockedURI}`);
     }));
+    await page.addInitScript(recordTransients, TRANSIENTS);
   }
 
   /** Another page of the same visitor, which ends with this one. */
@@ -219,6 +242,20 @@ export class Tab {
   }
 
   // ---- what a visitor sees
+
+  /**
+   * Waits until a transient part of the page has shown a text that matches, since the last one waited for. It may be
+   * gone already: on a busy machine a text that is shown for two seconds is easily missed.
+   */
+  async showed(id, pattern) {
+    const { source, flags } = pattern;
+    await this.page.waitForFunction((wanted) => {
+      const texts = globalThis.shown[wanted.id];
+      const index = texts.findIndex((text) => new RegExp(wanted.source, wanted.flags).test(text));
+      texts.splice(0, index + 1);
+      return index >= 0;
+    }, { id, source, flags });
+  }
 
   /** One's own name, and the button to change it. */
   get me() {

@@ -2,37 +2,20 @@
 // connection between them that breaks whenever the story wants it to.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { AWAY, launch, Tab } from './browser.mjs';
+import { test } from 'node:test';
+import { AWAY, stage } from './browser.mjs';
 import { Guest } from './crowd.mjs';
-import { Proxy } from './proxy.mjs';
-import { Server } from './server.mjs';
 
 const ROOM = 1;
 
-let browser;
-before(async () => { browser = await launch(); });
-after(() => browser.close());
+const visit = stage();
 
-/**
- * A server, and Anna in room 1, over a line that can be cut. `settings` and `fillable` as in Server.start, `before` as in
- * Tab.open.
- */
-function story(name, { settings, fillable, before: prepare } = {}, tell) {
-  test(name, async () => {
-    const server = await Server.start(settings, { fillable });
-    const proxy = await Proxy.start(server);
-    try {
-      const anna = await Tab.open(browser, proxy.url, { name: 'Anna', allowed: AWAY, before: prepare });
-      await anna.enter('Room 1');
-      await tell({ anna, server, proxy });
-      await anna.close();
-    } finally {
-      await Promise.all(browser.contexts().map((context) => context.close()));
-      proxy.stop();
-      await server.stop();
-    }
-  });
+/** A server, and Anna in room 1, over a line that can be cut. `before` as in `Tab.open`, all else as for `visit`. */
+function story(name, { before, ...options }, tell) {
+  test(name, () => visit([{ name: 'Anna', allowed: AWAY, before }], async (anna, { server, proxy }) => {
+    await anna.enter('Room 1');
+    await tell({ anna, server, proxy });
+  }, { ...options, isProxied: true }));
 }
 
 /** Waits until the page shows just these as said and nothing as still to be said; and so the server keeps them. */
@@ -99,7 +82,7 @@ story('what is said offline goes out once, in order, when the network is back', 
   await anna.pace.getByText('Offline: 4 messages wait and go out by themselves.').waitFor();
   proxy.mend();
   await anna.page.context().setOffline(false);
-  await anna.banner.getByText('Connected again.').waitFor();
+  await anna.showed('banner', /Connected again/);
   await allSaid(anna, server, ['before', ...texts]);
   await anna.banner.getByText('Connected again.').waitFor({ state: 'detached' });
 });
@@ -188,16 +171,16 @@ story('the banner says how it stands, and comes back at once when asked', {}, as
   await anna.banner.locator('span').waitFor({ state: 'detached' });
   // Closed for a fault of its own, a page comes back after the longest wait.
   proxy.cut(1008, 'slow consumer');
-  await anna.banner.getByText(/^Offline: the connection is too slow\. Next try in ([12]\d|30) seconds\.$/).waitFor();
+  await anna.showed('banner', /^Offline: the connection is too slow\. Next try in (1[5-9]|2\d|30) seconds\./);
   await anna.page.getByRole('button', { name: 'Try now' }).click();
-  await anna.banner.getByText('Connected again.').waitFor();
+  await anna.showed('banner', /Connected again/);
   for (const [target, type] of [['window', 'online'], ['window', 'focus'], ['document', 'visibilitychange']]) {
     proxy.cut(1008, '');
-    await anna.banner.getByText(/^Offline\. Next try in ([12]\d|30) seconds\.$/).waitFor();
+    await anna.showed('banner', /^Offline\. Next try in (1[5-9]|2\d|30) seconds\./);
     const connected = proxy.connected();
     await anna.page.evaluate(([on, what]) => globalThis[on].dispatchEvent(new Event(what)), [target, type]);
     await connected;
-    await anna.banner.getByText('Connected again.').waitFor();
+    await anna.showed('banner', /Connected again/);
   }
 });
 
@@ -256,15 +239,19 @@ story('a server that has lost its memory is said to have, and gets what was not 
   await allSaid(anna, server, ['still to be said']);
   assert.equal(await anna.text.inputValue(), 'a draft');
   assert.equal(await anna.page.locator('#me bdi').innerText(), 'Anna');
-  proxy.stop();
 });
 
 story('who is too fast waits, and all goes out by itself', {
   settings: { limits: { messagesPerSecond: 1, messageBurst: 5 } },
-}, async ({ anna, server }) => {
+}, async ({ anna, server, proxy }) => {
   const texts = Array.from({ length: 10 }, (_, index) => `quick ${index + 1}`);
+  // Written offline, so that all of it goes out as fast as the server answers.
+  proxy.breakOff();
+  await offline(anna);
   for (const text of texts) await anna.say(text);
-  await anna.pace.getByText(/^That was fast\. Sending goes on in 1 second\.$/).waitFor();
+  proxy.mend();
+  await anna.impatient();
+  await anna.showed('pace', /^That was fast\. Sending goes on in 1 second\.$/);
   await anna.page.reload();
   await allSaid(anna, server, texts);
 });
@@ -276,7 +263,7 @@ story('what cannot be saved goes out when it can', {
   await allSaid(anna, server, ['saved']);
   server.fillDisk();
   await anna.say('not saved');
-  await anna.pace.getByText(/^The server cannot save right now\. Next try in [123] seconds?\.$/).waitFor();
+  await anna.showed('pace', /^The server cannot save right now\. Next try in [123] seconds?\.$/);
   await anna.say('nor this');
   assert.deepEqual(await anna.texts(), ['saved']);
   server.freeDisk();
@@ -318,35 +305,25 @@ story('a copy of the tab takes the session, says so in the other, and doubles no
   await copy.close();
 });
 
-test('a server that takes no subprotocol is talked to without memory', async () => {
-  const server = await Server.start();
-  const proxy = await Proxy.start(server);
+test('a server that takes no subprotocol is talked to without memory', () => visit([], async ({ proxy, open }) => {
   proxy.isBase = true;
-  try {
-    const options = (name) => ({ name, allowed: AWAY });
-    const anna = await Tab.open(browser, proxy.url, options('Anna'));
-    const ben = await Tab.open(browser, proxy.url, options('Ben'));
-    for (const tab of [anna, ben]) await tab.enter('Room 1');
-    await anna.say('Hello!');
-    await ben.message('Hello!').waitFor();
-    await ben.say('Hi there');
-    await anna.message('Hi there').waitFor();
-    assert.deepEqual(await anna.texts(), ['Hello!', 'Hi there']);
-    // Whether this was said, nobody can know: that is for Anna to say.
-    proxy.gate = (frame, isUp) => (isSaid(frame) && isUp && frame.text === 'Lunch?' ? 'drop' : 'pass');
-    await anna.say('Lunch?');
-    await anna.message('Lunch?').getByText('Sending…').waitFor();
-    proxy.gate = () => 'pass';
-    proxy.cut();
-    await anna.message('Lunch?').getByText(/^Perhaps sent, perhaps not/).waitFor();
-    await online(anna);
-    await online(ben);
-    await anna.page.getByRole('button', { name: 'Try again' }).click();
-    await ben.message('Lunch?').waitFor();
-    for (const tab of [anna, ben]) await tab.close();
-  } finally {
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    proxy.stop();
-    await server.stop();
-  }
-});
+  const anna = await open({ name: 'Anna', allowed: AWAY });
+  const ben = await open({ name: 'Ben', allowed: AWAY });
+  for (const tab of [anna, ben]) await tab.enter('Room 1');
+  await anna.say('Hello!');
+  await ben.message('Hello!').waitFor();
+  await ben.say('Hi there');
+  await anna.message('Hi there').waitFor();
+  assert.deepEqual(await anna.texts(), ['Hello!', 'Hi there']);
+  // Whether this was said, nobody can know: that is for Anna to say.
+  proxy.gate = (frame, isUp) => (isSaid(frame) && isUp && frame.text === 'Lunch?' ? 'drop' : 'pass');
+  await anna.say('Lunch?');
+  await anna.message('Lunch?').getByText('Sending…').waitFor();
+  proxy.gate = () => 'pass';
+  proxy.cut();
+  await anna.message('Lunch?').getByText(/^Perhaps sent, perhaps not/).waitFor();
+  await online(anna);
+  await online(ben);
+  await anna.page.getByRole('button', { name: 'Try again' }).click();
+  await ben.message('Lunch?').waitFor();
+}, { isProxied: true }));
