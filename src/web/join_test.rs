@@ -1,4 +1,4 @@
-//! What build/join.rs makes of scripts and styles.
+//! Tests of build/join.rs: what it makes of scripts and style sheets.
 
 use super::join::{Joined, join_script, join_style};
 

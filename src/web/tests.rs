@@ -1,4 +1,4 @@
-//! The page as a whole: that nothing is missing, and that it stays small.
+//! The page as a whole: no file is missing, and it stays small.
 
 use std::io::Read;
 
@@ -6,11 +6,11 @@ use flate2::read::GzDecoder;
 
 use super::*;
 
-/// What page, scripts and styles may take on their way, all together, in bytes: as much as a visitor loads, which is
-/// one language beside English.
+/// The budget for page, scripts and styles together, compressed, in bytes: what a visitor loads,
+/// including one language beside English.
 const MAX_PAGE_BYTES: usize = 60_000;
 
-/// Where a file of this kind names another, in front of the name in quotes.
+/// What stands before a quoted file name, by the kind of file.
 fn marks(path: &str) -> &'static [&'static str] {
     let (_, ending) = path.rsplit_once('.').unwrap_or((path, "html"));
     match ending {
@@ -22,7 +22,7 @@ fn marks(path: &str) -> &'static [&'static str] {
     }
 }
 
-/// The names that stand in quotes behind one of these marks.
+/// The quoted names after one of these marks.
 fn names<'a>(text: &'a str, marks: &[&str]) -> Vec<&'a str> {
     let behind =
         marks.iter().flat_map(|mark| text.match_indices(*mark).map(|(at, _)| at + mark.len()));
@@ -33,7 +33,7 @@ fn names<'a>(text: &'a str, marks: &[&str]) -> Vec<&'a str> {
     quoted.collect()
 }
 
-/// The path of what `file` names so; `None` if that is somewhere else, or on the same page.
+/// The path of what `file` refers to; `None` if that is on another site, or on the same page.
 fn resolve(file: &str, name: &str) -> Option<String> {
     if name.contains(':') || name.starts_with(['#', '/']) {
         return None;
@@ -121,7 +121,7 @@ fn what_is_compressed_is_the_same_and_smaller() {
         GzDecoder::new(gzip).read_to_end(&mut unpacked).expect(file.path);
         assert!(unpacked == file.body, "{}", file.path);
         assert!(gzip.len() < file.body.len(), "{}", file.path);
-        // RFC 1952 §2.3: no time, so that each build has the same bytes.
+        // RFC 1952 §2.3: no time stamp, so that every build has the same bytes.
         assert_eq!(gzip[4..8], [0; 4], "{}", file.path);
     }
 }

@@ -1,5 +1,5 @@
-// What the user wants, made into requests: enter, say, rename and so on; what to do after a (re)connect; and what a
-// refusal means. The views call this and read `state`.
+// The chat as the views see it. Turns what the user wants (enter, say, rename …) into requests, restores the state
+// after a reconnect, and handles refusals. The views call its methods and read `state`.
 
 import { BaseProtocol } from './base.js';
 import { Connection } from './connection.js';
@@ -15,11 +15,11 @@ import { State } from './state.js';
 import { browserStorage } from './storage.js';
 
 const TYPING_INTERVAL_MS = 2_500;
-/** A line that is silent for so long may be dead, which only a question can tell. */
+/** After this long without a frame the connection may be dead; a request finds out. */
 const SILENCE_MS = 45_000;
-/** Not one of the requests whose answer matters. */
+/** The ref of requests whose answer does not matter. */
 const TYPING_REF = 'typing';
-/** What stands around the text in a request. */
+/** Allowance for everything in a request but the text. */
 const ENVELOPE_BYTES = 160;
 
 const CLOCK = {
@@ -50,9 +50,9 @@ export class Chat {
   #probeTimer = null;
 
   /**
-   * `storage` is `{ local, session }` with get(key), set(key, value) and remove(key); `clock` has now(), setTimeout,
-   * clearTimeout and random(); `isMentioned(text, name)` knows mentions; `loadGifs()` promises the pictures for when
-   * the server does not say which there are.
+   * `storage` is `{ local, session }`, each with get(key), set(key, value) and remove(key). `clock` has now(),
+   * setTimeout, clearTimeout and random(). `isMentioned(text, name)` finds mentions. `loadGifs()` resolves to the list
+   * of GIFs, for servers that do not send it.
    */
   constructor({
     url, WebSocket = globalThis.WebSocket, storage = browserStorage(), clock = CLOCK,
@@ -99,13 +99,16 @@ export class Chat {
     });
   }
 
-  /** `listener()` after any change; gives what ends it. */
+  /** Calls `listener()` after every change. Returns the function that unsubscribes. */
   subscribe(listener) {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** `listener(entry)` for each message of others that has just been said, not for what is caught up with. */
+  /**
+   * Calls `listener(entry)` for every new message from others, but not for history. Returns the function that
+   * unsubscribes.
+   */
   onMessage(listener) {
     this.#messageListeners.add(listener);
     return () => this.#messageListeners.delete(listener);
@@ -118,14 +121,17 @@ export class Chat {
     this.#connection.open();
   }
 
-  /** After sleep or another network there is no point in waiting, and a line that looks alive may be dead. */
+  /**
+   * Reconnects at once: after sleep or a change of network there is no point in waiting. An open connection may be
+   * dead, so it is probed.
+   */
   wake() {
     if (this.#connection.isReplaced) return;
     if (this.state.phase === 'online') this.#probe();
     else this.#connection.open();
   }
 
-  /** Takes the session back from the window that has taken it. */
+  /** Takes the session back from the tab that has taken it. */
   takeOver() {
     if (this.#connection.isReplaced) this.#connection.open();
   }
@@ -151,7 +157,7 @@ export class Chat {
     this.#goOn();
   }
 
-  /** Whether it was taken; if not, it is still the writer's. */
+  /** Returns whether the message was accepted; if not, it stays in the box. */
   say(text) {
     const { maxTextChars, maxMessageBytes = Infinity } = this.state.limits;
     const bytes = new TextEncoder().encode(JSON.stringify(text)).length + ENVELOPE_BYTES;
@@ -174,7 +180,7 @@ export class Chat {
     this.#changed();
   }
 
-  /** An empty name is the wish to go without. */
+  /** An empty name means that the user does not want one. */
   rename(name) {
     this.#name.choose(name.trim());
     this.#changed();
@@ -185,7 +191,7 @@ export class Chat {
     this.#changed();
   }
 
-  /** Whether something was asked for. */
+  /** Returns whether a request was sent. */
   loadOlder() {
     const isAsked = this.#pages.loadOlder();
     this.#changed();
@@ -213,7 +219,7 @@ export class Chat {
     this.#send({ type: 'typing', ref: TYPING_REF });
   }
 
-  /** Whether the user sees the newest messages now. */
+  /** Whether the user is looking at the newest messages. */
   attend(isAttending) {
     if (this.state.attend(isAttending)) this.#changed();
   }
@@ -240,7 +246,7 @@ export class Chat {
     this.#changed();
   }
 
-  // ---- what the connection brings
+  // ---- events from the connection
 
   #connecting() {
     this.state.phase = 'connecting';
@@ -286,7 +292,7 @@ export class Chat {
     this.#goOn();
   }
 
-  /** What of ours has been said. */
+  /** Acknowledges our own messages among the events. */
   #learn(events) {
     for (const event of events) this.#outbox.acknowledge(event, this.state.me?.id);
   }
@@ -304,15 +310,15 @@ export class Chat {
     this.state.notice = { code: error.code, message: error.message };
   }
 
-  // ---- what is asked
+  // ---- requests
 
-  /** Does what is to be done next: go where something is to be said, or where the user wants to be, and say it. */
+  /** Does the next step: goes to the room of the next unsent message or to the room the user wants, and sends. */
   #goOn() {
     const { state } = this;
-    // While we are on our way nobody knows in which room something would be said.
+    // While we change rooms, it is not certain in which room a message would be said.
     if (state.phase === 'online' && state.isListed && !this.#places.isMoving()) {
       const head = this.#outbox.head;
-      // What was said before the user went elsewhere is sent before going.
+      // Messages written before the user went elsewhere are sent before leaving.
       const target = head && !this.#sending.holdsBack ? head.room : state.wanted;
       if (!this.#places.isAt(target)) this.#places.go(target);
       else if (head && head.room.id === target?.id) this.#sending.next();
@@ -321,7 +327,7 @@ export class Chat {
     this.#changed();
   }
 
-  /** Asks something that costs nothing, where a frame has not come for a while. */
+  /** Sends a cheap request if nothing has arrived for a while; without an answer, the connection is given up. */
   #watchSilence() {
     this.#probeTimer = this.#clock.setTimeout(() => {
       this.#requests.calm();

@@ -1,4 +1,4 @@
-// The user's name: it is kept for all tabs, and given to the server whenever we are somebody new to it.
+// The user's name: stored for all tabs, and sent to the server whenever a new session begins.
 
 const KEY = 'name';
 
@@ -6,7 +6,7 @@ export class Name {
   #store;
   #state;
   #requests;
-  /** A name to be taken, and the one to go back to if it is refused. */
+  /** The requested name, and the one to restore if the server refuses it. */
   #wish = null;
 
   constructor({ store, state, requests }) {
@@ -16,7 +16,7 @@ export class Name {
     this.#noteWhetherChosen();
   }
 
-  /** An empty one is the wish to go without. */
+  /** An empty name means that the user does not want one. */
   choose(name) {
     const before = this.#wish?.before ?? this.#store.get(KEY);
     this.#store.set(KEY, name);
@@ -25,7 +25,7 @@ export class Name {
     if (this.#state.phase === 'online') this.#askForWish();
   }
 
-  /** Another tab may have chosen another name: whoever is resumed keeps the one of this tab. */
+  /** A resumed session keeps its name, even if another tab has chosen a different one since. */
   welcomed(resumed) {
     const name = this.#store.get(KEY);
     if (!resumed && name) this.#wish ??= { name, before: null };
@@ -46,10 +46,10 @@ export class Name {
     });
   }
 
-  /** A name that the server refuses must not come back with every connection. */
+  /** Forgets a refused name, or it would be sent again on every connect. */
   #refused(name, before, { code, message }) {
     this.#state.notice = { code, message };
-    if (this.#wish?.name !== name) return; // another has been chosen since
+    if (this.#wish?.name !== name) return; // another name has been chosen since
     this.#wish = null;
     if (before) this.#store.set(KEY, before);
     else this.#store.remove(KEY);

@@ -1,9 +1,9 @@
-// What the server has been asked and has not answered: each request has a ref by which its answer is known,
-// and its time. What comes too fast is asked again, when the server says it may be.
+// Requests in flight: matches answers to requests by ref, enforces the timeout, and retries those that were rate
+// limited.
 
-/** When no answer comes for so long, nobody is there. */
+/** Without an answer for this long, the connection is given up. */
 const ANSWER_MS = 15_000;
-/** Where a connection is so slow that it would be given up each time, the next gets longer. */
+/** The timeout doubles up to this, so that a slow connection is not given up again and again. */
 const LONGEST_ANSWER_MS = 60_000;
 const RETRY_MS = 1_000;
 
@@ -18,7 +18,7 @@ export class Requests {
   #prefix;
   #count = 0;
 
-  /** `send(request)` says whether there was a connection; `giveUp()` is called when no answer comes. */
+  /** `send(request)` returns whether there was a connection; `giveUp()` is called on a timeout. */
   constructor({ send, giveUp, clock }) {
     this.#send = send;
     this.#giveUp = giveUp;
@@ -27,8 +27,8 @@ export class Requests {
   }
 
   /**
-   * Sends a request, with a ref of ours if it has none. `answered(frame)`, `refused(error)` or `lost()` is called,
-   * once; one without `refused` is asked again when it was too fast, as is one with `isPatient`.
+   * Sends a request, under a new ref if it has none. Exactly one of `answered(frame)`, `refused(error)` and `lost()` is
+   * called. A request with `isPatient`, or without `refused`, is retried when it is rate limited.
    */
   ask(request, { answered, refused, lost, isPatient = refused === undefined } = {}) {
     this.#count += 1;
@@ -40,23 +40,23 @@ export class Requests {
     return true;
   }
 
-  /** Whether something of that type waits for its answer, or for being asked again. */
+  /** Whether a request of this type waits for its answer or its retry. */
   isOpen(type) {
     return [...this.#open.values(), ...this.#retries].some(({ request }) => request.type === type);
   }
 
-  /** A frame with a ref. */
+  /** For a frame with a ref. */
   answer(frame) {
     this.#close(frame.ref)?.answered?.(frame);
   }
 
-  /** An answer that has no ref belongs to the oldest request of that type. */
+  /** An answer without a ref belongs to the oldest request of this type. */
   answerFirst(type, frame) {
     const found = [...this.#open.values()].find(({ request }) => request.type === type);
     if (found) this.answer({ ...frame, ref: found.request.ref });
   }
 
-  /** Whether the error was about one of these requests, and is dealt with. */
+  /** Returns whether the error belonged to one of these requests and was handled. */
   refuse(error) {
     const open = this.#close(error.ref);
     if (!open) return false;
@@ -66,7 +66,7 @@ export class Requests {
     return true;
   }
 
-  /** Answers do not come over another connection. */
+  /** The connection is gone, and with it all answers. */
   lost() {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = null;
@@ -77,7 +77,7 @@ export class Requests {
     for (const { lost } of all) lost?.();
   }
 
-  /** The connection has been good for a while. */
+  /** The connection has been stable for a while: back to the normal timeout. */
   calm() {
     this.#patienceMs = ANSWER_MS;
   }
@@ -96,7 +96,7 @@ export class Requests {
     return open;
   }
 
-  /** The first in the map is the oldest. */
+  /** Sets the timer for the oldest request, which is the first in the map. */
   #watch() {
     if (this.#timer !== null || this.#open.size === 0) return;
     const [{ askedAt }] = this.#open.values();

@@ -1,13 +1,12 @@
-// Says what is in the outbox, one after the other: each waits until the one before is acknowledged, so that the
-// order holds through refusals and lost connections, and only the first can be one of which nobody knows
-// whether it was said.
+// Sends the messages in the outbox one at a time, each after the acknowledgement of the one before. This keeps the
+// order through refusals and lost connections, and at most one message can be in doubt.
 
 const RATE_WAIT_MS = 1_000;
 const FIRST_SAVE_WAIT_MS = 3_000;
 const LONGEST_SAVE_WAIT_MS = 30_000;
-/** The server says we are not in the room in which it has put us: that is not asked for ever. */
+/** The server may say that we are not in the room it has put us in. This many times we enter again. */
 const MAX_STRAYS = 3;
-/** Closed because of a message that was too big: sent again it would do the same again. */
+/** The connection was closed because the message was too big. A retry would fail the same way. */
 const TOO_BIG = 1009;
 
 export class Sending {
@@ -17,14 +16,14 @@ export class Sending {
   #clock;
   #pages;
   #goOn;
-  /** The ref on its way. */
+  /** The ref of the message in flight. */
   #saying = null;
   #isProving = false;
   #pauseTimer = null;
   #saveFailures = 0;
   #strays = 0;
 
-  /** `pages` asks for history; `goOn()` is called when there may be something to do again. */
+  /** `pages` loads history; `goOn()` is called when sending may continue. */
   constructor({ outbox, state, requests, clock, pages, goOn }) {
     this.#outbox = outbox;
     this.#state = state;
@@ -35,17 +34,17 @@ export class Sending {
     outbox.failWhatNobodyKnows();
   }
 
-  /** Nothing can be saved for some time: nobody needs to wait for it in the room it is for. */
+  /** While the server cannot save, nobody has to wait for it in the room of the message. */
   get holdsBack() {
     return this.#state.pauseReason === 'not_saved';
   }
 
-  /** To be called in the room of the first message, and often. */
+  /** Call this in the room of the first message, after every change. */
   next() {
     const { pausedUntil, session } = this.#state;
     const head = this.#outbox.head;
     if (head === null || this.#saying !== null || this.#isProving || pausedUntil !== null) return;
-    // In the session in which it was sent the server knows whether it was said; in another, only the history does.
+    // In the same session the server recognises a repeated ref. In another one, the history tells whether it was said.
     if (head.sent !== null && head.sent.session !== session) this.#prove(head, this.#timeline(head).wholeFrom());
     else this.#say(head);
   }
@@ -61,7 +60,8 @@ export class Sending {
 
   #say({ ref, kind, text, gifId, room, sent: before }) {
     const { session, me } = this.#state;
-    // It may have been heard the first time; but with an older history in place it comes after less now.
+    // The first attempt may have arrived. If the server was restored from an older history, a repeat comes after fewer
+    // messages.
     const seq = Math.min(before?.seq ?? Infinity, this.#timeline({ room }).endSeq);
     const sent = { session, user: me.id, seq };
     this.#outbox.setSent(ref, sent);
@@ -78,7 +78,7 @@ export class Sending {
     this.#strays = 0;
   }
 
-  /** `before`: what was known of it before this try, which has come to nothing. */
+  /** `before` is what was known before this attempt, which had no effect. */
   #refused(ref, before, { code, message, retryAfterMs }) {
     this.#saying = null;
     switch (code) {
@@ -103,7 +103,10 @@ export class Sending {
     return this.#outbox.fail(ref, message, code);
   }
 
-  /** Reads from `cursor` back to where it was sent. What is found is acknowledged; what is not can be said. */
+  /**
+   * Searches the history from `cursor` back to where the message was sent. If it is there, it is acknowledged; if not,
+   * it is safe to send.
+   */
   #prove({ ref, room, sent }, cursor) {
     if (cursor <= sent.seq + 1) return this.#proved(ref);
     this.#isProving = true;

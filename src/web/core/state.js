@@ -1,36 +1,39 @@
-// What is known: who we are, the rooms, who is in ours, and what was said there. It follows the server's frames
-// and asks nothing; chat.js does the asking, the views do the showing, and only read.
+// The client-side state: who we are, the rooms, the members of ours, and what was said. It applies the server's frames
+// and sends nothing. chat.js sends requests; the views only read.
 
 import { Timeline } from './timeline.js';
 
-/** Who has said for so long that he types, and says nothing, does not type any more. */
+/** Without a message after this long, somebody no longer counts as typing. */
 const TYPING_MS = 6_000;
-/** So many rooms are remembered when one goes to another and comes back. */
+/** The number of rooms whose timelines are kept. */
 const MAX_MEMORIES = 8;
 const MAX_OWN_IDS = 64;
 
 const NOTHING = new Timeline(() => ({}));
 
 export class State {
-  /** 'connecting', 'online', 'waiting' (for the next attempt) or 'replaced' (by another window: it stays so). */
+  /** 'connecting', 'online', 'waiting' (for the next attempt) or 'replaced' (by another tab, for good). */
   phase = 'connecting';
   retryAt = null;
   lostReason = '';
   wasOnline = false;
   version = null;
-  /** The secret by which the session is resumed; null over the base protocol. */
+  /** The secret that resumes the session; null over the base protocol. */
   session = null;
   me = null;
   limits = { maxTextChars: 4_000, maxNameChars: 32, maxTitleChars: 64 };
   gifs = [];
   /** id → { id, title, userCount, seq } */
   rooms = new Map();
-  /** Whether the list of rooms has come over this connection. */
+  /** Whether the list of rooms has arrived on this connection. */
   isListed = false;
-  /** `{ id, title }` of the room that is shown, and of the one where the user wants to be. */
+  /** `{ id, title }` of the room on screen, and of the one the user wants to be in. */
   room = null;
   wanted = null;
-  /** Where the server has us, and whether it tells us what happens there: not after coming back, before entering. */
+  /**
+   * The room the server has us in, and whether it sends us that room's events. A resumed session is in its room, but
+   * hears nothing until it enters again.
+   */
   hereId = null;
   hears = false;
   divider = null;
@@ -54,7 +57,7 @@ export class State {
   #memories = new Map();
   #own;
   #isAttending = false;
-  /** The room has just been chosen: what was read of it before is not known to the divider. */
+  /** The room has just been chosen, so the divider does not know yet how far it was read. */
   #isFresh = false;
   #counted = {};
 
@@ -73,7 +76,7 @@ export class State {
 
   get inRoom() {
     if (this.room === null || !this.hears || this.hereId !== this.room.id) return false;
-    // A room that is gone is still shown with what was to be said there, and its id may be another's.
+    // A room that is gone stays on screen with its unsent messages, and its id may mean another room by now.
     return (this.rooms.get(this.hereId)?.title ?? this.room.title) === this.room.title;
   }
 
@@ -94,7 +97,7 @@ export class State {
     return memory && memory.title === this.room.title ? memory.timeline : NOTHING;
   }
 
-  /** What has been said in the room shown and is not acknowledged. */
+  /** Messages for the current room that are not acknowledged. */
   get pending() {
     if (this.room === null) return [];
     const under = this.phase === 'online' && this.pausedUntil === null ? 'sending' : 'waiting';
@@ -112,7 +115,7 @@ export class State {
     }));
   }
 
-  /** How many messages the user has not read there; 0 for a room that was never read. */
+  /** The number of unread messages; 0 for a room that was never read. */
   unread(id) {
     if (id === this.room?.id) return this.#isAttending || this.divider === null ? 0 : this.#othersAfterDivider();
     const room = this.rooms.get(id);
@@ -126,7 +129,7 @@ export class State {
     return this.#memories.get(id)?.timeline ?? null;
   }
 
-  /** Where the server may go on telling of a room, or null if nothing is known of it. */
+  /** From where the server can resume a room's events, or null if nothing is known of it. */
   since(id) {
     const timeline = this.timelineOf(id);
     return timeline?.newestSeq ? { epoch: timeline.epoch, seq: timeline.newestSeq } : null;
@@ -163,7 +166,7 @@ export class State {
     this.#stopTyping();
   }
 
-  /** After a restart a room may have another id: `find(room)` gives the room of today, or null. */
+  /** Ids may change when the server restarts: `find(room)` returns the current room, or null. */
   relocate(find) {
     const memories = [...this.#memories].map(([id, { title, timeline }]) => {
       const room = find({ id, title });
@@ -171,7 +174,7 @@ export class State {
     });
     const gone = this.#memories.get(this.room?.id);
     this.#memories = new Map(memories.filter((memory) => memory !== null));
-    // A room that is gone stays as long as it is shown.
+    // A room that is gone stays while it is on screen.
     if (gone && gone.title === this.room.title && !find(this.room) && !this.#memories.has(this.room.id)) {
       this.#memories.set(this.room.id, gone);
     }
@@ -183,7 +186,7 @@ export class State {
     this.wanted = now(this.wanted);
   }
 
-  /** Follows a frame. Gives the entry where others have just said something, else null. */
+  /** Applies a frame. Returns the new entry if somebody else has said something, else null. */
   apply(frame) {
     switch (frame.type) {
       case 'welcome': this.#welcome(frame); break;
@@ -217,12 +220,12 @@ export class State {
 
   #roomChanged(room) {
     const known = this.rooms.get(room.id);
-    // The number of messages is gathered for a while, and may be behind what we have heard.
+    // The list's numbers are batched and may lag behind the events.
     const seq = known?.seq > room.seq ? known.seq : room.seq;
     this.rooms.set(room.id, { ...room, ...(seq !== undefined && { seq }) });
   }
 
-  /** Everything that is so at this moment. */
+  /** A full snapshot of the room. */
   #enteredRoom({ room, users, epoch, seq, events }) {
     this.hereId = room.id;
     this.hears = true;
@@ -236,7 +239,7 @@ export class State {
     const before = timeline.epoch === epoch && seq >= timeline.endSeq ? timeline.newestSeq : null;
     if (timeline.epoch !== null && before === null) this.divider = null;
     timeline.enter({ epoch, seq, events });
-    // The base protocol keeps nothing, so that nothing can be asked for.
+    // The base protocol has no history, so gaps cannot be filled.
     if (this.version === 'base') timeline.setGaps('open', 'gone');
     this.#noteSeq(room.id, seq);
     if (room.id === this.room?.id) this.#placeDivider(before);
@@ -284,7 +287,7 @@ export class State {
     const { roomId, seq, from } = event;
     const timeline = this.timelineOf(roomId);
     this.#noteSeq(roomId, seq);
-    // What was said before may be shown again: beyond the beginning of what is here it would stand alone.
+    // An old message may be repeated. If it is older than everything here, it would stand alone.
     if (!timeline || timeline.epoch === null || seq < timeline.oldestSeq) return null;
     const isNew = seq > timeline.endSeq && this.#hearsOf(roomId);
     if (!isNew && !timeline.hasHole) return null;
@@ -303,7 +306,7 @@ export class State {
   #memory({ id, title }) {
     const memory = this.#memories.get(id) ?? { title, timeline: new Timeline((event) => this.#describe(event)) };
     memory.title = title;
-    this.#memories.delete(id); // and so comes last, as the latest
+    this.#memories.delete(id); // the most recent comes last
     this.#memories.set(id, memory);
     for (const old of this.#memories.keys()) {
       if (this.#memories.size <= MAX_MEMORIES) break;
@@ -317,7 +320,9 @@ export class State {
     return { own, mentionsMe: !own && text !== undefined && this.#isMentioned(text, this.me.name) };
   }
 
-  /** Ids are given once only, but in another epoch they may be anybody's; and the base protocol knows no epochs. */
+  /**
+   * Ids are never reused within an epoch, but in another one they may be anybody's. The base protocol has no epochs.
+   */
   #noteOwnId(epoch) {
     const { id } = this.me;
     const isSame = epoch === this.#own.epoch && this.version !== 'base';
@@ -331,7 +336,7 @@ export class State {
     if (room && this.version !== 'base' && !(room.seq >= seq)) this.rooms.set(id, { ...room, seq });
   }
 
-  /** `before`: up to where it was known as one entered. */
+  /** `before` is the last message that was known before entering, or null. */
   #placeDivider(before) {
     const { timeline } = this;
     const mark = this.version === 'base' ? null : this.#marks.get(this.room);
@@ -347,7 +352,7 @@ export class State {
     if (this.version !== 'base' && epoch !== null) this.#marks.mark(this.room, endSeq, epoch);
   }
 
-  /** The list of rooms asks at each draw. */
+  /** Cached, because the list of rooms asks on every draw. */
   #othersAfterDivider() {
     const { timeline, divider } = this;
     const { revision } = timeline;

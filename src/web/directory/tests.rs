@@ -5,10 +5,10 @@ use tempfile::{TempDir, tempdir};
 
 use super::*;
 
-/// As much of a GIF as is looked at.
+/// The part of a GIF that is checked.
 const GIF: &[u8] = b"GIF89a and what it takes";
 
-/// A directory with these pictures.
+/// A directory with these files.
 fn with(names: &[&str]) -> TempDir {
     let folder = tempdir().unwrap();
     for name in names {
@@ -17,12 +17,12 @@ fn with(names: &[&str]) -> TempDir {
     folder
 }
 
-/// Reads it with the usual limits.
+/// Reads it with the default limits.
 fn read_all(folder: &TempDir) -> Result<Vec<Picture>, GifsError> {
     read(folder.path(), &Limits::default())
 }
 
-/// What the one picture of this name is called.
+/// The description of the only GIF, given its file name.
 #[track_caller]
 fn named(name: &str) -> (u64, String) {
     let pictures = read_all(&with(&[name])).unwrap_or_else(|error| panic!("{error}"));
@@ -31,7 +31,7 @@ fn named(name: &str) -> (u64, String) {
     (gif.id, gif.alt.clone())
 }
 
-/// Refuses the directory: names the file in it (empty: itself), and has these words.
+/// Asserts that the directory is refused with these words, about this file (empty: the directory).
 #[track_caller]
 fn refused(folder: &TempDir, limits: &Limits, file: &str, words: &[&str]) {
     let error = read(folder.path(), limits).expect_err("it cannot be shown");
@@ -123,7 +123,7 @@ fn what_cannot_be_read() {
     fs::create_dir(&path).unwrap();
     refused(&folder, &Limits::default(), "1.gif", &["this is not a file"]);
     fs::remove_dir(&path).unwrap();
-    // Whoever opens one waits for somebody to write.
+    // Opening one blocks until somebody writes to it.
     mknodat(CWD, &path, rustix::fs::FileType::Fifo, Mode::RWXU, 0).unwrap();
     refused(&folder, &Limits::default(), "1.gif", &["this is not a file"]);
 }

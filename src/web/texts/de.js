@@ -1,4 +1,4 @@
-// The texts of the page in German, with “du”; en.js says what the keys are for.
+// The texts of the page in German, with “du”. en.js explains the keys.
 
 export default {
   // ---- the page
@@ -7,7 +7,7 @@ export default {
   cancel: 'Abbrechen',
   dismiss: 'Ausblenden',
 
-  // ---- rooms
+  // ---- rooms: the list
   rooms: 'Räume',
   rooms_loading: 'Räume werden geladen…',
   rooms_none: 'Es gibt noch keine Räume.',
@@ -20,7 +20,7 @@ export default {
   room_create: 'Anlegen',
   room_title_long: { one: '{count} Zeichen zu lang', other: '{count} Zeichen zu lang' },
 
-  // ---- talk
+  // ---- talk: the room's header
   to_rooms: 'Zurück zu den Räumen',
   to_talk: 'Zurück zum Gespräch',
   entering: 'Du betrittst {room}…',
@@ -97,7 +97,7 @@ export default {
   },
   write_offline: 'Offline: Was du jetzt schreibst, wird später gesendet.',
 
-  // ---- banner
+  // ---- banner: the connection
   connecting: 'Verbindung wird aufgebaut…',
   reconnecting: 'Verbindung wird wieder aufgebaut…',
   offline: {
@@ -187,7 +187,7 @@ export default {
   left_room: 'Du hast {room} verlassen.',
   name_in_room: '{name} in {room}',
 
-  // ---- what the server refuses, by its code
+  // ---- refusals, by their code
   error_bad_json: 'Der Server hat das nicht verstanden.',
   error_bad_request: 'Der Server hat das nicht verstanden.',
   error_unknown_type: 'Das kann dieser Server nicht.',
@@ -202,7 +202,7 @@ export default {
   error_already_said: 'Das ist schon gesagt.',
   error_not_readable: 'Der Server kann alte Nachrichten gerade nicht lesen. Versuch es später noch einmal.',
 
-  // ---- why a connection ended
+  // ---- why a connection ended: the server's close reason, after “Offline:”
   'reason: server stopping': 'der Server startet neu',
   'reason: too many messages': 'zu viele Nachrichten',
   'reason: message too big': 'eine Nachricht war zu groß',
@@ -210,7 +210,7 @@ export default {
   'reason: no pong': 'zu lange keine Antwort',
   'reason: slow consumer': 'die Verbindung ist zu langsam',
 
-  // ---- the pictures
+  // ---- GIFs
   'gif: A waving hand': 'Eine winkende Hand',
   'gif: A party popper and confetti': 'Eine Konfettikanone und Konfetti',
   'gif: A beating heart': 'Ein schlagendes Herz',

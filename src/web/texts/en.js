@@ -1,8 +1,8 @@
 // Every text of the page in English: the complete list of keys, grouped by the view that shows them.
 //
-// `{name}` is a placeholder. An object has the forms of Intl.PluralRules, chosen by `count`. A text that speaks of
-// one or more people wants their number as `count`, though English may say the same: other languages do not.
-// A key such as `gif: A waving hand` is its own English text, for what comes from the server in English.
+// `{name}` is a placeholder. An object holds the plural forms of Intl.PluralRules, selected by `count`. A text about
+// one or more people takes their number as `count`, even if the English is the same: other languages differ. A key such
+// as `gif: A waving hand` contains an English text from the server, which is also its default.
 
 export default {
   // ---- the page
@@ -24,7 +24,7 @@ export default {
   room_create: 'Create',
   room_title_long: { one: '{count} character too long', other: '{count} characters too long' },
 
-  // ---- talk: what stands above the messages
+  // ---- talk: the room's header
   to_rooms: 'Back to the rooms',
   to_talk: 'Back to the talk',
   entering: 'Entering {room}…',
@@ -185,7 +185,7 @@ export default {
   left_room: 'You have left {room}.',
   name_in_room: '{name} in {room}',
 
-  // ---- what the server refuses, by its code
+  // ---- refusals, by their code
   error_bad_json: 'The server did not understand that.',
   error_bad_request: 'The server did not understand that.',
   error_unknown_type: 'This server cannot do that.',
@@ -200,7 +200,7 @@ export default {
   error_already_said: 'This has been said already.',
   error_not_readable: 'The server cannot read old messages right now. Try again later.',
 
-  // ---- why a connection ended, in the server's words, behind “Offline:”
+  // ---- why a connection ended: the server's close reason, after “Offline:”
   'reason: server stopping': 'the server is restarting',
   'reason: too many messages': 'too many messages',
   'reason: message too big': 'a message was too big',
@@ -208,7 +208,7 @@ export default {
   'reason: no pong': 'no answer for too long',
   'reason: slow consumer': 'the connection is too slow',
 
-  // ---- the pictures, by their English alternative texts
+  // ---- GIFs, by their English alternative texts
   'gif: A waving hand': 'A waving hand',
   'gif: A party popper and confetti': 'A party popper and confetti',
   'gif: A beating heart': 'A beating heart',

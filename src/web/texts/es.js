@@ -1,4 +1,4 @@
-// The texts of the page in Spanish, with “tú”; en.js says what the keys are for.
+// The texts of the page in Spanish, with “tú”. en.js explains the keys.
 
 export default {
   // ---- the page
@@ -7,7 +7,7 @@ export default {
   cancel: 'Cancelar',
   dismiss: 'Descartar',
 
-  // ---- rooms
+  // ---- rooms: the list
   rooms: 'Salas',
   rooms_loading: 'Buscando salas…',
   rooms_none: 'Todavía no hay salas.',
@@ -20,7 +20,7 @@ export default {
   room_create: 'Crear',
   room_title_long: { one: 'Sobra {count} carácter', other: 'Sobran {count} caracteres' },
 
-  // ---- talk
+  // ---- talk: the room's header
   to_rooms: 'Volver a las salas',
   to_talk: 'Volver a la conversación',
   entering: 'Entrando en {room}…',
@@ -97,7 +97,7 @@ export default {
   },
   write_offline: 'Sin conexión: lo que escribas ahora se enviará después.',
 
-  // ---- banner
+  // ---- banner: the connection
   connecting: 'Conectando…',
   reconnecting: 'Volviendo a conectar…',
   offline: {
@@ -184,7 +184,7 @@ export default {
   left_room: 'Has salido de {room}.',
   name_in_room: '{name} en {room}',
 
-  // ---- what the server refuses, by its code
+  // ---- refusals, by their code
   error_bad_json: 'El servidor no lo ha entendido.',
   error_bad_request: 'El servidor no lo ha entendido.',
   error_unknown_type: 'Este servidor no puede hacer eso.',
@@ -199,7 +199,7 @@ export default {
   error_already_said: 'Esto ya se ha dicho.',
   error_not_readable: 'El servidor no puede leer los mensajes antiguos ahora. Inténtalo más tarde.',
 
-  // ---- why a connection ended
+  // ---- why a connection ended: the server's close reason, after “Offline:”
   'reason: server stopping': 'el servidor se está reiniciando',
   'reason: too many messages': 'demasiados mensajes',
   'reason: message too big': 'un mensaje era demasiado grande',
@@ -207,7 +207,7 @@ export default {
   'reason: no pong': 'demasiado tiempo sin respuesta',
   'reason: slow consumer': 'la conexión es demasiado lenta',
 
-  // ---- the pictures
+  // ---- GIFs
   'gif: A waving hand': 'Una mano que saluda',
   'gif: A party popper and confetti': 'Un cañón de confeti',
   'gif: A beating heart': 'Un corazón que late',

@@ -1,4 +1,4 @@
-// The texts of the page in French, with “vous”, and a space that does not break before : ; ! ? and inside « ».
+// The texts of the page in French, with “vous”, and a no-break space before : ; ! ? and inside « ».
 
 export default {
   // ---- the page
@@ -7,7 +7,7 @@ export default {
   cancel: 'Annuler',
   dismiss: 'Masquer',
 
-  // ---- rooms
+  // ---- rooms: the list
   rooms: 'Salons',
   rooms_loading: 'Recherche des salons…',
   rooms_none: 'Il n’y a pas encore de salon.',
@@ -20,7 +20,7 @@ export default {
   room_create: 'Créer',
   room_title_long: { one: '{count} caractère de trop', other: '{count} caractères de trop' },
 
-  // ---- talk
+  // ---- talk: the room's header
   to_rooms: 'Retour aux salons',
   to_talk: 'Retour à la discussion',
   entering: 'Arrivée dans {room}…',
@@ -97,7 +97,7 @@ export default {
   },
   write_offline: 'Hors ligne : ce que vous écrivez partira plus tard.',
 
-  // ---- banner
+  // ---- banner: the connection
   connecting: 'Connexion…',
   reconnecting: 'Reconnexion…',
   offline: {
@@ -187,7 +187,7 @@ export default {
   left_room: 'Vous avez quitté {room}.',
   name_in_room: '{name} dans {room}',
 
-  // ---- what the server refuses, by its code
+  // ---- refusals, by their code
   error_bad_json: 'Le serveur n’a pas compris.',
   error_bad_request: 'Le serveur n’a pas compris.',
   error_unknown_type: 'Ce serveur ne sait pas faire cela.',
@@ -202,7 +202,7 @@ export default {
   error_already_said: 'Cela a déjà été dit.',
   error_not_readable: 'Le serveur ne peut pas lire les anciens messages pour l’instant. Réessayez plus tard.',
 
-  // ---- why a connection ended
+  // ---- why a connection ended: the server's close reason, after “Offline:”
   'reason: server stopping': 'le serveur redémarre',
   'reason: too many messages': 'trop de messages',
   'reason: message too big': 'un message était trop gros',
@@ -210,7 +210,7 @@ export default {
   'reason: no pong': 'plus de réponse depuis trop longtemps',
   'reason: slow consumer': 'la connexion est trop lente',
 
-  // ---- the pictures
+  // ---- GIFs
   'gif: A waving hand': 'Une main qui fait coucou',
   'gif: A party popper and confetti': 'Un lance-confettis',
   'gif: A beating heart': 'Un cœur qui bat',

@@ -1,13 +1,13 @@
-// What concerns the whole page: whether there is a connection, and what went wrong.
+// The banner with the state of the connection, and the notice for errors.
 
 import { visible } from '../text/names.js';
 import { button, byId, element, setText } from './dom.js';
 import { refused } from './refusals.js';
 import { t } from './words.js';
 
-/** So long it says that the connection is back. */
+/** How long "Connected again." is shown. */
 const BACK_MS = 3_000;
-/** A connection is usually there sooner than one could read that it is being made. */
+/** "Connecting…" is shown only after this time: usually the connection is faster. */
 const PATIENCE_MS = 700;
 
 export class BannerView {
@@ -22,7 +22,7 @@ export class BannerView {
   #timer;
   #refocus;
 
-  /** `refocus()` when the button that had the focus has gone. */
+  /** `refocus()` is called when the button that had the focus is gone. */
   constructor(chat, { refocus }) {
     this.#chat = chat;
     this.#refocus = refocus;
@@ -45,7 +45,8 @@ export class BannerView {
     const said = sentence(words, heard);
     const before = this.#banner.querySelector('button');
     if (before && action && before.textContent === action[0]) {
-      // Who is about to press the button keeps it; and what is heard is not touched unless it says something else.
+      // The button is kept, since the user may be about to press it, and so is the text for screen readers, unless it
+      // changes.
       const now = [...this.#banner.children].slice(0, -1);
       if (now.length !== said.length) for (const node of now) node.remove();
       if (now.length !== said.length) this.#banner.prepend(...said);
@@ -58,8 +59,8 @@ export class BannerView {
   }
 
   /**
-   * What kind, in words, and in those that are `heard` where the words change all the time; the `action` that there
-   * is a button for; and in how many milliseconds to look `again`.
+   * What to show: the `kind` of banner; its `words`; `heard`, the text for screen readers where `words` change every
+   * second; the `action` of its button; and in how many milliseconds to draw `again`.
    */
   #say() {
     const { phase, retryAt, lostReason, wasOnline } = this.#chat.state;
@@ -112,7 +113,7 @@ export class BannerView {
   }
 }
 
-/** What changes each second would be read out each second: then the eye and the ear have a sentence each. */
+/** A text that changes every second would be announced every second, so screen readers get one of their own. */
 function sentence(words, heard) {
   if (words === '') return [];
   const seen = element('span', '', words);

@@ -1,17 +1,17 @@
-// The box in which a message is written: drafts, limits, recalling, and who else is writing.
+// The message box: drafts, limits, recall of earlier messages, and who is typing.
 
 import { visible } from '../text/names.js';
 import { t } from './words.js';
 import { CompletionView } from './completion.js';
 import { byId, isComposing, setAttribute, setText } from './dom.js';
 
-/** From so few characters left on, they are counted down. */
+/** The characters left are counted down from here. */
 const NEAR_LIMIT = 200;
-/** So many of one's own last messages can be recalled. */
+/** How many of the user's own messages can be recalled. */
 const RECALLED = 50;
-/** More names than this do not say more than their number. */
+/** More people than this are shown as a number. */
 const NAMES_TYPING = 3;
-/** What is counted at every letter, or every second, is said aloud when it begins, and then in such steps. */
+/** A count that changes with every letter is announced in steps of this size. */
 const SAID_STEP = 50;
 
 export class ComposerView {
@@ -19,7 +19,7 @@ export class ComposerView {
   #box = byId('text');
   #completion;
   #shownRoom = null;
-  /** One's own last messages, the oldest first, and how far back one has gone; 0: not at all. */
+  /** The user's last messages, oldest first, and how far back the user has gone; 0 is not at all. */
   #said = [];
   #back = 0;
   #tick;
@@ -38,7 +38,7 @@ export class ComposerView {
     this.#box.addEventListener('input', () => this.#changed());
   }
 
-  /** Writes `@name` where the caret is. */
+  /** Inserts `@name` at the caret. */
   mention(name) {
     const box = this.#box;
     const before = box.value.slice(0, box.selectionStart);
@@ -89,14 +89,14 @@ export class ComposerView {
     }
   }
 
-  /** Further back into what one has said, or nearer. Only from an empty box: what is being written is not lost. */
+  /** Goes to an earlier or a later message. Starts only from an empty box, so that no draft is lost. */
   #recall(by) {
     if (this.#back === 0 && this.#box.value !== '') return false;
     const back = this.#back + by;
     if (back > this.#said.length) return false;
     this.#back = back;
     this.#write(back === 0 ? '' : this.#said.at(-back));
-    // At the start, so that the same key goes on; at the end there is the way forward.
+    // The caret goes to the start, so that the same key goes on; Arrow Down at the end goes forward again.
     if (by > 0) this.#box.setSelectionRange(0, 0);
     return true;
   }
@@ -117,11 +117,11 @@ export class ComposerView {
     this.#drawPace();
   }
 
-  /** How many characters there are too many; as the server counts them. */
+  /** By how many characters the text is too long, counted as the server counts. */
   #over() {
     const { length } = this.#box.value;
     const { maxTextChars } = this.#chat.state.limits;
-    // No text has more characters than UTF-16 units: the short ones need no counting.
+    // A text never has more characters than UTF-16 units, so short ones need no counting.
     return length <= maxTextChars - NEAR_LIMIT ? -NEAR_LIMIT : [...this.#box.value].length - maxTextChars;
   }
 
@@ -136,7 +136,7 @@ export class ComposerView {
     }
   }
 
-  /** What keeps a message from going out, or soon will. */
+  /** Says why messages are not being sent, or how many characters are left. */
   #drawPace() {
     const { pausedUntil, pauseReason, phase, pending } = this.#chat.state;
     const over = this.#over();
@@ -169,5 +169,5 @@ export class ComposerView {
   }
 }
 
-/** A name among other words: whichever way it runs, it does not turn them around (Unicode's isolates). */
+/** Isolates a name, so that its direction does not affect the text around it (Unicode isolates). */
 const isolated = (name) => `\u2068${visible(name)}\u2069`;

@@ -1,4 +1,4 @@
-// The log: what is said in the room, a stretch of it at a time, at the place where the user reads.
+// The log: draws a window of the timeline, keeps the reading position, and loads older messages while the user scrolls.
 
 import { Names } from '../text/mention.js';
 import { Cursor } from './cursor.js';
@@ -12,17 +12,17 @@ import { newerThan, rowsOf } from './rows.js';
 import { Stretch } from './stretch.js';
 import { t } from './words.js';
 
-/** So near to the end counts as reading along. */
+/** This close to the end counts as following the conversation. */
 const NEAR_END_PIXELS = 40;
-/** What is nearer to the edge of the stretch than this share of the screen makes it move on. */
+/** When the edge of the window is closer than this share of the screen, the window moves. */
 const NEAR_EDGE = 0.75;
-/** No row is lower. A stretch of four screens has enough before, behind and to spare. */
+/** The height of the lowest possible row. A window of four screens leaves enough above and below. */
 const LOWEST_ROW_PIXELS = 24;
 const SCREENS = 4;
 const FEWEST_ROWS = 150;
-/** After so long without a movement the user has stopped scrolling. */
+/** After this long without a scroll event the user has stopped scrolling. */
 const STILL_MS = 200;
-/** What could not be loaded is not asked for at every movement. */
+/** A failed load is not repeated more often than this. */
 const ASK_AGAIN_MS = 3_000;
 const FLASH_MS = 2_000;
 
@@ -34,15 +34,15 @@ export class LogView {
   #cursor;
   #place;
   #stretch = new Stretch();
-  /** What is drawn, by key: `{node, entry, source, looks}`. */
+  /** The rows on the page, by key: `{node, entry, source, looks}`. */
   #rows = new Map();
   #timeline = null;
   #drawn = null;
   #gifs = null;
-  /** Who may be mentioned; made ready when a text asks for it, and once for all that are drawn together. */
+  /** Whom a message may mention. Built when a message needs it, once per drawing. */
   #names = null;
   #pendingKeys = new Set();
-  /** Reading along: what is added at the end is scrolled to. */
+  /** Whether to scroll along with new messages. */
   #isFollowing = true;
   #isAttending = null;
   #top = 0;
@@ -53,7 +53,7 @@ export class LogView {
   #asked = { seq: null, at: 0 };
   #latestWords = '';
 
-  /** `copyLink({room, seq})` gives a message's link to the user. */
+  /** `copyLink({room, seq})` copies a message's link. */
   constructor({ chat, log, list, toLatest, copyLink }) {
     this.#chat = chat;
     this.#log = log;
@@ -66,7 +66,7 @@ export class LogView {
       copyLink: (seq) => copyLink({ room: chat.state.room.id, seq }),
       toNewest: () => this.#follow(),
     });
-    // With or without AM and PM: so much room a bubble keeps for its time.
+    // The room that a bubble keeps free for its time, which may have AM or PM.
     log.style.setProperty('--time-width', `${clockTime(0).length * 0.48 + 0.5}rem`);
     log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     list.addEventListener('click', ({ target }) => this.#act(target.closest('[data-act]')));
@@ -87,7 +87,7 @@ export class LogView {
     if (looks !== this.#drawn) {
       this.#drawn = looks;
       if (this.#hasSaid()) this.#isFollowing = true;
-      // First, so that what goes from above the upper edge is made up for by what comes there.
+      // Before drawing, so that rows dropped at the top are made up for by rows added there.
       if (!this.#isFollowing) this.#moveOn();
       this.#render();
     }
@@ -96,7 +96,7 @@ export class LogView {
     this.#tell();
   }
 
-  /** All that decides what is drawn, but for the stretch. */
+  /** A key for everything that decides what is drawn, except the window. */
   #looks() {
     const { timeline, pending, divider, loadingOlder } = this.#chat.state;
     const said = pending.map(({ key, status, problem, reason }) => [key, status, problem, reason]);
@@ -116,7 +116,7 @@ export class LogView {
     this.#pendingKeys = new Set(this.#chat.state.pending.map(({ key }) => key));
   }
 
-  /** Whether the user has just said something: then they want to see it. */
+  /** Whether the user has just sent a message, and so wants to see it. */
   #hasSaid() {
     const keys = new Set(this.#chat.state.pending.map(({ key }) => key));
     const hasNew = [...keys].some((key) => !this.#pendingKeys.has(key));
@@ -137,7 +137,7 @@ export class LogView {
     const rows = rowsOf({ entries, start, end, pending, firstNew, head: this.#head(), now: Date.now() });
     const keys = new Set(rows.map(({ key }) => key));
     if (!this.#isFollowing) {
-      // What is drawn anew may have another height: the place is that of a row that stays as it is.
+      // A redrawn row may change its height, so the position is taken from a row that stays as it is.
       const staying = new Set(rows.filter((row) => this.#isDrawn(row)).map(({ key }) => key));
       this.#place.hold((node) => staying.has(node.dataset.key));
     }
@@ -147,7 +147,7 @@ export class LogView {
     if (this.#stretch.isShort) this.#growSoon();
   }
 
-  /** With the next frame of the screen: all at once would keep the page from answering. */
+  /** Grows the window frame by frame: all at once would block the page. */
   #growSoon() {
     this.#growing ??= requestAnimationFrame(() => {
       this.#growing = null;
@@ -159,7 +159,7 @@ export class LogView {
     });
   }
 
-  /** The index of the entry that is to stay when the stretch is cut. */
+  /** The index of the entry to keep when the window is cut. */
   #readIndex(entries) {
     const key = this.#place.row?.dataset.key;
     const index = this.#isFollowing ? -1 : entries.findIndex((entry) => String(entry.key) === key);
@@ -169,12 +169,12 @@ export class LogView {
   #head() {
     const { timeline, loadingOlder, version } = this.#chat.state;
     if (loadingOlder) return 'loading';
-    // The base protocol has no history, and before the room has answered nobody knows.
+    // The base protocol has no history, and nothing is known before we are in the room.
     if (timeline.hasOlder !== false || version === 'base' || timeline.epoch === null) return null;
     return timeline.entries.some(({ seq }) => seq !== undefined) ? 'begin' : 'empty';
   }
 
-  /** Makes the list show these rows. What looks as before is left in place. */
+  /** Makes the list show these rows. Unchanged rows are not touched. */
   #fit(rows, keys) {
     const focused = this.#list.contains(document.activeElement) ? document.activeElement : null;
     for (const [key, { node }] of this.#rows) {
@@ -207,7 +207,7 @@ export class LogView {
     return drawn !== undefined && drawn.source === source && drawn.looks === looks;
   }
 
-  /** What is drawn anew keeps the focus, or the log has it: never the page. */
+  /** Moves the focus to the redrawn row, or to the log, so that it is never lost. */
   #passFocus(focused, before, now) {
     const part = focused === before ? now : now.querySelector('[data-act]') ?? now;
     (part.hasAttribute('tabindex') || part !== now ? part : this.#log).focus({ preventScroll: true });
@@ -241,11 +241,11 @@ export class LogView {
     this.draw();
   }
 
-  // ---- the place
+  // ---- scroll position
 
-  /** Puts what is read back to where it was, or the end in sight. */
+  /** Restores the reading position, or scrolls to the end. */
   #settle() {
-    if (this.#log.clientHeight === 0) return; // Not on the screen now; see #resized.
+    if (this.#log.clientHeight === 0) return; // Not visible now; see #resized.
     if (this.#isFollowing) this.#log.scrollTop = this.#log.scrollHeight;
     else this.#place.restore();
     this.#note();
@@ -256,7 +256,7 @@ export class LogView {
     this.#place.note();
   }
 
-  /** The window, the keyboard, a picture or another pane has changed sizes. */
+  /** The size of the window, the keyboard, an image or another pane has changed. */
   #resized() {
     this.#settle();
     this.#tell();
@@ -264,12 +264,12 @@ export class LogView {
 
   #scrolled() {
     if (this.#log.clientHeight === 0 || this.#place.isResized) return;
-    // Whoever begins to scroll up is not pulled back, even while the end is near.
+    // Scrolling up stops following, even while the end is near.
     if (this.#toEnd() < 2) this.#isFollowing = this.#stretch.isAtEnd;
     else if (this.#log.scrollTop < this.#top) this.#isFollowing = false;
     clearTimeout(this.#stillTimer);
     this.#stillTimer = setTimeout(() => {
-      // While the sizes change, what is seen is not where the user has stopped.
+      // While sizes change, the scroll position is not where the user has stopped.
       if (!this.#place.isResized) this.#isFollowing = this.#isNearEnd();
     }, STILL_MS);
     this.#note();
@@ -285,7 +285,7 @@ export class LogView {
     return this.#stretch.isAtEnd && this.#toEnd() < NEAR_END_PIXELS;
   }
 
-  /** Moves the stretch on before its edge is seen, and beyond what is known asks for more. */
+  /** Moves the window before its edge becomes visible, and loads older messages at the start. */
   #reachOut({ isScrolling }) {
     const { timeline } = this.#chat.state;
     if (this.#log.clientHeight === 0 || timeline !== this.#timeline) return;
@@ -299,7 +299,7 @@ export class LogView {
 
   #moveOn() {
     const { entries } = this.#timeline;
-    // What has come since the last drawing has moved the entries.
+    // The entries have shifted since the last drawing.
     this.#stretch.update(entries);
     if (this.#log.scrollTop < this.#edge && !this.#stretch.isAtStart) this.#stretch.up(entries);
     else if (this.#toEnd() < this.#edge && !this.#stretch.isAtEnd) this.#stretch.down(entries);
@@ -315,7 +315,7 @@ export class LogView {
     if (this.#chat.loadOlder()) this.#asked = { seq: timeline.oldestSeq, at: Date.now() };
   }
 
-  // ---- going somewhere
+  // ---- navigation
 
   #showTarget() {
     const { target, timeline } = this.#chat.state;
@@ -344,7 +344,8 @@ export class LogView {
   #goToLatest() {
     const hadFocus = document.activeElement === this.#toLatest;
     this.#follow();
-    // The button goes, and the focus with it. On a touch screen the message box would bring up the keyboard.
+    // The button disappears, and the focus with it. On a touch screen, focusing the message box would open the
+    // keyboard.
     if (!hadFocus) return;
     const next = matchMedia('(hover: hover)').matches ? document.getElementById('text') : this.#log;
     next?.focus({ preventScroll: true });
@@ -361,7 +362,7 @@ export class LogView {
 
   // ---- what the user sees
 
-  /** Tells the chat whether the newest is seen, and the user what is not. */
+  /** Tells the chat whether the newest message is visible, and shows the button if not. */
   #tell() {
     const { room, timeline } = this.#chat.state;
     const isShown = Boolean(room) && this.#log.clientHeight > 0;
@@ -374,7 +375,7 @@ export class LogView {
     this.#chat.attend(isAttending);
   }
 
-  /** Whether it is worth a button: something new is out of sight, or the end is far. */
+  /** Labels the button. Returns whether it is needed: there are new messages, or the end is far away. */
   #tellLatest() {
     const { count } = newerThan(this.#chat.state.timeline.entries, this.#seenSeq);
     const words = count > 0 ? t('to_latest_new', { count }) : t('to_latest');

@@ -1,4 +1,4 @@
-// The list of rooms, making a new one, and who one is.
+// The list of rooms, the form for a new one, and the user's own name.
 
 import { formatLink } from '../core/link.js';
 import { visible } from '../text/names.js';
@@ -6,7 +6,7 @@ import { avatar } from './avatar.js';
 import { byId, element, icon, reconcile, setAttribute, setText } from './dom.js';
 import { t } from './words.js';
 
-/** More unread messages than this are as good as countless, and the number stays narrow. */
+/** Above this the unread count is not exact, which keeps the badge narrow. */
 const MOST_UNREAD = 99;
 
 export class RoomsView {
@@ -26,7 +26,7 @@ export class RoomsView {
     byId('me').addEventListener('click', () => go.name());
   }
 
-  /** To the one `by` further in the list; to the first when no room is shown. */
+  /** Goes to the room `by` steps further down the list; to the first one if no room is open. */
   step(by) {
     const ids = [...this.#chat.state.rooms.keys()];
     if (ids.length === 0) return;
@@ -47,7 +47,7 @@ export class RoomsView {
     const link = element('a', '', element('bdi', 'title'), element('span', 'state'), element('span', 'unread'), element('span', 'count'));
     link.href = formatLink({ room: id });
     link.addEventListener('click', (event) => {
-      if (event.metaKey || event.ctrlKey || event.shiftKey) return; // another tab was asked for
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return; // opens another tab
       event.preventDefault();
       this.#choose(id);
     });
@@ -61,7 +61,7 @@ export class RoomsView {
     const unreadCount = this.#chat.state.unread(id);
     const isMuted = this.#chat.isMuted(id);
     const isCurrent = (entering ?? room)?.id === id;
-    // There may be a thousand rooms, and most of them look as they did.
+    // There may be a thousand rooms, and most have not changed.
     const looks = JSON.stringify([title, userCount, unreadCount, isMuted, isCurrent]);
     if (item.dataset.looks === looks) return;
     item.dataset.looks = looks;
@@ -110,7 +110,7 @@ export class RoomsView {
   }
 }
 
-/** Fills `node` anew only when what it says has changed; takes it out of sight when it says nothing. */
+/** Redraws `node` only when its words have changed; hides it when it has none. */
 function sign(node, words, fill) {
   if (node.dataset.words === words) return;
   node.dataset.words = words;
@@ -118,10 +118,10 @@ function sign(node, words, fill) {
   node.replaceChildren(...(words === '' ? [] : fill()));
 }
 
-/** For the ear alone. */
+/** For screen readers only. */
 const unseen = (...words) => element('span', 'unseen', ' ', ...words);
 
-/** For the eye alone. */
+/** For the eye only. */
 function shown(text) {
   const made = element('span', '', text);
   made.setAttribute('aria-hidden', 'true');
