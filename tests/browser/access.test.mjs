@@ -1,5 +1,5 @@
-// axe-core on every view of the page, light and dark, on a desktop and on a phone: no violation of any of its rules,
-// the best practices among them.
+// Runs axe-core on every view of the page, light and dark, on a desktop and on a phone. No violation of any rule is
+// allowed, best practices included.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const DEVICES = { desktop: { viewport: { width: 1280, height: 800 } }, phone: PHONE };
 const visit = stage();
 
-/** Asserts that axe finds nothing. In the dark only the colours are others. */
+/** Asserts that axe finds nothing. In dark mode only the colours differ, so only their contrast is checked. */
 async function check(page, view) {
   for (const [colorScheme, options] of [['light', {}], ['dark', { runOnly: ['color-contrast'] }]]) {
     await page.emulateMedia({ colorScheme });
@@ -32,7 +32,7 @@ const TALK = [
   'and more of the same',
 ];
 
-/** As if these had been refused before the page was loaded again. */
+/** Makes the page load with messages that seem to have been refused before. */
 function failBefore(page) {
   return page.addInitScript(() => {
     const why = [

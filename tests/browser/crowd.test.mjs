@@ -1,5 +1,5 @@
-// A long talk, a full room, a busy one: all of it is found, and the page stays small. How smooth it is, figures.mjs
-// tells.
+// A long history, a full room and a busy room: nothing is missing, and the page stays small. figures.mjs measures how
+// smooth it is.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,15 +7,15 @@ import { stage } from './browser.mjs';
 import { bringMembers, fill, talk } from './crowd.mjs';
 
 const SETTINGS = { limits: { messagesPerSecond: 0, historyMaxEvents: 20_000, resumeGraceSeconds: 600 } };
-/** The whole page, with the longest stretch of the log and the longest list of members. */
+/** Limits for the whole page, with the longest range of the log and the longest list of members. */
 const MOST_NODES = 3_500;
 const MESSAGES = 10_000;
 
 const visit = stage();
 
 /**
- * Goes through the log from the end to its beginning, a screen and a half at a time. Gives each message that was
- * drawn, by number; and the most nodes there were.
+ * Scrolls through the log from the end to the beginning, a screen and a half at a time. Returns the numbers of all
+ * messages that were drawn, and the largest number of nodes.
  */
 async function walkBack() {
   const log = document.getElementById('log');
@@ -68,7 +68,7 @@ test('1,000 members are counted, and each is found', () => visit([{ name: 'Anna'
 test('50 messages a second are all shown, once and in order', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
   await anna.enter('Room 1');
   const count = 200;
-  // The stretch that is drawn moves on: each row is noted as it comes.
+  // Rows are removed again while scrolling, so each is noted when it appears.
   await anna.page.evaluate(() => {
     globalThis.drawn = [];
     new MutationObserver((changes) => {

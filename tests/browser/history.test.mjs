@@ -1,4 +1,4 @@
-// The log as a place: scrolling back through what was said, what is new, and links to messages.
+// The log: scrolling back, new messages, and links to messages.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { PATIENT, Talker } from './talker.mjs';
 
 const visitServer = stage();
 
-/** Carla has said `count` messages in Room 1, and Anna has entered there. */
+/** Carla has said `count` messages in Room 1, and Anna has entered it. */
 const visit = (count, story, options) => visitServer([], async ({ server, open }) => {
   const carla = await Talker.enter(server, { name: 'Carla' });
   const words = (i) => `message ${i + 1}${i % 7 === 0 ? ' of many lines'.repeat(20) : ''}`;
@@ -18,12 +18,12 @@ const visit = (count, story, options) => visitServer([], async ({ server, open }
   await story(anna, carla, { server, open });
 }, { settings: PATIENT });
 
-/** The row of the message of that number. */
+/** The row of the message with this number. */
 const row = (tab, seq) => tab.log.locator(`[data-seq="${seq}"]`);
 const toLatest = (tab) => tab.page.locator('#to-latest');
 const divider = (tab) => tab.log.getByText('New messages', { exact: true });
 
-/** Waits until the end of the talk is in sight, with this message as the last. */
+/** Waits until the log is at its end, with this message as the last. */
 const atEnd = (tab, seq) => tab.page.waitForFunction((number) => {
   const log = document.getElementById('log');
   const last = [...document.querySelectorAll('[data-seq]')].at(-1);
@@ -32,7 +32,7 @@ const atEnd = (tab, seq) => tab.page.waitForFunction((number) => {
 
 const scrollUp = (tab, pixels) => tab.log.evaluate((log, by) => { log.scrollTop -= by; }, pixels);
 
-/** Whether the row is seen in the log, all of it. */
+/** Whether the row is completely visible in the log. */
 const isSeen = (locator) => locator.evaluate((item) => {
   const log = document.getElementById('log').getBoundingClientRect();
   const { top, bottom } = item.getBoundingClientRect();
@@ -43,7 +43,7 @@ test('scrolling up brings what was said before, and what is read stays', () => v
   let oldest = 320;
   let pages = 0;
   while (oldest > 1) {
-    // To the first row that there is: more comes above it, and it does not move.
+    // To the first row on the page: older ones are added above, and it must not move.
     const moved = await anna.log.evaluate(async (log) => {
       const list = document.getElementById('entries');
       const first = () => Number(list.querySelector('[data-seq]').dataset.seq);
@@ -57,7 +57,7 @@ test('scrolling up brings what was said before, and what is read stays', () => v
         }).observe(list, { childList: true });
       });
       log.scrollTop = 0;
-      // The second: the first may belong to what comes before it, and then goes without its name.
+      // The second row: the first may join the group of an older message and lose its name.
       const top = place(before + 1);
       await more;
       await new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); });
@@ -75,7 +75,7 @@ test('scrolling up brings what was said before, and what is read stays', () => v
   await atEnd(anna, 320);
 }));
 
-/** The numbers of the messages that are seen in the log, once it has been drawn. */
+/** The numbers of the visible messages, after the next drawing. */
 const look = (tab) => tab.log.evaluate(async (log) => {
   await new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); });
   const { top, bottom } = log.getBoundingClientRect();
@@ -115,14 +115,14 @@ test('who reads along sees the newest, who has scrolled up is told of it', () =>
   assert.equal(await divider(anna).count(), 1);
   assert.ok(await anna.log.locator('.divider + [data-seq="62"]').count());
 
-  // It stays where it is while one reads along, and is gone when one has read all and goes away again.
+  // It stays while Anna follows the conversation, and goes when she scrolls away after reading everything.
   await carla.say('64');
   await atEnd(anna, 64);
   assert.ok(await anna.log.locator('.divider + [data-seq="62"]').count());
   await scrollUp(anna, 900);
   await divider(anna).waitFor({ state: 'detached' });
 
-  // What one says oneself is seen.
+  // Sending a message scrolls to it.
   await anna.say('my own');
   await atEnd(anna, 65);
   assert.equal(await divider(anna).count(), 0);
@@ -134,7 +134,7 @@ test('a room entered again shows what is new since then', () => visit(30, async 
   await anna.enter('Room 1');
   await atEnd(anna, 32);
   assert.ok(await anna.log.locator('.divider + [data-seq="31"]').count());
-  // A page that is loaded again knows it, too.
+  // A reload keeps it.
   await anna.enter('Room 2');
   await anna.page.reload();
   await anna.page.getByRole('heading', { name: 'Room 2', exact: true }).waitFor();
@@ -191,16 +191,16 @@ test('the link of a message is copied, and leads to it', () => visit(300, async 
   await keyboard.press('Escape');
   assert.equal(await anna.page.evaluate(() => document.activeElement.id), 'text');
 
-  // One that is not among the last, in a page that is there.
+  // A link to an old message, while the page is open.
   await anna.page.evaluate((hash) => { location.hash = hash; }, '#room=1&seq=120');
-  // One look at both: it is highlighted for two seconds only.
+  // One check for both: it is highlighted for two seconds only.
   await anna.page.waitForFunction(() => document.activeElement.matches('[data-seq="120"].target'));
   assert.ok(await isSeen(row(anna, 120)));
   await row(anna, 120).and(anna.log.locator(':not(.target)')).waitFor();
   await toLatest(anna).click();
   await atEnd(anna, 300);
 
-  // And as a friend opens it, who has never been here.
+  // As a friend opens it, on a first visit.
   const friend = await open({ name: 'Ben', hash: '#room=1&seq=17' });
   await row(friend, 17).waitFor();
   assert.ok(await isSeen(row(friend, 17)));
@@ -214,7 +214,7 @@ test('on a phone a tap brings the link button, and a resize keeps the place', ()
   await copy.waitFor();
   const box = await copy.boundingBox();
   assert.ok(box.x >= 0 && box.x + box.width <= 390, JSON.stringify(box));
-  // As when the keyboard comes up.
+  // As when the keyboard opens.
   await anna.page.setViewportSize({ width: 390, height: 420 });
   await atEnd(anna, 40);
   await scrollUp(anna, 600);

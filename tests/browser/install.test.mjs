@@ -1,5 +1,5 @@
-// What the server hands out: everything the page needs with its type, little of it, nothing else let in, and what
-// a browser wants to install it.
+// What the server serves: every file of the page with its type, small, with a strict policy, and enough for a browser
+// to install it as an app.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
@@ -20,7 +20,7 @@ const TYPES = {
 };
 const MAX_COMPRESSED = 60 * 1024;
 
-/** A response as it comes over the wire, compressed or not. */
+/** A response as it is on the wire, compressed or not. */
 const get = (url, headers = {}) => new Promise((resolve, reject) => {
   http.get(url, { headers }, (response) => {
     const parts = [];
@@ -31,7 +31,7 @@ const get = (url, headers = {}) => new Promise((resolve, reject) => {
 
 const typeOf = (name) => TYPES[name === './' ? 'html' : name.split('.').pop()];
 
-/** The page, and all that it and what it names name in turn. */
+/** The page and every file it refers to, directly or not. */
 async function named(server) {
   const found = new Map();
   const toRead = ['./'];
@@ -109,7 +109,7 @@ test('the page lets in nothing but itself', () => visit([{ allowed: /Content Sec
     assert.doesNotMatch(sources, /unsafe|\*|https?:|data:|blob:/, name);
   }
   assert.equal(headers['referrer-policy'], 'no-referrer');
-  // And the browser holds to it: nothing of this runs.
+  // The browser enforces the policy: nothing of this runs.
   const blocked = await tab.page.evaluate(() => new Promise((resolve) => {
     const seen = new Set();
     document.addEventListener('securitypolicyviolation', (event) => {
@@ -144,13 +144,13 @@ test('a browser can install it', () => visit([{}], async (tab, { server }) => {
     const { status, headers, body } = await get(new URL(src, manifestUrl));
     assert.deepEqual([status, headers['content-type']], [200, type], src);
     if (type !== 'image/png') continue;
-    // A PNG says its width and height in its first chunk.
+    // A PNG has its width and height in its first chunk.
     assert.equal(`${body.readUInt32BE(16)}x${body.readUInt32BE(20)}`, said, src);
     sizes.push(said);
   }
   assert.deepEqual(sizes.sort(), ['192x192', '512x512']);
   assert.ok(manifest.icons.some(({ purpose }) => purpose.includes('maskable')));
-  // The browser's own judgement.
+  // What the browser itself thinks.
   const devtools = await tab.page.context().newCDPSession(tab.page);
   const { errors } = await devtools.send('Page.getAppManifest');
   assert.deepEqual(errors, []);

@@ -1,4 +1,4 @@
-// The base protocol to the byte, with a WebSocket client of another make, over ws:// and wss://.
+// The base protocol, byte for byte, with an independent WebSocket client, over ws:// and wss://.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -42,7 +42,7 @@ const schemes = {
 
 for (const [scheme, prepare] of Object.entries(schemes)) {
   describe(`over ${scheme}://`, () => {
-    /** A fresh server, where ids count from 1. */
+    /** A fresh server, so ids start at 1. */
     const check = (name, story) => test(name, async () => {
       const { settings, options } = prepare();
       const server = await Server.start(settings);
@@ -88,13 +88,13 @@ for (const [scheme, prepare] of Object.entries(schemes)) {
       second.send('{"type":"enter_room","roomId":1}');
       await second.expect('{"type":"enter_room","user":{"id":2,"name":"User 2"}}');
       await first.expect('{"type":"enter_room","user":{"id":2,"name":"User 2"}}');
-      // Once more: the asker alone is told, so the other's next frame is the text.
+      // Enter again: only the asker is told, so the other one's next frame is the text.
       second.send('{"type":"enter_room","roomId":1}');
       second.send('{"type":"text","text":"still here"}');
       const text = '{"type":"text","text":"still here","from":{"id":2,"name":"User 2"}}';
       await second.expect('{"type":"enter_room","user":{"id":2,"name":"User 2"}}', text);
       await first.expect(text);
-      // To another room: this one is left first.
+      // Enter another room: this one is left first.
       second.send('{"type":"enter_room","roomId":3}');
       const left = '{"type":"leave_room","user":{"id":2,"name":"User 2"}}';
       await second.expect(left, '{"type":"enter_room","user":{"id":2,"name":"User 2"}}');

@@ -1,5 +1,5 @@
-// The page by keyboard alone and by ear: where the focus is after each act, what is said aloud and how often; and
-// with large print, less motion and forced colours.
+// The page by keyboard and screen reader: where the focus is after each action, what is announced and how often; and
+// large print, reduced motion and forced colours.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { PATIENT, Talker } from './talker.mjs';
 const SMALL = { viewport: { width: 320, height: 568 } };
 const visit = stage();
 
-/** Waits until the element of that role and name has the focus, and asserts that this can be seen. */
+/** Waits until the element with this role and name has the focus, and returns it. */
 async function hasFocus(page, role, name) {
   const element = page.getByRole(role, { name, exact: typeof name === 'string' });
   await element.waitFor();
@@ -18,15 +18,15 @@ async function hasFocus(page, role, name) {
   return handle;
 }
 
-/** Whether the focus is where something is drawn around it. */
+/** Whether the focused element has a visible outline. */
 const isFocusSeen = (page) => page.evaluate(() => {
   const focused = document.activeElement;
-  // Of a message, the line is around its bubble.
+  // For a message, the outline is around its bubble.
   const style = getComputedStyle(focused.querySelector(':scope > .bubble') ?? focused);
   return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
 });
 
-/** Goes on with Tab until the focus is at the element. */
+/** Presses Tab until the element has the focus. */
 async function tabTo(page, role, name, key = 'Tab') {
   const handle = await page.getByRole(role, { name, exact: typeof name === 'string' }).elementHandle();
   for (let i = 0; i < 60; i += 1) {
@@ -39,7 +39,7 @@ async function tabTo(page, role, name, key = 'Tab') {
   assert.fail(`Tab never comes to ${role} ${name}`);
 }
 
-/** All that is put into what is read aloud from now on. */
+/** Records everything that is put into live regions from now on. */
 async function listen(page) {
   await page.evaluate(() => {
     globalThis.heard = [];
@@ -71,7 +71,7 @@ test('a stranger names themselves, enters, writes, sends a GIF and leaves', () =
   assert.equal(await page.getByRole('textbox', { name: 'Your name' }).getAttribute('aria-invalid'), 'true');
   await keyboard.type('Stranger');
   await keyboard.press('Enter');
-  // The focus is in the list of rooms, and not at the start of the page.
+  // The focus is in the list of rooms, not at the start of the page.
   await hasFocus(page, 'link', /Room 1/);
   await keyboard.press('Tab');
   await hasFocus(page, 'link', /Room 2/);
@@ -252,7 +252,7 @@ test('that the connection is lost is said once, however long it takes, and the b
     const heard = await listen(page);
     await server.kill();
     await tabTo(page, 'button', 'Try now', 'Shift+Tab');
-    // The countdown of the third attempt or so has more than one second to count.
+    // From about the third attempt on, the countdown starts above one second.
     for (const words of [/Next try in 2 seconds/, /Next try in 1 second/]) await tab.showed('banner', words);
     await hasFocus(page, 'button', 'Try now');
     await page.keyboard.press('Enter');
@@ -275,9 +275,9 @@ test('a count that changes with each letter is not said each time', () => visit(
   assert.deepEqual(await heard(), ['150 characters left', '100 characters left']);
 }));
 
-// ---- other eyes
+// ---- display settings
 
-/** Asserts that nothing has to be scrolled to the side, and nothing that can be used is cut off. */
+/** Asserts that nothing needs horizontal scrolling, and that no control is cut off. */
 async function fits(page, view) {
   const cut = await page.evaluate(() => {
     const tooWide = document.scrollingElement.scrollWidth > innerWidth ? ['the page'] : [];
@@ -306,7 +306,7 @@ for (const [what, viewport] of Object.entries(SIZES)) {
     await tab.gif('A waving hand');
     await tab.log.getByRole('img', { name: 'A waving hand' }).waitFor();
     await fits(page, 'the room');
-    // The message box and the messages have room beside the shelf.
+    // The message box and the messages still fit beside the GIF picker.
     await page.getByRole('button', { name: 'GIFs', exact: true }).click();
     await fits(page, 'the shelf');
     assert.ok(await page.locator('#log').evaluate((log) => log.clientHeight) >= 60);

@@ -1,5 +1,5 @@
-// The server is killed ten times under three pages that write, and each of them ends with all that was said, once and
-// in the same order, and with what it was writing still in its box.
+// The server is killed again and again under pages that are sending. In the end every page shows every message, once
+// and in the same order, and has kept its draft.
 
 import assert from 'node:assert/strict';
 import { setImmediate as soon } from 'node:timers/promises';
@@ -9,13 +9,13 @@ import { Guest } from './crowd.mjs';
 
 const KILLS = 10;
 const NAMES = ['Anna', 'Ben', 'Cleo'];
-/** So much is shown to whoever enters that a page that was loaded again has everything, too. */
+/** Enough history on entering for a reloaded page to have everything. */
 const SETTINGS = { history: { file: 'wschat.db' }, limits: { historyOnEnter: 200 } };
 
 const visit = stage();
 const visitors = NAMES.map((name) => ({ name, allowed: AWAY }));
 
-/** What the page keeps to be sent, as the outbox has it. */
+/** Messages that are still in the page's outbox. */
 const unsent = ({ page }) => page.locator('#entries > .said:not([data-seq])');
 
 /** Lets `count` texts through to the server, and holds the rest. Resolves when the last of them has been passed on. */
@@ -32,13 +32,13 @@ function letThrough(proxy, count) {
   });
 }
 
-/** All that was said is on the page, in the order in which the server keeps it. */
+/** Asserts that every page shows everything that was said, in the server's order. */
 async function allSaid(tabs, server, said) {
   for (const { page } of tabs) {
     await page.waitForFunction((count) => {
       const rows = document.querySelectorAll('#entries > .said');
       return rows.length >= count && [...rows].every((row) => row.dataset.seq !== undefined);
-    }, said.length).catch(() => {}); // then it is told what is there instead
+    }, said.length).catch(() => {}); // the assertions below say what is missing
   }
   const guest = await Guest.connect(server.socketUrl);
   const kept = await guest.texts(1);
@@ -49,7 +49,7 @@ async function allSaid(tabs, server, said) {
     assert.deepEqual(await tab.texts(), kept);
     assert.equal(await tab.page.locator('#entries > .missing').count(), 0);
   }
-  // Whoever has said several things has said them in that order.
+  // Every author's messages are in the order in which they were written.
   for (const name of NAMES) {
     const own = (texts) => texts.filter((text) => text.startsWith(name));
     assert.deepEqual(own(kept), own(said));
@@ -75,13 +75,13 @@ test('ten times killed: nothing lost, nothing doubled, every draft kept', () => 
       drafts[index] = `draft ${words}`;
       await tab.text.fill(drafts[index]);
     }));
-    // At another moment each time: some of it has been heard, some has been acknowledged, some neither.
+    // At a different moment each time: messages may be unheard, heard or acknowledged.
     await tabs[kill % 3].say(`${NAMES[kill % 3]} ${kill}c`);
     said.push(`${NAMES[kill % 3]} ${kill}c`);
     drafts[kill % 3] = '';
     for (let turn = 0; turn < kill * 2; turn += 1) await soon();
     await server.kill();
-    // One writes on while it is gone, and another is loaded again as soon as it is there.
+    // One tab writes on while the server is down, and another is reloaded as soon as it is up.
     await tabs[(kill + 1) % 3].page.locator('#room.away').waitFor();
     await tabs[(kill + 1) % 3].say(`${NAMES[(kill + 1) % 3]} ${kill}d`);
     said.push(`${NAMES[(kill + 1) % 3]} ${kill}d`);
@@ -110,7 +110,7 @@ test('killed again and again while what was said offline goes out', () => visit(
   const said = Array.from({ length: 20 }, (_, index) => `Anna ${index + 1}`);
   for (const text of said) await anna.say(text);
   for (let kill = 1; kill <= 4; kill += 1) {
-    // Something is left to send at each kill, however late it comes; whether the last text arrived is left to chance.
+    // Something is left to send at each kill, however late it comes; whether the last text arrives is left to chance.
     const passed = letThrough(proxy, kill);
     await server.restart();
     await anna.wake();

@@ -1,4 +1,4 @@
-// The page in German, Spanish and French: every view in that language and in no other, and on a phone nothing cut off.
+// The page in German, Spanish and French: every view is in that language only, and nothing is cut off on a phone.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ const FULL = { settings: { limits: { ...PATIENT.limits, maxRooms: 3 } } };
 const forms = (text) => (typeof text === 'string' ? [text] : Object.values(text));
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-/** Texts of the page that are English, and not of the other language as well: what must not be seen there. */
+/** English texts that are not also texts of the other language, and so must not appear there. */
 function englishOnly(texts) {
   const others = new Set(Object.values(texts).flatMap(forms).map((text) => text.toLowerCase()));
   return Object.values(english).flatMap(forms)
@@ -21,13 +21,13 @@ function englishOnly(texts) {
     .map((text) => new RegExp(`^${text.split(/\{\w+\}/).map(escaped).join('.+')}$`, 'i'));
 }
 
-/** All that the page says to the eye or to the ear now: texts, names, tips and hints. */
+/** All words on the page for eye or screen reader: texts, labels, tooltips and placeholders. */
 const allWords = (page) => page.evaluate(() => {
   const words = new Set();
   const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
   for (let node = walker.currentNode; node; node = walker.nextNode()) {
     if (node.nodeType === Node.TEXT_NODE) {
-      // What was said, names and what cannot be seen where there are scripts is in whatever language it is.
+      // Messages, names and what only shows without scripts can be in any language.
       if (!node.parentElement.closest('bdi, .content, noscript, head, time')) words.add(node.data.trim());
     } else {
       for (const name of ['aria-label', 'title', 'placeholder', 'alt']) words.add(node.getAttribute(name)?.trim());
@@ -36,7 +36,7 @@ const allWords = (page) => page.evaluate(() => {
   return [...words].filter(Boolean);
 });
 
-/** What is cut off at an edge of the screen, or is wider than its own box. */
+/** What is cut off at the edge of the screen, or wider than its box. */
 const cutOff = (page) => page.evaluate(() => {
   const found = document.scrollingElement.scrollWidth > innerWidth ? ['the page'] : [];
   const all = document.querySelectorAll('button, input, textarea, a, h2, h3, p, label, dt, dd, dialog[open]');

@@ -1,5 +1,5 @@
-// Nothing that is said is lost, and nothing is said twice: in a real browser, against the real server, with a
-// connection between them that breaks whenever the story wants it to.
+// No message is lost or said twice: a real browser and the real server, with a connection between them that the story
+// can break at any moment.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,10 @@ const ROOM = 1;
 
 const visit = stage();
 
-/** A server, and Anna in room 1, over a line that can be cut. `before` as in `Tab.open`, all else as for `visit`. */
+/**
+ * A server, and Anna in room 1, over a connection that can be cut. `before` as in `Tab.open`, all other options as for
+ * `visit`.
+ */
 function story(name, { before, ...options }, tell) {
   test(name, () => visit([{ name: 'Anna', allowed: AWAY, before }], async (anna, { server, proxy }) => {
     await anna.enter('Room 1');
@@ -18,12 +21,12 @@ function story(name, { before, ...options }, tell) {
   }, { ...options, isProxied: true }));
 }
 
-/** Waits until the page shows just these as said and nothing as still to be said; and so the server keeps them. */
+/** Waits until the page shows exactly these messages, all acknowledged, and asserts that the server has the same. */
 async function allSaid(tab, server, texts, roomId = ROOM) {
   await tab.page.waitForFunction((count) => {
     const isSent = document.querySelectorAll('#entries > .said[data-seq]').length >= count;
     return isSent && !document.querySelector('#entries > .said:not([data-seq])');
-  }, texts.length).catch(() => {}); // then it is told what is there instead
+  }, texts.length).catch(() => {}); // the assertions below say what is missing
   assert.deepEqual(await tab.texts(), texts);
   assert.equal(await unsent(tab).count(), 0);
   const guest = await Guest.connect(server.socketUrl);
@@ -50,7 +53,7 @@ story('a message is on its way until the server has it', {}, async ({ anna, serv
 story('what is refused stays, with the reason, to be tried again or discarded', {}, async ({ anna, server, proxy }) => {
   let isStrict = true;
   proxy.gate = (frame, isUp) => {
-    // The server finds an empty text bad, and the page never sends one.
+    // The server refuses an empty text; the page itself never sends one.
     if (isUp && isStrict && frame.text?.startsWith('bad')) frame.text = '';
     return 'pass';
   };
@@ -72,7 +75,7 @@ story('what is refused stays, with the reason, to be tried again or discarded', 
 story('what is said offline goes out once, in order, when the network is back', {}, async ({ anna, server, proxy }) => {
   await anna.say('before');
   await anna.sent('before').waitFor();
-  // Chromium's switch alone leaves WebSockets as they are.
+  // Chromium's offline switch does not affect open WebSockets.
   await anna.page.context().setOffline(true);
   proxy.breakOff();
   await anna.banner.getByText('Your device is offline.').waitFor();
@@ -92,7 +95,7 @@ story('a line that breaks again and again while the queue goes out says nothing 
   await offline(anna);
   const texts = Array.from({ length: 8 }, (_, index) => `message ${index + 1}`);
   for (const text of texts) await anna.say(text);
-  // Cut before the server has it, and after, before the page knows it: one after the other.
+  // Alternates between cutting before the server has the message, and before the page has the acknowledgement.
   let cuts = 0;
   proxy.gate = (frame, isUp) => {
     const isDue = isSaid(frame) && isUp === (cuts % 2 === 0) && frame.text !== texts.at(-1);
@@ -169,7 +172,7 @@ story('whoever comes back too late is another, and still says nothing twice', {
 
 story('the banner says how it stands, and comes back at once when asked', {}, async ({ anna, proxy }) => {
   await anna.banner.locator('span').waitFor({ state: 'detached' });
-  // Closed for a fault of its own, a page comes back after the longest wait.
+  // After a close for a fault of its own, the page waits the longest before it reconnects.
   proxy.cut(1008, 'slow consumer');
   await anna.showed('banner', /^Offline: the connection is too slow\. Next try in (1[5-9]|2\d|30) seconds\./);
   await anna.page.getByRole('button', { name: 'Try now' }).click();
@@ -245,7 +248,7 @@ story('who is too fast waits, and all goes out by itself', {
   settings: { limits: { messagesPerSecond: 1, messageBurst: 5 } },
 }, async ({ anna, server, proxy }) => {
   const texts = Array.from({ length: 10 }, (_, index) => `quick ${index + 1}`);
-  // Written offline, so that all of it goes out as fast as the server answers.
+  // Written offline, so that all of it is sent as fast as the server answers.
   proxy.breakOff();
   await offline(anna);
   for (const text of texts) await anna.say(text);
@@ -270,7 +273,7 @@ story('what cannot be saved goes out when it can', {
   await allSaid(anna, server, ['saved', 'not saved', 'nor this']);
 });
 
-/** Keeps one page from the server for a while, though the line is whole and other pages get through. */
+/** Keeps one page from the server for a while, although the network works and other pages get through. */
 const hold = { isOn: false };
 const holdable = (page) => page.routeWebSocket(/.*/, (socket) => {
   if (hold.isOn) socket.close();
@@ -284,11 +287,11 @@ story('a copy of the tab takes the session, says so in the other, and doubles no
   proxy.breakOff();
   await offline(anna);
   for (const text of ['one', 'two']) await anna.say(text);
-  // A window opened by a page begins with a copy of its session storage, as a duplicated tab does.
+  // A window opened by a page starts with a copy of its session storage, like a duplicated tab.
   const [copy] = await Promise.all([anna.page.waitForEvent('popup'), anna.page.evaluate(() => { open(location.href); })]);
   const other = anna.beside(copy);
   await other.message('two').waitFor();
-  // The copy is the first to be back, and says it all; Anna cannot know that when she says it again.
+  // The copy connects first and sends both; Anna does not know that, and sends them again.
   proxy.mend();
   await other.impatient();
   await allSaid(other, server, ['one', 'two']);
@@ -315,7 +318,7 @@ test('a server that takes no subprotocol is talked to without memory', () => vis
   await ben.say('Hi there');
   await anna.message('Hi there').waitFor();
   assert.deepEqual(await anna.texts(), ['Hello!', 'Hi there']);
-  // Whether this was said, nobody can know: that is for Anna to say.
+  // Nobody can know whether this was said, so Anna has to decide.
   proxy.gate = (frame, isUp) => (isSaid(frame) && isUp && frame.text === 'Lunch?' ? 'drop' : 'pass');
   await anna.say('Lunch?');
   await anna.message('Lunch?').getByText('Sending…').waitFor();

@@ -1,4 +1,4 @@
-// People: names, colours, who is writing, who comes and goes, and how one is called back when looking elsewhere.
+// People: names, colours, typing, presence, and notifications.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ const visit = stage();
 const TWO = [{ name: 'Anna' }, { name: 'Ben' }];
 const QUICK = { settings: { limits: { messagesPerSecond: 1000, messageBurst: 1000 } } };
 
-/** Someone without a page, who is in the room then. */
+/** Somebody without a page, who is in the room. */
 async function guest(server, name, roomId = 1) {
   const client = await Client.connect(server.socketUrl, { protocols: ['wschat.v2'] });
   if (name) client.send(JSON.stringify({ type: 'change_name', name }));
@@ -80,7 +80,7 @@ test('a name that cannot be is refused with the reason', () => visit([{ name: 'A
   await name.fill('   ');
   await save.click();
   await dialog.getByText('A name needs at least one letter.').waitFor();
-  // This one only the server knows to refuse.
+  // Only the server knows that this name is not allowed.
   await name.fill('bell\u0007');
   await save.click();
   await dialog.waitFor({ state: 'hidden' });
@@ -91,7 +91,7 @@ test('a name that cannot be is refused with the reason', () => visit([{ name: 'A
   await again.locator('#me').getByText('Anna', { exact: true }).waitFor();
 }));
 
-// ---- who is there
+// ---- presence
 
 test('who is writing is seen while they write', () => visit(TWO, async (anna, ben, { server }) => {
   await anna.enter('Room 1');
@@ -123,7 +123,7 @@ test('after a restart one’s own name is one’s own, whoever came back first',
   await anna.member('Ben').waitFor();
   const own = (tab) => tab.members.getByRole('listitem').filter({ hasText: '(you)' });
   await own(anna).getByText('Anna', { exact: true }).waitFor();
-  // With nothing kept, ids begin anew, and Ben gets the one that was Anna's.
+  // The server has no history, so ids start again, and Ben gets the id that was Anna's.
   await server.kill();
   await anna.page.context().setOffline(true);
   await server.restart();
@@ -213,9 +213,9 @@ for (const colorScheme of ['light', 'dark']) {
   }));
 }
 
-// ---- called back
+// ---- notifications
 
-/** A browser that grants notifications and writes them down, and a page that a test can hide. */
+/** A browser that grants notifications and records them, and a page that a test can hide. */
 const CALLED = {
   async before(page) {
     await page.addInitScript(() => {

@@ -1,4 +1,4 @@
-// Rooms: the list and its numbers, making, entering and leaving one, links to them, and the panes of a phone.
+// Rooms: the list and its counts, creating, entering and leaving, links, and the panes of a phone.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { AWAY, PHONE, stage } from './browser.mjs';
 const visit = stage();
 const TWO = [{ name: 'Anna' }, { name: 'Ben' }];
 
-/** The list is told of comings and goings a little later than the room. */
+/** The list is updated a little later than the room. */
 const people = (tab, title, count) => tab.room(title).getByText(`${count} ${count === 1 ? 'person' : 'people'} here`).waitFor();
 const unread = (tab, title, words) => tab.room(title).getByText(words, { exact: true }).waitFor();
 
@@ -55,7 +55,7 @@ test('the list counts who is where, as they come and go', () => visit(TWO, async
   await ben.enter('Room 2');
   await people(anna, 'Room 1', 1);
   await people(anna, 'Room 2', 1);
-  // Who has closed the page might come back for a while, and then is gone.
+  // Whoever closes the page may come back for a while, and then is gone.
   await ben.close();
   await people(anna, 'Room 2', 0);
 }, { settings: { limits: { resumeGraceSeconds: 1 } } }));
@@ -75,7 +75,7 @@ test('what is said elsewhere is counted where one has been, until it is read', (
   await anna.line(/^New messages$/).waitFor();
   await anna.room('Room 1').getByText(/new message/).waitFor({ state: 'detached' });
   await anna.page.waitForFunction(() => document.title === 'Room 1 – wschat');
-  // The next one is new again, and by itself.
+  // The next message is new again, and alone.
   await anna.enter('Room 3');
   await ben.say('four');
   await unread(anna, 'Room 1', '1 new message');
@@ -112,7 +112,7 @@ test('a room that is refused because there were too many at once can be made lat
   const again = tab.notice.getByRole('button', { name: 'Create it' });
   const made = tab.room('Second').first();
   await again.waitFor();
-  // Until the server finds it slow enough.
+  // Until the rate limit allows it.
   while (!(await made.isVisible())) {
     await again.or(made).first().waitFor();
     if (await again.isVisible()) await again.click();
@@ -131,11 +131,11 @@ test('who leaves is gone for the others, and may come back', () => visit(TWO, as
   await ben.line('Anna left').waitFor();
   await ben.member('Anna').waitFor({ state: 'detached' });
   await people(anna, 'Room 3', 1);
-  // The focus is not lost with what had it.
+  // The focus is not lost with the button that had it.
   assert.equal(await anna.page.evaluate(() => document.activeElement.closest('#rooms') !== null), true);
   await anna.enter('Room 3');
   await anna.sent('Stay!').waitFor();
-  // Away for a moment between two messages is not worth a line.
+  // A short absence between two messages is not worth a line.
   await ben.line('Anna left').waitFor({ state: 'detached' });
   await ben.member('Anna').waitFor();
   await ben.say('There you are');
@@ -153,7 +153,7 @@ test('a link opens the room by its number, or by its title', () => visit([], asy
   const ben = await open({ name: 'Ben', hash: '#room=Tea+%26+cake' });
   await ben.isIn('Tea & cake');
   await anna.member('Ben').waitFor();
-  // As typed by hand, in a page that is open.
+  // As typed by hand, while the page is open.
   await ben.page.evaluate(() => { location.hash = '#room=Room 2'; });
   await ben.isIn('Room 2');
   assert.equal(new URL(ben.page.url()).hash, '#room=2');
@@ -201,7 +201,7 @@ test('a room that is not there can be made', () => visit([{ name: 'Anna', hash: 
   await anna.notice.getByRole('button', { name: 'Create it' }).click();
   await anna.isIn('Garden');
   assert.equal(await anna.notice.textContent(), '');
-  // A number is nobody's wish for a title.
+  // A number is not offered as a title.
   await anna.page.evaluate(() => { location.hash = '#room=99'; });
   await anna.notice.getByText('There is no room “99”.').waitFor();
   assert.equal(await anna.notice.getByRole('button', { name: 'Create it' }).count(), 0);
@@ -249,7 +249,7 @@ test('a phone shows one pane at a time', () => visit([{ name: 'Anna', ...PHONE }
   await anna.room('Room 1').tap();
   await shows('talk');
   assert.equal(await anna.text.inputValue(), 'half a thought');
-  // The button of the phone itself does the same.
+  // The phone's own back button does the same.
   await page.goBack();
   await shows('rooms');
   await page.goForward();

@@ -1,4 +1,5 @@
-// docs/protocol.schema.json against what is really sent, both ways, in both protocols, and against the docs.
+// docs/protocol.schema.json against the frames on the wire, in both directions and both protocols, and against the
+// docs.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -8,10 +9,10 @@ import { check, DOCS, ENTRIES, fits, framesOf, schema, Seen, Watched } from './f
 import { Server } from './server.mjs';
 
 const V2 = ['wschat.v2'];
-/** Filled by the tests that talk, looked at by those that come after them. */
+/** Filled by the tests that talk, checked by those after them. */
 const seen = new Seen();
 
-/** A server, and clients of it that are watched. */
+/** A server, and clients of it whose frames are recorded. */
 const talk = (name, settings, story, options) => test(name, async () => {
   const server = await Server.start(settings, options);
   const clients = [];
@@ -27,7 +28,7 @@ const talk = (name, settings, story, options) => test(name, async () => {
   }
 });
 
-/** What is malformed in either protocol, and the code it is refused with. */
+/** Requests that are malformed in either protocol, and the code of the refusal. */
 const MALFORMED = [
   ['{"type":', 'bad_json'],
   ['', 'bad_json'],
@@ -56,7 +57,7 @@ const MALFORMED = [
   ['{"type":"change_name","name":{}}', 'bad_request'],
 ];
 
-/** Likewise, what only wschat.v2 knows at all. */
+/** Requests that only wschat.v2 knows. */
 const MALFORMED_V2 = [
   ['{"type":"list_rooms","ref":""}', 'bad_request'],
   ['{"type":"list_rooms","ref":5}', 'bad_request'],
@@ -76,7 +77,7 @@ const MALFORMED_V2 = [
   ['{"type":"history","roomId":1,"limit":101}', 'bad_request'],
 ];
 
-/** A member that may be absent has to be absent: null is as wrong as anything else that is not what it should be. */
+/** A member that may be absent must not be null. */
 const NULLS = [
   '{"type":"list_rooms","ref":null}',
   '{"type":"enter_room","roomId":1,"since":null}',
@@ -85,7 +86,7 @@ const NULLS = [
 ];
 
 describe('what is sent fits the schema', () => {
-  /** The least that everything can be refused with; nothing here waits for a rate to let it through. */
+  /** Generous limits: no test here should have to wait for a rate limit. */
   const limits = { messagesPerSecond: 0, maxRooms: 4, roomsPerSecond: 0.001, roomBurst: 3, roomListIntervalMs: 20 };
 
   talk('the base protocol, while others in the room speak wschat.v2', { limits }, async (connect) => {
@@ -106,7 +107,7 @@ describe('what is sent fits the schema', () => {
     anna.ask({ type: 'create_room', title: 'Attic' });
     anna.ask({ type: 'leave_room' });
     await anna.until('leave_room');
-    // Each of them tells the one who speaks the other protocol in its own manner.
+    // Each tells the speaker of the other protocol in that one's format.
     for (const type of ['text', 'gif', 'change_name', 'leave_room']) {
       await ben.until(type);
       await vera.until(type);
@@ -225,7 +226,7 @@ describe('what is sent fits the schema', () => {
       await willi.refused(code);
     }
 
-    // The room that was made goes when nobody is left in it.
+    // The created room disappears when it is empty.
     vera.ask({ type: 'enter_room', roomId: 1 });
     await vera.until('leave_room');
     vera.ask({ type: 'text', text: '', ref: 'e12' });
@@ -266,7 +267,7 @@ describe('what is sent fits the schema', () => {
 
     server.freeDisk();
     for (;;) {
-      // The same again, with the same name, until it is kept: it is said once.
+      // The same again, with the same ref, until it is saved: it is said once.
       vera.ask({ type: 'text', text: 'lost no longer', ref: 'r2' });
       const answer = await vera.nextFrame();
       if (answer.type === 'error') {
@@ -326,7 +327,7 @@ describe('what is sent fits the schema', () => {
   });
 });
 
-/** `frame` with one thing wrong, in each way there is, whatever depth it is at: `[what, frame]`. */
+/** `frame` with one thing wrong, in every possible way and at any depth: `[what, frame]`. */
 function* spoilt(frame, path = []) {
   const at = (change) => {
     const copy = structuredClone(frame);
@@ -352,7 +353,7 @@ describe('what is wrong is refused', () => {
     let count = 0;
     for (const entry of ['base-server', 'v2-server']) {
       for (const name of framesOf(entry)) {
-        // The longest of them has every member.
+        // The longest one has every member.
         const longest = seen.of(name).reduce((a, b) => (JSON.stringify(b).length > JSON.stringify(a).length ? b : a));
         for (const [what, frame] of spoilt(longest)) {
           assert.ok(!fits(entry, frame), `${name} is taken though ${what}: ${JSON.stringify(frame)}`);
@@ -408,7 +409,7 @@ describe('what the docs show fits the schema', () => {
           check(`${version}-server`, text);
           count += 1;
         } else if (side === 'C') {
-          // What is refused as malformed may be shown, and then has to be.
+          // Examples of malformed frames in the docs must really be refused.
           const answer = lines[index + 1]?.match(/^S: (\{.*)$/)?.[1];
           const refused = answer !== undefined && MALFORMED_CODES.includes(JSON.parse(answer).code);
           assert.equal(fits(`${version}-client`, JSON.parse(text)), !refused, line);

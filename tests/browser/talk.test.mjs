@@ -1,4 +1,4 @@
-// What is said in a room and how it is written: who and when, links and marks, emoji, mentions and GIFs.
+// Messages: author and time, links and markup, emoji, mentions and GIFs.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,10 +19,10 @@ const BEN = { name: 'Ben' };
 const suggestions = (tab) => tab.page.getByRole('listbox', { name: 'Suggestions' });
 const focusedId = (tab) => tab.page.evaluate(() => document.activeElement.id);
 
-/** The bubble of the message that has these words. */
+/** The bubble of the message with these words. */
 const bubble = (tab, words) => tab.line(words).locator('.bubble');
 
-/** What the rows of the log look like, from the first to the last: `[what, words]`. */
+/** The rows of the log from first to last: `[what, words]`. */
 const rows = (tab) => tab.log.locator('#entries > li').evaluateAll((items) => items.map((item) => {
   if (!item.classList.contains('said')) return [item.classList[0], item.textContent];
   const name = item.querySelector('.who');
@@ -45,7 +45,7 @@ test('both see what each says, under the name and with the time', () => visit([A
   assert.equal(await anna.text.inputValue(), '');
 }));
 
-/** A visitor for whom it is `now`, and everything was said when `times` has it by its number, or else now. */
+/** A visitor whose clock shows `now`. `times` gives the time of messages by their number; all others are said now. */
 const visitorAt = (now, times) => ({
   name: 'Anna',
   timezoneId: 'Europe/Madrid',
@@ -99,7 +99,7 @@ test('messages stand together, under the day of each', () => visitServer([], asy
   const noon = bubble(anna, 'at noon').getByRole('time');
   assert.equal(await noon.textContent(), '12:00');
   assert.match(await noon.getAttribute('title'), /Saturday,? 14 June 2031 at 12:00:00/);
-  // Who does not see the layout hears the name at each message.
+  // A screen reader hears the name with each message.
   assert.match(await anna.line('soon after').ariaSnapshot(), /Carla/);
 
   await anna.page.clock.setFixedTime('2031-06-16T00:00:05+02:00');
@@ -145,7 +145,7 @@ test('marks make words bold, italic or code, and lines quotes or blocks', () => 
 
   await anna.say('> a *quote*\n> of two lines\nmy answer\n```js\nif (a < b) {\n  **no**\n}\n```\nand after');
   const talk = bubble(anna, 'my answer');
-  // A row is drawn anew when the server has it, and what has gone has no style.
+  // The row is redrawn when the server has the message, and the old one is gone.
   await anna.page.locator('.said[data-seq]').nth(1).waitFor();
   assert.equal(await talk.locator('blockquote').innerText(), 'a quote\nof two lines');
   assert.equal(await talk.locator('blockquote em').innerText(), 'quote');
@@ -252,7 +252,7 @@ test('Shift and Enter begin a line, and the arrow up recalls what was said', () 
   await keyboard.type('!');
   await keyboard.press('Enter');
   await bubble(anna, 'three!').waitFor();
-  // What is being written is not replaced.
+  // A draft is not replaced.
   await keyboard.type('four');
   await keyboard.press('Home');
   await keyboard.press('ArrowUp');
@@ -310,7 +310,7 @@ test('for those who want no motion a GIF stands still until Play', () => visit([
   const still = line.locator('canvas');
   await still.waitFor();
   assert.equal(await anna.page.locator('#entries img, #gifs img').count(), 0);
-  // Something is drawn on it.
+  // The canvas is not blank.
   await anna.page.waitForFunction(() => document.querySelector('#entries canvas').getContext('2d')
     .getImageData(0, 0, 180, 180).data.some((value) => value > 0));
   await line.getByRole('button', { name: 'Play: Thumbs up' }).click();

@@ -1,11 +1,11 @@
-// Before a server that speaks the base protocol only: the talk works, without memory.
+// The page's core against a server that speaks only the base protocol: everything works, without history.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock, FakeServer } from './fake.mjs';
 import { ANNA, BEN, Page } from './page.mjs';
 
-/** The base protocol, from a small model: rooms with members, and one user for each connection. */
+/** A small model of the base protocol: rooms with members, and one user per connection. */
 class BaseServer extends FakeServer {
   speaks = 'base';
   refusals = [];
@@ -50,7 +50,7 @@ class BaseServer extends FakeServer {
     }
   }
 
-  /** Others, who are there without a connection. */
+  /** Other users, who need no connection. */
   others = [{ ...ANNA, room: 1 }];
 
   list() {

@@ -1,4 +1,4 @@
-// What the user wants beside talking: rooms and links, names, reading, typing; and what is shown of it.
+// Everything but sending: rooms and links, names, read marks, typing, and what is shown of them.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

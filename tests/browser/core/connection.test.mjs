@@ -1,4 +1,4 @@
-// One WebSocket at a time: which protocol is offered, when the next attempt is, and when one is given up.
+// The connection: which protocol is offered, when it reconnects, and when it gives up.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ test('the wait doubles up to half a minute, and chance takes up to half of it', 
   assert.equal(backoffMs(3, () => 0), 2_000);
 });
 
-/** A page on a clock without chance: each wait is the longest. */
+/** A page whose backoff has no jitter: each delay is the longest. */
 function page({ speaks = 'wschat.v2', isUp = true } = {}) {
   const clock = new FakeClock(() => 1 - Number.EPSILON);
   const server = Object.assign(new FakeServer(clock), { speaks, isUp });

@@ -1,4 +1,4 @@
-// The small parts: links, what the browser keeps, how far one has read, what has been asked.
+// The small parts of the core: links, storage, read marks, requests.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ test('links name a room by id or title, and perhaps a message', () => {
   assert.equal(formatLink({ room: 3, seq: 17 }), '#room=3&seq=17');
 });
 
-/** A browser's store with room for so many characters. */
+/** Storage with a quota in characters. */
 class Area {
   values = new Map();
 

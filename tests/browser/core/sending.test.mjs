@@ -1,4 +1,4 @@
-// What the user says: each thing once, in order, or shown as failed.
+// Sending: every message is said once, in order, or shown as failed.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -61,7 +61,7 @@ test('loaded again while away at the address of the room: what waits is shown, a
   page.chat.start();
   assert.deepEqual(page.shown(), ['one: waiting']);
   assert.equal(page.chat.draft(), 'half a th');
-  // Its id is another room's now.
+  // The room's id is another room's by now.
   page.server.titles = ['Room 2', 'Room 1'];
   page.server.restart({ keeps: false });
   page.server.isUp = true;
@@ -70,7 +70,7 @@ test('loaded again while away at the address of the room: what waits is shown, a
   assert.equal(page.chat.draft(), 'half a th');
 });
 
-/** Says one thing, whose acknowledgement is lost; or the request itself, where it is not to be heard. */
+/** Says one message whose acknowledgement is lost; or loses the request itself, if it is not to be heard. */
 function sayUnheard(page, isHeard = true) {
   page.chat.say('mine');
   if (isHeard) page.server.step(page.socket, true);
@@ -156,7 +156,7 @@ test('two sessions one after the other, and the first had said it', () => {
   sayUnheard(page);
   page.server.endGrace();
   for (let i = 0; i < 9; i += 1) page.server.sayAs(ANNA, page.room, `other ${i}`);
-  // A new session comes, is cut in the middle of looking for it, and is resumed.
+  // A new session is cut while it searches the history, and is then resumed.
   page.watch(({ type }) => type === 'history' || undefined);
   page.wait(2);
   assert.equal(page.types('history').length, 1);

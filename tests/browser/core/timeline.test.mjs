@@ -1,4 +1,4 @@
-// One room's lines: order, gaps, folding and bounds.
+// A room's timeline: order, gaps, folded presence, and limits.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

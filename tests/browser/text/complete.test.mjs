@@ -1,4 +1,4 @@
-// What is offered while one types, who is spoken to, and the emoji themselves.
+// Completion, mentions, and the emoji themselves.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { Names, isMentioned } from '../../../src/web/text/mention.js';
 const NAMES = ['Me', 'Ada', 'José Luis', 'User 10', 'User 9', 'Adam', 'User 9'];
 const members = new Map(NAMES.map((name, i) => [i + 1, name]));
 
-/** `|` is the caret; what is offered is told by its labels. */
+/** `|` is the caret; the result is the labels of the options. */
 function offered(typed) {
   const caret = typed.indexOf('|');
   const text = typed.replace('|', '');

@@ -1,4 +1,4 @@
-// Names as they are shown: what hides in them is named, and no language is spelt wrongly for it.
+// Names as displayed: invisible characters are spelled out, and the spelling of every language survives.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -47,7 +47,7 @@ test('marks in a pile are counted, not drawn', () => {
   assert.equal(visible(`Z${'\u0301'.repeat(4)}a`), `Z${'\u0301'.repeat(4)}a`);
   assert.equal(visible(`Z${'\u0301'.repeat(30)}a`), `Z${'\u0301'.repeat(4)}⟨+26⟩a`);
   assert.equal(visible(`Z${'\u0301\u20DD'.repeat(10)}`), `Z${'\u0301\u20DD'.repeat(2)}⟨+16⟩`);
-  // What cannot be seen between them does not begin the count anew unseen.
+  // An invisible character between the marks does not restart the count.
   assert.match(visible(`Z${'\u0301\u0301\u0301\u034F'.repeat(2)}`), /⟨U\+034F⟩/);
 });
 

@@ -1,4 +1,4 @@
-// The words of the page: all languages have the same, and each that the page asks for is there.
+// The texts of the page: all languages have the same keys, and every key that the page uses exists.
 
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -56,7 +56,7 @@ function filesIn(folder) {
   });
 }
 
-/** `t('key'…)`, `parts(some ? 'key' : 'other'…)`, `notice = { key: 'key'`, and what view/translate.js reads. */
+/** `t('key'…)`, `parts(some ? 'key' : 'other'…)`, `notice = { key: 'key'`, and the attributes of view/translate.js. */
 function keysAskedFor(source) {
   const asked = [...source.matchAll(/data-(?:t|label|title|placeholder)="([^"]+)"/g)].map(([, key]) => key);
   for (const [, argument] of source.matchAll(/(?<!\w)(?:t|parts)\(([^,)]*)/g)) {
@@ -78,7 +78,7 @@ test('each text that the page asks for is there', () => {
   }
 });
 
-/** A view has it in quotes, or begins it like `error_${code}` in a template; or core asks for it. */
+/** A view has the key in quotes, or starts it in a template like `error_${code}`; or the core names it. */
 test('each text is used', () => {
   const isView = ({ name }) => !/^(core|text)\//.test(name);
   const views = filesIn('').filter(isView).map(({ source }) => source).join('\n');
@@ -98,7 +98,7 @@ test('every code by which the server refuses has its words', () => {
   for (const code of codes) assert.ok(Object.hasOwn(english, `error_${code}`), code);
 });
 
-// ---- how texts are put together
+// ---- placeholders, lists and plurals
 
 test('the first language that there is, in its own kind', () => {
   const check = (wanted, language, locale) => assert.deepEqual(chooseLanguage(wanted), { language, locale });

@@ -1,4 +1,4 @@
-// The stretch of the timeline that is drawn, without a browser.
+// The range of the timeline that is drawn, without a browser.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
