@@ -71,7 +71,7 @@ for (const [device, options] of Object.entries(DEVICES)) {
     })));
 
   const anna = { ...options, name: 'Anna' };
-  test(`${device}: a room with all that can be in it`, () => visit([anna], async (tab, { server }) => {
+  test(`${device}: a room with everything that can be in it`, () => visit([anna], async (tab, { server }) => {
     const { page } = tab;
     const show = (name) => page.getByRole('button', { name, exact: true }).click();
     const ben = await Talker.enter(server, { name: 'Ben' });
@@ -126,7 +126,7 @@ for (const [device, options] of Object.entries(DEVICES)) {
     await check(page, 'a notice');
   }, { settings: PATIENT }));
 
-  test(`${device}: without a server, and when it has lost everything`, () => (
+  test(`${device}: offline, and after the server has lost everything`, () => (
     visit([{ ...options, allowed: AWAY }], async (tab, { server }) => {
       await tab.enter('Room 1');
       await tab.say('Said');

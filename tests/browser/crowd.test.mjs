@@ -40,7 +40,7 @@ async function walkBack() {
   return { found: [...found], nodes };
 }
 
-test('10,000 messages are found on the way to the first, with few of them drawn', () => visit([], async ({ server, open }) => {
+test('scrolling to the first of 10,000 messages shows each, with few drawn at once', () => visit([], async ({ server, open }) => {
   await fill(server, 1, MESSAGES, (number) => `text ${number}`);
   const tab = await open({ name: 'Anna' });
   await tab.enter('Room 1');
@@ -52,7 +52,7 @@ test('10,000 messages are found on the way to the first, with few of them drawn'
   await tab.page.locator(`[data-seq="${MESSAGES}"]`).waitFor();
 }, { settings: SETTINGS }));
 
-test('1,000 members are counted, and each is found', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
+test('1,000 members are counted, and each can be found', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
   await anna.enter('Room 1');
   await bringMembers(server, 1, 1_000);
   await anna.rooms.getByRole('link', { name: '1,001 people here' }).waitFor();

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Client } from './client.mjs';
 import { Server } from './server.mjs';
 
-test('health is 503 for as long as what is said cannot be kept, and no longer', { timeout: 30_000 }, async () => {
+test('health is 503 while messages cannot be saved, and 200 again afterwards', { timeout: 30_000 }, async () => {
   const server = await Server.start({ history: { file: 'wschat.db' } }, { fillable: true });
   const health = async () => {
     const response = await fetch(new URL('health', server.url));

@@ -39,7 +39,7 @@ const isSeen = (locator) => locator.evaluate((item) => {
   return top >= log.top - 1 && bottom <= log.bottom + 1;
 });
 
-test('scrolling up brings what was said before, and what is read stays', () => visit(320, async (anna) => {
+test('scrolling up loads older messages, and the reading position stays', () => visit(320, async (anna) => {
   let oldest = 320;
   let pages = 0;
   while (oldest > 1) {
@@ -85,7 +85,7 @@ const look = (tab) => tab.log.evaluate(async (log) => {
   }).map(({ dataset }) => Number(dataset.seq));
 });
 
-test('with the wheel nothing is left out on the way up and down', () => visit(160, async (anna) => {
+test('scrolling by wheel skips no message', () => visit(160, async (anna) => {
   const all = Array.from({ length: 160 }, (_, i) => i + 1);
   await anna.log.hover();
   for (const [by, last] of [[-450, 1], [450, 160]]) {
@@ -98,7 +98,7 @@ test('with the wheel nothing is left out on the way up and down', () => visit(16
   }
 }));
 
-test('who reads along sees the newest, who has scrolled up is told of it', () => visit(60, async (anna, carla) => {
+test('at the end new messages scroll in, further up a button counts them', () => visit(60, async (anna, carla) => {
   await carla.say('61');
   await atEnd(anna, 61);
   assert.ok(await toLatest(anna).isHidden());
@@ -128,7 +128,7 @@ test('who reads along sees the newest, who has scrolled up is told of it', () =>
   assert.equal(await divider(anna).count(), 0);
 }));
 
-test('a room entered again shows what is new since then', () => visit(30, async (anna, carla) => {
+test('a room entered again shows what is new', () => visit(30, async (anna, carla) => {
   await anna.enter('Room 2');
   await carla.say('31', '32');
   await anna.enter('Room 1');
@@ -145,7 +145,7 @@ test('a room entered again shows what is new since then', () => visit(30, async 
   assert.equal(await divider(anna).count(), 1);
 }));
 
-test('what is said while the page is hidden is behind the divider', () => visit(3, async (anna, carla) => {
+test('messages that arrive while the page is hidden are below the divider', () => visit(3, async (anna, carla) => {
   const show = (state) => anna.page.evaluate((now) => {
     Object.defineProperty(document, 'visibilityState', { value: now, configurable: true });
     document.dispatchEvent(new Event('visibilitychange'));
@@ -162,7 +162,7 @@ test('what is said while the page is hidden is behind the divider', () => visit(
 const clipboard = { permissions: ['clipboard-read', 'clipboard-write'] };
 const copied = (tab) => tab.page.evaluate(() => navigator.clipboard.readText());
 
-test('the link of a message is copied, and leads to it', () => visit(300, async (anna, carla, { server, open }) => {
+test('a message’s link can be copied, and opens at the message', () => visit(300, async (anna, carla, { server, open }) => {
   const link = (seq) => new URL(`#room=1&seq=${seq}`, server.url).href;
   const copy = anna.page.getByRole('button', { name: 'Copy link', exact: true });
   await row(anna, 299).hover();
@@ -208,7 +208,7 @@ test('the link of a message is copied, and leads to it', () => visit(300, async 
   await friend.notice.getByText('This message is no longer kept.').waitFor();
 }, clipboard));
 
-test('on a phone a tap brings the link button, and a resize keeps the place', () => visit(40, async (anna) => {
+test('on a phone a tap shows the link button, and a resize keeps the position', () => visit(40, async (anna) => {
   await row(anna, 39).tap();
   const copy = anna.page.getByRole('button', { name: 'Copy link', exact: true });
   await copy.waitFor();

@@ -115,7 +115,7 @@ const isHarmless = async (tab) => {
 /** Called by the markup, if it runs. */
 const tellTale = (page) => page.addInitScript(() => { globalThis.ran = () => { globalThis.hasRun = true; }; });
 
-test('markup in names, titles and texts stays words', () => visit([], async ({ server, open }) => {
+test('markup in names, titles and texts stays text', () => visit([], async ({ server, open }) => {
   const mallory = await Talker.enter(server);
   const anna = await open({ before: tellTale });
   await anna.enter('Room 1');
@@ -193,7 +193,7 @@ const misplaced = (tab) => tab.page.evaluate(() => {
   return wrong;
 });
 
-test('what is not seen in a name or title is shown, and turns nothing', () => visit([], async ({ server, open }) => {
+test('invisible characters in names and titles are shown, and reverse nothing', () => visit([], async ({ server, open }) => {
   const mallory = await Talker.enter(server);
   const anna = await open({ name: 'Anna' });
   await anna.enter('Room 1');
@@ -226,7 +226,7 @@ test('what is not seen in a name or title is shown, and turns nothing', () => vi
 const SCREENS = { 'a desktop': { viewport: { width: 1280, height: 800 } }, 'a phone': PHONE };
 
 for (const [screen, options] of Object.entries(SCREENS)) {
-  test(`right-to-left names and endless words keep lines on ${screen}`, () => visit([], async ({ server, open }) => {
+  test(`right-to-left names and endless words keep the layout on ${screen}`, () => visit([], async ({ server, open }) => {
     const mallory = await Talker.enter(server);
     const anna = await open({ name: 'אנה', ...options });
     await anna.enter('Room 1');

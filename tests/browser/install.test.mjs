@@ -48,7 +48,7 @@ async function named(server) {
   return found;
 }
 
-test('all that the page names is served, with its type', () => visit([], async ({ server }) => {
+test('every file that the page refers to is served, with its type', () => visit([], async ({ server }) => {
   const found = await named(server);
   for (const name of ['app.js', 'theme.js', 'style.css', 'texts/de.js', 'icon-192.png', 'gifs.json', 'manifest.webmanifest']) {
     assert.ok(found.has(name), name);
@@ -68,7 +68,7 @@ test('all that the page names is served, with its type', () => visit([], async (
 }));
 
 for (const locale of ['en-GB', 'de-DE', 'es-ES', 'fr-FR']) {
-  test(`page, script and style are small, and come in few pieces (${locale})`, () => visit([], async ({ server, open }) => {
+  test(`page, script and style are small, and come in few files (${locale})`, () => visit([], async ({ server, open }) => {
     const pieces = [];
     await open({
       locale,
@@ -89,7 +89,7 @@ for (const locale of ['en-GB', 'de-DE', 'es-ES', 'fr-FR']) {
   }));
 }
 
-test('what has not changed is not sent again', () => visit([], async ({ server }) => {
+test('unchanged files are not sent again', () => visit([], async ({ server }) => {
   for (const name of ['./', 'app.js', 'style.css', 'icon.svg', 'gifs/1.gif']) {
     const url = new URL(name, server.url);
     const { headers } = await get(url);
@@ -98,7 +98,7 @@ test('what has not changed is not sent again', () => visit([], async ({ server }
   }
 }));
 
-test('the page lets in nothing but itself', () => visit([{ allowed: /Content Security Policy/ }], async (tab, { server }) => {
+test('the page’s policy allows nothing but itself', () => visit([{ allowed: /Content Security Policy/ }], async (tab, { server }) => {
   const { headers } = await get(server.url);
   const policy = Object.fromEntries(headers['content-security-policy'].split(';')
     .map((directive) => directive.trim().split(/\s+/)).map(([name, ...sources]) => [name, sources.join(' ')]));
@@ -126,7 +126,7 @@ test('the page lets in nothing but itself', () => visit([{ allowed: /Content Sec
   assert.equal(await tab.page.evaluate(() => globalThis.ran), undefined);
 }));
 
-test('the appearance is decided before any style is there', () => visit([], async ({ server }) => {
+test('the appearance is chosen before any style sheet loads', () => visit([], async ({ server }) => {
   const { body } = await get(server.url);
   const page = body.toString();
   const theme = page.search(/<script src="theme\.js"><\/script>/);
@@ -187,7 +187,7 @@ async function proxyBelowChat(target) {
   return proxy;
 }
 
-test('it works below a path of a reverse proxy, in another language, too', () => visit([], async ({ server, browser }) => {
+test('it works below a path of a reverse proxy, also in another language', () => visit([], async ({ server, browser }) => {
   const proxy = await proxyBelowChat(server.url);
   try {
     const url = `http://127.0.0.1:${proxy.address().port}/chat/`;

@@ -80,7 +80,7 @@ for (const [scheme, prepare] of Object.entries(schemes)) {
       await client.expect(rooms(`${EMPTY_ROOM_1},${busy},${EMPTY_ROOM_3}`));
     });
 
-    check('enter_room: told to all in it, with the id as a string or as a number', async (connect) => {
+    check('enter_room: sent to everyone in the room, with the id as a string or as a number', async (connect) => {
       const first = await connect();
       const second = await connect();
       first.send('{"type":"enter_room","roomId":"1"}');
@@ -101,7 +101,7 @@ for (const [scheme, prepare] of Object.entries(schemes)) {
       await first.expect(left);
     });
 
-    check('text and gif: to all in the room, the author included, and to nobody else', async (connect) => {
+    check('text and gif: sent to everyone in the room, the author included, and to nobody else', async (connect) => {
       const [author, reader, elsewhere] = [await connect(), await connect(), await connect()];
       author.send('{"type":"enter_room","roomId":1}');
       await author.next();
@@ -124,7 +124,7 @@ for (const [scheme, prepare] of Object.entries(schemes)) {
       await elsewhere.expect('{"type":"leave_room","user":{"id":3,"name":"User 3"}}');
     });
 
-    check('leave_room, and a connection that ends', async (connect) => {
+    check('leave_room, and a connection that is lost', async (connect) => {
       const [first, second, third] = [await connect(), await connect(), await connect()];
       for (const client of [first, second, third]) {
         client.send('{"type":"enter_room","roomId":1}');
@@ -139,7 +139,7 @@ for (const [scheme, prepare] of Object.entries(schemes)) {
       await first.expect(left(2), left(3));
     });
 
-    check('create_room: everyone is told, and the creator is not put into it', async (connect) => {
+    check('create_room: sent to everyone, and does not enter the room', async (connect) => {
       const creator = await connect();
       const other = await connect();
       creator.send('{"type":"create_room","title":"some new room"}');
@@ -150,7 +150,7 @@ for (const [scheme, prepare] of Object.entries(schemes)) {
       await creator.expectError('not_in_room');
     });
 
-    check('change_name: told to the room, or to nobody outside one', async (connect) => {
+    check('change_name: sent to the room; outside a room to nobody', async (connect) => {
       const first = await connect();
       const second = await connect();
       first.send('{"type":"change_name","name":"Anna"}');
@@ -165,7 +165,7 @@ for (const [scheme, prepare] of Object.entries(schemes)) {
       }
     });
 
-    check('bad input is answered and ends nothing', async (connect) => {
+    check('bad input is answered and does not close the connection', async (connect) => {
       const client = await connect();
       const refusals = [
         ['{"type":', 'bad_json'],
@@ -202,7 +202,7 @@ for (const [scheme, prepare] of Object.entries(schemes)) {
       assert.deepEqual(await client.next(), { pong: 'still there?' });
     });
 
-    check('a close code comes back', async (connect) => {
+    check('a close code is echoed', async (connect) => {
       for (const code of [1000, 4321]) {
         const client = await connect();
         client.socket.close(code, 'bye');

@@ -63,7 +63,7 @@ async function listen(page) {
 
 const STRANGER = { isGreeted: false };
 
-test('a stranger names themselves, enters, writes, sends a GIF and leaves', () => visit([STRANGER], async ({ page }) => {
+test('a first visit: choose a name, enter, write, send a GIF and leave', () => visit([STRANGER], async ({ page }) => {
   const { keyboard } = page;
   await hasFocus(page, 'textbox', 'Your name');
   await keyboard.press('Enter');
@@ -122,7 +122,7 @@ test('Tab goes through the whole page, and out of it', () => visit([{}], async (
   assert.deepEqual(seen.filter((name) => order.includes(name)), order);
 }));
 
-test('what is opened by a key is closed by Escape, and the focus goes back', () => visit([{}], async ({ page }) => {
+test('what a key opens Escape closes, and the focus returns', () => visit([{}], async ({ page }) => {
   const { keyboard } = page;
   await page.getByRole('link', { name: /Room 1/ }).press('Enter');
   await hasFocus(page, 'textbox', 'Message');
@@ -159,7 +159,7 @@ test('what is opened by a key is closed by Escape, and the focus goes back', () 
   await hasFocus(page, 'textbox', 'Message');
 }));
 
-test('every key of the list does what the list says', () => visit([{}], async (tab) => {
+test('every listed shortcut does what the list says', () => visit([{}], async (tab) => {
   const { page } = tab;
   const { keyboard } = page;
   await tab.enter('Room 1');
@@ -195,7 +195,7 @@ test('every key of the list does what the list says', () => visit([{}], async (t
   await hasFocus(page, 'button', 'Copy link');
 }));
 
-test('a phone opens and closes the members, and the focus goes along', () => visit([SMALL], async ({ page }) => {
+test('on a phone the focus follows when the members open and close', () => visit([SMALL], async ({ page }) => {
   const { keyboard } = page;
   await page.getByRole('link', { name: /Room 1/ }).press('Enter');
   await hasFocus(page, 'heading', 'Room 1');
@@ -213,7 +213,7 @@ test('a phone opens and closes the members, and the focus goes along', () => vis
   await hasFocus(page, 'heading', 'Room 1');
 }));
 
-test('a room that is refused leaves one where one was', () => visit([SMALL], async ({ page }) => {
+test('a refused room leaves the user where they were', () => visit([SMALL], async ({ page }) => {
   await page.getByRole('textbox', { name: 'New room' }).fill('One too many');
   await page.keyboard.press('Enter');
   await page.getByRole('alert').getByText('There are too many rooms already.').waitFor();
@@ -222,7 +222,7 @@ test('a room that is refused leaves one where one was', () => visit([SMALL], asy
   await hasFocus(page, 'link', /Room 1/);
 }, { settings: { limits: { maxRooms: 3 } } }));
 
-test('what others say is read aloud, once, and a crowd as a number', () => visit([{}], async (tab, { server }) => {
+test('messages of others are announced once, and many as a number', () => visit([{}], async (tab, { server }) => {
   const { page } = tab;
   const ben = await Talker.enter(server, { name: 'Ben' });
   const heard = await listen(page);
@@ -245,7 +245,7 @@ test('what others say is read aloud, once, and a crowd as a number', () => visit
   ]);
 }, { settings: PATIENT }));
 
-test('that the connection is lost is said once, however long it takes, and the button keeps the focus', () => (
+test('a lost connection is announced once, however long it takes, and the button keeps the focus', () => (
   visit([{ allowed: AWAY }], async (tab, { server }) => {
     const { page } = tab;
     await tab.enter('Room 1');
@@ -264,7 +264,7 @@ test('that the connection is lost is said once, however long it takes, and the b
     assert.deepEqual(await heard(), ['No connection. The page keeps trying by itself.', 'Connected again.']);
   })));
 
-test('a count that changes with each letter is not said each time', () => visit([{}], async (tab) => {
+test('a count that changes with every letter is not announced every time', () => visit([{}], async (tab) => {
   const { page } = tab;
   await tab.enter('Room 1');
   await page.locator('#announcer').getByText('You are in Room 1').waitFor();
@@ -323,7 +323,7 @@ for (const [what, viewport] of Object.entries(SIZES)) {
   }));
 }
 
-test('who wants less motion has none', () => visit([{ reducedMotion: 'reduce' }], async (tab) => {
+test('with reduced motion nothing moves', () => visit([{ reducedMotion: 'reduce' }], async (tab) => {
   await tab.enter('Room 1');
   await tab.gif('Thumbs up');
   const still = tab.log.getByRole('img', { name: 'Thumbs up' });
@@ -333,7 +333,7 @@ test('who wants less motion has none', () => visit([{ reducedMotion: 'reduce' }]
   await hasFocus(tab.page, 'button', 'Stop: Thumbs up');
 }));
 
-test('in forced colours the chosen suggestion and the room one is in are still told apart', () => (
+test('in forced colours the selected suggestion and the current room stand out', () => (
   visit([{ forcedColors: 'active' }], async (tab) => {
     const { page } = tab;
     await tab.enter('Room 1');
@@ -348,7 +348,7 @@ test('in forced colours the chosen suggestion and the room one is in are still t
   })));
 
 for (const [chosen, system] of [['dark', 'light'], ['light', 'dark']]) {
-  test(`who has chosen ${chosen} has it from the first moment on, whatever the system has`, () => (
+  test(`the chosen appearance (${chosen}) applies from the first paint, whatever the system has`, () => (
     visit([{ colorScheme: system }], async ({ page }) => {
       const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
       const before = await ground();

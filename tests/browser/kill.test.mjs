@@ -56,7 +56,7 @@ async function allSaid(tabs, server, said) {
   }
 }
 
-test('ten times killed: nothing lost, nothing doubled, every draft kept', () => visit(visitors, async (...args) => {
+test('the server is killed ten times: no message lost or doubled, every draft kept', () => visit(visitors, async (...args) => {
   const tabs = args.slice(0, NAMES.length);
   const { server } = args.at(-1);
   for (const tab of tabs) {
@@ -102,7 +102,7 @@ test('ten times killed: nothing lost, nothing doubled, every draft kept', () => 
   for (const [index, tab] of tabs.entries()) assert.equal(await tab.text.inputValue(), drafts[index]);
 }, { settings: SETTINGS }));
 
-test('killed again and again while what was said offline goes out', () => visit([visitors[0]], async (anna, { server, proxy }) => {
+test('the server is killed again and again while the page sends what was written offline', () => visit([visitors[0]], async (anna, { server, proxy }) => {
   await anna.enter('Room 1');
   await anna.impatient();
   await server.kill();

@@ -53,7 +53,7 @@ const cutOff = (page) => page.evaluate(() => {
 });
 
 for (const locale of ['de-AT', 'es-MX', 'fr-FR']) {
-  test(`${locale}: every view speaks its language, and nothing is cut off`, () => (
+  test(`${locale}: every view is in its language, and nothing is cut off`, () => (
     visit([{ ...PHONE, locale, allowed: AWAY, isGreeted: false }], async (tab, { server }) => {
       const language = locale.slice(0, 2);
       const { default: texts } = await import(`../../src/web/texts/${language}.js`);
@@ -139,7 +139,7 @@ for (const locale of ['de-AT', 'es-MX', 'fr-FR']) {
     }, FULL)));
 }
 
-test('who has none of the four languages reads English', () => (
+test('other languages fall back to English', () => (
   visit([{ locale: 'ja-JP', isGreeted: false }], async ({ page }) => {
     await page.getByRole('dialog', { name: 'Welcome!' }).waitFor();
     assert.equal(await page.locator('html').getAttribute('lang'), 'en-GB');

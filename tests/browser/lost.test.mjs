@@ -39,7 +39,7 @@ const offline = (tab) => tab.page.locator('#room.away').waitFor();
 const unsent = ({ page }) => page.locator('#entries > .said:not([data-seq])');
 const isSaid = (frame) => frame.type === 'text';
 
-story('a message is on its way until the server has it', {}, async ({ anna, server, proxy }) => {
+story('a message is "sending" until the server has it', {}, async ({ anna, server, proxy }) => {
   proxy.gate = (frame, isUp) => (isSaid(frame) && !isUp ? 'hold' : 'pass');
   await anna.say('Hello!');
   await anna.message('Hello!').getByText('Sending…').waitFor();
@@ -50,7 +50,7 @@ story('a message is on its way until the server has it', {}, async ({ anna, serv
   await allSaid(anna, server, ['Hello!']);
 });
 
-story('what is refused stays, with the reason, to be tried again or discarded', {}, async ({ anna, server, proxy }) => {
+story('a refused message stays, with the reason, to be retried or discarded', {}, async ({ anna, server, proxy }) => {
   let isStrict = true;
   proxy.gate = (frame, isUp) => {
     // The server refuses an empty text; the page itself never sends one.
@@ -72,7 +72,7 @@ story('what is refused stays, with the reason, to be tried again or discarded', 
   await allSaid(anna, server, ['good 1', 'good 2', 'bad 1']);
 });
 
-story('what is said offline goes out once, in order, when the network is back', {}, async ({ anna, server, proxy }) => {
+story('messages written offline are sent once, in order, when the network is back', {}, async ({ anna, server, proxy }) => {
   await anna.say('before');
   await anna.sent('before').waitFor();
   // Chromium's offline switch does not affect open WebSockets.
@@ -90,7 +90,7 @@ story('what is said offline goes out once, in order, when the network is back', 
   await anna.banner.getByText('Connected again.').waitFor({ state: 'detached' });
 });
 
-story('a line that breaks again and again while the queue goes out says nothing twice', {}, async ({ anna, server, proxy }) => {
+story('a connection that breaks again and again while the queue is sent doubles nothing', {}, async ({ anna, server, proxy }) => {
   proxy.breakOff();
   await offline(anna);
   const texts = Array.from({ length: 8 }, (_, index) => `message ${index + 1}`);
@@ -110,7 +110,7 @@ story('a line that breaks again and again while the queue goes out says nothing 
 });
 
 for (const [state, isUp] of [['the server has not got', true], ['is not acknowledged']]) {
-  story(`a reload loses nothing that ${state}, and no draft`, {}, async ({ anna, server, proxy }) => {
+  story(`a reload loses no message that ${state}, and no draft`, {}, async ({ anna, server, proxy }) => {
     proxy.gate = (frame, up) => (isSaid(frame) && up === Boolean(isUp) ? 'hold' : 'pass');
     for (const text of ['one', 'two']) await anna.say(text);
     await anna.text.pressSequentially('half a thou');
@@ -122,7 +122,7 @@ for (const [state, isUp] of [['the server has not got', true], ['is not acknowle
   });
 }
 
-story('a reload while offline keeps what waits, for each room, and the drafts', {}, async ({ anna, server, proxy }) => {
+story('a reload while offline keeps each room’s waiting messages and draft', {}, async ({ anna, server, proxy }) => {
   proxy.breakOff();
   await offline(anna);
   await anna.say('to one');
@@ -148,7 +148,7 @@ story('a reload while offline keeps what waits, for each room, and the drafts', 
   assert.equal(await anna.text.inputValue(), 'draft for two');
 });
 
-story('whoever comes back too late is another, and still says nothing twice', {
+story('a session that expired becomes a new user, and still doubles nothing', {
   settings: { limits: { resumeGraceSeconds: 1 } },
 }, async ({ anna, server, proxy }) => {
   const witness = await Guest.connect(server.socketUrl, 'Ben');
@@ -170,7 +170,7 @@ story('whoever comes back too late is another, and still says nothing twice', {
   witness.socket.terminate();
 });
 
-story('the banner says how it stands, and comes back at once when asked', {}, async ({ anna, proxy }) => {
+story('the banner shows the state, and reconnects at once when asked', {}, async ({ anna, proxy }) => {
   await anna.banner.locator('span').waitFor({ state: 'detached' });
   // After a close for a fault of its own, the page waits the longest before it reconnects.
   proxy.cut(1008, 'slow consumer');
@@ -187,7 +187,7 @@ story('the banner says how it stands, and comes back at once when asked', {}, as
   }
 });
 
-story('what was said meanwhile and does not come at once is shown as a gap, and loaded', {
+story('missed messages that do not fit are shown as a gap, and loaded', {
   settings: { limits: { outboxMaxBytes: 70_000 } },
 }, async ({ anna, server, proxy }) => {
   const ben = await Guest.connect(server.socketUrl, 'Ben');
@@ -212,7 +212,7 @@ story('what was said meanwhile and does not come at once is shown as a gap, and 
   ben.socket.terminate();
 });
 
-story('what is no longer kept is said to be so', { settings: { limits: { historyMaxEvents: 5 } } }, async ({ anna, server, proxy }) => {
+story('messages that are no longer stored are reported', { settings: { limits: { historyMaxEvents: 5 } } }, async ({ anna, server, proxy }) => {
   const ben = await Guest.connect(server.socketUrl, 'Ben');
   await ben.enter(ROOM);
   await ben.say('before');
@@ -229,7 +229,7 @@ story('what is no longer kept is said to be so', { settings: { limits: { history
   ben.socket.terminate();
 });
 
-story('a server that has lost its memory is said to have, and gets what was not said', {}, async ({ anna, server, proxy }) => {
+story('a server that has lost its history is reported, and gets the unsent messages', {}, async ({ anna, server, proxy }) => {
   await anna.say('forgotten');
   await allSaid(anna, server, ['forgotten']);
   await server.kill();
@@ -244,7 +244,7 @@ story('a server that has lost its memory is said to have, and gets what was not 
   assert.equal(await anna.page.locator('#me bdi').innerText(), 'Anna');
 });
 
-story('who is too fast waits, and all goes out by itself', {
+story('rate-limited messages wait and are sent by themselves', {
   settings: { limits: { messagesPerSecond: 1, messageBurst: 5 } },
 }, async ({ anna, server, proxy }) => {
   const texts = Array.from({ length: 10 }, (_, index) => `quick ${index + 1}`);
@@ -259,7 +259,7 @@ story('who is too fast waits, and all goes out by itself', {
   await allSaid(anna, server, texts);
 });
 
-story('what cannot be saved goes out when it can', {
+story('messages that cannot be saved are sent when they can', {
   fillable: true, settings: { history: { file: 'wschat.db' } },
 }, async ({ anna, server }) => {
   await anna.say('saved');
@@ -280,7 +280,7 @@ const holdable = (page) => page.routeWebSocket(/.*/, (socket) => {
   else socket.connectToServer();
 });
 
-story('a copy of the tab takes the session, says so in the other, and doubles nothing', {
+story('a duplicated tab takes over the session, the other says so, and nothing is doubled', {
   before: holdable,
 }, async ({ anna, server, proxy }) => {
   hold.isOn = true;
@@ -308,7 +308,7 @@ story('a copy of the tab takes the session, says so in the other, and doubles no
   await copy.close();
 });
 
-test('a server that takes no subprotocol is talked to without memory', () => visit([], async ({ proxy, open }) => {
+test('a server without wschat.v2 works, without history', () => visit([], async ({ proxy, open }) => {
   proxy.isBase = true;
   const anna = await open({ name: 'Anna', allowed: AWAY });
   const ben = await open({ name: 'Ben', allowed: AWAY });

@@ -22,7 +22,7 @@ const leave = (client) => client.send('{"type":"leave_room"}');
 
 // ---- names
 
-test('the first visit asks for a name, and the next ones know it', () => visit([{ isGreeted: false }], async (tab) => {
+test('the first visit asks for a name, and the next ones remember it', () => visit([{ isGreeted: false }], async (tab) => {
   const dialog = tab.page.getByRole('dialog', { name: 'Welcome!' });
   await dialog.getByRole('textbox', { name: 'Your name' }).fill('Anna');
   await dialog.getByRole('button', { name: 'Start chatting' }).click();
@@ -38,7 +38,7 @@ for (const [how, skip] of [
   ['Not now', ({ page }) => page.getByRole('button', { name: 'Not now' }).click()],
   ['Escape', ({ page }) => page.keyboard.press('Escape')],
 ]) {
-  test(`a name may be skipped with “${how}”, and is not asked for again`, () => visit([{ isGreeted: false }], async (tab) => {
+  test(`the name can be skipped with “${how}”, and is not asked for again`, () => visit([{ isGreeted: false }], async (tab) => {
     const dialog = tab.page.getByRole('dialog', { name: 'Welcome!' });
     await dialog.waitFor();
     await skip(tab);
@@ -51,7 +51,7 @@ for (const [how, skip] of [
   }));
 }
 
-test('a new name is told to the room and kept for the next visit', () => visit(TWO, async (anna, ben) => {
+test('a new name is announced in the room and kept for the next visit', () => visit(TWO, async (anna, ben) => {
   await anna.enter('Room 2');
   await ben.enter('Room 2');
   await anna.member('Ben').waitFor();
@@ -69,7 +69,7 @@ test('a new name is told to the room and kept for the next visit', () => visit(T
   await again.locator('#me').getByText('Benedikta', { exact: true }).waitFor();
 }));
 
-test('a name that cannot be is refused with the reason', () => visit([{ name: 'Anna' }], async (anna) => {
+test('an invalid name is refused with the reason', () => visit([{ name: 'Anna' }], async (anna) => {
   await anna.me.click();
   const dialog = anna.page.getByRole('dialog');
   const name = dialog.getByRole('textbox', { name: 'Your name' });
@@ -93,7 +93,7 @@ test('a name that cannot be is refused with the reason', () => visit([{ name: 'A
 
 // ---- presence
 
-test('who is writing is seen while they write', () => visit(TWO, async (anna, ben, { server }) => {
+test('typing is shown while somebody types', () => visit(TWO, async (anna, ben, { server }) => {
   await anna.enter('Room 1');
   await ben.enter('Room 1');
   await ben.text.pressSequentially('I th');
@@ -116,7 +116,7 @@ test('who is writing is seen while they write', () => visit(TWO, async (anna, be
   await anna.typing.getByText(/typing/).waitFor({ state: 'detached' });
 }));
 
-test('after a restart one’s own name is one’s own, whoever came back first', () => visit([
+test('after a restart everybody has their own name, whoever reconnects first', () => visit([
   { name: 'Anna', allowed: AWAY }, { name: 'Ben', allowed: AWAY },
 ], async (anna, ben, { server }) => {
   for (const tab of [anna, ben]) await tab.enter('Room 1');
@@ -137,7 +137,7 @@ test('after a restart one’s own name is one’s own, whoever came back first',
   }
 }));
 
-test('many who come and go are one line', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
+test('many joins and departures are one line', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
   await anna.enter('Room 1');
   const guests = [];
   for (let i = 1; i <= 12; i += 1) guests.push(await guest(server, `Guest ${i}`));
@@ -155,7 +155,7 @@ test('many who come and go are one line', () => visit([{ name: 'Anna' }], async 
   assert.equal(await line.count(), 2);
 }, QUICK));
 
-test('among many members one is found by name, and mentioned by a click', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
+test('a member of a large room is found by name, and mentioned by a click', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
   await anna.enter('Room 1');
   const search = anna.members.getByRole('searchbox', { name: 'Find a member' });
   assert.equal(await search.count(), 0);
@@ -170,7 +170,7 @@ test('among many members one is found by name, and mentioned by a click', () => 
   await anna.members.getByRole('listitem').first().waitFor({ state: 'detached' });
 }, QUICK));
 
-test('each has a colour of their own, the same wherever they are seen', () => visit(TWO, async (anna, ben) => {
+test('everyone has a colour, the same everywhere', () => visit(TWO, async (anna, ben) => {
   await anna.enter('Room 1');
   await ben.enter('Room 1');
   await ben.say('Which one am I?');
@@ -184,7 +184,7 @@ test('each has a colour of their own, the same wherever they are seen', () => vi
 }));
 
 for (const colorScheme of ['light', 'dark']) {
-  test(`every colour of a user can be read, ${colorScheme}`, () => visit([{ colorScheme }], async (tab) => {
+  test(`every user colour has enough contrast, ${colorScheme}`, () => visit([{ colorScheme }], async (tab) => {
     const poor = await tab.page.evaluate(() => {
       const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
       const probe = document.body.appendChild(document.createElement('span'));
@@ -258,7 +258,7 @@ async function turnOnNotifications({ page }) {
   await settings.getByRole('button', { name: 'Close' }).click();
 }
 
-test('a mention calls back who looks elsewhere, once they have asked for it', () => visit([
+test('a mention notifies a user who looks elsewhere, if they have turned it on', () => visit([
   { name: 'Anna', ...CALLED }, { name: 'Ben' },
 ], async (anna, ben) => {
   await anna.enter('Room 1');
@@ -285,7 +285,7 @@ test('a mention calls back who looks elsewhere, once they have asked for it', ()
   assert.equal((await told(anna)).made.length, 1);
 }));
 
-test('what is new is counted in the title and marks the icon, until one looks', () => visit([
+test('unread messages are counted in the title and mark the icon, until the user looks', () => visit([
   { name: 'Anna', ...CALLED }, { name: 'Ben' },
 ], async (anna, ben) => {
   const icon = () => anna.page.locator('#favicon').getAttribute('href');
@@ -307,7 +307,7 @@ test('what is new is counted in the title and marks the icon, until one looks', 
   await anna.line(/^New messages$/).waitFor();
 }));
 
-test('a room that is muted is counted in the list alone, also after a reload', () => visit(TWO, async (anna, ben) => {
+test('a muted room is counted only in the list, also after a reload', () => visit(TWO, async (anna, ben) => {
   await anna.enter('Room 1');
   await ben.enter('Room 1');
   const mute = anna.page.getByRole('button', { name: 'Mute', exact: true });

@@ -54,7 +54,7 @@ const tell = (name, settings, story) => test(name, async () => {
   }
 });
 
-tell('whoever comes back is the same, hears what was missed, and nobody has seen it', {}, async (connect) => {
+tell('a resumed client is the same user, gets what it missed, and nobody notices', {}, async (connect) => {
   const [anna, ben] = [await connect(), await connect()];
   anna.ask({ type: 'change_name', name: 'Anna' });
   await anna.until('change_name');
@@ -86,7 +86,7 @@ tell('whoever comes back is the same, hears what was missed, and nobody has seen
   assert.deepEqual(await ben.nextFrame(), second);
 });
 
-tell('the old connection, though it is alive, is replaced', {}, async (connect) => {
+tell('an old connection that is still alive is replaced', {}, async (connect) => {
   const [anna, ben] = [await connect(), await connect()];
   await ben.enter(1);
   await anna.enter(1);
@@ -100,7 +100,7 @@ tell('the old connection, though it is alive, is replaced', {}, async (connect) 
   assert.deepEqual(await ben.nextFrame(), said);
 });
 
-tell('after the grace the others are told, and the secret is worth nothing', { limits: { resumeGraceSeconds: 1 } },
+tell('after the grace the others are told, and the secret is void', { limits: { resumeGraceSeconds: 1 } },
   async (connect) => {
     const [anna, ben] = [await connect(), await connect()];
     await ben.enter(1);
@@ -114,7 +114,7 @@ tell('after the grace the others are told, and the secret is worth nothing', { l
     assert.ok(other.id > ben.id);
   });
 
-tell('a secret that is not right is a new user', {}, async (connect) => {
+tell('a wrong secret makes a new user', {}, async (connect) => {
   const anna = await connect();
   await anna.lose();
   for (const wrong of [`session.${'0'.repeat(32)}`, 'session.', `session.${anna.welcome.session.slice(1)}`, 'another']) {
@@ -136,7 +136,7 @@ tell('a client of the base protocol has no grace', {}, async (connect, server) =
   assert.equal((await ben.nextFrame()).type, 'leave_room');
 });
 
-tell('after kill -9 everything goes on: users, rooms, numbers, references', { history: { file: 'wschat.db' } },
+tell('after kill -9 users, rooms, seqs and refs continue', { history: { file: 'wschat.db' } },
   async (connect, server) => {
     const [anna, ben] = [await connect(), await connect()];
     anna.ask({ type: 'change_name', name: 'Anna' });
@@ -178,7 +178,7 @@ async function python() {
   return undefined;
 }
 
-test('the same by Python', async (t) => {
+test('the same with Python', async (t) => {
   const interpreter = await python();
   if (interpreter === undefined) return t.skip('there is no python3 with websockets');
   const server = await Server.start();

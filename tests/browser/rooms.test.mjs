@@ -11,7 +11,7 @@ const TWO = [{ name: 'Anna' }, { name: 'Ben' }];
 const people = (tab, title, count) => tab.room(title).getByText(`${count} ${count === 1 ? 'person' : 'people'} here`).waitFor();
 const unread = (tab, title, words) => tab.room(title).getByText(words, { exact: true }).waitFor();
 
-test('two who meet in a room see what both say, with author, time and whose it is', () => visit(TWO, async (anna, ben) => {
+test('two visitors in a room see each other’s messages, with author and time', () => visit(TWO, async (anna, ben) => {
   await anna.enter('Room 1');
   await ben.enter('Room 1');
   await anna.line('Ben entered').waitFor();
@@ -33,7 +33,7 @@ test('two who meet in a room see what both say, with author, time and whose it i
   assert.equal(await anna.text.inputValue(), '');
 }));
 
-test('a text that is too long is not sent, and stays to be shortened', () => visit([{ name: 'Anna' }], async (anna) => {
+test('a text that is too long is not sent, and stays in the box', () => visit([{ name: 'Anna' }], async (anna) => {
   await anna.enter('Room 1');
   await anna.text.fill('x'.repeat(4_003));
   await anna.pace.getByText('3 characters too long').waitFor();
@@ -46,7 +46,7 @@ test('a text that is too long is not sent, and stays to be shortened', () => vis
   assert.equal(await anna.text.inputValue(), '');
 }));
 
-test('the list counts who is where, as they come and go', () => visit(TWO, async (anna, ben) => {
+test('the list counts the people in each room, as they come and go', () => visit(TWO, async (anna, ben) => {
   await people(anna, 'Room 1', 0);
   await ben.enter('Room 1');
   await people(anna, 'Room 1', 1);
@@ -60,7 +60,7 @@ test('the list counts who is where, as they come and go', () => visit(TWO, async
   await people(anna, 'Room 2', 0);
 }, { settings: { limits: { resumeGraceSeconds: 1 } } }));
 
-test('what is said elsewhere is counted where one has been, until it is read', () => visit(TWO, async (anna, ben) => {
+test('messages in rooms that were visited are counted until they are read', () => visit(TWO, async (anna, ben) => {
   await anna.enter('Room 1');
   await ben.enter('Room 1');
   await anna.say('back in a minute');
@@ -81,7 +81,7 @@ test('what is said elsewhere is counted where one has been, until it is read', (
   await unread(anna, 'Room 1', '1 new message');
 }));
 
-test('a room that one makes is entered, and there for all', () => visit(TWO, async (anna, ben) => {
+test('a new room is entered by its creator, and listed for everyone', () => visit(TWO, async (anna, ben) => {
   await anna.create('Tea & cake');
   assert.equal(await anna.page.getByLabel('New room').inputValue(), '');
   await ben.enter('Tea & cake');
@@ -90,7 +90,7 @@ test('a room that one makes is entered, and there for all', () => visit(TWO, asy
   await ben.sent('Cake?').waitFor();
 }));
 
-test('a title that cannot be is refused before it is sent, or after, and says why', () => visit([{}], async (tab) => {
+test('an invalid title is refused by the page or the server, with the reason', () => visit([{}], async (tab) => {
   const box = tab.page.getByLabel('New room');
   const create = tab.page.getByRole('button', { name: 'Create', exact: true });
   await box.fill('x'.repeat(66));
@@ -105,7 +105,7 @@ test('a title that cannot be is refused before it is sent, or after, and says wh
   assert.equal(await tab.page.locator('#room').isVisible(), false);
 }));
 
-test('a room that is refused because there were too many at once can be made later', () => visit([{}], async (tab) => {
+test('a room that was refused by the rate limit can be created later', () => visit([{}], async (tab) => {
   await tab.create('First');
   await tab.page.getByLabel('New room').fill('Second');
   await tab.page.getByRole('button', { name: 'Create', exact: true }).click();
@@ -120,7 +120,7 @@ test('a room that is refused because there were too many at once can be made lat
   await tab.isIn('Second');
 }, { settings: { limits: { roomsPerSecond: 1, roomBurst: 1 } } }));
 
-test('who leaves is gone for the others, and may come back', () => visit(TWO, async (anna, ben) => {
+test('a visitor who leaves is gone for the others, and may return', () => visit(TWO, async (anna, ben) => {
   await anna.enter('Room 3');
   await ben.enter('Room 3');
   await people(anna, 'Room 3', 2);
@@ -143,7 +143,7 @@ test('who leaves is gone for the others, and may come back', () => visit(TWO, as
   await ben.line('Anna left').waitFor();
 }));
 
-test('a link opens the room by its number, or by its title', () => visit([], async ({ open }) => {
+test('a link opens a room by id or by title', () => visit([], async ({ open }) => {
   const anna = await open({ name: 'Anna', hash: '#room=3' });
   await anna.isIn('Room 3');
   const { hash, length } = await anna.page.evaluate(() => ({ hash: location.hash, length: history.length }));
@@ -159,7 +159,7 @@ test('a link opens the room by its number, or by its title', () => visit([], asy
   assert.equal(new URL(ben.page.url()).hash, '#room=2');
 }));
 
-test('the link of a room can be copied, and leads a friend there', () => visit([
+test('a room’s link can be copied, and leads a friend there', () => visit([
   { name: 'Anna', permissions: ['clipboard-read', 'clipboard-write'] },
 ], async (anna, { open, server }) => {
   await anna.create('Tea & cake');
@@ -171,7 +171,7 @@ test('the link of a room can be copied, and leads a friend there', () => visit([
   await ben.isIn('Tea & cake');
 }));
 
-test('the list holds links, which open in another tab as any others do', () => visit([{ name: 'Anna' }], async (anna) => {
+test('rooms in the list are links, which can open in another tab', () => visit([{ name: 'Anna' }], async (anna) => {
   const link = await anna.room('Room 2').getAttribute('href');
   assert.equal(link, '#room=2');
   const [another] = await Promise.all([
@@ -182,7 +182,7 @@ test('the list holds links, which open in another tab as any others do', () => v
   assert.equal(await anna.page.locator('#room').isVisible(), false);
 }));
 
-test('the back button goes through the rooms as they were entered', () => visit([{}], async (tab) => {
+test('the back button goes through the visited rooms', () => visit([{}], async (tab) => {
   await tab.enter('Room 1');
   await tab.enter('Room 2');
   await tab.enter('Room 3');
@@ -196,7 +196,7 @@ test('the back button goes through the rooms as they were entered', () => visit(
   await tab.isIn('Room 2');
 }));
 
-test('a room that is not there can be made', () => visit([{ name: 'Anna', hash: '#room=Garden' }], async (anna) => {
+test('a missing room can be created', () => visit([{ name: 'Anna', hash: '#room=Garden' }], async (anna) => {
   await anna.notice.getByText('There is no room “Garden”.').waitFor();
   await anna.notice.getByRole('button', { name: 'Create it' }).click();
   await anna.isIn('Garden');
@@ -209,7 +209,7 @@ test('a room that is not there can be made', () => visit([{ name: 'Anna', hash: 
   await anna.isIn('Garden');
 }));
 
-test('a room that is gone after a restart is said to be gone, and can be made again', () => visit([
+test('a room that is gone after a restart is reported, and can be created again', () => visit([
   { name: 'Anna', allowed: AWAY },
 ], async (anna, { server }) => {
   await anna.create('For today');

@@ -85,7 +85,7 @@ const NULLS = [
   '{"type":"history","roomId":1,"limit":null}',
 ];
 
-describe('what is sent fits the schema', () => {
+describe('frames on the wire fit the schema', () => {
   /** Generous limits: no test here should have to wait for a rate limit. */
   const limits = { messagesPerSecond: 0, maxRooms: 4, roomsPerSecond: 0.001, roomBurst: 3, roomListIntervalMs: 20 };
 
@@ -240,7 +240,7 @@ describe('what is sent fits the schema', () => {
     assert.equal((await vera.until('room_removed')).roomId, 4);
   });
 
-  talk('null is no way to leave a member out', {}, async (connect) => {
+  talk('null does not stand for an absent member', {}, async (connect) => {
     const vera = await connect(V2);
     for (const request of NULLS) {
       vera.sendWrong(request);
@@ -248,7 +248,7 @@ describe('what is sent fits the schema', () => {
     }
   });
 
-  talk('a disk that is full, and is not', { history: { file: 'wschat.db' } }, async (connect, server) => {
+  talk('a disk that is full, and then is not', { history: { file: 'wschat.db' } }, async (connect, server) => {
     const [vera, anna] = [await connect(V2), await connect()];
     vera.ask({ type: 'enter_room', roomId: 1 });
     await vera.until('room');
@@ -280,7 +280,7 @@ describe('what is sent fits the schema', () => {
     assert.equal((await anna.until('text')).text, 'lost no longer');
   }, { fillable: true });
 
-  talk('a history that is gone', { history: { file: 'wschat.db' } }, async (connect, server) => {
+  talk('a history that has been destroyed', { history: { file: 'wschat.db' } }, async (connect, server) => {
     const vera = await connect(V2);
     vera.ask({ type: 'enter_room', roomId: 1 });
     await vera.until('room');
@@ -292,7 +292,7 @@ describe('what is sent fits the schema', () => {
   });
 
   const little = { historyMaxMemoryBytes: 65_536, messagesPerSecond: 0 };
-  talk('what was said, but is no longer kept', { limits: little }, async (connect) => {
+  talk('messages that are no longer stored', { limits: little }, async (connect) => {
     const vera = await connect(V2);
     vera.ask({ type: 'enter_room', roomId: 1 });
     await vera.until('room');
@@ -306,7 +306,7 @@ describe('what is sent fits the schema', () => {
     assert.equal((await vera.until('text')).seq, 20);
   });
 
-  talk('a session that is resumed', {}, async (connect) => {
+  talk('a resumed session', {}, async (connect) => {
     const vera = await connect(V2);
     vera.ask({ type: 'enter_room', roomId: 2 });
     await vera.until('room');
@@ -348,8 +348,8 @@ function* spoilt(frame, path = []) {
   }
 }
 
-describe('what is wrong is refused', () => {
-  test('a frame from the server with a member too many, or of another type', () => {
+describe('the schema refuses invalid frames', () => {
+  test('a server frame with an extra member, or a member of the wrong type', () => {
     let count = 0;
     for (const entry of ['base-server', 'v2-server']) {
       for (const name of framesOf(entry)) {
@@ -376,7 +376,7 @@ describe('what is wrong is refused', () => {
     }
   });
 
-  test('a frame of one protocol, or of one direction, in the other', () => {
+  test('a frame of the other protocol, or of the other direction', () => {
     const said = { type: 'text', text: 'a', from: { id: 1, name: 'Anna' } };
     const saidV2 = { ...said, roomId: 1, time: 1, seq: 1 };
     assert.deepEqual(ENTRIES.map((entry) => fits(entry, said)), [true, true, false, true]);
@@ -388,7 +388,7 @@ describe('what is wrong is refused', () => {
     assert.throws(() => check('base-server', JSON.stringify(said, null, 1)));
   });
 
-  test('a wait without rate_limited, and rate_limited without a wait', () => {
+  test('retryAfterMs without rate_limited, and rate_limited without retryAfterMs', () => {
     const error = { type: 'error', code: 'rate_limited', message: 'Too many.' };
     assert.ok(!fits('v2-server', error));
     assert.ok(fits('v2-server', { ...error, retryAfterMs: 5 }));
@@ -396,7 +396,7 @@ describe('what is wrong is refused', () => {
   });
 });
 
-describe('what the docs show fits the schema', () => {
+describe('examples in the docs fit the schema', () => {
   const MALFORMED_CODES = ['bad_json', 'bad_request', 'unknown_type'];
 
   for (const [file, version] of [['protocol.md', 'base'], ['protocol-v2.md', 'v2']]) {
@@ -420,7 +420,7 @@ describe('what the docs show fits the schema', () => {
     });
   }
 
-  test('and there is no other file that shows frames', () => {
+  test('no other file of the docs shows frames', () => {
     const files = readdirSync(DOCS).filter((file) => file.startsWith('protocol') && file.endsWith('.md'));
     assert.deepEqual(files.sort(), ['protocol-v2.md', 'protocol.md']);
   });

@@ -30,7 +30,7 @@ const rows = (tab) => tab.log.locator('#entries > li').evaluateAll((items) => it
   return [isSeen ? name.textContent : '', item.querySelector('.content').textContent];
 }));
 
-test('both see what each says, under the name and with the time', () => visit([ANNA, BEN], async (anna, ben) => {
+test('both see each other’s messages, with name and time', () => visit([ANNA, BEN], async (anna, ben) => {
   await anna.say('Hello!');
   await bubble(ben, 'Hello!').waitFor();
   await ben.say('Hi there');
@@ -62,7 +62,7 @@ const visitorAt = (now, times) => ({
   },
 });
 
-test('messages stand together, under the day of each', () => visitServer([], async ({ server, open }) => {
+test('messages are grouped, under their day', () => visitServer([], async ({ server, open }) => {
   const carla = await Talker.enter(server, { name: 'Carla' });
   await carla.say('last year', 'at midnight', 'after midnight', 'at noon', 'soon after', 'later');
   const dora = await Talker.enter(server, { name: 'Dora' });
@@ -111,7 +111,7 @@ test('messages stand together, under the day of each', () => visitServer([], asy
   ]);
 }, { settings: PATIENT }));
 
-test('addresses are links, and nothing else is', () => visit([ANNA], async (anna) => {
+test('addresses become links, and nothing else does', () => visit([ANNA], async (anna) => {
   const links = () => anna.log.getByRole('link');
   const rels = 'nofollow noopener noreferrer ugc';
   await anna.say('see https://example.org/a_(b)?q=1#c, or (http://example.org/*x*)!');
@@ -133,7 +133,7 @@ test('addresses are links, and nothing else is', () => visit([ANNA], async (anna
   assert.deepEqual((await links().allTextContents()).slice(2), []);
 }));
 
-test('marks make words bold, italic or code, and lines quotes or blocks', () => visit([ANNA], async (anna) => {
+test('marks make bold, italic, code, quotes and code blocks', () => visit([ANNA], async (anna) => {
   await anna.say('**bold** *italic* _also_ ***both*** `co**d**e` 2 * 3 * 4 snake_case_name **open');
   const line = bubble(anna, 'snake_case_name');
   await line.waitFor();
@@ -155,7 +155,7 @@ test('marks make words bold, italic or code, and lines quotes or blocks', () => 
   assert.match(fonts, /monospace/);
 }));
 
-test('emoji are written by name, with suggestions', () => visit([ANNA], async (anna) => {
+test('emoji are typed by name, with suggestions', () => visit([ANNA], async (anna) => {
   const { keyboard } = anna.page;
   await anna.say('done :tada: `:tada:` 10:30:15 :no_such:');
   const line = bubble(anna, 'no_such');
@@ -196,7 +196,7 @@ test('emoji are written by name, with suggestions', () => visit([ANNA], async (a
   await anna.log.locator('.emoji-only').waitFor();
 }));
 
-test('a mention is completed, and seen by who is meant', () => visit([ANNA, BEN], async (anna, ben, { server }) => {
+test('a mention is completed, and highlighted for that member', () => visit([ANNA, BEN], async (anna, ben, { server }) => {
   const { keyboard } = anna.page;
   const carla = await Talker.enter(server, { name: 'Benedikta van Loo' });
   await anna.member('Benedikta van Loo').waitFor();
@@ -229,7 +229,7 @@ test('a mention is completed, and seen by who is meant', () => visit([ANNA, BEN]
   carla.close();
 }));
 
-test('Shift and Enter begin a line, and the arrow up recalls what was said', () => visit([ANNA], async (anna) => {
+test('Shift+Enter starts a line, and Arrow Up recalls the last message', () => visit([ANNA], async (anna) => {
   const { keyboard } = anna.page;
   await anna.text.focus();
   await keyboard.type('one');
@@ -259,7 +259,7 @@ test('Shift and Enter begin a line, and the arrow up recalls what was said', () 
   assert.equal(await anna.text.inputValue(), 'four');
 }));
 
-test('a GIF is chosen by mouse or keyboard, and has words', () => visit([ANNA], async (anna, { server }) => {
+test('a GIF is chosen by mouse or keyboard, and has an alternative text', () => visit([ANNA], async (anna, { server }) => {
   const { keyboard } = anna.page;
   const toggle = anna.page.getByRole('button', { name: 'GIFs' });
   await toggle.click();
@@ -304,7 +304,7 @@ test('a GIF is chosen by mouse or keyboard, and has words', () => visit([ANNA], 
 
 const STILL = { ...ANNA, reducedMotion: 'reduce' };
 
-test('for those who want no motion a GIF stands still until Play', () => visit([STILL], async (anna) => {
+test('with reduced motion a GIF stands still until Play', () => visit([STILL], async (anna) => {
   await anna.gif('Thumbs up');
   const line = anna.log.getByRole('listitem').filter({ has: anna.page.getByRole('img', { name: 'Thumbs up' }) });
   const still = line.locator('canvas');

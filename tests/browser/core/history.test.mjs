@@ -205,7 +205,7 @@ class History {
   }
 }
 
-test(`${HISTORIES} histories: nothing is lost, doubled or out of order, and timelines are the record`, () => {
+test(`${HISTORIES} histories: nothing is lost, doubled or out of order, and the timelines match`, () => {
   const first = Number(process.env.SEED ?? 1);
   for (let seed = first; seed < first + HISTORIES; seed += 1) {
     const history = new History(seed);

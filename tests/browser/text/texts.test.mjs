@@ -12,7 +12,7 @@ const LANGUAGES = ['de', 'es', 'fr'];
 const formsOf = (text) => (typeof text === 'string' ? { '': text } : text);
 const placeholders = (text) => [...new Set(text.match(/\{\w+\}/g))].sort();
 
-test('English has a plural where a number is told, and the same placeholders in all its forms', () => {
+test('English has plural forms wherever there is a count, with the same placeholders', () => {
   for (const [key, text] of Object.entries(english)) {
     const forms = Object.values(formsOf(text));
     if (typeof text !== 'string') assert.deepEqual(Object.keys(text), ['one', 'other'], key);
@@ -66,20 +66,20 @@ function keysAskedFor(source) {
   return asked;
 }
 
-test('what asks for a text is recognised', () => {
+test('uses of a key are recognised', () => {
   const source = `this.t('a'); parts(x === 'y' ? 'b' : 'c', { d: 'e' }); ft('f'); <p data-label="g" data-icon="i">`;
   assert.deepEqual(keysAskedFor(source), ['g', 'a', 'b', 'c']);
   assert.deepEqual(keysAskedFor("state.notice = { key: 'h', vars }"), ['h']);
 });
 
-test('each text that the page asks for is there', () => {
+test('every key that the page uses exists', () => {
   for (const { name, source } of filesIn('')) {
     for (const key of keysAskedFor(source)) assert.ok(Object.hasOwn(english, key), `${name} asks for ${key}`);
   }
 });
 
 /** A view has the key in quotes, or starts it in a template like `error_${code}`; or the core names it. */
-test('each text is used', () => {
+test('every text is used', () => {
   const isView = ({ name }) => !/^(core|text)\//.test(name);
   const views = filesIn('').filter(isView).map(({ source }) => source).join('\n');
   const used = new Set([...views.matchAll(/['"`]([a-z_]+)['"`]/g)].map(([, key]) => key));
@@ -89,7 +89,7 @@ test('each text is used', () => {
   assert.deepEqual(Object.keys(english).filter((key) => !isUsed(key)), []);
 });
 
-test('every code by which the server refuses has its words', () => {
+test('every error code of the server has a text', () => {
   const read = (name) => readFileSync(new URL(`../../docs/${name}`, WEB), 'utf8');
   const docs = ['protocol.md', 'protocol-v2.md'].map(read);
   const errors = docs.map((doc) => doc.split('## Errors')[1].split('\n## ')[0]).join('\n');
@@ -100,7 +100,7 @@ test('every code by which the server refuses has its words', () => {
 
 // ---- placeholders, lists and plurals
 
-test('the first language that there is, in its own kind', () => {
+test('the first available language is chosen, with its region', () => {
   const check = (wanted, language, locale) => assert.deepEqual(chooseLanguage(wanted), { language, locale });
   check(['de-AT', 'en'], 'de', 'de-AT');
   check(['sv', 'fr-CA', 'en-US'], 'fr', 'fr-CA');
@@ -110,7 +110,7 @@ test('the first language that there is, in its own kind', () => {
   check(['de-', '__proto__', 'es'], 'es', 'es');
 });
 
-test('only what is wanted is loaded, and speaks its language', async () => {
+test('only the chosen language is loaded', async () => {
   assert.equal((await loadTexts(['de-CH'])).t('send'), 'Senden');
   assert.equal((await loadTexts(['es'])).t('member_count', { count: 12_345 }), '12.345 miembros');
   assert.equal((await loadTexts(['fr'])).t('member_count', { count: 0 }), '0 membre');
@@ -130,7 +130,7 @@ test('values, lists and plurals', () => {
   assert.equal(t('renamed', { from: 'a' }), 'a is now called {to}');
 });
 
-test('what has no text is its own', () => {
+test('a missing text falls back to its key', () => {
   const texts = new Texts(english, 'en');
   assert.equal(texts.t('gif: A dancing: cat'), 'A dancing: cat');
   assert.equal(texts.t('no_such_key'), 'no_such_key');

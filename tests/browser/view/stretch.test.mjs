@@ -15,7 +15,7 @@ function at(all, index = all.length - 1) {
   return stretch;
 }
 
-test('at the end it grows along, and elsewhere it stays', () => {
+test('at the end it grows with the timeline, elsewhere it stays', () => {
   const before = entries(0, 1000);
   const after = entries(0, 1010);
   const atEnd = at(before);
@@ -27,7 +27,7 @@ test('at the end it grows along, and elsewhere it stays', () => {
   assert.deepEqual(keys(inMiddle, after), shown);
 });
 
-test('older ones that come, and old ones that are dropped, do not move it', () => {
+test('older entries that are added or dropped do not move it', () => {
   const stretch = at(entries(1000, 2000), 500);
   const shown = keys(stretch, entries(1000, 2000));
   stretch.update(entries(900, 2000));
@@ -36,14 +36,14 @@ test('older ones that come, and old ones that are dropped, do not move it', () =
   assert.deepEqual(keys(stretch, entries(1200, 2000)), shown);
 });
 
-test('when all that it held is gone it is at the end', () => {
+test('when all its entries are gone it moves to the end', () => {
   const stretch = at(entries(0, 1000), 300);
   const other = entries(5000, 5400);
   stretch.update(other);
   assert.equal(keys(stretch, other).at(-1), 5399);
 });
 
-test('it begins with what is seen, and grows by a step at a time to both sides', () => {
+test('it starts with what is visible, and grows step by step in both directions', () => {
   const all = entries(0, 1000);
   const stretch = new Stretch();
   stretch.update(all);
@@ -62,7 +62,7 @@ test('it begins with what is seen, and grows by a step at a time to both sides',
   assert.equal(few.isShort, false);
 });
 
-test('whatever comes and goes, it lies within the timeline, and is neither too long nor too short', () => {
+test('it always lies within the timeline, and is neither too long nor too short', () => {
   for (let seed = 1; seed <= 200; seed += 1) {
     const random = seeded(seed);
     const below = (bound) => Math.floor(random() * bound);
