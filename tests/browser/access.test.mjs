@@ -81,7 +81,7 @@ for (const [device, options] of Object.entries(DEVICES)) {
     await failBefore(page);
     await page.goto(new URL('#room=1&seq=3', server.url).href);
     await page.reload();
-    await page.getByRole('button', { name: 'Load them' }).waitFor({ state: 'attached' });
+    await page.getByRole('button', { name: 'Load messages' }).waitFor({ state: 'attached' });
     await tab.message('Before 3').waitFor();
     for (const name of ['Eve', 'Zoë', 'علي']) (await Talker.enter(server, { name })).close();
     await ben.say('News for @Anna');
@@ -92,7 +92,7 @@ for (const [device, options] of Object.entries(DEVICES)) {
 
     await toNewest.click();
     await tab.say('Mine :wave:');
-    await tab.log.getByText('Perhaps sent, perhaps not: the connection was lost.').waitFor();
+    await tab.log.getByText('The connection was lost. This message may not have been sent.').waitFor();
     await check(page, 'the end of the room');
 
     await show('GIFs');
@@ -111,18 +111,18 @@ for (const [device, options] of Object.entries(DEVICES)) {
     if (isPhone) await page.locator('#members-toggle').click();
     await tab.member('Ben').waitFor();
     await check(page, 'the members');
-    if (isPhone) await show('Back to the talk');
+    if (isPhone) await show('Back to messages');
 
     await show('Mute');
-    await tab.showed('toast', /Muted: no notifications/);
-    if (isPhone) await show('Back to the rooms');
+    await tab.showed('toast', /Room muted/);
+    if (isPhone) await show('Back to rooms');
     await tab.enter('Room 2');
     await ben.say('one', 'two');
-    if (isPhone) await show('Back to the rooms');
+    if (isPhone) await show('Back to rooms');
     await tab.room('Room 1').getByText('2 new messages').waitFor();
     await check(page, 'the lobby with unread messages');
     await page.evaluate(() => { location.hash = '#room=Nowhere'; });
-    await tab.notice.getByText('There is no room “Nowhere”.').waitFor();
+    await tab.notice.getByText('There is no room called “Nowhere”.').waitFor();
     await check(page, 'a notice');
   }, { settings: PATIENT }));
 
@@ -134,11 +134,11 @@ for (const [device, options] of Object.entries(DEVICES)) {
       await server.kill();
       await tab.banner.getByRole('button', { name: 'Try now' }).waitFor();
       await tab.say('Waiting');
-      await tab.log.getByText('Waiting for the connection').waitFor();
+      await tab.log.getByText('Waiting to send').waitFor();
       await check(tab.page, 'offline');
       await server.restart();
       await tab.impatient();
-      await tab.line('The server has lost what was said before.').waitFor();
+      await tab.line('The server has lost earlier messages.').waitFor();
       await check(tab.page, 'lost');
     })));
 }

@@ -32,7 +32,7 @@ async function walkBack() {
     nodes = Math.max(nodes, document.getElementsByTagName('*').length);
   };
   look();
-  while (log.scrollTop > 0 || log.querySelector('.head')?.textContent !== 'The talk begins here.') {
+  while (log.scrollTop > 0 || log.querySelector('.head')?.textContent !== 'This is the beginning of the conversation.') {
     log.scrollTop -= 1.5 * log.clientHeight;
     await new Promise((resolve) => { requestAnimationFrame(resolve); });
     look();
@@ -48,7 +48,7 @@ test('scrolling to the first of 10,000 messages shows each, with few drawn at on
   assert.equal(found.length, MESSAGES);
   assert.equal(new Set(found.map(([, text]) => text)).size, MESSAGES);
   assert.ok(nodes <= MOST_NODES, `${nodes} nodes`);
-  await tab.page.getByRole('button', { name: 'To the newest' }).click();
+  await tab.page.getByRole('button', { name: 'Jump to latest' }).click();
   await tab.page.locator(`[data-seq="${MESSAGES}"]`).waitFor();
 }, { settings: SETTINGS }));
 
@@ -59,10 +59,10 @@ test('1,000 members are counted, and each can be found', () => visit([{ name: 'A
   const shown = await anna.members.getByRole('listitem').count();
   assert.ok(shown >= 50 && shown <= 300, `${shown} members are drawn`);
   await anna.members.getByText(`and ${1_001 - shown} more`).waitFor();
-  await anna.members.getByRole('searchbox', { name: 'Find a member' }).fill('guest 987');
+  await anna.members.getByRole('searchbox', { name: 'Search members' }).fill('guest 987');
   await anna.member('Guest 987').waitFor();
   assert.equal(await anna.members.getByRole('listitem').count(), 1);
-  await anna.line(/and 992 others entered/).waitFor();
+  await anna.line(/and 992 others joined/).waitFor();
 }, { settings: SETTINGS }));
 
 test('50 messages a second are all shown, once and in order', () => visit([{ name: 'Anna' }], async (anna, { server }) => {

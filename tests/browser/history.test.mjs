@@ -68,7 +68,7 @@ test('scrolling up loads older messages, and the reading position stays', () => 
     pages += 1;
   }
   assert.ok(pages > 4, `${pages} pages`);
-  await anna.log.getByText('The talk begins here.').waitFor();
+  await anna.log.getByText('This is the beginning of the conversation.').waitFor();
   const count = await anna.log.locator('#entries > li').count();
   assert.ok(count < 250, `${count} rows are drawn`);
   await toLatest(anna).click();
@@ -104,7 +104,7 @@ test('at the end new messages scroll in, further up a button counts them', () =>
   assert.ok(await toLatest(anna).isHidden());
 
   await scrollUp(anna, 900);
-  await toLatest(anna).getByText('To the newest').waitFor();
+  await toLatest(anna).getByText('Jump to latest').waitFor();
   const place = await anna.log.evaluate((log) => log.scrollTop);
   await carla.say('62', '63');
   await toLatest(anna).getByText('2 new messages').waitFor();
@@ -205,7 +205,7 @@ test('a message’s link can be copied, and opens at the message', () => visit(3
   await row(friend, 17).waitFor();
   assert.ok(await isSeen(row(friend, 17)));
   await friend.page.evaluate((hash) => { location.hash = hash; }, '#room=1&seq=12345');
-  await friend.notice.getByText('This message is no longer kept.').waitFor();
+  await friend.notice.getByText('This message is no longer available.').waitFor();
 }, clipboard));
 
 test('on a phone a tap shows the link button, and a resize keeps the position', () => visit(40, async (anna) => {

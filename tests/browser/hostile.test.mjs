@@ -148,7 +148,7 @@ test('markup in names, titles and texts stays text', () => visit([], async ({ se
   await anna.page.getByRole('option').getByText(words).waitFor();
   await anna.text.fill('');
   await mallory.go(1);
-  await anna.line(/came and went/).waitFor();
+  await anna.line(/joined and left/).waitFor();
   await isHarmless(anna);
   await anna.page.evaluate((title) => { location.hash = new URLSearchParams({ room: `no ${title}` }); }, words);
   await anna.notice.getByText(`no ${words}`).waitFor();

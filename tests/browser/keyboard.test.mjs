@@ -65,10 +65,10 @@ const STRANGER = { isGreeted: false };
 
 test('a first visit: choose a name, enter, write, send a GIF and leave', () => visit([STRANGER], async ({ page }) => {
   const { keyboard } = page;
-  await hasFocus(page, 'textbox', 'Your name');
+  await hasFocus(page, 'textbox', 'Display name');
   await keyboard.press('Enter');
-  await page.getByRole('alert').filter({ hasText: 'A name needs at least one letter.' }).waitFor();
-  assert.equal(await page.getByRole('textbox', { name: 'Your name' }).getAttribute('aria-invalid'), 'true');
+  await page.getByRole('alert').filter({ hasText: 'Enter a name.' }).waitFor();
+  assert.equal(await page.getByRole('textbox', { name: 'Display name' }).getAttribute('aria-invalid'), 'true');
   await keyboard.type('Stranger');
   await keyboard.press('Enter');
   // The focus is in the list of rooms, not at the start of the page.
@@ -95,7 +95,7 @@ test('a first visit: choose a name, enter, write, send a GIF and leave', () => v
   await hasFocus(page, 'textbox', 'Message');
   await tabTo(page, 'button', 'Leave', 'Shift+Tab');
   await keyboard.press('Enter');
-  await page.getByText('Choose a room to begin.').waitFor();
+  await page.getByText('Choose a room to start chatting.').waitFor();
   await hasFocus(page, 'link', /Room 2/);
   assert.ok(await isFocusSeen(page));
 }));
@@ -117,7 +117,7 @@ test('Tab goes through the whole page, and out of it', () => visit([{}], async (
   }
   const order = [
     'Skip to the message box', 'Settings', 'Room 1', 'New room', 'Create',
-    'Copy link to the room', 'Mute', 'Leave', 'Messages', 'GIFs', 'Message', 'Send',
+    'Copy room link', 'Mute', 'Leave', 'Messages', 'GIFs', 'Message', 'Send',
   ];
   assert.deepEqual(seen.filter((name) => order.includes(name)), order);
 }));
@@ -139,17 +139,17 @@ test('what a key opens Escape closes, and the focus returns', () => visit([{}], 
   await keyboard.press('Escape');
   await hasFocus(page, 'button', 'GIFs');
   await page.getByRole('button', { name: 'Settings' }).press('Enter');
-  await hasFocus(page, 'radio', 'As the system');
+  await hasFocus(page, 'radio', 'Match system');
   await tabTo(page, 'button', 'Keyboard shortcuts');
   await keyboard.press('Enter');
   await hasFocus(page, 'heading', 'Keyboard shortcuts');
   await tabTo(page, 'button', 'Close');
   await keyboard.press('Enter');
   await hasFocus(page, 'button', 'Settings');
-  await page.getByRole('button', { name: /Change your name/ }).press('Enter');
-  await hasFocus(page, 'textbox', 'Your name');
+  await page.getByRole('button', { name: /Change display name/ }).press('Enter');
+  await hasFocus(page, 'textbox', 'Display name');
   await keyboard.press('Escape');
-  await hasFocus(page, 'button', /Change your name/);
+  await hasFocus(page, 'button', /Change display name/);
   await keyboard.press('Alt+m');
   await hasFocus(page, 'log', 'Messages');
   await keyboard.press('Escape');
@@ -189,7 +189,7 @@ test('every listed shortcut does what the list says', () => visit([{}], async (t
   assert.equal(await focused(), 'third');
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   await keyboard.press('c');
-  await page.getByRole('status').getByText('Link copied.').waitFor();
+  await tab.showed('toast', /Link copied/);
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /#room=1&seq=3$/);
   await keyboard.press('Tab');
   await hasFocus(page, 'button', 'Copy link');
@@ -202,11 +202,11 @@ test('on a phone the focus follows when the members open and close', () => visit
   await tabTo(page, 'button', '1 member');
   for (const close of ['Enter', 'Escape']) {
     await keyboard.press('Enter');
-    await hasFocus(page, 'button', 'Back to the talk');
+    await hasFocus(page, 'button', 'Back to messages');
     await keyboard.press(close);
     await hasFocus(page, 'button', '1 member');
   }
-  await tabTo(page, 'button', 'Back to the rooms', 'Shift+Tab');
+  await tabTo(page, 'button', 'Back to rooms', 'Shift+Tab');
   await keyboard.press('Enter');
   await hasFocus(page, 'link', /Room 1/);
   await keyboard.press('Enter');
@@ -228,20 +228,20 @@ test('messages of others are announced once, and many as a number', () => visit(
   const heard = await listen(page);
   const isHeard = (words) => page.waitForFunction((text) => globalThis.heard.includes(text), words);
   await tab.enter('Room 1');
-  await isHeard('You are in Room 1, with 2 members.');
+  await isHeard('You’re in Room 1, with 2 members.');
   await ben.say('Hello');
   await isHeard('Ben: Hello');
   await ben.gif(1);
-  await isHeard('Ben sends a GIF: A waving hand');
+  await isHeard('Ben sent a GIF: A waving hand');
   await ben.say('1', '2', '3', '4', '5');
   await isHeard('5 new messages');
   await tab.say('Mine');
   await tab.sent('Mine').waitFor();
   await tab.leave();
-  await isHeard('You have left Room 1.');
+  await isHeard('You left Room 1.');
   assert.deepEqual(await heard(), [
-    'You are in Room 1, with 2 members.', 'Ben: Hello', 'Ben sends a GIF: A waving hand', '5 new messages',
-    'You have left Room 1.',
+    'You’re in Room 1, with 2 members.', 'Ben: Hello', 'Ben sent a GIF: A waving hand', '5 new messages',
+    'You left Room 1.',
   ]);
 }, { settings: PATIENT }));
 
@@ -253,21 +253,21 @@ test('a lost connection is announced once, however long it takes, and the button
     await server.kill();
     await tabTo(page, 'button', 'Try now', 'Shift+Tab');
     // From about the third attempt on, the countdown starts above one second.
-    for (const words of [/Next try in 2 seconds/, /Next try in 1 second/]) await tab.showed('banner', words);
+    for (const words of [/Trying again in 2 seconds/, /Trying again in 1 second/]) await tab.showed('banner', words);
     await hasFocus(page, 'button', 'Try now');
     await page.keyboard.press('Enter');
     await hasFocus(page, 'button', 'Try now');
     await server.restart();
     await page.keyboard.press('Enter');
-    await tab.showed('banner', /Connected again/);
+    await tab.showed('banner', /Reconnected/);
     await hasFocus(page, 'textbox', 'Message');
-    assert.deepEqual(await heard(), ['No connection. The page keeps trying by itself.', 'Connected again.']);
+    assert.deepEqual(await heard(), ['No connection. Reconnecting automatically.', 'Reconnected.']);
   })));
 
 test('a count that changes with every letter is not announced every time', () => visit([{}], async (tab) => {
   const { page } = tab;
   await tab.enter('Room 1');
-  await page.locator('#announcer').getByText('You are in Room 1').waitFor();
+  await page.locator('#announcer').getByText('You’re in Room 1').waitFor();
   const heard = await listen(page);
   await tab.text.fill('x'.repeat(3_850));
   for (let i = 0; i < 51; i += 1) await page.keyboard.press('x');
@@ -314,8 +314,8 @@ for (const [what, viewport] of Object.entries(SIZES)) {
     await page.getByRole('button', { name: '1 member', exact: true }).click();
     await tab.members.getByText('W'.repeat(32)).waitFor();
     await fits(page, 'the members');
-    await page.getByRole('button', { name: 'Back to the talk' }).click();
-    await page.getByRole('button', { name: 'Back to the rooms' }).click();
+    await page.getByRole('button', { name: 'Back to messages' }).click();
+    await page.getByRole('button', { name: 'Back to rooms' }).click();
     await page.getByRole('button', { name: 'Settings' }).click();
     await fits(page, 'the settings');
     await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();

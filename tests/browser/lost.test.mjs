@@ -81,13 +81,13 @@ story('messages written offline are sent once, in order, when the network is bac
   await anna.banner.getByText('Your device is offline.').waitFor();
   const texts = ['one', 'two', 'two', 'three'];
   for (const text of texts) await anna.say(text);
-  await anna.message('three').getByText('Waiting for the connection').waitFor();
-  await anna.pace.getByText('Offline: 4 messages wait and go out by themselves.').waitFor();
+  await anna.message('three').getByText('Waiting to send').waitFor();
+  await anna.pace.getByText('Not connected. 4 messages will be sent when you reconnect.').waitFor();
   proxy.mend();
   await anna.page.context().setOffline(false);
-  await anna.showed('banner', /Connected again/);
+  await anna.showed('banner', /Reconnected/);
   await allSaid(anna, server, ['before', ...texts]);
-  await anna.banner.getByText('Connected again.').waitFor({ state: 'detached' });
+  await anna.banner.getByText('Reconnected.').waitFor({ state: 'detached' });
 });
 
 story('a connection that breaks again and again while the queue is sent doubles nothing', {}, async ({ anna, server, proxy }) => {
@@ -174,16 +174,16 @@ story('the banner shows the state, and reconnects at once when asked', {}, async
   await anna.banner.locator('span').waitFor({ state: 'detached' });
   // After a close for a fault of its own, the page waits the longest before it reconnects.
   proxy.cut(1008, 'slow consumer');
-  await anna.showed('banner', /^Offline: the connection is too slow\. Next try in (1[5-9]|2\d|30) seconds\./);
+  await anna.showed('banner', /^Disconnected: the connection is too slow\. Trying again in (1[5-9]|2\d|30) seconds\./);
   await anna.page.getByRole('button', { name: 'Try now' }).click();
-  await anna.showed('banner', /Connected again/);
+  await anna.showed('banner', /Reconnected/);
   for (const [target, type] of [['window', 'online'], ['window', 'focus'], ['document', 'visibilitychange']]) {
     proxy.cut(1008, '');
-    await anna.showed('banner', /^Offline\. Next try in (1[5-9]|2\d|30) seconds\./);
+    await anna.showed('banner', /^Disconnected\. Trying again in (1[5-9]|2\d|30) seconds\./);
     const connected = proxy.connected();
     await anna.page.evaluate(([on, what]) => globalThis[on].dispatchEvent(new Event(what)), [target, type]);
     await connected;
-    await anna.showed('banner', /Connected again/);
+    await anna.showed('banner', /Reconnected/);
   }
 });
 
@@ -200,12 +200,12 @@ story('missed messages that do not fit are shown as a gap, and loaded', {
   for (const text of texts) await ben.say(text.padEnd(4_000, '.'));
   proxy.mend();
   await anna.impatient();
-  await anna.page.getByText('Messages are missing here.').waitFor();
+  await anna.page.getByText('Some messages are missing here.').waitFor();
   const numbers = async () => (await anna.texts()).map(parseFloat);
   assert.notDeepEqual(await numbers(), [0, ...texts.map(Number)]);
-  while (await anna.page.getByText('Messages are missing here.').count() > 0) {
+  while (await anna.page.getByText('Some messages are missing here.').count() > 0) {
     const before = (await numbers()).length;
-    await anna.page.getByRole('button', { name: 'Load them' }).click();
+    await anna.page.getByRole('button', { name: 'Load messages' }).click();
     await anna.page.waitForFunction((count) => document.querySelectorAll('.said').length > count, before);
   }
   assert.deepEqual(await numbers(), [0, ...texts.map(Number)]);
@@ -222,8 +222,8 @@ story('messages that are no longer stored are reported', { settings: { limits: {
   for (let number = 1; number <= 20; number += 1) await ben.say(String(number));
   proxy.mend();
   await anna.impatient();
-  await anna.page.getByRole('button', { name: 'Load them' }).click();
-  await anna.page.getByText('Some messages are no longer kept.').waitFor();
+  await anna.page.getByRole('button', { name: 'Load messages' }).click();
+  await anna.page.getByText('Some messages are no longer available.').waitFor();
   assert.equal((await anna.texts())[0], 'before');
   assert.equal((await anna.texts()).at(-1), '20');
   ben.socket.terminate();
@@ -238,7 +238,7 @@ story('a server that has lost its history is reported, and gets the unsent messa
   await anna.text.fill('a draft');
   await server.restart();
   await anna.impatient();
-  await anna.page.getByText('The server has lost what was said before.').waitFor();
+  await anna.page.getByText('The server has lost earlier messages.').waitFor();
   await allSaid(anna, server, ['still to be said']);
   assert.equal(await anna.text.inputValue(), 'a draft');
   assert.equal(await anna.page.locator('#me bdi').innerText(), 'Anna');
@@ -254,7 +254,7 @@ story('rate-limited messages wait and are sent by themselves', {
   for (const text of texts) await anna.say(text);
   proxy.mend();
   await anna.impatient();
-  await anna.showed('pace', /^That was fast\. Sending goes on in 1 second\.$/);
+  await anna.showed('pace', /^You’re sending too fast\. Resuming in 1 second\.$/);
   await anna.page.reload();
   await allSaid(anna, server, texts);
 });
@@ -266,7 +266,7 @@ story('messages that cannot be saved are sent when they can', {
   await allSaid(anna, server, ['saved']);
   server.fillDisk();
   await anna.say('not saved');
-  await anna.showed('pace', /^The server cannot save right now\. Next try in [123] seconds?\.$/);
+  await anna.showed('pace', /^The server can’t save messages right now\. Trying again in [123] seconds?\.$/);
   await anna.say('nor this');
   assert.deepEqual(await anna.texts(), ['saved']);
   server.freeDisk();
@@ -300,7 +300,7 @@ story('a duplicated tab takes over the session, the other says so, and nothing i
   await anna.impatient();
   await allSaid(anna, server, ['one', 'two']);
   await copy.locator('#banner').getByText('This chat is open in another tab or window.').waitFor();
-  await copy.getByRole('button', { name: 'Use it here' }).click();
+  await copy.getByRole('button', { name: 'Use here' }).click();
   await anna.banner.getByText('This chat is open in another tab or window.').waitFor();
   await copy.getByRole('textbox', { name: 'Message' }).fill('three');
   await copy.keyboard.press('Enter');
@@ -324,7 +324,7 @@ test('a server without wschat.v2 works, without history', () => visit([], async 
   await anna.message('Lunch?').getByText('Sending…').waitFor();
   proxy.gate = () => 'pass';
   proxy.cut();
-  await anna.message('Lunch?').getByText(/^Perhaps sent, perhaps not/).waitFor();
+  await anna.message('Lunch?').getByText(/may not have been sent/).waitFor();
   await online(anna);
   await online(ben);
   await anna.page.getByRole('button', { name: 'Try again' }).click();

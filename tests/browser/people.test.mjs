@@ -24,7 +24,7 @@ const leave = (client) => client.send('{"type":"leave_room"}');
 
 test('the first visit asks for a name, and the next ones remember it', () => visit([{ isGreeted: false }], async (tab) => {
   const dialog = tab.page.getByRole('dialog', { name: 'Welcome!' });
-  await dialog.getByRole('textbox', { name: 'Your name' }).fill('Anna');
+  await dialog.getByRole('textbox', { name: 'Display name' }).fill('Anna');
   await dialog.getByRole('button', { name: 'Start chatting' }).click();
   await dialog.waitFor({ state: 'hidden' });
   await tab.me.getByText('Anna', { exact: true }).waitFor();
@@ -56,11 +56,11 @@ test('a new name is announced in the room and kept for the next visit', () => vi
   await ben.enter('Room 2');
   await anna.member('Ben').waitFor();
   await ben.me.click();
-  const dialog = ben.page.getByRole('dialog', { name: 'Change your name' });
-  assert.equal(await dialog.getByRole('textbox', { name: 'Your name' }).inputValue(), 'Ben');
+  const dialog = ben.page.getByRole('dialog', { name: 'Change display name' });
+  assert.equal(await dialog.getByRole('textbox', { name: 'Display name' }).inputValue(), 'Ben');
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await ben.rename('Benedikta');
-  await anna.line('Ben is now called Benedikta').waitFor();
+  await anna.line('Ben is now Benedikta').waitFor();
   await anna.member('Benedikta').waitFor();
   await ben.say('it is me');
   await anna.sent('it is me').getByText('Benedikta', { exact: true }).waitFor();
@@ -72,14 +72,14 @@ test('a new name is announced in the room and kept for the next visit', () => vi
 test('an invalid name is refused with the reason', () => visit([{ name: 'Anna' }], async (anna) => {
   await anna.me.click();
   const dialog = anna.page.getByRole('dialog');
-  const name = dialog.getByRole('textbox', { name: 'Your name' });
+  const name = dialog.getByRole('textbox', { name: 'Display name' });
   const save = dialog.getByRole('button', { name: 'Save' });
   await name.fill('x'.repeat(34));
   await dialog.getByText('2 characters too long').waitFor();
   await save.click();
   await name.fill('   ');
   await save.click();
-  await dialog.getByText('A name needs at least one letter.').waitFor();
+  await dialog.getByText('Enter a name.').waitFor();
   // Only the server knows that this name is not allowed.
   await name.fill('bell\u0007');
   await save.click();
@@ -127,7 +127,7 @@ test('after a restart everybody has their own name, whoever reconnects first', (
   await server.kill();
   await anna.page.context().setOffline(true);
   await server.restart();
-  await ben.showed('banner', /Connected again/);
+  await ben.showed('banner', /Reconnected/);
   await anna.page.context().setOffline(false);
   await anna.member('Ben').waitFor();
   await ben.member('Anna').waitFor();
@@ -142,11 +142,11 @@ test('many joins and departures are one line', () => visit([{ name: 'Anna' }], a
   const guests = [];
   for (let i = 1; i <= 12; i += 1) guests.push(await guest(server, `Guest ${i}`));
   const line = anna.log.locator('.line:not(.head)');
-  await line.getByText(/^Guest 1, .*Guest 8 and 4 others entered/).waitFor();
+  await line.getByText(/^Guest 1, .*Guest 8 and 4 others joined/).waitFor();
   assert.equal(await line.count(), 1);
   assert.equal(await anna.members.getByRole('listitem').count(), 13);
   for (const one of guests.slice(1)) leave(one);
-  await line.getByText(/Guest 1 entered · Guest 2, .*Guest 9 and 3 others came and went/).waitFor();
+  await line.getByText(/Guest 1 joined · Guest 2, .*Guest 9 and 3 others joined and left/).waitFor();
   assert.equal(await line.count(), 1);
   await anna.say('quiet now');
   await anna.sent('quiet now').waitFor();
@@ -157,7 +157,7 @@ test('many joins and departures are one line', () => visit([{ name: 'Anna' }], a
 
 test('a member of a large room is found by name, and mentioned by a click', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
   await anna.enter('Room 1');
-  const search = anna.members.getByRole('searchbox', { name: 'Find a member' });
+  const search = anna.members.getByRole('searchbox', { name: 'Search members' });
   assert.equal(await search.count(), 0);
   for (let i = 1; i <= 14; i += 1) await guest(server, `Guest ${i}`);
   await search.fill('guest 7');

@@ -14,7 +14,7 @@ const unread = (tab, title, words) => tab.room(title).getByText(words, { exact: 
 test('two visitors in a room see each other’s messages, with author and time', () => visit(TWO, async (anna, ben) => {
   await anna.enter('Room 1');
   await ben.enter('Room 1');
-  await anna.line('Ben entered').waitFor();
+  await anna.line('Ben joined').waitFor();
   await anna.say('Hello!');
   await ben.sent('Hello!').waitFor();
   await ben.say('Hi there');
@@ -127,7 +127,7 @@ test('a visitor who leaves is gone for the others, and may return', () => visit(
   await ben.say('Stay!');
   await anna.sent('Stay!').waitFor();
   await anna.leave();
-  await anna.page.getByText('Choose a room to begin.').waitFor();
+  await anna.page.getByText('Choose a room to start chatting.').waitFor();
   await ben.line('Anna left').waitFor();
   await ben.member('Anna').waitFor({ state: 'detached' });
   await people(anna, 'Room 3', 1);
@@ -163,7 +163,7 @@ test('a room’s link can be copied, and leads a friend there', () => visit([
   { name: 'Anna', permissions: ['clipboard-read', 'clipboard-write'] },
 ], async (anna, { open, server }) => {
   await anna.create('Tea & cake');
-  await anna.page.getByRole('button', { name: 'Copy link to the room' }).click();
+  await anna.page.getByRole('button', { name: 'Copy room link' }).click();
   await anna.showed('toast', /Link copied/);
   const link = await anna.page.evaluate(() => navigator.clipboard.readText());
   assert.ok(link.startsWith(server.url), link);
@@ -197,13 +197,13 @@ test('the back button goes through the visited rooms', () => visit([{}], async (
 }));
 
 test('a missing room can be created', () => visit([{ name: 'Anna', hash: '#room=Garden' }], async (anna) => {
-  await anna.notice.getByText('There is no room “Garden”.').waitFor();
+  await anna.notice.getByText('There is no room called “Garden”.').waitFor();
   await anna.notice.getByRole('button', { name: 'Create it' }).click();
   await anna.isIn('Garden');
   assert.equal(await anna.notice.textContent(), '');
   // A number is not offered as a title.
   await anna.page.evaluate(() => { location.hash = '#room=99'; });
-  await anna.notice.getByText('There is no room “99”.').waitFor();
+  await anna.notice.getByText('There is no room called “99”.').waitFor();
   assert.equal(await anna.notice.getByRole('button', { name: 'Create it' }).count(), 0);
   await anna.notice.getByRole('button', { name: 'Dismiss' }).click();
   await anna.isIn('Garden');
@@ -217,8 +217,8 @@ test('a room that is gone after a restart is reported, and can be created again'
   await anna.sent('before').waitFor();
   await server.kill();
   await server.restart();
-  await anna.notice.getByText('There is no room “For today”.').waitFor();
-  await anna.page.getByText('Choose a room to begin.').waitFor();
+  await anna.notice.getByText('There is no room called “For today”.').waitFor();
+  await anna.page.getByText('Choose a room to start chatting.').waitFor();
   await anna.enter('Room 1');
   await anna.page.evaluate(() => { location.hash = '#room=For today'; });
   await anna.notice.getByRole('button', { name: 'Create it' }).click();
@@ -240,10 +240,10 @@ test('a phone shows one pane at a time', () => visit([{ name: 'Anna', ...PHONE }
   await page.getByRole('button', { name: '1 member', exact: true }).tap();
   await shows('members');
   await anna.member('Anna').waitFor();
-  await page.getByRole('button', { name: 'Back to the talk' }).tap();
+  await page.getByRole('button', { name: 'Back to messages' }).tap();
   await shows('talk');
   await anna.text.fill('half a thought');
-  await page.getByRole('button', { name: 'Back to the rooms' }).tap();
+  await page.getByRole('button', { name: 'Back to rooms' }).tap();
   await shows('rooms');
   await people(anna, 'Room 1', 1);
   await anna.room('Room 1').tap();

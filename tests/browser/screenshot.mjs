@@ -91,7 +91,7 @@ await jonas.page.getByRole('button', { name: 'GIFs', exact: true }).tap();
 await jonas.shelf.getByRole('img').last().evaluate((image) => image.decode());
 await shoot(jonas, 'phone-dark-gifs', 'dark');
 await jonas.page.keyboard.press('Escape');
-await jonas.page.getByRole('button', { name: 'Back to the rooms' }).tap();
+await jonas.page.getByRole('button', { name: 'Back to rooms' }).tap();
 await shoot(jonas, 'phone-rooms', 'light');
 await mira.page.setViewportSize({ width: 820, height: 1100 });
 await shoot(mira, 'tablet-light', 'light');

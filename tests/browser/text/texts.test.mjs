@@ -119,15 +119,15 @@ test('only the chosen language is loaded', async () => {
 
 test('values, lists and plurals', () => {
   const { t, parts } = new Texts(english, 'en');
-  assert.equal(t('renamed', { from: 'a{to}', to: 'b' }), 'a{to} is now called b');
+  assert.equal(t('renamed', { from: 'a{to}', to: 'b' }), 'a{to} is now b');
   assert.equal(t('typing', { names: ['Ada'], count: 1 }), 'Ada is typing…');
   assert.equal(t('typing', { names: ['Ada', 'Ben'], count: 2 }), 'Ada and Ben are typing…');
   const [ada, ben] = [{ node: 'Ada' }, { node: 'Ben' }];
   const others = t('others', { count: 3 });
   const entered = parts('entered', { names: [ada, ben, others], count: 5 });
-  assert.deepEqual(entered, [ada, ', ', ben, ', and ', '3 others', ' entered']);
+  assert.deepEqual(entered, [ada, ', ', ben, ', and ', '3 others', ' joined']);
   assert.deepEqual(parts('gif_unknown', { id: 17 }), ['GIF ', 17]);
-  assert.equal(t('renamed', { from: 'a' }), 'a is now called {to}');
+  assert.equal(t('renamed', { from: 'a' }), 'a is now {to}');
 });
 
 test('a missing text falls back to its key', () => {
