@@ -85,6 +85,122 @@ const NULLS = [
   '{"type":"history","roomId":1,"limit":null}',
 ];
 
+/** Lists the rooms, creates one, and enters it. Returns its snapshot. */
+async function enterNewRoom(vera) {
+  assert.deepEqual([vera.welcome.resumed, vera.welcome.server.name], [false, 'wschat']);
+  vera.ask({ type: 'change_name', name: 'Vera' });
+  assert.equal('roomId' in await vera.until('change_name'), false);
+  vera.ask({ type: 'list_rooms', ref: 'list' });
+  const list = await vera.until('list_rooms');
+  assert.deepEqual([list.ref, list.rooms[1].userCount, list.rooms[1].seq], ['list', 0, 0]);
+
+  vera.ask({ type: 'create_room', title: 'Attic', ref: 'make' });
+  const added = await vera.until('room_added', ({ ref }) => ref === 'make');
+  assert.deepEqual(added.room, { id: 4, title: 'Attic', userCount: 0, seq: 0 });
+  vera.ask({ type: 'enter_room', roomId: '4', ref: 'in' });
+  const room = await vera.until('room');
+  assert.deepEqual([room.ref, room.seq, room.complete, room.events], ['in', 0, true, []]);
+  await vera.until('room_changed', (changed) => changed.room.id === 4 && changed.room.userCount === 1);
+  return room;
+}
+
+/** Says five things, one of them twice. Returns the events. */
+async function sayFive(vera) {
+  for (const ref of ['one', 'two', 'three']) vera.ask({ type: 'text', text: `text ${ref}`, ref });
+  vera.ask({ type: 'gif', gifId: '2', ref: 'four' });
+  vera.ask({ type: 'text', text: 'without' });
+  vera.ask({ type: 'text', text: 'again', ref: 'one' });
+  const said = [];
+  for (let seq = 1; seq <= 5; seq += 1) said.push(await vera.until(seq === 4 ? 'gif' : 'text'));
+  assert.deepEqual(said.map(({ seq }) => seq), [1, 2, 3, 4, 5]);
+  assert.deepEqual(said.map(({ ref }) => ref), ['one', 'two', 'three', 'four', undefined]);
+  assert.deepEqual(await vera.until('text'), said[0]);
+  await vera.until('room_changed', (changed) => changed.room.id === 4 && changed.room.seq === 5);
+  return said;
+}
+
+async function typeAndRename(vera, willi) {
+  willi.ask({ type: 'typing', ref: 'unanswered' });
+  const { user, roomId } = await vera.until('typing');
+  assert.deepEqual([user.id, roomId], [willi.id, 4]);
+  vera.ask({ type: 'change_name', name: 'Vera V.', ref: 'name' });
+  assert.equal((await willi.until('change_name')).roomId, 4);
+  await vera.until('change_name');
+}
+
+async function readHistory(vera, said) {
+  vera.ask({ type: 'history', roomId: 4, ref: 'newest' });
+  const newest = await vera.until('history');
+  assert.deepEqual([newest.ref, newest.more, newest.events], ['newest', false, said]);
+  vera.ask({ type: 'history', roomId: '4', before: 4, limit: 2 });
+  const page = await vera.until('history');
+  assert.deepEqual([page.more, page.events], [true, said.slice(1, 3)]);
+}
+
+/** Leaves and returns: with what the client has, with a `seq` that never was, and with another epoch. */
+async function leaveAndReturn(vera, willi, room, said) {
+  willi.ask({ type: 'leave_room', ref: 'out' });
+  await willi.until('leave_room');
+  await vera.until('leave_room');
+  const since = { epoch: room.epoch, seq: 3 };
+  for (const [asked, complete, events] of [
+    [since, true, said.slice(3)],
+    [{ epoch: room.epoch, seq: 6 }, false, said],
+    [{ epoch: 'another', seq: 3 }, false, said],
+  ]) {
+    willi.ask({ type: 'enter_room', roomId: 4, since: asked, ref: 'back' });
+    const back = await willi.until('room');
+    assert.deepEqual([back.complete, back.events, back.seq], [complete, events, 5]);
+    willi.ask({ type: 'leave_room' });
+    await willi.until('leave_room');
+  }
+}
+
+/** Every refusal, each with the `ref` of its request. */
+async function beRefused(willi) {
+  willi.ask({ type: 'text', text: 'in no room', ref: 'e1' });
+  await willi.refused('not_in_room', 'e1');
+  willi.ask({ type: 'typing', ref: 'e2' });
+  await willi.refused('not_in_room', 'e2');
+  willi.ask({ type: 'enter_room', roomId: 99, ref: 'e3' });
+  await willi.refused('unknown_room', 'e3');
+  willi.ask({ type: 'history', roomId: 99, ref: 'e4' });
+  await willi.refused('unknown_room', 'e4');
+  willi.ask({ type: 'change_name', name: '\u0007', ref: 'e5' });
+  await willi.refused('bad_name', 'e5');
+  willi.ask({ type: 'create_room', title: '', ref: 'e6' });
+  await willi.refused('bad_title', 'e6');
+  willi.ask({ type: 'create_room', title: 'One more', ref: 'e7' });
+  await willi.refused('too_many_rooms', 'e7');
+  willi.ask({ type: 'create_room', title: 'One more', ref: 'e8' });
+  await willi.refused('too_many_rooms', 'e8');
+  willi.ask({ type: 'create_room', title: 'One more', ref: 'e9' });
+  await willi.refused('rate_limited', 'e9');
+  willi.sendWrong('{"type":"dance","ref":"e10"}');
+  await willi.refused('unknown_type', 'e10');
+  willi.sendWrong('{"type":"gif","ref":"e11"}');
+  await willi.refused('bad_request', 'e11');
+  for (const [request, code] of [...MALFORMED, ...MALFORMED_V2]) {
+    willi.sendWrong(request);
+    await willi.refused(code);
+  }
+}
+
+/** The created room disappears when it is empty. */
+async function emptyTheRoom(vera) {
+  vera.ask({ type: 'enter_room', roomId: 1 });
+  await vera.until('leave_room');
+  vera.ask({ type: 'text', text: '', ref: 'e12' });
+  await vera.until('room');
+  for (;;) {
+    const frame = await vera.nextFrame();
+    if (frame.type === 'room_changed') continue;
+    assert.deepEqual([frame.code, frame.ref], ['bad_text', 'e12']);
+    break;
+  }
+  assert.equal((await vera.until('room_removed')).roomId, 4);
+}
+
 describe('frames on the wire fit the schema', () => {
   /** Generous limits: no test here should have to wait for a rate limit. */
   const limits = { messagesPerSecond: 0, maxRooms: 4, roomsPerSecond: 0.001, roomBurst: 3, roomListIntervalMs: 20 };
@@ -138,106 +254,17 @@ describe('frames on the wire fit the schema', () => {
 
   talk('wschat.v2', { limits: { ...limits, emptyRoomTtlSeconds: 1 } }, async (connect) => {
     const vera = await connect(V2);
-    assert.deepEqual([vera.welcome.resumed, vera.welcome.server.name], [false, 'wschat']);
-    vera.ask({ type: 'change_name', name: 'Vera' });
-    assert.equal('roomId' in await vera.until('change_name'), false);
-    vera.ask({ type: 'list_rooms', ref: 'list' });
-    const list = await vera.until('list_rooms');
-    assert.deepEqual([list.ref, list.rooms[1].userCount, list.rooms[1].seq], ['list', 0, 0]);
-
-    vera.ask({ type: 'create_room', title: 'Attic', ref: 'make' });
-    const added = await vera.until('room_added', ({ ref }) => ref === 'make');
-    assert.deepEqual(added.room, { id: 4, title: 'Attic', userCount: 0, seq: 0 });
-    vera.ask({ type: 'enter_room', roomId: '4', ref: 'in' });
-    const room = await vera.until('room');
-    assert.deepEqual([room.ref, room.seq, room.complete, room.events], ['in', 0, true, []]);
-    await vera.until('room_changed', (changed) => changed.room.id === 4 && changed.room.userCount === 1);
-
+    const room = await enterNewRoom(vera);
     const willi = await connect(V2);
     willi.ask({ type: 'enter_room', roomId: 4 });
     await willi.until('room');
     await vera.until('enter_room');
-    for (const ref of ['one', 'two', 'three']) vera.ask({ type: 'text', text: `text ${ref}`, ref });
-    vera.ask({ type: 'gif', gifId: '2', ref: 'four' });
-    vera.ask({ type: 'text', text: 'without' });
-    vera.ask({ type: 'text', text: 'again', ref: 'one' });
-    const said = [];
-    for (let seq = 1; seq <= 5; seq += 1) said.push(await vera.until(seq === 4 ? 'gif' : 'text'));
-    assert.deepEqual(said.map(({ seq }) => seq), [1, 2, 3, 4, 5]);
-    assert.deepEqual(said.map(({ ref }) => ref), ['one', 'two', 'three', 'four', undefined]);
-    assert.deepEqual(await vera.until('text'), said[0]);
-    await vera.until('room_changed', (changed) => changed.room.id === 4 && changed.room.seq === 5);
-
-    willi.ask({ type: 'typing', ref: 'unanswered' });
-    const { user, roomId } = await vera.until('typing');
-    assert.deepEqual([user.id, roomId], [willi.id, 4]);
-    vera.ask({ type: 'change_name', name: 'Vera V.', ref: 'name' });
-    assert.equal((await willi.until('change_name')).roomId, 4);
-    await vera.until('change_name');
-
-    vera.ask({ type: 'history', roomId: 4, ref: 'newest' });
-    const newest = await vera.until('history');
-    assert.deepEqual([newest.ref, newest.more, newest.events], ['newest', false, said]);
-    vera.ask({ type: 'history', roomId: '4', before: 4, limit: 2 });
-    const page = await vera.until('history');
-    assert.deepEqual([page.more, page.events], [true, said.slice(1, 3)]);
-
-    willi.ask({ type: 'leave_room', ref: 'out' });
-    await willi.until('leave_room');
-    await vera.until('leave_room');
-    const since = { epoch: room.epoch, seq: 3 };
-    for (const [asked, complete, events] of [
-      [since, true, said.slice(3)],
-      [{ epoch: room.epoch, seq: 6 }, false, said],
-      [{ epoch: 'another', seq: 3 }, false, said],
-    ]) {
-      willi.ask({ type: 'enter_room', roomId: 4, since: asked, ref: 'back' });
-      const back = await willi.until('room');
-      assert.deepEqual([back.complete, back.events, back.seq], [complete, events, 5]);
-      willi.ask({ type: 'leave_room' });
-      await willi.until('leave_room');
-    }
-
-    // Refusals name what they refuse.
-    willi.ask({ type: 'text', text: 'in no room', ref: 'e1' });
-    await willi.refused('not_in_room', 'e1');
-    willi.ask({ type: 'typing', ref: 'e2' });
-    await willi.refused('not_in_room', 'e2');
-    willi.ask({ type: 'enter_room', roomId: 99, ref: 'e3' });
-    await willi.refused('unknown_room', 'e3');
-    willi.ask({ type: 'history', roomId: 99, ref: 'e4' });
-    await willi.refused('unknown_room', 'e4');
-    willi.ask({ type: 'change_name', name: '\u0007', ref: 'e5' });
-    await willi.refused('bad_name', 'e5');
-    willi.ask({ type: 'create_room', title: '', ref: 'e6' });
-    await willi.refused('bad_title', 'e6');
-    willi.ask({ type: 'create_room', title: 'One more', ref: 'e7' });
-    await willi.refused('too_many_rooms', 'e7');
-    willi.ask({ type: 'create_room', title: 'One more', ref: 'e8' });
-    await willi.refused('too_many_rooms', 'e8');
-    willi.ask({ type: 'create_room', title: 'One more', ref: 'e9' });
-    await willi.refused('rate_limited', 'e9');
-    willi.sendWrong('{"type":"dance","ref":"e10"}');
-    await willi.refused('unknown_type', 'e10');
-    willi.sendWrong('{"type":"gif","ref":"e11"}');
-    await willi.refused('bad_request', 'e11');
-    for (const [request, code] of [...MALFORMED, ...MALFORMED_V2]) {
-      willi.sendWrong(request);
-      await willi.refused(code);
-    }
-
-    // The created room disappears when it is empty.
-    vera.ask({ type: 'enter_room', roomId: 1 });
-    await vera.until('leave_room');
-    vera.ask({ type: 'text', text: '', ref: 'e12' });
-    await vera.until('room');
-    for (;;) {
-      const frame = await vera.nextFrame();
-      if (frame.type === 'room_changed') continue;
-      assert.deepEqual([frame.code, frame.ref], ['bad_text', 'e12']);
-      break;
-    }
-    assert.equal((await vera.until('room_removed')).roomId, 4);
+    const said = await sayFive(vera);
+    await typeAndRename(vera, willi);
+    await readHistory(vera, said);
+    await leaveAndReturn(vera, willi, room, said);
+    await beRefused(willi);
+    await emptyTheRoom(vera);
   });
 
   talk('null does not stand for an absent member', {}, async (connect) => {
