@@ -249,7 +249,7 @@ for (const [screen, options] of Object.entries(SCREENS)) {
     assert.deepEqual(await misplaced(anna), []);
     const names = await anna.log.locator('.said:not(.together, .own) .who bdi').allTextContents();
     assert.deepEqual(names, PLAIN);
-    await anna.line('is now called').first().waitFor();
+    await anna.line('is now ').first().waitFor();
     assert.ok(await anna.page.evaluate(() => document.scrollingElement.scrollWidth <= innerWidth));
     assert.ok(await anna.log.evaluate((log) => log.scrollWidth <= log.clientWidth));
     mallory.close();

@@ -216,7 +216,7 @@ test('on a phone the focus follows when the members open and close', () => visit
 test('a refused room leaves the user where they were', () => visit([SMALL], async ({ page }) => {
   await page.getByRole('textbox', { name: 'New room' }).fill('One too many');
   await page.keyboard.press('Enter');
-  await page.getByRole('alert').getByText('There are too many rooms already.').waitFor();
+  await page.getByRole('alert').getByText('There are already too many rooms.').waitFor();
   await page.getByRole('link', { name: /Room 1/ }).waitFor();
   await page.getByRole('button', { name: 'Dismiss' }).press('Enter');
   await hasFocus(page, 'link', /Room 1/);

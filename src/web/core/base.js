@@ -81,7 +81,7 @@ export class BaseProtocol {
   }
 
   /** The request in flight, if it has this type. */
-  #asked(type) {
+  #inFlight(type) {
     return this.#current?.request.type === type ? this.#current.request : null;
   }
 
@@ -121,23 +121,23 @@ export class BaseProtocol {
     }));
     const shown = Object.fromEntries([...this.#rooms].map(([id, room]) => [id, this.#summary(room)]));
     const frame = { type: 'list_rooms', rooms: shown };
-    const renaming = this.#asked('change_name');
-    const creating = this.#asked('create_room');
+    const renaming = this.#inFlight('change_name');
+    const creating = this.#inFlight('create_room');
     const made = creating && [...this.#rooms.values()]
       .find(({ id, title }) => title === creating.title && !this.#current.before.has(id));
-    if (this.#asked('list_rooms')) {
+    if (this.#inFlight('list_rooms')) {
       this.#answer(frame);
     } else {
       this.#receive(frame);
       if (made) this.#answer({ type: 'room_added', room: this.#summary(made) });
-      else if (renaming && this.#here === null) this.#nameIs(renaming.name);
+      else if (renaming && this.#here === null) this.#renamedOutside(renaming.name);
     }
     const room = this.#rooms.get(this.#here);
     if (room?.members.has(this.#me.id)) this.#show(room);
   }
 
   /** Nothing confirms a rename outside a room. That no refusal came before the list is the confirmation. */
-  #nameIs(newName) {
+  #renamedOutside(newName) {
     const oldName = this.#me.name;
     this.#me.name = newName;
     const time = this.#clock.now();
@@ -153,7 +153,7 @@ export class BaseProtocol {
       this.#receive({ type: 'enter_room', user, roomId: this.#here, time });
       return this.#countChanged(room);
     }
-    const asked = this.#asked('enter_room');
+    const asked = this.#inFlight('enter_room');
     if (!asked) return;
     this.#here = asked.roomId;
     const room = this.#rooms.get(asked.roomId) ?? { id: asked.roomId, title: '', members: new Map() };
@@ -180,7 +180,7 @@ export class BaseProtocol {
     const frame = { type: 'leave_room', user, roomId: this.#here, time: this.#clock.now() };
     room?.members.delete(user.id);
     if (user.id === this.#me.id) this.#left();
-    if (user.id === this.#me.id && this.#asked('leave_room')) this.#answer(frame);
+    if (user.id === this.#me.id && this.#inFlight('leave_room')) this.#answer(frame);
     else this.#receive(frame);
     this.#countChanged(room);
   }
@@ -196,7 +196,7 @@ export class BaseProtocol {
   #renamed({ oldName, newName }) {
     const room = this.#rooms.get(this.#here);
     const frame = { type: 'change_name', oldName, newName, roomId: this.#here, time: this.#clock.now() };
-    if (this.#asked('change_name') && this.#me.name === oldName) {
+    if (this.#inFlight('change_name') && this.#me.name === oldName) {
       this.#me.name = newName;
       room?.members.set(this.#me.id, newName);
       return this.#answer({ ...frame, userId: this.#me.id });

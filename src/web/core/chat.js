@@ -7,10 +7,10 @@ import { Name } from './name.js';
 import { Notes } from './notes.js';
 import { Outbox } from './outbox.js';
 import { Pages } from './pages.js';
-import { Places } from './places.js';
+import { Navigation } from './navigation.js';
 import { ReadMarks } from './read.js';
 import { Requests } from './requests.js';
-import { Sending } from './sending.js';
+import { Sender } from './sender.js';
 import { State } from './state.js';
 import { browserStorage } from './storage.js';
 
@@ -38,15 +38,15 @@ export class Chat {
   #requests;
   #outbox;
   #marks;
-  #sending;
+  #sender;
   #listeners = new Set();
   #messageListeners = new Set();
   #pages;
   #name;
   #notes;
-  #places;
+  #navigation;
   #typedAt = -Infinity;
-  #heardAt = 0;
+  #lastFrameAt = 0;
   #probeTimer = null;
 
   /**
@@ -70,7 +70,7 @@ export class Chat {
       secret: () => storage.session.get('session'),
       handlers: {
         connecting: () => this.#connecting(),
-        frame: (frame, version) => this.#heard(frame, version),
+        frame: (frame, version) => this.#frameArrived(frame, version),
         lost: (loss) => this.#lost({ phase: 'waiting', ...loss }),
         replaced: (reason) => this.#lost({ phase: 'replaced', code: 0, reason }),
       },
@@ -89,13 +89,13 @@ export class Chat {
     const requests = this.#requests;
     this.#notes = new Notes(storage);
     this.#name = new Name({ store: storage.local, state, requests });
-    this.#pages = new Pages({ state, requests, learn: (events) => this.#learn(events) });
-    this.#places = new Places({
+    this.#pages = new Pages({ state, requests, acknowledge: (events) => this.#acknowledge(events) });
+    this.#navigation = new Navigation({
       state, requests, store: storage.session, outbox: this.#outbox, pages: this.#pages,
-      goOn: () => this.#goOn(),
+      proceed: () => this.#proceed(),
     });
-    this.#sending = new Sending({
-      clock, state, requests, outbox: this.#outbox, pages: this.#pages, goOn: () => this.#goOn(),
+    this.#sender = new Sender({
+      clock, state, requests, outbox: this.#outbox, pages: this.#pages, proceed: () => this.#proceed(),
     });
   }
 
@@ -117,7 +117,7 @@ export class Chat {
   // ---- what the user wants
 
   start() {
-    this.#places.begin();
+    this.#navigation.begin();
     this.#connection.open();
   }
 
@@ -143,18 +143,18 @@ export class Chat {
   }
 
   enter(roomId) {
-    this.#places.enter(roomId);
-    this.#goOn();
+    this.#navigation.enter(roomId);
+    this.#proceed();
   }
 
   leave() {
-    this.#places.want(null);
-    this.#goOn();
+    this.#navigation.want(null);
+    this.#proceed();
   }
 
   open(link) {
-    this.#places.open(link);
-    this.#goOn();
+    this.#navigation.open(link);
+    this.#proceed();
   }
 
   /** Returns whether the message was accepted; if not, it stays in the box. */
@@ -171,8 +171,8 @@ export class Chat {
 
   retry(ref) {
     const entry = this.#outbox.find(ref);
-    if (entry) this.#outbox.retry(ref, this.#places.find(entry.room));
-    this.#goOn();
+    if (entry) this.#outbox.retry(ref, this.#navigation.find(entry.room));
+    this.#proceed();
   }
 
   discard(ref) {
@@ -187,7 +187,7 @@ export class Chat {
   }
 
   create(title) {
-    this.#places.create(title.trim());
+    this.#navigation.create(title.trim());
     this.#changed();
   }
 
@@ -220,8 +220,8 @@ export class Chat {
   }
 
   /** Whether the user is looking at the newest messages. */
-  attend(isAttending) {
-    if (this.state.attend(isAttending)) this.#changed();
+  setWatching(isWatching) {
+    if (this.state.setWatching(isWatching)) this.#changed();
   }
 
   setDraft(text) {
@@ -257,14 +257,14 @@ export class Chat {
   #lost({ phase, code, reason, retryAt }) {
     this.#clock.clearTimeout(this.#probeTimer);
     this.state.disconnected({ phase, reason, retryAt });
-    this.#sending.lost({ code, reason });
+    this.#sender.lost({ code, reason });
     this.#requests.lost();
     this.#base.reset();
     this.#changed();
   }
 
-  #heard(frame, version) {
-    this.#heardAt = this.#clock.now();
+  #frameArrived(frame, version) {
+    this.#lastFrameAt = this.#clock.now();
     this.state.version = version;
     if (version === 'base') this.#base.receive(frame);
     else this.#receive(frame);
@@ -275,25 +275,25 @@ export class Chat {
     const wasHere = state.hereId;
     if (frame.type === 'error') {
       this.#refused(frame);
-      return this.#goOn();
+      return this.#proceed();
     }
     const isOurs = frame.from === undefined || frame.from.id === state.me?.id;
-    this.#learn(frame.type === 'room' ? frame.events : frame.from ? [frame] : []);
+    this.#acknowledge(frame.type === 'room' ? frame.events : frame.from ? [frame] : []);
     const entry = state.apply(frame);
     if (isOurs && frame.ref !== undefined) this.#requests.answer(frame);
     switch (frame.type) {
       case 'welcome': this.#welcomed(frame); break;
-      case 'list_rooms': this.#places.listed(); break;
-      case 'room_changed': this.#places.titleChanged(frame.room); break;
-      case 'leave_room': if (frame.user.id === state.me.id) this.#places.left(wasHere, frame); break;
-      case 'change_name': if (frame.userId === state.me.id) this.#requests.answerFirst('change_name', frame); break;
+      case 'list_rooms': this.#navigation.listed(); break;
+      case 'room_changed': this.#navigation.titleChanged(frame.room); break;
+      case 'leave_room': if (frame.user.id === state.me.id) this.#navigation.left(wasHere, frame); break;
+      case 'change_name': if (frame.userId === state.me.id) this.#requests.answerOldest('change_name', frame); break;
     }
     if (entry) for (const listener of this.#messageListeners) listener(entry);
-    this.#goOn();
+    this.#proceed();
   }
 
   /** Acknowledges our own messages among the events. */
-  #learn(events) {
+  #acknowledge(events) {
     for (const event of events) this.#outbox.acknowledge(event, this.state.me?.id);
   }
 
@@ -313,16 +313,16 @@ export class Chat {
   // ---- requests
 
   /** Does the next step: goes to the room of the next unsent message or to the room the user wants, and sends. */
-  #goOn() {
+  #proceed() {
     const { state } = this;
     // While we change rooms, it is not certain in which room a message would be said.
-    if (state.phase === 'online' && state.isListed && !this.#places.isMoving()) {
+    if (state.phase === 'online' && state.isListed && !this.#navigation.isMoving()) {
       const head = this.#outbox.head;
       // Messages written before the user went elsewhere are sent before leaving.
-      const target = head && !this.#sending.holdsBack ? head.room : state.wanted;
-      if (!this.#places.isAt(target)) this.#places.go(target);
-      else if (head && head.room.id === target?.id) this.#sending.next();
-      this.#pages.goOn();
+      const target = head && !this.#sender.isStalled ? head.room : state.wanted;
+      if (!this.#navigation.isAt(target)) this.#navigation.go(target);
+      else if (head && head.room.id === target?.id) this.#sender.next();
+      this.#pages.proceed();
     }
     this.#changed();
   }
@@ -330,8 +330,8 @@ export class Chat {
   /** Sends a cheap request if nothing has arrived for a while; without an answer, the connection is given up. */
   #watchSilence() {
     this.#probeTimer = this.#clock.setTimeout(() => {
-      this.#requests.calm();
-      if (this.#clock.now() - this.#heardAt >= SILENCE_MS) this.#probe();
+      this.#requests.resetTimeout();
+      if (this.#clock.now() - this.#lastFrameAt >= SILENCE_MS) this.#probe();
       this.#watchSilence();
     }, SILENCE_MS);
   }
@@ -352,7 +352,7 @@ export class Chat {
     const { room } = this.state;
     if (!room || this.#outbox.isFull) return false;
     this.#outbox.add(content, room);
-    this.#goOn();
+    this.#proceed();
     return true;
   }
 

@@ -91,7 +91,7 @@ export class Outbox {
   /**
    * Over the base protocol nobody can tell whether a message arrived before the connection was lost: the user decides.
    */
-  failWhatNobodyKnows() {
+  failUnverifiable() {
     for (const { ref, failed, sent } of this.#entries) {
       if (sent?.session === null && !failed) this.fail(ref, '', 'unknown');
     }

@@ -6,15 +6,15 @@ const MAX_PAGE = 100;
 export class Pages {
   #state;
   #requests;
-  #learn;
+  #acknowledge;
   /** The `seq` of a message to show as soon as we are in its room. */
   #seqToShow = null;
 
-  /** `learn(events)` looks for our own messages among the events. */
-  constructor({ state, requests, learn }) {
+  /** `acknowledge(events)` looks for our own messages among the events. */
+  constructor({ state, requests, acknowledge }) {
     this.#state = state;
     this.#requests = requests;
-    this.#learn = learn;
+    this.#acknowledge = acknowledge;
   }
 
   /** Adds a page to the room's timeline. Then calls `done(events, more)`, `refused(error)` or `lost()`. */
@@ -22,9 +22,9 @@ export class Pages {
     const timeline = this.#state.timelineOf(roomId);
     const page = Math.min(limit, this.#state.limits.historyMaxPage ?? limit);
     this.#requests.ask({ type: 'history', roomId, before, limit: page }, {
-      isPatient: true,
+      retriesWhenLimited: true,
       answered: ({ events, more }) => {
-        this.#learn(events);
+        this.#acknowledge(events);
         timeline.addPage(events, more, before);
         done(events, more);
       },
@@ -77,7 +77,7 @@ export class Pages {
     }
   }
 
-  goOn() {
+  proceed() {
     if (this.#seqToShow !== null && this.#state.inRoom) this.show(this.#seqToShow);
   }
 

@@ -14,7 +14,7 @@ export class Requests {
   #open = new Map();
   #retries = new Set();
   #timer = null;
-  #patienceMs = ANSWER_MS;
+  #timeoutMs = ANSWER_MS;
   #prefix;
   #count = 0;
 
@@ -28,15 +28,15 @@ export class Requests {
 
   /**
    * Sends a request, under a new ref if it has none. Exactly one of `answered(frame)`, `refused(error)` and `lost()` is
-   * called. A request with `isPatient`, or without `refused`, is retried when it is rate limited.
+   * called. A request with `retriesWhenLimited`, or without `refused`, is retried when it is rate limited.
    */
-  ask(request, { answered, refused, lost, isPatient = refused === undefined } = {}) {
+  ask(request, { answered, refused, lost, retriesWhenLimited = refused === undefined } = {}) {
     this.#count += 1;
     const ref = request.ref ?? `${this.#prefix}-${this.#count}`;
-    const open = { request: { ...request, ref }, answered, refused, lost, isPatient, askedAt: this.#clock.now() };
+    const open = { request: { ...request, ref }, answered, refused, lost, retriesWhenLimited, askedAt: this.#clock.now() };
     this.#open.set(ref, open);
     if (!this.#send(open.request)) return false;
-    this.#watch();
+    this.#startTimer();
     return true;
   }
 
@@ -51,7 +51,7 @@ export class Requests {
   }
 
   /** An answer without a ref belongs to the oldest request of this type. */
-  answerFirst(type, frame) {
+  answerOldest(type, frame) {
     const found = [...this.#open.values()].find(({ request }) => request.type === type);
     if (found) this.answer({ ...frame, ref: found.request.ref });
   }
@@ -60,7 +60,7 @@ export class Requests {
   refuse(error) {
     const open = this.#close(error.ref);
     if (!open) return false;
-    if (error.code === 'rate_limited' && open.isPatient) this.#askAgain(open, error.retryAfterMs ?? RETRY_MS);
+    if (error.code === 'rate_limited' && open.retriesWhenLimited) this.#retryLater(open, error.retryAfterMs ?? RETRY_MS);
     else if (open.refused) open.refused(error);
     else return false;
     return true;
@@ -78,11 +78,11 @@ export class Requests {
   }
 
   /** The connection has been stable for a while: back to the normal timeout. */
-  calm() {
-    this.#patienceMs = ANSWER_MS;
+  resetTimeout() {
+    this.#timeoutMs = ANSWER_MS;
   }
 
-  #askAgain(open, waitMs) {
+  #retryLater(open, waitMs) {
     open.retryTimer = this.#clock.setTimeout(() => {
       this.#retries.delete(open);
       this.ask(open.request, open);
@@ -97,18 +97,18 @@ export class Requests {
   }
 
   /** Sets the timer for the oldest request, which is the first in the map. */
-  #watch() {
+  #startTimer() {
     if (this.#timer !== null || this.#open.size === 0) return;
     const [{ askedAt }] = this.#open.values();
-    const waitMs = Math.max(0, askedAt + this.#patienceMs - this.#clock.now());
+    const waitMs = Math.max(0, askedAt + this.#timeoutMs - this.#clock.now());
     this.#timer = this.#clock.setTimeout(() => {
       this.#timer = null;
       const oldest = this.#open.values().next().value;
-      if (oldest && this.#clock.now() - oldest.askedAt >= this.#patienceMs) {
-        this.#patienceMs = Math.min(2 * this.#patienceMs, LONGEST_ANSWER_MS);
+      if (oldest && this.#clock.now() - oldest.askedAt >= this.#timeoutMs) {
+        this.#timeoutMs = Math.min(2 * this.#timeoutMs, LONGEST_ANSWER_MS);
         this.#giveUp();
       } else {
-        this.#watch();
+        this.#startTimer();
       }
     }, waitMs);
   }

@@ -32,10 +32,10 @@ export class State {
   wanted = null;
   /**
    * The room the server has us in, and whether it sends us that room's events. A resumed session is in its room, but
-   * hears nothing until it enters again.
+   * gets no events until it enters again.
    */
   hereId = null;
-  hears = false;
+  isSubscribed = false;
   divider = null;
   notice = null;
   target = null;
@@ -56,7 +56,7 @@ export class State {
   /** Room id → { title, timeline } */
   #memories = new Map();
   #own;
-  #isAttending = false;
+  #isWatching = false;
   /** The room has just been chosen, so the divider does not know yet how far it was read. */
   #isFresh = false;
   #counted = {};
@@ -75,7 +75,7 @@ export class State {
   // ---- for the views
 
   get inRoom() {
-    if (this.room === null || !this.hears || this.hereId !== this.room.id) return false;
+    if (this.room === null || !this.isSubscribed || this.hereId !== this.room.id) return false;
     // A room that is gone stays on screen with its unsent messages, and its id may mean another room by now.
     return (this.rooms.get(this.hereId)?.title ?? this.room.title) === this.room.title;
   }
@@ -117,7 +117,7 @@ export class State {
 
   /** The number of unread messages; 0 for a room that was never read. */
   unread(id) {
-    if (id === this.room?.id) return this.#isAttending || this.divider === null ? 0 : this.#othersAfterDivider();
+    if (id === this.room?.id) return this.#isWatching || this.divider === null ? 0 : this.#othersAfterDivider();
     const room = this.rooms.get(id);
     const mark = room?.seq === undefined ? null : this.#marks.get(room);
     return mark === null ? 0 : Math.max(0, room.seq - mark.seq);
@@ -142,16 +142,16 @@ export class State {
     this.target = null;
     this.loadingOlder = false;
     this.#isFresh = true;
-    this.#stopTyping();
+    this.#clearTyping();
     if (room) this.#memory(room);
   }
 
-  attend(isAttending) {
-    if (isAttending === this.#isAttending) return false;
-    this.#isAttending = isAttending;
+  setWatching(isWatching) {
+    if (isWatching === this.#isWatching) return false;
+    this.#isWatching = isWatching;
     const { epoch, endSeq } = this.timeline;
     if (epoch === null) return true;
-    if (isAttending) {
+    if (isWatching) {
       this.#read();
       if (this.divider !== null && this.#othersAfterDivider() === 0) this.divider = null;
     } else {
@@ -162,8 +162,8 @@ export class State {
   }
 
   disconnected({ phase, reason, retryAt = null }) {
-    Object.assign(this, { phase, retryAt, lostReason: reason, isListed: false, hereId: null, hears: false });
-    this.#stopTyping();
+    Object.assign(this, { phase, retryAt, lostReason: reason, isListed: false, hereId: null, isSubscribed: false });
+    this.#clearTyping();
   }
 
   /** Ids may change when the server restarts: `find(room)` returns the current room, or null. */
@@ -197,7 +197,7 @@ export class State {
       case 'enter_room': this.#entered(frame); break;
       case 'leave_room': this.#left(frame); break;
       case 'change_name': this.#renamed(frame); break;
-      case 'typing': this.#types(frame); break;
+      case 'typing': this.#startTyping(frame); break;
       case 'text': case 'gif': return this.#said(frame);
     }
     return null;
@@ -209,7 +209,7 @@ export class State {
     Object.assign(this, { phase: 'online', retryAt: null, lostReason: '', wasOnline: true });
     Object.assign(this, { me: { ...user }, session, limits });
     this.hereId = resumed ? roomId ?? null : null;
-    this.hears = false;
+    this.isSubscribed = false;
     if (gifs) this.gifs = gifs;
   }
 
@@ -228,12 +228,12 @@ export class State {
   /** A full snapshot of the room. */
   #enteredRoom({ room, users, epoch, seq, events }) {
     this.hereId = room.id;
-    this.hears = true;
+    this.isSubscribed = true;
     this.#members = new Map(users.map(({ id, name }) => [id, name]));
     this.#membersOf = room.id;
     const mine = this.#members.get(this.me.id);
     if (mine !== undefined) this.me = { ...this.me, name: mine };
-    this.#stopTyping();
+    this.#clearTyping();
     this.#noteOwnId(epoch);
     const { timeline } = this.#memory(room);
     const before = timeline.epoch === epoch && seq >= timeline.endSeq ? timeline.newestSeq : null;
@@ -246,7 +246,7 @@ export class State {
   }
 
   #entered({ user, roomId, time }) {
-    if (!this.#hearsOf(roomId) || user.id === this.me.id) return;
+    if (!this.#isSubscribedTo(roomId) || user.id === this.me.id) return;
     const isNew = !this.#members.has(user.id);
     this.#members.set(user.id, user.name);
     if (isNew) this.timelineOf(roomId).entered(user, time);
@@ -255,27 +255,27 @@ export class State {
   #left({ user, roomId, time }) {
     if (user.id === this.me.id) {
       this.hereId = null;
-      this.hears = false;
+      this.isSubscribed = false;
       return;
     }
-    if (!this.#hearsOf(roomId)) return;
+    if (!this.#isSubscribedTo(roomId)) return;
     this.#members.delete(user.id);
-    this.#typesNot(user.id);
+    this.#stopTyping(user.id);
     this.timelineOf(roomId).left(user, time);
   }
 
   #renamed({ oldName, newName, userId, roomId, time }) {
     if (userId === this.me.id) this.me = { ...this.me, name: newName };
-    if (!this.#hearsOf(roomId)) return;
+    if (!this.#isSubscribedTo(roomId)) return;
     if (this.#members.has(userId)) this.#members.set(userId, newName);
     const typing = this.#typing.get(userId);
     if (typing) typing.name = newName;
     if (oldName !== newName) this.timelineOf(roomId).renamed(userId, oldName, newName, time);
   }
 
-  #types({ user, roomId }) {
-    if (!this.#hearsOf(roomId) || roomId !== this.room?.id || user.id === this.me.id) return;
-    this.#typesNot(user.id);
+  #startTyping({ user, roomId }) {
+    if (!this.#isSubscribedTo(roomId) || roomId !== this.room?.id || user.id === this.me.id) return;
+    this.#stopTyping(user.id);
     const timer = this.#clock.setTimeout(() => {
       this.#typing.delete(user.id);
       this.#changed();
@@ -289,18 +289,18 @@ export class State {
     this.#noteSeq(roomId, seq);
     // An old message may be repeated. If it is older than everything here, it would stand alone.
     if (!timeline || timeline.epoch === null || seq < timeline.oldestSeq) return null;
-    const isNew = seq > timeline.endSeq && this.#hearsOf(roomId);
-    if (!isNew && !timeline.hasHole) return null;
-    this.#typesNot(from.id);
+    const isNew = seq > timeline.endSeq && this.#isSubscribedTo(roomId);
+    if (!isNew && !timeline.hasMissing) return null;
+    this.#stopTyping(from.id);
     const [entry] = timeline.add([event]);
-    if (roomId === this.room?.id && this.#isAttending) this.#read();
+    if (roomId === this.room?.id && this.#isWatching) this.#read();
     return entry && isNew && !entry.own ? entry : null;
   }
 
   // ---- helpers
 
-  #hearsOf(roomId) {
-    return this.hears && this.hereId === roomId;
+  #isSubscribedTo(roomId) {
+    return this.isSubscribed && this.hereId === roomId;
   }
 
   #memory({ id, title }) {
@@ -343,8 +343,8 @@ export class State {
     const read = this.#isFresh ? (mark?.epoch === timeline.epoch ? mark.seq : null) : before;
     if (this.divider === null && read !== null && timeline.othersAfter(read) > 0) this.divider = read;
     this.#isFresh = false;
-    if (this.#isAttending || mark?.epoch !== timeline.epoch) this.#read();
-    if (!this.#isAttending) this.divider ??= timeline.endSeq;
+    if (this.#isWatching || mark?.epoch !== timeline.epoch) this.#read();
+    if (!this.#isWatching) this.divider ??= timeline.endSeq;
   }
 
   #read() {
@@ -363,12 +363,12 @@ export class State {
     return this.#counted.count;
   }
 
-  #typesNot(id) {
+  #stopTyping(id) {
     this.#clock.clearTimeout(this.#typing.get(id)?.timer);
     this.#typing.delete(id);
   }
 
-  #stopTyping() {
-    for (const id of [...this.#typing.keys()]) this.#typesNot(id);
+  #clearTyping() {
+    for (const id of [...this.#typing.keys()]) this.#stopTyping(id);
   }
 }

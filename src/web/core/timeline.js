@@ -59,7 +59,7 @@ export class Timeline {
     this.epoch = epoch;
     this.endSeq = seq;
     const added = this.add(events);
-    this.#mendGaps(this.entries);
+    this.#updateGaps(this.entries);
     return added;
   }
 
@@ -76,12 +76,12 @@ export class Timeline {
     if (events.length === 1 && (this.newestSeq === null || events[0].seq > this.newestSeq)) {
       const before = this.newestSeq;
       this.entries.push(make(events[0]));
-      this.#counted(added);
-      if (before !== null && events[0].seq !== before + 1) this.#mendGaps(this.entries);
+      this.#count(added);
+      if (before !== null && events[0].seq !== before + 1) this.#updateGaps(this.entries);
     } else {
       const merged = this.#merge(events, make);
-      this.#counted(added);
-      this.#mendGaps(merged);
+      this.#count(added);
+      this.#updateGaps(merged);
     }
     this.#drop();
     return added;
@@ -97,7 +97,7 @@ export class Timeline {
   }
 
   /** Whether a message is missing between the first one here and the end. */
-  get hasHole() {
+  get hasMissing() {
     return this.oldestSeq !== null && this.endSeq - this.oldestSeq + 1 > this.#messages;
   }
 
@@ -123,7 +123,7 @@ export class Timeline {
   }
 
   /** The `seq` from which everything up to the end is here; the end + 1 if the last message is missing. */
-  wholeFrom() {
+  completeFrom() {
     let from = this.endSeq + 1;
     for (let i = this.entries.length - 1; i >= 0; i -= 1) {
       const { seq } = this.entries[i];
@@ -216,7 +216,7 @@ export class Timeline {
     return merged;
   }
 
-  #counted(added) {
+  #count(added) {
     this.#messages += added.length;
     for (const { seq } of added) {
       if (this.oldestSeq === null || seq < this.oldestSeq) this.oldestSeq = seq;
@@ -226,7 +226,7 @@ export class Timeline {
   }
 
   /** Inserts a gap wherever numbers are missing, at the end too, and removes gaps that are filled. */
-  #mendGaps(entries) {
+  #updateGaps(entries) {
     const mended = [];
     let before = null;
     let gap = null;

@@ -8,7 +8,7 @@ import { t } from './words.js';
 /** Messages that arrive within this time are announced together. */
 const GATHER_MS = 400;
 /** More messages than this are announced as a number. */
-const SAID_IN_FULL = 3;
+const MAX_IN_FULL = 3;
 /** Announced texts are removed, so that nobody comes across them later. */
 const KEEP_MS = 10_000;
 
@@ -46,7 +46,7 @@ export class Announcer {
   #say() {
     this.#timer = undefined;
     const entries = this.#waiting.splice(0);
-    const lines = entries.length > SAID_IN_FULL
+    const lines = entries.length > MAX_IN_FULL
       ? [t('new_messages', { count: entries.length })]
       : entries.map(words);
     for (const line of lines) this.say(line);

@@ -37,12 +37,12 @@ export class BannerView {
 
   #drawBanner() {
     clearTimeout(this.#timer);
-    const { kind, words, heard, action, again } = this.#say();
+    const { kind, words, spoken, action, again } = this.#content();
     if (again) this.#timer = setTimeout(() => this.draw(), again);
     if (this.#shown === `${kind} ${words}`) return;
     this.#shown = `${kind} ${words}`;
     this.#banner.dataset.kind = kind;
-    const said = sentence(words, heard);
+    const said = sentence(words, spoken);
     const before = this.#banner.querySelector('button');
     if (before && action && before.textContent === action[0]) {
       // The button is kept, since the user may be about to press it, and so is the text for screen readers, unless it
@@ -59,10 +59,10 @@ export class BannerView {
   }
 
   /**
-   * What to show: the `kind` of banner; its `words`; `heard`, the text for screen readers where `words` change every
+   * What to show: the `kind` of banner; its `words`; `spoken`, the text for screen readers where `words` change every
    * second; the `action` of its button; and in how many milliseconds to draw `again`.
    */
-  #say() {
+  #content() {
     const { phase, retryAt, lostReason, wasOnline } = this.#chat.state;
     const now = Date.now();
     if (phase === 'online') {
@@ -80,15 +80,15 @@ export class BannerView {
     this.#wasAway = true;
     const action = [t('try_now'), () => this.#chat.wake()];
     if (!navigator.onLine) return { kind: 'waiting', words: t('no_network'), action };
-    const heard = t('away');
+    const spoken = t('away');
     if (phase === 'connecting') {
-      return { kind: 'connecting', words: t(wasOnline ? 'reconnecting' : 'connecting'), heard, action };
+      return { kind: 'connecting', words: t(wasOnline ? 'reconnecting' : 'connecting'), spoken, action };
     }
     const count = Math.max(1, Math.ceil((retryAt - now) / 1_000));
     const words = lostReason === ''
       ? t('offline', { count })
       : t('offline_because', { count, reason: t(`reason: ${lostReason}`) });
-    return { kind: 'waiting', words, heard, action, again: 1_000 };
+    return { kind: 'waiting', words, spoken, action, again: 1_000 };
   }
 
   #drawNotice() {
@@ -114,10 +114,10 @@ export class BannerView {
 }
 
 /** A text that changes every second would be announced every second, so screen readers get one of their own. */
-function sentence(words, heard) {
+function sentence(words, spoken) {
   if (words === '') return [];
   const seen = element('span', '', words);
-  if (heard === undefined) return [seen];
+  if (spoken === undefined) return [seen];
   seen.setAttribute('aria-hidden', 'true');
-  return [seen, element('span', 'unseen', heard)];
+  return [seen, element('span', 'unseen', spoken)];
 }

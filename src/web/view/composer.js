@@ -8,11 +8,11 @@ import { byId, isComposing, setAttribute, setText } from './dom.js';
 /** The characters left are counted down from here. */
 const NEAR_LIMIT = 200;
 /** How many of the user's own messages can be recalled. */
-const RECALLED = 50;
+const MAX_RECALLED = 50;
 /** More people than this are shown as a number. */
 const NAMES_TYPING = 3;
 /** A count that changes with every letter is announced in steps of this size. */
-const SAID_STEP = 50;
+const ANNOUNCE_STEP = 50;
 
 export class ComposerView {
   #chat;
@@ -20,11 +20,11 @@ export class ComposerView {
   #completion;
   #shownRoom = null;
   /** The user's last messages, oldest first, and how far back the user has gone; 0 is not at all. */
-  #said = [];
+  #history = [];
   #back = 0;
   #tick;
   #announcer;
-  #saidPace = '';
+  #announcedPace = '';
 
   constructor(chat, announcer) {
     this.#chat = chat;
@@ -32,7 +32,7 @@ export class ComposerView {
     this.#completion = new CompletionView(this.#box, chat);
     byId('composer').addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#say();
+      this.#submit();
     });
     this.#box.addEventListener('keydown', (event) => this.#key(event));
     this.#box.addEventListener('input', () => this.#changed());
@@ -64,11 +64,11 @@ export class ComposerView {
     this.#drawPace();
   }
 
-  #say() {
+  #submit() {
     const text = this.#box.value;
-    if (text.trim() === '' || this.#over() > 0 || !this.#chat.say(text)) return this.#box.focus();
-    if (this.#said.at(-1) !== text) this.#said.push(text);
-    if (this.#said.length > RECALLED) this.#said.shift();
+    if (text.trim() === '' || this.#excess() > 0 || !this.#chat.say(text)) return this.#box.focus();
+    if (this.#history.at(-1) !== text) this.#history.push(text);
+    if (this.#history.length > MAX_RECALLED) this.#history.shift();
     this.#write('');
     this.#back = 0;
     this.#box.focus();
@@ -80,7 +80,7 @@ export class ComposerView {
     if (!isPlain) return;
     if (event.key === 'Enter') {
       event.preventDefault();
-      this.#say();
+      this.#submit();
     } else if (event.key === 'ArrowUp' && this.#box.selectionEnd === 0 && this.#recall(1)) {
       event.preventDefault();
     } else if (event.key === 'ArrowDown' && this.#back > 0 && this.#box.selectionStart === this.#box.value.length) {
@@ -93,9 +93,9 @@ export class ComposerView {
   #recall(by) {
     if (this.#back === 0 && this.#box.value !== '') return false;
     const back = this.#back + by;
-    if (back > this.#said.length) return false;
+    if (back > this.#history.length) return false;
     this.#back = back;
-    this.#write(back === 0 ? '' : this.#said.at(-back));
+    this.#write(back === 0 ? '' : this.#history.at(-back));
     // The caret goes to the start, so that the same key goes on; Arrow Down at the end goes forward again.
     if (by > 0) this.#box.setSelectionRange(0, 0);
     return true;
@@ -118,7 +118,7 @@ export class ComposerView {
   }
 
   /** By how many characters the text is too long, counted as the server counts. */
-  #over() {
+  #excess() {
     const { length } = this.#box.value;
     const { maxTextChars } = this.#chat.state.limits;
     // A text never has more characters than UTF-16 units, so short ones need no counting.
@@ -139,13 +139,13 @@ export class ComposerView {
   /** Says why messages are not being sent, or how many characters are left. */
   #drawPace() {
     const { pausedUntil, pauseReason, phase, pending } = this.#chat.state;
-    const over = this.#over();
+    const over = this.#excess();
     clearTimeout(this.#tick);
     let words = '';
     let kind = '';
     if (over > 0) {
       words = t('too_long', { count: over });
-      kind = `over ${Math.floor(over / SAID_STEP)}`;
+      kind = `over ${Math.floor(over / ANNOUNCE_STEP)}`;
     } else if (pausedUntil !== null && pausedUntil > Date.now()) {
       const count = Math.ceil((pausedUntil - Date.now()) / 1_000);
       words = t(pauseReason === 'not_saved' ? 'paused_save' : 'paused_rate', { count });
@@ -157,11 +157,11 @@ export class ComposerView {
       else if (this.#box.value !== '') words = t('write_offline');
     } else if (over > -NEAR_LIMIT) {
       words = t('characters_left', { count: -over });
-      kind = `left ${Math.ceil(-over / SAID_STEP)}`;
+      kind = `left ${Math.ceil(-over / ANNOUNCE_STEP)}`;
     }
     if (kind === '') kind = words;
-    if (kind !== this.#saidPace && words !== '') this.#announcer.say(words);
-    this.#saidPace = kind;
+    if (kind !== this.#announcedPace && words !== '') this.#announcer.say(words);
+    this.#announcedPace = kind;
     setText(byId('pace'), words);
     byId('pace').classList.toggle('too-long', over > 0);
     setAttribute(this.#box, 'aria-invalid', over > 0 ? 'true' : null);

@@ -1,4 +1,4 @@
-// The log: draws a window of the timeline, keeps the reading position, and loads older messages while the user scrolls.
+// The log: draws a range of the timeline, keeps the reading position, and loads older messages while the user scrolls.
 
 import { Names } from '../text/mention.js';
 import { Cursor } from './cursor.js';
@@ -7,16 +7,16 @@ import { element, icon } from './dom.js';
 import { dayRow, dividerRow, gapRow, headRow, lostRow, presenceRow } from './line.js';
 import { messageRow } from './message.js';
 import { onStillness } from './picture.js';
-import { Place } from './place.js';
+import { ScrollAnchor } from './anchor.js';
 import { newerThan, rowsOf } from './rows.js';
-import { Stretch } from './stretch.js';
+import { RenderedRange } from './range.js';
 import { t } from './words.js';
 
 /** This close to the end counts as following the conversation. */
 const NEAR_END_PIXELS = 40;
-/** When the edge of the window is closer than this share of the screen, the window moves. */
+/** When the edge of the range is closer than this share of the screen, the range moves. */
 const NEAR_EDGE = 0.75;
-/** The height of the lowest possible row. A window of four screens leaves enough above and below. */
+/** The height of the lowest possible row. A range of four screens leaves enough above and below. */
 const LOWEST_ROW_PIXELS = 24;
 const SCREENS = 4;
 const FEWEST_ROWS = 150;
@@ -32,8 +32,8 @@ export class LogView {
   #list;
   #toLatest;
   #cursor;
-  #place;
-  #stretch = new Stretch();
+  #anchor;
+  #range = new RenderedRange();
   /** The rows on the page, by key: `{node, entry, source, looks}`. */
   #rows = new Map();
   #timeline = null;
@@ -44,13 +44,13 @@ export class LogView {
   #pendingKeys = new Set();
   /** Whether to scroll along with new messages. */
   #isFollowing = true;
-  #isAttending = null;
+  #isWatching = null;
   #top = 0;
   #stillTimer;
   #growing = null;
   /** The newest message that has been on the screen. */
   #seenSeq = 0;
-  #asked = { seq: null, at: 0 };
+  #lastLoad = { seq: null, at: 0 };
   #latestWords = '';
 
   /** `copyLink({room, seq})` copies a message's link. */
@@ -59,7 +59,7 @@ export class LogView {
     this.#log = log;
     this.#list = list;
     this.#toLatest = toLatest;
-    this.#place = new Place(log, list);
+    this.#anchor = new ScrollAnchor(log, list);
     this.#cursor = new Cursor({
       log,
       list,
@@ -71,7 +71,7 @@ export class LogView {
     log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     list.addEventListener('click', ({ target }) => this.#act(target.closest('[data-act]')));
     toLatest.addEventListener('click', () => this.#goToLatest());
-    document.addEventListener('visibilitychange', () => this.#tell());
+    document.addEventListener('visibilitychange', () => this.#reportView());
     onStillness(() => this.#redrawGifs());
     const sizes = new ResizeObserver(() => this.#resized());
     sizes.observe(log);
@@ -80,23 +80,23 @@ export class LogView {
 
   draw() {
     const { room, timeline, gifs } = this.#chat.state;
-    if (!room || !timeline) return this.#tell();
+    if (!room || !timeline) return this.#reportView();
     if (timeline !== this.#timeline) this.#changeTimeline(timeline);
     if (gifs !== this.#gifs) this.#forgetGifs();
     const looks = this.#looks();
     if (looks !== this.#drawn) {
       this.#drawn = looks;
-      if (this.#hasSaid()) this.#isFollowing = true;
+      if (this.#hasSent()) this.#isFollowing = true;
       // Before drawing, so that rows dropped at the top are made up for by rows added there.
-      if (!this.#isFollowing) this.#moveOn();
+      if (!this.#isFollowing) this.#moveRange();
       this.#render();
     }
     this.#showTarget();
-    this.#reachOut({ isScrolling: false });
-    this.#tell();
+    this.#extend({ isScrolling: false });
+    this.#reportView();
   }
 
-  /** A key for everything that decides what is drawn, except the window. */
+  /** A key for everything that decides what is drawn, except the range. */
   #looks() {
     const { timeline, pending, divider, loadingOlder } = this.#chat.state;
     const said = pending.map(({ key, status, problem, reason }) => [key, status, problem, reason]);
@@ -105,19 +105,19 @@ export class LogView {
 
   #changeTimeline(timeline) {
     this.#timeline = timeline;
-    this.#stretch = new Stretch();
+    this.#range = new RenderedRange();
     this.#rows.clear();
     this.#list.replaceChildren();
     this.#drawn = null;
     this.#isFollowing = true;
-    this.#isAttending = null;
+    this.#isWatching = null;
     this.#seenSeq = timeline.newestSeq ?? 0;
-    this.#asked = { seq: null, at: 0 };
+    this.#lastLoad = { seq: null, at: 0 };
     this.#pendingKeys = new Set(this.#chat.state.pending.map(({ key }) => key));
   }
 
   /** Whether the user has just sent a message, and so wants to see it. */
-  #hasSaid() {
+  #hasSent() {
     const keys = new Set(this.#chat.state.pending.map(({ key }) => key));
     const hasNew = [...keys].some((key) => !this.#pendingKeys.has(key));
     this.#pendingKeys = keys;
@@ -128,40 +128,40 @@ export class LogView {
 
   #render() {
     const { timeline: { entries }, pending, divider } = this.#chat.state;
-    this.#stretch.update(entries);
-    this.#stretch.max = Math.max(FEWEST_ROWS, Math.ceil((SCREENS * this.#log.clientHeight) / LOWEST_ROW_PIXELS));
-    if (this.#isFollowing && !this.#stretch.isAtEnd) this.#stretch.jump(entries, entries.length - 1);
-    this.#stretch.cut(entries, this.#readIndex(entries));
-    const { start, end } = this.#stretch;
+    this.#range.update(entries);
+    this.#range.max = Math.max(FEWEST_ROWS, Math.ceil((SCREENS * this.#log.clientHeight) / LOWEST_ROW_PIXELS));
+    if (this.#isFollowing && !this.#range.isAtEnd) this.#range.jump(entries, entries.length - 1);
+    this.#range.cut(entries, this.#anchorIndex(entries));
+    const { start, end } = this.#range;
     const firstNew = divider === null ? -1 : newerThan(entries, divider).first;
     const rows = rowsOf({ entries, start, end, pending, firstNew, head: this.#head(), now: Date.now() });
     const keys = new Set(rows.map(({ key }) => key));
     if (!this.#isFollowing) {
       // A redrawn row may change its height, so the position is taken from a row that stays as it is.
       const staying = new Set(rows.filter((row) => this.#isDrawn(row)).map(({ key }) => key));
-      this.#place.hold((node) => staying.has(node.dataset.key));
+      this.#anchor.hold((node) => staying.has(node.dataset.key));
     }
     this.#names = null;
-    this.#fit(rows, keys);
-    this.#settle();
-    if (this.#stretch.isShort) this.#growSoon();
+    this.#reconcile(rows, keys);
+    this.#restoreScroll();
+    if (this.#range.isShort) this.#growSoon();
   }
 
-  /** Grows the window frame by frame: all at once would block the page. */
+  /** Grows the range frame by frame: all at once would block the page. */
   #growSoon() {
     this.#growing ??= requestAnimationFrame(() => {
       this.#growing = null;
       const { timeline } = this.#chat.state;
       if (timeline !== this.#timeline) return;
-      this.#stretch.update(timeline.entries);
-      if (this.#stretch.isShort) this.#stretch.grow(timeline.entries);
+      this.#range.update(timeline.entries);
+      if (this.#range.isShort) this.#range.grow(timeline.entries);
       this.#render();
     });
   }
 
-  /** The index of the entry to keep when the window is cut. */
-  #readIndex(entries) {
-    const key = this.#place.row?.dataset.key;
+  /** The index of the entry to keep when the range is cut. */
+  #anchorIndex(entries) {
+    const key = this.#anchor.row?.dataset.key;
     const index = this.#isFollowing ? -1 : entries.findIndex((entry) => String(entry.key) === key);
     return index < 0 ? entries.length - 1 : index;
   }
@@ -175,7 +175,7 @@ export class LogView {
   }
 
   /** Makes the list show these rows. Unchanged rows are not touched. */
-  #fit(rows, keys) {
+  #reconcile(rows, keys) {
     const focused = this.#list.contains(document.activeElement) ? document.activeElement : null;
     for (const [key, { node }] of this.#rows) {
       if (keys.has(key)) continue;
@@ -244,37 +244,37 @@ export class LogView {
   // ---- scroll position
 
   /** Restores the reading position, or scrolls to the end. */
-  #settle() {
+  #restoreScroll() {
     if (this.#log.clientHeight === 0) return; // Not visible now; see #resized.
     if (this.#isFollowing) this.#log.scrollTop = this.#log.scrollHeight;
-    else this.#place.restore();
-    this.#note();
+    else this.#anchor.restore();
+    this.#saveScroll();
   }
 
-  #note() {
+  #saveScroll() {
     this.#top = this.#log.scrollTop;
-    this.#place.note();
+    this.#anchor.note();
   }
 
   /** The size of the window, the keyboard, an image or another pane has changed. */
   #resized() {
-    this.#settle();
-    this.#tell();
+    this.#restoreScroll();
+    this.#reportView();
   }
 
   #scrolled() {
-    if (this.#log.clientHeight === 0 || this.#place.isResized) return;
+    if (this.#log.clientHeight === 0 || this.#anchor.isResized) return;
     // Scrolling up stops following, even while the end is near.
-    if (this.#toEnd() < 2) this.#isFollowing = this.#stretch.isAtEnd;
+    if (this.#toEnd() < 2) this.#isFollowing = this.#range.isAtEnd;
     else if (this.#log.scrollTop < this.#top) this.#isFollowing = false;
     clearTimeout(this.#stillTimer);
     this.#stillTimer = setTimeout(() => {
       // While sizes change, the scroll position is not where the user has stopped.
-      if (!this.#place.isResized) this.#isFollowing = this.#isNearEnd();
+      if (!this.#anchor.isResized) this.#isFollowing = this.#isNearEnd();
     }, STILL_MS);
-    this.#note();
-    this.#reachOut({ isScrolling: true });
-    this.#tell();
+    this.#saveScroll();
+    this.#extend({ isScrolling: true });
+    this.#reportView();
   }
 
   #toEnd() {
@@ -282,27 +282,27 @@ export class LogView {
   }
 
   #isNearEnd() {
-    return this.#stretch.isAtEnd && this.#toEnd() < NEAR_END_PIXELS;
+    return this.#range.isAtEnd && this.#toEnd() < NEAR_END_PIXELS;
   }
 
-  /** Moves the window before its edge becomes visible, and loads older messages at the start. */
-  #reachOut({ isScrolling }) {
+  /** Moves the range before its edge becomes visible, and loads older messages at the start. */
+  #extend({ isScrolling }) {
     const { timeline } = this.#chat.state;
     if (this.#log.clientHeight === 0 || timeline !== this.#timeline) return;
-    if (this.#moveOn()) this.#render();
-    if (this.#log.scrollTop < this.#edge && this.#stretch.isAtStart) this.#loadOlder(isScrolling);
+    if (this.#moveRange()) this.#render();
+    if (this.#log.scrollTop < this.#edge && this.#range.isAtStart) this.#loadOlder(isScrolling);
   }
 
   get #edge() {
     return this.#log.clientHeight * NEAR_EDGE;
   }
 
-  #moveOn() {
+  #moveRange() {
     const { entries } = this.#timeline;
     // The entries have shifted since the last drawing.
-    this.#stretch.update(entries);
-    if (this.#log.scrollTop < this.#edge && !this.#stretch.isAtStart) this.#stretch.up(entries);
-    else if (this.#toEnd() < this.#edge && !this.#stretch.isAtEnd) this.#stretch.down(entries);
+    this.#range.update(entries);
+    if (this.#log.scrollTop < this.#edge && !this.#range.isAtStart) this.#range.up(entries);
+    else if (this.#toEnd() < this.#edge && !this.#range.isAtEnd) this.#range.down(entries);
     else return false;
     return true;
   }
@@ -310,9 +310,9 @@ export class LogView {
   #loadOlder(isScrolling) {
     const { timeline, loadingOlder } = this.#chat.state;
     if (timeline.hasOlder === false || loadingOlder) return;
-    const isAsked = timeline.oldestSeq === this.#asked.seq;
-    if (isAsked && !(isScrolling && Date.now() - this.#asked.at > ASK_AGAIN_MS)) return;
-    if (this.#chat.loadOlder()) this.#asked = { seq: timeline.oldestSeq, at: Date.now() };
+    const isAsked = timeline.oldestSeq === this.#lastLoad.seq;
+    if (isAsked && !(isScrolling && Date.now() - this.#lastLoad.at > ASK_AGAIN_MS)) return;
+    if (this.#chat.loadOlder()) this.#lastLoad = { seq: timeline.oldestSeq, at: Date.now() };
   }
 
   // ---- navigation
@@ -323,11 +323,11 @@ export class LogView {
     const index = timeline.entries.findIndex(({ seq }) => seq === target.seq);
     if (index >= 0) {
       this.#isFollowing = false;
-      if (index < this.#stretch.start || index >= this.#stretch.end) this.#stretch.jump(timeline.entries, index);
+      if (index < this.#range.start || index >= this.#range.end) this.#range.jump(timeline.entries, index);
       this.#render();
       const { node } = this.#rows.get(String(timeline.entries[index].key));
       node.scrollIntoView({ block: 'center' });
-      this.#note();
+      this.#saveScroll();
       if (!document.querySelector('dialog[open]')) node.focus({ preventScroll: true });
       node.classList.add('target');
       setTimeout(() => node.classList.remove('target'), FLASH_MS);
@@ -338,7 +338,7 @@ export class LogView {
   #follow() {
     this.#isFollowing = true;
     if (this.#timeline) this.#render();
-    this.#tell();
+    this.#reportView();
   }
 
   #goToLatest() {
@@ -363,20 +363,20 @@ export class LogView {
   // ---- what the user sees
 
   /** Tells the chat whether the newest message is visible, and shows the button if not. */
-  #tell() {
+  #reportView() {
     const { room, timeline } = this.#chat.state;
     const isShown = Boolean(room) && this.#log.clientHeight > 0;
     const isNearEnd = isShown && this.#isNearEnd();
     if (isNearEnd) this.#seenSeq = timeline.newestSeq ?? 0;
-    this.#toLatest.hidden = !isShown || isNearEnd || !this.#tellLatest();
-    const isAttending = isNearEnd && document.visibilityState === 'visible';
-    if (isAttending === this.#isAttending) return;
-    this.#isAttending = isAttending;
-    this.#chat.attend(isAttending);
+    this.#toLatest.hidden = !isShown || isNearEnd || !this.#updateLatestButton();
+    const isWatching = isNearEnd && document.visibilityState === 'visible';
+    if (isWatching === this.#isWatching) return;
+    this.#isWatching = isWatching;
+    this.#chat.setWatching(isWatching);
   }
 
   /** Labels the button. Returns whether it is needed: there are new messages, or the end is far away. */
-  #tellLatest() {
+  #updateLatestButton() {
     const { count } = newerThan(this.#chat.state.timeline.entries, this.#seenSeq);
     const words = count > 0 ? t('to_latest_new', { count }) : t('to_latest');
     if (words !== this.#latestWords) {
@@ -384,6 +384,6 @@ export class LogView {
       this.#toLatest.replaceChildren(icon('down'), element('span', '', words));
       this.#toLatest.classList.toggle('has-new', count > 0);
     }
-    return count > 0 || !this.#stretch.isAtEnd || this.#toEnd() > this.#log.clientHeight / 2;
+    return count > 0 || !this.#range.isAtEnd || this.#toEnd() > this.#log.clientHeight / 2;
   }
 }

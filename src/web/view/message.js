@@ -11,7 +11,7 @@ import { notSent } from './refusals.js';
 import { t } from './words.js';
 
 /** `names()` returns the names that can be mentioned, `me` is the user's own. */
-export function messageRow({ entry, isTogether }, { gifs, names, me }) {
+export function messageRow({ entry, isGrouped }, { gifs, names, me }) {
   const { from, kind, own, seq, mentionsMe, status } = entry;
   const content = kind === 'gif' ? gifContent(entry, gifs) : textContent(entry, names, me);
   const bubble = element('div', 'bubble', content, timeElement(entry.time));
@@ -19,10 +19,10 @@ export function messageRow({ entry, isTogether }, { gifs, names, me }) {
   bubble.classList.toggle('pictured', !content.classList.contains('content'));
   const row = element('li', `said ${kind}`, who(from, own, mentionsMe), bubble);
   // A message in a group needs no second avatar.
-  if (!own && !isTogether) row.prepend(avatar(from.id, from.name));
+  if (!own && !isGrouped) row.prepend(avatar(from.id, from.name));
   row.tabIndex = -1;
   row.classList.toggle('own', own);
-  row.classList.toggle('together', isTogether);
+  row.classList.toggle('together', isGrouped);
   row.classList.toggle('mentions', Boolean(mentionsMe));
   if (seq !== undefined) row.dataset.seq = seq;
   if (status) {

@@ -22,7 +22,7 @@ export class RoomsView {
       event.preventDefault();
       this.#create();
     });
-    byId('title').addEventListener('input', () => this.#judgeTitle());
+    byId('title').addEventListener('input', () => this.#validateTitle());
     byId('me').addEventListener('click', () => go.name());
   }
 
@@ -68,14 +68,14 @@ export class RoomsView {
     setText(name, visible(title));
     setAttribute(link, 'aria-current', isCurrent ? 'true' : null);
     link.className = [unreadCount > 0 && 'has-unread', isMuted && 'is-muted'].filter(Boolean).join(' ');
-    sign(state, isMuted ? t('room_muted') : '', () => [icon('bellOff'), unseen(t('room_muted'))]);
+    updateBadge(state, isMuted ? t('room_muted') : '', () => [icon('bellOff'), unseen(t('room_muted'))]);
     const words = unreadCount > MOST_UNREAD ? t('room_unread_many', { count: MOST_UNREAD }) : t('room_unread', { count: unreadCount });
-    sign(unread, unreadCount > 0 ? words : '', () => [
+    updateBadge(unread, unreadCount > 0 ? words : '', () => [
       shown(unreadCount > MOST_UNREAD ? `${MOST_UNREAD}+` : String(unreadCount)),
       unseen(words),
     ]);
     const people = t('room_people', { count: userCount });
-    sign(count, people, () => [icon('people'), shown(String(userCount)), unseen(people)]);
+    updateBadge(count, people, () => [icon('people'), shown(String(userCount)), unseen(people)]);
   }
 
   #drawMe() {
@@ -103,7 +103,7 @@ export class RoomsView {
     box.value = '';
   }
 
-  #judgeTitle() {
+  #validateTitle() {
     const box = byId('title');
     const over = [...box.value.trim()].length - this.#chat.state.limits.maxTitleChars;
     box.setCustomValidity(over > 0 ? t('room_title_long', { count: over }) : '');
@@ -111,7 +111,7 @@ export class RoomsView {
 }
 
 /** Redraws `node` only when its words have changed; hides it when it has none. */
-function sign(node, words, fill) {
+function updateBadge(node, words, fill) {
   if (node.dataset.words === words) return;
   node.dataset.words = words;
   node.hidden = words === '';

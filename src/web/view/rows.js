@@ -1,4 +1,4 @@
-// Turns a window of the timeline into the rows of the log: days, the divider, groups of messages. Knows no DOM: it
+// Turns a range of the timeline into the rows of the log: days, the divider, groups of messages. Knows no DOM: it
 // describes what each row looks like, and a row is redrawn only when that changes.
 
 import { dayOf } from './dates.js';
@@ -22,7 +22,7 @@ export function newerThan(entries, seq) {
 }
 
 /**
- * Returns the rows `{key, kind, entry?, isTogether?, time?, source?, looks}` for the entries from `start` up to `end`,
+ * Returns the rows `{key, kind, entry?, isGrouped?, time?, source?, looks}` for the entries from `start` up to `end`,
  * followed by the pending ones if that is the end of the timeline. `firstNew` is the index of the entry below the
  * divider; `head` is the row above everything, or null.
  *
@@ -43,8 +43,8 @@ export function rowsOf({ entries, start, end, pending, firstNew, head, now }) {
       rows.push({ key: 'divider', kind: 'divider', looks: '' });
       before = null;
     }
-    const isTogether = belongTogether(before, entry);
-    rows.push({ key, kind: entry.kind, entry, isTogether, ...appearance(entry, isTogether, isPending) });
+    const isGrouped = belongTogether(before, entry);
+    rows.push({ key, kind: entry.kind, entry, isGrouped, ...appearance(entry, isGrouped, isPending) });
     before = entry;
   };
   if (start === 0 && head) rows.push({ key: 'head', kind: 'head', looks: head });
@@ -54,8 +54,8 @@ export function rowsOf({ entries, start, end, pending, firstNew, head, now }) {
 }
 
 /** Pending entries are new objects every time, so they are compared by value. */
-function appearance(entry, isTogether, isPending) {
-  const looks = isTogether ? 'together' : '';
+function appearance(entry, isGrouped, isPending) {
+  const looks = isGrouped ? 'together' : '';
   if (!isPending) return { source: entry, looks };
   return { looks: `${looks} ${entry.status} ${entry.problem} ${entry.reason} ${entry.from.name}` };
 }

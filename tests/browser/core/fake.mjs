@@ -247,7 +247,7 @@ export class FakeServer {
       this.cut(old, 4001, 'replaced');
     }
     const session = known ?? this.#newSession();
-    Object.assign(session, { socket, hears: false, follows: false });
+    Object.assign(session, { socket, isSubscribed: false, follows: false });
     socket.session = session;
     const { user, room } = session;
     this.push(socket, {
@@ -314,19 +314,19 @@ export class FakeServer {
           this.#tell(room, { type: 'enter_room', user, roomId: room.id, time: this.clock.now() });
           session.room = room.id;
         }
-        session.hears = true;
+        session.isSubscribed = true;
         return reply(this.#snapshot(room, request.since));
       }
       case 'leave_room':
         if (!session.room) return { code: 'not_in_room' };
-        session.hears = true;
+        session.isSubscribed = true;
         return this.#leave(session);
       case 'change_name': {
         const frame = { type: 'change_name', oldName: user.name, newName: request.name, userId: user.id };
         session.user = { ...user, name: request.name };
         const room = this.rooms.get(session.room);
         if (room) this.#tell(room, { ...frame, roomId: room.id, time: this.clock.now() });
-        if (!room || !session.hears) this.push(socket, { ...frame, time: this.clock.now() });
+        if (!room || !session.isSubscribed) this.push(socket, { ...frame, time: this.clock.now() });
         return undefined;
       }
       case 'history': {
@@ -373,12 +373,12 @@ export class FakeServer {
     const room = this.rooms.get(session.room);
     if (room) this.#tell(room, { type: 'leave_room', user: session.user, roomId: room.id, time: this.clock.now() });
     session.room = null;
-    session.hears = false;
+    session.isSubscribed = false;
   }
 
   #tell(room, frame) {
-    for (const { socket, hears, room: where } of this.sessions.values()) {
-      if (socket && hears && where === room.id) this.push(socket, frame);
+    for (const { socket, isSubscribed, room: where } of this.sessions.values()) {
+      if (socket && isSubscribed && where === room.id) this.push(socket, frame);
     }
   }
 

@@ -85,7 +85,7 @@ class History {
       case 'remove': if (this.chance(0.2)) this.removeRoom(room); break;
       case 'restore': if (this.chance(0.3)) this.restore(); break;
       case 'long': if (socket) server.cut(socket); server.endGrace(); clock.advance(this.pick([300, 3_000])); break;
-      case 'attend': chat.attend(this.chance(0.5)); break;
+      case 'attend': chat.setWatching(this.chance(0.5)); break;
       case 'retry': this.retry(); break;
       case 'replaced': if (socket?.session && this.chance(0.3)) this.replace(socket); break;
     }

@@ -161,7 +161,7 @@ test('no answer in 15 s: the connection is given up, and the timeout grows', () 
   all.ask({ type: 'three' });
   assert.deepEqual([after(29_999), after(1)], [1, 2]);
   all.lost();
-  all.calm();
+  all.resetTimeout();
   all.ask({ type: 'four' });
   assert.deepEqual([after(14_999), after(1)], [2, 3]);
 });

@@ -33,7 +33,7 @@ test('missing numbers are a gap, which is filled from its end', () => {
   const line = timeline({ seq: 3, events: upTo(1, 3) });
   line.enter({ epoch: 'one', seq: 9, events: upTo(8, 9) });
   assert.deepEqual(shown(line), [1, 2, 3, 'open 3..8', 8, 9]);
-  assert.equal(line.wholeFrom(), 8);
+  assert.equal(line.completeFrom(), 8);
   const { key } = line.entries[3];
   line.setGap(key, 'loading');
   line.addPage(upTo(6, 7), true, 8);
@@ -41,7 +41,7 @@ test('missing numbers are a gap, which is filled from its end', () => {
   assert.equal(line.entries[3].key, key);
   line.addPage(upTo(2, 5), true, 6);
   assert.deepEqual(shown(line), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  assert.equal(line.wholeFrom(), 1);
+  assert.equal(line.completeFrom(), 1);
 });
 
 test('a message in the middle of a gap makes two of it', () => {
@@ -56,7 +56,7 @@ test('messages missing at the end are a gap too, which stays when new ones arriv
   const line = timeline({ seq: 2, events: upTo(1, 2) });
   line.enter({ epoch: 'one', seq: 5, events: [] });
   assert.deepEqual(shown(line), [1, 2, 'open 2..6']);
-  assert.equal(line.wholeFrom(), 6);
+  assert.equal(line.completeFrom(), 6);
   line.add([said(6)]);
   assert.deepEqual(shown(line), [1, 2, 'open 2..6', 6]);
   line.addPage(upTo(1, 5), false, 6);
@@ -117,7 +117,7 @@ test('the oldest are dropped when there are too many, with what belongs to them,
   const { entries } = line;
   assert.ok(entries.length < MAX_MESSAGES && entries.every(({ kind }) => kind === 'text'));
   assert.equal(line.oldestSeq, entries[0].seq);
-  assert.deepEqual([line.hasOlder, line.isFull, line.wholeFrom()], [true, false, entries[0].seq]);
+  assert.deepEqual([line.hasOlder, line.isFull, line.completeFrom()], [true, false, entries[0].seq]);
   line.addPage(upTo(entries[0].seq - 50, entries[0].seq - 1), true, entries[0].seq);
   assert.equal(line.entries.length, entries.length + 50);
 });

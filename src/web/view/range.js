@@ -1,11 +1,11 @@
-// The window of the timeline that is drawn: a timeline may have 20,000 entries, but a page scrolls well with few rows.
+// The range of the timeline that is drawn: a timeline may have 20,000 entries, but a page scrolls well with few rows.
 // It is anchored to entries by their keys, since others come and go around them.
 
-export class Stretch {
+export class RenderedRange {
   /** The entries from `start` up to `end` are drawn. */
   start = 0;
   end = 0;
-  /** The maximum size, and by how many entries the window moves: few, so that drawing them is quick. */
+  /** The maximum size, and by how many entries the range moves: few, so that drawing them is quick. */
   max = 150;
   step = 12;
   /** The initial size: what is visible is drawn at once, and the rest follows step by step (`grow`). */
@@ -22,13 +22,13 @@ export class Stretch {
     return this.end === this.#length;
   }
 
-  /** Whether the window is smaller than it should be. */
+  /** Whether the range is smaller than it should be. */
   get isShort() {
     const size = this.end - this.start;
     return size < this.max - this.step && size < this.#length;
   }
 
-  /** Finds the window's place again after the timeline has changed. At the end it grows with the timeline. */
+  /** Finds the range's place again after the timeline has changed. At the end it grows with the timeline. */
   update(entries) {
     const wasAtEnd = this.isAtEnd;
     const first = find(entries, this.#firstKey, this.start);
@@ -42,12 +42,12 @@ export class Stretch {
     this.#hold(entries);
   }
 
-  /** Cuts the window to its maximum, furthest from the entry at `index`. */
+  /** Cuts the range to its maximum, furthest from the entry at `index`. */
   cut(entries, index) {
     if (this.end - this.start > this.max) this.around(entries, index);
   }
 
-  /** Moves the window to the entry at `index`, with as much before it as after it. */
+  /** Moves the range to the entry at `index`, with as much before it as after it. */
   around(entries, index, size = this.max - this.step) {
     this.start = Math.max(0, Math.min(index - Math.floor(size / 2), entries.length - size));
     this.end = Math.min(entries.length, this.start + size);

@@ -3,25 +3,25 @@
 
 const KEY = 'room';
 
-export class Places {
+export class Navigation {
   #state;
   #requests;
   #store;
   #outbox;
   #pages;
-  #goOn;
+  #proceed;
   /** The title of the room to create and enter. */
   #creating = null;
   /** A link to follow once the list of rooms has arrived. */
   #link = null;
 
-  /** `goOn()` is called when there may be something to do. */
-  constructor({ state, requests, store, outbox, pages, goOn }) {
+  /** `proceed()` is called when there may be something to do. */
+  constructor({ state, requests, store, outbox, pages, proceed }) {
     this.#state = state;
     this.#requests = requests;
     this.#store = store;
     this.#outbox = outbox;
-    this.#goOn = goOn;
+    this.#proceed = proceed;
     this.#pages = pages;
   }
 
@@ -41,7 +41,7 @@ export class Places {
   enter(id) {
     const { rooms, wanted, room: shown } = this.#state;
     const room = rooms.get(id);
-    if (!room) this.#tellNoSuch(id);
+    if (!room) this.#noticeNoSuchRoom(id);
     else if (wanted?.id !== id || shown?.id !== id) this.want(room);
   }
 
@@ -63,8 +63,8 @@ export class Places {
       return;
     }
     this.#link = null;
-    const room = rooms.get(link.room) ?? this.#titled(String(link.room));
-    if (!room) return this.#tellNoSuch(link.room);
+    const room = rooms.get(link.room) ?? this.#findByTitle(String(link.room));
+    if (!room) return this.#noticeNoSuchRoom(link.room);
     this.enter(room.id);
     if (link.seq !== undefined) this.#pages.show(link.seq);
   }
@@ -74,15 +74,15 @@ export class Places {
     if (title === '') return;
     this.#state.notice = null;
     this.#creating = title;
-    if (this.#state.isListed) this.#askFor(title);
+    if (this.#state.isListed) this.#requestRoom(title);
   }
 
   // ---- getting there
 
   /** Whether the server has us in this room and sends us its events. */
   isAt(room) {
-    const { hereId, hears } = this.#state;
-    return room === null ? hereId === null : hears && hereId === room.id;
+    const { hereId, isSubscribed } = this.#state;
+    return room === null ? hereId === null : isSubscribed && hereId === room.id;
   }
 
   isMoving() {
@@ -93,27 +93,27 @@ export class Places {
   go(room) {
     if (room === null) this.#leave();
     else if (this.#state.rooms.get(room.id)?.title === room.title) this.#enter(room);
-    else this.#gone(room);
+    else this.#roomGone(room);
   }
 
   #enter(room) {
     const since = this.#state.since(room.id);
     this.#requests.ask({ type: 'enter_room', roomId: room.id, ...(since && { since }) }, {
-      isPatient: true,
-      refused: ({ code, message }) => this.#gone(room, code === 'unknown_room' ? null : { code, message }),
+      retriesWhenLimited: true,
+      refused: ({ code, message }) => this.#roomGone(room, code === 'unknown_room' ? null : { code, message }),
     });
   }
 
   #leave() {
     this.#requests.ask({ type: 'leave_room' }, {
-      isPatient: true,
+      retriesWhenLimited: true,
       refused: () => { this.#state.hereId = null; }, // not being in a room is what we wanted
     });
   }
 
-  #askFor(title) {
+  #requestRoom(title) {
     this.#requests.ask({ type: 'create_room', title }, {
-      answered: ({ room }) => this.#made(room),
+      answered: ({ room }) => this.#created(room),
       refused: ({ code, message }) => {
         this.#creating = null;
         // Trying again later will help, so the title is kept for a button.
@@ -123,7 +123,7 @@ export class Places {
     });
   }
 
-  #made(room) {
+  #created(room) {
     this.#creating = null;
     this.want(room);
   }
@@ -138,9 +138,9 @@ export class Places {
     state.relocate(find);
     if (this.#creating !== null && !this.#requests.isOpen('create_room')) {
       // It may have been created before the connection was lost.
-      const made = this.#titled(this.#creating);
-      if (made) this.#made(made);
-      else this.#askFor(this.#creating);
+      const made = this.#findByTitle(this.#creating);
+      if (made) this.#created(made);
+      else this.#requestRoom(this.#creating);
     }
     if (this.#link) this.open(this.#link);
   }
@@ -153,37 +153,37 @@ export class Places {
   /** We have left `roomId`: on the way to another room, at our request, or because the server said so. */
   left(roomId, frame) {
     if (this.#requests.isOpen('enter_room')) return;
-    if (this.#requests.isOpen('leave_room')) this.#requests.answerFirst('leave_room', frame);
+    if (this.#requests.isOpen('leave_room')) this.#requests.answerOldest('leave_room', frame);
     else if (this.#state.wanted?.id === roomId) this.want(null);
   }
 
   /** The current room for a remembered one, or null. */
   find({ id, title }) {
     const room = this.#state.rooms.get(id);
-    return room?.title === title ? room : this.#titled(title);
+    return room?.title === title ? room : this.#findByTitle(title);
   }
 
-  #titled(title) {
+  #findByTitle(title) {
     return [...this.#state.rooms.values()].find((room) => room.title === title) ?? null;
   }
 
   /** Unsent messages stay on the page. */
-  #gone(room, notice = null) {
+  #roomGone(room, notice = null) {
     const state = this.#state;
     this.#outbox.failRoom(room, 'room_gone');
     if (state.wanted?.id === room.id && state.wanted.title === room.title) {
-      const here = state.hears ? state.rooms.get(state.hereId) : null;
+      const here = state.isSubscribed ? state.rooms.get(state.hereId) : null;
       const hasFailed = this.#outbox.of(room).length > 0;
       if (here || !hasFailed) this.want(here ?? null);
       else state.wanted = null;
       if (!here) this.#store.remove(KEY);
     }
     if (notice) state.notice = notice;
-    else this.#tellNoSuch(room.title);
-    this.#goOn();
+    else this.#noticeNoSuchRoom(room.title);
+    this.#proceed();
   }
 
-  #tellNoSuch(room) {
+  #noticeNoSuchRoom(room) {
     const canBeMade = typeof room === 'string';
     this.#state.notice = { key: 'no_such_room', vars: { room }, ...(canBeMade && { action: 'create', title: room }) };
   }

@@ -5,37 +5,37 @@ const RATE_WAIT_MS = 1_000;
 const FIRST_SAVE_WAIT_MS = 3_000;
 const LONGEST_SAVE_WAIT_MS = 30_000;
 /** The server may say that we are not in the room it has put us in. This many times we enter again. */
-const MAX_STRAYS = 3;
+const MAX_REENTRIES = 3;
 /** The connection was closed because the message was too big. A retry would fail the same way. */
 const TOO_BIG = 1009;
 
-export class Sending {
+export class Sender {
   #outbox;
   #state;
   #requests;
   #clock;
   #pages;
-  #goOn;
+  #proceed;
   /** The ref of the message in flight. */
-  #saying = null;
-  #isProving = false;
+  #inFlight = null;
+  #isVerifying = false;
   #pauseTimer = null;
   #saveFailures = 0;
-  #strays = 0;
+  #reentries = 0;
 
-  /** `pages` loads history; `goOn()` is called when sending may continue. */
-  constructor({ outbox, state, requests, clock, pages, goOn }) {
+  /** `pages` loads history; `proceed()` is called when sending may continue. */
+  constructor({ outbox, state, requests, clock, pages, proceed }) {
     this.#outbox = outbox;
     this.#state = state;
     this.#requests = requests;
     this.#clock = clock;
     this.#pages = pages;
-    this.#goOn = goOn;
-    outbox.failWhatNobodyKnows();
+    this.#proceed = proceed;
+    outbox.failUnverifiable();
   }
 
   /** While the server cannot save, nobody has to wait for it in the room of the message. */
-  get holdsBack() {
+  get isStalled() {
     return this.#state.pauseReason === 'not_saved';
   }
 
@@ -43,59 +43,59 @@ export class Sending {
   next() {
     const { pausedUntil, session } = this.#state;
     const head = this.#outbox.head;
-    if (head === null || this.#saying !== null || this.#isProving || pausedUntil !== null) return;
+    if (head === null || this.#inFlight !== null || this.#isVerifying || pausedUntil !== null) return;
     // In the same session the server recognises a repeated ref. In another one, the history tells whether it was said.
-    if (head.sent !== null && head.sent.session !== session) this.#prove(head, this.#timeline(head).wholeFrom());
-    else this.#say(head);
+    if (head.sent !== null && head.sent.session !== session) this.#verify(head, this.#timeline(head).completeFrom());
+    else this.#send(head);
   }
 
   lost({ code, reason }) {
-    if (code === TOO_BIG && this.#saying !== null) this.#outbox.fail(this.#saying, reason);
-    this.#saying = null;
-    this.#isProving = false;
-    this.#strays = 0;
-    this.#outbox.failWhatNobodyKnows();
+    if (code === TOO_BIG && this.#inFlight !== null) this.#outbox.fail(this.#inFlight, reason);
+    this.#inFlight = null;
+    this.#isVerifying = false;
+    this.#reentries = 0;
+    this.#outbox.failUnverifiable();
     this.#resume();
   }
 
-  #say({ ref, kind, text, gifId, room, sent: before }) {
+  #send({ ref, kind, text, gifId, room, sent: before }) {
     const { session, me } = this.#state;
     // The first attempt may have arrived. If the server was restored from an older history, a repeat comes after fewer
     // messages.
     const seq = Math.min(before?.seq ?? Infinity, this.#timeline({ room }).endSeq);
     const sent = { session, user: me.id, seq };
     this.#outbox.setSent(ref, sent);
-    this.#saying = ref;
+    this.#inFlight = ref;
     this.#requests.ask({ type: kind, ...(kind === 'text' ? { text } : { gifId }), ref }, {
-      answered: () => this.#said(),
+      answered: () => this.#acknowledged(),
       refused: (error) => this.#refused(ref, before, error),
     });
   }
 
-  #said() {
-    this.#saying = null;
+  #acknowledged() {
+    this.#inFlight = null;
     this.#saveFailures = 0;
-    this.#strays = 0;
+    this.#reentries = 0;
   }
 
   /** `before` is what was known before this attempt, which had no effect. */
   #refused(ref, before, { code, message, retryAfterMs }) {
-    this.#saying = null;
+    this.#inFlight = null;
     switch (code) {
       case 'rate_limited':
         this.#outbox.setSent(ref, before);
         return this.#pause(code, retryAfterMs ?? RATE_WAIT_MS);
       case 'not_saved':
         this.#outbox.setSent(ref, before);
-        return this.#waitForDisk();
+        return this.#retryLater();
       case 'not_readable': // it was said, and cannot be shown now
-        return this.#waitForDisk();
+        return this.#retryLater();
       case 'already_said':
-        this.#said();
+        this.#acknowledged();
         return this.#outbox.discard(ref);
       case 'not_in_room':
-        this.#strays += 1;
-        if (this.#strays > MAX_STRAYS) break;
+        this.#reentries += 1;
+        if (this.#reentries > MAX_REENTRIES) break;
         this.#outbox.setSent(ref, before);
         this.#state.hereId = null;
         return undefined;
@@ -107,30 +107,30 @@ export class Sending {
    * Searches the history from `cursor` back to where the message was sent. If it is there, it is acknowledged; if not,
    * it is safe to send.
    */
-  #prove({ ref, room, sent }, cursor) {
-    if (cursor <= sent.seq + 1) return this.#proved(ref);
-    this.#isProving = true;
+  #verify({ ref, room, sent }, cursor) {
+    if (cursor <= sent.seq + 1) return this.#verified(ref);
+    this.#isVerifying = true;
     this.#pages.ask(room.id, cursor, {
       done: (events, more) => {
-        this.#isProving = false;
+        this.#isVerifying = false;
         if (!this.#outbox.find(ref)) return;
         const lowest = events[0]?.seq ?? cursor;
         if (lowest > sent.seq + 1 && (!more || lowest === cursor)) this.#outbox.fail(ref, '', 'unknown');
-        else this.#prove({ ref, room, sent }, lowest);
+        else this.#verify({ ref, room, sent }, lowest);
       },
       refused: () => {
-        this.#isProving = false;
-        this.#waitForDisk();
+        this.#isVerifying = false;
+        this.#retryLater();
       },
     });
   }
 
-  #proved(ref) {
+  #verified(ref) {
     this.#outbox.setSent(ref, null);
     this.next();
   }
 
-  #waitForDisk() {
+  #retryLater() {
     const waitMs = Math.min(FIRST_SAVE_WAIT_MS * 2 ** this.#saveFailures, LONGEST_SAVE_WAIT_MS);
     this.#saveFailures += 1;
     this.#pause('not_saved', waitMs);
@@ -142,7 +142,7 @@ export class Sending {
     this.#clock.clearTimeout(this.#pauseTimer);
     this.#pauseTimer = this.#clock.setTimeout(() => {
       this.#resume();
-      this.#goOn();
+      this.#proceed();
     }, waitMs);
   }
 

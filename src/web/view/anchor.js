@@ -2,7 +2,7 @@
 // above it change or text wraps differently. The browsers' own scroll anchoring is not available everywhere, and would
 // interfere.
 
-export class Place {
+export class ScrollAnchor {
   #log;
   #list;
   #row = null;
