@@ -201,157 +201,157 @@ async function emptyTheRoom(vera) {
   assert.equal((await vera.until('room_removed')).roomId, 4);
 }
 
-describe('frames on the wire fit the schema', () => {
-  /** Generous limits: no test here should have to wait for a rate limit. */
-  const limits = { messagesPerSecond: 0, maxRooms: 4, roomsPerSecond: 0.001, roomBurst: 3, roomListIntervalMs: 20 };
+// ---- frames on the wire fit the schema
 
-  talk('the base protocol, while others in the room speak wschat.v2', { limits }, async (connect) => {
-    const [anna, ben] = [await connect(), await connect()];
-    const vera = await connect(V2);
-    vera.ask({ type: 'enter_room', roomId: 1 });
-    await vera.until('room');
-    for (const client of [anna, ben]) {
-      client.ask({ type: 'enter_room', roomId: 1 });
-      await client.until('enter_room', ({ user }) => user.id === client.id);
+/** Generous limits: no test here should have to wait for a rate limit. */
+const limits = { messagesPerSecond: 0, maxRooms: 4, roomsPerSecond: 0.001, roomBurst: 3, roomListIntervalMs: 20 };
+
+talk('the base protocol, while others in the room speak wschat.v2', { limits }, async (connect) => {
+  const [anna, ben] = [await connect(), await connect()];
+  const vera = await connect(V2);
+  vera.ask({ type: 'enter_room', roomId: 1 });
+  await vera.until('room');
+  for (const client of [anna, ben]) {
+    client.ask({ type: 'enter_room', roomId: 1 });
+    await client.until('enter_room', ({ user }) => user.id === client.id);
+  }
+  anna.ask({ type: 'list_rooms' });
+  const list = await anna.until('list_rooms');
+  assert.deepEqual(Object.keys(list.rooms[1].users).map(Number), [anna.id, ben.id, vera.id].sort((a, b) => a - b));
+  anna.ask({ type: 'text', text: '\u0001 "quoted" \\ 👋\n', more: ['is', 'ignored'] });
+  anna.ask({ type: 'gif', gifId: '3' });
+  anna.ask({ type: 'change_name', name: 'Anna' });
+  anna.ask({ type: 'create_room', title: 'Attic' });
+  anna.ask({ type: 'leave_room' });
+  await anna.until('leave_room');
+  // Each tells the speaker of the other protocol in that one's format.
+  for (const type of ['text', 'gif', 'change_name', 'leave_room']) {
+    await ben.until(type);
+    await vera.until(type);
+  }
+  vera.ask({ type: 'text', text: 'and back', ref: 'v1' });
+  vera.ask({ type: 'typing' });
+  vera.ask({ type: 'gif', gifId: 1 });
+  await ben.until('text', ({ text }) => text === 'and back');
+  assert.equal((await ben.nextFrame()).type, 'gif');
+
+  anna.ask({ type: 'text', text: 'in no room' });
+  await anna.refused('not_in_room');
+  ben.ask({ type: 'text', text: ' ' });
+  await ben.refused('bad_text');
+  anna.ask({ type: 'enter_room', roomId: 99 });
+  await anna.refused('unknown_room');
+  anna.ask({ type: 'change_name', name: '' });
+  await anna.refused('bad_name');
+  for (const code of ['bad_title', 'too_many_rooms', 'rate_limited']) {
+    anna.ask({ type: 'create_room', title: code === 'bad_title' ? '' : 'One more' });
+    await anna.refused(code);
+  }
+  for (const [request, code] of MALFORMED) {
+    anna.sendWrong(request);
+    await anna.refused(code);
+  }
+});
+
+talk('wschat.v2', { limits: { ...limits, emptyRoomTtlSeconds: 1 } }, async (connect) => {
+  const vera = await connect(V2);
+  const room = await enterNewRoom(vera);
+  const willi = await connect(V2);
+  willi.ask({ type: 'enter_room', roomId: 4 });
+  await willi.until('room');
+  await vera.until('enter_room');
+  const said = await sayFive(vera);
+  await typeAndRename(vera, willi);
+  await readHistory(vera, said);
+  await leaveAndReturn(vera, willi, room, said);
+  await beRefused(willi);
+  await emptyTheRoom(vera);
+});
+
+talk('null does not stand for an absent member', {}, async (connect) => {
+  const vera = await connect(V2);
+  for (const request of NULLS) {
+    vera.sendWrong(request);
+    await vera.refused('bad_request');
+  }
+});
+
+talk('a disk that is full, and then is not', { history: { file: 'wschat.db' } }, async (connect, server) => {
+  const [vera, anna] = [await connect(V2), await connect()];
+  vera.ask({ type: 'enter_room', roomId: 1 });
+  await vera.until('room');
+  anna.ask({ type: 'enter_room', roomId: 1 });
+  await anna.until('enter_room');
+  await vera.until('enter_room');
+  vera.ask({ type: 'text', text: 'kept', ref: 'r1' });
+  assert.equal((await vera.until('text')).seq, 1);
+  await anna.until('text');
+
+  server.fillDisk();
+  vera.ask({ type: 'text', text: 'lost', ref: 'r2' });
+  await vera.refused('not_saved', 'r2');
+  anna.ask({ type: 'text', text: 'lost, too' });
+  await anna.refused('not_saved');
+
+  server.freeDisk();
+  for (;;) {
+    // The same again, with the same ref, until it is saved: it is said once.
+    vera.ask({ type: 'text', text: 'lost no longer', ref: 'r2' });
+    const answer = await vera.nextFrame();
+    if (answer.type === 'error') {
+      assert.equal(answer.code, 'not_saved');
+      continue;
     }
-    anna.ask({ type: 'list_rooms' });
-    const list = await anna.until('list_rooms');
-    assert.deepEqual(Object.keys(list.rooms[1].users).map(Number), [anna.id, ben.id, vera.id].sort((a, b) => a - b));
-    anna.ask({ type: 'text', text: '\u0001 "quoted" \\ 👋\n', more: ['is', 'ignored'] });
-    anna.ask({ type: 'gif', gifId: '3' });
-    anna.ask({ type: 'change_name', name: 'Anna' });
-    anna.ask({ type: 'create_room', title: 'Attic' });
-    anna.ask({ type: 'leave_room' });
-    await anna.until('leave_room');
-    // Each tells the speaker of the other protocol in that one's format.
-    for (const type of ['text', 'gif', 'change_name', 'leave_room']) {
-      await ben.until(type);
-      await vera.until(type);
-    }
-    vera.ask({ type: 'text', text: 'and back', ref: 'v1' });
-    vera.ask({ type: 'typing' });
-    vera.ask({ type: 'gif', gifId: 1 });
-    await ben.until('text', ({ text }) => text === 'and back');
-    assert.equal((await ben.nextFrame()).type, 'gif');
+    assert.deepEqual([answer.seq, answer.ref], [2, 'r2']);
+    break;
+  }
+  assert.equal((await anna.until('text')).text, 'lost no longer');
+}, { fillable: true });
 
-    anna.ask({ type: 'text', text: 'in no room' });
-    await anna.refused('not_in_room');
-    ben.ask({ type: 'text', text: ' ' });
-    await ben.refused('bad_text');
-    anna.ask({ type: 'enter_room', roomId: 99 });
-    await anna.refused('unknown_room');
-    anna.ask({ type: 'change_name', name: '' });
-    await anna.refused('bad_name');
-    for (const code of ['bad_title', 'too_many_rooms', 'rate_limited']) {
-      anna.ask({ type: 'create_room', title: code === 'bad_title' ? '' : 'One more' });
-      await anna.refused(code);
-    }
-    for (const [request, code] of MALFORMED) {
-      anna.sendWrong(request);
-      await anna.refused(code);
-    }
-  });
+talk('a history that has been destroyed', { history: { file: 'wschat.db' } }, async (connect, server) => {
+  const vera = await connect(V2);
+  vera.ask({ type: 'enter_room', roomId: 1 });
+  await vera.until('room');
+  vera.ask({ type: 'text', text: 'kept', ref: 'r1' });
+  await vera.until('text');
+  server.loseHistory('wschat.db');
+  vera.ask({ type: 'history', roomId: 1, ref: 'page' });
+  await vera.refused('not_readable', 'page');
+});
 
-  talk('wschat.v2', { limits: { ...limits, emptyRoomTtlSeconds: 1 } }, async (connect) => {
-    const vera = await connect(V2);
-    const room = await enterNewRoom(vera);
-    const willi = await connect(V2);
-    willi.ask({ type: 'enter_room', roomId: 4 });
-    await willi.until('room');
-    await vera.until('enter_room');
-    const said = await sayFive(vera);
-    await typeAndRename(vera, willi);
-    await readHistory(vera, said);
-    await leaveAndReturn(vera, willi, room, said);
-    await beRefused(willi);
-    await emptyTheRoom(vera);
-  });
+const little = { historyMaxMemoryBytes: 65_536, messagesPerSecond: 0 };
+talk('messages that are no longer stored', { limits: little }, async (connect) => {
+  const vera = await connect(V2);
+  vera.ask({ type: 'enter_room', roomId: 1 });
+  await vera.until('room');
+  for (let count = 1; count <= 20; count += 1) {
+    vera.ask({ type: 'text', text: 'x'.repeat(4000), ref: `r${count}` });
+    assert.equal((await vera.until('text')).seq, count);
+  }
+  vera.ask({ type: 'text', text: 'again', ref: 'r1' });
+  await vera.refused('already_said', 'r1');
+  vera.ask({ type: 'text', text: 'again', ref: 'r20' });
+  assert.equal((await vera.until('text')).seq, 20);
+});
 
-  talk('null does not stand for an absent member', {}, async (connect) => {
-    const vera = await connect(V2);
-    for (const request of NULLS) {
-      vera.sendWrong(request);
-      await vera.refused('bad_request');
-    }
-  });
+talk('a resumed session', {}, async (connect) => {
+  const vera = await connect(V2);
+  vera.ask({ type: 'enter_room', roomId: 2 });
+  await vera.until('room');
+  vera.socket.terminate();
+  const again = await connect([...V2, `session.${vera.welcome.session}`]);
+  assert.deepEqual([again.welcome.resumed, again.welcome.roomId], [true, 2]);
+});
 
-  talk('a disk that is full, and then is not', { history: { file: 'wschat.db' } }, async (connect, server) => {
-    const [vera, anna] = [await connect(V2), await connect()];
-    vera.ask({ type: 'enter_room', roomId: 1 });
-    await vera.until('room');
-    anna.ask({ type: 'enter_room', roomId: 1 });
-    await anna.until('enter_room');
-    await vera.until('enter_room');
-    vera.ask({ type: 'text', text: 'kept', ref: 'r1' });
-    assert.equal((await vera.until('text')).seq, 1);
-    await anna.until('text');
-
-    server.fillDisk();
-    vera.ask({ type: 'text', text: 'lost', ref: 'r2' });
-    await vera.refused('not_saved', 'r2');
-    anna.ask({ type: 'text', text: 'lost, too' });
-    await anna.refused('not_saved');
-
-    server.freeDisk();
-    for (;;) {
-      // The same again, with the same ref, until it is saved: it is said once.
-      vera.ask({ type: 'text', text: 'lost no longer', ref: 'r2' });
-      const answer = await vera.nextFrame();
-      if (answer.type === 'error') {
-        assert.equal(answer.code, 'not_saved');
-        continue;
-      }
-      assert.deepEqual([answer.seq, answer.ref], [2, 'r2']);
-      break;
-    }
-    assert.equal((await anna.until('text')).text, 'lost no longer');
-  }, { fillable: true });
-
-  talk('a history that has been destroyed', { history: { file: 'wschat.db' } }, async (connect, server) => {
-    const vera = await connect(V2);
-    vera.ask({ type: 'enter_room', roomId: 1 });
-    await vera.until('room');
-    vera.ask({ type: 'text', text: 'kept', ref: 'r1' });
-    await vera.until('text');
-    server.loseHistory('wschat.db');
-    vera.ask({ type: 'history', roomId: 1, ref: 'page' });
-    await vera.refused('not_readable', 'page');
-  });
-
-  const little = { historyMaxMemoryBytes: 65_536, messagesPerSecond: 0 };
-  talk('messages that are no longer stored', { limits: little }, async (connect) => {
-    const vera = await connect(V2);
-    vera.ask({ type: 'enter_room', roomId: 1 });
-    await vera.until('room');
-    for (let count = 1; count <= 20; count += 1) {
-      vera.ask({ type: 'text', text: 'x'.repeat(4000), ref: `r${count}` });
-      assert.equal((await vera.until('text')).seq, count);
-    }
-    vera.ask({ type: 'text', text: 'again', ref: 'r1' });
-    await vera.refused('already_said', 'r1');
-    vera.ask({ type: 'text', text: 'again', ref: 'r20' });
-    assert.equal((await vera.until('text')).seq, 20);
-  });
-
-  talk('a resumed session', {}, async (connect) => {
-    const vera = await connect(V2);
-    vera.ask({ type: 'enter_room', roomId: 2 });
-    await vera.until('room');
-    vera.socket.terminate();
-    const again = await connect([...V2, `session.${vera.welcome.session}`]);
-    assert.deepEqual([again.welcome.resumed, again.welcome.roomId], [true, 2]);
-  });
-
-  test('every kind of frame was seen, and every code', () => {
-    const missing = ENTRIES.flatMap(framesOf).filter((name) => seen.of(name).length === 0);
-    assert.deepEqual(missing, []);
-    const base = schema.$defs['base-error-code'].enum;
-    const v2 = [...base, ...schema.$defs['v2-error-code'].anyOf[1].enum];
-    for (const [version, codes] of Object.entries({ base, v2 })) {
-      const said = new Set(seen.of(`${version}-server-error`).map(({ code }) => code));
-      assert.deepEqual([...said].sort(), codes.sort(), version);
-    }
-  });
+test('every kind of frame was seen, and every code', () => {
+  const missing = ENTRIES.flatMap(framesOf).filter((name) => seen.of(name).length === 0);
+  assert.deepEqual(missing, []);
+  const base = schema.$defs['base-error-code'].enum;
+  const v2 = [...base, ...schema.$defs['v2-error-code'].anyOf[1].enum];
+  for (const [version, codes] of Object.entries({ base, v2 })) {
+    const said = new Set(seen.of(`${version}-server-error`).map(({ code }) => code));
+    assert.deepEqual([...said].sort(), codes.sort(), version);
+  }
 });
 
 /** `frame` with one thing wrong, in every possible way and at any depth: `[what, frame]`. */
