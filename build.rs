@@ -64,7 +64,7 @@ fn embed() -> Fallible<()> {
     let mut table = "&[\n".to_owned();
     for (index, file) in files.iter().enumerate() {
         let Some((content_type, is_text)) = kind(file)? else { continue };
-        let name = name(file.strip_prefix(&root).expect("it was found in there"))?;
+        let name = name(file.strip_prefix(&root).expect("it was found below the root"))?;
         let part_of = joined.iter().find(|(_, Joined { names, .. })| names.contains(&name));
         let file = match part_of {
             Some((whole, _)) if *whole != name => continue,
@@ -86,7 +86,7 @@ fn embed() -> Fallible<()> {
             table,
             "    File {{ path: {path:?}, content_type: {content_type:?}, body: {body}, gzip: {gzip} }},"
         )
-        .expect("memory takes all");
+        .expect("writing to memory cannot fail");
     }
     table.push(']');
     write(&out.join("page.rs"), table.as_bytes()).map(drop)
@@ -149,7 +149,7 @@ fn name(file: &Path) -> Fallible<String> {
     match file.to_str() {
         Some(name) if name.chars().all(is_plain) => Ok(name.to_owned()),
         _ => Err(format!(
-            "src/web/{}: a name has to do with letters, digits, \".\", \"_\" and \"-\", since it is part of an \
+            "src/web/{}: a name may hold only letters, digits, \".\", \"_\" and \"-\", since it is part of an \
              address; rename it",
             file.display()
         )),

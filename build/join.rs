@@ -74,7 +74,7 @@ impl Script<'_> {
     fn add(&mut self, name: &str, is_entry: bool) -> Result<(), Refusal> {
         match self.states.get(name) {
             Some(State::Added) => return Ok(()),
-            Some(State::Begun) => return Err(format!("{name} imports itself, by way of others")),
+            Some(State::Begun) => return Err(format!("{name} imports itself, directly or not")),
             None => {}
         }
         self.states.insert(name.to_owned(), State::Begun);
@@ -84,13 +84,13 @@ impl Script<'_> {
         for line in without_comments(name, &source)? {
             let line = if let Some(import) = line.strip_prefix("import ") {
                 let (taken, from) = parse_import(import)
-                    .ok_or_else(|| format!("{name}: \"{line}\" is no import that can be joined"))?;
+                    .ok_or_else(|| format!("{name}: \"{line}\" is not a supported import"))?;
                 let from = resolve(name, from);
                 self.add(&from, false)?;
                 format!("const {taken} = {};", variable(&from))
             } else if let Some(export) = line.strip_prefix("export ") {
                 let (exported, rest) = parse_export(export)
-                    .ok_or_else(|| format!("{name}: \"{line}\" is no export that can be joined"))?;
+                    .ok_or_else(|| format!("{name}: \"{line}\" is not a supported export"))?;
                 exports.push(exported);
                 rest
             } else {
@@ -108,7 +108,7 @@ impl Script<'_> {
                 "const {} = (() => {{\n{body}return {{ {exports} }};\n}})();",
                 variable(name)
             )
-            .expect("memory takes all");
+            .expect("writing to memory cannot fail");
         }
         self.states.insert(name.to_owned(), State::Added);
         Ok(())
@@ -163,9 +163,7 @@ fn without_comments<'a>(name: &str, source: &'a str) -> Result<Vec<&'a str>, Ref
         if is_comment && line.ends_with("*/") {
             is_comment = false;
         } else if is_comment && line.contains("*/") {
-            refused.get_or_insert_with(|| {
-                format!("{name}: \"{line}\" has something behind a comment")
-            });
+            refused.get_or_insert_with(|| format!("{name}: \"{line}\" has code after a comment"));
         }
         is_code
     };

@@ -183,8 +183,8 @@ impl fmt::Display for GifsError {
             },
             Fault::NoPicture => write!(
                 f,
-                "there is no picture in this directory, that is, no file whose name ends in .gif; put \
-                 some there, or set gifsDirectory to null. What is there: ls -l {path}"
+                "there is no picture in this directory (no file whose name ends in .gif); add some, or \
+                 set gifsDirectory to null. What is there: ls -l {path}"
             ),
             Fault::TooMany { count, max } => write!(
                 f,
@@ -199,7 +199,7 @@ impl fmt::Display for GifsError {
                  {MAX_NUMBER} and what it shows, such as \"7 a waving hand.gif\""
             ),
             Fault::Twice { id, other } => {
-                write!(f, "{} has the number {id} as well; rename one of them", other.display())
+                write!(f, "{} also has the number {id}; rename one of them", other.display())
             }
             Fault::Unreadable(error) => match error.kind() {
                 ErrorKind::NotFound => {
@@ -210,7 +210,7 @@ impl fmt::Display for GifsError {
             },
             Fault::NoFile => write!(f, "this is not a file. What it is: ls -ld {path}"),
             Fault::NoGif => {
-                write!(f, "this is no GIF, whatever its name says. What it is: file {path}")
+                write!(f, "this is not a GIF, despite its name. What it is: file {path}")
             }
             Fault::TooLarge { max } => write!(
                 f,

@@ -51,7 +51,7 @@ mod tests {
 
     /// The first of these headers are the most common ones.
     #[test]
-    fn gzip_is_sent_to_whom_it_is_welcome() {
+    fn gzip_is_sent_to_clients_that_accept_it() {
         for (header, expected) in [
             ("Accept-Encoding: gzip, deflate, br, zstd\r\n", true),
             ("Accept-Encoding: gzip\r\n", true),

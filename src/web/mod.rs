@@ -114,7 +114,7 @@ impl Site {
         };
         let gzip = asset.gzip.as_ref().filter(|_| encoding::prefers_gzip(head));
         let Variant { body, etag } = gzip.unwrap_or(&asset.plain);
-        let mut response = if has_it_already(head, etag) {
+        let mut response = if is_cached_by(head, etag) {
             Response::new(StatusCode::NOT_MODIFIED, Bytes::new())
         } else {
             let response = Response::new(StatusCode::OK, body.clone())
@@ -168,7 +168,7 @@ impl Variant {
 
 /// Whether `If-None-Match` matches this tag (RFC 9110 §13.1.2: weak comparison, so `W/` is
 /// ignored).
-fn has_it_already(head: &RequestHead, etag: &HeaderValue) -> bool {
+fn is_cached_by(head: &RequestHead, etag: &HeaderValue) -> bool {
     head.items(&header::IF_NONE_MATCH)
         .map(|tag| tag.trim_start_matches("W/"))
         .any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())

@@ -57,7 +57,7 @@ fn site() -> Site {
 }
 
 #[test]
-fn what_the_page_names_is_there() {
+fn every_file_that_the_page_refers_to_exists() {
     let site = site();
     let mut found = 0;
     for file in FILES {
@@ -72,7 +72,7 @@ fn what_the_page_names_is_there() {
 }
 
 #[test]
-fn names_are_found_and_resolved() {
+fn references_are_found_and_resolved() {
     let page = r##"<a href="#x"><script type="module" src="app.js"></script><a href='https://a.example/'>"##;
     assert_eq!(names(page, marks("/")), ["app.js", "#x", "https://a.example/"]);
     assert_eq!(names("await import('./e.js');", marks("/f/g.js")), ["./e.js"]);
@@ -91,7 +91,7 @@ fn names_are_found_and_resolved() {
 }
 
 #[test]
-fn the_page_is_small() {
+fn the_page_stays_within_its_budget() {
     let is_counted = |file: &&File| {
         ["text/html", "text/javascript", "text/css"]
             .iter()
@@ -114,7 +114,7 @@ fn the_page_is_small() {
 }
 
 #[test]
-fn what_is_compressed_is_the_same_and_smaller() {
+fn compressed_files_are_identical_and_smaller() {
     for file in FILES {
         let Some(gzip) = file.gzip else { continue };
         let mut unpacked = Vec::new();
@@ -127,7 +127,7 @@ fn what_is_compressed_is_the_same_and_smaller() {
 }
 
 #[test]
-fn every_picture_of_ours_is_there_and_has_its_words() {
+fn every_built_in_gif_exists_and_has_a_description() {
     let in_folder =
         FILES.iter().filter(|file| file.path.starts_with(gifs::FOLDER)).map(|file| file.path);
     let mut in_folder: Vec<String> = in_folder.map(str::to_owned).collect();
@@ -145,7 +145,7 @@ fn every_picture_of_ours_is_there_and_has_its_words() {
 }
 
 #[test]
-fn other_pictures_take_the_place_of_ours() {
+fn the_operators_gifs_replace_the_built_in_ones() {
     let gif = Gif { id: 77, alt: "A kite".to_owned() };
     let site = Site::new(vec![Picture { gif, body: Bytes::from_static(b"GIF89a") }]);
     let pictures: Vec<&String> =

@@ -1,6 +1,6 @@
 """Loses a connection and resumes its session, with Python's `websockets`: resume.py ws://127.0.0.1:8776/
 
-Prints every frame of the one who does, and "resumed" when all was as it should be.
+Prints every frame of that client, and "resumed" if everything was right.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class Client:
         if self.shows:
             print("S:", text)
         frame = json.loads(text)
-        assert frame["type"] == kind, f"{kind} was to come, and not {text}"
+        assert frame["type"] == kind, f"expected {kind}, got {text}"
         return frame
 
 
