@@ -18,10 +18,10 @@ const ARGUMENTS = [
 ];
 
 /** How long to wait for anything on a page. */
-export const PATIENCE_MS = 20_000;
+const TIMEOUT_MS = 20_000;
 
 /** The time limit of a whole story. */
-const STORY_MS = 150_000;
+const STORY_TIMEOUT_MS = 150_000;
 
 /** Console messages of the browser while the server or the network is down, for tests that take it down. */
 export const AWAY = /^WebSocket connection to '[^']*' failed|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INTERNET_DISCONNECTED)/;
@@ -73,8 +73,8 @@ export function stage() {
 async function inTime(story) {
   const timer = new AbortController();
   const isLate = async () => {
-    await setTimeout(STORY_MS, undefined, { signal: timer.signal });
-    throw new Error(`the story was not over after ${STORY_MS / 1_000} seconds`);
+    await setTimeout(STORY_TIMEOUT_MS, undefined, { signal: timer.signal });
+    throw new Error(`the story was not over after ${STORY_TIMEOUT_MS / 1_000} seconds`);
   };
   try {
     await Promise.race([story, isLate()]);
@@ -116,7 +116,7 @@ export class Tab {
     const tab = new Tab();
     tab.#allowed = allowed;
     tab.page = await (await browser.newContext({ ...DESKTOP, locale: 'en-GB', ...context })).newPage();
-    tab.page.setDefaultTimeout(PATIENCE_MS);
+    tab.page.setDefaultTimeout(TIMEOUT_MS);
     await tab.#watch(new URL(url).host);
     await prepare?.(tab.page);
     await tab.page.goto(url + hash);
@@ -156,7 +156,7 @@ export class Tab {
   beside(page) {
     const tab = new Tab();
     tab.page = page;
-    page.setDefaultTimeout(PATIENCE_MS);
+    page.setDefaultTimeout(TIMEOUT_MS);
     return tab;
   }
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import WebSocket from 'ws';
 
 /** How long to wait for anything. */
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 export class Client {
   #arrived = [];
@@ -36,7 +36,7 @@ export class Client {
   next() {
     if (this.#arrived.length > 0) return Promise.resolve(this.#arrived.shift());
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('nothing came')), PATIENCE_MS);
+      const timer = setTimeout(() => reject(new Error('nothing came')), TIMEOUT_MS);
       this.#waiting.push((event) => {
         clearTimeout(timer);
         resolve(event);

@@ -3,13 +3,13 @@
 import WebSocket from 'ws';
 
 /** How long to wait for anything. */
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 /** How many requests of one client are in flight at once. */
 const AT_ONCE = 100;
 
 function inTime(what, begin) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`there was not ${what}`)), PATIENCE_MS);
+    const timer = setTimeout(() => reject(new Error(`there was not ${what}`)), TIMEOUT_MS);
     const done = (end) => (value) => {
       clearTimeout(timer);
       end(value);

@@ -9,7 +9,7 @@ import sys
 
 import websockets
 
-PATIENCE_SECONDS = 10
+TIMEOUT_SECONDS = 10
 
 
 class Client:
@@ -33,7 +33,7 @@ class Client:
         await self.socket.send(text)
 
     async def next(self, kind):
-        text = await asyncio.wait_for(self.socket.recv(), PATIENCE_SECONDS)
+        text = await asyncio.wait_for(self.socket.recv(), TIMEOUT_SECONDS)
         if self.shows:
             print("S:", text)
         frame = json.loads(text)
@@ -77,7 +77,7 @@ async def main(url):
     third = await Client.connect(url, ada.welcome["session"], shows=True)
     assert third.welcome["resumed"] is True
     try:
-        await asyncio.wait_for(again.socket.recv(), PATIENCE_SECONDS)
+        await asyncio.wait_for(again.socket.recv(), TIMEOUT_SECONDS)
         raise AssertionError("the old connection lives on")
     except websockets.ConnectionClosed as closed:
         assert (closed.rcvd.code, closed.rcvd.reason) == (4001, "replaced"), closed

@@ -33,7 +33,8 @@ export class Requests {
   ask(request, { answered, refused, lost, retriesWhenLimited = refused === undefined } = {}) {
     this.#count += 1;
     const ref = request.ref ?? `${this.#prefix}-${this.#count}`;
-    const open = { request: { ...request, ref }, answered, refused, lost, retriesWhenLimited, askedAt: this.#clock.now() };
+    const askedAt = this.#clock.now();
+    const open = { request: { ...request, ref }, answered, refused, lost, retriesWhenLimited, askedAt };
     this.#open.set(ref, open);
     if (!this.#send(open.request)) return false;
     this.#startTimer();

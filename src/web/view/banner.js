@@ -8,7 +8,7 @@ import { t } from './words.js';
 /** How long "Connected again." is shown. */
 const BACK_MS = 3_000;
 /** "Connecting…" is shown only after this time: usually the connection is faster. */
-const PATIENCE_MS = 700;
+const CONNECTING_AFTER_MS = 700;
 
 export class BannerView {
   #chat;
@@ -74,8 +74,8 @@ export class BannerView {
     if (phase === 'replaced') {
       return { kind: 'replaced', words: t('replaced'), action: [t('take_over'), () => this.#chat.takeOver()] };
     }
-    if (phase === 'connecting' && !this.#wasAway && now - this.#began < PATIENCE_MS) {
-      return { kind: '', words: '', again: PATIENCE_MS - (now - this.#began) };
+    if (phase === 'connecting' && !this.#wasAway && now - this.#began < CONNECTING_AFTER_MS) {
+      return { kind: '', words: '', again: CONNECTING_AFTER_MS - (now - this.#began) };
     }
     this.#wasAway = true;
     const action = [t('try_now'), () => this.#chat.wake()];
