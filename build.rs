@@ -1,9 +1,10 @@
-//! Puts the page into the program: a table of all files in `src/web` that are served, each with its
-//! path, its type and, where that is smaller, its gzip, for `src/web/mod.rs` to include.
+//! Embeds the page into the binary: generates the table of the served files in `src/web`, each with
+//! its path, its content type and, where that is smaller, its gzip. `src/web/mod.rs` includes the
+//! table.
 //!
-//! The scripts and styles are joined (`build/join.rs`), but for what a script imports only when needed.
-//! A new file needs no mention anywhere. One of an unknown kind ends the build, since it would
-//! otherwise be missing from the page without a word.
+//! Scripts and styles are bundled (`build/join.rs`), except for scripts that are imported on
+//! demand. New files are found automatically. A file of an unknown kind fails the build: it would
+//! otherwise be missing from the page unnoticed.
 
 #[path = "build/join.rs"]
 mod join;
@@ -17,8 +18,8 @@ use flate2::{Compression, GzBuilder};
 
 use self::join::{Joined, join_script, join_style};
 
-/// The kinds of files that are served: how the name ends, the type, and whether it is text, which is
-/// compressed. Pictures are compressed as they are.
+/// The kinds of files that are served: suffix, content type, and whether it is text. Text is
+/// compressed; images already are.
 const KINDS: [(&str, &str, bool); 7] = [
     ("html", "text/html; charset=utf-8", true),
     ("js", "text/javascript; charset=utf-8", true),
@@ -29,16 +30,16 @@ const KINDS: [(&str, &str, bool); 7] = [
     ("png", "image/png", false),
 ];
 
-/// What else there may be: the code that serves the page, and what draws its pictures.
+/// Other files that may be there: the code that serves the page, and the code that draws its GIFs.
 const NOT_SERVED: [&str; 3] = ["rs", "py", "md"];
 
-/// The folder that Python leaves behind.
+/// Python's cache directory.
 const CACHE: &str = "__pycache__";
 
 type Fallible<T> = Result<T, String>;
 
 fn main() {
-    // Cargo looks at all that is in there, and at the folders themselves.
+    // Watch every directory and file, so that Cargo rebuilds when one is added.
     println!("cargo::rerun-if-changed=src/web");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build/join.rs");
@@ -52,7 +53,7 @@ fn embed() -> Fallible<()> {
     let out = folder("OUT_DIR")?;
     let mut files = Vec::new();
     find(&root, &mut files)?;
-    // Whatever order the file system has, the program is the same.
+    // Sorted, so that the binary does not depend on the file system.
     files.sort();
     let read = |name: &str| {
         let path = root.join(name);
@@ -63,7 +64,7 @@ fn embed() -> Fallible<()> {
     let mut table = "&[\n".to_owned();
     for (index, file) in files.iter().enumerate() {
         let Some((content_type, is_text)) = kind(file)? else { continue };
-        let name = name(file.strip_prefix(&root).expect("it was found in there"))?;
+        let name = name(file.strip_prefix(&root).expect("it was found below the root"))?;
         let part_of = joined.iter().find(|(_, Joined { names, .. })| names.contains(&name));
         let file = match part_of {
             Some((whole, _)) if *whole != name => continue,
@@ -85,30 +86,30 @@ fn embed() -> Fallible<()> {
             table,
             "    File {{ path: {path:?}, content_type: {content_type:?}, body: {body}, gzip: {gzip} }},"
         )
-        .expect("memory takes all");
+        .expect("writing to memory cannot fail");
     }
     table.push(']');
     write(&out.join("page.rs"), table.as_bytes()).map(drop)
 }
 
-/// Writes a file and gives its path back.
+/// Writes a file and returns its path.
 fn write(path: &Path, bytes: &[u8]) -> Fallible<PathBuf> {
     fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(path.to_owned())
 }
 
-/// The bytes of a file, as Rust has them.
+/// The bytes of a file, as a Rust expression.
 fn inclusion(path: &Path) -> Fallible<String> {
     let text = path.to_str().ok_or_else(|| format!("{} is not UTF-8", path.display()))?;
     Ok(format!("include_bytes!({text:?})"))
 }
 
-/// A folder that Cargo names.
+/// A directory that Cargo passes in an environment variable.
 fn folder(variable: &str) -> Fallible<PathBuf> {
     std::env::var_os(variable).map(PathBuf::from).ok_or_else(|| format!("{variable} is not set"))
 }
 
-/// Finds all files in a folder and those below it, but for hidden ones.
+/// Finds all files in a directory and below, except hidden ones.
 fn find(folder: &Path, files: &mut Vec<PathBuf>) -> Fallible<()> {
     let failed = |error| format!("{}: {error}", folder.display());
     for entry in fs::read_dir(folder).map_err(failed)? {
@@ -126,7 +127,7 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) -> Fallible<()> {
     Ok(())
 }
 
-/// The type of a file, and whether it is text; `None` if it is not served.
+/// The content type of a file, and whether it is text; `None` if it is not served.
 fn kind(file: &Path) -> Fallible<Option<(&'static str, bool)>> {
     let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     if NOT_SERVED.contains(&ending) {
@@ -142,25 +143,25 @@ fn kind(file: &Path) -> Fallible<Option<(&'static str, bool)>> {
     }
 }
 
-/// The name of a file in `src/web`.
+/// The name of a file relative to `src/web`.
 fn name(file: &Path) -> Fallible<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     match file.to_str() {
         Some(name) if name.chars().all(is_plain) => Ok(name.to_owned()),
         _ => Err(format!(
-            "src/web/{}: a name has to do with letters, digits, \".\", \"_\" and \"-\", since it is part of an \
+            "src/web/{}: a name may hold only letters, digits, \".\", \"_\" and \"-\", since it is part of an \
              address; rename it",
             file.display()
         )),
     }
 }
 
-/// The path of a request for this file of the page.
+/// The request path of a file of the page.
 fn address(name: &str) -> String {
     if name == "index.html" { "/".to_owned() } else { format!("/{name}") }
 }
 
-/// The gzip of a file, the same in each build: there is no time in it.
+/// The gzip of a file. It holds no time stamp, so every build gives the same bytes.
 fn compress(body: &[u8]) -> Fallible<Vec<u8>> {
     let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
     encoder

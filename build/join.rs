@@ -1,31 +1,31 @@
-//! Joins what the page is written in, some fifty small files, into one script and one style.
+//! Bundles the page's fifty or so small source files into one script and one style sheet.
 //!
-//! Each file of a page is a connection of its own here and a round trip in the network, and is compressed without the help
-//! of its neighbours; comments are for those who read the source. So `app.js` is sent with every module
-//! that it imports, each a function that returns what the module exports, and a style with all that it
-//! imports in the place of the import. Nothing else is changed.
+//! This server takes one connection per file, each file costs a round trip, and small files
+//! compress badly. So `app.js` is sent with all modules that it imports, each as a function that
+//! returns its exports, and a style sheet with everything that it imports, in place. Comments are
+//! removed; nothing else is changed.
 //!
-//! It understands the forms of `import` and `export` that the page uses, and refuses all others. Pure: the
-//! build hands it the files.
+//! Only the forms of `import` and `export` that the page uses are understood; all others are
+//! errors. Pure: the build script passes the files in.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Why something cannot be joined, for whoever writes the page.
+/// Why a file cannot be bundled.
 pub(crate) type Refusal = String;
 
-/// Reads a file of the page by its name, such as `view/dom.js`.
+/// Reads a source file by its name, such as `view/dom.js`.
 type Read<'a> = dyn Fn(&str) -> Result<String, Refusal> + 'a;
 
 /// Several files as one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Joined {
     pub(crate) text: String,
-    /// What is in it: these files need not be sent.
+    /// The files in the bundle, which need not be served by themselves.
     pub(crate) names: Vec<String>,
 }
 
-/// The script `entry` with all that it imports.
+/// Bundles the script `entry` with everything that it imports.
 pub(crate) fn join_script(entry: &str, read: &Read<'_>) -> Result<Joined, Refusal> {
     let mut script = Script { read, text: String::new(), states: BTreeMap::new() };
     script.add(entry, true)?;
@@ -33,7 +33,7 @@ pub(crate) fn join_script(entry: &str, read: &Read<'_>) -> Result<Joined, Refusa
     Ok(Joined { text: script.text, names })
 }
 
-/// The style `entry` with all that it imports.
+/// Bundles the style sheet `entry` with everything that it imports.
 pub(crate) fn join_style(entry: &str, read: &Read<'_>) -> Result<Joined, Refusal> {
     let mut text = String::new();
     let mut names = vec![entry.to_owned()];
@@ -58,7 +58,7 @@ pub(crate) fn join_style(entry: &str, read: &Read<'_>) -> Result<Joined, Refusal
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// It waits for what it imports.
+    /// Waiting for its imports.
     Begun,
     Added,
 }
@@ -70,11 +70,11 @@ struct Script<'a> {
 }
 
 impl Script<'_> {
-    /// Adds a module behind all that it imports.
+    /// Adds a module after everything that it imports.
     fn add(&mut self, name: &str, is_entry: bool) -> Result<(), Refusal> {
         match self.states.get(name) {
             Some(State::Added) => return Ok(()),
-            Some(State::Begun) => return Err(format!("{name} imports itself, by way of others")),
+            Some(State::Begun) => return Err(format!("{name} imports itself, directly or not")),
             None => {}
         }
         self.states.insert(name.to_owned(), State::Begun);
@@ -84,13 +84,13 @@ impl Script<'_> {
         for line in without_comments(name, &source)? {
             let line = if let Some(import) = line.strip_prefix("import ") {
                 let (taken, from) = parse_import(import)
-                    .ok_or_else(|| format!("{name}: \"{line}\" is no import that can be joined"))?;
+                    .ok_or_else(|| format!("{name}: \"{line}\" is not a supported import"))?;
                 let from = resolve(name, from);
                 self.add(&from, false)?;
                 format!("const {taken} = {};", variable(&from))
             } else if let Some(export) = line.strip_prefix("export ") {
                 let (exported, rest) = parse_export(export)
-                    .ok_or_else(|| format!("{name}: \"{line}\" is no export that can be joined"))?;
+                    .ok_or_else(|| format!("{name}: \"{line}\" is not a supported export"))?;
                 exports.push(exported);
                 rest
             } else {
@@ -108,37 +108,38 @@ impl Script<'_> {
                 "const {} = (() => {{\n{body}return {{ {exports} }};\n}})();",
                 variable(name)
             )
-            .expect("memory takes all");
+            .expect("writing to memory cannot fail");
         }
         self.states.insert(name.to_owned(), State::Added);
         Ok(())
     }
 }
 
-/// What comes behind `import `: the pattern that takes it out of the other module, and that one's name.
+/// Parses the rest of an `import ` line: the destructuring pattern, and the name of the module.
 fn parse_import(import: &str) -> Option<(String, &str)> {
     let (what, from) = import.strip_suffix(';')?.split_once(" from ")?;
     let from = unquoted(from)?;
     if what.starts_with('{') {
-        // `{ a as b }` of an import is `{ a: b }` of a pattern.
+        // `{ a as b }` in an import is `{ a: b }` in a pattern.
         return what.ends_with('}').then(|| (what.replace(" as ", ": "), from));
     }
     is_name(what).then(|| (format!("{{ default: {what} }}"), from))
 }
 
-/// What comes behind `export `: how the module's function returns it, and what is left of the line.
+/// Parses the rest of an `export ` line: the entry in the returned object, and the line without
+/// `export`.
 fn parse_export(export: &str) -> Option<(String, String)> {
     if let Some(value) = export.strip_prefix("default ") {
         return Some(("default: exported".to_owned(), format!("const exported = {value}")));
     }
-    // Not `let`: who imports it would not see it change.
+    // Not `let`: importers would not see its changes.
     let kinds = ["const ", "class ", "function ", "async function "];
     let rest = kinds.iter().find_map(|kind| export.strip_prefix(kind))?;
     let end = rest.find(|c| !is_name_part(c)).unwrap_or(rest.len());
     (end > 0).then(|| (rest[..end].to_owned(), export.to_owned()))
 }
 
-/// A line with what it imports only when needed, which is named from where the module was.
+/// Rewrites a dynamic import: its path was relative to the module.
 fn relocated(name: &str, line: &str) -> String {
     let mark = "import('";
     let Some((before, after)) = line.split_once(mark) else { return line.to_owned() };
@@ -148,8 +149,8 @@ fn relocated(name: &str, line: &str) -> String {
     }
 }
 
-/// The lines of a script or a style but for those that are comments, and empty ones. A comment that begins a
-/// line has to end at the end of one.
+/// The lines of a script or style sheet without comments and empty lines. A comment that starts a
+/// line must also end a line.
 fn without_comments<'a>(name: &str, source: &'a str) -> Result<Vec<&'a str>, Refusal> {
     let mut is_comment = false;
     let mut refused = None;
@@ -162,9 +163,7 @@ fn without_comments<'a>(name: &str, source: &'a str) -> Result<Vec<&'a str>, Ref
         if is_comment && line.ends_with("*/") {
             is_comment = false;
         } else if is_comment && line.contains("*/") {
-            refused.get_or_insert_with(|| {
-                format!("{name}: \"{line}\" has something behind a comment")
-            });
+            refused.get_or_insert_with(|| format!("{name}: \"{line}\" has code after a comment"));
         }
         is_code
     };
@@ -172,7 +171,7 @@ fn without_comments<'a>(name: &str, source: &'a str) -> Result<Vec<&'a str>, Ref
     refused.map_or(Ok(lines), Err)
 }
 
-/// The name of a file that is named in another.
+/// Resolves a relative path in a file to a name.
 fn resolve(from: &str, name: &str) -> String {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
@@ -186,7 +185,7 @@ fn resolve(from: &str, name: &str) -> String {
     parts.join("/")
 }
 
-/// The variable that holds what a module exports.
+/// The variable that holds a module's exports.
 fn variable(name: &str) -> String {
     let name = name.strip_suffix(".js").unwrap_or(name);
     format!("${}", name.replace(['/', '-', '.'], "_"))

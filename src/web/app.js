@@ -1,4 +1,4 @@
-// Puts the page together: one chat, the views that draw it, and what the browser tells.
+// Starts the page: creates the chat and its views, and wires them to the browser's events.
 
 import { Chat } from './core/chat.js';
 import { formatLink, parseLink } from './core/link.js';
@@ -21,7 +21,7 @@ import { toast } from './view/toast.js';
 import { translate } from './view/translate.js';
 import { loadWords, t } from './view/words.js';
 
-/** The page's own address, so that it also works below a path of a reverse proxy. */
+/** Relative to the page's own address, so that it works below a path of a reverse proxy. */
 function socketUrl() {
   const url = new URL('./', document.baseURI);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -30,7 +30,7 @@ function socketUrl() {
 
 const loadGifs = async () => (await fetch('gifs.json')).json();
 
-/** The address of a room or a message, for somebody else. */
+/** The full address of a room or a message. */
 async function copyLink(link) {
   const url = new URL(formatLink(link), location.href);
   toast(t(await copyText(url.href) ? 'link_copied' : 'link_not_copied'));
@@ -58,13 +58,13 @@ const members = new MembersView(chat, (name) => {
 const banner = new BannerView(chat, { refocus: () => talk.focus() });
 const views = [banner, talk, rooms, members, composer, log, notifier, announcer];
 
-/** A hidden page has no frames, but its title and icon are seen. */
+/** A hidden page gets no animation frames, but its title and icon are visible. */
 const HIDDEN_MS = 250;
 
 let isScheduled = false;
 let hiddenTimer;
 
-/** Draws with the next frame of the screen: a hundred changes cost one drawing. */
+/** Schedules a redraw for the next animation frame, so that many changes cost one redraw. */
 function schedule() {
   if (document.hidden) {
     hiddenTimer ??= setTimeout(() => {
@@ -83,7 +83,7 @@ function schedule() {
 
 let shownRoom;
 
-/** The address names the room, so that a reload, a bookmark or a friend finds it again. */
+/** The address names the room, so that a reload, a bookmark or a friend finds it. */
 function followAddress() {
   const { room } = chat.state;
   if (room?.id === shownRoom) return;
@@ -107,7 +107,7 @@ chat.onMessage((entry) => {
 });
 addEventListener('hashchange', () => {
   followLink();
-  // On a phone the way back from the first room leads to the rooms, and forward into the room that one is in.
+  // On a phone, Back leads from the first room to the list of rooms, and Forward into the current room.
   if (!parseLink(location.hash)) talk.show('rooms');
   else if (chat.state.room) talk.show('room');
 });

@@ -1,7 +1,8 @@
-//! The pictures of the operator: read from `gifsDirectory` and checked before a port is opened.
+//! The operator's own GIFs: read from `gifsDirectory` and checked before a port is opened.
 //!
-//! Runs once, on the thread that starts the server, since the user that it becomes then may not be allowed
-//! to read them. What cannot be shown is refused here, with what is wrong with which file.
+//! Runs once, on the thread that starts the server, because the user that the server switches to
+//! may not be allowed to read them. An unusable file is an error here that says what is wrong with
+//! which file.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -15,16 +16,17 @@ use crate::protocol::{Gif, MAX_NUMBER};
 use crate::settings::Limits;
 use crate::shell::{Quoted, directory};
 
-/// How the name of a picture ends, in whatever case. What else is in the directory is left alone.
+/// The suffix of a GIF, in any case. Other files in the directory are ignored.
 const ENDING: &str = "gif";
 
-/// What may stand between a picture's id and what it shows, and stands for a space behind that.
+/// Separators between the id and the description in a file name; in the description they mean a
+/// space.
 const SEPARATORS: [char; 3] = [' ', '-', '_'];
 
-/// How a GIF begins.
+/// The first bytes of a GIF.
 const SIGNATURES: [&[u8]; 2] = [b"GIF87a", b"GIF89a"];
 
-/// Reads all pictures in `folder`; they come by id.
+/// Reads all GIFs in `folder`, ordered by id.
 pub(crate) fn read(folder: &Path, limits: &Limits) -> Result<Vec<Picture>, GifsError> {
     let files = find(folder)?;
     let (count, max) = (files.len(), limits.max_gifs);
@@ -47,7 +49,7 @@ pub(crate) fn read(folder: &Path, limits: &Limits) -> Result<Vec<Picture>, GifsE
     Ok(pictures.into_values().map(|(_, picture)| picture).collect())
 }
 
-/// The pictures' files, by name, so that of several mistakes the same one is always told.
+/// The GIF files, sorted by name, so that the same error is always reported first.
 fn find(folder: &Path) -> Result<Vec<PathBuf>, GifsError> {
     let refuse = |error| GifsError::new(folder, Fault::UnreadableDirectory(error));
     let mut files = Vec::new();
@@ -64,7 +66,7 @@ fn find(folder: &Path) -> Result<Vec<PathBuf>, GifsError> {
     Ok(files)
 }
 
-/// What the name of a file says: `7.gif`, `7 a waving hand.gif` or `7-a_waving_hand.gif`.
+/// Parses a file name: `7.gif`, `7 a waving hand.gif` or `7-a_waving_hand.gif`.
 fn name(file: &Path) -> Result<Gif, GifsError> {
     let refuse = |fault| Err(GifsError::new(file, fault));
     let Some(name) = file.file_stem().and_then(|stem| stem.to_str()) else {
@@ -87,11 +89,11 @@ fn name(file: &Path) -> Result<Gif, GifsError> {
     Ok(Gif { id, alt })
 }
 
-/// The picture itself, of which no more is read than may be there.
+/// Reads the GIF itself, and no more than the allowed size.
 fn load(file: &Path, max: usize) -> Result<Vec<u8>, GifsError> {
     let refuse = |fault| Err(GifsError::new(file, fault));
     let unreadable = |error| GifsError::new(file, Fault::Unreadable(error));
-    // To open a pipe would take for ever.
+    // Opening a named pipe would block forever.
     if !fs::metadata(file).map_err(unreadable)?.is_file() {
         return refuse(Fault::NoFile);
     }
@@ -108,9 +110,10 @@ fn load(file: &Path, max: usize) -> Result<Vec<u8>, GifsError> {
     Ok(bytes)
 }
 
-/// Why the pictures of `gifsDirectory` cannot be shown.
+/// Why the GIFs of `gifsDirectory` cannot be used.
 ///
-/// Its text says what is wrong with which file, and ends with what mends it or a command that shows more.
+/// The message says what is wrong with which file, and ends with the fix or a command that shows
+/// more.
 #[derive(Debug)]
 pub struct GifsError {
     path: PathBuf,
@@ -120,21 +123,21 @@ pub struct GifsError {
 #[derive(Debug)]
 enum Fault {
     UnreadableDirectory(io::Error),
-    /// No file's name ends as that of a picture.
+    /// No file has the suffix of a GIF.
     NoPicture,
     TooMany {
         count: usize,
         max: usize,
     },
     NotUtf8,
-    /// The name does not begin with a number that an id can be.
+    /// The file name does not begin with a valid id.
     NoId,
     Twice {
         id: u64,
         other: PathBuf,
     },
     Unreadable(io::Error),
-    /// A directory, a pipe, a device.
+    /// A directory, a named pipe, a device.
     NoFile,
     NoGif,
     TooLarge {
@@ -180,8 +183,8 @@ impl fmt::Display for GifsError {
             },
             Fault::NoPicture => write!(
                 f,
-                "there is no picture in this directory, that is, no file whose name ends in .gif; put \
-                 some there, or set gifsDirectory to null. What is there: ls -l {path}"
+                "there is no picture in this directory (no file whose name ends in .gif); add some, or \
+                 set gifsDirectory to null. What is there: ls -l {path}"
             ),
             Fault::TooMany { count, max } => write!(
                 f,
@@ -196,7 +199,7 @@ impl fmt::Display for GifsError {
                  {MAX_NUMBER} and what it shows, such as \"7 a waving hand.gif\""
             ),
             Fault::Twice { id, other } => {
-                write!(f, "{} has the number {id} as well; rename one of them", other.display())
+                write!(f, "{} also has the number {id}; rename one of them", other.display())
             }
             Fault::Unreadable(error) => match error.kind() {
                 ErrorKind::NotFound => {
@@ -207,7 +210,7 @@ impl fmt::Display for GifsError {
             },
             Fault::NoFile => write!(f, "this is not a file. What it is: ls -ld {path}"),
             Fault::NoGif => {
-                write!(f, "this is no GIF, whatever its name says. What it is: file {path}")
+                write!(f, "this is not a GIF, despite its name. What it is: file {path}")
             }
             Fault::TooLarge { max } => write!(
                 f,

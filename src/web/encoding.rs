@@ -1,12 +1,12 @@
-//! Which of the encodings that there are of a file a client gets. Pure.
+//! Chooses the encoding in which a client gets a file. Pure.
 
 use http::header;
 
 use crate::net::http::RequestHead;
 
-/// Whether the client takes gzip, and likes it no less than what is not encoded (RFC 9110 §12.5.3).
+/// Whether the client accepts gzip, and does not prefer the unencoded file (RFC 9110 §12.5.3).
 ///
-/// One that says nothing of encodings is sent none: it may be as simple as that.
+/// A client that sends no `Accept-Encoding` gets the unencoded file: it may be a simple one.
 pub(super) fn prefers_gzip(head: &RequestHead) -> bool {
     let (mut gzip, mut any, mut identity) = (None, None, None);
     for item in head.items(&header::ACCEPT_ENCODING) {
@@ -20,18 +20,18 @@ pub(super) fn prefers_gzip(head: &RequestHead) -> bool {
         *of_coding = Some(weight);
     }
     let gzip = gzip.or(any).unwrap_or_default();
-    // What is not encoded may always be sent, but is asked for only by its name.
+    // The unencoded file is always acceptable, but preferred only if `identity` is named.
     gzip > 0 && gzip >= identity.unwrap_or_default()
 }
 
-/// A coding, and its weight in thousandths. One that cannot be read counts as none.
+/// A coding and its weight in thousandths. A weight that cannot be parsed counts as zero.
 fn read(item: &str) -> (&str, u16) {
     let Some((coding, parameter)) = item.split_once(';') else { return (item, 1_000) };
     let value = parameter.trim().strip_prefix(['q', 'Q']).and_then(|rest| rest.strip_prefix('='));
     (coding.trim_end(), value.and_then(weight).unwrap_or_default())
 }
 
-/// A `qvalue` (RFC 9110 §12.4.2): from 0 to 1, with three decimals at most.
+/// A `qvalue` (RFC 9110 §12.4.2): from 0 to 1, with at most three decimals.
 fn weight(value: &str) -> Option<u16> {
     let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
     let is_well_formed = matches!(whole, "0" | "1")
@@ -49,9 +49,9 @@ mod tests {
     use super::*;
     use crate::net::http::{ParsedHead, parse_head};
 
-    /// The first of these headers are the most usual ones.
+    /// The first of these headers are the most common ones.
     #[test]
-    fn gzip_is_sent_to_whom_it_is_welcome() {
+    fn gzip_is_sent_to_clients_that_accept_it() {
         for (header, expected) in [
             ("Accept-Encoding: gzip, deflate, br, zstd\r\n", true),
             ("Accept-Encoding: gzip\r\n", true),

@@ -1,11 +1,11 @@
-//! The pictures that people can show each other: our own, unless the operator has others.
+//! The GIFs that people can send: the built-in ones, unless the operator has others.
 
 use bytes::Bytes;
 
 use super::FILES;
 use crate::protocol::Gif;
 
-/// Our own: the id of each, which is its file's name in `gifs/`, and what it shows.
+/// The built-in GIFs: the id of each, which names its file in `gifs/`, and its description.
 static OWN: &[(u64, &str)] = &[
     (1, "A waving hand"),
     (2, "A party popper and confetti"),
@@ -25,17 +25,17 @@ static OWN: &[(u64, &str)] = &[
     (16, "A sleepy moon in a nightcap"),
 ];
 
-/// Where all pictures are.
+/// The path below which all GIFs are served.
 pub(super) const FOLDER: &str = "/gifs/";
 
-/// A picture that the server has.
+/// A GIF that the server offers.
 #[derive(Clone, Debug)]
 pub(crate) struct Picture {
     pub(crate) gif: Gif,
     pub(super) body: Bytes,
 }
 
-/// Our own pictures, by id.
+/// The built-in GIFs, ordered by id.
 pub(crate) fn own() -> Vec<Picture> {
     let picture = |(id, alt): &(u64, &str)| {
         let path = address(*id);
@@ -46,7 +46,7 @@ pub(crate) fn own() -> Vec<Picture> {
     OWN.iter().map(picture).collect()
 }
 
-/// The path of a picture.
+/// The request path of a GIF.
 pub(super) fn address(id: u64) -> String {
     format!("{FOLDER}{id}.gif")
 }

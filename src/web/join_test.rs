@@ -1,4 +1,4 @@
-//! What build/join.rs makes of scripts and styles.
+//! Tests of build/join.rs: what it makes of scripts and style sheets.
 
 use super::join::{Joined, join_script, join_style};
 
@@ -14,7 +14,7 @@ fn joined(text: &str, names: &[&str]) -> Joined {
 }
 
 #[test]
-fn a_module_becomes_a_function_that_returns_what_it_exports() {
+fn a_module_becomes_a_function_that_returns_its_exports() {
     let files = files(&[
         (
             "app.js",
@@ -39,7 +39,7 @@ fn a_module_becomes_a_function_that_returns_what_it_exports() {
 }
 
 #[test]
-fn what_is_imported_twice_is_there_once() {
+fn a_module_imported_twice_is_included_once() {
     let files = files(&[
         ("app.js", "import { a } from './a.js';\nimport { b } from './b.js';\n"),
         ("a.js", "import { b } from './b.js';\nexport const a = b;\n"),
@@ -50,7 +50,7 @@ fn what_is_imported_twice_is_there_once() {
 }
 
 #[test]
-fn a_style_has_what_it_imports_in_its_place() {
+fn a_style_sheet_includes_its_imports_in_place() {
     let files = files(&[
         ("style.css", "/* All. */\n@import \"style/a.css\";\nb { top: 0; }\n"),
         ("style/a.css", "/* Of\n   two lines. */\n\na { top: 0; }\n"),
@@ -60,30 +60,30 @@ fn a_style_has_what_it_imports_in_its_place() {
 }
 
 #[test]
-fn what_cannot_be_joined_is_refused() {
+fn unsupported_syntax_is_refused() {
     for (line, other, refusal) in [
         (
             "import * as a from './a.js';",
             "",
-            "app.js: \"import * as a from './a.js';\" is no import that can be joined",
+            "app.js: \"import * as a from './a.js';\" is not a supported import",
         ),
-        ("import './a.js';", "", "app.js: \"import './a.js';\" is no import that can be joined"),
-        ("/* a */ b();", "", "app.js: \"/* a */ b();\" has something behind a comment"),
-        ("import {", "", "app.js: \"import {\" is no import that can be joined"),
+        ("import './a.js';", "", "app.js: \"import './a.js';\" is not a supported import"),
+        ("/* a */ b();", "", "app.js: \"/* a */ b();\" has code after a comment"),
+        ("import {", "", "app.js: \"import {\" is not a supported import"),
         (
             "import { a } from './a.js';",
             "export let a;",
-            "a.js: \"export let a;\" is no export that can be joined",
+            "a.js: \"export let a;\" is not a supported export",
         ),
         (
             "import { a } from './a.js';",
             "export { a };",
-            "a.js: \"export { a };\" is no export that can be joined",
+            "a.js: \"export { a };\" is not a supported export",
         ),
         (
             "import { a } from './a.js';",
             "import { b } from './app.js';",
-            "app.js imports itself, by way of others",
+            "app.js imports itself, directly or not",
         ),
         ("import { a } from './c.js';", "", "there is no c.js"),
     ] {

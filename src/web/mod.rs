@@ -1,19 +1,19 @@
-//! What is served beside WebSockets: the page, embedded in the binary, and the pictures that people show each other.
+//! The files served over HTTP: the page, embedded in the binary, and the GIFs.
 //!
-//! Session threads ask for the response to a request that is no WebSocket's. Nothing changes while the
-//! server runs, so each file has an `ETag`, one for each encoding, and a browser asks only whether it
-//! is still true. Which files there are is found by `build.rs`, which has compressed them, too.
+//! Session threads ask for the response to a request that is not for a WebSocket. Nothing changes
+//! while the server runs, so each encoding of a file has an `ETag`, and a browser only asks whether
+//! its copy is still valid. `build.rs` finds the files and compresses them.
 //!
 //! | file | owns |
 //! |---|---|
 //! | `encoding.rs` | which encoding of a file a client gets |
-//! | `gifs.rs` | our own pictures |
-//! | `directory.rs` | those of the operator |
+//! | `gifs.rs` | the built-in GIFs |
+//! | `directory.rs` | the operator's own GIFs |
 
 mod directory;
 mod encoding;
 mod gifs;
-/// For its tests: it is `build.rs` that uses it.
+/// For its tests: `build.rs` is what uses it.
 #[cfg(test)]
 #[path = "../../build/join.rs"]
 mod join;
@@ -36,51 +36,52 @@ pub use directory::GifsError;
 pub(crate) use directory::read as read_gifs;
 pub(crate) use gifs::{Picture, own as own_gifs};
 
-/// Only what is served from here may run, show or be spoken to, and no other page may frame it.
+/// Only files from this server may run, be shown or be contacted, and no other page may frame this
+/// one.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'",
 );
 
-/// The list of pictures, for a page that gets no welcome of `wschat.v2`.
+/// The list of GIFs, for a page that gets no `wschat.v2` welcome.
 const GIFS_PATH: &str = "/gifs.json";
 
 /// A file of the page.
 struct File {
-    /// As it is asked for.
+    /// The request path.
     path: &'static str,
     content_type: &'static str,
     body: &'static [u8],
-    /// The same, compressed, where that makes it smaller.
+    /// The gzip, if it is smaller.
     gzip: Option<&'static [u8]>,
 }
 
-/// All that build.rs has found.
+/// The files that build.rs has found.
 static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-/// All that one server has to show.
+/// Everything that one server serves over HTTP.
 pub(crate) struct Site {
-    /// By path.
+    /// By request path.
     assets: BTreeMap<String, Asset>,
     gifs: Vec<Gif>,
 }
 
-/// Something that is served, in the encodings that there are of it.
+/// A served file, in its encodings.
 struct Asset {
     content_type: &'static str,
     plain: Variant,
     gzip: Option<Variant>,
 }
 
-/// One encoding of it.
+/// One encoding of a file.
 struct Variant {
     body: Bytes,
     etag: HeaderValue,
 }
 
 impl Site {
-    /// The page with these pictures.
+    /// The page with these GIFs.
     pub(crate) fn new(pictures: Vec<Picture>) -> Self {
         let mut assets = BTreeMap::new();
         for file in FILES.iter().filter(|file| !file.path.starts_with(gifs::FOLDER)) {
@@ -100,12 +101,12 @@ impl Site {
         Self { assets, gifs }
     }
 
-    /// The pictures, by id.
+    /// The GIFs, ordered by id.
     pub(crate) fn gifs(&self) -> &[Gif] {
         &self.gifs
     }
 
-    /// The response to a `GET` or `HEAD`: a file, 304 if the client has it already, or 404.
+    /// The response to a `GET` or `HEAD`: a file, 304 if the client already has it, or 404.
     pub(crate) fn respond(&self, head: &RequestHead) -> Response {
         let Some(asset) = self.assets.get(head.uri.path()) else {
             let text = "There is nothing here. The chat is at /.";
@@ -113,7 +114,7 @@ impl Site {
         };
         let gzip = asset.gzip.as_ref().filter(|_| encoding::prefers_gzip(head));
         let Variant { body, etag } = gzip.unwrap_or(&asset.plain);
-        let mut response = if has_it_already(head, etag) {
+        let mut response = if is_cached_by(head, etag) {
             Response::new(StatusCode::NOT_MODIFIED, Bytes::new())
         } else {
             let response = Response::new(StatusCode::OK, body.clone())
@@ -140,7 +141,7 @@ impl Site {
     }
 }
 
-/// Without the files themselves.
+/// Leaves out the content.
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.assets.keys()).finish()
@@ -148,14 +149,14 @@ impl fmt::Debug for Site {
 }
 
 impl Asset {
-    /// Something that no encoding makes smaller.
+    /// A file that compression does not make smaller.
     fn plain(content_type: &'static str, body: Bytes) -> Self {
         Self { content_type, plain: Variant::new(body), gzip: None }
     }
 }
 
 impl Variant {
-    /// Its tag changes with the content. It guards against nobody, so 64 bits do.
+    /// The tag changes with the content. It is no protection against attackers, so 64 bits suffice.
     fn new(body: Bytes) -> Self {
         let mut hasher = DefaultHasher::new();
         hasher.write(&body);
@@ -165,8 +166,9 @@ impl Variant {
     }
 }
 
-/// Whether `If-None-Match` names this tag (RFC 9110 §13.1.2, where `W/` makes no difference).
-fn has_it_already(head: &RequestHead, etag: &HeaderValue) -> bool {
+/// Whether `If-None-Match` matches this tag (RFC 9110 §13.1.2: weak comparison, so `W/` is
+/// ignored).
+fn is_cached_by(head: &RequestHead, etag: &HeaderValue) -> bool {
     head.items(&header::IF_NONE_MATCH)
         .map(|tag| tag.trim_start_matches("W/"))
         .any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())

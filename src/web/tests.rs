@@ -1,4 +1,4 @@
-//! The page as a whole: that nothing is missing, and that it stays small.
+//! The page as a whole: no file is missing, and it stays small.
 
 use std::io::Read;
 
@@ -6,11 +6,11 @@ use flate2::read::GzDecoder;
 
 use super::*;
 
-/// What page, scripts and styles may take on their way, all together, in bytes: as much as a visitor loads, which is
-/// one language beside English.
+/// The budget for page, scripts and styles together, compressed, in bytes: what a visitor loads,
+/// including one language beside English.
 const MAX_PAGE_BYTES: usize = 60_000;
 
-/// Where a file of this kind names another, in front of the name in quotes.
+/// What stands before a quoted file name, by the kind of file.
 fn marks(path: &str) -> &'static [&'static str] {
     let (_, ending) = path.rsplit_once('.').unwrap_or((path, "html"));
     match ending {
@@ -22,7 +22,7 @@ fn marks(path: &str) -> &'static [&'static str] {
     }
 }
 
-/// The names that stand in quotes behind one of these marks.
+/// The quoted names after one of these marks.
 fn names<'a>(text: &'a str, marks: &[&str]) -> Vec<&'a str> {
     let behind =
         marks.iter().flat_map(|mark| text.match_indices(*mark).map(|(at, _)| at + mark.len()));
@@ -33,7 +33,7 @@ fn names<'a>(text: &'a str, marks: &[&str]) -> Vec<&'a str> {
     quoted.collect()
 }
 
-/// The path of what `file` names so; `None` if that is somewhere else, or on the same page.
+/// The path of what `file` refers to; `None` if that is on another site, or on the same page.
 fn resolve(file: &str, name: &str) -> Option<String> {
     if name.contains(':') || name.starts_with(['#', '/']) {
         return None;
@@ -57,7 +57,7 @@ fn site() -> Site {
 }
 
 #[test]
-fn what_the_page_names_is_there() {
+fn every_file_that_the_page_refers_to_exists() {
     let site = site();
     let mut found = 0;
     for file in FILES {
@@ -72,7 +72,7 @@ fn what_the_page_names_is_there() {
 }
 
 #[test]
-fn names_are_found_and_resolved() {
+fn references_are_found_and_resolved() {
     let page = r##"<a href="#x"><script type="module" src="app.js"></script><a href='https://a.example/'>"##;
     assert_eq!(names(page, marks("/")), ["app.js", "#x", "https://a.example/"]);
     assert_eq!(names("await import('./e.js');", marks("/f/g.js")), ["./e.js"]);
@@ -91,7 +91,7 @@ fn names_are_found_and_resolved() {
 }
 
 #[test]
-fn the_page_is_small() {
+fn the_page_stays_within_its_budget() {
     let is_counted = |file: &&File| {
         ["text/html", "text/javascript", "text/css"]
             .iter()
@@ -114,20 +114,20 @@ fn the_page_is_small() {
 }
 
 #[test]
-fn what_is_compressed_is_the_same_and_smaller() {
+fn compressed_files_are_identical_and_smaller() {
     for file in FILES {
         let Some(gzip) = file.gzip else { continue };
         let mut unpacked = Vec::new();
         GzDecoder::new(gzip).read_to_end(&mut unpacked).expect(file.path);
         assert!(unpacked == file.body, "{}", file.path);
         assert!(gzip.len() < file.body.len(), "{}", file.path);
-        // RFC 1952 §2.3: no time, so that each build has the same bytes.
+        // RFC 1952 §2.3: no time stamp, so that every build has the same bytes.
         assert_eq!(gzip[4..8], [0; 4], "{}", file.path);
     }
 }
 
 #[test]
-fn every_picture_of_ours_is_there_and_has_its_words() {
+fn every_built_in_gif_exists_and_has_a_description() {
     let in_folder =
         FILES.iter().filter(|file| file.path.starts_with(gifs::FOLDER)).map(|file| file.path);
     let mut in_folder: Vec<String> = in_folder.map(str::to_owned).collect();
@@ -145,7 +145,7 @@ fn every_picture_of_ours_is_there_and_has_its_words() {
 }
 
 #[test]
-fn other_pictures_take_the_place_of_ours() {
+fn the_operators_gifs_replace_the_built_in_ones() {
     let gif = Gif { id: 77, alt: "A kite".to_owned() };
     let site = Site::new(vec![Picture { gif, body: Bytes::from_static(b"GIF89a") }]);
     let pictures: Vec<&String> =

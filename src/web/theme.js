@@ -1,16 +1,16 @@
-// Runs before anything is painted, so that nothing flashes: the chosen appearance is there from the first
-// picture on, and a page in another language than English is seen when its words are there.
+// Runs before the first paint, so that nothing flashes: applies the chosen appearance, and hides a page in another
+// language than English until its texts have loaded.
 {
   const root = document.documentElement;
   try {
     const theme = JSON.parse(localStorage.getItem('wschat.theme'));
     if (theme === 'light' || theme === 'dark') root.dataset.theme = theme;
   } catch {
-    // Then it is as the system has it.
+    // No storage: follow the system.
   }
   if (!/^en\b/i.test(navigator.language)) {
     root.dataset.wait = '';
-    // Whatever keeps the words from coming, the page is better in English than not at all.
+    // If loading the texts fails, a page in English is better than none.
     setTimeout(() => delete root.dataset.wait, 3_000);
   }
 }

@@ -1,9 +1,10 @@
-// A real browser, and tabs that write down everything a page should not do.
+// A real browser, and tabs that record everything a page should not do.
 
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
+import { Proxy } from './proxy.mjs';
 import { Server } from './server.mjs';
 
 const ARGUMENTS = [
@@ -16,13 +17,13 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
-/** What has not happened by then does not happen. */
-export const PATIENCE_MS = 20_000;
+/** How long to wait for anything on a page. */
+const TIMEOUT_MS = 20_000;
 
-/** A story that is not over by then waits for something that nothing else gives up. */
-const STORY_MS = 150_000;
+/** The time limit of a whole story. */
+const STORY_TIMEOUT_MS = 150_000;
 
-/** The browser's own words about a server or a network that is away: what a test that takes it away may allow. */
+/** Console messages of the browser while the server or the network is down, for tests that take it down. */
 export const AWAY = /^WebSocket connection to '[^']*' failed|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INTERNET_DISCONNECTED)/;
 
 const DESKTOP = { viewport: { width: 1100, height: 720 } };
@@ -35,31 +36,35 @@ export const launch = () => chromium.launch({
 });
 
 /**
- * For a file of tests: its browser, and `visit(visitors, story, options)`, which tells a story with a fresh server and
- * a tab for each of the visitors (as `Tab.open` takes them). `story(...tabs, { server, browser, open })`; `open(visitor)`
- * opens a further tab. All tabs that are open when the story ends are closed, and have to have behaved.
+ * Sets up the browser for a file of tests. Returns `visit(visitors, story, options)`, which runs a story against a
+ * fresh server, with one tab per visitor (see `Tab.open`).
  *
- * `settings` are the server's; `fillable` as in Server.start.
+ * The story is called as `story(...tabs, { server, proxy, browser, open })`; `open(visitor)` opens another tab. When
+ * the story ends, every open tab is closed, and must have behaved.
+ *
+ * Options: `settings` and `fillable` as in `Server.start`; with `isProxied` the tabs connect through a `Proxy`.
  */
 export function stage() {
   let browser;
   before(async () => { browser = await launch(); });
   after(() => browser.close());
-  return async (visitors, story, { settings, fillable } = {}) => {
+  return async (visitors, story, { settings, fillable, isProxied = false } = {}) => {
     const server = await Server.start(settings, { fillable });
+    const proxy = isProxied ? await Proxy.start(server) : null;
     try {
       const tabs = [];
       const open = async (visitor) => {
-        const tab = await Tab.open(browser, server.url, visitor);
+        const tab = await Tab.open(browser, (proxy ?? server).url, visitor);
         tabs.push(tab);
         return tab;
       };
       const first = [];
       for (const visitor of visitors) first.push(await open(visitor));
-      await inTime(story(...first, { server, browser, open }));
+      await inTime(story(...first, { server, proxy, browser, open }));
       await Promise.all(tabs.map((tab) => tab.close()));
     } finally {
       await Promise.all(browser.contexts().map((context) => context.close()));
+      proxy?.stop();
       await server.stop();
     }
   };
@@ -68,8 +73,8 @@ export function stage() {
 async function inTime(story) {
   const timer = new AbortController();
   const isLate = async () => {
-    await setTimeout(STORY_MS, undefined, { signal: timer.signal });
-    throw new Error(`the story was not over after ${STORY_MS / 1_000} seconds`);
+    await setTimeout(STORY_TIMEOUT_MS, undefined, { signal: timer.signal });
+    throw new Error(`the story was not over after ${STORY_TIMEOUT_MS / 1_000} seconds`);
   };
   try {
     await Promise.race([story, isLate()]);
@@ -78,7 +83,23 @@ async function inTime(story) {
   }
 }
 
-/** One visitor: a context of its own, so that nothing is shared with the others, with the page open. */
+/** The parts of the page whose texts disappear by themselves, by id. */
+const TRANSIENTS = ['banner', 'pace', 'toast', 'typing'];
+
+/** Runs in the page: records every text that these parts show, for `Tab.showed`. */
+function recordTransients(ids) {
+  globalThis.shown = Object.fromEntries(ids.map((id) => [id, []]));
+  // The parts exist by now, and no script of the page has run yet.
+  document.addEventListener('readystatechange', () => {
+    for (const id of ids) {
+      const part = document.getElementById(id);
+      const record = () => globalThis.shown[id].push(part.textContent);
+      new MutationObserver(record).observe(part, { childList: true, characterData: true, subtree: true });
+    }
+  }, { once: true });
+}
+
+/** One visitor with the page open, in a browser context of their own, so that nothing is shared. */
 export class Tab {
   page;
   #allowed;
@@ -86,15 +107,16 @@ export class Tab {
   #isClosed = false;
 
   /**
-   * `name`: what is answered to the first question; without one it is skipped, and `isGreeted: false` leaves it open.
-   * `hash`: the address may name a room. `before(page)` is done with the page before it is opened.
-   * `allowed`: what the browser may say on its console, for a test that provokes it. All else is the context's.
+   * `name`: the answer to the first visit's question. Without one it is skipped; with `isGreeted: false` the dialog
+   * stays open.
+   * `hash`: the hash of the address, which may name a room. `before(page)` runs before the page is opened. `allowed`:
+   * console messages that the test provokes. All other options are for the browser context.
    */
   static async open(browser, url, { name, isGreeted = true, hash = '', before: prepare, allowed, ...context } = {}) {
     const tab = new Tab();
     tab.#allowed = allowed;
     tab.page = await (await browser.newContext({ ...DESKTOP, locale: 'en-GB', ...context })).newPage();
-    tab.page.setDefaultTimeout(PATIENCE_MS);
+    tab.page.setDefaultTimeout(TIMEOUT_MS);
     await tab.#watch(new URL(url).host);
     await prepare?.(tab.page);
     await tab.page.goto(url + hash);
@@ -102,6 +124,7 @@ export class Tab {
     return tab;
   }
 
+  /** Records every complaint: console errors, exceptions, failed requests, foreign requests, policy violations. */
   async #watch(host) {
     const { page } = this;
     page.on('console', (message) => {
@@ -126,17 +149,18 @@ export class Tab {
     await page.addInitScript(() => document.addEventListener('securitypolicyviolation', (event) => {
       globalThis.reportViolation(`${event.violatedDirective} ${event.blockedURI}`);
     }));
+    await page.addInitScript(recordTransients, TRANSIENTS);
   }
 
-  /** Another page of the same visitor, which ends with this one. */
+  /** Another page of the same visitor, which is closed with this one. */
   beside(page) {
     const tab = new Tab();
     tab.page = page;
-    page.setDefaultTimeout(PATIENCE_MS);
+    page.setDefaultTimeout(TIMEOUT_MS);
     return tab;
   }
 
-  /** Ends the visit; the page must have behaved. */
+  /** Closes the tab and asserts that the page behaved. */
   async close() {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -146,7 +170,7 @@ export class Tab {
 
   // ---- what a visitor does
 
-  /** Answers the question of the first visit, with a name or not, and is connected then. */
+  /** Answers the dialog of the first visit, with a name or without, and waits for the connection. */
   async greet(name) {
     const dialog = this.page.locator('#name-dialog');
     if (name === undefined) {
@@ -174,12 +198,12 @@ export class Tab {
     await this.isIn(title);
   }
 
-  /** Until the room is shown, and the server has us in it. */
+  /** Waits until the room is on screen and the server has us in it. */
   async isIn(title) {
     await this.page.locator('#room:not(.away)').filter({ has: this.title(title) }).waitFor();
   }
 
-  /** Makes a room, and is in it then. */
+  /** Creates a room, which enters it. */
   async create(title) {
     await this.page.getByLabel('New room').fill(title);
     await this.page.getByRole('button', { name: 'Create', exact: true }).click();
@@ -191,7 +215,7 @@ export class Tab {
     await this.page.locator('#room').waitFor({ state: 'hidden' });
   }
 
-  /** From now on presses "Try now" as soon as it is there, and with each second that it counts down. */
+  /** From now on clicks "Try now" whenever it is offered. */
   impatient() {
     return this.banner.evaluate((banner) => {
       const tryNow = () => {
@@ -202,12 +226,12 @@ export class Tab {
     });
   }
 
-  /** As the browser tells it when the network is back. */
+  /** Sends the event that the browser sends when the network is back. */
   wake() {
     return this.page.evaluate(() => dispatchEvent(new Event('online')));
   }
 
-  /** By the button: the Enter key may be meant for a suggestion. */
+  /** Uses the button, because the Enter key may accept a suggestion. */
   async say(text) {
     await this.text.fill(text);
     await this.page.getByRole('button', { name: 'Send', exact: true }).click();
@@ -220,12 +244,26 @@ export class Tab {
 
   // ---- what a visitor sees
 
-  /** One's own name, and the button to change it. */
+  /**
+   * Waits until a transient part of the page has shown a matching text since the last call. The text may be gone by
+   * now: on a busy machine, one that is shown for two seconds is easily missed.
+   */
+  async showed(id, pattern) {
+    const { source, flags } = pattern;
+    await this.page.waitForFunction((wanted) => {
+      const texts = globalThis.shown[wanted.id];
+      const index = texts.findIndex((text) => new RegExp(wanted.source, wanted.flags).test(text));
+      texts.splice(0, index + 1);
+      return index >= 0;
+    }, { id, source, flags });
+  }
+
+  /** The visitor's own name, which is the button to change it. */
   get me() {
     return this.page.locator('#me');
   }
 
-  /** The box that a message is written in. */
+  /** The message box. */
   get text() {
     return this.page.getByRole('textbox', { name: 'Message', exact: true });
   }
@@ -242,7 +280,7 @@ export class Tab {
     return this.page.getByRole('complementary', { name: 'Members' });
   }
 
-  /** How the connection is, if it is worth a word. */
+  /** The state of the connection; empty while all is well. */
   get banner() {
     return this.page.locator('#banner');
   }
@@ -251,7 +289,7 @@ export class Tab {
     return this.page.locator('#notice');
   }
 
-  /** Beside the box: what keeps a message from going out. */
+  /** Next to the message box: why messages are not being sent. */
   get pace() {
     return this.page.locator('#pace');
   }
@@ -285,17 +323,17 @@ export class Tab {
     return this.log.getByRole('listitem').filter({ has: this.page.getByText(text, { exact: true }) });
   }
 
-  /** One that the server has taken, or that came from it. */
+  /** A message that the server has acknowledged or sent. */
   sent(text) {
     return this.message(text).and(this.page.locator('[data-seq]'));
   }
 
-  /** A row of the log by some of its words: someone came, went, has another name; a day, a divider. */
+  /** A row of the log by part of its text: presence, a day, a divider. */
   line(words) {
     return this.log.getByRole('listitem').filter({ hasText: words });
   }
 
-  /** The texts of the messages that are drawn now, from the oldest, as the server has them. */
+  /** The texts of the messages on the page, oldest first, without unacknowledged ones. */
   texts() {
     return this.page.locator('#entries > .said[data-seq] .content').allInnerTexts();
   }

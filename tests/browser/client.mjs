@@ -1,19 +1,19 @@
-// A client of another make than the page: Node's `ws`, and what happened to it, in order.
+// A client that is not the page: Node's `ws`, and what happened to it, in order.
 
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
 
-/** What has not come by then does not come. */
-const PATIENCE_MS = 10_000;
+/** How long to wait for anything. */
+const TIMEOUT_MS = 10_000;
 
 export class Client {
   #arrived = [];
   #waiting = [];
 
-  /** Of the Close frame, once there was one. */
+  /** The reason in the Close frame, once there was one. */
   closeReason;
 
-  /** `protocols` are the subprotocols to offer; all else is for `ws`. */
+  /** `protocols` are the subprotocols to offer; all other options are for `ws`. */
   constructor(url, { protocols = [], ...options } = {}) {
     this.socket = new WebSocket(url, protocols, options);
     this.socket.on('message', (data, binary) => this.#push({ frame: binary ? data : data.toString() }));
@@ -32,11 +32,11 @@ export class Client {
     return client;
   }
 
-  /** The next thing that happens: `{ frame }`, `{ pong }`, `{ closed }` or `{ error }`. */
+  /** Resolves with the next thing that happens: `{ frame }`, `{ pong }`, `{ closed }` or `{ error }`. */
   next() {
     if (this.#arrived.length > 0) return Promise.resolve(this.#arrived.shift());
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('nothing came')), PATIENCE_MS);
+      const timer = setTimeout(() => reject(new Error('nothing came')), TIMEOUT_MS);
       this.#waiting.push((event) => {
         clearTimeout(timer);
         resolve(event);
@@ -44,7 +44,7 @@ export class Client {
     });
   }
 
-  /** The next thing that happens, which has to be a frame, parsed. */
+  /** Like `next`, for a frame, which it parses. */
   async nextFrame() {
     const event = await this.next();
     assert.ok('frame' in event, JSON.stringify(event));
@@ -55,7 +55,7 @@ export class Client {
     this.socket.send(text);
   }
 
-  /** Asserts that the next frames are these, to the byte. */
+  /** Asserts that the next frames are exactly these. */
   async expect(...frames) {
     for (const frame of frames) assert.deepEqual(await this.next(), { frame });
   }

@@ -1,15 +1,15 @@
-// Many people and many messages in one room, put there by clients that do nothing else.
+// Fills a room with people and messages, using simple clients.
 
 import WebSocket from 'ws';
 
-/** What has not happened by then does not happen. */
-const PATIENCE_MS = 30_000;
-/** So many requests of one client are on their way at once. */
+/** How long to wait for anything. */
+const TIMEOUT_MS = 30_000;
+/** How many requests of one client are in flight at once. */
 const AT_ONCE = 100;
 
 function inTime(what, begin) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`there was not ${what}`)), PATIENCE_MS);
+    const timer = setTimeout(() => reject(new Error(`there was not ${what}`)), TIMEOUT_MS);
     const done = (end) => (value) => {
       clearTimeout(timer);
       end(value);
@@ -18,7 +18,7 @@ function inTime(what, begin) {
   });
 }
 
-/** One that asks and is answered. */
+/** A client that sends requests and waits for their answers. */
 export class Guest {
   #answers = new Map();
   #listeners = new Set();
@@ -63,13 +63,13 @@ export class Guest {
     return this.ask({ type: 'text', text });
   }
 
-  /** What has been said there, the last 100 at most. */
+  /** What has been said in a room, at most the last 100. */
   async texts(roomId) {
     const { events } = await this.ask({ type: 'history', roomId, limit: 100 });
     return events.map(({ text, gifId }) => text ?? gifId);
   }
 
-  /** The next frame of which `isIt(frame)` is true. */
+  /** Resolves with the next frame for which `isIt(frame)` is true. */
   heard(isIt) {
     return inTime('what was waited for', (resolve) => {
       const listener = (frame) => {
@@ -90,7 +90,7 @@ export class Guest {
   }
 }
 
-/** People who are in the room and silent. Their lines are lost at once, which the others do not see. */
+/** Adds silent members. Their connections are cut at once, which the others do not notice for a while. */
 export async function bringMembers(server, roomId, count) {
   const bring = async (number) => {
     const guest = await Guest.connect(server.socketUrl, `Guest ${number}`);
@@ -103,7 +103,7 @@ export async function bringMembers(server, roomId, count) {
   }
 }
 
-/** A few people who talk. Gives `{ say(text), leave() }`, where the author is the next of them each time. */
+/** A few people who talk in turn. Returns `{ say(text), leave() }`. */
 export async function bringSpeakers(server, roomId, names) {
   const guests = await Promise.all(names.map((name) => Guest.connect(server.socketUrl, name)));
   await Promise.all(guests.map((guest) => guest.enter(roomId)));
@@ -117,7 +117,7 @@ export async function bringSpeakers(server, roomId, names) {
   };
 }
 
-/** Has `textOf(1)` to `textOf(count)` said. */
+/** Says `textOf(1)` to `textOf(count)`. */
 export async function fill(server, roomId, count, textOf) {
   const speakers = await bringSpeakers(server, roomId, ['Ada', 'Ben', 'Cleo', 'Dora']);
   for (let first = 1; first <= count; first += AT_ONCE) {
@@ -127,7 +127,7 @@ export async function fill(server, roomId, count, textOf) {
   speakers.leave();
 }
 
-/** Has `textOf(1)` … said at a steady pace, whatever the answers. */
+/** Says `textOf(1)` … at a steady pace, without waiting for answers. */
 export async function talk(server, roomId, { perSecond, count, textOf }) {
   const speakers = await bringSpeakers(server, roomId, Array.from({ length: 10 }, (_, index) => `Speaker ${index + 1}`));
   const began = Date.now();

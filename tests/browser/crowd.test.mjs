@@ -1,5 +1,5 @@
-// A long talk, a full room, a busy one: all of it is found, and the page stays small. How smooth it is, figures.mjs
-// tells.
+// A long history, a full room and a busy room: nothing is missing, and the page stays small. figures.mjs measures how
+// smooth it is.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,15 +7,15 @@ import { stage } from './browser.mjs';
 import { bringMembers, fill, talk } from './crowd.mjs';
 
 const SETTINGS = { limits: { messagesPerSecond: 0, historyMaxEvents: 20_000, resumeGraceSeconds: 600 } };
-/** The whole page, with the longest stretch of the log and the longest list of members. */
+/** Limits for the whole page, with the longest range of the log and the longest list of members. */
 const MOST_NODES = 3_500;
 const MESSAGES = 10_000;
 
 const visit = stage();
 
 /**
- * Goes through the log from the end to its beginning, a screen and a half at a time. Gives each message that was
- * drawn, by number; and the most nodes there were.
+ * Scrolls through the log from the end to the beginning, a screen and a half at a time. Returns the numbers of all
+ * messages that were drawn, and the largest number of nodes.
  */
 async function walkBack() {
   const log = document.getElementById('log');
@@ -32,7 +32,7 @@ async function walkBack() {
     nodes = Math.max(nodes, document.getElementsByTagName('*').length);
   };
   look();
-  while (log.scrollTop > 0 || log.querySelector('.head')?.textContent !== 'The talk begins here.') {
+  while (log.scrollTop > 0 || log.querySelector('.head')?.textContent !== 'This is the beginning of the conversation.') {
     log.scrollTop -= 1.5 * log.clientHeight;
     await new Promise((resolve) => { requestAnimationFrame(resolve); });
     look();
@@ -40,7 +40,7 @@ async function walkBack() {
   return { found: [...found], nodes };
 }
 
-test('10,000 messages are found on the way to the first, with few of them drawn', () => visit([], async ({ server, open }) => {
+test('scrolling to the first of 10,000 messages shows each, with few drawn at once', () => visit([], async ({ server, open }) => {
   await fill(server, 1, MESSAGES, (number) => `text ${number}`);
   const tab = await open({ name: 'Anna' });
   await tab.enter('Room 1');
@@ -48,27 +48,27 @@ test('10,000 messages are found on the way to the first, with few of them drawn'
   assert.equal(found.length, MESSAGES);
   assert.equal(new Set(found.map(([, text]) => text)).size, MESSAGES);
   assert.ok(nodes <= MOST_NODES, `${nodes} nodes`);
-  await tab.page.getByRole('button', { name: 'To the newest' }).click();
+  await tab.page.getByRole('button', { name: 'Jump to latest' }).click();
   await tab.page.locator(`[data-seq="${MESSAGES}"]`).waitFor();
 }, { settings: SETTINGS }));
 
-test('1,000 members are counted, and each is found', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
+test('1,000 members are counted, and each can be found', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
   await anna.enter('Room 1');
   await bringMembers(server, 1, 1_000);
   await anna.rooms.getByRole('link', { name: '1,001 people here' }).waitFor();
   const shown = await anna.members.getByRole('listitem').count();
   assert.ok(shown >= 50 && shown <= 300, `${shown} members are drawn`);
   await anna.members.getByText(`and ${1_001 - shown} more`).waitFor();
-  await anna.members.getByRole('searchbox', { name: 'Find a member' }).fill('guest 987');
+  await anna.members.getByRole('searchbox', { name: 'Search members' }).fill('guest 987');
   await anna.member('Guest 987').waitFor();
   assert.equal(await anna.members.getByRole('listitem').count(), 1);
-  await anna.line(/and 992 others entered/).waitFor();
+  await anna.line(/and 992 others joined/).waitFor();
 }, { settings: SETTINGS }));
 
 test('50 messages a second are all shown, once and in order', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
   await anna.enter('Room 1');
   const count = 200;
-  // The stretch that is drawn moves on: each row is noted as it comes.
+  // Rows are removed again while scrolling, so each is noted when it appears.
   await anna.page.evaluate(() => {
     globalThis.drawn = [];
     new MutationObserver((changes) => {

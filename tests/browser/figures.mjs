@@ -1,6 +1,6 @@
-// How smooth the page stays under load: `npm run figures`. It prints a table and judges nothing, since that depends on
-// the machine. A long task is one that keeps the page from answering for more than 50 ms; where other programs want the
-// processor, too, it has waited for part of that, and the time that the processor worked on it tells more.
+// Measures how smooth the page stays under load: `npm run figures`. It prints a table and judges nothing, since the
+// figures depend on the machine. A long task keeps the page from answering for more than 50 ms. Where other programs
+// use the processor too, part of that is waiting; the processor time of the task says more.
 
 import { launch, Tab } from './browser.mjs';
 import { bringMembers, fill, talk } from './crowd.mjs';
@@ -10,7 +10,7 @@ const MESSAGES = 10_000;
 const MEMBERS = 1_000;
 const PER_SECOND = 50;
 const SECONDS = 20;
-/** A whole screen of messages for each frame: nobody scrolls faster than that for long. */
+/** A full screen of messages per frame, faster than anybody scrolls for long. */
 const PIXELS_PER_FRAME = 600;
 
 const SERVER = {
@@ -20,7 +20,7 @@ const SERVER = {
 const WORDS = 'What is said in a room is short, most of the time, but now and then somebody has more to tell than fits '
   + 'one line of the screen, and then it takes two or three';
 
-/** As people write: mostly short, some with markup, links, emoji, names or a GIF between them. */
+/** What people write: mostly short, some with markup, links, emoji, names or a GIF. */
 function textOf(number) {
   const words = WORDS.slice(0, 12 + ((number * 37) % 130));
   const kinds = [
@@ -30,7 +30,7 @@ function textOf(number) {
   return kinds[number % 11] ?? kinds[0];
 }
 
-/** Begins to watch, in the page. */
+/** Runs in the page: starts measuring. */
 function watch() {
   const seen = { gaps: [], nodes: 0, before: performance.now(), from: performance.now(), isOn: true };
   const frame = (now) => {
@@ -44,7 +44,7 @@ function watch() {
   globalThis.figures = seen;
 }
 
-/** Ends it, and gives what was seen. */
+/** Stops measuring and returns the results. */
 function sum() {
   const seen = globalThis.figures;
   seen.isOn = false;
@@ -59,7 +59,7 @@ function sum() {
   };
 }
 
-/** Scrolls in steps, one a frame, until the beginning (or the end) of everything is there. */
+/** Scrolls one step per frame until the beginning (or the end). */
 async function scroll({ step, isBack }) {
   const log = document.getElementById('log');
   const frame = () => new Promise((resolve) => { requestAnimationFrame(resolve); });
@@ -83,7 +83,7 @@ async function measure(tab, what, act) {
   table.push({ what, ...seen, ...worked });
 }
 
-/** How long the processor worked on single tasks of the page's main thread. */
+/** The processor time of single tasks on the page's main thread. */
 function workedMs({ traceEvents }) {
   const thread = ({ pid, tid }) => `${pid} ${tid}`;
   const isMain = ({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain';

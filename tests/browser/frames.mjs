@@ -1,4 +1,4 @@
-// docs/protocol.schema.json, as the tests ask it.
+// Checks frames against docs/protocol.schema.json.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { Client } from './client.mjs';
 export const DOCS = path.resolve(import.meta.dirname, '../../docs');
 export const schema = JSON.parse(readFileSync(path.join(DOCS, 'protocol.schema.json'), 'utf8'));
 
-/** One for each version and direction. */
+/** One schema for each protocol version and direction. */
 export const ENTRIES = ['base-server', 'base-client', 'v2-server', 'v2-client'];
 
 const ajv = new Ajv({ allErrors: true, strict: true, strictRequired: false });
@@ -17,16 +17,16 @@ ajv.addSchema(schema);
 
 const validator = (name) => ajv.getSchema(`${schema.$id}#/$defs/${name}`);
 
-/** The names of the frames that may go that way: `v2-server-welcome` and so on. */
+/** The names of the frames in that direction: `v2-server-welcome` and so on. */
 export const framesOf = (entry) => schema.$defs[entry].oneOf.map(({ $ref }) => $ref.replace('#/$defs/', ''));
 
-/** Whether the schema takes this for a frame that may go that way. */
+/** Whether the schema accepts this as a frame in that direction. */
 export const fits = (entry, frame) => validator(entry)(frame);
 
-/** Asserts that `text` is such a frame, and says which. */
+/** Asserts that `text` is such a frame, and returns its name. */
 export function check(entry, text) {
   const frame = JSON.parse(text);
-  // By itself first, since "none of fourteen" says little about what is wrong.
+  // Against its own schema first, since "none of fourteen" says little about what is wrong.
   const name = `${entry}-${frame.type}`;
   assert.ok(framesOf(entry).includes(name), `${entry} has no such frame: ${text}`);
   const validate = validator(name);
@@ -36,7 +36,7 @@ export function check(entry, text) {
   return name;
 }
 
-/** What JSON Schema cannot say: no white space, and the members in the order of `properties`. */
+/** What JSON Schema cannot express: no white space, and members in the order of `properties`. */
 function checkManner(name, frame, text) {
   assert.doesNotMatch(text.replaceAll(/"(\\.|[^"\\])*"/g, '""'), /\s/, text);
   const members = Object.keys(frame);
@@ -44,7 +44,7 @@ function checkManner(name, frame, text) {
   assert.deepEqual(members, order.filter((member) => members.includes(member)), text);
 }
 
-/** Every kind of frame that has gone over a wire of these tests, by name, with the frames. */
+/** All frames that these tests have seen on the wire, by name. */
 export class Seen {
   #frames = new Map();
 
@@ -58,7 +58,7 @@ export class Seen {
   }
 }
 
-/** A client all of whose frames, in both directions, are checked and put into `seen`. */
+/** A client whose frames, in both directions, are checked and added to `seen`. */
 export class Watched extends Client {
   #seen;
   #version;
@@ -70,7 +70,7 @@ export class Watched extends Client {
     this.#version = options.protocols?.includes('wschat.v2') ? 'v2' : 'base';
   }
 
-  /** A request that the schema takes; what it has to refuse is sent by `sendWrong`. */
+  /** Sends a valid request; `sendWrong` sends invalid ones. */
   send(text) {
     this.#seen.add(check(`${this.#version}-client`, text), text);
     super.send(text);
@@ -98,7 +98,7 @@ export class Watched extends Client {
     return event;
   }
 
-  /** The next frame of that type; those before it are checked, too, and passed over. */
+  /** Returns the next frame of this type. Those before it are checked and skipped. */
   async until(type, fitting = () => true) {
     for (;;) {
       const frame = await this.nextFrame();
@@ -107,7 +107,7 @@ export class Watched extends Client {
     }
   }
 
-  /** Asserts that the next frame refuses with that code, naming `ref`. */
+  /** Asserts that the next frame is an error with this code and `ref`. */
   async refused(code, ref) {
     const frame = await this.nextFrame();
     assert.deepEqual([frame.type, frame.code, frame.ref], ['error', code, ref], JSON.stringify(frame));

@@ -1,4 +1,4 @@
-// GET /health, by what a monitor sees of a disk that is full, and is not.
+// GET /health while the disk is full, and afterwards.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Client } from './client.mjs';
 import { Server } from './server.mjs';
 
-test('health is 503 for as long as what is said cannot be kept, and no longer', { timeout: 30_000 }, async () => {
+test('health is 503 while messages cannot be saved, and 200 again afterwards', { timeout: 30_000 }, async () => {
   const server = await Server.start({ history: { file: 'wschat.db' } }, { fillable: true });
   const health = async () => {
     const response = await fetch(new URL('health', server.url));
@@ -22,7 +22,7 @@ test('health is 503 for as long as what is said cannot be kept, and no longer', 
     server.fillDisk();
     client.send('{"type":"text","text":"lost"}');
     assert.equal((await client.nextFrame()).code, 'not_saved');
-    // For longer than it waits before it tries again by itself: with nothing said, it is still full.
+    // Longer than the server's own retry interval: with nothing being said, the disk is still full.
     for (let tenths = 0; tenths < 25; tenths += 1) {
       const [status, why] = await health();
       assert.equal(status, 503, `well again after ${tenths / 10} s, with the disk still full`);
@@ -30,7 +30,7 @@ test('health is 503 for as long as what is said cannot be kept, and no longer', 
       await setTimeout(100);
     }
 
-    // It notices by itself.
+    // The server notices without a new message.
     server.freeDisk();
     while ((await health())[0] !== 200) await setTimeout(100);
     client.send('{"type":"text","text":"kept"}');

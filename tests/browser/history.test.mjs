@@ -1,4 +1,4 @@
-// The log as a place: scrolling back through what was said, what is new, and links to messages.
+// The log: scrolling back, new messages, and links to messages.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { PATIENT, Talker } from './talker.mjs';
 
 const visitServer = stage();
 
-/** Carla has said `count` messages in Room 1, and Anna has entered there. */
+/** Carla has said `count` messages in Room 1, and Anna has entered it. */
 const visit = (count, story, options) => visitServer([], async ({ server, open }) => {
   const carla = await Talker.enter(server, { name: 'Carla' });
   const words = (i) => `message ${i + 1}${i % 7 === 0 ? ' of many lines'.repeat(20) : ''}`;
@@ -18,12 +18,12 @@ const visit = (count, story, options) => visitServer([], async ({ server, open }
   await story(anna, carla, { server, open });
 }, { settings: PATIENT });
 
-/** The row of the message of that number. */
+/** The row of the message with this number. */
 const row = (tab, seq) => tab.log.locator(`[data-seq="${seq}"]`);
 const toLatest = (tab) => tab.page.locator('#to-latest');
 const divider = (tab) => tab.log.getByText('New messages', { exact: true });
 
-/** Waits until the end of the talk is in sight, with this message as the last. */
+/** Waits until the log is at its end, with this message as the last. */
 const atEnd = (tab, seq) => tab.page.waitForFunction((number) => {
   const log = document.getElementById('log');
   const last = [...document.querySelectorAll('[data-seq]')].at(-1);
@@ -32,18 +32,18 @@ const atEnd = (tab, seq) => tab.page.waitForFunction((number) => {
 
 const scrollUp = (tab, pixels) => tab.log.evaluate((log, by) => { log.scrollTop -= by; }, pixels);
 
-/** Whether the row is seen in the log, all of it. */
+/** Whether the row is completely visible in the log. */
 const isSeen = (locator) => locator.evaluate((item) => {
   const log = document.getElementById('log').getBoundingClientRect();
   const { top, bottom } = item.getBoundingClientRect();
   return top >= log.top - 1 && bottom <= log.bottom + 1;
 });
 
-test('scrolling up brings what was said before, and what is read stays', () => visit(320, async (anna) => {
+test('scrolling up loads older messages, and the reading position stays', () => visit(320, async (anna) => {
   let oldest = 320;
   let pages = 0;
   while (oldest > 1) {
-    // To the first row that there is: more comes above it, and it does not move.
+    // To the first row on the page: older ones are added above, and it must not move.
     const moved = await anna.log.evaluate(async (log) => {
       const list = document.getElementById('entries');
       const first = () => Number(list.querySelector('[data-seq]').dataset.seq);
@@ -57,7 +57,7 @@ test('scrolling up brings what was said before, and what is read stays', () => v
         }).observe(list, { childList: true });
       });
       log.scrollTop = 0;
-      // The second: the first may belong to what comes before it, and then goes without its name.
+      // The second row: the first may join the group of an older message and lose its name.
       const top = place(before + 1);
       await more;
       await new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); });
@@ -68,14 +68,14 @@ test('scrolling up brings what was said before, and what is read stays', () => v
     pages += 1;
   }
   assert.ok(pages > 4, `${pages} pages`);
-  await anna.log.getByText('The talk begins here.').waitFor();
+  await anna.log.getByText('This is the beginning of the conversation.').waitFor();
   const count = await anna.log.locator('#entries > li').count();
   assert.ok(count < 250, `${count} rows are drawn`);
   await toLatest(anna).click();
   await atEnd(anna, 320);
 }));
 
-/** The numbers of the messages that are seen in the log, once it has been drawn. */
+/** The numbers of the visible messages, after the next drawing. */
 const look = (tab) => tab.log.evaluate(async (log) => {
   await new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); });
   const { top, bottom } = log.getBoundingClientRect();
@@ -85,7 +85,7 @@ const look = (tab) => tab.log.evaluate(async (log) => {
   }).map(({ dataset }) => Number(dataset.seq));
 });
 
-test('with the wheel nothing is left out on the way up and down', () => visit(160, async (anna) => {
+test('scrolling by wheel skips no message', () => visit(160, async (anna) => {
   const all = Array.from({ length: 160 }, (_, i) => i + 1);
   await anna.log.hover();
   for (const [by, last] of [[-450, 1], [450, 160]]) {
@@ -98,13 +98,13 @@ test('with the wheel nothing is left out on the way up and down', () => visit(16
   }
 }));
 
-test('who reads along sees the newest, who has scrolled up is told of it', () => visit(60, async (anna, carla) => {
+test('at the end new messages scroll in, further up a button counts them', () => visit(60, async (anna, carla) => {
   await carla.say('61');
   await atEnd(anna, 61);
   assert.ok(await toLatest(anna).isHidden());
 
   await scrollUp(anna, 900);
-  await toLatest(anna).getByText('To the newest').waitFor();
+  await toLatest(anna).getByText('Jump to latest').waitFor();
   const place = await anna.log.evaluate((log) => log.scrollTop);
   await carla.say('62', '63');
   await toLatest(anna).getByText('2 new messages').waitFor();
@@ -115,26 +115,26 @@ test('who reads along sees the newest, who has scrolled up is told of it', () =>
   assert.equal(await divider(anna).count(), 1);
   assert.ok(await anna.log.locator('.divider + [data-seq="62"]').count());
 
-  // It stays where it is while one reads along, and is gone when one has read all and goes away again.
+  // It stays while Anna follows the conversation, and goes when she scrolls away after reading everything.
   await carla.say('64');
   await atEnd(anna, 64);
   assert.ok(await anna.log.locator('.divider + [data-seq="62"]').count());
   await scrollUp(anna, 900);
   await divider(anna).waitFor({ state: 'detached' });
 
-  // What one says oneself is seen.
+  // Sending a message scrolls to it.
   await anna.say('my own');
   await atEnd(anna, 65);
   assert.equal(await divider(anna).count(), 0);
 }));
 
-test('a room entered again shows what is new since then', () => visit(30, async (anna, carla) => {
+test('a room entered again shows what is new', () => visit(30, async (anna, carla) => {
   await anna.enter('Room 2');
   await carla.say('31', '32');
   await anna.enter('Room 1');
   await atEnd(anna, 32);
   assert.ok(await anna.log.locator('.divider + [data-seq="31"]').count());
-  // A page that is loaded again knows it, too.
+  // A reload keeps it.
   await anna.enter('Room 2');
   await anna.page.reload();
   await anna.page.getByRole('heading', { name: 'Room 2', exact: true }).waitFor();
@@ -145,7 +145,7 @@ test('a room entered again shows what is new since then', () => visit(30, async 
   assert.equal(await divider(anna).count(), 1);
 }));
 
-test('what is said while the page is hidden is behind the divider', () => visit(3, async (anna, carla) => {
+test('messages that arrive while the page is hidden are below the divider', () => visit(3, async (anna, carla) => {
   const show = (state) => anna.page.evaluate((now) => {
     Object.defineProperty(document, 'visibilityState', { value: now, configurable: true });
     document.dispatchEvent(new Event('visibilitychange'));
@@ -162,12 +162,12 @@ test('what is said while the page is hidden is behind the divider', () => visit(
 const clipboard = { permissions: ['clipboard-read', 'clipboard-write'] };
 const copied = (tab) => tab.page.evaluate(() => navigator.clipboard.readText());
 
-test('the link of a message is copied, and leads to it', () => visit(300, async (anna, carla, { server, open }) => {
+test('a message’s link can be copied, and opens at the message', () => visit(300, async (anna, carla, { server, open }) => {
   const link = (seq) => new URL(`#room=1&seq=${seq}`, server.url).href;
   const copy = anna.page.getByRole('button', { name: 'Copy link', exact: true });
   await row(anna, 299).hover();
   await copy.click();
-  await anna.toast.getByText('Link copied.').waitFor();
+  await anna.showed('toast', /Link copied/);
   assert.equal(await copied(anna), link(299));
 
   // By keyboard.
@@ -191,30 +191,30 @@ test('the link of a message is copied, and leads to it', () => visit(300, async 
   await keyboard.press('Escape');
   assert.equal(await anna.page.evaluate(() => document.activeElement.id), 'text');
 
-  // One that is not among the last, in a page that is there.
+  // A link to an old message, while the page is open.
   await anna.page.evaluate((hash) => { location.hash = hash; }, '#room=1&seq=120');
-  await anna.page.waitForFunction(() => document.activeElement.dataset.seq === '120');
+  // One check for both: it is highlighted for two seconds only.
+  await anna.page.waitForFunction(() => document.activeElement.matches('[data-seq="120"].target'));
   assert.ok(await isSeen(row(anna, 120)));
-  assert.ok(await row(anna, 120).evaluate((item) => item.classList.contains('target')));
   await row(anna, 120).and(anna.log.locator(':not(.target)')).waitFor();
   await toLatest(anna).click();
   await atEnd(anna, 300);
 
-  // And as a friend opens it, who has never been here.
+  // As a friend opens it, on a first visit.
   const friend = await open({ name: 'Ben', hash: '#room=1&seq=17' });
   await row(friend, 17).waitFor();
   assert.ok(await isSeen(row(friend, 17)));
   await friend.page.evaluate((hash) => { location.hash = hash; }, '#room=1&seq=12345');
-  await friend.notice.getByText('This message is no longer kept.').waitFor();
+  await friend.notice.getByText('This message is no longer available.').waitFor();
 }, clipboard));
 
-test('on a phone a tap brings the link button, and a resize keeps the place', () => visit(40, async (anna) => {
+test('on a phone a tap shows the link button, and a resize keeps the position', () => visit(40, async (anna) => {
   await row(anna, 39).tap();
   const copy = anna.page.getByRole('button', { name: 'Copy link', exact: true });
   await copy.waitFor();
   const box = await copy.boundingBox();
   assert.ok(box.x >= 0 && box.x + box.width <= 390, JSON.stringify(box));
-  // As when the keyboard comes up.
+  // As when the keyboard opens.
   await anna.page.setViewportSize({ width: 390, height: 420 });
   await atEnd(anna, 40);
   await scrollUp(anna, 600);

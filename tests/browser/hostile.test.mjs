@@ -1,5 +1,5 @@
-// Names, titles and texts as somebody may write who wishes the others ill: markup that wants to run, characters that
-// hide or turn what stands beside them, and words that are too long for any line.
+// Hostile names, titles and texts: markup that tries to run, characters that hide or reverse their neighbours, and
+// words too long for any line.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { PATIENT, Talker } from './talker.mjs';
 const visit = stage();
 const SETTINGS = { settings: PATIENT };
 
-/** Each would call `ran`, or ask another origin for something, if any of it became more than words. */
+/** Each would call `ran`, or load something from another origin, if any of it were more than text. */
 const MARKUP = [
   '<script>ran()</script>',
   '<ScRiPt src=//evil.test/x.js></sCrIpT>',
@@ -59,7 +59,7 @@ const MARKUP = [
 const RLO = '\u202E';
 const RLI = '\u2067';
 
-/** Names and titles with what is not seen, and how they are to be shown. */
+/** Names and titles with invisible characters, and how they are shown. */
 const HIDDEN = [
   [`${RLO}nimda`, '⟨U+202E⟩nimda'],
   ['\u202Aembedded', '⟨U+202A⟩embedded'],
@@ -89,19 +89,19 @@ const HIDDEN = [
   [`Z${'\u0336\u0321\u0489'.repeat(5)}`, `Z${'\u0336\u0321\u0489\u0336'}⟨+11⟩`],
 ];
 
-/** Names that run from right to left, or hold much: they are shown as they are. */
+/** Names that run from right to left, or are unusual: they are shown unchanged. */
 const PLAIN = [
   'שלום עולם', 'مرحبا (admin)', 'עברית 123 abc', 'abc עברית 10:42', '👩‍👩‍👧‍👦', '🏳️‍🌈 ❤️', 'नमस्ते', 'می‌خواهم',
   'W'.repeat(32),
 ];
 
-/** The kinds of elements wherever somebody else's words are shown. */
+/** The kinds of elements wherever the words of others are shown. */
 const elements = (tab) => tab.page.evaluate(() => {
   const all = document.querySelectorAll('#entries *, #rooms *, #member-list *, #room-title *, #me *, #typing *');
   return [...new Set([...all].map(({ localName }) => localName))].sort();
 });
 
-/** What the page makes of plain words: anything else would have come with them. */
+/** The elements that the page itself uses for plain text. */
 const OWN_ELEMENTS = new Set(['a', 'bdi', 'button', 'div', 'li', 'p', 'path', 'span', 'svg', 'time']);
 
 const isHarmless = async (tab) => {
@@ -112,10 +112,10 @@ const isHarmless = async (tab) => {
   assert.deepEqual(attributes.filter((name) => /^(on|style|src)/.test(name)), []);
 };
 
-/** What the markup calls, if it runs. */
+/** Called by the markup, if it runs. */
 const tellTale = (page) => page.addInitScript(() => { globalThis.ran = () => { globalThis.hasRun = true; }; });
 
-test('markup in names, titles and texts stays words', () => visit([], async ({ server, open }) => {
+test('markup in names, titles and texts stays text', () => visit([], async ({ server, open }) => {
   const mallory = await Talker.enter(server);
   const anna = await open({ before: tellTale });
   await anna.enter('Room 1');
@@ -135,7 +135,7 @@ test('markup in names, titles and texts stays words', () => visit([], async ({ s
   const links = ['https://evil.test/pixel.gif', 'https://evil.test/x.png'];
   assert.deepEqual(await anna.log.getByRole('link').allTextContents(), links);
 
-  // In the places that show one at a time.
+  // In the places that show one name at a time.
   const words = '<img src=x onerror=ran()>';
   await anna.enter(words);
   await anna.rename(words);
@@ -148,7 +148,7 @@ test('markup in names, titles and texts stays words', () => visit([], async ({ s
   await anna.page.getByRole('option').getByText(words).waitFor();
   await anna.text.fill('');
   await mallory.go(1);
-  await anna.line(/came and went/).waitFor();
+  await anna.line(/joined and left/).waitFor();
   await isHarmless(anna);
   await anna.page.evaluate((title) => { location.hash = new URLSearchParams({ room: `no ${title}` }); }, words);
   await anna.notice.getByText(`no ${words}`).waitFor();
@@ -156,7 +156,10 @@ test('markup in names, titles and texts stays words', () => visit([], async ({ s
   mallory.close();
 }, SETTINGS));
 
-/** The rows that are not as for anybody: avatar, then bubble, the time in its lower right corner and over no word. */
+/**
+ * The rows with a broken layout: the avatar comes first, then the bubble, with the time in its lower right corner and
+ * over no word.
+ */
 const misplaced = (tab) => tab.page.evaluate(() => {
   const wrong = [];
   const wordsIn = (node) => [...node.childNodes].flatMap((child) => {
@@ -182,7 +185,7 @@ const misplaced = (tab) => tab.page.evaluate(() => {
   for (const line of document.querySelectorAll('#entries .line')) {
     const time = line.querySelector('time');
     if (!time) continue;
-    // The last word of the line, whatever the names do.
+    // The last word of the line, in whatever direction the names run.
     const last = [...[...line.querySelectorAll('.clause')].at(-1).getClientRects()].at(-1);
     const box = time.getBoundingClientRect();
     if (box.top <= last.top + 2 && box.left < last.right - 1) wrong.push([line.textContent, 'the time is not last']);
@@ -190,7 +193,7 @@ const misplaced = (tab) => tab.page.evaluate(() => {
   return wrong;
 });
 
-test('what is not seen in a name or title is shown, and turns nothing', () => visit([], async ({ server, open }) => {
+test('invisible characters in names and titles are shown, and reverse nothing', () => visit([], async ({ server, open }) => {
   const mallory = await Talker.enter(server);
   const anna = await open({ name: 'Anna' });
   await anna.enter('Room 1');
@@ -207,7 +210,7 @@ test('what is not seen in a name or title is shown, and turns nothing', () => vi
   assert.deepEqual(shown.filter((words) => !titles.includes(words)), []);
   assert.deepEqual(await anna.members.locator('bdi').allTextContents(), [shown.at(-1), 'Anna']);
   assert.deepEqual(await misplaced(anna), []);
-  // A title that turns what follows does not turn the number behind it.
+  // A title that reverses its neighbours does not reverse the count after it.
   assert.deepEqual(await anna.rooms.getByRole('link').evaluateAll((links) => links.filter((link) => {
     const [title, count] = ['.title', '.count'].map((part) => link.querySelector(part).getBoundingClientRect());
     return title.right > count.left;
@@ -223,7 +226,7 @@ test('what is not seen in a name or title is shown, and turns nothing', () => vi
 const SCREENS = { 'a desktop': { viewport: { width: 1280, height: 800 } }, 'a phone': PHONE };
 
 for (const [screen, options] of Object.entries(SCREENS)) {
-  test(`right-to-left names and endless words keep lines on ${screen}`, () => visit([], async ({ server, open }) => {
+  test(`right-to-left names and endless words keep the layout on ${screen}`, () => visit([], async ({ server, open }) => {
     const mallory = await Talker.enter(server);
     const anna = await open({ name: 'אנה', ...options });
     await anna.enter('Room 1');
@@ -246,7 +249,7 @@ for (const [screen, options] of Object.entries(SCREENS)) {
     assert.deepEqual(await misplaced(anna), []);
     const names = await anna.log.locator('.said:not(.together, .own) .who bdi').allTextContents();
     assert.deepEqual(names, PLAIN);
-    await anna.line('is now called').first().waitFor();
+    await anna.line('is now ').first().waitFor();
     assert.ok(await anna.page.evaluate(() => document.scrollingElement.scrollWidth <= innerWidth));
     assert.ok(await anna.log.evaluate((log) => log.scrollWidth <= log.clientWidth));
     mallory.close();

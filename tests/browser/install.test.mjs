@@ -1,5 +1,5 @@
-// What the server hands out: everything the page needs with its type, little of it, nothing else let in, and what
-// a browser wants to install it.
+// What the server serves: every file of the page with its type, small, with a strict policy, and enough for a browser
+// to install it as an app.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
@@ -20,7 +20,7 @@ const TYPES = {
 };
 const MAX_COMPRESSED = 60 * 1024;
 
-/** A response as it comes over the wire, compressed or not. */
+/** A response as it is on the wire, compressed or not. */
 const get = (url, headers = {}) => new Promise((resolve, reject) => {
   http.get(url, { headers }, (response) => {
     const parts = [];
@@ -31,7 +31,7 @@ const get = (url, headers = {}) => new Promise((resolve, reject) => {
 
 const typeOf = (name) => TYPES[name === './' ? 'html' : name.split('.').pop()];
 
-/** The page, and all that it and what it names name in turn. */
+/** The page and every file it refers to, directly or not. */
 async function named(server) {
   const found = new Map();
   const toRead = ['./'];
@@ -48,7 +48,7 @@ async function named(server) {
   return found;
 }
 
-test('all that the page names is served, with its type', () => visit([], async ({ server }) => {
+test('every file that the page refers to is served, with its type', () => visit([], async ({ server }) => {
   const found = await named(server);
   for (const name of ['app.js', 'theme.js', 'style.css', 'texts/de.js', 'icon-192.png', 'gifs.json', 'manifest.webmanifest']) {
     assert.ok(found.has(name), name);
@@ -68,7 +68,7 @@ test('all that the page names is served, with its type', () => visit([], async (
 }));
 
 for (const locale of ['en-GB', 'de-DE', 'es-ES', 'fr-FR']) {
-  test(`page, script and style are small, and come in few pieces (${locale})`, () => visit([], async ({ server, open }) => {
+  test(`page, script and style are small, and come in few files (${locale})`, () => visit([], async ({ server, open }) => {
     const pieces = [];
     await open({
       locale,
@@ -89,7 +89,7 @@ for (const locale of ['en-GB', 'de-DE', 'es-ES', 'fr-FR']) {
   }));
 }
 
-test('what has not changed is not sent again', () => visit([], async ({ server }) => {
+test('unchanged files are not sent again', () => visit([], async ({ server }) => {
   for (const name of ['./', 'app.js', 'style.css', 'icon.svg', 'gifs/1.gif']) {
     const url = new URL(name, server.url);
     const { headers } = await get(url);
@@ -98,7 +98,7 @@ test('what has not changed is not sent again', () => visit([], async ({ server }
   }
 }));
 
-test('the page lets in nothing but itself', () => visit([{ allowed: /Content Security Policy/ }], async (tab, { server }) => {
+test('the page’s policy allows nothing but itself', () => visit([{ allowed: /Content Security Policy/ }], async (tab, { server }) => {
   const { headers } = await get(server.url);
   const policy = Object.fromEntries(headers['content-security-policy'].split(';')
     .map((directive) => directive.trim().split(/\s+/)).map(([name, ...sources]) => [name, sources.join(' ')]));
@@ -109,7 +109,7 @@ test('the page lets in nothing but itself', () => visit([{ allowed: /Content Sec
     assert.doesNotMatch(sources, /unsafe|\*|https?:|data:|blob:/, name);
   }
   assert.equal(headers['referrer-policy'], 'no-referrer');
-  // And the browser holds to it: nothing of this runs.
+  // The browser enforces the policy: nothing of this runs.
   const blocked = await tab.page.evaluate(() => new Promise((resolve) => {
     const seen = new Set();
     document.addEventListener('securitypolicyviolation', (event) => {
@@ -126,7 +126,7 @@ test('the page lets in nothing but itself', () => visit([{ allowed: /Content Sec
   assert.equal(await tab.page.evaluate(() => globalThis.ran), undefined);
 }));
 
-test('the appearance is decided before any style is there', () => visit([], async ({ server }) => {
+test('the appearance is chosen before any style sheet loads', () => visit([], async ({ server }) => {
   const { body } = await get(server.url);
   const page = body.toString();
   const theme = page.search(/<script src="theme\.js"><\/script>/);
@@ -144,13 +144,13 @@ test('a browser can install it', () => visit([{}], async (tab, { server }) => {
     const { status, headers, body } = await get(new URL(src, manifestUrl));
     assert.deepEqual([status, headers['content-type']], [200, type], src);
     if (type !== 'image/png') continue;
-    // A PNG says its width and height in its first chunk.
+    // A PNG has its width and height in its first chunk.
     assert.equal(`${body.readUInt32BE(16)}x${body.readUInt32BE(20)}`, said, src);
     sizes.push(said);
   }
   assert.deepEqual(sizes.sort(), ['192x192', '512x512']);
   assert.ok(manifest.icons.some(({ purpose }) => purpose.includes('maskable')));
-  // The browser's own judgement.
+  // What the browser itself thinks.
   const devtools = await tab.page.context().newCDPSession(tab.page);
   const { errors } = await devtools.send('Page.getAppManifest');
   assert.deepEqual(errors, []);
@@ -187,7 +187,7 @@ async function proxyBelowChat(target) {
   return proxy;
 }
 
-test('it works below a path of a reverse proxy, in another language, too', () => visit([], async ({ server, browser }) => {
+test('it works below a path of a reverse proxy, also in another language', () => visit([], async ({ server, browser }) => {
   const proxy = await proxyBelowChat(server.url);
   try {
     const url = `http://127.0.0.1:${proxy.address().port}/chat/`;

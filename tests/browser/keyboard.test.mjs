@@ -1,5 +1,5 @@
-// The page by keyboard alone and by ear: where the focus is after each act, what is said aloud and how often; and
-// with large print, less motion and forced colours.
+// The page by keyboard and screen reader: where the focus is after each action, what is announced and how often; and
+// large print, reduced motion and forced colours.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { PATIENT, Talker } from './talker.mjs';
 const SMALL = { viewport: { width: 320, height: 568 } };
 const visit = stage();
 
-/** Waits until the element of that role and name has the focus, and asserts that this can be seen. */
+/** Waits until the element with this role and name has the focus, and returns it. */
 async function hasFocus(page, role, name) {
   const element = page.getByRole(role, { name, exact: typeof name === 'string' });
   await element.waitFor();
@@ -18,15 +18,15 @@ async function hasFocus(page, role, name) {
   return handle;
 }
 
-/** Whether the focus is where something is drawn around it. */
+/** Whether the focused element has a visible outline. */
 const isFocusSeen = (page) => page.evaluate(() => {
   const focused = document.activeElement;
-  // Of a message, the line is around its bubble.
+  // For a message, the outline is around its bubble.
   const style = getComputedStyle(focused.querySelector(':scope > .bubble') ?? focused);
   return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
 });
 
-/** Goes on with Tab until the focus is at the element. */
+/** Presses Tab until the element has the focus. */
 async function tabTo(page, role, name, key = 'Tab') {
   const handle = await page.getByRole(role, { name, exact: typeof name === 'string' }).elementHandle();
   for (let i = 0; i < 60; i += 1) {
@@ -39,7 +39,7 @@ async function tabTo(page, role, name, key = 'Tab') {
   assert.fail(`Tab never comes to ${role} ${name}`);
 }
 
-/** All that is put into what is read aloud from now on. */
+/** Records everything that is put into live regions from now on. */
 async function listen(page) {
   await page.evaluate(() => {
     globalThis.heard = [];
@@ -63,15 +63,15 @@ async function listen(page) {
 
 const STRANGER = { isGreeted: false };
 
-test('a stranger names themselves, enters, writes, sends a GIF and leaves', () => visit([STRANGER], async ({ page }) => {
+test('a first visit: choose a name, enter, write, send a GIF and leave', () => visit([STRANGER], async ({ page }) => {
   const { keyboard } = page;
-  await hasFocus(page, 'textbox', 'Your name');
+  await hasFocus(page, 'textbox', 'Display name');
   await keyboard.press('Enter');
-  await page.getByRole('alert').filter({ hasText: 'A name needs at least one letter.' }).waitFor();
-  assert.equal(await page.getByRole('textbox', { name: 'Your name' }).getAttribute('aria-invalid'), 'true');
+  await page.getByRole('alert').filter({ hasText: 'Enter a name.' }).waitFor();
+  assert.equal(await page.getByRole('textbox', { name: 'Display name' }).getAttribute('aria-invalid'), 'true');
   await keyboard.type('Stranger');
   await keyboard.press('Enter');
-  // The focus is in the list of rooms, and not at the start of the page.
+  // The focus is in the list of rooms, not at the start of the page.
   await hasFocus(page, 'link', /Room 1/);
   await keyboard.press('Tab');
   await hasFocus(page, 'link', /Room 2/);
@@ -95,7 +95,7 @@ test('a stranger names themselves, enters, writes, sends a GIF and leaves', () =
   await hasFocus(page, 'textbox', 'Message');
   await tabTo(page, 'button', 'Leave', 'Shift+Tab');
   await keyboard.press('Enter');
-  await page.getByText('Choose a room to begin.').waitFor();
+  await page.getByText('Choose a room to start chatting.').waitFor();
   await hasFocus(page, 'link', /Room 2/);
   assert.ok(await isFocusSeen(page));
 }));
@@ -117,12 +117,12 @@ test('Tab goes through the whole page, and out of it', () => visit([{}], async (
   }
   const order = [
     'Skip to the message box', 'Settings', 'Room 1', 'New room', 'Create',
-    'Copy link to the room', 'Mute', 'Leave', 'Messages', 'GIFs', 'Message', 'Send',
+    'Copy room link', 'Mute', 'Leave', 'Messages', 'GIFs', 'Message', 'Send',
   ];
   assert.deepEqual(seen.filter((name) => order.includes(name)), order);
 }));
 
-test('what is opened by a key is closed by Escape, and the focus goes back', () => visit([{}], async ({ page }) => {
+test('what a key opens Escape closes, and the focus returns', () => visit([{}], async ({ page }) => {
   const { keyboard } = page;
   await page.getByRole('link', { name: /Room 1/ }).press('Enter');
   await hasFocus(page, 'textbox', 'Message');
@@ -139,17 +139,17 @@ test('what is opened by a key is closed by Escape, and the focus goes back', () 
   await keyboard.press('Escape');
   await hasFocus(page, 'button', 'GIFs');
   await page.getByRole('button', { name: 'Settings' }).press('Enter');
-  await hasFocus(page, 'radio', 'As the system');
+  await hasFocus(page, 'radio', 'Match system');
   await tabTo(page, 'button', 'Keyboard shortcuts');
   await keyboard.press('Enter');
   await hasFocus(page, 'heading', 'Keyboard shortcuts');
   await tabTo(page, 'button', 'Close');
   await keyboard.press('Enter');
   await hasFocus(page, 'button', 'Settings');
-  await page.getByRole('button', { name: /Change your name/ }).press('Enter');
-  await hasFocus(page, 'textbox', 'Your name');
+  await page.getByRole('button', { name: /Change display name/ }).press('Enter');
+  await hasFocus(page, 'textbox', 'Display name');
   await keyboard.press('Escape');
-  await hasFocus(page, 'button', /Change your name/);
+  await hasFocus(page, 'button', /Change display name/);
   await keyboard.press('Alt+m');
   await hasFocus(page, 'log', 'Messages');
   await keyboard.press('Escape');
@@ -159,7 +159,7 @@ test('what is opened by a key is closed by Escape, and the focus goes back', () 
   await hasFocus(page, 'textbox', 'Message');
 }));
 
-test('every key of the list does what the list says', () => visit([{}], async (tab) => {
+test('every listed shortcut does what the list says', () => visit([{}], async (tab) => {
   const { page } = tab;
   const { keyboard } = page;
   await tab.enter('Room 1');
@@ -189,85 +189,85 @@ test('every key of the list does what the list says', () => visit([{}], async (t
   assert.equal(await focused(), 'third');
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   await keyboard.press('c');
-  await page.getByRole('status').getByText('Link copied.').waitFor();
+  await tab.showed('toast', /Link copied/);
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /#room=1&seq=3$/);
   await keyboard.press('Tab');
   await hasFocus(page, 'button', 'Copy link');
 }));
 
-test('a phone opens and closes the members, and the focus goes along', () => visit([SMALL], async ({ page }) => {
+test('on a phone the focus follows when the members open and close', () => visit([SMALL], async ({ page }) => {
   const { keyboard } = page;
   await page.getByRole('link', { name: /Room 1/ }).press('Enter');
   await hasFocus(page, 'heading', 'Room 1');
   await tabTo(page, 'button', '1 member');
   for (const close of ['Enter', 'Escape']) {
     await keyboard.press('Enter');
-    await hasFocus(page, 'button', 'Back to the talk');
+    await hasFocus(page, 'button', 'Back to messages');
     await keyboard.press(close);
     await hasFocus(page, 'button', '1 member');
   }
-  await tabTo(page, 'button', 'Back to the rooms', 'Shift+Tab');
+  await tabTo(page, 'button', 'Back to rooms', 'Shift+Tab');
   await keyboard.press('Enter');
   await hasFocus(page, 'link', /Room 1/);
   await keyboard.press('Enter');
   await hasFocus(page, 'heading', 'Room 1');
 }));
 
-test('a room that is refused leaves one where one was', () => visit([SMALL], async ({ page }) => {
+test('a refused room leaves the user where they were', () => visit([SMALL], async ({ page }) => {
   await page.getByRole('textbox', { name: 'New room' }).fill('One too many');
   await page.keyboard.press('Enter');
-  await page.getByRole('alert').getByText('There are too many rooms already.').waitFor();
+  await page.getByRole('alert').getByText('There are already too many rooms.').waitFor();
   await page.getByRole('link', { name: /Room 1/ }).waitFor();
   await page.getByRole('button', { name: 'Dismiss' }).press('Enter');
   await hasFocus(page, 'link', /Room 1/);
 }, { settings: { limits: { maxRooms: 3 } } }));
 
-test('what others say is read aloud, once, and a crowd as a number', () => visit([{}], async (tab, { server }) => {
+test('messages of others are announced once, and many as a number', () => visit([{}], async (tab, { server }) => {
   const { page } = tab;
   const ben = await Talker.enter(server, { name: 'Ben' });
   const heard = await listen(page);
   const isHeard = (words) => page.waitForFunction((text) => globalThis.heard.includes(text), words);
   await tab.enter('Room 1');
-  await isHeard('You are in Room 1, with 2 members.');
+  await isHeard('You’re in Room 1, with 2 members.');
   await ben.say('Hello');
   await isHeard('Ben: Hello');
   await ben.gif(1);
-  await isHeard('Ben sends a GIF: A waving hand');
+  await isHeard('Ben sent a GIF: A waving hand');
   await ben.say('1', '2', '3', '4', '5');
   await isHeard('5 new messages');
   await tab.say('Mine');
   await tab.sent('Mine').waitFor();
   await tab.leave();
-  await isHeard('You have left Room 1.');
+  await isHeard('You left Room 1.');
   assert.deepEqual(await heard(), [
-    'You are in Room 1, with 2 members.', 'Ben: Hello', 'Ben sends a GIF: A waving hand', '5 new messages',
-    'You have left Room 1.',
+    'You’re in Room 1, with 2 members.', 'Ben: Hello', 'Ben sent a GIF: A waving hand', '5 new messages',
+    'You left Room 1.',
   ]);
 }, { settings: PATIENT }));
 
-test('that the connection is lost is said once, however long it takes, and the button keeps the focus', () => (
+test('a lost connection is announced once, however long it takes, and the button keeps the focus', () => (
   visit([{ allowed: AWAY }], async (tab, { server }) => {
     const { page } = tab;
     await tab.enter('Room 1');
     const heard = await listen(page);
     await server.kill();
     await tabTo(page, 'button', 'Try now', 'Shift+Tab');
-    // The countdown of the third attempt or so has more than one second to count.
-    for (const seconds of ['2', '1']) await tab.banner.getByText(`Next try in ${seconds} second`).waitFor();
+    // From about the third attempt on, the countdown starts above one second.
+    for (const words of [/Trying again in 2 seconds/, /Trying again in 1 second/]) await tab.showed('banner', words);
     await hasFocus(page, 'button', 'Try now');
     await page.keyboard.press('Enter');
     await hasFocus(page, 'button', 'Try now');
     await server.restart();
     await page.keyboard.press('Enter');
-    await tab.banner.getByText('Connected again.').waitFor();
+    await tab.showed('banner', /Reconnected/);
     await hasFocus(page, 'textbox', 'Message');
-    assert.deepEqual(await heard(), ['No connection. The page keeps trying by itself.', 'Connected again.']);
+    assert.deepEqual(await heard(), ['No connection. Reconnecting automatically.', 'Reconnected.']);
   })));
 
-test('a count that changes with each letter is not said each time', () => visit([{}], async (tab) => {
+test('a count that changes with every letter is not announced every time', () => visit([{}], async (tab) => {
   const { page } = tab;
   await tab.enter('Room 1');
-  await page.locator('#announcer').getByText('You are in Room 1').waitFor();
+  await page.locator('#announcer').getByText('You’re in Room 1').waitFor();
   const heard = await listen(page);
   await tab.text.fill('x'.repeat(3_850));
   for (let i = 0; i < 51; i += 1) await page.keyboard.press('x');
@@ -275,9 +275,9 @@ test('a count that changes with each letter is not said each time', () => visit(
   assert.deepEqual(await heard(), ['150 characters left', '100 characters left']);
 }));
 
-// ---- other eyes
+// ---- display settings
 
-/** Asserts that nothing has to be scrolled to the side, and nothing that can be used is cut off. */
+/** Asserts that nothing needs horizontal scrolling, and that no control is cut off. */
 async function fits(page, view) {
   const cut = await page.evaluate(() => {
     const tooWide = document.scrollingElement.scrollWidth > innerWidth ? ['the page'] : [];
@@ -306,7 +306,7 @@ for (const [what, viewport] of Object.entries(SIZES)) {
     await tab.gif('A waving hand');
     await tab.log.getByRole('img', { name: 'A waving hand' }).waitFor();
     await fits(page, 'the room');
-    // The message box and the messages have room beside the shelf.
+    // The message box and the messages still fit beside the GIF picker.
     await page.getByRole('button', { name: 'GIFs', exact: true }).click();
     await fits(page, 'the shelf');
     assert.ok(await page.locator('#log').evaluate((log) => log.clientHeight) >= 60);
@@ -314,8 +314,8 @@ for (const [what, viewport] of Object.entries(SIZES)) {
     await page.getByRole('button', { name: '1 member', exact: true }).click();
     await tab.members.getByText('W'.repeat(32)).waitFor();
     await fits(page, 'the members');
-    await page.getByRole('button', { name: 'Back to the talk' }).click();
-    await page.getByRole('button', { name: 'Back to the rooms' }).click();
+    await page.getByRole('button', { name: 'Back to messages' }).click();
+    await page.getByRole('button', { name: 'Back to rooms' }).click();
     await page.getByRole('button', { name: 'Settings' }).click();
     await fits(page, 'the settings');
     await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
@@ -323,7 +323,7 @@ for (const [what, viewport] of Object.entries(SIZES)) {
   }));
 }
 
-test('who wants less motion has none', () => visit([{ reducedMotion: 'reduce' }], async (tab) => {
+test('with reduced motion nothing moves', () => visit([{ reducedMotion: 'reduce' }], async (tab) => {
   await tab.enter('Room 1');
   await tab.gif('Thumbs up');
   const still = tab.log.getByRole('img', { name: 'Thumbs up' });
@@ -333,7 +333,7 @@ test('who wants less motion has none', () => visit([{ reducedMotion: 'reduce' }]
   await hasFocus(tab.page, 'button', 'Stop: Thumbs up');
 }));
 
-test('in forced colours the chosen suggestion and the room one is in are still told apart', () => (
+test('in forced colours the selected suggestion and the current room stand out', () => (
   visit([{ forcedColors: 'active' }], async (tab) => {
     const { page } = tab;
     await tab.enter('Room 1');
@@ -348,7 +348,7 @@ test('in forced colours the chosen suggestion and the room one is in are still t
   })));
 
 for (const [chosen, system] of [['dark', 'light'], ['light', 'dark']]) {
-  test(`who has chosen ${chosen} has it from the first moment on, whatever the system has`, () => (
+  test(`the chosen appearance (${chosen}) applies from the first paint, whatever the system has`, () => (
     visit([{ colorScheme: system }], async ({ page }) => {
       const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
       const before = await ground();

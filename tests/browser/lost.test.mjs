@@ -1,46 +1,32 @@
-// Nothing that is said is lost, and nothing is said twice: in a real browser, against the real server, with a
-// connection between them that breaks whenever the story wants it to.
+// No message is lost or said twice: a real browser and the real server, with a connection between them that the story
+// can break at any moment.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { AWAY, launch, Tab } from './browser.mjs';
+import { test } from 'node:test';
+import { AWAY, stage } from './browser.mjs';
 import { Guest } from './crowd.mjs';
-import { Proxy } from './proxy.mjs';
-import { Server } from './server.mjs';
 
 const ROOM = 1;
 
-let browser;
-before(async () => { browser = await launch(); });
-after(() => browser.close());
+const visit = stage();
 
 /**
- * A server, and Anna in room 1, over a line that can be cut. `settings` and `fillable` as in Server.start, `before` as in
- * Tab.open.
+ * A server, and Anna in room 1, over a connection that can be cut. `before` as in `Tab.open`, all other options as for
+ * `visit`.
  */
-function story(name, { settings, fillable, before: prepare } = {}, tell) {
-  test(name, async () => {
-    const server = await Server.start(settings, { fillable });
-    const proxy = await Proxy.start(server);
-    try {
-      const anna = await Tab.open(browser, proxy.url, { name: 'Anna', allowed: AWAY, before: prepare });
-      await anna.enter('Room 1');
-      await tell({ anna, server, proxy });
-      await anna.close();
-    } finally {
-      await Promise.all(browser.contexts().map((context) => context.close()));
-      proxy.stop();
-      await server.stop();
-    }
-  });
+function story(name, { before, ...options }, tell) {
+  test(name, () => visit([{ name: 'Anna', allowed: AWAY, before }], async (anna, { server, proxy }) => {
+    await anna.enter('Room 1');
+    await tell({ anna, server, proxy });
+  }, { ...options, isProxied: true }));
 }
 
-/** Waits until the page shows just these as said and nothing as still to be said; and so the server keeps them. */
+/** Waits until the page shows exactly these messages, all acknowledged, and asserts that the server has the same. */
 async function allSaid(tab, server, texts, roomId = ROOM) {
   await tab.page.waitForFunction((count) => {
     const isSent = document.querySelectorAll('#entries > .said[data-seq]').length >= count;
     return isSent && !document.querySelector('#entries > .said:not([data-seq])');
-  }, texts.length).catch(() => {}); // then it is told what is there instead
+  }, texts.length).catch(() => {}); // the assertions below say what is missing
   assert.deepEqual(await tab.texts(), texts);
   assert.equal(await unsent(tab).count(), 0);
   const guest = await Guest.connect(server.socketUrl);
@@ -53,7 +39,7 @@ const offline = (tab) => tab.page.locator('#room.away').waitFor();
 const unsent = ({ page }) => page.locator('#entries > .said:not([data-seq])');
 const isSaid = (frame) => frame.type === 'text';
 
-story('a message is on its way until the server has it', {}, async ({ anna, server, proxy }) => {
+story('a message is "sending" until the server has it', {}, async ({ anna, server, proxy }) => {
   proxy.gate = (frame, isUp) => (isSaid(frame) && !isUp ? 'hold' : 'pass');
   await anna.say('Hello!');
   await anna.message('Hello!').getByText('Sending…').waitFor();
@@ -64,10 +50,10 @@ story('a message is on its way until the server has it', {}, async ({ anna, serv
   await allSaid(anna, server, ['Hello!']);
 });
 
-story('what is refused stays, with the reason, to be tried again or discarded', {}, async ({ anna, server, proxy }) => {
+story('a refused message stays, with the reason, to be retried or discarded', {}, async ({ anna, server, proxy }) => {
   let isStrict = true;
   proxy.gate = (frame, isUp) => {
-    // The server finds an empty text bad, and the page never sends one.
+    // The server refuses an empty text; the page itself never sends one.
     if (isUp && isStrict && frame.text?.startsWith('bad')) frame.text = '';
     return 'pass';
   };
@@ -86,30 +72,30 @@ story('what is refused stays, with the reason, to be tried again or discarded', 
   await allSaid(anna, server, ['good 1', 'good 2', 'bad 1']);
 });
 
-story('what is said offline goes out once, in order, when the network is back', {}, async ({ anna, server, proxy }) => {
+story('messages written offline are sent once, in order, when the network is back', {}, async ({ anna, server, proxy }) => {
   await anna.say('before');
   await anna.sent('before').waitFor();
-  // Chromium's switch alone leaves WebSockets as they are.
+  // Chromium's offline switch does not affect open WebSockets.
   await anna.page.context().setOffline(true);
   proxy.breakOff();
   await anna.banner.getByText('Your device is offline.').waitFor();
   const texts = ['one', 'two', 'two', 'three'];
   for (const text of texts) await anna.say(text);
-  await anna.message('three').getByText('Waiting for the connection').waitFor();
-  await anna.pace.getByText('Offline: 4 messages wait and go out by themselves.').waitFor();
+  await anna.message('three').getByText('Waiting to send').waitFor();
+  await anna.pace.getByText('Not connected. 4 messages will be sent when you reconnect.').waitFor();
   proxy.mend();
   await anna.page.context().setOffline(false);
-  await anna.banner.getByText('Connected again.').waitFor();
+  await anna.showed('banner', /Reconnected/);
   await allSaid(anna, server, ['before', ...texts]);
-  await anna.banner.getByText('Connected again.').waitFor({ state: 'detached' });
+  await anna.banner.getByText('Reconnected.').waitFor({ state: 'detached' });
 });
 
-story('a line that breaks again and again while the queue goes out says nothing twice', {}, async ({ anna, server, proxy }) => {
+story('a connection that breaks again and again while the queue is sent doubles nothing', {}, async ({ anna, server, proxy }) => {
   proxy.breakOff();
   await offline(anna);
   const texts = Array.from({ length: 8 }, (_, index) => `message ${index + 1}`);
   for (const text of texts) await anna.say(text);
-  // Cut before the server has it, and after, before the page knows it: one after the other.
+  // Alternates between cutting before the server has the message, and before the page has the acknowledgement.
   let cuts = 0;
   proxy.gate = (frame, isUp) => {
     const isDue = isSaid(frame) && isUp === (cuts % 2 === 0) && frame.text !== texts.at(-1);
@@ -124,7 +110,7 @@ story('a line that breaks again and again while the queue goes out says nothing 
 });
 
 for (const [state, isUp] of [['the server has not got', true], ['is not acknowledged']]) {
-  story(`a reload loses nothing that ${state}, and no draft`, {}, async ({ anna, server, proxy }) => {
+  story(`a reload loses no message that ${state}, and no draft`, {}, async ({ anna, server, proxy }) => {
     proxy.gate = (frame, up) => (isSaid(frame) && up === Boolean(isUp) ? 'hold' : 'pass');
     for (const text of ['one', 'two']) await anna.say(text);
     await anna.text.pressSequentially('half a thou');
@@ -136,7 +122,7 @@ for (const [state, isUp] of [['the server has not got', true], ['is not acknowle
   });
 }
 
-story('a reload while offline keeps what waits, for each room, and the drafts', {}, async ({ anna, server, proxy }) => {
+story('a reload while offline keeps each room’s waiting messages and draft', {}, async ({ anna, server, proxy }) => {
   proxy.breakOff();
   await offline(anna);
   await anna.say('to one');
@@ -162,7 +148,7 @@ story('a reload while offline keeps what waits, for each room, and the drafts', 
   assert.equal(await anna.text.inputValue(), 'draft for two');
 });
 
-story('whoever comes back too late is another, and still says nothing twice', {
+story('a session that expired becomes a new user, and still doubles nothing', {
   settings: { limits: { resumeGraceSeconds: 1 } },
 }, async ({ anna, server, proxy }) => {
   const witness = await Guest.connect(server.socketUrl, 'Ben');
@@ -184,24 +170,24 @@ story('whoever comes back too late is another, and still says nothing twice', {
   witness.socket.terminate();
 });
 
-story('the banner says how it stands, and comes back at once when asked', {}, async ({ anna, proxy }) => {
+story('the banner shows the state, and reconnects at once when asked', {}, async ({ anna, proxy }) => {
   await anna.banner.locator('span').waitFor({ state: 'detached' });
-  // Closed for a fault of its own, a page comes back after the longest wait.
+  // After a close for a fault of its own, the page waits the longest before it reconnects.
   proxy.cut(1008, 'slow consumer');
-  await anna.banner.getByText(/^Offline: the connection is too slow\. Next try in ([12]\d|30) seconds\.$/).waitFor();
+  await anna.showed('banner', /^Disconnected: the connection is too slow\. Trying again in (1[5-9]|2\d|30) seconds\./);
   await anna.page.getByRole('button', { name: 'Try now' }).click();
-  await anna.banner.getByText('Connected again.').waitFor();
+  await anna.showed('banner', /Reconnected/);
   for (const [target, type] of [['window', 'online'], ['window', 'focus'], ['document', 'visibilitychange']]) {
     proxy.cut(1008, '');
-    await anna.banner.getByText(/^Offline\. Next try in ([12]\d|30) seconds\.$/).waitFor();
+    await anna.showed('banner', /^Disconnected\. Trying again in (1[5-9]|2\d|30) seconds\./);
     const connected = proxy.connected();
     await anna.page.evaluate(([on, what]) => globalThis[on].dispatchEvent(new Event(what)), [target, type]);
     await connected;
-    await anna.banner.getByText('Connected again.').waitFor();
+    await anna.showed('banner', /Reconnected/);
   }
 });
 
-story('what was said meanwhile and does not come at once is shown as a gap, and loaded', {
+story('missed messages that do not fit are shown as a gap, and loaded', {
   settings: { limits: { outboxMaxBytes: 70_000 } },
 }, async ({ anna, server, proxy }) => {
   const ben = await Guest.connect(server.socketUrl, 'Ben');
@@ -214,19 +200,19 @@ story('what was said meanwhile and does not come at once is shown as a gap, and 
   for (const text of texts) await ben.say(text.padEnd(4_000, '.'));
   proxy.mend();
   await anna.impatient();
-  await anna.page.getByText('Messages are missing here.').waitFor();
+  await anna.page.getByText('Some messages are missing here.').waitFor();
   const numbers = async () => (await anna.texts()).map(parseFloat);
   assert.notDeepEqual(await numbers(), [0, ...texts.map(Number)]);
-  while (await anna.page.getByText('Messages are missing here.').count() > 0) {
+  while (await anna.page.getByText('Some messages are missing here.').count() > 0) {
     const before = (await numbers()).length;
-    await anna.page.getByRole('button', { name: 'Load them' }).click();
+    await anna.page.getByRole('button', { name: 'Load messages' }).click();
     await anna.page.waitForFunction((count) => document.querySelectorAll('.said').length > count, before);
   }
   assert.deepEqual(await numbers(), [0, ...texts.map(Number)]);
   ben.socket.terminate();
 });
 
-story('what is no longer kept is said to be so', { settings: { limits: { historyMaxEvents: 5 } } }, async ({ anna, server, proxy }) => {
+story('messages that are no longer stored are reported', { settings: { limits: { historyMaxEvents: 5 } } }, async ({ anna, server, proxy }) => {
   const ben = await Guest.connect(server.socketUrl, 'Ben');
   await ben.enter(ROOM);
   await ben.say('before');
@@ -236,14 +222,14 @@ story('what is no longer kept is said to be so', { settings: { limits: { history
   for (let number = 1; number <= 20; number += 1) await ben.say(String(number));
   proxy.mend();
   await anna.impatient();
-  await anna.page.getByRole('button', { name: 'Load them' }).click();
-  await anna.page.getByText('Some messages are no longer kept.').waitFor();
+  await anna.page.getByRole('button', { name: 'Load messages' }).click();
+  await anna.page.getByText('Some messages are no longer available.').waitFor();
   assert.equal((await anna.texts())[0], 'before');
   assert.equal((await anna.texts()).at(-1), '20');
   ben.socket.terminate();
 });
 
-story('a server that has lost its memory is said to have, and gets what was not said', {}, async ({ anna, server, proxy }) => {
+story('a server that has lost its history is reported, and gets the unsent messages', {}, async ({ anna, server, proxy }) => {
   await anna.say('forgotten');
   await allSaid(anna, server, ['forgotten']);
   await server.kill();
@@ -252,56 +238,60 @@ story('a server that has lost its memory is said to have, and gets what was not 
   await anna.text.fill('a draft');
   await server.restart();
   await anna.impatient();
-  await anna.page.getByText('The server has lost what was said before.').waitFor();
+  await anna.page.getByText('The server has lost earlier messages.').waitFor();
   await allSaid(anna, server, ['still to be said']);
   assert.equal(await anna.text.inputValue(), 'a draft');
   assert.equal(await anna.page.locator('#me bdi').innerText(), 'Anna');
-  proxy.stop();
 });
 
-story('who is too fast waits, and all goes out by itself', {
+story('rate-limited messages wait and are sent by themselves', {
   settings: { limits: { messagesPerSecond: 1, messageBurst: 5 } },
-}, async ({ anna, server }) => {
+}, async ({ anna, server, proxy }) => {
   const texts = Array.from({ length: 10 }, (_, index) => `quick ${index + 1}`);
+  // Written offline, so that all of it is sent as fast as the server answers.
+  proxy.breakOff();
+  await offline(anna);
   for (const text of texts) await anna.say(text);
-  await anna.pace.getByText(/^That was fast\. Sending goes on in 1 second\.$/).waitFor();
+  proxy.mend();
+  await anna.impatient();
+  await anna.showed('pace', /^You’re sending too fast\. Resuming in 1 second\.$/);
   await anna.page.reload();
   await allSaid(anna, server, texts);
 });
 
-story('what cannot be saved goes out when it can', {
+story('messages that cannot be saved are sent when they can', {
   fillable: true, settings: { history: { file: 'wschat.db' } },
 }, async ({ anna, server }) => {
   await anna.say('saved');
   await allSaid(anna, server, ['saved']);
   server.fillDisk();
   await anna.say('not saved');
-  await anna.pace.getByText(/^The server cannot save right now\. Next try in [123] seconds?\.$/).waitFor();
+  await anna.showed('pace', /^The server can’t save messages right now\. Trying again in [123] seconds?\.$/);
   await anna.say('nor this');
   assert.deepEqual(await anna.texts(), ['saved']);
   server.freeDisk();
   await allSaid(anna, server, ['saved', 'not saved', 'nor this']);
 });
 
-/** Keeps one page from the server for a while, though the line is whole and other pages get through. */
+/** Keeps one page from the server for a while, although the network works and other pages get through. */
 const hold = { isOn: false };
 const holdable = (page) => page.routeWebSocket(/.*/, (socket) => {
   if (hold.isOn) socket.close();
   else socket.connectToServer();
 });
 
-story('a copy of the tab takes the session, says so in the other, and doubles nothing', {
+story('a duplicated tab takes over the session, the other says so, and nothing is doubled', {
   before: holdable,
 }, async ({ anna, server, proxy }) => {
   hold.isOn = true;
   proxy.breakOff();
   await offline(anna);
   for (const text of ['one', 'two']) await anna.say(text);
-  // A window opened by a page begins with a copy of its session storage, as a duplicated tab does.
+  // A window opened by a page starts with a copy of its session storage, like a duplicated tab.
   const [copy] = await Promise.all([anna.page.waitForEvent('popup'), anna.page.evaluate(() => { open(location.href); })]);
   const other = anna.beside(copy);
   await other.message('two').waitFor();
-  // The copy is the first to be back, and says it all; Anna cannot know that when she says it again.
+  // The copy connects first and sends both; Anna does not know that, and sends them again.
   proxy.mend();
   await other.impatient();
   await allSaid(other, server, ['one', 'two']);
@@ -310,7 +300,7 @@ story('a copy of the tab takes the session, says so in the other, and doubles no
   await anna.impatient();
   await allSaid(anna, server, ['one', 'two']);
   await copy.locator('#banner').getByText('This chat is open in another tab or window.').waitFor();
-  await copy.getByRole('button', { name: 'Use it here' }).click();
+  await copy.getByRole('button', { name: 'Use here' }).click();
   await anna.banner.getByText('This chat is open in another tab or window.').waitFor();
   await copy.getByRole('textbox', { name: 'Message' }).fill('three');
   await copy.keyboard.press('Enter');
@@ -318,35 +308,25 @@ story('a copy of the tab takes the session, says so in the other, and doubles no
   await copy.close();
 });
 
-test('a server that takes no subprotocol is talked to without memory', async () => {
-  const server = await Server.start();
-  const proxy = await Proxy.start(server);
+test('a server without wschat.v2 works, without history', () => visit([], async ({ proxy, open }) => {
   proxy.isBase = true;
-  try {
-    const options = (name) => ({ name, allowed: AWAY });
-    const anna = await Tab.open(browser, proxy.url, options('Anna'));
-    const ben = await Tab.open(browser, proxy.url, options('Ben'));
-    for (const tab of [anna, ben]) await tab.enter('Room 1');
-    await anna.say('Hello!');
-    await ben.message('Hello!').waitFor();
-    await ben.say('Hi there');
-    await anna.message('Hi there').waitFor();
-    assert.deepEqual(await anna.texts(), ['Hello!', 'Hi there']);
-    // Whether this was said, nobody can know: that is for Anna to say.
-    proxy.gate = (frame, isUp) => (isSaid(frame) && isUp && frame.text === 'Lunch?' ? 'drop' : 'pass');
-    await anna.say('Lunch?');
-    await anna.message('Lunch?').getByText('Sending…').waitFor();
-    proxy.gate = () => 'pass';
-    proxy.cut();
-    await anna.message('Lunch?').getByText(/^Perhaps sent, perhaps not/).waitFor();
-    await online(anna);
-    await online(ben);
-    await anna.page.getByRole('button', { name: 'Try again' }).click();
-    await ben.message('Lunch?').waitFor();
-    for (const tab of [anna, ben]) await tab.close();
-  } finally {
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    proxy.stop();
-    await server.stop();
-  }
-});
+  const anna = await open({ name: 'Anna', allowed: AWAY });
+  const ben = await open({ name: 'Ben', allowed: AWAY });
+  for (const tab of [anna, ben]) await tab.enter('Room 1');
+  await anna.say('Hello!');
+  await ben.message('Hello!').waitFor();
+  await ben.say('Hi there');
+  await anna.message('Hi there').waitFor();
+  assert.deepEqual(await anna.texts(), ['Hello!', 'Hi there']);
+  // Nobody can know whether this was said, so Anna has to decide.
+  proxy.gate = (frame, isUp) => (isSaid(frame) && isUp && frame.text === 'Lunch?' ? 'drop' : 'pass');
+  await anna.say('Lunch?');
+  await anna.message('Lunch?').getByText('Sending…').waitFor();
+  proxy.gate = () => 'pass';
+  proxy.cut();
+  await anna.message('Lunch?').getByText(/may not have been sent/).waitFor();
+  await online(anna);
+  await online(ben);
+  await anna.page.getByRole('button', { name: 'Try again' }).click();
+  await ben.message('Lunch?').waitFor();
+}, { isProxied: true }));

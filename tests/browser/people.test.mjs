@@ -1,4 +1,4 @@
-// People: names, colours, who is writing, who comes and goes, and how one is called back when looking elsewhere.
+// People: names, colours, typing, presence, and notifications.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ const visit = stage();
 const TWO = [{ name: 'Anna' }, { name: 'Ben' }];
 const QUICK = { settings: { limits: { messagesPerSecond: 1000, messageBurst: 1000 } } };
 
-/** Someone without a page, who is in the room then. */
+/** Somebody without a page, who is in the room. */
 async function guest(server, name, roomId = 1) {
   const client = await Client.connect(server.socketUrl, { protocols: ['wschat.v2'] });
   if (name) client.send(JSON.stringify({ type: 'change_name', name }));
@@ -22,9 +22,9 @@ const leave = (client) => client.send('{"type":"leave_room"}');
 
 // ---- names
 
-test('the first visit asks for a name, and the next ones know it', () => visit([{ isGreeted: false }], async (tab) => {
+test('the first visit asks for a name, and the next ones remember it', () => visit([{ isGreeted: false }], async (tab) => {
   const dialog = tab.page.getByRole('dialog', { name: 'Welcome!' });
-  await dialog.getByRole('textbox', { name: 'Your name' }).fill('Anna');
+  await dialog.getByRole('textbox', { name: 'Display name' }).fill('Anna');
   await dialog.getByRole('button', { name: 'Start chatting' }).click();
   await dialog.waitFor({ state: 'hidden' });
   await tab.me.getByText('Anna', { exact: true }).waitFor();
@@ -38,7 +38,7 @@ for (const [how, skip] of [
   ['Not now', ({ page }) => page.getByRole('button', { name: 'Not now' }).click()],
   ['Escape', ({ page }) => page.keyboard.press('Escape')],
 ]) {
-  test(`a name may be skipped with “${how}”, and is not asked for again`, () => visit([{ isGreeted: false }], async (tab) => {
+  test(`the name can be skipped with “${how}”, and is not asked for again`, () => visit([{ isGreeted: false }], async (tab) => {
     const dialog = tab.page.getByRole('dialog', { name: 'Welcome!' });
     await dialog.waitFor();
     await skip(tab);
@@ -51,16 +51,16 @@ for (const [how, skip] of [
   }));
 }
 
-test('a new name is told to the room and kept for the next visit', () => visit(TWO, async (anna, ben) => {
+test('a new name is announced in the room and kept for the next visit', () => visit(TWO, async (anna, ben) => {
   await anna.enter('Room 2');
   await ben.enter('Room 2');
   await anna.member('Ben').waitFor();
   await ben.me.click();
-  const dialog = ben.page.getByRole('dialog', { name: 'Change your name' });
-  assert.equal(await dialog.getByRole('textbox', { name: 'Your name' }).inputValue(), 'Ben');
+  const dialog = ben.page.getByRole('dialog', { name: 'Change display name' });
+  assert.equal(await dialog.getByRole('textbox', { name: 'Display name' }).inputValue(), 'Ben');
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await ben.rename('Benedikta');
-  await anna.line('Ben is now called Benedikta').waitFor();
+  await anna.line('Ben is now Benedikta').waitFor();
   await anna.member('Benedikta').waitFor();
   await ben.say('it is me');
   await anna.sent('it is me').getByText('Benedikta', { exact: true }).waitFor();
@@ -69,18 +69,18 @@ test('a new name is told to the room and kept for the next visit', () => visit(T
   await again.locator('#me').getByText('Benedikta', { exact: true }).waitFor();
 }));
 
-test('a name that cannot be is refused with the reason', () => visit([{ name: 'Anna' }], async (anna) => {
+test('an invalid name is refused with the reason', () => visit([{ name: 'Anna' }], async (anna) => {
   await anna.me.click();
   const dialog = anna.page.getByRole('dialog');
-  const name = dialog.getByRole('textbox', { name: 'Your name' });
+  const name = dialog.getByRole('textbox', { name: 'Display name' });
   const save = dialog.getByRole('button', { name: 'Save' });
   await name.fill('x'.repeat(34));
   await dialog.getByText('2 characters too long').waitFor();
   await save.click();
   await name.fill('   ');
   await save.click();
-  await dialog.getByText('A name needs at least one letter.').waitFor();
-  // This one only the server knows to refuse.
+  await dialog.getByText('Enter a name.').waitFor();
+  // Only the server knows that this name is not allowed.
   await name.fill('bell\u0007');
   await save.click();
   await dialog.waitFor({ state: 'hidden' });
@@ -91,14 +91,13 @@ test('a name that cannot be is refused with the reason', () => visit([{ name: 'A
   await again.locator('#me').getByText('Anna', { exact: true }).waitFor();
 }));
 
-// ---- who is there
+// ---- presence
 
-test('who is writing is seen while they write', () => visit(TWO, async (anna, ben, { server }) => {
+test('typing is shown while somebody types', () => visit(TWO, async (anna, ben, { server }) => {
   await anna.enter('Room 1');
   await ben.enter('Room 1');
   await ben.text.pressSequentially('I th');
-  await anna.typing.getByText('is typing…').waitFor();
-  assert.equal((await anna.typing.textContent()).replace(/[\u2068\u2069]/g, ''), 'Ben is typing…');
+  await anna.showed('typing', /^\u2068?Ben\u2069? is typing…$/);
   assert.equal(await ben.typing.textContent(), '');
   await ben.say('I think so');
   await anna.sent('I think so').waitFor();
@@ -108,27 +107,27 @@ test('who is writing is seen while they write', () => visit(TWO, async (anna, be
   await anna.member('Fay').waitFor();
   const [carl, dora] = guests;
   carl.send('{"type":"typing"}');
-  await anna.typing.getByText(/Carl.* is typing…/).waitFor();
+  await anna.showed('typing', /Carl.* is typing…/);
   dora.send('{"type":"typing"}');
-  await anna.typing.getByText(/Carl.* and .*Dora.* are typing…/).waitFor();
+  await anna.showed('typing', /Carl.* and .*Dora.* are typing…/);
   for (const one of guests) one.send('{"type":"typing"}');
-  await anna.typing.getByText('4 people are typing…').waitFor();
+  await anna.showed('typing', /4 people are typing…/);
   for (const one of guests) leave(one);
   await anna.typing.getByText(/typing/).waitFor({ state: 'detached' });
 }));
 
-test('after a restart one’s own name is one’s own, whoever came back first', () => visit([
+test('after a restart everybody has their own name, whoever reconnects first', () => visit([
   { name: 'Anna', allowed: AWAY }, { name: 'Ben', allowed: AWAY },
 ], async (anna, ben, { server }) => {
   for (const tab of [anna, ben]) await tab.enter('Room 1');
   await anna.member('Ben').waitFor();
   const own = (tab) => tab.members.getByRole('listitem').filter({ hasText: '(you)' });
   await own(anna).getByText('Anna', { exact: true }).waitFor();
-  // With nothing kept, ids begin anew, and Ben gets the one that was Anna's.
+  // The server has no history, so ids start again, and Ben gets the id that was Anna's.
   await server.kill();
   await anna.page.context().setOffline(true);
   await server.restart();
-  await ben.banner.getByText('Connected again.').waitFor();
+  await ben.showed('banner', /Reconnected/);
   await anna.page.context().setOffline(false);
   await anna.member('Ben').waitFor();
   await ben.member('Anna').waitFor();
@@ -138,16 +137,16 @@ test('after a restart one’s own name is one’s own, whoever came back first',
   }
 }));
 
-test('many who come and go are one line', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
+test('many joins and departures are one line', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
   await anna.enter('Room 1');
   const guests = [];
   for (let i = 1; i <= 12; i += 1) guests.push(await guest(server, `Guest ${i}`));
   const line = anna.log.locator('.line:not(.head)');
-  await line.getByText(/^Guest 1, .*Guest 8 and 4 others entered/).waitFor();
+  await line.getByText(/^Guest 1, .*Guest 8 and 4 others joined/).waitFor();
   assert.equal(await line.count(), 1);
   assert.equal(await anna.members.getByRole('listitem').count(), 13);
   for (const one of guests.slice(1)) leave(one);
-  await line.getByText(/Guest 1 entered · Guest 2, .*Guest 9 and 3 others came and went/).waitFor();
+  await line.getByText(/Guest 1 joined · Guest 2, .*Guest 9 and 3 others joined and left/).waitFor();
   assert.equal(await line.count(), 1);
   await anna.say('quiet now');
   await anna.sent('quiet now').waitFor();
@@ -156,9 +155,9 @@ test('many who come and go are one line', () => visit([{ name: 'Anna' }], async 
   assert.equal(await line.count(), 2);
 }, QUICK));
 
-test('among many members one is found by name, and mentioned by a click', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
+test('a member of a large room is found by name, and mentioned by a click', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
   await anna.enter('Room 1');
-  const search = anna.members.getByRole('searchbox', { name: 'Find a member' });
+  const search = anna.members.getByRole('searchbox', { name: 'Search members' });
   assert.equal(await search.count(), 0);
   for (let i = 1; i <= 14; i += 1) await guest(server, `Guest ${i}`);
   await search.fill('guest 7');
@@ -171,7 +170,7 @@ test('among many members one is found by name, and mentioned by a click', () => 
   await anna.members.getByRole('listitem').first().waitFor({ state: 'detached' });
 }, QUICK));
 
-test('each has a colour of their own, the same wherever they are seen', () => visit(TWO, async (anna, ben) => {
+test('everyone has a colour, the same everywhere', () => visit(TWO, async (anna, ben) => {
   await anna.enter('Room 1');
   await ben.enter('Room 1');
   await ben.say('Which one am I?');
@@ -185,7 +184,7 @@ test('each has a colour of their own, the same wherever they are seen', () => vi
 }));
 
 for (const colorScheme of ['light', 'dark']) {
-  test(`every colour of a user can be read, ${colorScheme}`, () => visit([{ colorScheme }], async (tab) => {
+  test(`every user colour has enough contrast, ${colorScheme}`, () => visit([{ colorScheme }], async (tab) => {
     const poor = await tab.page.evaluate(() => {
       const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
       const probe = document.body.appendChild(document.createElement('span'));
@@ -214,9 +213,9 @@ for (const colorScheme of ['light', 'dark']) {
   }));
 }
 
-// ---- called back
+// ---- notifications
 
-/** A browser that grants notifications and writes them down, and a page that a test can hide. */
+/** A browser that grants notifications and records them, and a page that a test can hide. */
 const CALLED = {
   async before(page) {
     await page.addInitScript(() => {
@@ -259,7 +258,7 @@ async function turnOnNotifications({ page }) {
   await settings.getByRole('button', { name: 'Close' }).click();
 }
 
-test('a mention calls back who looks elsewhere, once they have asked for it', () => visit([
+test('a mention notifies a user who looks elsewhere, if they have turned it on', () => visit([
   { name: 'Anna', ...CALLED }, { name: 'Ben' },
 ], async (anna, ben) => {
   await anna.enter('Room 1');
@@ -286,7 +285,7 @@ test('a mention calls back who looks elsewhere, once they have asked for it', ()
   assert.equal((await told(anna)).made.length, 1);
 }));
 
-test('what is new is counted in the title and marks the icon, until one looks', () => visit([
+test('unread messages are counted in the title and mark the icon, until the user looks', () => visit([
   { name: 'Anna', ...CALLED }, { name: 'Ben' },
 ], async (anna, ben) => {
   const icon = () => anna.page.locator('#favicon').getAttribute('href');
@@ -308,7 +307,7 @@ test('what is new is counted in the title and marks the icon, until one looks', 
   await anna.line(/^New messages$/).waitFor();
 }));
 
-test('a room that is muted is counted in the list alone, also after a reload', () => visit(TWO, async (anna, ben) => {
+test('a muted room is counted only in the list, also after a reload', () => visit(TWO, async (anna, ben) => {
   await anna.enter('Room 1');
   await ben.enter('Room 1');
   const mute = anna.page.getByRole('button', { name: 'Mute', exact: true });

@@ -1,4 +1,4 @@
-// Stands between the page and the server, and keeps, drops or cuts what passes, so that a test can choose the moment.
+// A proxy between the page and the server that holds, drops or cuts, so that a test can choose the moment.
 
 import http from 'node:http';
 import { once } from 'node:events';
@@ -6,11 +6,14 @@ import { WebSocket, WebSocketServer } from 'ws';
 
 export class Proxy {
   url;
-  /** `(frame, isUp)`, which may change the frame: 'pass', 'drop', or 'hold', after which all in that direction waits until `release()`. */
+  /**
+   * `(frame, isUp)` → 'pass', 'drop', or 'hold', which holds everything in that direction until `release()`. It may
+   * change the frame.
+   */
   gate = () => 'pass';
-  /** Whether it lets anybody connect. The page itself is served all the same. */
+  /** Whether it accepts WebSocket connections. The page itself is always served. */
   isOpen = true;
-  /** A server that knows no subprotocols, or a box on the way that takes them out. */
+  /** Acts as a server that knows no subprotocols, or a middlebox that strips them. */
   isBase = false;
   #server;
   #http;
@@ -35,7 +38,7 @@ export class Proxy {
     this.#http.close();
   }
 
-  /** Loses all connections, or closes them with a code. What is held is lost. */
+  /** Cuts all connections, or closes them with a code. Held frames are lost. */
   cut(code, reason) {
     const pairs = [...this.#pairs];
     this.#pairs.clear();
@@ -46,7 +49,7 @@ export class Proxy {
     }
   }
 
-  /** Nobody gets through until `mend()`. */
+  /** Accepts no connections until `mend()`. */
   breakOff() {
     this.isOpen = false;
     this.cut();
@@ -61,7 +64,7 @@ export class Proxy {
     for (const { up, down } of this.#pairs) for (const way of [up, down]) for (const send of way.held.splice(0)) send();
   }
 
-  /** When the next one has connected. */
+  /** Resolves when the next connection is open. */
   connected() {
     return new Promise((resolve) => { this.#connected.push(resolve); });
   }
@@ -88,7 +91,7 @@ export class Proxy {
     const pair = { page, upstream, up: { held: [] }, down: { held: [] } };
     this.#pairs.add(pair);
     const end = () => {
-      // One that has been cut is on its way out: to hurry it could destroy its Close frame.
+      // A pair that has been cut is already closing: terminating it could destroy its Close frame.
       if (!this.#pairs.delete(pair)) return;
       page.terminate();
       upstream.terminate();

@@ -1,6 +1,6 @@
 """Loses a connection and resumes its session, with Python's `websockets`: resume.py ws://127.0.0.1:8776/
 
-Prints every frame of the one who does, and "resumed" when all was as it should be.
+Prints every frame of that client, and "resumed" if everything was right.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import sys
 
 import websockets
 
-PATIENCE_SECONDS = 10
+TIMEOUT_SECONDS = 10
 
 
 class Client:
@@ -33,11 +33,11 @@ class Client:
         await self.socket.send(text)
 
     async def next(self, kind):
-        text = await asyncio.wait_for(self.socket.recv(), PATIENCE_SECONDS)
+        text = await asyncio.wait_for(self.socket.recv(), TIMEOUT_SECONDS)
         if self.shows:
             print("S:", text)
         frame = json.loads(text)
-        assert frame["type"] == kind, f"{kind} was to come, and not {text}"
+        assert frame["type"] == kind, f"expected {kind}, got {text}"
         return frame
 
 
@@ -77,7 +77,7 @@ async def main(url):
     third = await Client.connect(url, ada.welcome["session"], shows=True)
     assert third.welcome["resumed"] is True
     try:
-        await asyncio.wait_for(again.socket.recv(), PATIENCE_SECONDS)
+        await asyncio.wait_for(again.socket.recv(), TIMEOUT_SECONDS)
         raise AssertionError("the old connection lives on")
     except websockets.ConnectionClosed as closed:
         assert (closed.rcvd.code, closed.rcvd.reason) == (4001, "replaced"), closed

@@ -1,4 +1,4 @@
-// Sessions that are taken up again, by clients of two other makes: Node's `ws`, and Python's `websockets`.
+// Resuming sessions, with two independent clients: Node's `ws` and Python's `websockets`.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -11,9 +11,9 @@ import { Server } from './server.mjs';
 
 const V2 = ['wschat.v2'];
 
-/** A client that keeps what it needs to come back, and comes back. */
+/** A client that keeps what it needs to resume, and resumes. */
 class Member extends Watched {
-  /** Enters `roomId` from where it was, or for the first time. */
+  /** Enters `roomId`, and resumes its events if it has been there before. */
   async enter(roomId, since) {
     this.ask({ type: 'enter_room', roomId, ...(since && { since }) });
     this.room = await this.until('room');
@@ -26,7 +26,7 @@ class Member extends Watched {
     return this.until('text', (said) => said.ref === ref && said.from.id === this.id);
   }
 
-  /** As a broken line does. */
+  /** Breaks the connection without a Close frame. */
   async lose() {
     this.socket.terminate();
     await once(this.socket, 'close');
@@ -54,7 +54,7 @@ const tell = (name, settings, story) => test(name, async () => {
   }
 });
 
-tell('whoever comes back is the same, hears what was missed, and nobody has seen it', {}, async (connect) => {
+tell('a resumed client is the same user, gets what it missed, and nobody notices', {}, async (connect) => {
   const [anna, ben] = [await connect(), await connect()];
   anna.ask({ type: 'change_name', name: 'Anna' });
   await anna.until('change_name');
@@ -77,16 +77,16 @@ tell('whoever comes back is the same, hears what was missed, and nobody has seen
   assert.deepEqual([back.complete, back.events, back.seq], [true, [missed, also], also.seq]);
   assert.deepEqual(back.users.map(({ id }) => id), [anna.id, ben.id].sort((a, b) => a - b));
 
-  // What was acknowledged is not said again, and what was not is.
+  // An acknowledged message is not sent again, an unacknowledged one is.
   again.ask({ type: 'text', text: 'first', ref: 'a1' });
   assert.deepEqual(await again.nextFrame(), first);
   const second = await again.say('second', 'a2');
   assert.equal(second.seq, also.seq + 1);
-  // Nobody came, nobody left, nothing was said twice: the very next that Ben hears is this.
+  // Nobody joined, nobody left, nothing was said twice: this is the very next frame that Ben gets.
   assert.deepEqual(await ben.nextFrame(), second);
 });
 
-tell('the old connection, though it is alive, is replaced', {}, async (connect) => {
+tell('an old connection that is still alive is replaced', {}, async (connect) => {
   const [anna, ben] = [await connect(), await connect()];
   await ben.enter(1);
   await anna.enter(1);
@@ -100,7 +100,7 @@ tell('the old connection, though it is alive, is replaced', {}, async (connect) 
   assert.deepEqual(await ben.nextFrame(), said);
 });
 
-tell('after the grace the others are told, and the secret is worth nothing', { limits: { resumeGraceSeconds: 1 } },
+tell('after the grace the others are told, and the secret is void', { limits: { resumeGraceSeconds: 1 } },
   async (connect) => {
     const [anna, ben] = [await connect(), await connect()];
     await ben.enter(1);
@@ -114,7 +114,7 @@ tell('after the grace the others are told, and the secret is worth nothing', { l
     assert.ok(other.id > ben.id);
   });
 
-tell('a secret that is not right is a new user', {}, async (connect) => {
+tell('a wrong secret makes a new user', {}, async (connect) => {
   const anna = await connect();
   await anna.lose();
   for (const wrong of [`session.${'0'.repeat(32)}`, 'session.', `session.${anna.welcome.session.slice(1)}`, 'another']) {
@@ -136,7 +136,7 @@ tell('a client of the base protocol has no grace', {}, async (connect, server) =
   assert.equal((await ben.nextFrame()).type, 'leave_room');
 });
 
-tell('after kill -9 everything goes on: users, rooms, numbers, references', { history: { file: 'wschat.db' } },
+tell('after kill -9 users, rooms, seqs and refs continue', { history: { file: 'wschat.db' } },
   async (connect, server) => {
     const [anna, ben] = [await connect(), await connect()];
     anna.ask({ type: 'change_name', name: 'Anna' });
@@ -146,7 +146,7 @@ tell('after kill -9 everything goes on: users, rooms, numbers, references', { hi
     const { epoch } = await anna.enter(attic);
     const first = await anna.say('first', 'a1');
     await ben.until('text');
-    // Sent, and seen by another: so it is there, even if its author cannot know.
+    // Sent, and seen by another client: so it was said, even if its author cannot know.
     anna.ask({ type: 'text', text: 'second', ref: 'a2' });
     const second = await ben.until('text', ({ ref }) => ref === 'a2');
     await server.kill();
@@ -165,20 +165,20 @@ tell('after kill -9 everything goes on: users, rooms, numbers, references', { hi
     assert.equal((await newcomer.enter(attic)).room.title, 'Attic');
   });
 
-/** A Python that has `websockets`, or none. */
+/** A Python that has `websockets`, or undefined. */
 async function python() {
   for (const candidate of [process.env.PYTHON, 'python3', '/usr/bin/python3'].filter(Boolean)) {
     try {
       await promisify(execFile)(candidate, ['-c', 'import websockets']);
       return candidate;
     } catch {
-      // The next one, then.
+      // Try the next one.
     }
   }
   return undefined;
 }
 
-test('the same by Python', async (t) => {
+test('the same with Python', async (t) => {
   const interpreter = await python();
   if (interpreter === undefined) return t.skip('there is no python3 with websockets');
   const server = await Server.start();

@@ -1,4 +1,5 @@
-// docs/protocol.schema.json against what is really sent, both ways, in both protocols, and against the docs.
+// docs/protocol.schema.json against the frames on the wire, in both directions and both protocols, and against the
+// docs.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -8,10 +9,10 @@ import { check, DOCS, ENTRIES, fits, framesOf, schema, Seen, Watched } from './f
 import { Server } from './server.mjs';
 
 const V2 = ['wschat.v2'];
-/** Filled by the tests that talk, looked at by those that come after them. */
+/** Filled by the tests that talk, checked by those after them. */
 const seen = new Seen();
 
-/** A server, and clients of it that are watched. */
+/** A server, and clients of it whose frames are recorded. */
 const talk = (name, settings, story, options) => test(name, async () => {
   const server = await Server.start(settings, options);
   const clients = [];
@@ -27,7 +28,7 @@ const talk = (name, settings, story, options) => test(name, async () => {
   }
 });
 
-/** What is malformed in either protocol, and the code it is refused with. */
+/** Requests that are malformed in either protocol, and the code of the refusal. */
 const MALFORMED = [
   ['{"type":', 'bad_json'],
   ['', 'bad_json'],
@@ -56,7 +57,7 @@ const MALFORMED = [
   ['{"type":"change_name","name":{}}', 'bad_request'],
 ];
 
-/** Likewise, what only wschat.v2 knows at all. */
+/** Requests that only wschat.v2 knows. */
 const MALFORMED_V2 = [
   ['{"type":"list_rooms","ref":""}', 'bad_request'],
   ['{"type":"list_rooms","ref":5}', 'bad_request'],
@@ -76,7 +77,7 @@ const MALFORMED_V2 = [
   ['{"type":"history","roomId":1,"limit":101}', 'bad_request'],
 ];
 
-/** A member that may be absent has to be absent: null is as wrong as anything else that is not what it should be. */
+/** A member that may be absent must not be null. */
 const NULLS = [
   '{"type":"list_rooms","ref":null}',
   '{"type":"enter_room","roomId":1,"since":null}',
@@ -84,249 +85,276 @@ const NULLS = [
   '{"type":"history","roomId":1,"limit":null}',
 ];
 
-describe('what is sent fits the schema', () => {
-  /** The least that everything can be refused with; nothing here waits for a rate to let it through. */
-  const limits = { messagesPerSecond: 0, maxRooms: 4, roomsPerSecond: 0.001, roomBurst: 3, roomListIntervalMs: 20 };
+/** Lists the rooms, creates one, and enters it. Returns its snapshot. */
+async function enterNewRoom(vera) {
+  assert.deepEqual([vera.welcome.resumed, vera.welcome.server.name], [false, 'wschat']);
+  vera.ask({ type: 'change_name', name: 'Vera' });
+  assert.equal('roomId' in await vera.until('change_name'), false);
+  vera.ask({ type: 'list_rooms', ref: 'list' });
+  const list = await vera.until('list_rooms');
+  assert.deepEqual([list.ref, list.rooms[1].userCount, list.rooms[1].seq], ['list', 0, 0]);
 
-  talk('the base protocol, while others in the room speak wschat.v2', { limits }, async (connect) => {
-    const [anna, ben] = [await connect(), await connect()];
-    const vera = await connect(V2);
-    vera.ask({ type: 'enter_room', roomId: 1 });
-    await vera.until('room');
-    for (const client of [anna, ben]) {
-      client.ask({ type: 'enter_room', roomId: 1 });
-      await client.until('enter_room', ({ user }) => user.id === client.id);
-    }
-    anna.ask({ type: 'list_rooms' });
-    const list = await anna.until('list_rooms');
-    assert.deepEqual(Object.keys(list.rooms[1].users).map(Number), [anna.id, ben.id, vera.id].sort((a, b) => a - b));
-    anna.ask({ type: 'text', text: '\u0001 "quoted" \\ 👋\n', more: ['is', 'ignored'] });
-    anna.ask({ type: 'gif', gifId: '3' });
-    anna.ask({ type: 'change_name', name: 'Anna' });
-    anna.ask({ type: 'create_room', title: 'Attic' });
-    anna.ask({ type: 'leave_room' });
-    await anna.until('leave_room');
-    // Each of them tells the one who speaks the other protocol in its own manner.
-    for (const type of ['text', 'gif', 'change_name', 'leave_room']) {
-      await ben.until(type);
-      await vera.until(type);
-    }
-    vera.ask({ type: 'text', text: 'and back', ref: 'v1' });
-    vera.ask({ type: 'typing' });
-    vera.ask({ type: 'gif', gifId: 1 });
-    await ben.until('text', ({ text }) => text === 'and back');
-    assert.equal((await ben.nextFrame()).type, 'gif');
+  vera.ask({ type: 'create_room', title: 'Attic', ref: 'make' });
+  const added = await vera.until('room_added', ({ ref }) => ref === 'make');
+  assert.deepEqual(added.room, { id: 4, title: 'Attic', userCount: 0, seq: 0 });
+  vera.ask({ type: 'enter_room', roomId: '4', ref: 'in' });
+  const room = await vera.until('room');
+  assert.deepEqual([room.ref, room.seq, room.complete, room.events], ['in', 0, true, []]);
+  await vera.until('room_changed', (changed) => changed.room.id === 4 && changed.room.userCount === 1);
+  return room;
+}
 
-    anna.ask({ type: 'text', text: 'in no room' });
-    await anna.refused('not_in_room');
-    ben.ask({ type: 'text', text: ' ' });
-    await ben.refused('bad_text');
-    anna.ask({ type: 'enter_room', roomId: 99 });
-    await anna.refused('unknown_room');
-    anna.ask({ type: 'change_name', name: '' });
-    await anna.refused('bad_name');
-    for (const code of ['bad_title', 'too_many_rooms', 'rate_limited']) {
-      anna.ask({ type: 'create_room', title: code === 'bad_title' ? '' : 'One more' });
-      await anna.refused(code);
-    }
-    for (const [request, code] of MALFORMED) {
-      anna.sendWrong(request);
-      await anna.refused(code);
-    }
-  });
+/** Says five things, one of them twice. Returns the events. */
+async function sayFive(vera) {
+  for (const ref of ['one', 'two', 'three']) vera.ask({ type: 'text', text: `text ${ref}`, ref });
+  vera.ask({ type: 'gif', gifId: '2', ref: 'four' });
+  vera.ask({ type: 'text', text: 'without' });
+  vera.ask({ type: 'text', text: 'again', ref: 'one' });
+  const said = [];
+  for (let seq = 1; seq <= 5; seq += 1) said.push(await vera.until(seq === 4 ? 'gif' : 'text'));
+  assert.deepEqual(said.map(({ seq }) => seq), [1, 2, 3, 4, 5]);
+  assert.deepEqual(said.map(({ ref }) => ref), ['one', 'two', 'three', 'four', undefined]);
+  assert.deepEqual(await vera.until('text'), said[0]);
+  await vera.until('room_changed', (changed) => changed.room.id === 4 && changed.room.seq === 5);
+  return said;
+}
 
-  talk('wschat.v2', { limits: { ...limits, emptyRoomTtlSeconds: 1 } }, async (connect) => {
-    const vera = await connect(V2);
-    assert.deepEqual([vera.welcome.resumed, vera.welcome.server.name], [false, 'wschat']);
-    vera.ask({ type: 'change_name', name: 'Vera' });
-    assert.equal('roomId' in await vera.until('change_name'), false);
-    vera.ask({ type: 'list_rooms', ref: 'list' });
-    const list = await vera.until('list_rooms');
-    assert.deepEqual([list.ref, list.rooms[1].userCount, list.rooms[1].seq], ['list', 0, 0]);
+async function typeAndRename(vera, willi) {
+  willi.ask({ type: 'typing', ref: 'unanswered' });
+  const { user, roomId } = await vera.until('typing');
+  assert.deepEqual([user.id, roomId], [willi.id, 4]);
+  vera.ask({ type: 'change_name', name: 'Vera V.', ref: 'name' });
+  assert.equal((await willi.until('change_name')).roomId, 4);
+  await vera.until('change_name');
+}
 
-    vera.ask({ type: 'create_room', title: 'Attic', ref: 'make' });
-    const added = await vera.until('room_added', ({ ref }) => ref === 'make');
-    assert.deepEqual(added.room, { id: 4, title: 'Attic', userCount: 0, seq: 0 });
-    vera.ask({ type: 'enter_room', roomId: '4', ref: 'in' });
-    const room = await vera.until('room');
-    assert.deepEqual([room.ref, room.seq, room.complete, room.events], ['in', 0, true, []]);
-    await vera.until('room_changed', (changed) => changed.room.id === 4 && changed.room.userCount === 1);
+async function readHistory(vera, said) {
+  vera.ask({ type: 'history', roomId: 4, ref: 'newest' });
+  const newest = await vera.until('history');
+  assert.deepEqual([newest.ref, newest.more, newest.events], ['newest', false, said]);
+  vera.ask({ type: 'history', roomId: '4', before: 4, limit: 2 });
+  const page = await vera.until('history');
+  assert.deepEqual([page.more, page.events], [true, said.slice(1, 3)]);
+}
 
-    const willi = await connect(V2);
-    willi.ask({ type: 'enter_room', roomId: 4 });
-    await willi.until('room');
-    await vera.until('enter_room');
-    for (const ref of ['one', 'two', 'three']) vera.ask({ type: 'text', text: `text ${ref}`, ref });
-    vera.ask({ type: 'gif', gifId: '2', ref: 'four' });
-    vera.ask({ type: 'text', text: 'without' });
-    vera.ask({ type: 'text', text: 'again', ref: 'one' });
-    const said = [];
-    for (let seq = 1; seq <= 5; seq += 1) said.push(await vera.until(seq === 4 ? 'gif' : 'text'));
-    assert.deepEqual(said.map(({ seq }) => seq), [1, 2, 3, 4, 5]);
-    assert.deepEqual(said.map(({ ref }) => ref), ['one', 'two', 'three', 'four', undefined]);
-    assert.deepEqual(await vera.until('text'), said[0]);
-    await vera.until('room_changed', (changed) => changed.room.id === 4 && changed.room.seq === 5);
-
-    willi.ask({ type: 'typing', ref: 'unanswered' });
-    const { user, roomId } = await vera.until('typing');
-    assert.deepEqual([user.id, roomId], [willi.id, 4]);
-    vera.ask({ type: 'change_name', name: 'Vera V.', ref: 'name' });
-    assert.equal((await willi.until('change_name')).roomId, 4);
-    await vera.until('change_name');
-
-    vera.ask({ type: 'history', roomId: 4, ref: 'newest' });
-    const newest = await vera.until('history');
-    assert.deepEqual([newest.ref, newest.more, newest.events], ['newest', false, said]);
-    vera.ask({ type: 'history', roomId: '4', before: 4, limit: 2 });
-    const page = await vera.until('history');
-    assert.deepEqual([page.more, page.events], [true, said.slice(1, 3)]);
-
-    willi.ask({ type: 'leave_room', ref: 'out' });
+/** Leaves and returns: with what the client has, with a `seq` that never was, and with another epoch. */
+async function leaveAndReturn(vera, willi, room, said) {
+  willi.ask({ type: 'leave_room', ref: 'out' });
+  await willi.until('leave_room');
+  await vera.until('leave_room');
+  const since = { epoch: room.epoch, seq: 3 };
+  for (const [asked, complete, events] of [
+    [since, true, said.slice(3)],
+    [{ epoch: room.epoch, seq: 6 }, false, said],
+    [{ epoch: 'another', seq: 3 }, false, said],
+  ]) {
+    willi.ask({ type: 'enter_room', roomId: 4, since: asked, ref: 'back' });
+    const back = await willi.until('room');
+    assert.deepEqual([back.complete, back.events, back.seq], [complete, events, 5]);
+    willi.ask({ type: 'leave_room' });
     await willi.until('leave_room');
-    await vera.until('leave_room');
-    const since = { epoch: room.epoch, seq: 3 };
-    for (const [asked, complete, events] of [
-      [since, true, said.slice(3)],
-      [{ epoch: room.epoch, seq: 6 }, false, said],
-      [{ epoch: 'another', seq: 3 }, false, said],
-    ]) {
-      willi.ask({ type: 'enter_room', roomId: 4, since: asked, ref: 'back' });
-      const back = await willi.until('room');
-      assert.deepEqual([back.complete, back.events, back.seq], [complete, events, 5]);
-      willi.ask({ type: 'leave_room' });
-      await willi.until('leave_room');
-    }
+  }
+}
 
-    // Refusals name what they refuse.
-    willi.ask({ type: 'text', text: 'in no room', ref: 'e1' });
-    await willi.refused('not_in_room', 'e1');
-    willi.ask({ type: 'typing', ref: 'e2' });
-    await willi.refused('not_in_room', 'e2');
-    willi.ask({ type: 'enter_room', roomId: 99, ref: 'e3' });
-    await willi.refused('unknown_room', 'e3');
-    willi.ask({ type: 'history', roomId: 99, ref: 'e4' });
-    await willi.refused('unknown_room', 'e4');
-    willi.ask({ type: 'change_name', name: '\u0007', ref: 'e5' });
-    await willi.refused('bad_name', 'e5');
-    willi.ask({ type: 'create_room', title: '', ref: 'e6' });
-    await willi.refused('bad_title', 'e6');
-    willi.ask({ type: 'create_room', title: 'One more', ref: 'e7' });
-    await willi.refused('too_many_rooms', 'e7');
-    willi.ask({ type: 'create_room', title: 'One more', ref: 'e8' });
-    await willi.refused('too_many_rooms', 'e8');
-    willi.ask({ type: 'create_room', title: 'One more', ref: 'e9' });
-    await willi.refused('rate_limited', 'e9');
-    willi.sendWrong('{"type":"dance","ref":"e10"}');
-    await willi.refused('unknown_type', 'e10');
-    willi.sendWrong('{"type":"gif","ref":"e11"}');
-    await willi.refused('bad_request', 'e11');
-    for (const [request, code] of [...MALFORMED, ...MALFORMED_V2]) {
-      willi.sendWrong(request);
-      await willi.refused(code);
-    }
+/** Every refusal, each with the `ref` of its request. */
+async function beRefused(willi) {
+  willi.ask({ type: 'text', text: 'in no room', ref: 'e1' });
+  await willi.refused('not_in_room', 'e1');
+  willi.ask({ type: 'typing', ref: 'e2' });
+  await willi.refused('not_in_room', 'e2');
+  willi.ask({ type: 'enter_room', roomId: 99, ref: 'e3' });
+  await willi.refused('unknown_room', 'e3');
+  willi.ask({ type: 'history', roomId: 99, ref: 'e4' });
+  await willi.refused('unknown_room', 'e4');
+  willi.ask({ type: 'change_name', name: '\u0007', ref: 'e5' });
+  await willi.refused('bad_name', 'e5');
+  willi.ask({ type: 'create_room', title: '', ref: 'e6' });
+  await willi.refused('bad_title', 'e6');
+  willi.ask({ type: 'create_room', title: 'One more', ref: 'e7' });
+  await willi.refused('too_many_rooms', 'e7');
+  willi.ask({ type: 'create_room', title: 'One more', ref: 'e8' });
+  await willi.refused('too_many_rooms', 'e8');
+  willi.ask({ type: 'create_room', title: 'One more', ref: 'e9' });
+  await willi.refused('rate_limited', 'e9');
+  willi.sendWrong('{"type":"dance","ref":"e10"}');
+  await willi.refused('unknown_type', 'e10');
+  willi.sendWrong('{"type":"gif","ref":"e11"}');
+  await willi.refused('bad_request', 'e11');
+  for (const [request, code] of [...MALFORMED, ...MALFORMED_V2]) {
+    willi.sendWrong(request);
+    await willi.refused(code);
+  }
+}
 
-    // The room that was made goes when nobody is left in it.
-    vera.ask({ type: 'enter_room', roomId: 1 });
-    await vera.until('leave_room');
-    vera.ask({ type: 'text', text: '', ref: 'e12' });
-    await vera.until('room');
-    for (;;) {
-      const frame = await vera.nextFrame();
-      if (frame.type === 'room_changed') continue;
-      assert.deepEqual([frame.code, frame.ref], ['bad_text', 'e12']);
-      break;
-    }
-    assert.equal((await vera.until('room_removed')).roomId, 4);
-  });
+/** The created room disappears when it is empty. */
+async function emptyTheRoom(vera) {
+  vera.ask({ type: 'enter_room', roomId: 1 });
+  await vera.until('leave_room');
+  vera.ask({ type: 'text', text: '', ref: 'e12' });
+  await vera.until('room');
+  for (;;) {
+    const frame = await vera.nextFrame();
+    if (frame.type === 'room_changed') continue;
+    assert.deepEqual([frame.code, frame.ref], ['bad_text', 'e12']);
+    break;
+  }
+  assert.equal((await vera.until('room_removed')).roomId, 4);
+}
 
-  talk('null is no way to leave a member out', {}, async (connect) => {
-    const vera = await connect(V2);
-    for (const request of NULLS) {
-      vera.sendWrong(request);
-      await vera.refused('bad_request');
-    }
-  });
+// ---- frames on the wire fit the schema
 
-  talk('a disk that is full, and is not', { history: { file: 'wschat.db' } }, async (connect, server) => {
-    const [vera, anna] = [await connect(V2), await connect()];
-    vera.ask({ type: 'enter_room', roomId: 1 });
-    await vera.until('room');
-    anna.ask({ type: 'enter_room', roomId: 1 });
-    await anna.until('enter_room');
-    await vera.until('enter_room');
-    vera.ask({ type: 'text', text: 'kept', ref: 'r1' });
-    assert.equal((await vera.until('text')).seq, 1);
-    await anna.until('text');
+/** Generous limits: no test here should have to wait for a rate limit. */
+const limits = { messagesPerSecond: 0, maxRooms: 4, roomsPerSecond: 0.001, roomBurst: 3, roomListIntervalMs: 20 };
 
-    server.fillDisk();
-    vera.ask({ type: 'text', text: 'lost', ref: 'r2' });
-    await vera.refused('not_saved', 'r2');
-    anna.ask({ type: 'text', text: 'lost, too' });
-    await anna.refused('not_saved');
+talk('the base protocol, while others in the room speak wschat.v2', { limits }, async (connect) => {
+  const [anna, ben] = [await connect(), await connect()];
+  const vera = await connect(V2);
+  vera.ask({ type: 'enter_room', roomId: 1 });
+  await vera.until('room');
+  for (const client of [anna, ben]) {
+    client.ask({ type: 'enter_room', roomId: 1 });
+    await client.until('enter_room', ({ user }) => user.id === client.id);
+  }
+  anna.ask({ type: 'list_rooms' });
+  const list = await anna.until('list_rooms');
+  assert.deepEqual(Object.keys(list.rooms[1].users).map(Number), [anna.id, ben.id, vera.id].sort((a, b) => a - b));
+  anna.ask({ type: 'text', text: '\u0001 "quoted" \\ 👋\n', more: ['is', 'ignored'] });
+  anna.ask({ type: 'gif', gifId: '3' });
+  anna.ask({ type: 'change_name', name: 'Anna' });
+  anna.ask({ type: 'create_room', title: 'Attic' });
+  anna.ask({ type: 'leave_room' });
+  await anna.until('leave_room');
+  // Each tells the speaker of the other protocol in that one's format.
+  for (const type of ['text', 'gif', 'change_name', 'leave_room']) {
+    await ben.until(type);
+    await vera.until(type);
+  }
+  vera.ask({ type: 'text', text: 'and back', ref: 'v1' });
+  vera.ask({ type: 'typing' });
+  vera.ask({ type: 'gif', gifId: 1 });
+  await ben.until('text', ({ text }) => text === 'and back');
+  assert.equal((await ben.nextFrame()).type, 'gif');
 
-    server.freeDisk();
-    for (;;) {
-      // The same again, with the same name, until it is kept: it is said once.
-      vera.ask({ type: 'text', text: 'lost no longer', ref: 'r2' });
-      const answer = await vera.nextFrame();
-      if (answer.type === 'error') {
-        assert.equal(answer.code, 'not_saved');
-        continue;
-      }
-      assert.deepEqual([answer.seq, answer.ref], [2, 'r2']);
-      break;
-    }
-    assert.equal((await anna.until('text')).text, 'lost no longer');
-  }, { fillable: true });
-
-  talk('a history that is gone', { history: { file: 'wschat.db' } }, async (connect, server) => {
-    const vera = await connect(V2);
-    vera.ask({ type: 'enter_room', roomId: 1 });
-    await vera.until('room');
-    vera.ask({ type: 'text', text: 'kept', ref: 'r1' });
-    await vera.until('text');
-    server.loseHistory('wschat.db');
-    vera.ask({ type: 'history', roomId: 1, ref: 'page' });
-    await vera.refused('not_readable', 'page');
-  });
-
-  const little = { historyMaxMemoryBytes: 65_536, messagesPerSecond: 0 };
-  talk('what was said, but is no longer kept', { limits: little }, async (connect) => {
-    const vera = await connect(V2);
-    vera.ask({ type: 'enter_room', roomId: 1 });
-    await vera.until('room');
-    for (let count = 1; count <= 20; count += 1) {
-      vera.ask({ type: 'text', text: 'x'.repeat(4000), ref: `r${count}` });
-      assert.equal((await vera.until('text')).seq, count);
-    }
-    vera.ask({ type: 'text', text: 'again', ref: 'r1' });
-    await vera.refused('already_said', 'r1');
-    vera.ask({ type: 'text', text: 'again', ref: 'r20' });
-    assert.equal((await vera.until('text')).seq, 20);
-  });
-
-  talk('a session that is resumed', {}, async (connect) => {
-    const vera = await connect(V2);
-    vera.ask({ type: 'enter_room', roomId: 2 });
-    await vera.until('room');
-    vera.socket.terminate();
-    const again = await connect([...V2, `session.${vera.welcome.session}`]);
-    assert.deepEqual([again.welcome.resumed, again.welcome.roomId], [true, 2]);
-  });
-
-  test('every kind of frame was seen, and every code', () => {
-    const missing = ENTRIES.flatMap(framesOf).filter((name) => seen.of(name).length === 0);
-    assert.deepEqual(missing, []);
-    const base = schema.$defs['base-error-code'].enum;
-    const v2 = [...base, ...schema.$defs['v2-error-code'].anyOf[1].enum];
-    for (const [version, codes] of Object.entries({ base, v2 })) {
-      const said = new Set(seen.of(`${version}-server-error`).map(({ code }) => code));
-      assert.deepEqual([...said].sort(), codes.sort(), version);
-    }
-  });
+  anna.ask({ type: 'text', text: 'in no room' });
+  await anna.refused('not_in_room');
+  ben.ask({ type: 'text', text: ' ' });
+  await ben.refused('bad_text');
+  anna.ask({ type: 'enter_room', roomId: 99 });
+  await anna.refused('unknown_room');
+  anna.ask({ type: 'change_name', name: '' });
+  await anna.refused('bad_name');
+  for (const code of ['bad_title', 'too_many_rooms', 'rate_limited']) {
+    anna.ask({ type: 'create_room', title: code === 'bad_title' ? '' : 'One more' });
+    await anna.refused(code);
+  }
+  for (const [request, code] of MALFORMED) {
+    anna.sendWrong(request);
+    await anna.refused(code);
+  }
 });
 
-/** `frame` with one thing wrong, in each way there is, whatever depth it is at: `[what, frame]`. */
+talk('wschat.v2', { limits: { ...limits, emptyRoomTtlSeconds: 1 } }, async (connect) => {
+  const vera = await connect(V2);
+  const room = await enterNewRoom(vera);
+  const willi = await connect(V2);
+  willi.ask({ type: 'enter_room', roomId: 4 });
+  await willi.until('room');
+  await vera.until('enter_room');
+  const said = await sayFive(vera);
+  await typeAndRename(vera, willi);
+  await readHistory(vera, said);
+  await leaveAndReturn(vera, willi, room, said);
+  await beRefused(willi);
+  await emptyTheRoom(vera);
+});
+
+talk('null does not stand for an absent member', {}, async (connect) => {
+  const vera = await connect(V2);
+  for (const request of NULLS) {
+    vera.sendWrong(request);
+    await vera.refused('bad_request');
+  }
+});
+
+talk('a disk that is full, and then is not', { history: { file: 'wschat.db' } }, async (connect, server) => {
+  const [vera, anna] = [await connect(V2), await connect()];
+  vera.ask({ type: 'enter_room', roomId: 1 });
+  await vera.until('room');
+  anna.ask({ type: 'enter_room', roomId: 1 });
+  await anna.until('enter_room');
+  await vera.until('enter_room');
+  vera.ask({ type: 'text', text: 'kept', ref: 'r1' });
+  assert.equal((await vera.until('text')).seq, 1);
+  await anna.until('text');
+
+  server.fillDisk();
+  vera.ask({ type: 'text', text: 'lost', ref: 'r2' });
+  await vera.refused('not_saved', 'r2');
+  anna.ask({ type: 'text', text: 'lost, too' });
+  await anna.refused('not_saved');
+
+  server.freeDisk();
+  for (;;) {
+    // The same again, with the same ref, until it is saved: it is said once.
+    vera.ask({ type: 'text', text: 'lost no longer', ref: 'r2' });
+    const answer = await vera.nextFrame();
+    if (answer.type === 'error') {
+      assert.equal(answer.code, 'not_saved');
+      continue;
+    }
+    assert.deepEqual([answer.seq, answer.ref], [2, 'r2']);
+    break;
+  }
+  assert.equal((await anna.until('text')).text, 'lost no longer');
+}, { fillable: true });
+
+talk('a history that has been destroyed', { history: { file: 'wschat.db' } }, async (connect, server) => {
+  const vera = await connect(V2);
+  vera.ask({ type: 'enter_room', roomId: 1 });
+  await vera.until('room');
+  vera.ask({ type: 'text', text: 'kept', ref: 'r1' });
+  await vera.until('text');
+  server.loseHistory('wschat.db');
+  vera.ask({ type: 'history', roomId: 1, ref: 'page' });
+  await vera.refused('not_readable', 'page');
+});
+
+const little = { historyMaxMemoryBytes: 65_536, messagesPerSecond: 0 };
+talk('messages that are no longer stored', { limits: little }, async (connect) => {
+  const vera = await connect(V2);
+  vera.ask({ type: 'enter_room', roomId: 1 });
+  await vera.until('room');
+  for (let count = 1; count <= 20; count += 1) {
+    vera.ask({ type: 'text', text: 'x'.repeat(4000), ref: `r${count}` });
+    assert.equal((await vera.until('text')).seq, count);
+  }
+  vera.ask({ type: 'text', text: 'again', ref: 'r1' });
+  await vera.refused('already_said', 'r1');
+  vera.ask({ type: 'text', text: 'again', ref: 'r20' });
+  assert.equal((await vera.until('text')).seq, 20);
+});
+
+talk('a resumed session', {}, async (connect) => {
+  const vera = await connect(V2);
+  vera.ask({ type: 'enter_room', roomId: 2 });
+  await vera.until('room');
+  vera.socket.terminate();
+  const again = await connect([...V2, `session.${vera.welcome.session}`]);
+  assert.deepEqual([again.welcome.resumed, again.welcome.roomId], [true, 2]);
+});
+
+test('every kind of frame was seen, and every code', () => {
+  const missing = ENTRIES.flatMap(framesOf).filter((name) => seen.of(name).length === 0);
+  assert.deepEqual(missing, []);
+  const base = schema.$defs['base-error-code'].enum;
+  const v2 = [...base, ...schema.$defs['v2-error-code'].anyOf[1].enum];
+  for (const [version, codes] of Object.entries({ base, v2 })) {
+    const said = new Set(seen.of(`${version}-server-error`).map(({ code }) => code));
+    assert.deepEqual([...said].sort(), codes.sort(), version);
+  }
+});
+
+/** `frame` with one thing wrong, in every possible way and at any depth: `[what, frame]`. */
 function* spoilt(frame, path = []) {
   const at = (change) => {
     const copy = structuredClone(frame);
@@ -347,12 +375,12 @@ function* spoilt(frame, path = []) {
   }
 }
 
-describe('what is wrong is refused', () => {
-  test('a frame from the server with a member too many, or of another type', () => {
+describe('the schema refuses invalid frames', () => {
+  test('a server frame with an extra member, or a member of the wrong type', () => {
     let count = 0;
     for (const entry of ['base-server', 'v2-server']) {
       for (const name of framesOf(entry)) {
-        // The longest of them has every member.
+        // The longest one has every member.
         const longest = seen.of(name).reduce((a, b) => (JSON.stringify(b).length > JSON.stringify(a).length ? b : a));
         for (const [what, frame] of spoilt(longest)) {
           assert.ok(!fits(entry, frame), `${name} is taken though ${what}: ${JSON.stringify(frame)}`);
@@ -375,7 +403,7 @@ describe('what is wrong is refused', () => {
     }
   });
 
-  test('a frame of one protocol, or of one direction, in the other', () => {
+  test('a frame of the other protocol, or of the other direction', () => {
     const said = { type: 'text', text: 'a', from: { id: 1, name: 'Anna' } };
     const saidV2 = { ...said, roomId: 1, time: 1, seq: 1 };
     assert.deepEqual(ENTRIES.map((entry) => fits(entry, said)), [true, true, false, true]);
@@ -387,7 +415,7 @@ describe('what is wrong is refused', () => {
     assert.throws(() => check('base-server', JSON.stringify(said, null, 1)));
   });
 
-  test('a wait without rate_limited, and rate_limited without a wait', () => {
+  test('retryAfterMs without rate_limited, and rate_limited without retryAfterMs', () => {
     const error = { type: 'error', code: 'rate_limited', message: 'Too many.' };
     assert.ok(!fits('v2-server', error));
     assert.ok(fits('v2-server', { ...error, retryAfterMs: 5 }));
@@ -395,7 +423,7 @@ describe('what is wrong is refused', () => {
   });
 });
 
-describe('what the docs show fits the schema', () => {
+describe('examples in the docs fit the schema', () => {
   const MALFORMED_CODES = ['bad_json', 'bad_request', 'unknown_type'];
 
   for (const [file, version] of [['protocol.md', 'base'], ['protocol-v2.md', 'v2']]) {
@@ -408,7 +436,7 @@ describe('what the docs show fits the schema', () => {
           check(`${version}-server`, text);
           count += 1;
         } else if (side === 'C') {
-          // What is refused as malformed may be shown, and then has to be.
+          // Examples of malformed frames in the docs must really be refused.
           const answer = lines[index + 1]?.match(/^S: (\{.*)$/)?.[1];
           const refused = answer !== undefined && MALFORMED_CODES.includes(JSON.parse(answer).code);
           assert.equal(fits(`${version}-client`, JSON.parse(text)), !refused, line);
@@ -419,7 +447,7 @@ describe('what the docs show fits the schema', () => {
     });
   }
 
-  test('and there is no other file that shows frames', () => {
+  test('no other file of the docs shows frames', () => {
     const files = readdirSync(DOCS).filter((file) => file.startsWith('protocol') && file.endsWith('.md'));
     assert.deepEqual(files.sort(), ['protocol-v2.md', 'protocol.md']);
   });

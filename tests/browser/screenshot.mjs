@@ -1,4 +1,4 @@
-// `node screenshot.mjs OUT_DIR`: six people plan a weekend, and the pictures for the README and the docs are taken.
+// `node screenshot.mjs OUT_DIR`: six people plan a weekend, for the screenshots in the README and the docs.
 
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -19,7 +19,7 @@ const DESKTOP = { viewport: { width: 1280, height: 940 } };
 const server = await Server.start({ rooms: ROOMS, limits: { messageBurst: 100 } });
 const browser = await launch();
 
-/** Someone without a page. */
+/** Somebody without a page. */
 async function guest(name, room) {
   const client = await Client.connect(server.socketUrl, { protocols: ['wschat.v2'] });
   client.does = (request) => client.send(JSON.stringify(request));
@@ -46,7 +46,7 @@ await mira.enter('Lake weekend');
 for (const text of ['Chapter 9!', 'No spoilers', 'Too late']) reader.does({ type: 'text', text });
 await mira.room('Book club').getByText('3 new messages').waitFor();
 
-/** Each waits until both pages have it, so that the talk has the same order everywhere. */
+/** Waits until both pages have each message, so that the order is the same everywhere. */
 const isSaid = async (act) => {
   const counts = await Promise.all([mira, jonas].map(({ page }) => page.locator('.said[data-seq]').count()));
   await act();
@@ -67,7 +67,7 @@ await shows(lea, 'A birthday cake with candles');
 tariq.does({ type: 'typing' });
 for (const { typing } of [mira, jonas]) await typing.getByText('typing').waitFor();
 
-/** The pictures that are in sight have come, and the newest message is in sight. */
+/** Waits until the visible images have loaded and the newest message is visible. */
 const isDrawn = async ({ page }) => {
   await page.waitForFunction(() => {
     const { bottom } = document.getElementById('log').getBoundingClientRect();
@@ -91,7 +91,7 @@ await jonas.page.getByRole('button', { name: 'GIFs', exact: true }).tap();
 await jonas.shelf.getByRole('img').last().evaluate((image) => image.decode());
 await shoot(jonas, 'phone-dark-gifs', 'dark');
 await jonas.page.keyboard.press('Escape');
-await jonas.page.getByRole('button', { name: 'Back to the rooms' }).tap();
+await jonas.page.getByRole('button', { name: 'Back to rooms' }).tap();
 await shoot(jonas, 'phone-rooms', 'light');
 await mira.page.setViewportSize({ width: 820, height: 1100 });
 await shoot(mira, 'tablet-light', 'light');

@@ -1,4 +1,4 @@
-// Starts the real server on a free port, and ends it with the test.
+// Starts the real server on a free port, and stops it after the test.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,8 +28,8 @@ export class Server {
   url;
 
   /**
-   * `fillable`: the test will fill the disk. A file that may not grow is one that the disk has no room for,
-   * as far as a write can tell, once the signal that comes with it is ignored.
+   * `fillable`: the test will fill the disk. It does so with a limit on the size of files, which looks like a full disk
+   * to a write, once the signal that comes with it is ignored.
    */
   static async start(settings = {}, { fillable = false } = {}) {
     const server = new Server();
@@ -44,17 +44,17 @@ export class Server {
     return server;
   }
 
-  /** Of the WebSocket: a client that is no browser takes any path. */
+  /** The WebSocket address: for clients other than browsers any path will do. */
   get socketUrl() {
     return this.url.replace(/^http/, 'ws');
   }
 
-  /** One beside the settings. */
+  /** The path of a file next to the settings. */
   file(name) {
     return path.join(this.#directory, name);
   }
 
-  /** Ends the process as a power cut would. */
+  /** Kills the process, as a power cut would. */
   async kill() {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     this.#process.kill('SIGKILL');
@@ -66,7 +66,7 @@ export class Server {
     await this.#run(new URL(this.url).port);
   }
 
-  /** What it has kept is gone, under its hands. */
+  /** Destroys the stored history under the running server. */
   loseHistory(file) {
     for (const part of [file, `${file}-wal`]) truncateSync(this.file(part));
   }

@@ -1,4 +1,4 @@
-// What is said in a room and how it is written: who and when, links and marks, emoji, mentions and GIFs.
+// Messages: author and time, links and markup, emoji, mentions and GIFs.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,10 +19,10 @@ const BEN = { name: 'Ben' };
 const suggestions = (tab) => tab.page.getByRole('listbox', { name: 'Suggestions' });
 const focusedId = (tab) => tab.page.evaluate(() => document.activeElement.id);
 
-/** The bubble of the message that has these words. */
+/** The bubble of the message with these words. */
 const bubble = (tab, words) => tab.line(words).locator('.bubble');
 
-/** What the rows of the log look like, from the first to the last: `[what, words]`. */
+/** The rows of the log from first to last: `[what, words]`. */
 const rows = (tab) => tab.log.locator('#entries > li').evaluateAll((items) => items.map((item) => {
   if (!item.classList.contains('said')) return [item.classList[0], item.textContent];
   const name = item.querySelector('.who');
@@ -30,7 +30,7 @@ const rows = (tab) => tab.log.locator('#entries > li').evaluateAll((items) => it
   return [isSeen ? name.textContent : '', item.querySelector('.content').textContent];
 }));
 
-test('both see what each says, under the name and with the time', () => visit([ANNA, BEN], async (anna, ben) => {
+test('both see each other’s messages, with name and time', () => visit([ANNA, BEN], async (anna, ben) => {
   await anna.say('Hello!');
   await bubble(ben, 'Hello!').waitFor();
   await ben.say('Hi there');
@@ -45,7 +45,7 @@ test('both see what each says, under the name and with the time', () => visit([A
   assert.equal(await anna.text.inputValue(), '');
 }));
 
-/** A visitor for whom it is `now`, and everything was said when `times` has it by its number, or else now. */
+/** A visitor whose clock shows `now`. `times` gives the time of messages by their number; all others are said now. */
 const visitorAt = (now, times) => ({
   name: 'Anna',
   timezoneId: 'Europe/Madrid',
@@ -62,7 +62,7 @@ const visitorAt = (now, times) => ({
   },
 });
 
-test('messages stand together, under the day of each', () => visitServer([], async ({ server, open }) => {
+test('messages are grouped, under their day', () => visitServer([], async ({ server, open }) => {
   const carla = await Talker.enter(server, { name: 'Carla' });
   await carla.say('last year', 'at midnight', 'after midnight', 'at noon', 'soon after', 'later');
   const dora = await Talker.enter(server, { name: 'Dora' });
@@ -81,7 +81,7 @@ test('messages stand together, under the day of each', () => visitServer([], asy
   await dora.say('and now');
   await bubble(anna, 'and now').waitFor();
   assert.deepEqual(await rows(anna), [
-    ['line', 'The talk begins here.'],
+    ['line', 'This is the beginning of the conversation.'],
     ['day', 'Tuesday, 31 December 2030'],
     ['Carla', 'last year'],
     ['day', 'Thursday 12 June'],
@@ -99,7 +99,7 @@ test('messages stand together, under the day of each', () => visitServer([], asy
   const noon = bubble(anna, 'at noon').getByRole('time');
   assert.equal(await noon.textContent(), '12:00');
   assert.match(await noon.getAttribute('title'), /Saturday,? 14 June 2031 at 12:00:00/);
-  // Who does not see the layout hears the name at each message.
+  // A screen reader hears the name with each message.
   assert.match(await anna.line('soon after').ariaSnapshot(), /Carla/);
 
   await anna.page.clock.setFixedTime('2031-06-16T00:00:05+02:00');
@@ -111,7 +111,7 @@ test('messages stand together, under the day of each', () => visitServer([], asy
   ]);
 }, { settings: PATIENT }));
 
-test('addresses are links, and nothing else is', () => visit([ANNA], async (anna) => {
+test('addresses become links, and nothing else does', () => visit([ANNA], async (anna) => {
   const links = () => anna.log.getByRole('link');
   const rels = 'nofollow noopener noreferrer ugc';
   await anna.say('see https://example.org/a_(b)?q=1#c, or (http://example.org/*x*)!');
@@ -133,7 +133,7 @@ test('addresses are links, and nothing else is', () => visit([ANNA], async (anna
   assert.deepEqual((await links().allTextContents()).slice(2), []);
 }));
 
-test('marks make words bold, italic or code, and lines quotes or blocks', () => visit([ANNA], async (anna) => {
+test('marks make bold, italic, code, quotes and code blocks', () => visit([ANNA], async (anna) => {
   await anna.say('**bold** *italic* _also_ ***both*** `co**d**e` 2 * 3 * 4 snake_case_name **open');
   const line = bubble(anna, 'snake_case_name');
   await line.waitFor();
@@ -145,7 +145,7 @@ test('marks make words bold, italic or code, and lines quotes or blocks', () => 
 
   await anna.say('> a *quote*\n> of two lines\nmy answer\n```js\nif (a < b) {\n  **no**\n}\n```\nand after');
   const talk = bubble(anna, 'my answer');
-  // A row is drawn anew when the server has it, and what has gone has no style.
+  // The row is redrawn when the server has the message, and the old one is gone.
   await anna.page.locator('.said[data-seq]').nth(1).waitFor();
   assert.equal(await talk.locator('blockquote').innerText(), 'a quote\nof two lines');
   assert.equal(await talk.locator('blockquote em').innerText(), 'quote');
@@ -155,7 +155,7 @@ test('marks make words bold, italic or code, and lines quotes or blocks', () => 
   assert.match(fonts, /monospace/);
 }));
 
-test('emoji are written by name, with suggestions', () => visit([ANNA], async (anna) => {
+test('emoji are typed by name, with suggestions', () => visit([ANNA], async (anna) => {
   const { keyboard } = anna.page;
   await anna.say('done :tada: `:tada:` 10:30:15 :no_such:');
   const line = bubble(anna, 'no_such');
@@ -196,7 +196,7 @@ test('emoji are written by name, with suggestions', () => visit([ANNA], async (a
   await anna.log.locator('.emoji-only').waitFor();
 }));
 
-test('a mention is completed, and seen by who is meant', () => visit([ANNA, BEN], async (anna, ben, { server }) => {
+test('a mention is completed, and highlighted for that member', () => visit([ANNA, BEN], async (anna, ben, { server }) => {
   const { keyboard } = anna.page;
   const carla = await Talker.enter(server, { name: 'Benedikta van Loo' });
   await anna.member('Benedikta van Loo').waitFor();
@@ -229,7 +229,7 @@ test('a mention is completed, and seen by who is meant', () => visit([ANNA, BEN]
   carla.close();
 }));
 
-test('Shift and Enter begin a line, and the arrow up recalls what was said', () => visit([ANNA], async (anna) => {
+test('Shift+Enter starts a line, and Arrow Up recalls the last message', () => visit([ANNA], async (anna) => {
   const { keyboard } = anna.page;
   await anna.text.focus();
   await keyboard.type('one');
@@ -252,14 +252,14 @@ test('Shift and Enter begin a line, and the arrow up recalls what was said', () 
   await keyboard.type('!');
   await keyboard.press('Enter');
   await bubble(anna, 'three!').waitFor();
-  // What is being written is not replaced.
+  // A draft is not replaced.
   await keyboard.type('four');
   await keyboard.press('Home');
   await keyboard.press('ArrowUp');
   assert.equal(await anna.text.inputValue(), 'four');
 }));
 
-test('a GIF is chosen by mouse or keyboard, and has words', () => visit([ANNA], async (anna, { server }) => {
+test('a GIF is chosen by mouse or keyboard, and has an alternative text', () => visit([ANNA], async (anna, { server }) => {
   const { keyboard } = anna.page;
   const toggle = anna.page.getByRole('button', { name: 'GIFs' });
   await toggle.click();
@@ -304,13 +304,13 @@ test('a GIF is chosen by mouse or keyboard, and has words', () => visit([ANNA], 
 
 const STILL = { ...ANNA, reducedMotion: 'reduce' };
 
-test('for those who want no motion a GIF stands still until Play', () => visit([STILL], async (anna) => {
+test('with reduced motion a GIF stands still until Play', () => visit([STILL], async (anna) => {
   await anna.gif('Thumbs up');
   const line = anna.log.getByRole('listitem').filter({ has: anna.page.getByRole('img', { name: 'Thumbs up' }) });
   const still = line.locator('canvas');
   await still.waitFor();
   assert.equal(await anna.page.locator('#entries img, #gifs img').count(), 0);
-  // Something is drawn on it.
+  // The canvas is not blank.
   await anna.page.waitForFunction(() => document.querySelector('#entries canvas').getContext('2d')
     .getImageData(0, 0, 180, 180).data.some((value) => value > 0));
   await line.getByRole('button', { name: 'Play: Thumbs up' }).click();

@@ -1,9 +1,9 @@
-// Somebody who talks without a page: puts into a room what a test needs there.
+// Somebody who talks without a page, to put into a room what a test needs.
 
 import assert from 'node:assert/strict';
 import { Client } from './client.mjs';
 
-/** A server that takes as much as a test has to say. */
+/** Settings for a server without tight rate limits. */
 export const PATIENT = { limits: { messagesPerSecond: 0, roomsPerSecond: 0 } };
 
 export class Talker extends Client {
@@ -20,7 +20,7 @@ export class Talker extends Client {
     this.name = (await this.#ask({ type: 'change_name', name }, (frame) => frame.userId === this.id)).newName;
   }
 
-  /** Makes a room and gives its id. */
+  /** Creates a room and returns its id. */
   async create(title) {
     return (await this.#ask({ type: 'create_room', title })).room.id;
   }
@@ -29,7 +29,7 @@ export class Talker extends Client {
     return this.#ask({ type: 'enter_room', roomId });
   }
 
-  /** Says these one after the other, and gives the `seq` of the last. */
+  /** Says these one after the other, and returns the `seq` of the last. */
   say(...texts) {
     return this.#last(texts.map((text) => ({ type: 'text', text })));
   }
@@ -54,7 +54,7 @@ export class Talker extends Client {
     return ref;
   }
 
-  /** The answer; what comes before it is passed over. */
+  /** Returns the answer, and skips the frames before it. */
   async #ask(request, isAnswer = () => false) {
     const ref = this.#send(request);
     for (;;) {

@@ -1,11 +1,12 @@
-// Speaks the base protocol to the server and wschat.v2 to the page. The base protocol has no refs, so that one
-// request at a time is on its way, and an answer or a refusal can only be meant for that one. It has no memory
-// either: numbers are made up here, with a hole wherever something may have been missed.
+// Adapts a server that speaks only the base protocol: translates between it and the wschat.v2 frames that the page
+// speaks. The base protocol has no refs, so only one request is in flight at a time, and any answer or refusal belongs
+// to it. It has no history either: sequence numbers are made up here, with a gap wherever messages may have been
+// missed.
 
-/** What docs/protocol.md promises, since the base protocol does not say its limits. */
+/** The limits that docs/protocol.md promises; the base protocol does not send any. */
 const LIMITS = { maxTextChars: 4_000, maxNameChars: 32, maxTitleChars: 64 };
 
-/** Refusals that can only be meant for one type of request. */
+/** Refusals that can only answer one type of request. */
 const ABOUT = {
   bad_name: 'change_name', bad_title: 'create_room', too_many_rooms: 'create_room', unknown_room: 'enter_room',
 };
@@ -22,12 +23,12 @@ export class BaseProtocol {
   #here = null;
   /** id → { id, title, members: Map id → name } */
   #rooms = new Map();
-  /** Title → the last number given; it outlives connections. */
+  /** Room title → the last sequence number given out. Survives reconnects. */
   #seqs = new Map();
   #queue = [];
   #current = null;
 
-  /** `send(request)` to the server, `receive(frame)` to the page. */
+  /** `send(request)` sends to the server, `receive(frame)` delivers to the page. */
   constructor({ send, receive, clock }) {
     this.#send = send;
     this.#receive = receive;
@@ -35,7 +36,7 @@ export class BaseProtocol {
     this.#epoch = `base-${Math.floor(clock.random() * 2 ** 32).toString(36)}`;
   }
 
-  /** A new connection: nothing of the old one is answered any more. */
+  /** New connection: requests of the old one get no answer. */
   reset() {
     this.#left();
     this.#queue = [];
@@ -75,16 +76,18 @@ export class BaseProtocol {
     this.#current = { request, before };
     const { ref, since, ...base } = request;
     this.#send(base);
-    // Nobody is told of a name outside a room, but this answer comes after a refusal.
+    // Outside a room nobody is told of a new name. The room list arrives after a refusal would have.
     if (request.type === 'change_name' && this.#here === null) this.#send({ type: 'list_rooms' });
   }
 
-  /** The request on its way, if it is of that type. */
-  #asked(type) {
+  /** The request in flight, if it has this type. */
+  #inFlight(type) {
     return this.#current?.request.type === type ? this.#current.request : null;
   }
 
-  /** Gives the answer to the page first, so that what it asks then comes behind what waits. */
+  /**
+   * Delivers the answer before sending the next request, so that requests made in response queue behind those waiting.
+   */
   #answer(frame) {
     const ref = this.#current?.request.ref;
     this.#current = null;
@@ -110,7 +113,7 @@ export class BaseProtocol {
     this.#receive({ type: 'welcome', user, session: null, resumed: false, limits: LIMITS, gifs: null });
   }
 
-  /** The list is the truth: what was kept up from events gives way to it. */
+  /** The list is authoritative: it replaces what events have built up. */
   #listRooms({ rooms }) {
     this.#rooms = new Map(Object.values(rooms).map(({ id, title, users }) => {
       const members = new Map(Object.values(users).map((user) => [user.id, user.name]));
@@ -118,30 +121,30 @@ export class BaseProtocol {
     }));
     const shown = Object.fromEntries([...this.#rooms].map(([id, room]) => [id, this.#summary(room)]));
     const frame = { type: 'list_rooms', rooms: shown };
-    const renaming = this.#asked('change_name');
-    const creating = this.#asked('create_room');
+    const renaming = this.#inFlight('change_name');
+    const creating = this.#inFlight('create_room');
     const made = creating && [...this.#rooms.values()]
       .find(({ id, title }) => title === creating.title && !this.#current.before.has(id));
-    if (this.#asked('list_rooms')) {
+    if (this.#inFlight('list_rooms')) {
       this.#answer(frame);
     } else {
       this.#receive(frame);
       if (made) this.#answer({ type: 'room_added', room: this.#summary(made) });
-      else if (renaming && this.#here === null) this.#nameIs(renaming.name);
+      else if (renaming && this.#here === null) this.#renamedOutside(renaming.name);
     }
     const room = this.#rooms.get(this.#here);
     if (room?.members.has(this.#me.id)) this.#show(room);
   }
 
-  /** Nobody confirms it: no refusal has come before the list. */
-  #nameIs(newName) {
+  /** Nothing confirms a rename outside a room. That no refusal came before the list is the confirmation. */
+  #renamedOutside(newName) {
     const oldName = this.#me.name;
     this.#me.name = newName;
     const time = this.#clock.now();
     this.#answer({ type: 'change_name', oldName, newName, userId: this.#me.id, time });
   }
 
-  /** The frame does not name the room: it is the one we asked for. */
+  /** The frame does not name the room: it is the one we asked to enter. */
   #entered(user) {
     const time = this.#clock.now();
     if (user.id !== this.#me.id) {
@@ -150,7 +153,7 @@ export class BaseProtocol {
       this.#receive({ type: 'enter_room', user, roomId: this.#here, time });
       return this.#countChanged(room);
     }
-    const asked = this.#asked('enter_room');
+    const asked = this.#inFlight('enter_room');
     if (!asked) return;
     this.#here = asked.roomId;
     const room = this.#rooms.get(asked.roomId) ?? { id: asked.roomId, title: '', members: new Map() };
@@ -161,7 +164,7 @@ export class BaseProtocol {
     this.#countChanged(room);
   }
 
-  /** Who is there was known from the last list only. */
+  /** Tells the page who is in our room: the last list may have been out of date. */
   #show(room) {
     this.#receive(this.#snapshot(room));
   }
@@ -177,23 +180,23 @@ export class BaseProtocol {
     const frame = { type: 'leave_room', user, roomId: this.#here, time: this.#clock.now() };
     room?.members.delete(user.id);
     if (user.id === this.#me.id) this.#left();
-    if (user.id === this.#me.id && this.#asked('leave_room')) this.#answer(frame);
+    if (user.id === this.#me.id && this.#inFlight('leave_room')) this.#answer(frame);
     else this.#receive(frame);
     this.#countChanged(room);
   }
 
-  /** The next number is left out: what it stands for has not been heard. */
+  /** Skips one number, which stands for the messages that we do not hear while away. */
   #left() {
     const title = this.#rooms.get(this.#here)?.title;
     if (this.#seqs.has(title)) this.#seqs.set(title, this.#seqs.get(title) + 1);
     this.#here = null;
   }
 
-  /** The frame does not say who: it is us if we asked, else the one member of that name, if only one bears it. */
+  /** The frame does not say who was renamed. It was us if we asked; otherwise the only other member of that name. */
   #renamed({ oldName, newName }) {
     const room = this.#rooms.get(this.#here);
     const frame = { type: 'change_name', oldName, newName, roomId: this.#here, time: this.#clock.now() };
-    if (this.#asked('change_name') && this.#me.name === oldName) {
+    if (this.#inFlight('change_name') && this.#me.name === oldName) {
       this.#me.name = newName;
       room?.members.set(this.#me.id, newName);
       return this.#answer({ ...frame, userId: this.#me.id });

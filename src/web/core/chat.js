@@ -1,5 +1,5 @@
-// What the user wants, made into requests: enter, say, rename and so on; what to do after a (re)connect; and what a
-// refusal means. The views call this and read `state`.
+// The chat as the views see it. Turns what the user wants (enter, say, rename …) into requests, restores the state
+// after a reconnect, and handles refusals. The views call its methods and read `state`.
 
 import { BaseProtocol } from './base.js';
 import { Connection } from './connection.js';
@@ -7,19 +7,19 @@ import { Name } from './name.js';
 import { Notes } from './notes.js';
 import { Outbox } from './outbox.js';
 import { Pages } from './pages.js';
-import { Places } from './places.js';
+import { Navigation } from './navigation.js';
 import { ReadMarks } from './read.js';
 import { Requests } from './requests.js';
-import { Sending } from './sending.js';
+import { Sender } from './sender.js';
 import { State } from './state.js';
 import { browserStorage } from './storage.js';
 
 const TYPING_INTERVAL_MS = 2_500;
-/** A line that is silent for so long may be dead, which only a question can tell. */
+/** After this long without a frame the connection may be dead; a request finds out. */
 const SILENCE_MS = 45_000;
-/** Not one of the requests whose answer matters. */
+/** The ref of requests whose answer does not matter. */
 const TYPING_REF = 'typing';
-/** What stands around the text in a request. */
+/** Allowance for everything in a request but the text. */
 const ENVELOPE_BYTES = 160;
 
 const CLOCK = {
@@ -38,21 +38,21 @@ export class Chat {
   #requests;
   #outbox;
   #marks;
-  #sending;
+  #sender;
   #listeners = new Set();
   #messageListeners = new Set();
   #pages;
   #name;
   #notes;
-  #places;
+  #navigation;
   #typedAt = -Infinity;
-  #heardAt = 0;
+  #lastFrameAt = 0;
   #probeTimer = null;
 
   /**
-   * `storage` is `{ local, session }` with get(key), set(key, value) and remove(key); `clock` has now(), setTimeout,
-   * clearTimeout and random(); `isMentioned(text, name)` knows mentions; `loadGifs()` promises the pictures for when
-   * the server does not say which there are.
+   * `storage` is `{ local, session }`, each with get(key), set(key, value) and remove(key). `clock` has now(),
+   * setTimeout, clearTimeout and random(). `isMentioned(text, name)` finds mentions. `loadGifs()` resolves to the list
+   * of GIFs, for servers that do not send it.
    */
   constructor({
     url, WebSocket = globalThis.WebSocket, storage = browserStorage(), clock = CLOCK,
@@ -70,7 +70,7 @@ export class Chat {
       secret: () => storage.session.get('session'),
       handlers: {
         connecting: () => this.#connecting(),
-        frame: (frame, version) => this.#heard(frame, version),
+        frame: (frame, version) => this.#frameArrived(frame, version),
         lost: (loss) => this.#lost({ phase: 'waiting', ...loss }),
         replaced: (reason) => this.#lost({ phase: 'replaced', code: 0, reason }),
       },
@@ -89,23 +89,26 @@ export class Chat {
     const requests = this.#requests;
     this.#notes = new Notes(storage);
     this.#name = new Name({ store: storage.local, state, requests });
-    this.#pages = new Pages({ state, requests, learn: (events) => this.#learn(events) });
-    this.#places = new Places({
+    this.#pages = new Pages({ state, requests, acknowledge: (events) => this.#acknowledge(events) });
+    this.#navigation = new Navigation({
       state, requests, store: storage.session, outbox: this.#outbox, pages: this.#pages,
-      goOn: () => this.#goOn(),
+      proceed: () => this.#proceed(),
     });
-    this.#sending = new Sending({
-      clock, state, requests, outbox: this.#outbox, pages: this.#pages, goOn: () => this.#goOn(),
+    this.#sender = new Sender({
+      clock, state, requests, outbox: this.#outbox, pages: this.#pages, proceed: () => this.#proceed(),
     });
   }
 
-  /** `listener()` after any change; gives what ends it. */
+  /** Calls `listener()` after every change. Returns the function that unsubscribes. */
   subscribe(listener) {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** `listener(entry)` for each message of others that has just been said, not for what is caught up with. */
+  /**
+   * Calls `listener(entry)` for every new message from others, but not for history. Returns the function that
+   * unsubscribes.
+   */
   onMessage(listener) {
     this.#messageListeners.add(listener);
     return () => this.#messageListeners.delete(listener);
@@ -114,18 +117,21 @@ export class Chat {
   // ---- what the user wants
 
   start() {
-    this.#places.begin();
+    this.#navigation.begin();
     this.#connection.open();
   }
 
-  /** After sleep or another network there is no point in waiting, and a line that looks alive may be dead. */
+  /**
+   * Reconnects at once: after sleep or a change of network there is no point in waiting. An open connection may be
+   * dead, so it is probed.
+   */
   wake() {
     if (this.#connection.isReplaced) return;
     if (this.state.phase === 'online') this.#probe();
     else this.#connection.open();
   }
 
-  /** Takes the session back from the window that has taken it. */
+  /** Takes the session back from the tab that has taken it. */
   takeOver() {
     if (this.#connection.isReplaced) this.#connection.open();
   }
@@ -137,21 +143,21 @@ export class Chat {
   }
 
   enter(roomId) {
-    this.#places.enter(roomId);
-    this.#goOn();
+    this.#navigation.enter(roomId);
+    this.#proceed();
   }
 
   leave() {
-    this.#places.want(null);
-    this.#goOn();
+    this.#navigation.want(null);
+    this.#proceed();
   }
 
   open(link) {
-    this.#places.open(link);
-    this.#goOn();
+    this.#navigation.open(link);
+    this.#proceed();
   }
 
-  /** Whether it was taken; if not, it is still the writer's. */
+  /** Returns whether the message was accepted; if not, it stays in the box. */
   say(text) {
     const { maxTextChars, maxMessageBytes = Infinity } = this.state.limits;
     const bytes = new TextEncoder().encode(JSON.stringify(text)).length + ENVELOPE_BYTES;
@@ -165,8 +171,8 @@ export class Chat {
 
   retry(ref) {
     const entry = this.#outbox.find(ref);
-    if (entry) this.#outbox.retry(ref, this.#places.find(entry.room));
-    this.#goOn();
+    if (entry) this.#outbox.retry(ref, this.#navigation.find(entry.room));
+    this.#proceed();
   }
 
   discard(ref) {
@@ -174,18 +180,18 @@ export class Chat {
     this.#changed();
   }
 
-  /** An empty name is the wish to go without. */
+  /** An empty name means that the user does not want one. */
   rename(name) {
     this.#name.choose(name.trim());
     this.#changed();
   }
 
   create(title) {
-    this.#places.create(title.trim());
+    this.#navigation.create(title.trim());
     this.#changed();
   }
 
-  /** Whether something was asked for. */
+  /** Returns whether a request was sent. */
   loadOlder() {
     const isAsked = this.#pages.loadOlder();
     this.#changed();
@@ -213,9 +219,9 @@ export class Chat {
     this.#send({ type: 'typing', ref: TYPING_REF });
   }
 
-  /** Whether the user sees the newest messages now. */
-  attend(isAttending) {
-    if (this.state.attend(isAttending)) this.#changed();
+  /** Whether the user is looking at the newest messages. */
+  setWatching(isWatching) {
+    if (this.state.setWatching(isWatching)) this.#changed();
   }
 
   setDraft(text) {
@@ -240,7 +246,7 @@ export class Chat {
     this.#changed();
   }
 
-  // ---- what the connection brings
+  // ---- events from the connection
 
   #connecting() {
     this.state.phase = 'connecting';
@@ -251,14 +257,14 @@ export class Chat {
   #lost({ phase, code, reason, retryAt }) {
     this.#clock.clearTimeout(this.#probeTimer);
     this.state.disconnected({ phase, reason, retryAt });
-    this.#sending.lost({ code, reason });
+    this.#sender.lost({ code, reason });
     this.#requests.lost();
     this.#base.reset();
     this.#changed();
   }
 
-  #heard(frame, version) {
-    this.#heardAt = this.#clock.now();
+  #frameArrived(frame, version) {
+    this.#lastFrameAt = this.#clock.now();
     this.state.version = version;
     if (version === 'base') this.#base.receive(frame);
     else this.#receive(frame);
@@ -269,25 +275,25 @@ export class Chat {
     const wasHere = state.hereId;
     if (frame.type === 'error') {
       this.#refused(frame);
-      return this.#goOn();
+      return this.#proceed();
     }
     const isOurs = frame.from === undefined || frame.from.id === state.me?.id;
-    this.#learn(frame.type === 'room' ? frame.events : frame.from ? [frame] : []);
+    this.#acknowledge(frame.type === 'room' ? frame.events : frame.from ? [frame] : []);
     const entry = state.apply(frame);
     if (isOurs && frame.ref !== undefined) this.#requests.answer(frame);
     switch (frame.type) {
       case 'welcome': this.#welcomed(frame); break;
-      case 'list_rooms': this.#places.listed(); break;
-      case 'room_changed': this.#places.titleChanged(frame.room); break;
-      case 'leave_room': if (frame.user.id === state.me.id) this.#places.left(wasHere, frame); break;
-      case 'change_name': if (frame.userId === state.me.id) this.#requests.answerFirst('change_name', frame); break;
+      case 'list_rooms': this.#navigation.listed(); break;
+      case 'room_changed': this.#navigation.titleChanged(frame.room); break;
+      case 'leave_room': if (frame.user.id === state.me.id) this.#navigation.left(wasHere, frame); break;
+      case 'change_name': if (frame.userId === state.me.id) this.#requests.answerOldest('change_name', frame); break;
     }
     if (entry) for (const listener of this.#messageListeners) listener(entry);
-    this.#goOn();
+    this.#proceed();
   }
 
-  /** What of ours has been said. */
-  #learn(events) {
+  /** Acknowledges our own messages among the events. */
+  #acknowledge(events) {
     for (const event of events) this.#outbox.acknowledge(event, this.state.me?.id);
   }
 
@@ -304,28 +310,28 @@ export class Chat {
     this.state.notice = { code: error.code, message: error.message };
   }
 
-  // ---- what is asked
+  // ---- requests
 
-  /** Does what is to be done next: go where something is to be said, or where the user wants to be, and say it. */
-  #goOn() {
+  /** Does the next step: goes to the room of the next unsent message or to the room the user wants, and sends. */
+  #proceed() {
     const { state } = this;
-    // While we are on our way nobody knows in which room something would be said.
-    if (state.phase === 'online' && state.isListed && !this.#places.isMoving()) {
+    // While we change rooms, it is not certain in which room a message would be said.
+    if (state.phase === 'online' && state.isListed && !this.#navigation.isMoving()) {
       const head = this.#outbox.head;
-      // What was said before the user went elsewhere is sent before going.
-      const target = head && !this.#sending.holdsBack ? head.room : state.wanted;
-      if (!this.#places.isAt(target)) this.#places.go(target);
-      else if (head && head.room.id === target?.id) this.#sending.next();
-      this.#pages.goOn();
+      // Messages written before the user went elsewhere are sent before leaving.
+      const target = head && !this.#sender.isStalled ? head.room : state.wanted;
+      if (!this.#navigation.isAt(target)) this.#navigation.go(target);
+      else if (head && head.room.id === target?.id) this.#sender.next();
+      this.#pages.proceed();
     }
     this.#changed();
   }
 
-  /** Asks something that costs nothing, where a frame has not come for a while. */
+  /** Sends a cheap request if nothing has arrived for a while; without an answer, the connection is given up. */
   #watchSilence() {
     this.#probeTimer = this.#clock.setTimeout(() => {
-      this.#requests.calm();
-      if (this.#clock.now() - this.#heardAt >= SILENCE_MS) this.#probe();
+      this.#requests.resetTimeout();
+      if (this.#clock.now() - this.#lastFrameAt >= SILENCE_MS) this.#probe();
       this.#watchSilence();
     }, SILENCE_MS);
   }
@@ -346,7 +352,7 @@ export class Chat {
     const { room } = this.state;
     if (!room || this.#outbox.isFull) return false;
     this.#outbox.add(content, room);
-    this.#goOn();
+    this.#proceed();
     return true;
   }
 

@@ -1,24 +1,24 @@
-// The connection: one WebSocket at a time, opened again whenever it is lost. It carries frames (JSON
-// objects) both ways and knows nothing of what they mean; it does know which subprotocol to offer.
+// The connection: one WebSocket at a time, with automatic reconnects. It carries frames (JSON objects) both ways
+// without knowing what they mean, and negotiates the subprotocol.
 
 const V2 = 'wschat.v2';
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
-/** A connection that lived this long was a good one: the next loss starts with the shortest wait again. */
+/** A connection that lasted this long resets the backoff. */
 const STEADY_MS = 10_000;
-/** From the first packet to the welcome. */
+/** From opening the socket to the welcome. */
 const WELCOME_MS = 15_000;
 
-/** Another one has taken the session: coming back would take it from that one. */
+/** Another tab has taken over the session. Reconnecting would take it back. */
 const REPLACED = 4001;
-/** Closed for something that will not be better soon: see docs/protocol.md, "How a connection ends". */
+/** Close codes that a quick retry would not help: see docs/protocol.md, "How a connection ends". */
 const NOT_SOON = new Set([1002, 1003, 1007, 1008]);
 
 const OPEN = 1;
 
 /**
- * How long to wait before the given attempt, counted from 0: twice as long each time, and then between half
- * and all of that by chance, so that the clients of a restarted server do not all come back at once.
+ * The delay before a reconnect attempt, counted from 0: exponential backoff with jitter of half the delay, so that the
+ * clients of a restarted server do not all reconnect at once.
  */
 export function backoffMs(attempt, random = Math.random) {
   const longest = Math.min(FIRST_WAIT_MS * 2 ** attempt, LONGEST_WAIT_MS);
@@ -38,16 +38,16 @@ export class Connection {
   #retryTimer = null;
   #welcomeTimer = null;
   #version = null;
-  /** Which protocol this server is known to speak, once one has opened. */
+  /** The protocol this server speaks, once a connection has opened. */
   #known = null;
   #isBaseNext = false;
   #isChecking = false;
-  /** Whether the server has said something on this connection. */
+  /** Whether the server has sent anything on this connection. */
   #isWelcome = false;
 
   /**
-   * `secret()` is that of the session to resume, or null. `handlers`: connecting(), frame(object, version),
-   * lost({ code, reason, retryAt }) and replaced().
+   * `secret()` returns the secret of the session to resume, or null. `handlers` are connecting(), frame(object,
+   * version), lost({ code, reason, retryAt }) and replaced().
    */
   constructor({ url, WebSocket, clock, secret, handlers }) {
     this.#url = url;
@@ -61,20 +61,20 @@ export class Connection {
     return this.#state === 'replaced';
   }
 
-  /** Opens, unless it is open or about to be. */
+  /** Connects, unless connected or connecting. */
   open() {
     if (this.#state === 'connecting' || this.#state === 'open') return;
     this.#connect();
   }
 
-  /** Sends a request, or says with `false` that there is no connection to send it over. */
+  /** Sends a request. Returns false if there is no open connection. */
   send(request) {
     if (this.#state !== 'open' || this.#socket.readyState !== OPEN) return false;
     this.#socket.send(JSON.stringify(request));
     return true;
   }
 
-  /** Nobody is there: as good as lost. */
+  /** The server does not answer: treats the connection as lost. */
   giveUp(reason) {
     const socket = this.#socket;
     if (socket === null) return;
@@ -82,7 +82,7 @@ export class Connection {
     socket.close();
   }
 
-  /** Ends it for good. */
+  /** Closes the connection without reconnecting. */
   close() {
     const socket = this.#socket;
     this.#socket = null;
@@ -101,7 +101,7 @@ export class Connection {
     const protocols = this.#version === V2 ? [V2, ...(secret ? [`session.${secret}`] : [])] : [];
     const socket = new this.#WebSocket(this.#url, protocols);
     this.#socket = socket;
-    // Nothing counts any more from a socket that was given up.
+    // Events of an abandoned socket are ignored.
     const listen = (type, listener) =>
       socket.addEventListener(type, (event) => socket === this.#socket && listener(event));
     listen('open', () => this.#opened());
@@ -112,7 +112,7 @@ export class Connection {
   }
 
   #opened() {
-    // A server that takes no subprotocol, with a client that does not mind.
+    // The server ignored the offered subprotocol, and the browser accepted that.
     if (this.#version === V2 && this.#socket.protocol !== V2) this.#version = 'base';
     if (this.#version === 'base' && this.#known === null && this.#isBaseNext && !this.#isChecking) {
       return this.#checkOnce();
@@ -124,8 +124,8 @@ export class Connection {
   }
 
   /**
-   * wschat.v2 has failed, but perhaps for want of a network. Now that the server is known to be there, it is
-   * asked once more, before the page does without memory for as long as it is open.
+   * wschat.v2 failed, but perhaps only because the network was down. Now that the server is known to be reachable,
+   * tries wschat.v2 once more before settling for the base protocol.
    */
   #checkOnce() {
     const socket = this.#socket;
@@ -142,7 +142,7 @@ export class Connection {
     try {
       frame = JSON.parse(data);
     } catch {
-      return; // not ours to understand, like a frame of an unknown type
+      return; // ignored, like a frame of an unknown type
     }
     this.#handlers.frame(frame, this.#version);
   }
@@ -156,7 +156,7 @@ export class Connection {
       this.#known = 'base';
       return this.#connect();
     }
-    // What has never worked may be the wrong protocol; but wschat.v2, once spoken, is always spoken.
+    // A connection that never worked may have used the wrong protocol. A server that has spoken wschat.v2 always will.
     if (!this.#isWelcome && this.#known !== V2) {
       this.#known = null;
       this.#isBaseNext = this.#version === V2;

@@ -1,10 +1,10 @@
-// Links into the chat: `#room=3&seq=17`, where the room is an id or a title.
+// Links to rooms and messages: `#room=3&seq=17`, where the room is an id or a title.
 
 const WHOLE = /^[1-9]\d{0,15}$/;
 
 const number = (text) => (WHOLE.test(text ?? '') && Number.isSafeInteger(Number(text)) ? Number(text) : null);
 
-/** `{ room: id or title, seq? }`, or null where the hash names no room. */
+/** `{ room: id or title, seq? }`, or null if the hash names no room. */
 export function parseLink(hash) {
   const values = new URLSearchParams(hash.replace(/^#/, ''));
   const room = values.get('room')?.trim();
@@ -13,7 +13,7 @@ export function parseLink(hash) {
   return { room: number(room) ?? room, ...(seq !== null && { seq }) };
 }
 
-/** The hash of such a link. A title of digits alone cannot be told from an id: use the id then. */
+/** The hash for such a link. A title made of digits would be taken for an id: use the id then. */
 export function formatLink({ room, seq }) {
   const values = new URLSearchParams({ room });
   if (seq !== undefined) values.set('seq', seq);

@@ -1,4 +1,4 @@
-// The user's name: it is kept for all tabs, and given to the server whenever we are somebody new to it.
+// The user's name: stored for all tabs, and sent to the server whenever a new session begins.
 
 const KEY = 'name';
 
@@ -6,57 +6,57 @@ export class Name {
   #store;
   #state;
   #requests;
-  /** A name to be taken, and the one to go back to if it is refused. */
-  #wish = null;
+  /** The requested name, and the one to restore if the server refuses it. */
+  #pending = null;
 
   constructor({ store, state, requests }) {
     this.#store = store;
     this.#state = state;
     this.#requests = requests;
-    this.#noteWhetherChosen();
+    this.#updateHasName();
   }
 
-  /** An empty one is the wish to go without. */
+  /** An empty name means that the user does not want one. */
   choose(name) {
-    const before = this.#wish?.before ?? this.#store.get(KEY);
+    const before = this.#pending?.before ?? this.#store.get(KEY);
     this.#store.set(KEY, name);
-    this.#noteWhetherChosen();
-    this.#wish = name === '' ? null : { name, before };
-    if (this.#state.phase === 'online') this.#askForWish();
+    this.#updateHasName();
+    this.#pending = name === '' ? null : { name, before };
+    if (this.#state.phase === 'online') this.#sendPending();
   }
 
-  /** Another tab may have chosen another name: whoever is resumed keeps the one of this tab. */
+  /** A resumed session keeps its name, even if another tab has chosen a different one since. */
   welcomed(resumed) {
     const name = this.#store.get(KEY);
-    if (!resumed && name) this.#wish ??= { name, before: null };
-    this.#askForWish();
+    if (!resumed && name) this.#pending ??= { name, before: null };
+    this.#sendPending();
   }
 
-  #askForWish() {
-    if (this.#wish === null) return;
-    const { name, before } = this.#wish;
+  #sendPending() {
+    if (this.#pending === null) return;
+    const { name, before } = this.#pending;
     if (name === this.#state.me.name && !this.#requests.isOpen('change_name')) {
-      this.#wish = null;
+      this.#pending = null;
       return;
     }
     this.#requests.ask({ type: 'change_name', name }, {
-      isPatient: true,
-      answered: () => { if (this.#wish?.name === name) this.#wish = null; },
+      retriesWhenLimited: true,
+      answered: () => { if (this.#pending?.name === name) this.#pending = null; },
       refused: (error) => this.#refused(name, before, error),
     });
   }
 
-  /** A name that the server refuses must not come back with every connection. */
+  /** Forgets a refused name, or it would be sent again on every connect. */
   #refused(name, before, { code, message }) {
     this.#state.notice = { code, message };
-    if (this.#wish?.name !== name) return; // another has been chosen since
-    this.#wish = null;
+    if (this.#pending?.name !== name) return; // another name has been chosen since
+    this.#pending = null;
     if (before) this.#store.set(KEY, before);
     else this.#store.remove(KEY);
-    this.#noteWhetherChosen();
+    this.#updateHasName();
   }
 
-  #noteWhetherChosen() {
+  #updateHasName() {
     this.#state.hasName = this.#store.get(KEY) !== null;
   }
 }

@@ -1,4 +1,4 @@
-// What the page keeps for the user beside the talk: what is half written in each room, and which rooms are mute.
+// Per-room data that stays in the browser: drafts, and which rooms are muted.
 
 export class Notes {
   #local;
@@ -9,7 +9,7 @@ export class Notes {
     this.#session = session;
   }
 
-  /** By title: after a restart of the server a room may have another id, and another room this one's. */
+  /** By title, because ids may change when the server restarts. */
   draft(title) {
     return new Map(this.#drafts()).get(title) ?? '';
   }

@@ -1,15 +1,15 @@
-// What is to be said and has not been acknowledged: one queue for all rooms, in the order in which it was said.
-// It survives a reload, and so does what is known about whether the first of it has been said already.
+// Messages that the server has not acknowledged: one queue for all rooms, in the order they were written. It survives a
+// reload, along with what is known about whether the first of them has already been said.
 
 const KEY = 'outbox';
-/** Nobody types so much while away; a program may. */
+/** A person never reaches this while offline; a script may. */
 const MAX_ENTRIES = 500;
 
 /**
- * An entry is `{ ref, kind: 'text' | 'gif', text | gifId, time, room: { id, title }, failed, sent }`, where
- * `failed` is null or `{ problem, reason }`, and `sent` is null or what is known of the time when it was sent:
- * `{ session, user, seq }`, the session it was sent in (null: base protocol, which cannot be asked again), as
- * whom, and the `seq` of the room after which it would stand.
+ * An entry is `{ ref, kind: 'text' | 'gif', text | gifId, time, room: { id, title }, failed, sent }`. `failed` is null
+ * or `{ problem, reason }`. `sent` is null or describes the last attempt: `{ session, user, seq }`, with the session it
+ * was sent in (null for the base protocol, which cannot tell what it received), our user id, and the room's `seq` at
+ * that moment.
  */
 export class Outbox {
   #store;
@@ -23,11 +23,11 @@ export class Outbox {
     this.#clock = clock;
     const kept = store.get(KEY);
     this.#entries = Array.isArray(kept) ? kept : [];
-    // Another one for each page, so that a copy of a tab makes none of the same refs.
+    // Different on every page load, so that a duplicated tab does not reuse refs.
     this.#prefix = [0, 0].map(() => Math.floor(clock.random() * 2 ** 32).toString(36)).join('');
   }
 
-  /** The first that is to be sent, or null. */
+  /** The next entry to send, or null. */
   get head() {
     return this.#entries.find(({ failed }) => failed === null) ?? null;
   }
@@ -36,7 +36,7 @@ export class Outbox {
     return this.#entries.length >= MAX_ENTRIES;
   }
 
-  /** All rooms that something is for. */
+  /** The rooms of all entries, in order. */
   get rooms() {
     return this.#entries.map(({ room }) => room);
   }
@@ -45,7 +45,7 @@ export class Outbox {
     return this.#entries.find((entry) => entry.ref === ref) ?? null;
   }
 
-  /** What is for a room; one that failed is also shown in a later room of the same title. */
+  /** The entries of a room. A failed one also shows in a later room of the same title. */
   of({ id, title }) {
     const isHere = ({ room, failed }) => room.title === title && (room.id === id || failed !== null);
     return this.#entries.filter(isHere);
@@ -60,22 +60,25 @@ export class Outbox {
     this.#save();
   }
 
-  /** To be called before it is sent: afterwards it might be too late to write it down. */
+  /** Call this before sending: afterwards the page may be gone before it is stored. */
   setSent(ref, sent) {
     const entry = this.find(ref);
     if (entry) this.#replace(entry, { sent });
   }
 
-  /** Of what was said: whether it was one of these, which is one less then. */
+  /** Removes the entry that this event acknowledges. Returns whether there was one. */
   acknowledge({ ref, from }, myId) {
     const entry = ref === undefined ? null : this.find(ref);
-    // Everybody sees the ref, and may use it: only what is from us counts.
+    // Everybody in the room sees the ref and could use it: only events from us count.
     if (!entry?.sent || !(from.id === myId || from.id === entry.sent.user)) return false;
     this.discard(ref);
     return true;
   }
 
-  /** `problem` and `reason`: the server's words and code; or '' and 'unknown' (whether it was said) or 'room_gone'. */
+  /**
+   * `problem` and `reason` are the server's message and code; or '' with 'unknown' (it may have been said) or
+   * 'room_gone'.
+   */
   fail(ref, problem, reason = null) {
     const entry = this.find(ref);
     if (entry) this.#replace(entry, { failed: { problem, reason } });
@@ -85,14 +88,16 @@ export class Outbox {
     for (const { ref, failed } of this.of(room)) if (!failed) this.fail(ref, '', reason);
   }
 
-  /** Over the base protocol nobody can tell whether it was said when the connection was lost: the user decides. */
-  failWhatNobodyKnows() {
+  /**
+   * Over the base protocol nobody can tell whether a message arrived before the connection was lost: the user decides.
+   */
+  failUnverifiable() {
     for (const { ref, failed, sent } of this.#entries) {
       if (sent?.session === null && !failed) this.fail(ref, '', 'unknown');
     }
   }
 
-  /** It comes last: the others have been said since. A new ref, since the old one may stand for what was refused. */
+  /** Moves the entry to the end, under a new ref: the server may still know the old one. */
   retry(ref, room) {
     const entry = this.find(ref);
     if (!entry?.failed) return;
@@ -106,7 +111,10 @@ export class Outbox {
     this.#save();
   }
 
-  /** After a restart: `find(room)` gives the room of today, or null. What was sent to another id is not there. */
+  /**
+   * Ids may change when the server restarts: `find(room)` returns the current room, or null. An attempt under another
+   * id does not count.
+   */
   relocate(find) {
     for (const entry of this.#entries) {
       const room = find(entry.room);

@@ -1,4 +1,4 @@
-// Asks for what was said before, a page at a time: older messages, gaps, and the surroundings of one message.
+// Loads history page by page: older messages, gaps, and the context of a linked message.
 
 const OLDER_PAGE = 50;
 const MAX_PAGE = 100;
@@ -6,25 +6,25 @@ const MAX_PAGE = 100;
 export class Pages {
   #state;
   #requests;
-  #learn;
-  /** The `seq` of a message of the room that is to be shown as soon as it can be. */
+  #acknowledge;
+  /** The `seq` of a message to show as soon as we are in its room. */
   #seqToShow = null;
 
-  /** `learn(events)` looks for what of ours is among them. */
-  constructor({ state, requests, learn }) {
+  /** `acknowledge(events)` looks for our own messages among the events. */
+  constructor({ state, requests, acknowledge }) {
     this.#state = state;
     this.#requests = requests;
-    this.#learn = learn;
+    this.#acknowledge = acknowledge;
   }
 
-  /** Takes a page into the room's timeline; then `done(events, more)`, `refused(error)` or `lost()`. */
+  /** Adds a page to the room's timeline. Then calls `done(events, more)`, `refused(error)` or `lost()`. */
   ask(roomId, before, { done, refused, lost, limit = MAX_PAGE }) {
     const timeline = this.#state.timelineOf(roomId);
     const page = Math.min(limit, this.#state.limits.historyMaxPage ?? limit);
     this.#requests.ask({ type: 'history', roomId, before, limit: page }, {
-      isPatient: true,
+      retriesWhenLimited: true,
       answered: ({ events, more }) => {
-        this.#learn(events);
+        this.#acknowledge(events);
         timeline.addPage(events, more, before);
         done(events, more);
       },
@@ -43,7 +43,7 @@ export class Pages {
     return true;
   }
 
-  /** A page of it, from its end. */
+  /** Loads one page, from the end of the gap. */
   loadGap({ key }) {
     const { inRoom, room, timeline } = this.#state;
     const gap = timeline.gap(key);
@@ -57,7 +57,7 @@ export class Pages {
     this.ask(room.id, gap.before, { done, refused: open, lost: open });
   }
 
-  /** Marks a message of the room shown, with what is around it. */
+  /** Highlights a message of the current room, and loads it with its context if needed. */
   show(seq) {
     const { inRoom, room, timeline } = this.#state;
     this.#seqToShow = null;
@@ -77,11 +77,11 @@ export class Pages {
     }
   }
 
-  goOn() {
+  proceed() {
     if (this.#seqToShow !== null && this.#state.inRoom) this.show(this.#seqToShow);
   }
 
-  /** Another room is shown. */
+  /** Call this when another room is shown. */
   forget() {
     this.#seqToShow = null;
   }

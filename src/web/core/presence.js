@@ -1,9 +1,9 @@
-// Who came, went and changed names between two messages, folded into one line.
+// Joins, departures and renames between two messages, folded into one line.
 
 const MAX_NAMES = 8;
 
 export class Presence {
-  /** id → { name, came: first seen coming, isHere } */
+  /** id → { name, came: whether the first event was a join, isHere } */
   #people = new Map();
   #renamed = [];
   #moreRenamed = 0;
@@ -16,7 +16,7 @@ export class Presence {
     this.#note(id, name, false);
   }
 
-  /** Several new names in a row are one, and back to the old one is none. */
+  /** Successive renames count as one; going back to the old name cancels out. */
   renamed(id, from, to) {
     const person = this.#people.get(id);
     if (person) person.name = to;
@@ -27,12 +27,12 @@ export class Presence {
     this.#renamed = this.#renamed.filter((change) => change.from !== change.to);
   }
 
-  /** The lists of names, each short, and how many more there are; null if nothing is left to tell. */
+  /** Short lists of names, and how many more there are; null if nothing is left to show. */
   summary() {
     const lists = { entered: [], left: [], passed: [] };
     const more = { entered: 0, left: 0, passed: 0, renamed: this.#moreRenamed };
     for (const { name, came, isHere } of this.#people.values()) {
-      if (!came && isHere) continue; // was away for a moment
+      if (!came && isHere) continue; // left and returned
       const list = came ? (isHere ? 'entered' : 'passed') : 'left';
       if (lists[list].length < MAX_NAMES) lists[list].push(name);
       else more[list] += 1;

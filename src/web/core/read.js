@@ -1,8 +1,8 @@
-// How far each room has been read, kept for all tabs in local storage, by the room's id and title.
+// How far each room has been read, by its id and title. Kept in local storage, shared by all tabs.
 
 const KEY = 'read';
 const MAX_ROOMS = 200;
-/** In a lively room each message is read at once: it is written down less often. */
+/** In a busy room every message is read at once, so writes are throttled. */
 const WRITE_MS = 1_000;
 
 const name = ({ id, title }) => `${id} ${title}`;
@@ -10,10 +10,10 @@ const name = ({ id, title }) => `${id} ${title}`;
 export class ReadMarks {
   #store;
   #clock;
-  /** Not yet written. */
+  /** Marks that are not written yet. */
   #fresh = new Map();
   #timer = null;
-  /** What the store held, and when: a list of a thousand rooms asks for each of them. */
+  /** A cached copy of the store, and its age: drawing a list of a thousand rooms looks up each of them. */
   #kept = {};
   #keptAt = -Infinity;
 
@@ -27,7 +27,7 @@ export class ReadMarks {
     return this.#fresh.get(name(room)) ?? this.#load()[name(room)] ?? null;
   }
 
-  /** Another tab may have read further, but not in another epoch, where the numbers mean other messages. */
+  /** Only moves forward, except to a new epoch, where the numbers mean other messages. */
   mark(room, seq, epoch) {
     const before = this.get(room);
     if (before?.epoch === epoch && before.seq >= seq) return;
@@ -42,7 +42,7 @@ export class ReadMarks {
     const marks = new Map(Object.entries(this.#fetch()));
     for (const [room, mark] of this.#fresh) {
       const other = marks.get(room);
-      marks.delete(room); // and so comes last, as the latest
+      marks.delete(room); // the most recent comes last
       marks.set(room, other?.epoch === mark.epoch && other.seq > mark.seq ? other : mark);
     }
     this.#fresh.clear();
@@ -50,7 +50,7 @@ export class ReadMarks {
     this.#keptAt = -Infinity;
   }
 
-  /** As other tabs may have left it a moment ago. */
+  /** A cached copy, at most a moment old: other tabs write to the store too. */
   #load() {
     const now = this.#clock.now();
     if (now - this.#keptAt >= WRITE_MS) {

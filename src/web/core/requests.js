@@ -1,9 +1,9 @@
-// What the server has been asked and has not answered: each request has a ref by which its answer is known,
-// and its time. What comes too fast is asked again, when the server says it may be.
+// Requests in flight: matches answers to requests by ref, enforces the timeout, and retries those that were rate
+// limited.
 
-/** When no answer comes for so long, nobody is there. */
+/** Without an answer for this long, the connection is given up. */
 const ANSWER_MS = 15_000;
-/** Where a connection is so slow that it would be given up each time, the next gets longer. */
+/** The timeout doubles up to this, so that a slow connection is not given up again and again. */
 const LONGEST_ANSWER_MS = 60_000;
 const RETRY_MS = 1_000;
 
@@ -14,11 +14,11 @@ export class Requests {
   #open = new Map();
   #retries = new Set();
   #timer = null;
-  #patienceMs = ANSWER_MS;
+  #timeoutMs = ANSWER_MS;
   #prefix;
   #count = 0;
 
-  /** `send(request)` says whether there was a connection; `giveUp()` is called when no answer comes. */
+  /** `send(request)` returns whether there was a connection; `giveUp()` is called on a timeout. */
   constructor({ send, giveUp, clock }) {
     this.#send = send;
     this.#giveUp = giveUp;
@@ -27,46 +27,47 @@ export class Requests {
   }
 
   /**
-   * Sends a request, with a ref of ours if it has none. `answered(frame)`, `refused(error)` or `lost()` is called,
-   * once; one without `refused` is asked again when it was too fast, as is one with `isPatient`.
+   * Sends a request, under a new ref if it has none. Exactly one of `answered(frame)`, `refused(error)` and `lost()` is
+   * called. A request with `retriesWhenLimited`, or without `refused`, is retried when it is rate limited.
    */
-  ask(request, { answered, refused, lost, isPatient = refused === undefined } = {}) {
+  ask(request, { answered, refused, lost, retriesWhenLimited = refused === undefined } = {}) {
     this.#count += 1;
     const ref = request.ref ?? `${this.#prefix}-${this.#count}`;
-    const open = { request: { ...request, ref }, answered, refused, lost, isPatient, askedAt: this.#clock.now() };
+    const askedAt = this.#clock.now();
+    const open = { request: { ...request, ref }, answered, refused, lost, retriesWhenLimited, askedAt };
     this.#open.set(ref, open);
     if (!this.#send(open.request)) return false;
-    this.#watch();
+    this.#startTimer();
     return true;
   }
 
-  /** Whether something of that type waits for its answer, or for being asked again. */
+  /** Whether a request of this type waits for its answer or its retry. */
   isOpen(type) {
     return [...this.#open.values(), ...this.#retries].some(({ request }) => request.type === type);
   }
 
-  /** A frame with a ref. */
+  /** For a frame with a ref. */
   answer(frame) {
     this.#close(frame.ref)?.answered?.(frame);
   }
 
-  /** An answer that has no ref belongs to the oldest request of that type. */
-  answerFirst(type, frame) {
+  /** An answer without a ref belongs to the oldest request of this type. */
+  answerOldest(type, frame) {
     const found = [...this.#open.values()].find(({ request }) => request.type === type);
     if (found) this.answer({ ...frame, ref: found.request.ref });
   }
 
-  /** Whether the error was about one of these requests, and is dealt with. */
+  /** Returns whether the error belonged to one of these requests and was handled. */
   refuse(error) {
     const open = this.#close(error.ref);
     if (!open) return false;
-    if (error.code === 'rate_limited' && open.isPatient) this.#askAgain(open, error.retryAfterMs ?? RETRY_MS);
+    if (error.code === 'rate_limited' && open.retriesWhenLimited) this.#retryLater(open, error.retryAfterMs ?? RETRY_MS);
     else if (open.refused) open.refused(error);
     else return false;
     return true;
   }
 
-  /** Answers do not come over another connection. */
+  /** The connection is gone, and with it all answers. */
   lost() {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = null;
@@ -77,12 +78,12 @@ export class Requests {
     for (const { lost } of all) lost?.();
   }
 
-  /** The connection has been good for a while. */
-  calm() {
-    this.#patienceMs = ANSWER_MS;
+  /** The connection has been stable for a while: back to the normal timeout. */
+  resetTimeout() {
+    this.#timeoutMs = ANSWER_MS;
   }
 
-  #askAgain(open, waitMs) {
+  #retryLater(open, waitMs) {
     open.retryTimer = this.#clock.setTimeout(() => {
       this.#retries.delete(open);
       this.ask(open.request, open);
@@ -96,19 +97,19 @@ export class Requests {
     return open;
   }
 
-  /** The first in the map is the oldest. */
-  #watch() {
+  /** Sets the timer for the oldest request, which is the first in the map. */
+  #startTimer() {
     if (this.#timer !== null || this.#open.size === 0) return;
     const [{ askedAt }] = this.#open.values();
-    const waitMs = Math.max(0, askedAt + this.#patienceMs - this.#clock.now());
+    const waitMs = Math.max(0, askedAt + this.#timeoutMs - this.#clock.now());
     this.#timer = this.#clock.setTimeout(() => {
       this.#timer = null;
       const oldest = this.#open.values().next().value;
-      if (oldest && this.#clock.now() - oldest.askedAt >= this.#patienceMs) {
-        this.#patienceMs = Math.min(2 * this.#patienceMs, LONGEST_ANSWER_MS);
+      if (oldest && this.#clock.now() - oldest.askedAt >= this.#timeoutMs) {
+        this.#timeoutMs = Math.min(2 * this.#timeoutMs, LONGEST_ANSWER_MS);
         this.#giveUp();
       } else {
-        this.#watch();
+        this.#startTimer();
       }
     }, waitMs);
   }

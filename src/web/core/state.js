@@ -1,38 +1,41 @@
-// What is known: who we are, the rooms, who is in ours, and what was said there. It follows the server's frames
-// and asks nothing; chat.js does the asking, the views do the showing, and only read.
+// The client-side state: who we are, the rooms, the members of ours, and what was said. It applies the server's frames
+// and sends nothing. chat.js sends requests; the views only read.
 
 import { Timeline } from './timeline.js';
 
-/** Who has said for so long that he types, and says nothing, does not type any more. */
+/** Without a message after this long, somebody no longer counts as typing. */
 const TYPING_MS = 6_000;
-/** So many rooms are remembered when one goes to another and comes back. */
+/** The number of rooms whose timelines are kept. */
 const MAX_MEMORIES = 8;
 const MAX_OWN_IDS = 64;
 
 const NOTHING = new Timeline(() => ({}));
 
 export class State {
-  /** 'connecting', 'online', 'waiting' (for the next attempt) or 'replaced' (by another window: it stays so). */
+  /** 'connecting', 'online', 'waiting' (for the next attempt) or 'replaced' (by another tab, for good). */
   phase = 'connecting';
   retryAt = null;
   lostReason = '';
   wasOnline = false;
   version = null;
-  /** The secret by which the session is resumed; null over the base protocol. */
+  /** The secret that resumes the session; null over the base protocol. */
   session = null;
   me = null;
   limits = { maxTextChars: 4_000, maxNameChars: 32, maxTitleChars: 64 };
   gifs = [];
   /** id → { id, title, userCount, seq } */
   rooms = new Map();
-  /** Whether the list of rooms has come over this connection. */
+  /** Whether the list of rooms has arrived on this connection. */
   isListed = false;
-  /** `{ id, title }` of the room that is shown, and of the one where the user wants to be. */
+  /** `{ id, title }` of the room on screen, and of the one the user wants to be in. */
   room = null;
   wanted = null;
-  /** Where the server has us, and whether it tells us what happens there: not after coming back, before entering. */
+  /**
+   * The room the server has us in, and whether it sends us that room's events. A resumed session is in its room, but
+   * gets no events until it enters again.
+   */
   hereId = null;
-  hears = false;
+  isSubscribed = false;
   divider = null;
   notice = null;
   target = null;
@@ -53,8 +56,8 @@ export class State {
   /** Room id → { title, timeline } */
   #memories = new Map();
   #own;
-  #isAttending = false;
-  /** The room has just been chosen: what was read of it before is not known to the divider. */
+  #isWatching = false;
+  /** The room has just been chosen, so the divider does not know yet how far it was read. */
   #isFresh = false;
   #counted = {};
 
@@ -72,8 +75,8 @@ export class State {
   // ---- for the views
 
   get inRoom() {
-    if (this.room === null || !this.hears || this.hereId !== this.room.id) return false;
-    // A room that is gone is still shown with what was to be said there, and its id may be another's.
+    if (this.room === null || !this.isSubscribed || this.hereId !== this.room.id) return false;
+    // A room that is gone stays on screen with its unsent messages, and its id may mean another room by now.
     return (this.rooms.get(this.hereId)?.title ?? this.room.title) === this.room.title;
   }
 
@@ -94,7 +97,7 @@ export class State {
     return memory && memory.title === this.room.title ? memory.timeline : NOTHING;
   }
 
-  /** What has been said in the room shown and is not acknowledged. */
+  /** Messages for the current room that are not acknowledged. */
   get pending() {
     if (this.room === null) return [];
     const under = this.phase === 'online' && this.pausedUntil === null ? 'sending' : 'waiting';
@@ -112,9 +115,9 @@ export class State {
     }));
   }
 
-  /** How many messages the user has not read there; 0 for a room that was never read. */
+  /** The number of unread messages; 0 for a room that was never read. */
   unread(id) {
-    if (id === this.room?.id) return this.#isAttending || this.divider === null ? 0 : this.#othersAfterDivider();
+    if (id === this.room?.id) return this.#isWatching || this.divider === null ? 0 : this.#othersAfterDivider();
     const room = this.rooms.get(id);
     const mark = room?.seq === undefined ? null : this.#marks.get(room);
     return mark === null ? 0 : Math.max(0, room.seq - mark.seq);
@@ -126,7 +129,7 @@ export class State {
     return this.#memories.get(id)?.timeline ?? null;
   }
 
-  /** Where the server may go on telling of a room, or null if nothing is known of it. */
+  /** From where the server can resume a room's events, or null if nothing is known of it. */
   since(id) {
     const timeline = this.timelineOf(id);
     return timeline?.newestSeq ? { epoch: timeline.epoch, seq: timeline.newestSeq } : null;
@@ -139,16 +142,16 @@ export class State {
     this.target = null;
     this.loadingOlder = false;
     this.#isFresh = true;
-    this.#stopTyping();
+    this.#clearTyping();
     if (room) this.#memory(room);
   }
 
-  attend(isAttending) {
-    if (isAttending === this.#isAttending) return false;
-    this.#isAttending = isAttending;
+  setWatching(isWatching) {
+    if (isWatching === this.#isWatching) return false;
+    this.#isWatching = isWatching;
     const { epoch, endSeq } = this.timeline;
     if (epoch === null) return true;
-    if (isAttending) {
+    if (isWatching) {
       this.#read();
       if (this.divider !== null && this.#othersAfterDivider() === 0) this.divider = null;
     } else {
@@ -159,11 +162,11 @@ export class State {
   }
 
   disconnected({ phase, reason, retryAt = null }) {
-    Object.assign(this, { phase, retryAt, lostReason: reason, isListed: false, hereId: null, hears: false });
-    this.#stopTyping();
+    Object.assign(this, { phase, retryAt, lostReason: reason, isListed: false, hereId: null, isSubscribed: false });
+    this.#clearTyping();
   }
 
-  /** After a restart a room may have another id: `find(room)` gives the room of today, or null. */
+  /** Ids may change when the server restarts: `find(room)` returns the current room, or null. */
   relocate(find) {
     const memories = [...this.#memories].map(([id, { title, timeline }]) => {
       const room = find({ id, title });
@@ -171,7 +174,7 @@ export class State {
     });
     const gone = this.#memories.get(this.room?.id);
     this.#memories = new Map(memories.filter((memory) => memory !== null));
-    // A room that is gone stays as long as it is shown.
+    // A room that is gone stays while it is on screen.
     if (gone && gone.title === this.room.title && !find(this.room) && !this.#memories.has(this.room.id)) {
       this.#memories.set(this.room.id, gone);
     }
@@ -183,7 +186,7 @@ export class State {
     this.wanted = now(this.wanted);
   }
 
-  /** Follows a frame. Gives the entry where others have just said something, else null. */
+  /** Applies a frame. Returns the new entry if somebody else has said something, else null. */
   apply(frame) {
     switch (frame.type) {
       case 'welcome': this.#welcome(frame); break;
@@ -194,7 +197,7 @@ export class State {
       case 'enter_room': this.#entered(frame); break;
       case 'leave_room': this.#left(frame); break;
       case 'change_name': this.#renamed(frame); break;
-      case 'typing': this.#types(frame); break;
+      case 'typing': this.#startTyping(frame); break;
       case 'text': case 'gif': return this.#said(frame);
     }
     return null;
@@ -206,7 +209,7 @@ export class State {
     Object.assign(this, { phase: 'online', retryAt: null, lostReason: '', wasOnline: true });
     Object.assign(this, { me: { ...user }, session, limits });
     this.hereId = resumed ? roomId ?? null : null;
-    this.hears = false;
+    this.isSubscribed = false;
     if (gifs) this.gifs = gifs;
   }
 
@@ -217,33 +220,33 @@ export class State {
 
   #roomChanged(room) {
     const known = this.rooms.get(room.id);
-    // The number of messages is gathered for a while, and may be behind what we have heard.
+    // The list's numbers are batched and may lag behind the events.
     const seq = known?.seq > room.seq ? known.seq : room.seq;
     this.rooms.set(room.id, { ...room, ...(seq !== undefined && { seq }) });
   }
 
-  /** Everything that is so at this moment. */
+  /** A full snapshot of the room. */
   #enteredRoom({ room, users, epoch, seq, events }) {
     this.hereId = room.id;
-    this.hears = true;
+    this.isSubscribed = true;
     this.#members = new Map(users.map(({ id, name }) => [id, name]));
     this.#membersOf = room.id;
     const mine = this.#members.get(this.me.id);
     if (mine !== undefined) this.me = { ...this.me, name: mine };
-    this.#stopTyping();
+    this.#clearTyping();
     this.#noteOwnId(epoch);
     const { timeline } = this.#memory(room);
     const before = timeline.epoch === epoch && seq >= timeline.endSeq ? timeline.newestSeq : null;
     if (timeline.epoch !== null && before === null) this.divider = null;
     timeline.enter({ epoch, seq, events });
-    // The base protocol keeps nothing, so that nothing can be asked for.
+    // The base protocol has no history, so gaps cannot be filled.
     if (this.version === 'base') timeline.setGaps('open', 'gone');
     this.#noteSeq(room.id, seq);
     if (room.id === this.room?.id) this.#placeDivider(before);
   }
 
   #entered({ user, roomId, time }) {
-    if (!this.#hearsOf(roomId) || user.id === this.me.id) return;
+    if (!this.#isSubscribedTo(roomId) || user.id === this.me.id) return;
     const isNew = !this.#members.has(user.id);
     this.#members.set(user.id, user.name);
     if (isNew) this.timelineOf(roomId).entered(user, time);
@@ -252,27 +255,27 @@ export class State {
   #left({ user, roomId, time }) {
     if (user.id === this.me.id) {
       this.hereId = null;
-      this.hears = false;
+      this.isSubscribed = false;
       return;
     }
-    if (!this.#hearsOf(roomId)) return;
+    if (!this.#isSubscribedTo(roomId)) return;
     this.#members.delete(user.id);
-    this.#typesNot(user.id);
+    this.#stopTyping(user.id);
     this.timelineOf(roomId).left(user, time);
   }
 
   #renamed({ oldName, newName, userId, roomId, time }) {
     if (userId === this.me.id) this.me = { ...this.me, name: newName };
-    if (!this.#hearsOf(roomId)) return;
+    if (!this.#isSubscribedTo(roomId)) return;
     if (this.#members.has(userId)) this.#members.set(userId, newName);
     const typing = this.#typing.get(userId);
     if (typing) typing.name = newName;
     if (oldName !== newName) this.timelineOf(roomId).renamed(userId, oldName, newName, time);
   }
 
-  #types({ user, roomId }) {
-    if (!this.#hearsOf(roomId) || roomId !== this.room?.id || user.id === this.me.id) return;
-    this.#typesNot(user.id);
+  #startTyping({ user, roomId }) {
+    if (!this.#isSubscribedTo(roomId) || roomId !== this.room?.id || user.id === this.me.id) return;
+    this.#stopTyping(user.id);
     const timer = this.#clock.setTimeout(() => {
       this.#typing.delete(user.id);
       this.#changed();
@@ -284,26 +287,26 @@ export class State {
     const { roomId, seq, from } = event;
     const timeline = this.timelineOf(roomId);
     this.#noteSeq(roomId, seq);
-    // What was said before may be shown again: beyond the beginning of what is here it would stand alone.
+    // An old message may be repeated. If it is older than everything here, it would stand alone.
     if (!timeline || timeline.epoch === null || seq < timeline.oldestSeq) return null;
-    const isNew = seq > timeline.endSeq && this.#hearsOf(roomId);
-    if (!isNew && !timeline.hasHole) return null;
-    this.#typesNot(from.id);
+    const isNew = seq > timeline.endSeq && this.#isSubscribedTo(roomId);
+    if (!isNew && !timeline.hasMissing) return null;
+    this.#stopTyping(from.id);
     const [entry] = timeline.add([event]);
-    if (roomId === this.room?.id && this.#isAttending) this.#read();
+    if (roomId === this.room?.id && this.#isWatching) this.#read();
     return entry && isNew && !entry.own ? entry : null;
   }
 
   // ---- helpers
 
-  #hearsOf(roomId) {
-    return this.hears && this.hereId === roomId;
+  #isSubscribedTo(roomId) {
+    return this.isSubscribed && this.hereId === roomId;
   }
 
   #memory({ id, title }) {
     const memory = this.#memories.get(id) ?? { title, timeline: new Timeline((event) => this.#describe(event)) };
     memory.title = title;
-    this.#memories.delete(id); // and so comes last, as the latest
+    this.#memories.delete(id); // the most recent comes last
     this.#memories.set(id, memory);
     for (const old of this.#memories.keys()) {
       if (this.#memories.size <= MAX_MEMORIES) break;
@@ -317,7 +320,9 @@ export class State {
     return { own, mentionsMe: !own && text !== undefined && this.#isMentioned(text, this.me.name) };
   }
 
-  /** Ids are given once only, but in another epoch they may be anybody's; and the base protocol knows no epochs. */
+  /**
+   * Ids are never reused within an epoch, but in another one they may be anybody's. The base protocol has no epochs.
+   */
   #noteOwnId(epoch) {
     const { id } = this.me;
     const isSame = epoch === this.#own.epoch && this.version !== 'base';
@@ -331,15 +336,15 @@ export class State {
     if (room && this.version !== 'base' && !(room.seq >= seq)) this.rooms.set(id, { ...room, seq });
   }
 
-  /** `before`: up to where it was known as one entered. */
+  /** `before` is the last message that was known before entering, or null. */
   #placeDivider(before) {
     const { timeline } = this;
     const mark = this.version === 'base' ? null : this.#marks.get(this.room);
     const read = this.#isFresh ? (mark?.epoch === timeline.epoch ? mark.seq : null) : before;
     if (this.divider === null && read !== null && timeline.othersAfter(read) > 0) this.divider = read;
     this.#isFresh = false;
-    if (this.#isAttending || mark?.epoch !== timeline.epoch) this.#read();
-    if (!this.#isAttending) this.divider ??= timeline.endSeq;
+    if (this.#isWatching || mark?.epoch !== timeline.epoch) this.#read();
+    if (!this.#isWatching) this.divider ??= timeline.endSeq;
   }
 
   #read() {
@@ -347,7 +352,7 @@ export class State {
     if (this.version !== 'base' && epoch !== null) this.#marks.mark(this.room, endSeq, epoch);
   }
 
-  /** The list of rooms asks at each draw. */
+  /** Cached, because the list of rooms asks on every draw. */
   #othersAfterDivider() {
     const { timeline, divider } = this;
     const { revision } = timeline;
@@ -358,12 +363,12 @@ export class State {
     return this.#counted.count;
   }
 
-  #typesNot(id) {
+  #stopTyping(id) {
     this.#clock.clearTimeout(this.#typing.get(id)?.timer);
     this.#typing.delete(id);
   }
 
-  #stopTyping() {
-    for (const id of [...this.#typing.keys()]) this.#typesNot(id);
+  #clearTyping() {
+    for (const id of [...this.#typing.keys()]) this.#stopTyping(id);
   }
 }

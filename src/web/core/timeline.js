@@ -1,29 +1,29 @@
-// One room's lines, the oldest first. What is said there is numbered without a hole, so that a hole in the
-// timeline is something missing, and is shown as a gap.
+// One room's entries, oldest first. Messages are numbered without gaps by the server, so a missing number means a
+// missing message, and is shown as a gap.
 
 import { Presence } from './presence.js';
 
-/** Older messages are dropped, so that a page left open for weeks stays as quick as a new one. */
+/** Older messages are dropped, so that a page left open for weeks stays fast. */
 export const MAX_MESSAGES = 20_000;
-/** Dropped at once, so that it need not be done for each message. */
+/** Dropped in batches, not for every message. */
 const DROPPED = 200;
 
 export class Timeline {
   /**
-   * Views read them only. An entry that changes is replaced by another of the same key:
+   * Read-only for the views. A changed entry is replaced by a new object with the same key:
    *
-   *     { key, kind: 'text', seq, time, from: { id, name }, own, text, mentionsMe, ref? (of one's own) }
-   *     { key, kind: 'gif', seq, time, from, own, gifId, ref? }
-   *     { key, kind: 'presence', time, entered, left, passed: [name], renamed: [{ from, to }], more: { … counts } }
-   *     { key, kind: 'gap', after, before, status: 'open' | 'loading' | 'gone' }
-   *     { key, kind: 'lost' }
+   *    { key, kind: 'text', seq, time, from: { id, name }, own, text, mentionsMe, ref? (of our own) }
+   *    { key, kind: 'gif', seq, time, from, own, gifId, ref? }
+   *    { key, kind: 'presence', time, entered, left, passed: [name], renamed: [{ from, to }], more: { … counts } }
+   *    { key, kind: 'gap', after, before, status: 'open' | 'loading' | 'gone' }
+   *    { key, kind: 'lost' }
    */
   entries = [];
-  /** Counts up with each change. */
+  /** Incremented by every change. */
   revision = 0;
-  /** In which the numbers count; null before the room was entered. */
+  /** The history that `seq` counts in; null before the room was entered. */
   epoch = null;
-  /** The `seq` up to which the room has got, as far as is known; 0 if nothing was said. */
+  /** The room's last known `seq`; 0 if nothing was said. */
   endSeq = 0;
   oldestSeq = null;
   newestSeq = null;
@@ -31,39 +31,39 @@ export class Timeline {
   #describe;
   #nextKey = 1;
   #messages = 0;
-  /** What the server has said of it: null is unknown. */
+  /** Whether the server has older messages; null if unknown. */
   #more = null;
   #presence = null;
   #presenceKey = null;
 
-  /** `describe(event)` gives what an entry has beside the event: `{ own, mentionsMe }`. */
+  /** `describe(event)` returns the client-side part of an entry: `{ own, mentionsMe }`. */
   constructor(describe) {
     this.#describe = describe;
   }
 
-  /** Whether there may be older messages than those here. */
+  /** Whether the server may have older messages. */
   get hasOlder() {
     if (this.endSeq === 0 || this.oldestSeq === 1) return false;
     return this.#more ?? true;
   }
 
-  /** Then a page of older ones would be dropped at once. */
+  /** Whether a page of older messages would be dropped at once. */
   get isFull() {
     return this.#messages > MAX_MESSAGES - DROPPED / 2;
   }
 
-  /** What the server shows of the room as one enters: gives the messages that are new here. */
+  /** Applies the snapshot that the server sends on entering. Returns the new entries. */
   enter({ epoch, seq, events }) {
-    // With the same epoch and fewer messages the server has lost the last ones, and uses their numbers again.
+    // A lower `seq` in the same epoch means that the server has lost messages and reuses their numbers.
     if (this.epoch !== null && (this.epoch !== epoch || seq < this.endSeq)) this.#forget();
     this.epoch = epoch;
     this.endSeq = seq;
     const added = this.add(events);
-    this.#mendGaps(this.entries);
+    this.#updateGaps(this.entries);
     return added;
   }
 
-  /** Takes events in, wherever they belong. What is here already is ignored. Gives the new entries. */
+  /** Inserts events where they belong and ignores known ones. Returns the new entries. */
   add(events) {
     const added = [];
     const make = (event) => {
@@ -76,18 +76,18 @@ export class Timeline {
     if (events.length === 1 && (this.newestSeq === null || events[0].seq > this.newestSeq)) {
       const before = this.newestSeq;
       this.entries.push(make(events[0]));
-      this.#counted(added);
-      if (before !== null && events[0].seq !== before + 1) this.#mendGaps(this.entries);
+      this.#count(added);
+      if (before !== null && events[0].seq !== before + 1) this.#updateGaps(this.entries);
     } else {
       const merged = this.#merge(events, make);
-      this.#counted(added);
-      this.#mendGaps(merged);
+      this.#count(added);
+      this.#updateGaps(merged);
     }
     this.#drop();
     return added;
   }
 
-  /** A page of history that ends before `before`; `more` says whether older ones are kept. */
+  /** Adds a page of history that ends before `before`; `more` says whether the server has older messages. */
   addPage(events, more, before) {
     const isOldest = this.oldestSeq === null || before <= this.oldestSeq;
     const added = this.add(events);
@@ -96,8 +96,8 @@ export class Timeline {
     return added;
   }
 
-  /** Whether something is missing between the first and the end. */
-  get hasHole() {
+  /** Whether a message is missing between the first one here and the end. */
+  get hasMissing() {
     return this.oldestSeq !== null && this.endSeq - this.oldestSeq + 1 > this.#messages;
   }
 
@@ -116,14 +116,14 @@ export class Timeline {
     this.#changed();
   }
 
-  /** All gaps that are `from` are `to`: what was asked for does not come, or nothing is kept. */
+  /** Changes the status of all gaps from `from` to `to`. */
   setGaps(from, to) {
     const gaps = this.entries.filter(({ kind, status }) => kind === 'gap' && status === from);
     for (const { key } of gaps) this.setGap(key, to);
   }
 
-  /** From which `seq` on everything is here, up to the end; the end + 1 if the last is missing. */
-  wholeFrom() {
+  /** The `seq` from which everything up to the end is here; the end + 1 if the last message is missing. */
+  completeFrom() {
     let from = this.endSeq + 1;
     for (let i = this.entries.length - 1; i >= 0; i -= 1) {
       const { seq } = this.entries[i];
@@ -134,7 +134,7 @@ export class Timeline {
     return from;
   }
 
-  /** How many messages of others there are after `seq`. */
+  /** How many messages after `seq` are from others. */
   othersAfter(seq) {
     let count = 0;
     for (let i = this.entries.length - 1; i >= 0; i -= 1) {
@@ -145,7 +145,7 @@ export class Timeline {
     return count;
   }
 
-  // ---- who comes and goes
+  // ---- presence
 
   entered(user, time) {
     this.#presenceChanged(time, (presence) => presence.entered(user));
@@ -175,7 +175,7 @@ export class Timeline {
     this.#changed();
   }
 
-  // ---- putting it together
+  // ---- merging
 
   #entry(event) {
     const { type: kind, seq, time, from, text, gifId, ref } = event;
@@ -190,7 +190,9 @@ export class Timeline {
     return key;
   }
 
-  /** What is here and what comes in one order. Lines between messages stay behind the message before them. */
+  /**
+   * Merges new events into the entries, in order. Entries that are not messages stay behind the message before them.
+   */
   #merge(events, make) {
     const coming = [...events].sort((a, b) => a.seq - b.seq);
     const merged = [];
@@ -214,7 +216,7 @@ export class Timeline {
     return merged;
   }
 
-  #counted(added) {
+  #count(added) {
     this.#messages += added.length;
     for (const { seq } of added) {
       if (this.oldestSeq === null || seq < this.oldestSeq) this.oldestSeq = seq;
@@ -223,8 +225,8 @@ export class Timeline {
     this.#changed();
   }
 
-  /** Puts a gap wherever numbers do not follow, at the end too, and takes those away that are filled. */
-  #mendGaps(entries) {
+  /** Inserts a gap wherever numbers are missing, at the end too, and removes gaps that are filled. */
+  #updateGaps(entries) {
     const mended = [];
     let before = null;
     let gap = null;
@@ -259,7 +261,7 @@ export class Timeline {
     if (this.#messages <= MAX_MESSAGES) return;
     let dropped = 0;
     let end = 0;
-    // Whatever stands before the first that stays goes along.
+    // Entries before the first message that stays are dropped too.
     for (let left = this.#messages - MAX_MESSAGES + DROPPED; ; end += 1) {
       if (this.entries[end].seq === undefined) continue;
       if (left === 0) break;
@@ -273,7 +275,7 @@ export class Timeline {
     this.#changed();
   }
 
-  /** What was here is not kept there. */
+  /** Forgets everything: the server no longer has these messages. */
   #forget() {
     this.entries = this.#messages > 0 ? [{ key: this.#newKey(), kind: 'lost' }] : [];
     this.#messages = 0;

@@ -1,3 +1,5 @@
+//! Tests of reading the operator's GIFs.
+
 use std::os::unix::fs::symlink;
 
 use rustix::fs::{CWD, Mode, mknodat};
@@ -5,10 +7,10 @@ use tempfile::{TempDir, tempdir};
 
 use super::*;
 
-/// As much of a GIF as is looked at.
-const GIF: &[u8] = b"GIF89a and what it takes";
+/// The part of a GIF that is checked.
+const GIF: &[u8] = b"GIF89a and the image data";
 
-/// A directory with these pictures.
+/// A directory with these files.
 fn with(names: &[&str]) -> TempDir {
     let folder = tempdir().unwrap();
     for name in names {
@@ -17,12 +19,12 @@ fn with(names: &[&str]) -> TempDir {
     folder
 }
 
-/// Reads it with the usual limits.
+/// Reads it with the default limits.
 fn read_all(folder: &TempDir) -> Result<Vec<Picture>, GifsError> {
     read(folder.path(), &Limits::default())
 }
 
-/// What the one picture of this name is called.
+/// The description of the only GIF, given its file name.
 #[track_caller]
 fn named(name: &str) -> (u64, String) {
     let pictures = read_all(&with(&[name])).unwrap_or_else(|error| panic!("{error}"));
@@ -31,10 +33,10 @@ fn named(name: &str) -> (u64, String) {
     (gif.id, gif.alt.clone())
 }
 
-/// Refuses the directory: names the file in it (empty: itself), and has these words.
+/// Asserts that the directory is refused with these words, about this file (empty: the directory).
 #[track_caller]
 fn refused(folder: &TempDir, limits: &Limits, file: &str, words: &[&str]) {
-    let error = read(folder.path(), limits).expect_err("it cannot be shown");
+    let error = read(folder.path(), limits).expect_err("the directory is refused");
     let path = if file.is_empty() { folder.path().to_owned() } else { folder.path().join(file) };
     assert_eq!(error.path(), path, "{error}");
     let text = error.to_string();
@@ -50,7 +52,7 @@ fn refused_name(name: &str, words: &[&str]) {
 }
 
 #[test]
-fn a_name_says_the_number_and_what_the_picture_shows() {
+fn a_file_name_holds_the_id_and_the_description() {
     assert_eq!(named("7.gif"), (7, "GIF 7".to_owned()));
     assert_eq!(named("7 .gif"), (7, "GIF 7".to_owned()));
     assert_eq!(named("7 a waving hand.gif"), (7, "a waving hand".to_owned()));
@@ -63,7 +65,7 @@ fn a_name_says_the_number_and_what_the_picture_shows() {
 }
 
 #[test]
-fn pictures_come_by_number_and_nothing_else_does() {
+fn gifs_are_ordered_by_id_and_other_files_ignored() {
     let folder = with(&["10 ten.gif", "9 nine.gif", "README", "list.txt", ".hidden.gif", "gif"]);
     fs::create_dir(folder.path().join("more")).unwrap();
     fs::write(folder.path().join("1.gif"), b"GIF87a").unwrap();
@@ -74,7 +76,7 @@ fn pictures_come_by_number_and_nothing_else_does() {
 }
 
 #[test]
-fn a_name_without_a_number() {
+fn a_name_without_an_id() {
     let words = &["does not begin with the picture's number", "rename", "7 a waving hand.gif"];
     for name in ["wave.gif", "0 zero.gif", "-1.gif", "+1.gif", "7a.gif", "7.5.gif", " 7.gif"] {
         refused_name(name, words);
@@ -84,23 +86,23 @@ fn a_name_without_a_number() {
 }
 
 #[test]
-fn a_number_that_comes_twice() {
+fn an_id_used_twice() {
     let folder = with(&["1 one.gif", "2 two.gif", "2-too.gif"]);
-    let words = &["2 two.gif has the number 2 as well", "rename"];
+    let words = &["2 two.gif also has the number 2", "rename"];
     refused(&folder, &Limits::default(), "2-too.gif", words);
 }
 
 #[test]
-fn what_is_no_gif() {
+fn a_file_that_is_not_a_gif() {
     let folder = with(&["1.gif"]);
     for bytes in [&b""[..], b"GIF", b"GIF88a", b"\x89PNG\r\n\x1a\n", b"gif89a"] {
         fs::write(folder.path().join("1.gif"), bytes).unwrap();
-        refused(&folder, &Limits::default(), "1.gif", &["this is no GIF", "file /"]);
+        refused(&folder, &Limits::default(), "1.gif", &["not a GIF", "file /"]);
     }
 }
 
 #[test]
-fn no_directory_and_an_empty_one() {
+fn a_missing_and_an_empty_directory() {
     let folder = tempdir().unwrap();
     refused(&folder, &Limits::default(), "", &["no picture in this directory", ".gif", "ls -l"]);
     fs::write(folder.path().join("a file"), GIF).unwrap();
@@ -114,7 +116,7 @@ fn no_directory_and_an_empty_one() {
 }
 
 #[test]
-fn what_cannot_be_read() {
+fn an_unreadable_file() {
     let folder = with(&[]);
     let path = folder.path().join("1.gif");
     symlink("nowhere", &path).unwrap();
@@ -123,13 +125,13 @@ fn what_cannot_be_read() {
     fs::create_dir(&path).unwrap();
     refused(&folder, &Limits::default(), "1.gif", &["this is not a file"]);
     fs::remove_dir(&path).unwrap();
-    // Whoever opens one waits for somebody to write.
+    // Opening one blocks until somebody writes to it.
     mknodat(CWD, &path, rustix::fs::FileType::Fifo, Mode::RWXU, 0).unwrap();
     refused(&folder, &Limits::default(), "1.gif", &["this is not a file"]);
 }
 
 #[test]
-fn as_many_as_are_allowed() {
+fn the_maximum_number() {
     let folder = with(&["1.gif", "2.gif", "3.gif"]);
     let limits = |max_gifs| Limits { max_gifs, ..Limits::default() };
     assert_eq!(read(folder.path(), &limits(3)).unwrap().len(), 3);
@@ -138,7 +140,7 @@ fn as_many_as_are_allowed() {
 }
 
 #[test]
-fn as_large_as_is_allowed() {
+fn the_maximum_size() {
     let folder = with(&["1.gif"]);
     let limits = |max_gif_bytes| Limits { max_gif_bytes, ..Limits::default() };
     assert_eq!(read(folder.path(), &limits(GIF.len())).unwrap()[0].body, GIF);

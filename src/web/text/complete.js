@@ -1,19 +1,21 @@
-// What could be meant by what stands before the caret: `:wav` an emoji, `@Ad` a member of the room.
+// Completion for the word before the caret: `:wav` finds emoji, `@Ad` finds members of the room.
 
 import { EMOJI, emojiNames } from './emoji.js';
 import { characterBefore, isWord } from './mention.js';
 
 const MOST_OPTIONS = 8;
-/** Two letters, for `:D` and `:p` are faces that are finished. */
+/** At least two letters, because `:D` and `:p` are complete as they are. */
 const EMOJI_TYPED = /:([a-z0-9_+-]{2,40})$/i;
-/** Code units that are looked at before the caret: names have 32 characters at most, if the server allows no more. */
+/**
+ * How many code units before the caret are searched. Names have at most 32 characters, unless the server allows more.
+ */
 const REACH = 80;
 
 /**
- * @param text what is in the box
- * @param caret where, in code units
+ * @param text the content of the box
+ * @param caret in code units
  * @param members Map of id to name; `me`, the user with `id`, is not offered
- * @returns null, or what to put (`insert`) in place of `start` to `end`
+ * @returns null, or the options, each with the text to `insert` in place of `start` to `end`
  */
 export function completion(text, caret, { members = new Map(), me = null } = {}) {
   return emojiCompletion(text, caret) ?? mentionCompletion(text, caret, members, me);
@@ -37,13 +39,13 @@ function mentionCompletion(text, end, members, me) {
   const typed = text.slice(start + 1, end);
   if (/^\s|\n/.test(typed)) return null;
   const names = namesFor(plain(typed), members, me);
-  // A name that is typed to its end needs no help, and Enter is to send.
+  // A name that is complete needs no help, and Enter should send.
   if (names.length === 0 || (names.length === 1 && names[0].toLowerCase() === typed.toLowerCase())) return null;
   const options = names.map((name) => ({ label: name, insert: spaced(`@${name}`, text, end) }));
   return { start, end, kind: 'mention', options };
 }
 
-/** Names that begin with what is typed, then those with a later word that does; each name once. */
+/** Names that start with the typed text, then those with a later word that does; each name once. */
 function namesFor(typed, members, me) {
   const first = new Set();
   const second = new Set();
@@ -57,7 +59,7 @@ function namesFor(typed, members, me) {
   return [...[...first].sort(byName), ...[...second].sort(byName)].slice(0, MOST_OPTIONS);
 }
 
-/** Without case and accents: `@jose` is meant for José. */
+/** Ignores case and accents: `@jose` finds José. */
 const plain = (text) => text.normalize('NFD').replace(/\p{Mn}/gu, '').toLowerCase();
 
 const spaced = (insert, text, end) => (text[end] === ' ' ? insert : `${insert} `);

@@ -1,4 +1,4 @@
-// Emoji by their well-known short names: `:wave:`.
+// Emoji by their usual short names: `:wave:`.
 
 const TABLE = `
 smile 😄 grin 😁 joy 😂 rofl 🤣 slightly_smiling_face 🙂 wink 😉 blush 😊 heart_eyes 😍 smiley 😃 grinning 😀 laughing 😆
@@ -45,10 +45,10 @@ blue_circle 🔵 yellow_circle 🟡 checkered_flag 🏁 triangular_flag_on_post 
 export const EMOJI = new Map();
 for (let i = 0; i < TABLE.length; i += 2) EMOJI.set(TABLE[i], TABLE[i + 1]);
 
-/** No name is longer, so to look for one at a place has a bound. */
+/** The length of the longest name, which bounds the search. */
 const NAME = /:([a-z0-9_+-]{1,40}):/y;
 
-/** The emoji whose `:name:` begins at `index`, or null. */
+/** The emoji whose `:name:` starts at `index`, or null. */
 export function emojiAt(text, index) {
   NAME.lastIndex = index;
   const name = NAME.exec(text)?.[1];
@@ -56,7 +56,9 @@ export function emojiAt(text, index) {
   return character === undefined ? null : { name, character, end: index + name.length + 2 };
 }
 
-/** At most `most` names for what is typed: that name itself, names that begin so, names with a word that does. */
+/**
+ * At most `most` names for the typed text: the exact name, names that start with it, names with a later word that does.
+ */
 export function emojiNames(typed, most) {
   const ranked = [[], [], []];
   for (const name of EMOJI.keys()) {
@@ -64,7 +66,7 @@ export function emojiNames(typed, most) {
     else if (name.startsWith(typed)) ranked[1].push(name);
     else if (name.includes(`_${typed}`)) ranked[2].push(name);
   }
-  // Of those that begin so the shortest are nearest to what is typed: `heart` before `heart_eyes`.
+  // The shortest first: `heart` before `heart_eyes`.
   ranked[1].sort((a, b) => a.length - b.length);
   return ranked.flat().slice(0, most);
 }

@@ -1,11 +1,11 @@
-// Bold and italic: which `*` and `_` are marks, which two belong together, and the nodes that come of it.
+// Bold and italic: finds the marks among `*` and `_`, pairs them, and builds the nodes.
 
 import { characterAt, characterBefore, isWord } from './mention.js';
 
 /**
- * The run of one mark at `at`: `*` and `_` are italic, `**` is bold, `***` both. Others are no marks (`size` 0), nor
- * are those inside a word, as in snake_case and 2*3*4, nor one behind a backslash, such as the arm of ¯\_(ツ)_/¯.
- * `__` is none, for the sake of __init__.
+ * The run of marks at `at`: `*` and `_` are italic, `**` is bold, `***` is both. Longer runs are plain text (`size` 0),
+ * and so are marks inside a word, as in snake_case and 2*3*4, and after a backslash, as in ¯\_(ツ)_/¯. `__` is plain
+ * text because of __init__.
  */
 export function runAt(text, at) {
   const character = text[at];
@@ -24,8 +24,8 @@ export function runAt(text, at) {
 const isRun = (piece) => piece?.character !== undefined && piece.kind === undefined;
 
 /**
- * Finds each closing mark's partner. The open ones of each character lie on a stack, counted by what is left of
- * them, so that nothing is searched that is not there; what lies between two partners is taken off for good.
+ * Pairs each closing mark with an opening one. Open marks are kept on one stack per character and indexed by the size
+ * that is left, so the time stays linear. Marks between two partners are discarded.
  */
 export function pairMarks(pieces) {
   const open = { '*': new OpenMarks(), _: new OpenMarks() };
@@ -48,7 +48,7 @@ export function pairMarks(pieces) {
 
 class OpenMarks {
   #stack = [];
-  /** How many on the stack have one, two, three characters left. */
+  /** How many marks on the stack have one, two or three characters left. */
   #counts = [0, 0, 0, 0];
 
   push(run, place) {
@@ -70,7 +70,7 @@ class OpenMarks {
     while (this.#stack.at(-1)?.place > place) this.#pop();
   }
 
-  /** Two characters are bold and one is italic: three may be either, or first the one and then the other. */
+  /** Two characters are bold and one is italic; three may be either, or both one after the other. */
   #fits(closing, opening) {
     return closing === opening || closing === 3 || opening === 3;
   }
@@ -90,7 +90,7 @@ class OpenMarks {
   }
 }
 
-/** Bold in bold looks like bold: two counters are all that the marks come to, however deep they lie. */
+/** Bold inside bold looks the same, so two counters suffice for any depth. */
 export function assemble(pieces) {
   const out = new Emphasis();
   let bold = 0;
@@ -114,7 +114,7 @@ class Emphasis {
   nodes = [];
   #bold = null;
   #italic = null;
-  /** The list that the last piece went to, for strings that follow each other to be one. */
+  /** The list that the last piece went to, to join adjacent strings. */
   #last = null;
 
   put(piece, isBold, isItalic) {

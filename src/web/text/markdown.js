@@ -1,19 +1,21 @@
-// What a message looks like: a small part of Markdown, links, mentions and emoji, as a tree that views make nodes of.
+// Parses a message: a small part of Markdown, links, mentions and emoji. The result is a tree that the views turn into
+// elements.
 //
-// Any text is understood in time that grows with its length alone, and the tree has at most six levels, whatever
-// the text says. Nothing is lost: the tree's texts put together are the message without its marks, and a mark
-// that has no partner, or nothing to mark, is a character like any other. Blocks follow each other with a line
-// break between; white space inside them counts.
+// Any text parses in linear time, and the tree has at most six levels. Nothing is lost: the texts of the tree together
+// are the message without its marks, and a mark without a partner, or with nothing to mark, is plain text. Blocks are
+// separated by line breaks; white space inside them is significant.
 //
-//   { kind: 'paragraph', children: [INLINE…] }   `\n` in its texts begins a new line
-//   { kind: 'quote', blocks: [BLOCK…] }
-//   { kind: 'code', text, language }              language: the word behind the opening fence, or ''
-//   INLINE: a string, or
-//   { kind: 'bold' | 'italic', children: [INLINE…] }   italic may be in bold, and nothing else in either
-//   { kind: 'code', text }
-//   { kind: 'link', text, href }                  text as it was typed, href as browsers understand it
-//   { kind: 'mention', text, name, me }           text: `@ada`, name: `Ada`; me: whether it is the reader
-//   { kind: 'emoji', text, name, character }      text: `:wave:`
+//    { kind: 'paragraph', children: [INLINE…] }   `\n` in its texts begins a new line
+//    { kind: 'quote', blocks: [BLOCK…] }
+//    { kind: 'code', text, language }              language: the word behind the opening fence, or ''
+//
+// An INLINE is a string or one of these:
+//
+//    { kind: 'bold' | 'italic', children: [INLINE…] }   italic may be in bold, and nothing else in either
+//    { kind: 'code', text }
+//    { kind: 'link', text, href }                  text as it was typed, href as browsers normalise it
+//    { kind: 'mention', text, name, me }           text: `@ada`, name: `Ada`; me: whether it is the reader
+//    { kind: 'emoji', text, name, character }      text: `:wave:`
 
 import { emojiAt } from './emoji.js';
 import { assemble, pairMarks, runAt } from './emphasis.js';
@@ -22,8 +24,8 @@ import { Names, characterAt, characterBefore, isWord } from './mention.js';
 const DEEPEST_QUOTE = 4;
 
 /**
- * @param names who may be mentioned: a `Names` made once, or any iterable of names
- * @param me the reader's own name, also when it is not among them
+ * @param names the names that can be mentioned: a `Names`, or any iterable of names
+ * @param me the reader's own name, even if it is not among them
  */
 export function parse(text, { names = [], me = null } = {}) {
   const people = new People(names, me);
@@ -31,7 +33,7 @@ export function parse(text, { names = [], me = null } = {}) {
   return blocks.length > 0 ? blocks : [{ kind: 'paragraph', children: [text] }];
 }
 
-/** Made ready only for a text that has an `@`. */
+/** Built only for texts with an `@`. */
 class People {
   #names;
   #me;
@@ -85,7 +87,7 @@ function withoutBlankEnds(lines) {
   return lines.slice(start, end);
 }
 
-/** Only these may stand behind a fence: any other word there is the first one of what somebody had to say. */
+/** Only these count as the language after a fence: any other word there is part of the message. */
 const LANGUAGES = new Set((
   'asm bash c c# c++ clojure cmd console cpp cs csharp css csv dart diff dockerfile elixir elm erlang go ' +
   'graphql groovy haskell html http ini java javascript js json jsx julia kotlin latex lisp log lua make ' +
@@ -94,7 +96,10 @@ const LANGUAGES = new Set((
   'yaml yml zig zsh'
 ).split(' '));
 
-/** Code from a fence to the one that closes it, also at the end of a line, or else to the end of the message. */
+/**
+ * A code block from an opening fence to the closing one, which may be at the end of a line, or to the end of the
+ * message.
+ */
 function fenced(lines, start) {
   const [opening, ticks] = /^ {0,3}(`{3,})/.exec(lines[start]) ?? [];
   if (!ticks) return null;
@@ -120,7 +125,7 @@ function ticksAtEnd(line) {
   return line.length - at;
 }
 
-/** Without white space behind it `>` is no mark: `>.<` is a face. */
+/** Needs white space after `>`: `>.<` is a face. */
 const QUOTED = /^>+(?:\s|$)/;
 
 function quoted(lines, start, depth, people) {
@@ -132,7 +137,7 @@ function quoted(lines, start, depth, people) {
   return { end, block: { kind: 'quote', blocks: blocksOf(inner, depth + 1, people) } };
 }
 
-// ---- inline: the text is cut into pieces and marks, the marks find their partners, the pieces are put together
+// ---- inline: the text is cut into pieces and marks, the marks are paired, and the tree is built
 
 function inlineOf(text, people) {
   const pieces = cut(text, people);
@@ -140,10 +145,10 @@ function inlineOf(text, people) {
   return assemble(pieces);
 }
 
-/** Where something else than plain text may begin, or an emphasis must end. */
+/** Where something other than plain text may begin, or emphasis must end. */
 const STOP = /[*_`@:]|https?:\/\/|\n[ \t\r]*\n/gi;
 
-/** Strings, inline nodes, runs of `*` or `_`, and `null` where a blank line ends what is open. */
+/** Strings, inline nodes, runs of `*` or `_`, and `null` for a blank line, which closes all open marks. */
 function cut(text, people) {
   const pieces = [];
   const codes = new CodeSpans(text);
@@ -196,9 +201,9 @@ function nodeAt(text, at, mark, people) {
   return linkAt(text, at);
 }
 
-// ---- code in a line
+// ---- inline code
 
-/** Runs of backticks by their length, each looked at once from left to right, so that no search begins anew. */
+/** Indexes all runs of backticks by length. Each is visited once, from left to right, so the time stays linear. */
 class CodeSpans {
   #text;
   #starts = new Map();
@@ -211,7 +216,7 @@ class CodeSpans {
     }
   }
 
-  /** The span that the run at `at` opens and its end; or no `code`, and the end of the run. */
+  /** The code span that opens at `at`, and its end; or no `code`, and the end of the run. */
   at(at) {
     let open = at;
     while (this.#text[open] === '`') open += 1;
@@ -221,7 +226,7 @@ class CodeSpans {
     const close = runs?.places[runs.next];
     const inner = close === undefined ? '' : this.#text.slice(open, close);
     if (inner.trim() === '') return { code: null, end: open };
-    // `` `a` `` has white space for the sake of the marks.
+    // The spaces in `` `a` `` only separate the marks.
     const padded = inner.startsWith(' ') && inner.endsWith(' ');
     return { code: { kind: 'code', text: padded ? inner.slice(1, -1) : inner }, end: close + length };
   }
@@ -229,12 +234,12 @@ class CodeSpans {
 
 // ---- links
 
-/** What no address has in it unescaped, and invisible characters, which could make it look like another. */
+/** Excludes what cannot be in an address unescaped, and invisible characters, which could disguise it. */
 const ADDRESS = /https?:\/\/[\p{L}\p{N}[][^\s<>"`\p{Cc}\p{Cf}、。「」『』【】（）《》！？]*/iuy;
 const ENDS_SENTENCE = new Set('.,:;!?\'"*_~…’”»|\\');
 const CLOSING = { '(': ')', '[': ']', '{': '}' };
 
-/** No link, but how far to go on without looking for one, or null where nothing begins. */
+/** A link; or no `node`, and where to continue the search; or null if there is no address here. */
 function linkAt(text, at) {
   if (isWord(characterBefore(text, at))) return null;
   ADDRESS.lastIndex = at;
@@ -243,12 +248,12 @@ function linkAt(text, at) {
   const address = withoutPunctuation(found);
   const end = at + address.length;
   const url = URL.canParse(address) ? new URL(address) : null;
-  // A name before the host is there to be taken for the host.
+  // A user name before the host is usually there to be mistaken for the host.
   if (!url || url.username !== '' || url.password !== '') return { node: null, end };
   return { node: { kind: 'link', text: address, href: url.href }, end };
 }
 
-/** An address ends before what ends its sentence, and before a bracket that was opened before it. */
+/** Removes punctuation that belongs to the sentence, and closing brackets that were opened before the address. */
 function withoutPunctuation(address) {
   const surplus = { ')': 0, ']': 0, '}': 0 };
   for (const [bracket] of address.matchAll(/[()[\]{}]/g)) {

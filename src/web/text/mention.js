@@ -1,15 +1,15 @@
-// `@name`: who is spoken to in a text. Names may have spaces, so only names that are known can be found.
+// Finds mentions: `@name`. Names may contain spaces, so only known names can be found.
 
 /**
- * What a word goes on with. Scripts without spaces between words are left out: there a mark or a name may
- * stand in the middle of a sentence with letters on both sides.
+ * Characters that continue a word. Scripts without spaces between words are left out: there a mark or a name may have
+ * letters on both sides.
  */
 const WORD = new RegExp(String.raw`[[\p{L}\p{N}\p{M}_]--[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}` +
   String.raw`\p{scx=Hangul}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]]`, 'v');
 
 export const isWord = (character) => character !== undefined && character !== '' && WORD.test(character);
 
-/** The whole character before and after a place in a text, which may be two code units; '' at the ends. */
+/** The character before or at an index, which may take two code units; '' at the ends. */
 export function characterBefore(text, index) {
   if (index === 0) return '';
   const last = text.charCodeAt(index - 1);
@@ -21,7 +21,7 @@ export const characterAt = (text, index) => (
   index < text.length ? String.fromCodePoint(text.codePointAt(index)) : ''
 );
 
-/** Lower case of the same length, so that places in one are places in the other: `İ` would become two. */
+/** Lower case of the same length, so that indices stay valid: `İ` would become two characters. */
 function fold(text) {
   const lower = text.toLowerCase();
   if (lower.length === text.length) return lower;
@@ -31,7 +31,7 @@ function fold(text) {
   }).join('');
 }
 
-/** Names that may be mentioned, made ready once: to look at a place costs the same for ten names and ten thousand. */
+/** An index of the names that can be mentioned: a lookup costs the same for ten names and for ten thousand. */
 export class Names {
   #byFolded = new Map();
   #lengths;
@@ -44,7 +44,7 @@ export class Names {
     this.#lengths = [...lengths].sort((a, b) => b - a);
   }
 
-  /** The longest name that stands behind the `@` at `index`, at the bounds of words; null when there is none. */
+  /** The longest name after the `@` at `index`, at word boundaries; null if there is none. */
   at(text, index) {
     if (this.#lengths.length === 0 || isWord(characterBefore(text, index))) return null;
     const behind = fold(text.slice(index + 1, index + 1 + this.#lengths[0]));
@@ -64,7 +64,7 @@ export class Names {
   }
 }
 
-/** Whether the text speaks to that name. With `others` it is told apart from longer names that begin like it. */
+/** Whether the text mentions the name. `others` are longer names that may begin with it. */
 export function isMentioned(text, name, others = []) {
   if (!text.includes('@')) return false;
   const me = fold(name);

@@ -1,4 +1,4 @@
-// The texts of the page in German, with “du”; en.js says what the keys are for.
+// The texts of the page in German, with “du”. en.js explains the keys.
 
 export default {
   // ---- the page
@@ -7,10 +7,10 @@ export default {
   cancel: 'Abbrechen',
   dismiss: 'Ausblenden',
 
-  // ---- rooms
+  // ---- rooms: the list
   rooms: 'Räume',
   rooms_loading: 'Räume werden geladen…',
-  rooms_none: 'Es gibt noch keine Räume.',
+  rooms_none: 'Noch keine Räume.',
   rooms_choose: 'Wähle einen Raum, und los geht’s.',
   room_people: { one: '{count} Person hier', other: '{count} Personen hier' },
   room_unread: { one: '{count} neue Nachricht', other: '{count} neue Nachrichten' },
@@ -20,49 +20,49 @@ export default {
   room_create: 'Anlegen',
   room_title_long: { one: '{count} Zeichen zu lang', other: '{count} Zeichen zu lang' },
 
-  // ---- talk
+  // ---- talk: the room's header
   to_rooms: 'Zurück zu den Räumen',
-  to_talk: 'Zurück zum Gespräch',
+  to_talk: 'Zurück zu den Nachrichten',
   entering: 'Du betrittst {room}…',
   members: 'Mitglieder',
   member_count: { one: '{count} Mitglied', other: '{count} Mitglieder' },
   members_more: { one: 'und {count} weiteres', other: 'und {count} weitere' },
-  member_find: 'Mitglied suchen',
-  members_none: 'Niemand heißt so',
+  member_find: 'Mitglieder suchen',
+  members_none: 'Keine Mitglieder gefunden',
   you: 'du',
   mention: '{name} erwähnen',
   mute: 'Stummschalten',
-  unmute: 'Stumm aufheben',
-  muted: 'Stumm: keine Benachrichtigungen.',
-  unmuted: 'Nicht mehr stumm.',
-  copy_room_link: 'Link zum Raum kopieren',
+  unmute: 'Stummschaltung aufheben',
+  muted: 'Raum stummgeschaltet.',
+  unmuted: 'Raum nicht mehr stumm.',
+  copy_room_link: 'Raumlink kopieren',
   leave: 'Verlassen',
 
   // ---- log
   messages: 'Nachrichten',
   log_loading: 'Ältere Nachrichten werden geladen…',
   log_begin: 'Hier beginnt das Gespräch.',
-  log_empty: 'Hier hat noch niemand etwas gesagt. Sag hallo!',
+  log_empty: 'Noch keine Nachrichten. Sag hallo!',
   new_divider: 'Neue Nachrichten',
   to_latest: 'Zur neuesten',
   to_latest_new: { one: '{count} neue Nachricht', other: '{count} neue Nachrichten' },
-  gap: 'Hier fehlen Nachrichten.',
-  gap_load: 'Nachladen',
+  gap: 'Hier fehlen einige Nachrichten.',
+  gap_load: 'Nachrichten laden',
   gap_loading: 'Wird geladen…',
-  gap_gone: 'Einige Nachrichten sind nicht mehr gespeichert.',
-  lost: 'Der Server hat alles verloren, was vorher gesagt wurde.',
+  gap_gone: 'Einige Nachrichten sind nicht mehr verfügbar.',
+  lost: 'Der Server hat frühere Nachrichten verloren.',
   entered: { one: '{names} ist dazugekommen', other: '{names} sind dazugekommen' },
   left: { one: '{names} ist gegangen', other: '{names} sind gegangen' },
   passed: { one: '{names} war kurz da', other: '{names} waren kurz da' },
   renamed: '{from} heißt jetzt {to}',
   others: { one: '{count} weitere Person', other: '{count} weitere' },
   sending: 'Wird gesendet…',
-  waiting: 'Wartet auf die Verbindung',
+  waiting: 'Noch nicht gesendet',
   failed: 'Nicht gesendet',
   failed_because: 'Nicht gesendet: {problem}',
-  failed_unknown: 'Vielleicht gesendet, vielleicht nicht: Die Verbindung ging verloren.',
-  failed_room_gone: 'Nicht gesendet: Den Raum gibt es nicht mehr.',
-  retry: 'Noch einmal',
+  failed_unknown: 'Die Verbindung ging verloren. Vielleicht wurde diese Nachricht nicht gesendet.',
+  failed_room_gone: 'Nicht gesendet: Diesen Raum gibt es nicht mehr.',
+  retry: 'Erneut versuchen',
   discard: 'Verwerfen',
   copy_link: 'Link kopieren',
   mentions_you: 'erwähnt dich',
@@ -77,54 +77,54 @@ export default {
   send: 'Senden',
   gifs: 'GIFs',
   gifs_choose: 'GIF aussuchen',
-  gifs_none: 'Hier gibt es keine GIFs.',
+  gifs_none: 'Keine GIFs verfügbar.',
   suggestions: 'Vorschläge',
   typing: { one: '{names} schreibt…', other: '{names} schreiben…' },
   typing_many: { one: '{count} Person schreibt…', other: '{count} Personen schreiben…' },
   characters_left: { one: 'noch {count} Zeichen', other: 'noch {count} Zeichen' },
   too_long: { one: '{count} Zeichen zu lang', other: '{count} Zeichen zu lang' },
   paused_rate: {
-    one: 'Das ging schnell. In {count} Sekunde wird weiter gesendet.',
-    other: 'Das ging schnell. In {count} Sekunden wird weiter gesendet.',
+    one: 'Du sendest zu schnell. Weiter geht es in {count} Sekunde.',
+    other: 'Du sendest zu schnell. Weiter geht es in {count} Sekunden.',
   },
   paused_save: {
-    one: 'Der Server kann gerade nichts speichern. Nächster Versuch in {count} Sekunde.',
-    other: 'Der Server kann gerade nichts speichern. Nächster Versuch in {count} Sekunden.',
+    one: 'Der Server kann gerade keine Nachrichten speichern. Nächster Versuch in {count} Sekunde.',
+    other: 'Der Server kann gerade keine Nachrichten speichern. Nächster Versuch in {count} Sekunden.',
   },
   waiting_offline: {
-    one: 'Offline: {count} Nachricht wartet und wird von selbst gesendet.',
-    other: 'Offline: {count} Nachrichten warten und werden von selbst gesendet.',
+    one: 'Nicht verbunden. {count} Nachricht wird gesendet, sobald du wieder verbunden bist.',
+    other: 'Nicht verbunden. {count} Nachrichten werden gesendet, sobald du wieder verbunden bist.',
   },
-  write_offline: 'Offline: Was du jetzt schreibst, wird später gesendet.',
+  write_offline: 'Nicht verbunden. Deine Nachrichten werden gesendet, sobald du wieder verbunden bist.',
 
-  // ---- banner
+  // ---- banner: the connection
   connecting: 'Verbindung wird aufgebaut…',
   reconnecting: 'Verbindung wird wieder aufgebaut…',
   offline: {
-    one: 'Offline. Nächster Versuch in {count} Sekunde.',
-    other: 'Offline. Nächster Versuch in {count} Sekunden.',
+    one: 'Verbindung getrennt. Nächster Versuch in {count} Sekunde.',
+    other: 'Verbindung getrennt. Nächster Versuch in {count} Sekunden.',
   },
   offline_because: {
-    one: 'Offline: {reason}. Nächster Versuch in {count} Sekunde.',
-    other: 'Offline: {reason}. Nächster Versuch in {count} Sekunden.',
+    one: 'Verbindung getrennt: {reason}. Nächster Versuch in {count} Sekunde.',
+    other: 'Verbindung getrennt: {reason}. Nächster Versuch in {count} Sekunden.',
   },
-  away: 'Keine Verbindung. Die Seite versucht es von selbst weiter.',
+  away: 'Keine Verbindung. Sie wird automatisch wiederhergestellt.',
   no_network: 'Dein Gerät ist offline.',
   back: 'Wieder verbunden.',
   try_now: 'Jetzt versuchen',
   replaced: 'Dieser Chat ist in einem anderen Tab oder Fenster offen.',
-  take_over: 'Hier weitermachen',
+  take_over: 'Hier verwenden',
 
   // ---- dialogs: the name
   name_welcome: 'Willkommen!',
-  name_ask: 'Wie sollen die anderen dich nennen?',
-  name_change: 'Namen ändern',
-  name: 'Dein Name',
+  name_ask: 'Wähle einen Anzeigenamen.',
+  name_change: 'Anzeigenamen ändern',
+  name: 'Anzeigename',
   name_save: 'Speichern',
   name_enter: 'Loslegen',
   name_skip: 'Später',
   name_long: { one: '{count} Zeichen zu lang', other: '{count} Zeichen zu lang' },
-  name_empty: 'Ein Name braucht mindestens einen Buchstaben.',
+  name_empty: 'Gib einen Namen ein.',
 
   // ---- dialogs: settings
   settings: 'Einstellungen',
@@ -133,17 +133,17 @@ export default {
   appearance_light: 'Hell',
   appearance_dark: 'Dunkel',
   notifications: 'Benachrichtigungen',
-  notifications_about: 'Wenn dich jemand erwähnt und du gerade nicht hinsiehst.',
+  notifications_about: 'Wenn dich jemand erwähnt und du diese Seite gerade nicht siehst.',
   notifications_turn_on: 'Einschalten',
   notifications_turn_off: 'Ausschalten',
-  notifications_blocked: 'Dein Browser blockiert sie. In seinen Einstellungen für diese Seite kannst du das ändern.',
-  notifications_none: 'Dieser Browser hat keine.',
+  notifications_blocked: 'Dein Browser blockiert Benachrichtigungen. In seinen Einstellungen für diese Seite kannst du sie erlauben.',
+  notifications_none: 'Dieser Browser unterstützt keine Benachrichtigungen.',
 
   // ---- dialogs: shortcuts and formatting
   shortcuts: 'Tastenkürzel',
   shortcut_help: 'Diese Liste anzeigen',
   shortcut_send: 'Nachricht senden',
-  shortcut_line: 'Neue Zeile beginnen',
+  shortcut_line: 'Neue Zeile',
   shortcut_recall: 'Letzte Nachricht zurückholen',
   shortcut_complete: 'Vorschlag übernehmen',
   shortcut_escape: 'Schließen oder ins Nachrichtenfeld',
@@ -167,18 +167,18 @@ export default {
   format_quote: 'Zitat',
 
   // ---- notices
-  no_such_room: 'Den Raum „{room}“ gibt es nicht.',
+  no_such_room: 'Es gibt keinen Raum namens „{room}“.',
   no_such_room_create: 'Anlegen',
-  no_such_message: 'Diese Nachricht ist nicht mehr gespeichert.',
+  no_such_message: 'Diese Nachricht ist nicht mehr verfügbar.',
   link_copied: 'Link kopiert.',
-  link_not_copied: 'Der Link ließ sich nicht kopieren.',
-  name_refused: 'Der Name wurde nicht angenommen: {problem}',
-  title_refused: 'Der Titel wurde nicht angenommen: {problem}',
+  link_not_copied: 'Der Link konnte nicht kopiert werden.',
+  name_refused: 'Der Name wurde nicht angenommen. {problem}',
+  title_refused: 'Der Titel wurde nicht angenommen. {problem}',
   refused: 'Der Server hat abgelehnt: {problem}',
 
   // ---- announcer and notifications
   says: '{name}: {text}',
-  says_gif: '{name} schickt ein GIF: {alt}',
+  says_gif: '{name} hat ein GIF gesendet: {alt}',
   new_messages: { one: '{count} neue Nachricht', other: '{count} neue Nachrichten' },
   entered_room: {
     one: 'Du bist in {room}, mit {count} Mitglied.',
@@ -187,10 +187,10 @@ export default {
   left_room: 'Du hast {room} verlassen.',
   name_in_room: '{name} in {room}',
 
-  // ---- what the server refuses, by its code
+  // ---- refusals, by their code
   error_bad_json: 'Der Server hat das nicht verstanden.',
   error_bad_request: 'Der Server hat das nicht verstanden.',
-  error_unknown_type: 'Das kann dieser Server nicht.',
+  error_unknown_type: 'Das unterstützt dieser Server nicht.',
   error_unknown_room: 'Diesen Raum gibt es nicht.',
   error_not_in_room: 'Du bist in keinem Raum.',
   error_bad_name: 'Er ist leer, zu lang oder enthält unerlaubte Zeichen.',
@@ -198,19 +198,20 @@ export default {
   error_bad_text: 'Die Nachricht ist leer oder zu lang.',
   error_too_many_rooms: 'Es gibt schon zu viele Räume.',
   error_rate_limited: 'Das war zu schnell. Versuch es gleich noch einmal.',
-  error_not_saved: 'Der Server kann gerade nichts speichern. Versuch es später noch einmal.',
-  error_already_said: 'Das ist schon gesagt.',
-  error_not_readable: 'Der Server kann alte Nachrichten gerade nicht lesen. Versuch es später noch einmal.',
+  error_not_saved: 'Der Server kann gerade keine Nachrichten speichern. Versuch es später noch einmal.',
+  error_already_said: 'Das wurde schon gesendet.',
+  error_not_readable: 'Der Server kann ältere Nachrichten gerade nicht laden. Versuch es später noch einmal.',
 
-  // ---- why a connection ended
+  // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'der Server startet neu',
   'reason: too many messages': 'zu viele Nachrichten',
   'reason: message too big': 'eine Nachricht war zu groß',
-  'reason: internal error': 'der Server hatte einen Fehler',
-  'reason: no pong': 'zu lange keine Antwort',
+  'reason: internal error': 'Fehler im Server',
+  'reason: no pong': 'Zeitüberschreitung',
+  'reason: no answer': 'der Server antwortet nicht',
   'reason: slow consumer': 'die Verbindung ist zu langsam',
 
-  // ---- the pictures
+  // ---- GIFs
   'gif: A waving hand': 'Eine winkende Hand',
   'gif: A party popper and confetti': 'Eine Konfettikanone und Konfetti',
   'gif: A beating heart': 'Ein schlagendes Herz',

@@ -1,4 +1,4 @@
-// The texts of the page in Spanish, with “tú”; en.js says what the keys are for.
+// The texts of the page in Spanish, with “tú”. en.js explains the keys.
 
 export default {
   // ---- the page
@@ -7,9 +7,9 @@ export default {
   cancel: 'Cancelar',
   dismiss: 'Descartar',
 
-  // ---- rooms
+  // ---- rooms: the list
   rooms: 'Salas',
-  rooms_loading: 'Buscando salas…',
+  rooms_loading: 'Cargando salas…',
   rooms_none: 'Todavía no hay salas.',
   rooms_choose: 'Elige una sala para empezar.',
   room_people: { one: '{count} persona aquí', other: '{count} personas aquí' },
@@ -20,21 +20,21 @@ export default {
   room_create: 'Crear',
   room_title_long: { one: 'Sobra {count} carácter', other: 'Sobran {count} caracteres' },
 
-  // ---- talk
+  // ---- talk: the room's header
   to_rooms: 'Volver a las salas',
   to_talk: 'Volver a la conversación',
   entering: 'Entrando en {room}…',
   members: 'Miembros',
   member_count: { one: '{count} miembro', other: '{count} miembros' },
   members_more: { one: 'y {count} más', other: 'y {count} más' },
-  member_find: 'Buscar un miembro',
-  members_none: 'Nadie con ese nombre',
+  member_find: 'Buscar miembros',
+  members_none: 'No se han encontrado miembros',
   you: 'tú',
   mention: 'Mencionar a {name}',
   mute: 'Silenciar',
   unmute: 'No silenciar',
-  muted: 'Silenciada: sin notificaciones.',
-  unmuted: 'Ya no está silenciada.',
+  muted: 'Sala silenciada.',
+  unmuted: 'La sala ya no está silenciada.',
   copy_room_link: 'Copiar enlace a la sala',
   leave: 'Salir',
 
@@ -42,25 +42,25 @@ export default {
   messages: 'Mensajes',
   log_loading: 'Cargando mensajes anteriores…',
   log_begin: 'Aquí empieza la conversación.',
-  log_empty: 'Aquí nadie ha dicho nada todavía. ¡Saluda!',
+  log_empty: 'Aún no hay mensajes. ¡Saluda!',
   new_divider: 'Mensajes nuevos',
   to_latest: 'Ir al último',
   to_latest_new: { one: '{count} mensaje nuevo', other: '{count} mensajes nuevos' },
   gap: 'Aquí faltan mensajes.',
-  gap_load: 'Cargarlos',
+  gap_load: 'Cargar mensajes',
   gap_loading: 'Cargando…',
-  gap_gone: 'Algunos mensajes ya no se conservan.',
-  lost: 'El servidor ha perdido lo que se dijo antes.',
+  gap_gone: 'Algunos mensajes ya no están disponibles.',
+  lost: 'El servidor ha perdido mensajes anteriores.',
   entered: { one: '{names} ha entrado', other: '{names} han entrado' },
   left: { one: '{names} ha salido', other: '{names} han salido' },
   passed: { one: '{names} pasó por aquí', other: '{names} pasaron por aquí' },
   renamed: '{from} ahora se llama {to}',
   others: { one: '{count} persona más', other: '{count} personas más' },
   sending: 'Enviando…',
-  waiting: 'Esperando la conexión',
+  waiting: 'Pendiente de envío',
   failed: 'No enviado',
   failed_because: 'No enviado: {problem}',
-  failed_unknown: 'Quizá enviado, quizá no: se perdió la conexión.',
+  failed_unknown: 'Se perdió la conexión. Puede que este mensaje no se haya enviado.',
   failed_room_gone: 'No enviado: la sala ya no existe.',
   retry: 'Reintentar',
   discard: 'Descartar',
@@ -77,27 +77,27 @@ export default {
   send: 'Enviar',
   gifs: 'GIF',
   gifs_choose: 'Elegir un GIF',
-  gifs_none: 'Aquí no hay ningún GIF.',
+  gifs_none: 'No hay GIF disponibles.',
   suggestions: 'Sugerencias',
   typing: { one: '{names} está escribiendo…', other: '{names} están escribiendo…' },
   typing_many: { one: '{count} persona está escribiendo…', other: '{count} personas están escribiendo…' },
   characters_left: { one: 'Queda {count} carácter', other: 'Quedan {count} caracteres' },
   too_long: { one: 'Sobra {count} carácter', other: 'Sobran {count} caracteres' },
   paused_rate: {
-    one: '¡Qué rapidez! El envío sigue en {count} segundo.',
-    other: '¡Qué rapidez! El envío sigue en {count} segundos.',
+    one: 'Estás enviando demasiado rápido. El envío sigue en {count} segundo.',
+    other: 'Estás enviando demasiado rápido. El envío sigue en {count} segundos.',
   },
   paused_save: {
-    one: 'El servidor no puede guardar ahora. Próximo intento en {count} segundo.',
-    other: 'El servidor no puede guardar ahora. Próximo intento en {count} segundos.',
+    one: 'El servidor no puede guardar mensajes ahora. Próximo intento en {count} segundo.',
+    other: 'El servidor no puede guardar mensajes ahora. Próximo intento en {count} segundos.',
   },
   waiting_offline: {
-    one: 'Sin conexión: {count} mensaje espera y se enviará solo.',
-    other: 'Sin conexión: {count} mensajes esperan y se enviarán solos.',
+    one: 'Sin conexión. {count} mensaje se enviará cuando vuelvas a conectarte.',
+    other: 'Sin conexión. {count} mensajes se enviarán cuando vuelvas a conectarte.',
   },
-  write_offline: 'Sin conexión: lo que escribas ahora se enviará después.',
+  write_offline: 'Sin conexión. Tus mensajes se enviarán cuando vuelvas a conectarte.',
 
-  // ---- banner
+  // ---- banner: the connection
   connecting: 'Conectando…',
   reconnecting: 'Volviendo a conectar…',
   offline: {
@@ -108,23 +108,23 @@ export default {
     one: 'Sin conexión: {reason}. Próximo intento en {count} segundo.',
     other: 'Sin conexión: {reason}. Próximo intento en {count} segundos.',
   },
-  away: 'No hay conexión. La página lo sigue intentando sola.',
+  away: 'No hay conexión. Se restablecerá automáticamente.',
   no_network: 'Tu dispositivo no tiene conexión.',
   back: 'Conexión recuperada.',
   try_now: 'Probar ahora',
   replaced: 'Este chat está abierto en otra pestaña o ventana.',
-  take_over: 'Usarlo aquí',
+  take_over: 'Usar aquí',
 
   // ---- dialogs: the name
   name_welcome: '¡Hola!',
-  name_ask: '¿Cómo quieres que te llamen?',
-  name_change: 'Cambiar tu nombre',
-  name: 'Tu nombre',
+  name_ask: 'Elige un nombre visible.',
+  name_change: 'Cambiar el nombre visible',
+  name: 'Nombre visible',
   name_save: 'Guardar',
   name_enter: 'Empezar',
   name_skip: 'Ahora no',
   name_long: { one: 'Sobra {count} carácter', other: 'Sobran {count} caracteres' },
-  name_empty: 'El nombre necesita al menos una letra.',
+  name_empty: 'Escribe un nombre.',
 
   // ---- dialogs: settings
   settings: 'Ajustes',
@@ -133,17 +133,17 @@ export default {
   appearance_light: 'Claro',
   appearance_dark: 'Oscuro',
   notifications: 'Notificaciones',
-  notifications_about: 'Cuando alguien te mencione y no estés mirando.',
+  notifications_about: 'Cuando alguien te mencione y no estés viendo esta página.',
   notifications_turn_on: 'Activar',
   notifications_turn_off: 'Desactivar',
-  notifications_blocked: 'Tu navegador las bloquea. Puedes permitirlas en sus ajustes para este sitio.',
-  notifications_none: 'Este navegador no las tiene.',
+  notifications_blocked: 'Tu navegador bloquea las notificaciones. Puedes permitirlas en sus ajustes para este sitio.',
+  notifications_none: 'Este navegador no admite notificaciones.',
 
   // ---- dialogs: shortcuts and formatting
   shortcuts: 'Atajos de teclado',
   shortcut_help: 'Mostrar esta lista',
   shortcut_send: 'Enviar el mensaje',
-  shortcut_line: 'Empezar otra línea',
+  shortcut_line: 'Nueva línea',
   shortcut_recall: 'Recuperar tu último mensaje',
   shortcut_complete: 'Aceptar la sugerencia',
   shortcut_escape: 'Cerrar o ir al cuadro de mensaje',
@@ -167,27 +167,27 @@ export default {
   format_quote: 'cita',
 
   // ---- notices
-  no_such_room: 'No hay ninguna sala «{room}».',
+  no_such_room: 'No hay ninguna sala llamada «{room}».',
   no_such_room_create: 'Crearla',
-  no_such_message: 'Este mensaje ya no se conserva.',
+  no_such_message: 'Este mensaje ya no está disponible.',
   link_copied: 'Enlace copiado.',
   link_not_copied: 'No se ha podido copiar el enlace.',
-  name_refused: 'No se ha aceptado el nombre: {problem}',
-  title_refused: 'No se ha aceptado el título: {problem}',
+  name_refused: 'No se ha aceptado el nombre. {problem}',
+  title_refused: 'No se ha aceptado el título. {problem}',
   refused: 'El servidor lo ha rechazado: {problem}',
 
   // ---- announcer and notifications
   says: '{name}: {text}',
-  says_gif: '{name} envía un GIF: {alt}',
+  says_gif: '{name} ha enviado un GIF: {alt}',
   new_messages: { one: '{count} mensaje nuevo', other: '{count} mensajes nuevos' },
   entered_room: { one: 'Estás en {room}, con {count} miembro.', other: 'Estás en {room}, con {count} miembros.' },
   left_room: 'Has salido de {room}.',
   name_in_room: '{name} en {room}',
 
-  // ---- what the server refuses, by its code
+  // ---- refusals, by their code
   error_bad_json: 'El servidor no lo ha entendido.',
   error_bad_request: 'El servidor no lo ha entendido.',
-  error_unknown_type: 'Este servidor no puede hacer eso.',
+  error_unknown_type: 'Este servidor no admite eso.',
   error_unknown_room: 'Esta sala no existe.',
   error_not_in_room: 'No estás en ninguna sala.',
   error_bad_name: 'Está vacío, es demasiado largo o tiene caracteres no permitidos.',
@@ -195,19 +195,20 @@ export default {
   error_bad_text: 'El mensaje está vacío o es demasiado largo.',
   error_too_many_rooms: 'Ya hay demasiadas salas.',
   error_rate_limited: 'Demasiado rápido. Inténtalo dentro de un momento.',
-  error_not_saved: 'El servidor no puede guardar ahora. Inténtalo más tarde.',
-  error_already_said: 'Esto ya se ha dicho.',
-  error_not_readable: 'El servidor no puede leer los mensajes antiguos ahora. Inténtalo más tarde.',
+  error_not_saved: 'El servidor no puede guardar mensajes ahora. Inténtalo más tarde.',
+  error_already_said: 'Esto ya se ha enviado.',
+  error_not_readable: 'El servidor no puede cargar los mensajes anteriores ahora. Inténtalo más tarde.',
 
-  // ---- why a connection ended
+  // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'el servidor se está reiniciando',
   'reason: too many messages': 'demasiados mensajes',
   'reason: message too big': 'un mensaje era demasiado grande',
-  'reason: internal error': 'el servidor ha tenido un error',
-  'reason: no pong': 'demasiado tiempo sin respuesta',
+  'reason: internal error': 'error del servidor',
+  'reason: no pong': 'se agotó el tiempo de espera',
+  'reason: no answer': 'el servidor no responde',
   'reason: slow consumer': 'la conexión es demasiado lenta',
 
-  // ---- the pictures
+  // ---- GIFs
   'gif: A waving hand': 'Una mano que saluda',
   'gif: A party popper and confetti': 'Un cañón de confeti',
   'gif: A beating heart': 'Un corazón que late',

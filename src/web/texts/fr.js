@@ -1,4 +1,4 @@
-// The texts of the page in French, with “vous”, and a space that does not break before : ; ! ? and inside « ».
+// The texts of the page in French, with “vous”, and a no-break space before : ; ! ? and inside « ».
 
 export default {
   // ---- the page
@@ -7,10 +7,10 @@ export default {
   cancel: 'Annuler',
   dismiss: 'Masquer',
 
-  // ---- rooms
+  // ---- rooms: the list
   rooms: 'Salons',
-  rooms_loading: 'Recherche des salons…',
-  rooms_none: 'Il n’y a pas encore de salon.',
+  rooms_loading: 'Chargement des salons…',
+  rooms_none: 'Aucun salon pour l’instant.',
   rooms_choose: 'Choisissez un salon pour commencer.',
   room_people: { one: '{count} personne ici', other: '{count} personnes ici' },
   room_unread: { one: '{count} nouveau message', other: '{count} nouveaux messages' },
@@ -20,21 +20,21 @@ export default {
   room_create: 'Créer',
   room_title_long: { one: '{count} caractère de trop', other: '{count} caractères de trop' },
 
-  // ---- talk
+  // ---- talk: the room's header
   to_rooms: 'Retour aux salons',
   to_talk: 'Retour à la discussion',
   entering: 'Arrivée dans {room}…',
   members: 'Membres',
   member_count: { one: '{count} membre', other: '{count} membres' },
   members_more: { one: 'et {count} de plus', other: 'et {count} de plus' },
-  member_find: 'Chercher un membre',
-  members_none: 'Personne de ce nom',
+  member_find: 'Rechercher des membres',
+  members_none: 'Aucun membre trouvé',
   you: 'vous',
   mention: 'Mentionner {name}',
   mute: 'Sourdine',
   unmute: 'Réactiver',
-  muted: 'En sourdine : pas de notifications.',
-  unmuted: 'Plus en sourdine.',
+  muted: 'Salon mis en sourdine.',
+  unmuted: 'Salon réactivé.',
   copy_room_link: 'Copier le lien du salon',
   leave: 'Quitter',
 
@@ -42,25 +42,25 @@ export default {
   messages: 'Messages',
   log_loading: 'Chargement des messages précédents…',
   log_begin: 'La discussion commence ici.',
-  log_empty: 'Personne n’a encore rien dit ici. Lancez-vous !',
+  log_empty: 'Aucun message pour l’instant. Lancez-vous !',
   new_divider: 'Nouveaux messages',
   to_latest: 'Aller au dernier',
   to_latest_new: { one: '{count} nouveau message', other: '{count} nouveaux messages' },
   gap: 'Il manque des messages ici.',
-  gap_load: 'Les charger',
+  gap_load: 'Charger les messages',
   gap_loading: 'Chargement…',
-  gap_gone: 'Certains messages ne sont plus conservés.',
-  lost: 'Le serveur a perdu tout ce qui s’est dit avant.',
+  gap_gone: 'Certains messages ne sont plus disponibles.',
+  lost: 'Le serveur a perdu des messages précédents.',
   entered: { one: '{names} a rejoint le salon', other: '{names} ont rejoint le salon' },
   left: { one: '{names} a quitté le salon', other: '{names} ont quitté le salon' },
   passed: { one: '{names} n’a fait que passer', other: '{names} n’ont fait que passer' },
   renamed: '{from} s’appelle désormais {to}',
   others: { one: '{count} autre personne', other: '{count} autres personnes' },
   sending: 'Envoi…',
-  waiting: 'En attente de connexion',
+  waiting: 'En attente d’envoi',
   failed: 'Non envoyé',
   failed_because: 'Non envoyé : {problem}',
-  failed_unknown: 'Peut-être envoyé, peut-être pas : la connexion a été perdue.',
+  failed_unknown: 'La connexion a été perdue. Ce message n’a peut-être pas été envoyé.',
   failed_room_gone: 'Non envoyé : le salon n’existe plus.',
   retry: 'Réessayer',
   discard: 'Abandonner',
@@ -77,27 +77,27 @@ export default {
   send: 'Envoyer',
   gifs: 'GIF',
   gifs_choose: 'Choisir un GIF',
-  gifs_none: 'Il n’y a pas de GIF ici.',
+  gifs_none: 'Aucun GIF disponible.',
   suggestions: 'Suggestions',
   typing: { one: '{names} écrit…', other: '{names} écrivent…' },
   typing_many: { one: '{count} personne écrit…', other: '{count} personnes écrivent…' },
   characters_left: { one: 'Encore {count} caractère', other: 'Encore {count} caractères' },
   too_long: { one: '{count} caractère de trop', other: '{count} caractères de trop' },
   paused_rate: {
-    one: 'C’était rapide ! L’envoi reprend dans {count} seconde.',
-    other: 'C’était rapide ! L’envoi reprend dans {count} secondes.',
+    one: 'Vous envoyez trop vite. L’envoi reprend dans {count} seconde.',
+    other: 'Vous envoyez trop vite. L’envoi reprend dans {count} secondes.',
   },
   paused_save: {
-    one: 'Le serveur ne peut rien enregistrer pour l’instant. Nouvel essai dans {count} seconde.',
-    other: 'Le serveur ne peut rien enregistrer pour l’instant. Nouvel essai dans {count} secondes.',
+    one: 'Le serveur ne peut pas enregistrer de messages pour l’instant. Nouvel essai dans {count} seconde.',
+    other: 'Le serveur ne peut pas enregistrer de messages pour l’instant. Nouvel essai dans {count} secondes.',
   },
   waiting_offline: {
-    one: 'Hors ligne : {count} message en attente partira tout seul.',
-    other: 'Hors ligne : {count} messages en attente partiront tout seuls.',
+    one: 'Hors ligne. {count} message sera envoyé à la reconnexion.',
+    other: 'Hors ligne. {count} messages seront envoyés à la reconnexion.',
   },
-  write_offline: 'Hors ligne : ce que vous écrivez partira plus tard.',
+  write_offline: 'Hors ligne. Vos messages seront envoyés à la reconnexion.',
 
-  // ---- banner
+  // ---- banner: the connection
   connecting: 'Connexion…',
   reconnecting: 'Reconnexion…',
   offline: {
@@ -108,23 +108,23 @@ export default {
     one: 'Hors ligne : {reason}. Nouvel essai dans {count} seconde.',
     other: 'Hors ligne : {reason}. Nouvel essai dans {count} secondes.',
   },
-  away: 'Pas de connexion. La page continue d’essayer toute seule.',
+  away: 'Pas de connexion. Reconnexion automatique.',
   no_network: 'Votre appareil est hors ligne.',
   back: 'Connexion rétablie.',
   try_now: 'Réessayer',
   replaced: 'Ce chat est ouvert dans un autre onglet ou une autre fenêtre.',
-  take_over: 'L’utiliser ici',
+  take_over: 'Utiliser ici',
 
   // ---- dialogs: the name
   name_welcome: 'Bienvenue !',
-  name_ask: 'Comment les autres doivent-ils vous appeler ?',
-  name_change: 'Changer de nom',
-  name: 'Votre nom',
+  name_ask: 'Choisissez un nom d’affichage.',
+  name_change: 'Changer de nom d’affichage',
+  name: 'Nom d’affichage',
   name_save: 'Enregistrer',
   name_enter: 'Commencer',
   name_skip: 'Plus tard',
   name_long: { one: '{count} caractère de trop', other: '{count} caractères de trop' },
-  name_empty: 'Un nom doit avoir au moins une lettre.',
+  name_empty: 'Saisissez un nom.',
 
   // ---- dialogs: settings
   settings: 'Réglages',
@@ -133,17 +133,17 @@ export default {
   appearance_light: 'Claire',
   appearance_dark: 'Sombre',
   notifications: 'Notifications',
-  notifications_about: 'Quand on vous mentionne et que vous regardez ailleurs.',
+  notifications_about: 'Quand on vous mentionne et que vous ne regardez pas cette page.',
   notifications_turn_on: 'Activer',
   notifications_turn_off: 'Désactiver',
-  notifications_blocked: 'Votre navigateur les bloque. Vous pouvez les autoriser dans ses réglages pour ce site.',
-  notifications_none: 'Ce navigateur n’en propose pas.',
+  notifications_blocked: 'Votre navigateur bloque les notifications. Vous pouvez les autoriser dans ses réglages pour ce site.',
+  notifications_none: 'Ce navigateur ne prend pas en charge les notifications.',
 
   // ---- dialogs: shortcuts and formatting
   shortcuts: 'Raccourcis clavier',
   shortcut_help: 'Afficher cette liste',
   shortcut_send: 'Envoyer le message',
-  shortcut_line: 'Aller à la ligne',
+  shortcut_line: 'Nouvelle ligne',
   shortcut_recall: 'Reprendre votre dernier message',
   shortcut_complete: 'Accepter la suggestion',
   shortcut_escape: 'Fermer, ou aller à la zone de saisie',
@@ -167,18 +167,18 @@ export default {
   format_quote: 'citation',
 
   // ---- notices
-  no_such_room: 'Il n’y a pas de salon « {room} ».',
+  no_such_room: 'Il n’y a pas de salon nommé « {room} ».',
   no_such_room_create: 'Le créer',
-  no_such_message: 'Ce message n’est plus conservé.',
+  no_such_message: 'Ce message n’est plus disponible.',
   link_copied: 'Lien copié.',
   link_not_copied: 'Le lien n’a pas pu être copié.',
-  name_refused: 'Ce nom n’a pas été accepté : {problem}',
-  title_refused: 'Ce titre n’a pas été accepté : {problem}',
+  name_refused: 'Ce nom n’a pas été accepté. {problem}',
+  title_refused: 'Ce titre n’a pas été accepté. {problem}',
   refused: 'Le serveur a refusé : {problem}',
 
   // ---- announcer and notifications
   says: '{name} : {text}',
-  says_gif: '{name} envoie un GIF : {alt}',
+  says_gif: '{name} a envoyé un GIF : {alt}',
   new_messages: { one: '{count} nouveau message', other: '{count} nouveaux messages' },
   entered_room: {
     one: 'Vous êtes dans {room}, avec {count} membre.',
@@ -187,10 +187,10 @@ export default {
   left_room: 'Vous avez quitté {room}.',
   name_in_room: '{name} dans {room}',
 
-  // ---- what the server refuses, by its code
+  // ---- refusals, by their code
   error_bad_json: 'Le serveur n’a pas compris.',
   error_bad_request: 'Le serveur n’a pas compris.',
-  error_unknown_type: 'Ce serveur ne sait pas faire cela.',
+  error_unknown_type: 'Ce serveur ne prend pas cela en charge.',
   error_unknown_room: 'Ce salon n’existe pas.',
   error_not_in_room: 'Vous n’êtes dans aucun salon.',
   error_bad_name: 'Il est vide, trop long ou contient des caractères interdits.',
@@ -198,19 +198,20 @@ export default {
   error_bad_text: 'Le message est vide ou trop long.',
   error_too_many_rooms: 'Il y a déjà trop de salons.',
   error_rate_limited: 'C’était trop rapide. Réessayez dans un instant.',
-  error_not_saved: 'Le serveur ne peut rien enregistrer pour l’instant. Réessayez plus tard.',
-  error_already_said: 'Cela a déjà été dit.',
-  error_not_readable: 'Le serveur ne peut pas lire les anciens messages pour l’instant. Réessayez plus tard.',
+  error_not_saved: 'Le serveur ne peut pas enregistrer de messages pour l’instant. Réessayez plus tard.',
+  error_already_said: 'Cela a déjà été envoyé.',
+  error_not_readable: 'Le serveur ne peut pas charger les anciens messages pour l’instant. Réessayez plus tard.',
 
-  // ---- why a connection ended
+  // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'le serveur redémarre',
   'reason: too many messages': 'trop de messages',
   'reason: message too big': 'un message était trop gros',
-  'reason: internal error': 'le serveur a rencontré une erreur',
-  'reason: no pong': 'plus de réponse depuis trop longtemps',
+  'reason: internal error': 'erreur du serveur',
+  'reason: no pong': 'délai d’attente dépassé',
+  'reason: no answer': 'le serveur ne répond pas',
   'reason: slow consumer': 'la connexion est trop lente',
 
-  // ---- the pictures
+  // ---- GIFs
   'gif: A waving hand': 'Une main qui fait coucou',
   'gif: A party popper and confetti': 'Un lance-confettis',
   'gif: A beating heart': 'Un cœur qui bat',

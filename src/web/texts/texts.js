@@ -1,24 +1,24 @@
-// The words of the page in the user's language: which language, which plural form, what stands in the placeholders.
+// The texts of the page in the user's language: chooses the language and the plural form, and fills in placeholders.
 
 import english from './en.js';
 
-/** English is always there, and stands in for what cannot be had; of the others only the chosen one is loaded. */
+/** English is always loaded, and used for missing texts; of the other languages only the chosen one is loaded. */
 const OTHERS = {
   de: () => import('./de.js'),
   es: () => import('./es.js'),
   fr: () => import('./fr.js'),
 };
 
-/** A key such as `gif: A waving hand` is its own text when there is none. */
+/** A key such as `gif: A waving hand` has its own text as the default. */
 const OWN_TEXT = /^[a-z]+: /;
 
-/** The first of the wanted languages that there is, and the user's own kind of it: `en-AU` has its own dates. */
+/** The first wanted language that the page has, with the user's regional variant: `en-AU` has its own dates. */
 export function chooseLanguage(wanted) {
   for (const tag of wanted) {
     const language = String(tag).toLowerCase().split('-')[0];
     if ((language === 'en' || Object.hasOwn(OTHERS, language)) && isLocale(tag)) return { language, locale: tag };
   }
-  // For those who read English for want of their own language: day before month, and 24 hours.
+  // For readers of other languages: day before month, and the 24-hour clock.
   return { language: 'en', locale: 'en-GB' };
 }
 
@@ -30,7 +30,7 @@ function isLocale(tag) {
   }
 }
 
-/** The texts in the language that the browser asks for. It never fails: where nothing can be had it is English. */
+/** Loads the texts in the browser's language. Never fails: the fallback is English. */
 export async function loadTexts(wanted = navigator.languages) {
   const { language, locale } = chooseLanguage(wanted);
   if (language === 'en') return new Texts(english, locale);
@@ -42,7 +42,7 @@ export async function loadTexts(wanted = navigator.languages) {
 }
 
 export class Texts {
-  /** What `lang` of the page and everything of Intl want. */
+  /** For the `lang` attribute and for Intl. */
   locale;
   #texts;
   #plural;
@@ -57,12 +57,13 @@ export class Texts {
     this.#list = new Intl.ListFormat(locale, { type: 'conjunction' });
   }
 
-  /** The text of the key. Both functions may be handed around without the object. */
+  /** Returns the text for a key. `t` and `parts` can be passed around without the object. */
   t = (key, vars = {}) => this.parts(key, vars).join('');
 
   /**
-   * The text in pieces: strings, and the values of `vars` as they are, so that elements can stand in a sentence.
-   * An array becomes a list, as "Ada, Ben and Eve". `count` chooses the plural form and is written as a number.
+   * Returns the text in pieces: strings, and the values of `vars` unchanged, so that elements can be part of a
+   * sentence. An array becomes a list, as in "Ada, Ben and Eve". `count` selects the plural form and is formatted as a
+   * number.
    */
   parts = (key, vars = {}) => {
     const pieces = this.#form(key, vars.count).split(/\{(\w+)\}/);
@@ -90,7 +91,7 @@ export class Texts {
     return Array.isArray(value) ? this.#listed(value) : [value];
   }
 
-  /** Intl joins only strings: it is given the places, and the values are put there. */
+  /** Intl joins only strings, so it joins the indices, which are then replaced by the values. */
   #listed(values) {
     const places = this.#list.formatToParts(values.map((_, i) => String(i)));
     return places.map(({ type, value }) => (type === 'element' ? values[Number(value)] : value));

@@ -1,15 +1,15 @@
-// Says to screen readers what has just been said in the room: politely, and not every word of a crowd.
+// Announces new messages to screen readers: politely, and as a number when there are many.
 
 import { visible } from '../text/names.js';
 import { byId, element } from './dom.js';
 import { notSent } from './refusals.js';
 import { t } from './words.js';
 
-/** What comes in this time is said together. */
+/** Messages that arrive within this time are announced together. */
 const GATHER_MS = 400;
-/** More than this at once is told as a number. */
-const SAID_IN_FULL = 3;
-/** What has been read out is of no use to anybody who comes across it later. */
+/** More messages than this are announced as a number. */
+const MAX_IN_FULL = 3;
+/** Announced texts are removed, so that nobody comes across them later. */
 const KEEP_MS = 10_000;
 
 export class Announcer {
@@ -23,13 +23,13 @@ export class Announcer {
     this.#chat = chat;
   }
 
-  /** A message of somebody else's. */
+  /** Announces a message from somebody else, soon. */
   message(entry) {
     this.#waiting.push(entry);
     this.#timer ??= setTimeout(() => this.#say(), GATHER_MS);
   }
 
-  /** Where one has got to, which the focus does not tell; and what has not been sent, far from where one writes. */
+  /** Announces a change of room, which the focus does not tell, and messages that could not be sent. */
   draw() {
     const { inRoom, members, pending, room } = this.#chat.state;
     if (!room && this.#room) this.say(t('left_room', { room: visible(this.#room.title) }));
@@ -46,13 +46,13 @@ export class Announcer {
   #say() {
     this.#timer = undefined;
     const entries = this.#waiting.splice(0);
-    const lines = entries.length > SAID_IN_FULL
+    const lines = entries.length > MAX_IN_FULL
       ? [t('new_messages', { count: entries.length })]
       : entries.map(words);
     for (const line of lines) this.say(line);
   }
 
-  /** At once. */
+  /** Announces a line at once. */
   say(line) {
     const said = element('p', '', line);
     byId('announcer').append(said);
@@ -60,7 +60,7 @@ export class Announcer {
   }
 }
 
-/** A message in one line of words. `alt` says what a GIF shows. */
+/** A message as one line of text. `alt` describes a GIF. */
 export function words({ kind, from, text, alt }) {
   const name = visible(from.name);
   return kind === 'gif' ? t('says_gif', { name, alt }) : t('says', { name, text });

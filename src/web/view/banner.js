@@ -1,14 +1,14 @@
-// What concerns the whole page: whether there is a connection, and what went wrong.
+// The banner with the state of the connection, and the notice for errors.
 
 import { visible } from '../text/names.js';
 import { button, byId, element, setText } from './dom.js';
 import { refused } from './refusals.js';
 import { t } from './words.js';
 
-/** So long it says that the connection is back. */
+/** How long "Connected again." is shown. */
 const BACK_MS = 3_000;
-/** A connection is usually there sooner than one could read that it is being made. */
-const PATIENCE_MS = 700;
+/** "Connecting…" is shown only after this time: usually the connection is faster. */
+const CONNECTING_AFTER_MS = 700;
 
 export class BannerView {
   #chat;
@@ -22,7 +22,7 @@ export class BannerView {
   #timer;
   #refocus;
 
-  /** `refocus()` when the button that had the focus has gone. */
+  /** `refocus()` is called when the button that had the focus is gone. */
   constructor(chat, { refocus }) {
     this.#chat = chat;
     this.#refocus = refocus;
@@ -37,15 +37,16 @@ export class BannerView {
 
   #drawBanner() {
     clearTimeout(this.#timer);
-    const { kind, words, heard, action, again } = this.#say();
+    const { kind, words, spoken, action, again } = this.#content();
     if (again) this.#timer = setTimeout(() => this.draw(), again);
     if (this.#shown === `${kind} ${words}`) return;
     this.#shown = `${kind} ${words}`;
     this.#banner.dataset.kind = kind;
-    const said = sentence(words, heard);
+    const said = sentence(words, spoken);
     const before = this.#banner.querySelector('button');
     if (before && action && before.textContent === action[0]) {
-      // Who is about to press the button keeps it; and what is heard is not touched unless it says something else.
+      // The button is kept, since the user may be about to press it, and so is the text for screen readers, unless it
+      // changes.
       const now = [...this.#banner.children].slice(0, -1);
       if (now.length !== said.length) for (const node of now) node.remove();
       if (now.length !== said.length) this.#banner.prepend(...said);
@@ -58,10 +59,10 @@ export class BannerView {
   }
 
   /**
-   * What kind, in words, and in those that are `heard` where the words change all the time; the `action` that there
-   * is a button for; and in how many milliseconds to look `again`.
+   * What to show: the `kind` of banner; its `words`; `spoken`, the text for screen readers where `words` change every
+   * second; the `action` of its button; and in how many milliseconds to draw `again`.
    */
-  #say() {
+  #content() {
     const { phase, retryAt, lostReason, wasOnline } = this.#chat.state;
     const now = Date.now();
     if (phase === 'online') {
@@ -73,21 +74,21 @@ export class BannerView {
     if (phase === 'replaced') {
       return { kind: 'replaced', words: t('replaced'), action: [t('take_over'), () => this.#chat.takeOver()] };
     }
-    if (phase === 'connecting' && !this.#wasAway && now - this.#began < PATIENCE_MS) {
-      return { kind: '', words: '', again: PATIENCE_MS - (now - this.#began) };
+    if (phase === 'connecting' && !this.#wasAway && now - this.#began < CONNECTING_AFTER_MS) {
+      return { kind: '', words: '', again: CONNECTING_AFTER_MS - (now - this.#began) };
     }
     this.#wasAway = true;
     const action = [t('try_now'), () => this.#chat.wake()];
     if (!navigator.onLine) return { kind: 'waiting', words: t('no_network'), action };
-    const heard = t('away');
+    const spoken = t('away');
     if (phase === 'connecting') {
-      return { kind: 'connecting', words: t(wasOnline ? 'reconnecting' : 'connecting'), heard, action };
+      return { kind: 'connecting', words: t(wasOnline ? 'reconnecting' : 'connecting'), spoken, action };
     }
     const count = Math.max(1, Math.ceil((retryAt - now) / 1_000));
     const words = lostReason === ''
       ? t('offline', { count })
       : t('offline_because', { count, reason: t(`reason: ${lostReason}`) });
-    return { kind: 'waiting', words, heard, action, again: 1_000 };
+    return { kind: 'waiting', words, spoken, action, again: 1_000 };
   }
 
   #drawNotice() {
@@ -112,11 +113,11 @@ export class BannerView {
   }
 }
 
-/** What changes each second would be read out each second: then the eye and the ear have a sentence each. */
-function sentence(words, heard) {
+/** A text that changes every second would be announced every second, so screen readers get one of their own. */
+function sentence(words, spoken) {
   if (words === '') return [];
   const seen = element('span', '', words);
-  if (heard === undefined) return [seen];
+  if (spoken === undefined) return [seen];
   seen.setAttribute('aria-hidden', 'true');
-  return [seen, element('span', 'unseen', heard)];
+  return [seen, element('span', 'unseen', spoken)];
 }

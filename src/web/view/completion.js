@@ -1,4 +1,4 @@
-// The suggestions above the message box while `:name` or `@name` is being written.
+// The suggestions above the message box while `:name` or `@name` is being typed.
 
 import { completion } from '../text/complete.js';
 import { visible } from '../text/names.js';
@@ -8,7 +8,7 @@ export class CompletionView {
   #box;
   #chat;
   #list = byId('completion');
-  /** What text/complete.js offers, and which of it is chosen. */
+  /** The result of text/complete.js, and the index of the selected option. */
   #offer = null;
   #chosen = 0;
 
@@ -37,7 +37,7 @@ export class CompletionView {
     this.#draw();
   }
 
-  /** Whether the key was meant for the suggestions. */
+  /** Handles a key. Returns whether it was meant for the suggestions. */
   key(event) {
     if (!this.#offer || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return false;
     const { length } = this.#offer.options;

@@ -1,30 +1,30 @@
-// The box in which a message is written: drafts, limits, recalling, and who else is writing.
+// The message box: drafts, limits, recall of earlier messages, and who is typing.
 
 import { visible } from '../text/names.js';
 import { t } from './words.js';
 import { CompletionView } from './completion.js';
 import { byId, isComposing, setAttribute, setText } from './dom.js';
 
-/** From so few characters left on, they are counted down. */
+/** The characters left are counted down from here. */
 const NEAR_LIMIT = 200;
-/** So many of one's own last messages can be recalled. */
-const RECALLED = 50;
-/** More names than this do not say more than their number. */
+/** How many of the user's own messages can be recalled. */
+const MAX_RECALLED = 50;
+/** More people than this are shown as a number. */
 const NAMES_TYPING = 3;
-/** What is counted at every letter, or every second, is said aloud when it begins, and then in such steps. */
-const SAID_STEP = 50;
+/** A count that changes with every letter is announced in steps of this size. */
+const ANNOUNCE_STEP = 50;
 
 export class ComposerView {
   #chat;
   #box = byId('text');
   #completion;
   #shownRoom = null;
-  /** One's own last messages, the oldest first, and how far back one has gone; 0: not at all. */
-  #said = [];
+  /** The user's last messages, oldest first, and how far back the user has gone; 0 is not at all. */
+  #history = [];
   #back = 0;
   #tick;
   #announcer;
-  #saidPace = '';
+  #announcedPace = '';
 
   constructor(chat, announcer) {
     this.#chat = chat;
@@ -32,13 +32,13 @@ export class ComposerView {
     this.#completion = new CompletionView(this.#box, chat);
     byId('composer').addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#say();
+      this.#submit();
     });
     this.#box.addEventListener('keydown', (event) => this.#key(event));
     this.#box.addEventListener('input', () => this.#changed());
   }
 
-  /** Writes `@name` where the caret is. */
+  /** Inserts `@name` at the caret. */
   mention(name) {
     const box = this.#box;
     const before = box.value.slice(0, box.selectionStart);
@@ -64,11 +64,11 @@ export class ComposerView {
     this.#drawPace();
   }
 
-  #say() {
+  #submit() {
     const text = this.#box.value;
-    if (text.trim() === '' || this.#over() > 0 || !this.#chat.say(text)) return this.#box.focus();
-    if (this.#said.at(-1) !== text) this.#said.push(text);
-    if (this.#said.length > RECALLED) this.#said.shift();
+    if (text.trim() === '' || this.#excess() > 0 || !this.#chat.say(text)) return this.#box.focus();
+    if (this.#history.at(-1) !== text) this.#history.push(text);
+    if (this.#history.length > MAX_RECALLED) this.#history.shift();
     this.#write('');
     this.#back = 0;
     this.#box.focus();
@@ -80,7 +80,7 @@ export class ComposerView {
     if (!isPlain) return;
     if (event.key === 'Enter') {
       event.preventDefault();
-      this.#say();
+      this.#submit();
     } else if (event.key === 'ArrowUp' && this.#box.selectionEnd === 0 && this.#recall(1)) {
       event.preventDefault();
     } else if (event.key === 'ArrowDown' && this.#back > 0 && this.#box.selectionStart === this.#box.value.length) {
@@ -89,14 +89,14 @@ export class ComposerView {
     }
   }
 
-  /** Further back into what one has said, or nearer. Only from an empty box: what is being written is not lost. */
+  /** Goes to an earlier or a later message. Starts only from an empty box, so that no draft is lost. */
   #recall(by) {
     if (this.#back === 0 && this.#box.value !== '') return false;
     const back = this.#back + by;
-    if (back > this.#said.length) return false;
+    if (back > this.#history.length) return false;
     this.#back = back;
-    this.#write(back === 0 ? '' : this.#said.at(-back));
-    // At the start, so that the same key goes on; at the end there is the way forward.
+    this.#write(back === 0 ? '' : this.#history.at(-back));
+    // The caret goes to the start, so that the same key goes on; Arrow Down at the end goes forward again.
     if (by > 0) this.#box.setSelectionRange(0, 0);
     return true;
   }
@@ -117,11 +117,11 @@ export class ComposerView {
     this.#drawPace();
   }
 
-  /** How many characters there are too many; as the server counts them. */
-  #over() {
+  /** By how many characters the text is too long, counted as the server counts. */
+  #excess() {
     const { length } = this.#box.value;
     const { maxTextChars } = this.#chat.state.limits;
-    // No text has more characters than UTF-16 units: the short ones need no counting.
+    // A text never has more characters than UTF-16 units, so short ones need no counting.
     return length <= maxTextChars - NEAR_LIMIT ? -NEAR_LIMIT : [...this.#box.value].length - maxTextChars;
   }
 
@@ -136,16 +136,16 @@ export class ComposerView {
     }
   }
 
-  /** What keeps a message from going out, or soon will. */
+  /** Says why messages are not being sent, or how many characters are left. */
   #drawPace() {
     const { pausedUntil, pauseReason, phase, pending } = this.#chat.state;
-    const over = this.#over();
+    const over = this.#excess();
     clearTimeout(this.#tick);
     let words = '';
     let kind = '';
     if (over > 0) {
       words = t('too_long', { count: over });
-      kind = `over ${Math.floor(over / SAID_STEP)}`;
+      kind = `over ${Math.floor(over / ANNOUNCE_STEP)}`;
     } else if (pausedUntil !== null && pausedUntil > Date.now()) {
       const count = Math.ceil((pausedUntil - Date.now()) / 1_000);
       words = t(pauseReason === 'not_saved' ? 'paused_save' : 'paused_rate', { count });
@@ -157,11 +157,11 @@ export class ComposerView {
       else if (this.#box.value !== '') words = t('write_offline');
     } else if (over > -NEAR_LIMIT) {
       words = t('characters_left', { count: -over });
-      kind = `left ${Math.ceil(-over / SAID_STEP)}`;
+      kind = `left ${Math.ceil(-over / ANNOUNCE_STEP)}`;
     }
     if (kind === '') kind = words;
-    if (kind !== this.#saidPace && words !== '') this.#announcer.say(words);
-    this.#saidPace = kind;
+    if (kind !== this.#announcedPace && words !== '') this.#announcer.say(words);
+    this.#announcedPace = kind;
     setText(byId('pace'), words);
     byId('pace').classList.toggle('too-long', over > 0);
     setAttribute(this.#box, 'aria-invalid', over > 0 ? 'true' : null);
@@ -169,5 +169,5 @@ export class ComposerView {
   }
 }
 
-/** A name among other words: whichever way it runs, it does not turn them around (Unicode's isolates). */
+/** Isolates a name, so that its direction does not affect the text around it (Unicode isolates). */
 const isolated = (name) => `\u2068${visible(name)}\u2069`;

@@ -2,7 +2,7 @@
 
 import { element } from './dom.js';
 
-/** Whether the text is in the clipboard now. */
+/** Copies the text. Returns whether that worked. */
 export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -12,7 +12,7 @@ export async function copyText(text) {
   }
 }
 
-/** The old way: over plain http, except on one's own machine, browsers have no other. */
+/** The old way, which is the only one over plain http, except on localhost. */
 function copyBySelection(text) {
   const box = element('textarea', 'unseen', text);
   const focused = document.activeElement;

@@ -1,4 +1,4 @@
-// The message that the keyboard or the pointer is at, and what can be done with it: to copy its link.
+// Moves between messages by keyboard, and offers the "Copy link" button at the message under the cursor or the pointer.
 
 import { button } from './dom.js';
 import { t } from './words.js';
@@ -8,10 +8,10 @@ export class Cursor {
   #list;
   #toNewest;
   #current = null;
-  /** One for all: a button in each row would be in everybody's way who goes from one to the next. */
+  /** One button for all rows: one in each would be in the way of moving between them. */
   #copy;
 
-  /** `copyLink(seq)` copies a message's link; `toNewest()` draws the end of the talk. */
+  /** `copyLink(seq)` copies a message's link; `toNewest()` scrolls to the end. */
   constructor({ log, list, copyLink, toNewest }) {
     this.#log = log;
     this.#list = list;
@@ -33,7 +33,7 @@ export class Cursor {
     log.addEventListener('pointerleave', ({ pointerType }) => {
       if (pointerType !== 'touch') this.#offer(rowOf(document.activeElement));
     });
-    // A finger that scrolls is over many a message; one that taps means one.
+    // By tap, not by touch: a finger that scrolls passes over many messages.
     list.addEventListener('click', ({ target }) => this.#offer(rowOf(target)));
   }
 
@@ -51,7 +51,7 @@ export class Cursor {
     else this.#copy.remove();
   }
 
-  /** Whether the key leads somewhere. */
+  /** Moves the focus. Returns whether the key was one of ours. */
   #move(key, row) {
     if (key === 'End') this.#toNewest();
     const rows = [...this.#list.querySelectorAll('.said')];

@@ -1,10 +1,10 @@
-// Times and days in words, in the language of the page as the user's own country writes it.
+// Formats times and dates in the language of the page, as usual in the user's country.
 
 import { locale } from './words.js';
 
 let formats;
 
-/** Made when the first is asked for: the language is not known before. */
+/** Created on first use, because the language is not known earlier. */
 function made() {
   formats ??= {
     clock: new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit' }),
@@ -16,17 +16,17 @@ function made() {
   return formats;
 }
 
-/** The day that a time is in: its first millisecond, as the user's clock has it. */
+/** The start of the local day that contains a time, in milliseconds. */
 export const dayOf = (time) => new Date(time).setHours(0, 0, 0, 0);
 
 /** Today, yesterday, or the date. */
 export function dayName(time, now) {
-  // Rounded, since a day may have 23 or 25 hours.
+  // Rounded, because a day may have 23 or 25 hours.
   const days = Math.round((dayOf(time) - dayOf(now)) / 86_400_000);
   const { near, day, dayAndYear } = made();
   const words = days === 0 || days === -1 ? near.format(days, 'day')
     : (new Date(time).getFullYear() === new Date(now).getFullYear() ? day : dayAndYear).format(time);
-  // Intl writes them as in the middle of a sentence; here they stand by themselves.
+  // Intl writes "today" in lower case; here it stands alone.
   return words.charAt(0).toLocaleUpperCase(locale()) + words.slice(1);
 }
 

@@ -1,4 +1,4 @@
-// The dialogs: one's name, the settings, the list of shortcuts.
+// The dialogs: the user's name, the settings, and the keyboard shortcuts.
 
 import { visible } from '../text/names.js';
 import { button, byId, element, setAttribute, setText } from './dom.js';
@@ -12,7 +12,7 @@ export class NameDialog {
   #dialog = byId('name-dialog');
   #isFirst = false;
 
-  /** `closedFirst()` after the first visit's: nothing had the focus before it, to which it could go back. */
+  /** `closedFirst()` is called after the dialog of the first visit, where there is no earlier focus to return to. */
   constructor(chat, { closedFirst }) {
     this.#chat = chat;
     this.#dialog.addEventListener('close', () => this.#isFirst && closedFirst());
@@ -64,7 +64,7 @@ export class NameDialog {
   }
 }
 
-/** How the page looks, and how it calls. */
+/** Appearance and notifications. */
 export class SettingsDialog {
   #dialog = byId('settings');
   #storage;
@@ -140,7 +140,7 @@ export class SettingsDialog {
   }
 }
 
-/** What can be done by keyboard, and how a message is formatted. */
+/** Keyboard shortcuts and formatting. */
 export class ShortcutsDialog {
   #dialog = byId('shortcuts');
 
@@ -152,7 +152,7 @@ export class ShortcutsDialog {
   #fill() {
     const heading = element('h2', '', t('shortcuts'));
     heading.id = 'shortcuts-heading';
-    // Else the focus is at the only button, at the end, and so is what a small screen shows.
+    // Otherwise the focus goes to the only button, which is at the end, and a small screen scrolls there.
     heading.tabIndex = -1;
     heading.autofocus = true;
     const [enter, shift, alt, tab, escape, end] = ['enter', 'shift', 'alt', 'tab', 'escape', 'end'].map((key) => t(`key_${key}`));
@@ -187,7 +187,7 @@ export class ShortcutsDialog {
   }
 }
 
-/** Terms and what they mean. */
+/** A list of terms and definitions. */
 function list(pairs) {
   const made = element('dl');
   for (const [terms, meaning] of pairs) {

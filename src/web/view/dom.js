@@ -1,4 +1,4 @@
-// Small helpers for making and changing elements. Whatever comes from others becomes text nodes, never markup.
+// Small helpers to create and change elements. Text from others becomes text nodes, never markup.
 
 import { icons } from './icons.js';
 
@@ -6,7 +6,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 
 export const byId = (id) => document.getElementById(id);
 
-/** `<tag class="…">` holding the children: elements, or words that stay words. */
+/** Creates `<tag class="…">` with these children: elements, or strings, which become text. */
 export function element(tag, className, ...children) {
   const made = document.createElement(tag);
   if (className) made.className = className;
@@ -14,7 +14,7 @@ export function element(tag, className, ...children) {
   return made;
 }
 
-/** A button that says with words, which may be hidden from the eye, what it does. */
+/** Creates a button with a label, or with an icon and the label for screen readers. */
 export function button(className, label, act, iconName) {
   const made = element('button', className);
   made.type = 'button';
@@ -29,7 +29,7 @@ export function button(className, label, act, iconName) {
   return made;
 }
 
-/** One of the drawings of icons.js; for the eye alone. */
+/** One of the icons in icons.js. Hidden from screen readers. */
 export function icon(name) {
   const drawing = document.createElementNS(SVG, 'svg');
   drawing.setAttribute('viewBox', '0 0 24 24');
@@ -41,18 +41,18 @@ export function icon(name) {
   return drawing;
 }
 
-/** Writing what stands there already would make a screen reader say it again. */
+/** Sets the text only if it differs: a screen reader would announce it again. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Likewise for an attribute; `null` takes it away. */
+/** Likewise for an attribute; `null` removes it. */
 export function setAttribute(node, name, value) {
   if (value === null) node.removeAttribute(name);
   else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
-/** Fits the children to the items by id. What stays is kept in place, and so keeps the focus. */
+/** Makes the children match the items by id. Those that stay are not touched, and so keep the focus. */
 export function reconcile(parent, items, create, update) {
   const wanted = new Set(items.map((item) => String(item.id)));
   const kept = new Map();
@@ -73,9 +73,9 @@ export function reconcile(parent, items, create, update) {
   }
 }
 
-/** Whether the user is writing somewhere, so that a letter is not a shortcut. */
+/** Whether the user is typing here, so that a letter is not a shortcut. */
 export const isWriting = (node) => node instanceof HTMLTextAreaElement
   || (node instanceof HTMLInputElement && node.type !== 'radio' && node.type !== 'checkbox');
 
-/** Whether the key belongs to a word that is still being composed. Safari says so by the code alone. */
+/** Whether the key belongs to an input method's composition. Safari tells only by the key code. */
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;

@@ -1,4 +1,4 @@
-// The shelf of GIFs: a panel of thumbnails above the message box.
+// The GIF picker: a panel of thumbnails above the message box.
 
 import { t } from './words.js';
 import { byId, element } from './dom.js';
@@ -24,7 +24,7 @@ export class GifsView {
     else this.#toggle.focus();
   }
 
-  /** Without taking the focus: the room has changed. */
+  /** Closes without moving the focus, for a change of room. */
   close() {
     this.#panel.hidden = true;
     this.#toggle.setAttribute('aria-expanded', 'false');
@@ -49,7 +49,7 @@ export class GifsView {
     this.#panel.replaceChildren(...(buttons.length > 0 ? buttons : [element('p', 'hint', t('gifs_none'))]));
   }
 
-  /** The arrows move as the pictures lie. */
+  /** Arrow keys move as the thumbnails are laid out. */
   #key(event) {
     if (event.key === 'Escape') {
       event.stopPropagation();

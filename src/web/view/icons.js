@@ -1,4 +1,4 @@
-// The drawings on buttons: one path each, in a square of 24, drawn with a round pen (style/base.css).
+// The icons on buttons: one path each in a 24 × 24 square, drawn as outlines with round ends (style/base.css).
 
 export const icons = {
   back: 'M15 5l-7 7 7 7',

@@ -1,11 +1,11 @@
-// The rows of the log that nobody has said: days, the divider, comings and goings, and what is missing.
+// The rows of the log that are not messages: days, the divider, presence and gaps.
 
 import { visible } from '../text/names.js';
 import { clockTime, dayName, fullTime } from './dates.js';
 import { element } from './dom.js';
 import { parts, t } from './words.js';
 
-/** A time of day; the date is told when the pointer rests on it. */
+/** The time of day, with the full date as a tooltip. */
 export function timeElement(time) {
   const shown = element('time', '', clockTime(time));
   shown.dateTime = new Date(time).toISOString();
@@ -23,7 +23,7 @@ export function dayRow(time, now) {
 
 export const dividerRow = () => element('li', 'divider', element('span', '', t('new_divider')));
 
-/** What stands above everything: `loading`, or `begin` where there is nothing before. */
+/** The row above everything: `loading`, or `begin` or `empty` when there is nothing older. */
 export const headRow = (head) => element('li', 'line head', t(`log_${head}`));
 
 export const lostRow = () => element('li', 'missing', element('p', '', t('lost')));
@@ -33,12 +33,12 @@ export function gapRow({ status }) {
   const load = element('button', '', t(status === 'loading' ? 'gap_loading' : 'gap_load'));
   load.type = 'button';
   load.dataset.act = 'load';
-  // A button that is disabled would lose the focus.
+  // Not `disabled`, which would lose the focus.
   load.setAttribute('aria-disabled', String(status === 'loading'));
   return element('li', 'missing', element('p', '', t('gap')), load);
 }
 
-/** Who has come and gone since the last message, in one line. */
+/** Who has joined, left or changed names since the last message, in one line. */
 export function presenceRow({ time, entered, left, passed, renamed, more }) {
   const told = [];
   const tell = (key, names, others = 0) => {

@@ -1,4 +1,4 @@
-// The log: what is said in the room, a stretch of it at a time, at the place where the user reads.
+// The log: draws a range of the timeline, keeps the reading position, and loads older messages while the user scrolls.
 
 import { Names } from '../text/mention.js';
 import { Cursor } from './cursor.js';
@@ -7,22 +7,22 @@ import { element, icon } from './dom.js';
 import { dayRow, dividerRow, gapRow, headRow, lostRow, presenceRow } from './line.js';
 import { messageRow } from './message.js';
 import { onStillness } from './picture.js';
-import { Place } from './place.js';
+import { ScrollAnchor } from './anchor.js';
 import { newerThan, rowsOf } from './rows.js';
-import { Stretch } from './stretch.js';
+import { RenderedRange } from './range.js';
 import { t } from './words.js';
 
-/** So near to the end counts as reading along. */
+/** This close to the end counts as following the conversation. */
 const NEAR_END_PIXELS = 40;
-/** What is nearer to the edge of the stretch than this share of the screen makes it move on. */
+/** When the edge of the range is closer than this share of the screen, the range moves. */
 const NEAR_EDGE = 0.75;
-/** No row is lower. A stretch of four screens has enough before, behind and to spare. */
+/** The height of the lowest possible row. A range of four screens leaves enough above and below. */
 const LOWEST_ROW_PIXELS = 24;
 const SCREENS = 4;
 const FEWEST_ROWS = 150;
-/** After so long without a movement the user has stopped scrolling. */
+/** After this long without a scroll event the user has stopped scrolling. */
 const STILL_MS = 200;
-/** What could not be loaded is not asked for at every movement. */
+/** A failed load is not repeated more often than this. */
 const ASK_AGAIN_MS = 3_000;
 const FLASH_MS = 2_000;
 
@@ -32,46 +32,46 @@ export class LogView {
   #list;
   #toLatest;
   #cursor;
-  #place;
-  #stretch = new Stretch();
-  /** What is drawn, by key: `{node, entry, source, looks}`. */
+  #anchor;
+  #range = new RenderedRange();
+  /** The rows on the page, by key: `{node, entry, source, looks}`. */
   #rows = new Map();
   #timeline = null;
   #drawn = null;
   #gifs = null;
-  /** Who may be mentioned; made ready when a text asks for it, and once for all that are drawn together. */
+  /** Whom a message may mention. Built when a message needs it, once per drawing. */
   #names = null;
   #pendingKeys = new Set();
-  /** Reading along: what is added at the end is scrolled to. */
+  /** Whether to scroll along with new messages. */
   #isFollowing = true;
-  #isAttending = null;
+  #isWatching = null;
   #top = 0;
   #stillTimer;
   #growing = null;
   /** The newest message that has been on the screen. */
   #seenSeq = 0;
-  #asked = { seq: null, at: 0 };
+  #lastLoad = { seq: null, at: 0 };
   #latestWords = '';
 
-  /** `copyLink({room, seq})` gives a message's link to the user. */
+  /** `copyLink({room, seq})` copies a message's link. */
   constructor({ chat, log, list, toLatest, copyLink }) {
     this.#chat = chat;
     this.#log = log;
     this.#list = list;
     this.#toLatest = toLatest;
-    this.#place = new Place(log, list);
+    this.#anchor = new ScrollAnchor(log, list);
     this.#cursor = new Cursor({
       log,
       list,
       copyLink: (seq) => copyLink({ room: chat.state.room.id, seq }),
       toNewest: () => this.#follow(),
     });
-    // With or without AM and PM: so much room a bubble keeps for its time.
+    // The room that a bubble keeps free for its time, which may have AM or PM.
     log.style.setProperty('--time-width', `${clockTime(0).length * 0.48 + 0.5}rem`);
     log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     list.addEventListener('click', ({ target }) => this.#act(target.closest('[data-act]')));
     toLatest.addEventListener('click', () => this.#goToLatest());
-    document.addEventListener('visibilitychange', () => this.#tell());
+    document.addEventListener('visibilitychange', () => this.#reportView());
     onStillness(() => this.#redrawGifs());
     const sizes = new ResizeObserver(() => this.#resized());
     sizes.observe(log);
@@ -80,23 +80,23 @@ export class LogView {
 
   draw() {
     const { room, timeline, gifs } = this.#chat.state;
-    if (!room || !timeline) return this.#tell();
+    if (!room || !timeline) return this.#reportView();
     if (timeline !== this.#timeline) this.#changeTimeline(timeline);
     if (gifs !== this.#gifs) this.#forgetGifs();
     const looks = this.#looks();
     if (looks !== this.#drawn) {
       this.#drawn = looks;
-      if (this.#hasSaid()) this.#isFollowing = true;
-      // First, so that what goes from above the upper edge is made up for by what comes there.
-      if (!this.#isFollowing) this.#moveOn();
+      if (this.#hasSent()) this.#isFollowing = true;
+      // Before drawing, so that rows dropped at the top are made up for by rows added there.
+      if (!this.#isFollowing) this.#moveRange();
       this.#render();
     }
     this.#showTarget();
-    this.#reachOut({ isScrolling: false });
-    this.#tell();
+    this.#extend({ isScrolling: false });
+    this.#reportView();
   }
 
-  /** All that decides what is drawn, but for the stretch. */
+  /** A key for everything that decides what is drawn, except the range. */
   #looks() {
     const { timeline, pending, divider, loadingOlder } = this.#chat.state;
     const said = pending.map(({ key, status, problem, reason }) => [key, status, problem, reason]);
@@ -105,19 +105,19 @@ export class LogView {
 
   #changeTimeline(timeline) {
     this.#timeline = timeline;
-    this.#stretch = new Stretch();
+    this.#range = new RenderedRange();
     this.#rows.clear();
     this.#list.replaceChildren();
     this.#drawn = null;
     this.#isFollowing = true;
-    this.#isAttending = null;
+    this.#isWatching = null;
     this.#seenSeq = timeline.newestSeq ?? 0;
-    this.#asked = { seq: null, at: 0 };
+    this.#lastLoad = { seq: null, at: 0 };
     this.#pendingKeys = new Set(this.#chat.state.pending.map(({ key }) => key));
   }
 
-  /** Whether the user has just said something: then they want to see it. */
-  #hasSaid() {
+  /** Whether the user has just sent a message, and so wants to see it. */
+  #hasSent() {
     const keys = new Set(this.#chat.state.pending.map(({ key }) => key));
     const hasNew = [...keys].some((key) => !this.#pendingKeys.has(key));
     this.#pendingKeys = keys;
@@ -128,40 +128,40 @@ export class LogView {
 
   #render() {
     const { timeline: { entries }, pending, divider } = this.#chat.state;
-    this.#stretch.update(entries);
-    this.#stretch.max = Math.max(FEWEST_ROWS, Math.ceil((SCREENS * this.#log.clientHeight) / LOWEST_ROW_PIXELS));
-    if (this.#isFollowing && !this.#stretch.isAtEnd) this.#stretch.jump(entries, entries.length - 1);
-    this.#stretch.cut(entries, this.#readIndex(entries));
-    const { start, end } = this.#stretch;
+    this.#range.update(entries);
+    this.#range.max = Math.max(FEWEST_ROWS, Math.ceil((SCREENS * this.#log.clientHeight) / LOWEST_ROW_PIXELS));
+    if (this.#isFollowing && !this.#range.isAtEnd) this.#range.jump(entries, entries.length - 1);
+    this.#range.cut(entries, this.#anchorIndex(entries));
+    const { start, end } = this.#range;
     const firstNew = divider === null ? -1 : newerThan(entries, divider).first;
     const rows = rowsOf({ entries, start, end, pending, firstNew, head: this.#head(), now: Date.now() });
     const keys = new Set(rows.map(({ key }) => key));
     if (!this.#isFollowing) {
-      // What is drawn anew may have another height: the place is that of a row that stays as it is.
+      // A redrawn row may change its height, so the position is taken from a row that stays as it is.
       const staying = new Set(rows.filter((row) => this.#isDrawn(row)).map(({ key }) => key));
-      this.#place.hold((node) => staying.has(node.dataset.key));
+      this.#anchor.hold((node) => staying.has(node.dataset.key));
     }
     this.#names = null;
-    this.#fit(rows, keys);
-    this.#settle();
-    if (this.#stretch.isShort) this.#growSoon();
+    this.#reconcile(rows, keys);
+    this.#restoreScroll();
+    if (this.#range.isShort) this.#growSoon();
   }
 
-  /** With the next frame of the screen: all at once would keep the page from answering. */
+  /** Grows the range frame by frame: all at once would block the page. */
   #growSoon() {
     this.#growing ??= requestAnimationFrame(() => {
       this.#growing = null;
       const { timeline } = this.#chat.state;
       if (timeline !== this.#timeline) return;
-      this.#stretch.update(timeline.entries);
-      if (this.#stretch.isShort) this.#stretch.grow(timeline.entries);
+      this.#range.update(timeline.entries);
+      if (this.#range.isShort) this.#range.grow(timeline.entries);
       this.#render();
     });
   }
 
-  /** The index of the entry that is to stay when the stretch is cut. */
-  #readIndex(entries) {
-    const key = this.#place.row?.dataset.key;
+  /** The index of the entry to keep when the range is cut. */
+  #anchorIndex(entries) {
+    const key = this.#anchor.row?.dataset.key;
     const index = this.#isFollowing ? -1 : entries.findIndex((entry) => String(entry.key) === key);
     return index < 0 ? entries.length - 1 : index;
   }
@@ -169,13 +169,13 @@ export class LogView {
   #head() {
     const { timeline, loadingOlder, version } = this.#chat.state;
     if (loadingOlder) return 'loading';
-    // The base protocol has no history, and before the room has answered nobody knows.
+    // The base protocol has no history, and nothing is known before we are in the room.
     if (timeline.hasOlder !== false || version === 'base' || timeline.epoch === null) return null;
     return timeline.entries.some(({ seq }) => seq !== undefined) ? 'begin' : 'empty';
   }
 
-  /** Makes the list show these rows. What looks as before is left in place. */
-  #fit(rows, keys) {
+  /** Makes the list show these rows. Unchanged rows are not touched. */
+  #reconcile(rows, keys) {
     const focused = this.#list.contains(document.activeElement) ? document.activeElement : null;
     for (const [key, { node }] of this.#rows) {
       if (keys.has(key)) continue;
@@ -207,7 +207,7 @@ export class LogView {
     return drawn !== undefined && drawn.source === source && drawn.looks === looks;
   }
 
-  /** What is drawn anew keeps the focus, or the log has it: never the page. */
+  /** Moves the focus to the redrawn row, or to the log, so that it is never lost. */
   #passFocus(focused, before, now) {
     const part = focused === before ? now : now.querySelector('[data-act]') ?? now;
     (part.hasAttribute('tabindex') || part !== now ? part : this.#log).focus({ preventScroll: true });
@@ -241,40 +241,40 @@ export class LogView {
     this.draw();
   }
 
-  // ---- the place
+  // ---- scroll position
 
-  /** Puts what is read back to where it was, or the end in sight. */
-  #settle() {
-    if (this.#log.clientHeight === 0) return; // Not on the screen now; see #resized.
+  /** Restores the reading position, or scrolls to the end. */
+  #restoreScroll() {
+    if (this.#log.clientHeight === 0) return; // Not visible now; see #resized.
     if (this.#isFollowing) this.#log.scrollTop = this.#log.scrollHeight;
-    else this.#place.restore();
-    this.#note();
+    else this.#anchor.restore();
+    this.#saveScroll();
   }
 
-  #note() {
+  #saveScroll() {
     this.#top = this.#log.scrollTop;
-    this.#place.note();
+    this.#anchor.note();
   }
 
-  /** The window, the keyboard, a picture or another pane has changed sizes. */
+  /** The size of the window, the keyboard, an image or another pane has changed. */
   #resized() {
-    this.#settle();
-    this.#tell();
+    this.#restoreScroll();
+    this.#reportView();
   }
 
   #scrolled() {
-    if (this.#log.clientHeight === 0 || this.#place.isResized) return;
-    // Whoever begins to scroll up is not pulled back, even while the end is near.
-    if (this.#toEnd() < 2) this.#isFollowing = this.#stretch.isAtEnd;
+    if (this.#log.clientHeight === 0 || this.#anchor.isResized) return;
+    // Scrolling up stops following, even while the end is near.
+    if (this.#toEnd() < 2) this.#isFollowing = this.#range.isAtEnd;
     else if (this.#log.scrollTop < this.#top) this.#isFollowing = false;
     clearTimeout(this.#stillTimer);
     this.#stillTimer = setTimeout(() => {
-      // While the sizes change, what is seen is not where the user has stopped.
-      if (!this.#place.isResized) this.#isFollowing = this.#isNearEnd();
+      // While sizes change, the scroll position is not where the user has stopped.
+      if (!this.#anchor.isResized) this.#isFollowing = this.#isNearEnd();
     }, STILL_MS);
-    this.#note();
-    this.#reachOut({ isScrolling: true });
-    this.#tell();
+    this.#saveScroll();
+    this.#extend({ isScrolling: true });
+    this.#reportView();
   }
 
   #toEnd() {
@@ -282,27 +282,27 @@ export class LogView {
   }
 
   #isNearEnd() {
-    return this.#stretch.isAtEnd && this.#toEnd() < NEAR_END_PIXELS;
+    return this.#range.isAtEnd && this.#toEnd() < NEAR_END_PIXELS;
   }
 
-  /** Moves the stretch on before its edge is seen, and beyond what is known asks for more. */
-  #reachOut({ isScrolling }) {
+  /** Moves the range before its edge becomes visible, and loads older messages at the start. */
+  #extend({ isScrolling }) {
     const { timeline } = this.#chat.state;
     if (this.#log.clientHeight === 0 || timeline !== this.#timeline) return;
-    if (this.#moveOn()) this.#render();
-    if (this.#log.scrollTop < this.#edge && this.#stretch.isAtStart) this.#loadOlder(isScrolling);
+    if (this.#moveRange()) this.#render();
+    if (this.#log.scrollTop < this.#edge && this.#range.isAtStart) this.#loadOlder(isScrolling);
   }
 
   get #edge() {
     return this.#log.clientHeight * NEAR_EDGE;
   }
 
-  #moveOn() {
+  #moveRange() {
     const { entries } = this.#timeline;
-    // What has come since the last drawing has moved the entries.
-    this.#stretch.update(entries);
-    if (this.#log.scrollTop < this.#edge && !this.#stretch.isAtStart) this.#stretch.up(entries);
-    else if (this.#toEnd() < this.#edge && !this.#stretch.isAtEnd) this.#stretch.down(entries);
+    // The entries have shifted since the last drawing.
+    this.#range.update(entries);
+    if (this.#log.scrollTop < this.#edge && !this.#range.isAtStart) this.#range.up(entries);
+    else if (this.#toEnd() < this.#edge && !this.#range.isAtEnd) this.#range.down(entries);
     else return false;
     return true;
   }
@@ -310,12 +310,12 @@ export class LogView {
   #loadOlder(isScrolling) {
     const { timeline, loadingOlder } = this.#chat.state;
     if (timeline.hasOlder === false || loadingOlder) return;
-    const isAsked = timeline.oldestSeq === this.#asked.seq;
-    if (isAsked && !(isScrolling && Date.now() - this.#asked.at > ASK_AGAIN_MS)) return;
-    if (this.#chat.loadOlder()) this.#asked = { seq: timeline.oldestSeq, at: Date.now() };
+    const isAsked = timeline.oldestSeq === this.#lastLoad.seq;
+    if (isAsked && !(isScrolling && Date.now() - this.#lastLoad.at > ASK_AGAIN_MS)) return;
+    if (this.#chat.loadOlder()) this.#lastLoad = { seq: timeline.oldestSeq, at: Date.now() };
   }
 
-  // ---- going somewhere
+  // ---- navigation
 
   #showTarget() {
     const { target, timeline } = this.#chat.state;
@@ -323,11 +323,11 @@ export class LogView {
     const index = timeline.entries.findIndex(({ seq }) => seq === target.seq);
     if (index >= 0) {
       this.#isFollowing = false;
-      if (index < this.#stretch.start || index >= this.#stretch.end) this.#stretch.jump(timeline.entries, index);
+      if (index < this.#range.start || index >= this.#range.end) this.#range.jump(timeline.entries, index);
       this.#render();
       const { node } = this.#rows.get(String(timeline.entries[index].key));
       node.scrollIntoView({ block: 'center' });
-      this.#note();
+      this.#saveScroll();
       if (!document.querySelector('dialog[open]')) node.focus({ preventScroll: true });
       node.classList.add('target');
       setTimeout(() => node.classList.remove('target'), FLASH_MS);
@@ -338,13 +338,14 @@ export class LogView {
   #follow() {
     this.#isFollowing = true;
     if (this.#timeline) this.#render();
-    this.#tell();
+    this.#reportView();
   }
 
   #goToLatest() {
     const hadFocus = document.activeElement === this.#toLatest;
     this.#follow();
-    // The button goes, and the focus with it. On a touch screen the message box would bring up the keyboard.
+    // The button disappears, and the focus with it. On a touch screen, focusing the message box would open the
+    // keyboard.
     if (!hadFocus) return;
     const next = matchMedia('(hover: hover)').matches ? document.getElementById('text') : this.#log;
     next?.focus({ preventScroll: true });
@@ -361,21 +362,21 @@ export class LogView {
 
   // ---- what the user sees
 
-  /** Tells the chat whether the newest is seen, and the user what is not. */
-  #tell() {
+  /** Tells the chat whether the newest message is visible, and shows the button if not. */
+  #reportView() {
     const { room, timeline } = this.#chat.state;
     const isShown = Boolean(room) && this.#log.clientHeight > 0;
     const isNearEnd = isShown && this.#isNearEnd();
     if (isNearEnd) this.#seenSeq = timeline.newestSeq ?? 0;
-    this.#toLatest.hidden = !isShown || isNearEnd || !this.#tellLatest();
-    const isAttending = isNearEnd && document.visibilityState === 'visible';
-    if (isAttending === this.#isAttending) return;
-    this.#isAttending = isAttending;
-    this.#chat.attend(isAttending);
+    this.#toLatest.hidden = !isShown || isNearEnd || !this.#updateLatestButton();
+    const isWatching = isNearEnd && document.visibilityState === 'visible';
+    if (isWatching === this.#isWatching) return;
+    this.#isWatching = isWatching;
+    this.#chat.setWatching(isWatching);
   }
 
-  /** Whether it is worth a button: something new is out of sight, or the end is far. */
-  #tellLatest() {
+  /** Labels the button. Returns whether it is needed: there are new messages, or the end is far away. */
+  #updateLatestButton() {
     const { count } = newerThan(this.#chat.state.timeline.entries, this.#seenSeq);
     const words = count > 0 ? t('to_latest_new', { count }) : t('to_latest');
     if (words !== this.#latestWords) {
@@ -383,6 +384,6 @@ export class LogView {
       this.#toLatest.replaceChildren(icon('down'), element('span', '', words));
       this.#toLatest.classList.toggle('has-new', count > 0);
     }
-    return count > 0 || !this.#stretch.isAtEnd || this.#toEnd() > this.#log.clientHeight / 2;
+    return count > 0 || !this.#range.isAtEnd || this.#toEnd() > this.#log.clientHeight / 2;
   }
 }

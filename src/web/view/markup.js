@@ -1,13 +1,13 @@
-// The tree of text/markdown.js as elements. Every word becomes a text node.
+// Turns the tree of text/markdown.js into elements. All text becomes text nodes.
 
 import { parseLink } from '../core/link.js';
 import { visible } from '../text/names.js';
 import { element } from './dom.js';
 import { locale, t } from './words.js';
 
-/** So many emoji alone are shown large. */
+/** Up to this many emoji, and nothing else, are shown large. */
 const LARGE_EMOJI = 3;
-/** Told at a glance, while the list of all emoji takes the browser a while to make. */
+/** A quick check before the slow one: browsers take a while to build the emoji pattern. */
 const LETTER = /[a-z]/i;
 const EMOJI_ALONE = /^(?:[\p{RGI_Emoji}\p{Emoji_Presentation}]\s*)+$/v;
 const letters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
@@ -38,11 +38,11 @@ function inline(node) {
 function link({ href, text }) {
   const made = element('a', '', text);
   made.href = href;
-  // Into this chat it leads here: in another tab one would be somebody else.
+  // A link into this chat opens here: another tab would be another user.
   const [page, hash] = made.href.split('#');
   if (page === location.href.split('#')[0] && parseLink(hash ?? '')) return made;
   made.target = '_blank';
-  // Nobody learns from where they were reached, and no search engine counts it.
+  // No referrer, and no credit from search engines.
   made.rel = 'noopener noreferrer nofollow ugc';
   made.setAttribute('aria-label', t('link_opens', { link: text }));
   return made;
@@ -50,7 +50,7 @@ function link({ href, text }) {
 
 function emoji({ text, name, character }) {
   const made = element('span', 'emoji', character);
-  // The short names are English. In other languages screen readers have names of their own.
+  // The short names are English. In other languages screen readers use names of their own.
   if (/^en\b/.test(locale())) {
     made.setAttribute('role', 'img');
     made.setAttribute('aria-label', name.replaceAll('_', ' '));
@@ -59,7 +59,7 @@ function emoji({ text, name, character }) {
   return made;
 }
 
-/** Whether a message is nothing but a few emoji. */
+/** Whether a message consists of a few emoji only. */
 export function isOnlyEmoji(blocks) {
   if (blocks.length !== 1 || blocks[0].kind !== 'paragraph') return false;
   const { children } = blocks[0];

@@ -1,20 +1,20 @@
-// Who is in the room: the first of them, and any that is looked for.
+// The list of members, with a search for large rooms.
 
 import { visible } from '../text/names.js';
 import { t } from './words.js';
 import { byId, element, reconcile, setText } from './dom.js';
 import { avatar } from './avatar.js';
 
-/** More names than this help nobody, and a room may hold thousands. */
+/** The list shows at most this many: a room may have thousands. */
 const SHOWN = 200;
-/** So many are seen at a glance and need no looking for. */
+/** Up to this many members need no search. */
 const FEW = 12;
 
 export class MembersView {
   #chat;
   #shown = null;
 
-  /** `mention(name)` writes the name into the message. */
+  /** `mention(name)` inserts the name into the message box. */
   constructor(chat, mention) {
     this.#chat = chat;
     byId('member-search').addEventListener('input', () => this.#drawList());
@@ -32,7 +32,7 @@ export class MembersView {
     const search = byId('member-search');
     search.hidden = members.size <= FEW;
     if (search.hidden) search.value = '';
-    // Thousands of members come and go one by one: what is shown is compared before anything is touched.
+    // With thousands of members joining and leaving, the list is compared before anything is redrawn.
     const shown = this.#chosen();
     const key = JSON.stringify([me?.id, members.size, shown]);
     if (key === this.#shown) return;
@@ -61,7 +61,7 @@ export class MembersView {
     }, (item, { id, name }) => {
       const button = item.firstElementChild;
       const shown = visible(name);
-      // After a restart of the server the same id may be somebody else's.
+      // After a server restart the same id may be somebody else's.
       setText(button.querySelector('.mark'), id === me?.id ? ` (${t('you')})` : '');
       if (item.dataset.name === shown) return;
       item.dataset.name = shown;

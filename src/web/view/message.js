@@ -1,4 +1,4 @@
-// The row of a message: who, what, when, and how far it has got.
+// The row of a message: author, content, time and status.
 
 import { parse } from '../text/markdown.js';
 import { colour, visible } from '../text/names.js';
@@ -10,19 +10,19 @@ import { picture } from './picture.js';
 import { notSent } from './refusals.js';
 import { t } from './words.js';
 
-/** `names()` are those that a mention may have, `me` is one's own. */
-export function messageRow({ entry, isTogether }, { gifs, names, me }) {
+/** `names()` returns the names that can be mentioned, `me` is the user's own. */
+export function messageRow({ entry, isGrouped }, { gifs, names, me }) {
   const { from, kind, own, seq, mentionsMe, status } = entry;
   const content = kind === 'gif' ? gifContent(entry, gifs) : textContent(entry, names, me);
   const bubble = element('div', 'bubble', content, timeElement(entry.time));
   bubble.classList.toggle('bare', content.classList.contains('emoji-only'));
   bubble.classList.toggle('pictured', !content.classList.contains('content'));
   const row = element('li', `said ${kind}`, who(from, own, mentionsMe), bubble);
-  // A second avatar in a row would say nothing to the eye.
-  if (!own && !isTogether) row.prepend(avatar(from.id, from.name));
+  // A message in a group needs no second avatar.
+  if (!own && !isGrouped) row.prepend(avatar(from.id, from.name));
   row.tabIndex = -1;
   row.classList.toggle('own', own);
-  row.classList.toggle('together', isTogether);
+  row.classList.toggle('together', isGrouped);
   row.classList.toggle('mentions', Boolean(mentionsMe));
   if (seq !== undefined) row.dataset.seq = seq;
   if (status) {
@@ -32,7 +32,7 @@ export function messageRow({ entry, isTogether }, { gifs, names, me }) {
   return row;
 }
 
-/** Whose message it is. Messages that stand together say it to the ear alone. */
+/** The author. Within a group of messages it is for screen readers only. */
 function who({ id, name }, own, mentionsMe) {
   const line = element('p', `who hue-${colour(id)}`, element('bdi', '', visible(name)));
   if (own) line.append(element('span', 'mark', ` (${t('you')})`));
@@ -41,7 +41,7 @@ function who({ id, name }, own, mentionsMe) {
 }
 
 function textContent({ text }, names, me) {
-  // A name counts only behind an @, and a room may have thousands.
+  // Names matter only after an @, and a room may have thousands.
   const blocks = parse(text, { names: text.includes('@') ? names() : [], me });
   const content = element('div', 'content', ...markup(blocks));
   content.classList.toggle('emoji-only', isOnlyEmoji(blocks));

@@ -1,5 +1,5 @@
-// What calls somebody back who looks elsewhere: the number in the title and on the icon, and a notification
-// when they are mentioned.
+// Gets the user's attention while they look elsewhere: the unread count in the title and on the icon, and a
+// notification for a mention.
 
 import { visible } from '../text/names.js';
 import { t } from './words.js';
@@ -18,20 +18,20 @@ export class Notifier {
     this.#storage = storage;
   }
 
-  /** `none`: this browser has no notifications; `blocked`: the user has forbidden them; `on` or `off`. */
+  /** `none`: this browser has no notifications; `blocked`: the user has denied them; otherwise `on` or `off`. */
   get status() {
     if (!('Notification' in globalThis)) return 'none';
     if (Notification.permission === 'denied') return 'blocked';
     return Notification.permission === 'granted' && this.#storage.get(KEY) === true ? 'on' : 'off';
   }
 
-  /** Asks the user, who has just clicked for it. */
+  /** Asks for permission, which needs a click of the user. */
   async turn(isOn) {
     const granted = isOn && (await Notification.requestPermission()) === 'granted';
     this.#storage.set(KEY, granted);
   }
 
-  /** A message of somebody else's. */
+  /** Notifies of a message from somebody else, if it mentions the user. */
   message(entry) {
     const { room } = this.#chat.state;
     if (!entry.mentionsMe || !room || this.#chat.isMuted(room.id) || this.status !== 'on') return;
@@ -44,7 +44,7 @@ export class Notifier {
         notification.close();
       });
     } catch {
-      // Some phones have notifications for installed pages only; the number on the icon is there all the same.
+      // Some phones allow notifications only for installed pages. The count on the icon is still there.
     }
   }
 
@@ -60,6 +60,6 @@ export class Notifier {
     this.#shown = unread;
     byId('favicon').href = unread > 0 ? 'icon-unread.svg' : 'icon.svg';
     const badge = unread > 0 ? navigator.setAppBadge?.(unread) : navigator.clearAppBadge?.();
-    badge?.catch(() => {}); // not installed: there is no icon to put it on
+    badge?.catch(() => {}); // not installed, so there is no icon
   }
 }

@@ -1,4 +1,4 @@
-// A GIF. For those who do not want things to move it stands still until they ask for it.
+// A GIF. With reduced motion it shows its first frame until the user plays it.
 
 import { element, icon } from './dom.js';
 import { t } from './words.js';
@@ -6,15 +6,15 @@ import { t } from './words.js';
 const PIXELS = 180;
 const lessMotion = matchMedia('(prefers-reduced-motion: reduce)');
 
-/** Whether GIFs stand still now. */
+/** Whether GIFs stand still. */
 const isStill = () => lessMotion.matches;
 
-/** Calls back when that has changed. */
+/** Calls `listener()` when that changes. */
 export function onStillness(listener) {
   lessMotion.addEventListener('change', listener);
 }
 
-/** The picture with its words. A thumbnail on a button has no button of its own to set it in motion. */
+/** The GIF with its alternative text. A thumbnail sits on a button and gets no play button. */
 export function picture(source, alt, { isThumbnail = false } = {}) {
   if (!isStill()) return moving(source, alt);
   const frame = element('span', 'picture', still(source, alt));
@@ -32,7 +32,7 @@ function moving(source, alt) {
   return image;
 }
 
-/** The first frame alone. */
+/** The first frame. */
 function still(source, alt) {
   const canvas = element('canvas');
   canvas.width = PIXELS;
@@ -41,7 +41,7 @@ function still(source, alt) {
   canvas.setAttribute('aria-label', alt);
   const image = new Image();
   image.addEventListener('load', () => {
-    // As an image of other proportions is shown in its square: whole, in the middle.
+    // Other proportions are fitted into the square, centred.
     const scale = Math.min(PIXELS / image.naturalWidth, PIXELS / image.naturalHeight);
     const [width, height] = [image.naturalWidth * scale, image.naturalHeight * scale];
     canvas.getContext('2d').drawImage(image, (PIXELS - width) / 2, (PIXELS - height) / 2, width, height);

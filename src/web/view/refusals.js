@@ -1,20 +1,20 @@
-// Why something was not done, in the language of the page where it has words for it, else in the server's.
+// Turns refusals into text: in the language of the page if it knows the code, else in the server's words.
 
 import { has, t } from './words.js';
 
-/** What it was about, for codes whose words do not say it. */
+/** What was refused, for codes whose texts do not say it. */
 const ABOUT = { bad_name: 'name_refused', bad_title: 'title_refused' };
 
 const problemOf = (code, message) => (has(`error_${code}`) ? t(`error_${code}`) : message);
 
-/** Of a request: `{code, message}` as the server has it. */
+/** For a refused request: `{code, message}` from the server. */
 export function refused({ code, message }) {
   const problem = problemOf(code, message);
   if (code in ABOUT) return t(ABOUT[code], { problem });
   return problem === message ? t('refused', { problem }) : problem;
 }
 
-/** Of a message that was not sent: the server's `problem` and its code as `reason`, or a reason of the page's own. */
+/** For a message that was not sent: `problem` and `reason` as in core/outbox.js. */
 export function notSent({ problem, reason }) {
   if (reason === 'unknown') return t('failed_unknown');
   if (reason === 'room_gone') return t('failed_room_gone');

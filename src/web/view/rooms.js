@@ -1,4 +1,4 @@
-// The list of rooms, making a new one, and who one is.
+// The list of rooms, the form for a new one, and the user's own name.
 
 import { formatLink } from '../core/link.js';
 import { visible } from '../text/names.js';
@@ -6,7 +6,7 @@ import { avatar } from './avatar.js';
 import { byId, element, icon, reconcile, setAttribute, setText } from './dom.js';
 import { t } from './words.js';
 
-/** More unread messages than this are as good as countless, and the number stays narrow. */
+/** Above this the unread count is not exact, which keeps the badge narrow. */
 const MOST_UNREAD = 99;
 
 export class RoomsView {
@@ -22,11 +22,11 @@ export class RoomsView {
       event.preventDefault();
       this.#create();
     });
-    byId('title').addEventListener('input', () => this.#judgeTitle());
+    byId('title').addEventListener('input', () => this.#validateTitle());
     byId('me').addEventListener('click', () => go.name());
   }
 
-  /** To the one `by` further in the list; to the first when no room is shown. */
+  /** Goes to the room `by` steps further down the list; to the first one if no room is open. */
   step(by) {
     const ids = [...this.#chat.state.rooms.keys()];
     if (ids.length === 0) return;
@@ -47,7 +47,7 @@ export class RoomsView {
     const link = element('a', '', element('bdi', 'title'), element('span', 'state'), element('span', 'unread'), element('span', 'count'));
     link.href = formatLink({ room: id });
     link.addEventListener('click', (event) => {
-      if (event.metaKey || event.ctrlKey || event.shiftKey) return; // another tab was asked for
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return; // opens another tab
       event.preventDefault();
       this.#choose(id);
     });
@@ -61,21 +61,21 @@ export class RoomsView {
     const unreadCount = this.#chat.state.unread(id);
     const isMuted = this.#chat.isMuted(id);
     const isCurrent = (entering ?? room)?.id === id;
-    // There may be a thousand rooms, and most of them look as they did.
+    // There may be a thousand rooms, and most have not changed.
     const looks = JSON.stringify([title, userCount, unreadCount, isMuted, isCurrent]);
     if (item.dataset.looks === looks) return;
     item.dataset.looks = looks;
     setText(name, visible(title));
     setAttribute(link, 'aria-current', isCurrent ? 'true' : null);
     link.className = [unreadCount > 0 && 'has-unread', isMuted && 'is-muted'].filter(Boolean).join(' ');
-    sign(state, isMuted ? t('room_muted') : '', () => [icon('bellOff'), unseen(t('room_muted'))]);
+    updateBadge(state, isMuted ? t('room_muted') : '', () => [icon('bellOff'), unseen(t('room_muted'))]);
     const words = unreadCount > MOST_UNREAD ? t('room_unread_many', { count: MOST_UNREAD }) : t('room_unread', { count: unreadCount });
-    sign(unread, unreadCount > 0 ? words : '', () => [
+    updateBadge(unread, unreadCount > 0 ? words : '', () => [
       shown(unreadCount > MOST_UNREAD ? `${MOST_UNREAD}+` : String(unreadCount)),
       unseen(words),
     ]);
     const people = t('room_people', { count: userCount });
-    sign(count, people, () => [icon('people'), shown(String(userCount)), unseen(people)]);
+    updateBadge(count, people, () => [icon('people'), shown(String(userCount)), unseen(people)]);
   }
 
   #drawMe() {
@@ -103,25 +103,25 @@ export class RoomsView {
     box.value = '';
   }
 
-  #judgeTitle() {
+  #validateTitle() {
     const box = byId('title');
     const over = [...box.value.trim()].length - this.#chat.state.limits.maxTitleChars;
     box.setCustomValidity(over > 0 ? t('room_title_long', { count: over }) : '');
   }
 }
 
-/** Fills `node` anew only when what it says has changed; takes it out of sight when it says nothing. */
-function sign(node, words, fill) {
+/** Redraws `node` only when its words have changed; hides it when it has none. */
+function updateBadge(node, words, fill) {
   if (node.dataset.words === words) return;
   node.dataset.words = words;
   node.hidden = words === '';
   node.replaceChildren(...(words === '' ? [] : fill()));
 }
 
-/** For the ear alone. */
+/** For screen readers only. */
 const unseen = (...words) => element('span', 'unseen', ' ', ...words);
 
-/** For the eye alone. */
+/** For the eye only. */
 function shown(text) {
   const made = element('span', '', text);
   made.setAttribute('aria-hidden', 'true');

@@ -1,12 +1,12 @@
-// What stands in the log row by row, for a stretch of the timeline: days, the divider, messages that belong together.
-// It knows no DOM: it says what each row looks like, and a row is drawn again only when that has changed.
+// Turns a range of the timeline into the rows of the log: days, the divider, groups of messages. Knows no DOM: it
+// describes what each row looks like, and a row is redrawn only when that changes.
 
 import { dayOf } from './dates.js';
 
-/** Messages of one author that follow each other so closely stand together under one name. */
+/** Messages of one author within this time form a group under one name. */
 const TOGETHER_MS = 5 * 60_000;
 
-/** How many messages of others are newer than `seq`, and the index of the first of them, or -1. */
+/** How many messages after `seq` are from others, and the index of the first of them, or -1. */
 export function newerThan(entries, seq) {
   let first = -1;
   let count = 0;
@@ -22,11 +22,11 @@ export function newerThan(entries, seq) {
 }
 
 /**
- * The rows `{key, kind, entry?, isTogether?, time?, source?, looks}` of the entries from `start` to before `end`, and
- * of what is yet to be said when that is the end of the timeline. `firstNew` is the index that the divider stands
- * before; `head` is what stands above everything, or null.
+ * Returns the rows `{key, kind, entry?, isGrouped?, time?, source?, looks}` for the entries from `start` up to `end`,
+ * followed by the pending ones if that is the end of the timeline. `firstNew` is the index of the entry below the
+ * divider; `head` is the row above everything, or null.
  *
- * A row looks as it did when its `source` is the same object and its `looks` the same words.
+ * A row is unchanged if its `source` is the same object and its `looks` the same string.
  */
 export function rowsOf({ entries, start, end, pending, firstNew, head, now }) {
   const rows = [];
@@ -43,8 +43,8 @@ export function rowsOf({ entries, start, end, pending, firstNew, head, now }) {
       rows.push({ key: 'divider', kind: 'divider', looks: '' });
       before = null;
     }
-    const isTogether = belongTogether(before, entry);
-    rows.push({ key, kind: entry.kind, entry, isTogether, ...appearance(entry, isTogether, isPending) });
+    const isGrouped = belongTogether(before, entry);
+    rows.push({ key, kind: entry.kind, entry, isGrouped, ...appearance(entry, isGrouped, isPending) });
     before = entry;
   };
   if (start === 0 && head) rows.push({ key: 'head', kind: 'head', looks: head });
@@ -53,9 +53,9 @@ export function rowsOf({ entries, start, end, pending, firstNew, head, now }) {
   return rows;
 }
 
-/** What is pending comes as other objects each time, and may look the same. */
-function appearance(entry, isTogether, isPending) {
-  const looks = isTogether ? 'together' : '';
+/** Pending entries are new objects every time, so they are compared by value. */
+function appearance(entry, isGrouped, isPending) {
+  const looks = isGrouped ? 'together' : '';
   if (!isPending) return { source: entry, looks };
   return { looks: `${looks} ${entry.status} ${entry.problem} ${entry.reason} ${entry.from.name}` };
 }
@@ -67,7 +67,7 @@ function belongTogether(before, entry) {
     && Math.abs(entry.time - before.time) < TOGETHER_MS;
 }
 
-/** The day of what stands before `end`: not every entry has a time. */
+/** The day of the entries before `end`: not every entry has a time. */
 function lastDay(entries, end) {
   for (let i = end - 1; i >= 0; i--) {
     if (entries[i].time !== undefined) return dayOf(entries[i].time);

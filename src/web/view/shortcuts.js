@@ -1,4 +1,4 @@
-// The keys that work wherever one is on the page; the list that `?` opens is in dialogs.js.
+// The keyboard shortcuts of the whole page. dialogs.js lists them.
 
 import { byId, isComposing, isWriting } from './dom.js';
 
@@ -30,7 +30,10 @@ export function listenToKeys({ composer, gifs, rooms, shortcuts, talk }) {
   });
 }
 
-/** Where a key has led, a line is drawn around it. Browsers do so only if that was so before, too. */
+/**
+ * Shows a focus ring where a shortcut has moved the focus. By themselves browsers show it only if one was visible
+ * before.
+ */
 function followFocus() {
   const { classList } = document.documentElement;
   document.addEventListener('keydown', ({ ctrlKey, metaKey }) => {

@@ -1,5 +1,4 @@
-// What stands around the messages of a room: its title and what can be done with the room, and which of the
-// panes a narrow screen shows.
+// The room's header with its buttons, and which pane a narrow screen shows.
 
 import { visible } from '../text/names.js';
 import { t } from './words.js';
@@ -15,10 +14,10 @@ export class TalkView {
   #shownRoom = null;
   #shownCount = null;
   #shownMute = null;
-  /** The user has asked for the lobby's focus: leaving takes away what had it. */
+  /** The user has left the room: the button that had the focus is gone, and the focus goes to the list of rooms. */
   #toLobby = false;
 
-  /** `copy(link)` puts the link of the room into the clipboard. */
+  /** `copy(link)` copies the link of the room. */
   constructor(chat, copy) {
     this.#chat = chat;
     this.#copy = copy;
@@ -33,7 +32,7 @@ export class TalkView {
     isVeryWide.addEventListener('change', () => this.draw());
   }
 
-  /** On a narrow screen one pane is seen; a wide one has all, and `members` may be put away. */
+  /** A narrow screen shows one pane, a wide one all of them; there `members` can be closed. */
   show(pane) {
     document.body.dataset.pane = pane;
     if (pane === 'rooms') (byId('rooms').querySelector('[aria-current]') ?? byId('rooms').querySelector('a'))?.focus();
@@ -42,14 +41,14 @@ export class TalkView {
     this.#drawToggle();
   }
 
-  /** Puts the focus where the user is: for when what had it has gone. */
+  /** Moves the focus to where the user is, after the element that had it is gone. */
   focus() {
     const { pane } = document.body.dataset;
     if (pane === 'members' && isWide.matches) this.#focusTalk();
     else this.show(pane);
   }
 
-  /** Back to where they were opened. */
+  /** Returns the focus to the button that opened the panel. */
   closeMembers() {
     this.show('room');
     byId('members-toggle').focus();
@@ -93,7 +92,7 @@ export class TalkView {
     this.#shownRoom = room?.id;
     const { pane } = document.body.dataset;
     if (room) {
-      // A dialog that is open keeps the focus; and who has gone back to the rooms meanwhile stays there.
+      // An open dialog keeps the focus, and a user who has gone back to the list of rooms stays there.
       if (pane !== 'members' || !isWide.matches) document.body.dataset.pane = 'room';
       if (!document.querySelector('dialog[open]')) this.#focusTalk();
     } else {
@@ -104,7 +103,7 @@ export class TalkView {
   }
 
   #focusTalk() {
-    // On a small screen the focus would bring up the keyboard over the messages.
+    // On a small screen, focusing the box would open the keyboard over the messages.
     byId(isWide.matches ? 'text' : 'room-title').focus();
   }
 

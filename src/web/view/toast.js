@@ -1,4 +1,4 @@
-// A word about what has just been done, which goes by itself.
+// A short confirmation that disappears by itself.
 
 import { byId } from './dom.js';
 

@@ -1,8 +1,8 @@
-// Puts the words of the chosen language, and the drawings of buttons, into what index.html holds.
+// Puts texts and icons into the elements of index.html.
 //
-// `data-t` is the key of an element's text, `data-label` of its accessible name, `data-title` of what is shown
-// when the pointer rests on it, `data-placeholder` of an empty box's hint, and `data-icon` the drawing of a button
-// whose words are for the ear.
+// `data-t` is the key of an element's text, `data-label` of its accessible name, `data-title` of its tooltip,
+// `data-placeholder` of an input's placeholder; `data-icon` names the icon of a button whose label is for screen
+// readers.
 
 import { icon } from './dom.js';
 import { locale, t } from './words.js';

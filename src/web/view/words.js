@@ -1,4 +1,4 @@
-// The words of the page in the user's language, for all views: loaded once, before any of them is made.
+// The texts of the page in the user's language, loaded once, before any view is created.
 
 import { loadTexts } from '../texts/texts.js';
 

@@ -1,11 +1,11 @@
-// Before a server that speaks the base protocol only: the talk works, without memory.
+// The page's core against a server that speaks only the base protocol: everything works, without history.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock, FakeServer } from './fake.mjs';
 import { ANNA, BEN, Page } from './page.mjs';
 
-/** The base protocol, from a small model: rooms with members, and one user for each connection. */
+/** A small model of the base protocol: rooms with members, and one user per connection. */
 class BaseServer extends FakeServer {
   speaks = 'base';
   refusals = [];
@@ -50,7 +50,7 @@ class BaseServer extends FakeServer {
     }
   }
 
-  /** Others, who are there without a connection. */
+  /** Other users, who need no connection. */
   others = [{ ...ANNA, room: 1 }];
 
   list() {
@@ -84,7 +84,7 @@ function inRoom(options) {
   return it;
 }
 
-test('rooms, members, talk', async () => {
+test('rooms, members, messages', async () => {
   const it = inRoom({ loadGifs: async () => [{ id: 1, alt: 'A hand' }] });
   await null;
   await null;
@@ -106,7 +106,7 @@ test('rooms, members, talk', async () => {
   assert.equal(it.state.limits.maxTextChars, 4_000);
 });
 
-test('what is sent is the base protocol, without refs', () => {
+test('requests follow the base protocol, without refs', () => {
   const it = inRoom();
   it.server.heard.length = 0;
   it.chat.say('Hi');
@@ -120,7 +120,7 @@ test('what is sent is the base protocol, without refs', () => {
   ]);
 });
 
-test('texts are acknowledged by themselves, one by one, and the same text twice is two', () => {
+test('texts are acknowledged by their echo, one by one, and a repeated text counts twice', () => {
   const it = inRoom();
   it.chat.say('same');
   it.chat.say('same');
@@ -131,7 +131,7 @@ test('texts are acknowledged by themselves, one by one, and the same text twice 
   assert.deepEqual([it.server.said[0], it.shown()], [['same', 'same'], ['same', 'same', 'same']]);
 });
 
-test('refusals belong to what was asked', () => {
+test('refusals belong to their request', () => {
   const it = inRoom();
   const tooFast = { type: 'text', code: 'rate_limited', more: { retryAfterMs: 900 } };
   it.server.refusals = [{ type: 'text', code: 'bad_text' }, tooFast];
@@ -143,7 +143,7 @@ test('refusals belong to what was asked', () => {
   assert.deepEqual(it.shown(), ['good', 'bad: failed']);
 });
 
-test('what was on its way when the connection was lost is for the user to decide', () => {
+test('a message in flight when the connection is lost is left to the user', () => {
   for (const after of ['loseAndReturn', 'reload']) {
     const it = inRoom();
     it.chat.say('one');
@@ -156,7 +156,7 @@ test('what was on its way when the connection was lost is for the user to decide
   }
 });
 
-test('what was missed while away is a gap that nothing can fill', () => {
+test('messages missed while away are a gap that cannot be filled', () => {
   const it = inRoom();
   it.chat.say('one');
   it.flow();
@@ -167,7 +167,7 @@ test('what was missed while away is a gap that nothing can fill', () => {
   assert.equal(it.state.timeline.entries[0].seq, 1);
 });
 
-test('names: in a room, outside, refused, and of two of one name nobody is renamed by guess', () => {
+test('names: in a room, outside, refused, and no guess between two members of one name', () => {
   const it = page();
   it.chat.rename('Me');
   it.flow();
@@ -194,7 +194,7 @@ test('names: in a room, outside, refused, and of two of one name nobody is renam
   assert.equal(it.state.me.name, 'Mia', 'and a new user gets the name');
 });
 
-test('a room is made and entered, and left', () => {
+test('a room is created, entered and left', () => {
   const it = page();
   it.chat.create('Attic');
   it.flow();
@@ -204,7 +204,7 @@ test('a room is made and entered, and left', () => {
   assert.deepEqual([it.state.room, it.socket.room], [null, null]);
 });
 
-test('who comes and goes', () => {
+test('joining and leaving', () => {
   const it = inRoom();
   it.server.tell(1, { type: 'enter_room', user: BEN });
   it.server.tell(1, { type: 'leave_room', user: ANNA });

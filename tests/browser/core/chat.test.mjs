@@ -1,11 +1,11 @@
-// What the user wants beside talking: rooms and links, names, reading, typing; and what is shown of it.
+// Everything but sending: rooms and links, names, read marks, typing, and what is shown of them.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock, FakeServer, stores } from './fake.mjs';
 import { ANNA, BEN, Page } from './page.mjs';
 
-test('the room one was in is entered again, after a loss and after a reload', () => {
+test('the room is entered again after a lost connection and after a reload', () => {
   const page = Page.inRoom();
   page.server.sayAs(ANNA, page.room, 'hello');
   page.flow();
@@ -19,7 +19,7 @@ test('the room one was in is entered again, after a loss and after a reload', ()
   assert.deepEqual([page.state.inRoom, page.shown()], [true, ['hello']]);
 });
 
-test('left is left, after a reload too, and even while away', () => {
+test('a room that was left stays left, after a reload and offline too', () => {
   const page = Page.inRoom();
   page.server.cut(page.socket);
   page.chat.leave();
@@ -30,7 +30,7 @@ test('left is left, after a reload too, and even while away', () => {
   assert.deepEqual([page.state.room, page.state.inRoom], [null, false]);
 });
 
-test('to another room and back: it knows what it had, and asks for the rest', () => {
+test('to another room and back: known messages are kept, the rest is requested', () => {
   const page = Page.inRoom();
   page.server.sayAs(ANNA, page.room, 'one');
   page.flow();
@@ -47,7 +47,7 @@ test('to another room and back: it knows what it had, and asks for the rest', ()
   assert.deepEqual(page.shown(), ['one', 'two']);
 });
 
-test('a room chosen while away is entered when the connection is there', () => {
+test('a room chosen offline is entered after connecting', () => {
   const page = Page.inRoom();
   page.server.cut(page.socket);
   page.chat.enter(2);
@@ -56,7 +56,7 @@ test('a room chosen while away is entered when the connection is there', () => {
   assert.deepEqual([page.state.room.id, page.state.inRoom], [2, true]);
 });
 
-test('a room that is gone as one enters: one stays where one is', () => {
+test('a room that is gone when it is entered leaves the user where they are', () => {
   const page = Page.inRoom();
   page.watch(({ type }) => (type === 'enter_room' ? { code: 'unknown_room' } : undefined));
   page.chat.enter(2);
@@ -67,7 +67,7 @@ test('a room that is gone as one enters: one stays where one is', () => {
   assert.equal(page.state.notice, null);
 });
 
-test('links: by id, by title, before and after the rooms are known, and to nowhere', () => {
+test('links: by id, by title, before and after the list of rooms, and to no room', () => {
   const page = new Page({ isIdle: true });
   page.chat.open({ room: 'Room 2' });
   page.chat.start();
@@ -88,7 +88,7 @@ test('links: by id, by title, before and after the rooms are known, and to nowhe
   assert.deepEqual(page.state.notice, { key: 'no_such_room', vars: { room: 77 } });
 });
 
-test('a link to a message loads what is around it', () => {
+test('a link to a message loads its context', () => {
   const page = new Page({ isIdle: true });
   for (let i = 1; i <= 300; i += 1) page.server.sayAs(ANNA, page.room, `m${i}`);
   page.chat.open({ room: 1, seq: 120 });
@@ -106,7 +106,7 @@ test('a link to a message loads what is around it', () => {
   assert.deepEqual([page.state.target, page.state.notice], [null, { key: 'no_such_message' }]);
 });
 
-test('a room is made while away, and only one, whatever was heard', () => {
+test('a room is created offline, and only once, whatever was acknowledged', () => {
   const page = new Page();
   page.chat.create('  Attic ');
   page.flow();
@@ -124,7 +124,7 @@ test('a room is made while away, and only one, whatever was heard', () => {
   assert.equal(page.types('create_room').length, 1);
 });
 
-test('the list of rooms is followed', () => {
+test('the list of rooms is kept up to date', () => {
   const page = new Page();
   page.flow();
   page.server.push(page.socket, { type: 'room_added', room: { id: 9, title: 'New', userCount: 0 } });
@@ -136,7 +136,7 @@ test('the list of rooms is followed', () => {
   ]);
 });
 
-test('a room that gets another title keeps what was said and is to be said in it', () => {
+test('a renamed room keeps its messages, sent and unsent', () => {
   const page = Page.inRoom();
   page.chat.say('one');
   page.server.push(page.socket, { type: 'room_changed', room: { id: 1, title: 'Renamed', userCount: 1, seq: 0 } });
@@ -145,7 +145,7 @@ test('a room that gets another title keeps what was said and is to be said in it
   assert.deepEqual([page.state.room, page.shown()], [{ id: 1, title: 'Renamed' }, ['one']]);
 });
 
-test('older messages are loaded to the beginning', () => {
+test('older messages are loaded up to the first', () => {
   const page = new Page();
   for (let i = 1; i <= 120; i += 1) page.server.sayAs(ANNA, page.room, `m${i}`);
   page.flow();
@@ -163,7 +163,7 @@ test('older messages are loaded to the beginning', () => {
   assert.deepEqual(page.shown(), page.record());
 });
 
-test('a gap is loaded page by page, and what is not kept is gone', () => {
+test('a gap is loaded page by page, up to what is no longer stored', () => {
   const page = Page.inRoom();
   page.server.sayAs(ANNA, page.room, 'first');
   page.flow();
@@ -187,7 +187,7 @@ test('a gap is loaded page by page, and what is not kept is gone', () => {
   assert.deepEqual([gap().before, gap().status], [100, 'gone']);
 });
 
-test('names: chosen before the connection, kept, refused, skipped', () => {
+test('names: chosen before connecting, stored, refused, skipped', () => {
   const page = new Page();
   assert.equal(page.state.hasName, false);
   page.chat.rename(' Mia ');
@@ -212,7 +212,7 @@ test('names: chosen before the connection, kept, refused, skipped', () => {
   assert.deepEqual([other.state.hasName, other.types('change_name')], [true, []]);
 });
 
-test('a name that the server does not take on its own is forgotten', () => {
+test('a stored name that the server refuses is forgotten', () => {
   const storage = stores();
   storage.local.set('name', 'Bad');
   const page = new Page({ storage });
@@ -221,7 +221,7 @@ test('a name that the server does not take on its own is forgotten', () => {
   assert.deepEqual([page.state.hasName, storage.local.get('name')], [false, null]);
 });
 
-test('a name chosen as the connection is lost is taken all the same', () => {
+test('a name chosen while the connection is being lost still takes effect', () => {
   const page = Page.inRoom();
   page.chat.rename('Mia');
   page.loseAndReturn();
@@ -229,7 +229,7 @@ test('a name chosen as the connection is lost is taken all the same', () => {
   assert.equal(page.state.members.get(1), 'Mia');
 });
 
-test('members, who comes, goes and changes names', () => {
+test('members: joining, leaving and changing names', () => {
   const page = Page.inRoom();
   const tell = (frame) => page.server.push(page.socket, { roomId: 1, time: 1, ...frame });
   tell({ type: 'enter_room', user: ANNA });
@@ -242,7 +242,7 @@ test('members, who comes, goes and changes names', () => {
   assert.deepEqual([entered, passed], [['Ann'], ['Ben']]);
 });
 
-test('typing: told at most every 2.5 s, shown for 6 s, or until something is said', () => {
+test('typing: sent at most every 2.5 s, shown for 6 s or until a message', () => {
   const page = Page.inRoom();
   page.watch();
   for (let i = 0; i < 5; i += 1) {
@@ -266,7 +266,7 @@ test('typing: told at most every 2.5 s, shown for 6 s, or until something is sai
   assert.deepEqual([page.state.typing.size, changes], [0, 1]);
 });
 
-test('that typing was too fast concerns nobody', () => {
+test('a rate-limited typing request is ignored', () => {
   const page = Page.inRoom();
   page.watch(({ type }) => (type === 'typing' ? { code: 'rate_limited', retryAfterMs: 10 } : undefined));
   page.chat.typing();
@@ -274,9 +274,9 @@ test('that typing was too fast concerns nobody', () => {
   assert.equal(page.state.notice, null);
 });
 
-test('unread: of a room read before, and of the room shown while nobody looks', () => {
+test('unread: in a room read before, and in the current room while nobody looks', () => {
   const page = Page.inRoom();
-  page.chat.attend(true);
+  page.chat.setWatching(true);
   const other = page.server.rooms.get(2);
   page.server.sayAs(ANNA, other, 'before');
   page.server.sayAs(ANNA, page.room, 'seen');
@@ -289,28 +289,28 @@ test('unread: of a room read before, and of the room shown while nobody looks', 
   assert.deepEqual([page.state.unread(1), page.state.unread(2)], [3, 0]);
   page.reload().flow();
   assert.equal(page.state.unread(1), 3);
-  page.chat.attend(true);
+  page.chat.setWatching(true);
   page.chat.enter(1);
   page.flow();
   assert.deepEqual([page.state.unread(1), page.state.divider], [0, 1]);
-  page.chat.attend(false);
+  page.chat.setWatching(false);
   assert.equal(page.state.divider, 4);
   page.server.sayAs(ANNA, page.room, 'unseen');
   page.chat.say('mine');
   page.server.sayAs(BEN, page.room, 'unseen');
   page.flow();
   assert.deepEqual([page.state.unread(1), page.state.divider], [2, 4]);
-  page.chat.attend(true);
+  page.chat.setWatching(true);
   assert.deepEqual([page.state.unread(1), page.state.divider], [0, 4]);
-  page.chat.attend(false);
-  page.chat.attend(true);
+  page.chat.setWatching(false);
+  page.chat.setWatching(true);
   assert.equal(page.state.divider, null);
 });
 
-test('unread without the seq of the rooms is none, and never negative', () => {
+test('unread is 0 without the rooms’ seq, and never negative', () => {
   const page = Page.inRoom();
   page.server.sayAs(ANNA, page.room, 'one');
-  page.chat.attend(true);
+  page.chat.setWatching(true);
   page.flow();
   page.chat.enter(2);
   page.flow();
@@ -320,9 +320,9 @@ test('unread without the seq of the rooms is none, and never negative', () => {
   }
 });
 
-test('after a loss the divider stands before what was missed', () => {
+test('after a lost connection the divider is above the missed messages', () => {
   const page = Page.inRoom();
-  page.chat.attend(true);
+  page.chat.setWatching(true);
   page.server.sayAs(ANNA, page.room, 'one');
   page.flow();
   assert.equal(page.state.divider, null);
@@ -332,7 +332,7 @@ test('after a loss the divider stands before what was missed', () => {
   assert.equal(page.state.divider, 1);
 });
 
-test('only what others say now is told to listeners, with mentions', () => {
+test('listeners get only new messages of others, with mentions', () => {
   const isMentioned = (text, name) => text.includes(`@${name}`);
   const page = Page.inRoom({ isMentioned });
   const heard = [];
@@ -349,7 +349,7 @@ test('only what others say now is told to listeners, with mentions', () => {
   assert.equal(page.state.timeline.entries[1].mentionsMe, false);
 });
 
-test('drafts are each room’s own, and survive a reload', () => {
+test('every room has its own draft, which survives a reload', () => {
   const page = Page.inRoom();
   page.chat.setDraft('in one');
   page.chat.enter(2);
@@ -364,7 +364,7 @@ test('drafts are each room’s own, and survive a reload', () => {
   assert.equal(page.chat.draft(), '');
 });
 
-test('mute counts by title', () => {
+test('muting applies to a title', () => {
   const page = Page.inRoom();
   page.chat.mute(2, true);
   page.chat.mute(3, true);
@@ -373,7 +373,7 @@ test('mute counts by title', () => {
   assert.deepEqual([1, 2, 3].map((id) => page.chat.isMuted(id)), [false, true, false]);
 });
 
-test('whatever is too fast is asked again by itself', () => {
+test('rate-limited requests are retried', () => {
   const refused = new Set();
   const clock = new FakeClock();
   const server = new FakeServer(clock);
@@ -396,7 +396,7 @@ test('whatever is too fast is asked again by itself', () => {
   assert.equal([...server.sessions.values()][0].room, null);
 });
 
-test('the state says how the connection is', () => {
+test('the state shows the connection’s phase', () => {
   const page = new Page();
   assert.deepEqual([page.state.phase, page.state.wasOnline, page.state.version], ['connecting', false, null]);
   page.flow();

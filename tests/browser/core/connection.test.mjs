@@ -1,4 +1,4 @@
-// One WebSocket at a time: which protocol is offered, when the next attempt is, and when one is given up.
+// The connection: which protocol is offered, when it reconnects, and when it gives up.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,13 +6,13 @@ import { backoffMs } from '../../../src/web/core/connection.js';
 import { FakeClock, FakeServer } from './fake.mjs';
 import { Page } from './page.mjs';
 
-test('the wait doubles up to half a minute, and chance takes up to half of it', () => {
+test('the backoff doubles up to 30 s, with jitter of up to half', () => {
   const longest = [0, 1, 2, 3, 4, 5, 6, 7, 1_000, Infinity].map((attempt) => backoffMs(attempt, () => 1));
   assert.deepEqual(longest, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 30_000]);
   assert.equal(backoffMs(3, () => 0), 2_000);
 });
 
-/** A page on a clock without chance: each wait is the longest. */
+/** A page whose backoff has no jitter: each delay is the longest. */
 function page({ speaks = 'wschat.v2', isUp = true } = {}) {
   const clock = new FakeClock(() => 1 - Number.EPSILON);
   const server = Object.assign(new FakeServer(clock), { speaks, isUp });
@@ -21,7 +21,7 @@ function page({ speaks = 'wschat.v2', isUp = true } = {}) {
 
 const waitMs = ({ state, clock }) => Math.round(state.retryAt - clock.now());
 
-test('each attempt waits longer, until a connection has been good for 10 s', () => {
+test('each attempt waits longer, until a connection has lasted 10 s', () => {
   const it = page({ isUp: false });
   const waits = [];
   for (let i = 0; i < 8; i += 1) {
@@ -55,7 +55,7 @@ test('the session is offered, also after a reload', () => {
   assert.equal(it.state.me.id, 1);
 });
 
-test('waking up tries at once', () => {
+test('waking up reconnects at once', () => {
   const it = page({ isUp: false });
   it.flow();
   it.server.isUp = true;
@@ -67,7 +67,7 @@ test('waking up tries at once', () => {
 });
 
 for (const code of [1002, 1003, 1007, 1008]) {
-  test(`after ${code} it waits as long as it ever does`, () => {
+  test(`after ${code} the backoff is the longest`, () => {
     const it = page();
     it.flow();
     it.server.cut(it.socket, code, 'mend your ways');
@@ -75,7 +75,7 @@ for (const code of [1002, 1003, 1007, 1008]) {
   });
 }
 
-test('replaced: nothing brings it back but the user', () => {
+test('replaced: only the user reconnects', () => {
   const it = page();
   it.flow();
   const { session } = it.state;
@@ -88,7 +88,7 @@ test('replaced: nothing brings it back but the user', () => {
   assert.deepEqual([it.state.phase, it.state.session], ['online', session]);
 });
 
-test('no welcome in 15 s: it is given up', () => {
+test('no welcome in 15 s: the connection is given up', () => {
   const it = page();
   it.clock.advance(14_999);
   assert.equal(it.state.phase, 'connecting');
@@ -96,7 +96,7 @@ test('no welcome in 15 s: it is given up', () => {
   assert.deepEqual([it.state.phase, it.state.lostReason, it.server.sockets.length], ['waiting', 'no answer', 0]);
 });
 
-test('no answer in 15 s: it is given up, and what it still says does not count', () => {
+test('no answer in 15 s: the connection is given up, and its later frames are ignored', () => {
   const it = page();
   it.flow();
   it.chat.enter(1);
@@ -109,7 +109,7 @@ test('no answer in 15 s: it is given up, and what it still says does not count',
   assert.ok(it.state.inRoom);
 });
 
-test('a line that is silent is asked whether it is alive', () => {
+test('a silent connection is probed', () => {
   const it = Page.inRoom();
   it.watch();
   it.wait(44);
@@ -120,7 +120,7 @@ test('a line that is silent is asked whether it is alive', () => {
   assert.equal(it.state.lostReason, 'no answer');
 });
 
-test('waking up asks at once whether the line is alive', () => {
+test('waking up probes the connection at once', () => {
   const it = Page.inRoom();
   it.chat.wake();
   it.clock.advance(15_000);
@@ -138,7 +138,7 @@ test('a server without wschat.v2 gets the base protocol, once it is sure', () =>
   assert.deepEqual(it.server.offers.slice(4), [[]], 'and then it is known');
 });
 
-test('a network that fails at first does not cost the page its memory', () => {
+test('a network failure at first does not make the page settle for the base protocol', () => {
   const it = page({ isUp: false });
   it.flow();
   it.server.isUp = true;
@@ -147,7 +147,7 @@ test('a network that fails at first does not cost the page its memory', () => {
   assert.deepEqual(it.server.offers, [['wschat.v2'], [], ['wschat.v2']]);
 });
 
-test('once wschat.v2 was spoken nothing else is offered', () => {
+test('once wschat.v2 has been spoken nothing else is offered', () => {
   const it = page();
   it.flow();
   it.server.isUp = false;
@@ -157,7 +157,7 @@ test('once wschat.v2 was spoken nothing else is offered', () => {
   assert.ok(it.server.offers.every(([first]) => first === 'wschat.v2'));
 });
 
-test('frames that are no JSON, or of an unknown type, are ignored', () => {
+test('frames that are not JSON, or of an unknown type, are ignored', () => {
   const it = Page.inRoom();
   it.socket.dispatch('message', { data: 'hello' });
   it.socket.dispatch('message', { data: '{"type":"from the future"}' });

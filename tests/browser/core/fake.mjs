@@ -1,8 +1,8 @@
-// What the core's tests put in the place of the browser and the network: a clock that moves when told, stores, and a
-// server that speaks wschat.v2 from a small model. Every message between the two waits until it is delivered, so
-// that a connection can be cut between any two of them.
+// Stand-ins for the browser and the network: a clock that moves on request, storage, and a server that speaks
+// wschat.v2, from a small model. Every message waits until it is delivered, so that the connection can be cut between
+// any two of them.
 
-/** Random numbers from 0 to 1 that a seed repeats. */
+/** Pseudo-random numbers from 0 to 1, the same for the same seed. */
 export function seeded(seed) {
   let state = seed >>> 0;
   return () => {
@@ -29,7 +29,7 @@ export class FakeClock {
     this.clearTimeout = (timer) => { this.#timers.delete(timer); };
   }
 
-  /** All that falls due, each at its time. */
+  /** Moves the clock and runs all timers that are due, each at its time. */
   advance(ms) {
     const end = this.#now + ms;
     for (;;) {
@@ -44,7 +44,7 @@ export class FakeClock {
   }
 }
 
-/** As JSON, as a browser's, so that nothing is shared by accident. */
+/** Stores JSON, as a browser does, so that nothing is shared by accident. */
 export class FakeStore {
   #values = new Map();
 
@@ -76,23 +76,23 @@ const LIMITS = {
   messageBurst: 30, pingIntervalMs: 25_000, resumeGraceSeconds: 60, historyOnEnter: 50, historyMaxPage: 100,
 };
 
-/** What goes on for so long goes on for ever. */
+/** More steps than this mean an endless loop. */
 const MAX_FLOW = 20_000;
 
 export class FakeServer {
   /** Connections that are open or opening, oldest first. */
   sockets = [];
-  /** All that was opened, ever, with the protocols that were offered. */
+  /** All connections ever opened, with the protocols that were offered. */
   offers = [];
-  /** `(request, session) → error, true (takes no notice) or undefined (goes on)`. */
+  /** `(request, session)` → an error; or true to ignore the request; or undefined to handle it. */
   onRequest = () => undefined;
-  /** Whether it is there at all, and what it speaks. */
+  /** Whether the server is running, and which protocol it speaks. */
   isUp = true;
   speaks = 'wschat.v2';
   onEnter = 50;
-  /** How many events fit one frame. */
+  /** How many events fit in one frame. */
   frameEvents = 1_000;
-  /** What was ever in the record, by epoch, in the order in which it was said, and the texts that it has lost. */
+  /** Everything that was ever in the history, by epoch and in order, and the texts that were lost. */
   said = [];
   lost = new Set();
 
@@ -101,7 +101,7 @@ export class FakeServer {
     this.titles = titles;
     this.#begin();
     const server = this;
-    /** To be given to the page. */
+    /** The WebSocket class for the page. */
     this.WebSocket = class extends FakeSocket {
       constructor(url, protocols) {
         super(server, protocols);
@@ -129,15 +129,15 @@ export class FakeServer {
     return [...this.rooms.values()].find((room) => room.title === title);
   }
 
-  // ---- what may happen to it
+  // ---- faults
 
-  /** As a power cut. Without `keeps` it has forgotten everything when it is back. */
+  /** Stops the server as a power cut does. Without `keeps` it forgets everything. */
   restart({ keeps }) {
     for (const socket of [...this.sockets]) this.cut(socket);
     if (!keeps) this.#begin();
   }
 
-  /** All on the way is lost. */
+  /** Cuts all connections; what is in flight is lost. */
   cut(socket, code = 1006, reason = '') {
     this.#disconnected(socket);
     socket.up = [];
@@ -145,7 +145,7 @@ export class FakeServer {
     socket.closed(code, reason);
   }
 
-  /** What was said last in each room was not on the disk; its numbers are used again. */
+  /** Loses the last messages of each room, as if they had not been on the disk; their numbers are used again. */
   loseTail(count) {
     this.restart({ keeps: true });
     const gone = new Set();
@@ -161,7 +161,7 @@ export class FakeServer {
     this.said[this.said.length - 1] = this.said.at(-1).filter(isKept);
   }
 
-  /** As after a power cut, or with an older copy of its history put in place: then its sessions are others'. */
+  /** Restores an older history, whose sessions are not ours. */
   restore(count, { keepsSessions }) {
     this.loseTail(count);
     this.said.push([...this.said.at(-1)]);
@@ -169,30 +169,30 @@ export class FakeServer {
     if (!keepsSessions) this.sessions.clear();
   }
 
-  /** Whoever is away has been so for too long. */
+  /** Expires the sessions of everyone who is away. */
   endGrace() {
     for (const [secret, session] of this.sessions) if (!session.socket) this.#depart(secret);
   }
 
-  /** What was said before is no longer kept. */
+  /** Prunes old messages. */
   prune(room, keptFrom = room.lastSeq + 1) {
     room.keptFrom = Math.max(room.keptFrom, keptFrom);
     room.record = room.record.filter(({ seq }) => seq >= room.keptFrom);
   }
 
-  /** Only an empty one goes. */
+  /** Removes a room, if it is empty. */
   removeRoom(id) {
     if (this.#users(this.rooms.get(id)).length > 0) return;
     this.rooms.delete(id);
     this.#tellList({ type: 'room_removed', roomId: id });
   }
 
-  /** Somebody who has no connection in this test. */
+  /** A user without a connection. */
   sayAs(user, room, text, ref) {
     return this.#say(room, { type: 'text', text, from: user }, ref);
   }
 
-  /** Delivers until nothing is on its way. */
+  /** Delivers messages until none is in flight. */
   flow() {
     let left = MAX_FLOW;
     for (let isQuiet = false; !isQuiet;) {
@@ -247,7 +247,7 @@ export class FakeServer {
       this.cut(old, 4001, 'replaced');
     }
     const session = known ?? this.#newSession();
-    Object.assign(session, { socket, hears: false, follows: false });
+    Object.assign(session, { socket, isSubscribed: false, follows: false });
     socket.session = session;
     const { user, room } = session;
     this.push(socket, {
@@ -272,7 +272,7 @@ export class FakeServer {
     if (socket.session?.socket === socket) socket.session.socket = null;
   }
 
-  /** The page has closed it. */
+  /** The page has closed the connection. */
   closedByPage(socket) {
     this.#disconnected(socket);
   }
@@ -314,19 +314,19 @@ export class FakeServer {
           this.#tell(room, { type: 'enter_room', user, roomId: room.id, time: this.clock.now() });
           session.room = room.id;
         }
-        session.hears = true;
+        session.isSubscribed = true;
         return reply(this.#snapshot(room, request.since));
       }
       case 'leave_room':
         if (!session.room) return { code: 'not_in_room' };
-        session.hears = true;
+        session.isSubscribed = true;
         return this.#leave(session);
       case 'change_name': {
         const frame = { type: 'change_name', oldName: user.name, newName: request.name, userId: user.id };
         session.user = { ...user, name: request.name };
         const room = this.rooms.get(session.room);
         if (room) this.#tell(room, { ...frame, roomId: room.id, time: this.clock.now() });
-        if (!room || !session.hears) this.push(socket, { ...frame, time: this.clock.now() });
+        if (!room || !session.isSubscribed) this.push(socket, { ...frame, time: this.clock.now() });
         return undefined;
       }
       case 'history': {
@@ -373,12 +373,12 @@ export class FakeServer {
     const room = this.rooms.get(session.room);
     if (room) this.#tell(room, { type: 'leave_room', user: session.user, roomId: room.id, time: this.clock.now() });
     session.room = null;
-    session.hears = false;
+    session.isSubscribed = false;
   }
 
   #tell(room, frame) {
-    for (const { socket, hears, room: where } of this.sessions.values()) {
-      if (socket && hears && where === room.id) this.push(socket, frame);
+    for (const { socket, isSubscribed, room: where } of this.sessions.values()) {
+      if (socket && isSubscribed && where === room.id) this.push(socket, frame);
     }
   }
 
@@ -418,7 +418,7 @@ const ref = (request) => (request.ref === undefined ? {} : { ref: request.ref })
 class FakeSocket {
   readyState = 0;
   protocol = '';
-  /** What is on its way to the server, and to the page. */
+  /** Messages in flight to the server, and to the page. */
   up = [];
   down = [];
   session = null;

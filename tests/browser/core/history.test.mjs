@@ -1,6 +1,6 @@
-// Histories by chance: a page, other people, and a network and a server that do all that they may do to a page.
-// Whatever happened, in the end what the user said is there once, in order, or is shown as failed, and the timeline
-// is the room's record, with gaps where something is missing.
+// Random histories: a page, other people, and a network and a server that do everything they can do to a page. In the
+// end every message of the user is in the history once, in order, or is shown as failed, and the timeline equals the
+// room's record, with gaps where something is missing.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ const HISTORIES = Number(process.env.HISTORIES ?? 300);
 const STEPS = 120;
 const OTHER = { id: 900, name: 'Other' };
 
-/** What goes on all the time, and what comes in between: a few kinds in each history, so that each goes deep. */
+/** What happens all the time, and the faults in between: a few kinds per history, so that each is explored in depth. */
 const USUAL = ['step', 'step', 'step', 'step', 'flow', 'say', 'say', 'other', 'many', 'time'];
 const UNUSUAL = [
   'cut', 'enter', 'leave', 'reload', 'restart', 'grace', 'prune', 'forget', 'wake', 'older', 'gap', 'remove',
@@ -42,7 +42,7 @@ class History {
     return this.random() < part;
   }
 
-  /** A page, new or loaded again. */
+  /** A page, new or reloaded. */
   open() {
     this.chat = new Chat({
       url: 'ws://fake', WebSocket: this.server.WebSocket, storage: this.storage, clock: this.clock,
@@ -52,7 +52,7 @@ class History {
 
   verdict({ type, ref }, { refs }) {
     if (!this.chance(this.refusals)) return undefined;
-    // What was said is not refused for what it says when it comes again.
+    // A repeat of a message that was said is not refused for its content.
     const codes = ['rate_limited', ...(type === 'text' && !refs.has(ref) ? ['not_saved', 'bad_text'] : [])];
     const code = this.pick(codes);
     return { code, ...(code === 'rate_limited' && { retryAfterMs: 100 + Math.floor(this.random() * 2_000) }) };
@@ -85,7 +85,7 @@ class History {
       case 'remove': if (this.chance(0.2)) this.removeRoom(room); break;
       case 'restore': if (this.chance(0.3)) this.restore(); break;
       case 'long': if (socket) server.cut(socket); server.endGrace(); clock.advance(this.pick([300, 3_000])); break;
-      case 'attend': chat.attend(this.chance(0.5)); break;
+      case 'attend': chat.setWatching(this.chance(0.5)); break;
       case 'retry': this.retry(); break;
       case 'replaced': if (socket?.session && this.chance(0.3)) this.replace(socket); break;
     }
@@ -101,7 +101,7 @@ class History {
   retry() {
     const failed = this.chat.state.pending.find(({ status, reason }) => status === 'failed' && reason !== 'unknown');
     if (!failed) return;
-    // It is said anew, and comes last.
+    // It is said again, as the last message.
     this.said = this.said.filter(({ text }) => text !== failed.text);
     this.said.push({ text: failed.text, title: this.chat.state.room.title });
     this.chat.retry(failed.ref);
@@ -111,7 +111,7 @@ class History {
     this.server.restore(this.pick([0, 1, 5]), { keepsSessions: this.chance(0.5) });
   }
 
-  /** The rooms may have other ids then. */
+  /** Rooms may get other ids then. */
   forget() {
     if (this.chance(0.5)) this.server.titles.reverse();
     this.server.restart({ keeps: false });
@@ -122,7 +122,7 @@ class History {
     this.open();
   }
 
-  /** Another window with a copy of this one's session, which then is closed. */
+  /** Another tab with a copy of this one's session, which then replaces it. */
   replace(socket) {
     this.server.cut(socket, 4001, 'replaced');
     this.chat.wake();
@@ -142,7 +142,7 @@ class History {
     if (this.server.rooms.size > 1) this.server.removeRoom(room.id);
   }
 
-  /** The storm is over. */
+  /** All faults are over. */
   settle() {
     this.refusals = 0;
     for (let i = 0; i < 60; i += 1) {
@@ -205,7 +205,7 @@ class History {
   }
 }
 
-test(`${HISTORIES} histories: nothing is lost, doubled or out of order, and timelines are the record`, () => {
+test(`${HISTORIES} histories: nothing is lost, doubled or out of order, and the timelines match`, () => {
   const first = Number(process.env.SEED ?? 1);
   for (let seed = first; seed < first + HISTORIES; seed += 1) {
     const history = new History(seed);

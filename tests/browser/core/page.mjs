@@ -1,4 +1,4 @@
-// A page of the tests: a chat without a DOM, on a fake clock, before a fake server.
+// The page under test: a chat without a DOM, with a fake clock and a fake server.
 
 import { Chat } from '../../../src/web/core/chat.js';
 import { FakeClock, FakeServer, stores } from './fake.mjs';
@@ -7,7 +7,7 @@ export const ANNA = { id: 901, name: 'Anna' };
 export const BEN = { id: 902, name: 'Ben' };
 
 export class Page {
-  /** What the page has asked for, in order: type and what is in it, without `ref`. */
+  /** The page's requests in order, each with its type and content, without `ref`. */
   asked = [];
 
   constructor({ clock = new FakeClock(), server = new FakeServer(clock), storage = stores(), ...options } = {}) {
@@ -15,7 +15,7 @@ export class Page {
     this.#load();
   }
 
-  /** Online, and in room 1. */
+  /** A page that is online, and in room 1. */
   static inRoom(options) {
     const page = new Page(options);
     page.server.flow();
@@ -49,7 +49,7 @@ export class Page {
     this.server.flow();
   }
 
-  /** Moves the clock, and what is on its way, second by second. */
+  /** Moves the clock second by second, and delivers messages. */
   wait(seconds) {
     for (let second = 0; second < seconds; second += 1) {
       this.clock.advance(1_000);
@@ -57,13 +57,13 @@ export class Page {
     }
   }
 
-  /** The connection is lost, and there again a moment later. */
+  /** Loses the connection, which is back a moment later. */
   loseAndReturn(code, reason) {
     this.server.cut(this.socket, code, reason);
     this.wait(2);
   }
 
-  /** From now on what is asked is noted; `answer(request)` may refuse it (see FakeServer). */
+  /** Records requests from now on; `answer(request)` may refuse them (see FakeServer). */
   watch(answer = () => undefined) {
     this.asked.length = 0;
     this.server.onRequest = (request, session) => {
@@ -79,7 +79,7 @@ export class Page {
     return this.server.rooms.get(id).record.map(({ text, gifId }) => text ?? gifId);
   }
 
-  /** What is shown: texts, pending ones with their status, gaps, who came and went. */
+  /** What is on screen: texts, pending ones with their status, gaps, presence. */
   shown() {
     const lines = this.state.timeline.entries.map((entry) => {
       switch (entry.kind) {

@@ -1,4 +1,4 @@
-// The small parts: links, what the browser keeps, how far one has read, what has been asked.
+// The small parts of the core: links, storage, read marks, requests.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { Requests } from '../../../src/web/core/requests.js';
 import { browserStorage } from '../../../src/web/core/storage.js';
 import { FakeClock, FakeStore } from './fake.mjs';
 
-test('links name a room by id or title, and perhaps a message', () => {
+test('links name a room by id or title, and optionally a message', () => {
   assert.deepEqual(parseLink('#room=3&seq=17'), { room: 3, seq: 17 });
   assert.deepEqual(parseLink('#room=Room%201'), { room: 'Room 1' });
   assert.deepEqual(parseLink('room=Tea+%26+cake&seq=x'), { room: 'Tea & cake' });
@@ -21,7 +21,7 @@ test('links name a room by id or title, and perhaps a message', () => {
   assert.equal(formatLink({ room: 3, seq: 17 }), '#room=3&seq=17');
 });
 
-/** A browser's store with room for so many characters. */
+/** Storage with a quota in characters. */
 class Area {
   values = new Map();
 
@@ -43,7 +43,7 @@ class Area {
   }
 }
 
-test('what is kept is JSON, and what another program has written is nothing', () => {
+test('values are stored as JSON, and other data counts as none', () => {
   const localStorage = new Area();
   const { local } = browserStorage({ localStorage });
   assert.equal(local.get('name'), null);
@@ -56,7 +56,7 @@ test('what is kept is JSON, and what another program has written is nothing', ()
   assert.equal(localStorage.values.size, 0);
 });
 
-test('a store that is full or forbidden keeps for as long as the page lives, and nothing that is out of date', () => {
+test('full or forbidden storage keeps values while the page lives, and nothing outdated', () => {
   const sessionStorage = new Area(10);
   const { session } = browserStorage({ sessionStorage });
   session.set('outbox', 'short');
@@ -74,7 +74,7 @@ test('a store that is full or forbidden keeps for as long as the page lives, and
 
 const ROOM = { id: 1, title: 'Room 1' };
 
-test('how far one has read goes forward only, but for another epoch, and is written now and then', () => {
+test('read marks only move forward, except to a new epoch, and writes are throttled', () => {
   const clock = new FakeClock();
   const store = new FakeStore();
   const marks = new ReadMarks({ store, clock });
@@ -90,7 +90,7 @@ test('how far one has read goes forward only, but for another epoch, and is writ
   assert.equal(marks.get({ id: 1, title: 'Another' }), null);
 });
 
-test('two tabs: whoever has read further counts, and the latest rooms are kept', () => {
+test('two tabs: the furthest mark wins, and the latest rooms are kept', () => {
   const clock = new FakeClock();
   const store = new FakeStore();
   const [one, two] = [0, 1].map(() => new ReadMarks({ store, clock }));
@@ -116,7 +116,7 @@ function requests() {
   return made;
 }
 
-test('an answer comes to whoever asked, once', () => {
+test('an answer reaches its request, once', () => {
   const { requests: all, sent } = requests();
   const got = [];
   all.ask({ type: 'one' }, { answered: ({ what }) => got.push(what) });
@@ -130,7 +130,7 @@ test('an answer comes to whoever asked, once', () => {
   assert.deepEqual(got, ['no', 'yes']);
 });
 
-test('too fast is asked again later, over the same connection only', () => {
+test('a rate-limited request is retried later, on the same connection only', () => {
   const { requests: all, sent, clock } = requests();
   const lost = [];
   all.ask({ type: 'one' }, { lost: () => lost.push('one') });
@@ -146,7 +146,7 @@ test('too fast is asked again later, over the same connection only', () => {
   assert.deepEqual([sent.length, lost, all.isOpen('one')], [2, ['one'], false]);
 });
 
-test('no answer in 15 s: the connection is given up, and the next gets longer', () => {
+test('no answer in 15 s: the connection is given up, and the timeout grows', () => {
   const made = requests();
   const { requests: all, clock } = made;
   const after = (ms) => {
@@ -161,12 +161,12 @@ test('no answer in 15 s: the connection is given up, and the next gets longer', 
   all.ask({ type: 'three' });
   assert.deepEqual([after(29_999), after(1)], [1, 2]);
   all.lost();
-  all.calm();
+  all.resetTimeout();
   all.ask({ type: 'four' });
   assert.deepEqual([after(14_999), after(1)], [2, 3]);
 });
 
-test('what is answered in time is not waited for', () => {
+test('an answer in time stops the timeout', () => {
   const made = requests();
   const { requests: all, sent, clock } = made;
   all.ask({ type: 'one' });

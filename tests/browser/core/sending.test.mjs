@@ -1,11 +1,11 @@
-// What the user says: each thing once, in order, or shown as failed.
+// Sending: every message is said once, in order, or shown as failed.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeServer, FakeClock, stores } from './fake.mjs';
 import { ANNA, Page } from './page.mjs';
 
-test('each waits for the acknowledgement of the one before', () => {
+test('each message waits for the acknowledgement of the one before', () => {
   const page = Page.inRoom();
   page.watch();
   assert.ok(page.chat.say('one') && page.chat.say('two') && page.chat.gif(3));
@@ -20,7 +20,7 @@ test('each waits for the acknowledgement of the one before', () => {
   assert.deepEqual(page.state.timeline.entries.map(({ own }) => own), [false, true, true, true]);
 });
 
-test('what cannot be said at all stays with its writer', () => {
+test('a message that cannot be sent at all stays in the box', () => {
   const page = new Page();
   assert.equal(page.chat.say('in no room'), false);
   page.flow();
@@ -33,7 +33,7 @@ test('what cannot be said at all stays with its writer', () => {
   assert.equal(page.record().length, 1);
 });
 
-test('what is said while away goes out once and in order, also after a reload', () => {
+test('messages written offline are sent once and in order, also after a reload', () => {
   const page = Page.inRoom();
   page.server.isUp = false;
   page.server.cut(page.socket);
@@ -49,7 +49,7 @@ test('what is said while away goes out once and in order, also after a reload', 
   assert.deepEqual(page.shown(), ['one', 'two', 'three']);
 });
 
-test('loaded again while away at the address of the room: what waits is shown, and the draft', () => {
+test('reloaded offline at the room’s address: waiting messages and draft are shown', () => {
   const page = Page.inRoom();
   page.server.isUp = false;
   page.server.cut(page.socket);
@@ -61,7 +61,7 @@ test('loaded again while away at the address of the room: what waits is shown, a
   page.chat.start();
   assert.deepEqual(page.shown(), ['one: waiting']);
   assert.equal(page.chat.draft(), 'half a th');
-  // Its id is another room's now.
+  // The room's id is another room's by now.
   page.server.titles = ['Room 2', 'Room 1'];
   page.server.restart({ keeps: false });
   page.server.isUp = true;
@@ -70,7 +70,7 @@ test('loaded again while away at the address of the room: what waits is shown, a
   assert.equal(page.chat.draft(), 'half a th');
 });
 
-/** Says one thing, whose acknowledgement is lost; or the request itself, where it is not to be heard. */
+/** Says one message whose acknowledgement is lost; or loses the request itself, if it is not to be heard. */
 function sayUnheard(page, isHeard = true) {
   page.chat.say('mine');
   if (isHeard) page.server.step(page.socket, true);
@@ -80,7 +80,7 @@ function sayUnheard(page, isHeard = true) {
 for (const isHeard of [true, false]) {
   const what = isHeard ? 'an acknowledgement' : 'a request';
   for (const way of ['resumed', 'not resumed', 'restarted', 'reloaded', 'reloaded and not resumed']) {
-    test(`${what} is lost, ${way}: it is said once`, () => {
+    test(`${what} is lost, ${way}: the message is said once`, () => {
       const page = Page.inRoom();
       page.server.sayAs(ANNA, page.room, 'before');
       page.flow();
@@ -100,7 +100,7 @@ for (const isHeard of [true, false]) {
   }
 }
 
-test('not resumed, and more was said since than fits one frame: it is looked for before it is said', () => {
+test('not resumed, and too much was said since for one frame: the history is searched before sending', () => {
   const page = Page.inRoom();
   sayUnheard(page);
   page.server.endGrace();
@@ -113,7 +113,7 @@ test('not resumed, and more was said since than fits one frame: it is looked for
   assert.equal(page.types('history').length, 4);
 });
 
-test('where nobody can know whether it was said, the user decides', () => {
+test('the user decides where nobody can know whether a message was said', () => {
   const page = Page.inRoom();
   sayUnheard(page);
   page.server.endGrace();
@@ -128,7 +128,7 @@ test('where nobody can know whether it was said, the user decides', () => {
   assert.deepEqual(page.state.pending, []);
 });
 
-test('a restart that has forgotten everything: it is said there', () => {
+test('after a restart without history the message is sent again', () => {
   const page = Page.inRoom();
   page.chat.say('kept by nobody');
   page.flow();
@@ -139,7 +139,7 @@ test('a restart that has forgotten everything: it is said there', () => {
   assert.deepEqual(page.shown(), ['lost', 'mine']);
 });
 
-test('the acknowledgement of somebody else with our ref is none', () => {
+test('somebody else’s message with our ref acknowledges nothing', () => {
   const page = Page.inRoom();
   page.chat.say('mine');
   const [{ ref }] = page.state.pending;
@@ -150,13 +150,13 @@ test('the acknowledgement of somebody else with our ref is none', () => {
   assert.equal(page.state.pending.length, 1);
 });
 
-test('two sessions one after the other, and the first had said it', () => {
+test('two sessions in a row, and the first had said it', () => {
   const page = Page.inRoom();
   page.server.frameEvents = 2;
   sayUnheard(page);
   page.server.endGrace();
   for (let i = 0; i < 9; i += 1) page.server.sayAs(ANNA, page.room, `other ${i}`);
-  // A new session comes, is cut in the middle of looking for it, and is resumed.
+  // A new session is cut while it searches the history, and is then resumed.
   page.watch(({ type }) => type === 'history' || undefined);
   page.wait(2);
   assert.equal(page.types('history').length, 1);
@@ -167,7 +167,7 @@ test('two sessions one after the other, and the first had said it', () => {
   assert.deepEqual(page.state.pending, []);
 });
 
-test('too fast: it waits as long as the server says, and goes on by itself', () => {
+test('rate limited: sending waits as long as the server says, and continues by itself', () => {
   const page = Page.inRoom();
   let refusals = 1;
   page.watch(() => (refusals-- > 0 ? { code: 'rate_limited', retryAfterMs: 2_500 } : undefined));
@@ -184,7 +184,7 @@ test('too fast: it waits as long as the server says, and goes on by itself', () 
   assert.equal(page.state.pausedUntil, null);
 });
 
-test('a try that was too fast does not make one forget that an earlier one may have been heard', () => {
+test('a rate-limited attempt does not erase that an earlier one may have been heard', () => {
   const page = Page.inRoom();
   page.server.frameEvents = 1;
   sayUnheard(page);
@@ -200,7 +200,7 @@ test('a try that was too fast does not make one forget that an earlier one may h
   assert.deepEqual(page.shown(), ['mine', 'after']);
 });
 
-test('sent twice in one session, and heard the first time: in the next it is found', () => {
+test('sent twice in one session, and heard the first time: the next session finds it', () => {
   const page = Page.inRoom();
   page.server.frameEvents = 1;
   sayUnheard(page);
@@ -215,7 +215,7 @@ test('sent twice in one session, and heard the first time: in the next it is fou
   assert.deepEqual([page.record(), page.state.pending], [['mine', 'after'], []]);
 });
 
-test('sent, then again after an older history was put in place, where it is heard: it is found there', () => {
+test('sent, and sent again after an older history was restored: it is found there', () => {
   const page = Page.inRoom();
   for (let i = 0; i < 9; i += 1) page.server.sayAs(ANNA, page.room, `other ${i}`);
   page.flow();
@@ -233,7 +233,7 @@ test('sent, then again after an older history was put in place, where it is hear
   assert.deepEqual(page.state.pending, []);
 });
 
-test('a full disk: it tries after 3, 6, 12, 24, 30 s and then does not give up', () => {
+test('a full disk: retries after 3, 6, 12, 24, 30 s, and never gives up', () => {
   const page = Page.inRoom();
   page.watch(({ type }) => (type === 'text' ? { code: 'not_saved' } : undefined));
   page.chat.say('one');
@@ -251,7 +251,7 @@ test('a full disk: it tries after 3, 6, 12, 24, 30 s and then does not give up',
   assert.deepEqual(page.record(), ['one']);
 });
 
-test('a full disk locks nobody in a room', () => {
+test('a full disk does not keep the user in a room', () => {
   const page = Page.inRoom();
   page.watch(({ type }) => (type === 'text' ? { code: 'not_saved' } : undefined));
   page.chat.say('one');
@@ -266,7 +266,7 @@ test('a full disk locks nobody in a room', () => {
   assert.equal(page.state.inRoom && page.state.room.id, 2);
 });
 
-test('a refusal is shown with its message, and the next go on', () => {
+test('a refusal is shown at its message, and the next ones are sent', () => {
   const page = Page.inRoom();
   page.watch(({ text }) => (text === 'bad' ? { code: 'bad_text', message: 'No such words.' } : undefined));
   for (const text of ['one', 'bad', 'two']) page.chat.say(text);
@@ -282,7 +282,7 @@ test('a refusal is shown with its message, and the next go on', () => {
   assert.notEqual(page.room.record.at(-1).ref, ref);
 });
 
-test('already said is said', () => {
+test('already_said counts as an acknowledgement', () => {
   const page = Page.inRoom();
   sayUnheard(page);
   page.server.prune(page.room);
@@ -292,7 +292,7 @@ test('already said is said', () => {
   assert.deepEqual(page.state.pending, []);
 });
 
-test('what was said before cannot be read just now: it is asked for again', () => {
+test('not_readable is retried', () => {
   const page = Page.inRoom();
   page.server.frameEvents = 1;
   sayUnheard(page);
@@ -305,7 +305,7 @@ test('what was said before cannot be read just now: it is asked for again', () =
   assert.deepEqual([page.record(), page.state.pending], [['mine', 'after'], []]);
 });
 
-test('a change of room waits for what was said before it', () => {
+test('a change of room waits for the messages written before it', () => {
   const page = Page.inRoom();
   page.watch();
   page.chat.say('in one');
@@ -319,7 +319,7 @@ test('a change of room waits for what was said before it', () => {
   assert.equal(page.state.room, null);
 });
 
-test('while on the way to another room nothing is said in either', () => {
+test('nothing is sent during a change of room', () => {
   const page = Page.inRoom();
   page.chat.enter(2);
   page.chat.enter(1);
@@ -328,7 +328,7 @@ test('while on the way to another room nothing is said in either', () => {
   assert.deepEqual([page.record(1), page.record(2)], [['in one'], []]);
 });
 
-test('in several rooms while away, and unheard in the first', () => {
+test('offline messages for several rooms, and one unheard in the first', () => {
   const page = Page.inRoom();
   sayUnheard(page);
   page.chat.enter(2);
@@ -339,7 +339,7 @@ test('in several rooms while away, and unheard in the first', () => {
   assert.deepEqual([page.record(1), page.record(2)], [['mine', 'in one'], ['in two']]);
 });
 
-test('the room is gone: what was said there is shown as failed, and can be said in the next of that title', () => {
+test('the room is gone: its messages fail, and can be sent in a later room of that title', () => {
   const page = Page.inRoom();
   page.server.isUp = false;
   page.server.cut(page.socket);
@@ -360,7 +360,7 @@ test('the room is gone: what was said there is shown as failed, and can be said 
   assert.deepEqual([page.state.room.id, page.shown()], [4, ['one']]);
 });
 
-test('after a restart rooms may have other ids: the title counts, for the draft too', () => {
+test('after a restart with other ids rooms are matched by title, and drafts too', () => {
   const page = Page.inRoom();
   page.chat.setDraft('half');
   page.server.cut(page.socket);
@@ -375,7 +375,7 @@ test('after a restart rooms may have other ids: the title counts, for the draft 
   assert.equal(page.chat.draft(), '', 'what has the id now is another room');
 });
 
-test('a room is gone and its id is another’s: nothing is said in that one', () => {
+test('the room is gone and its id is another room’s: nothing is sent there', () => {
   const page = Page.inRoom();
   page.server.cut(page.socket);
   page.chat.say('for one');
@@ -387,7 +387,7 @@ test('a room is gone and its id is another’s: nothing is said in that one', ()
   assert.deepEqual(page.shown(), ['for one: failed']);
 });
 
-test('the server says we are not in the room: it is entered again, but not for ever', () => {
+test('not_in_room: the room is entered again, but not forever', () => {
   const page = Page.inRoom();
   page.watch(({ type }) => (type === 'text' ? { code: 'not_in_room' } : undefined));
   page.chat.say('one');
@@ -396,7 +396,7 @@ test('the server says we are not in the room: it is entered again, but not for e
   assert.equal(page.state.pending[0].status, 'failed');
 });
 
-test('a message that closes the connection is not sent again', () => {
+test('a message that closes the connection is not retried', () => {
   const page = Page.inRoom();
   page.chat.say('huge');
   page.chat.say('small');
@@ -406,7 +406,7 @@ test('a message that closes the connection is not sent again', () => {
   assert.deepEqual(page.shown(), ['small', 'huge: failed']);
 });
 
-test('replaced while something is unheard: it waits, and is said once when the session is taken back', () => {
+test('replaced while a message is unheard: it waits, and is said once after taking over', () => {
   const page = Page.inRoom();
   page.chat.say('mine');
   page.server.step(page.socket, true);
@@ -421,7 +421,7 @@ test('replaced while something is unheard: it waits, and is said once when the s
   assert.deepEqual(page.record(), ['mine', 'more']);
 });
 
-test('a copied tab takes the session over, and both together say everything once', () => {
+test('a duplicated tab takes over the session, and together they say everything once', () => {
   const clock = new FakeClock();
   const server = new FakeServer(clock);
   const page = Page.inRoom({ clock, server });

@@ -1,4 +1,4 @@
-// One room's lines: order, gaps, folding and bounds.
+// A room's timeline: order, gaps, folded presence, and limits.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -20,7 +20,7 @@ const shown = ({ entries }) => entries.map(({ kind, seq, after, before, status }
   return seq ?? kind;
 });
 
-test('what follows is added, and what is here already is not', () => {
+test('new messages are added, known ones are not', () => {
   const line = timeline({ seq: 3, events: upTo(2, 3) });
   line.add([said(4)]);
   line.add([said(3), said(4), said(5)]);
@@ -29,11 +29,11 @@ test('what follows is added, and what is here already is not', () => {
   assert.deepEqual([line.oldestSeq, line.newestSeq, line.endSeq], [2, 5, 5]);
 });
 
-test('a hole is a gap, and is filled from its end', () => {
+test('missing numbers are a gap, which is filled from its end', () => {
   const line = timeline({ seq: 3, events: upTo(1, 3) });
   line.enter({ epoch: 'one', seq: 9, events: upTo(8, 9) });
   assert.deepEqual(shown(line), [1, 2, 3, 'open 3..8', 8, 9]);
-  assert.equal(line.wholeFrom(), 8);
+  assert.equal(line.completeFrom(), 8);
   const { key } = line.entries[3];
   line.setGap(key, 'loading');
   line.addPage(upTo(6, 7), true, 8);
@@ -41,7 +41,7 @@ test('a hole is a gap, and is filled from its end', () => {
   assert.equal(line.entries[3].key, key);
   line.addPage(upTo(2, 5), true, 6);
   assert.deepEqual(shown(line), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  assert.equal(line.wholeFrom(), 1);
+  assert.equal(line.completeFrom(), 1);
 });
 
 test('a message in the middle of a gap makes two of it', () => {
@@ -52,18 +52,18 @@ test('a message in the middle of a gap makes two of it', () => {
   assert.equal(new Set(line.entries.map(({ key }) => key)).size, 5);
 });
 
-test('what is missing at the end is a gap, too, and stays when somebody goes on', () => {
+test('messages missing at the end are a gap too, which stays when new ones arrive', () => {
   const line = timeline({ seq: 2, events: upTo(1, 2) });
   line.enter({ epoch: 'one', seq: 5, events: [] });
   assert.deepEqual(shown(line), [1, 2, 'open 2..6']);
-  assert.equal(line.wholeFrom(), 6);
+  assert.equal(line.completeFrom(), 6);
   line.add([said(6)]);
   assert.deepEqual(shown(line), [1, 2, 'open 2..6', 6]);
   line.addPage(upTo(1, 5), false, 6);
   assert.deepEqual(shown(line), [1, 2, 3, 4, 5, 6]);
 });
 
-test('entries that change are others with the same key; those that do not are the same', () => {
+test('changed entries are new objects with the same key; unchanged ones are the same', () => {
   const line = timeline({ seq: 9, events: [said(1), said(9)] });
   const [first, gap, last] = line.entries;
   const before = line.revision;
@@ -75,7 +75,7 @@ test('entries that change are others with the same key; those that do not are th
   assert.ok(line.revision > before);
 });
 
-test('another epoch, or fewer messages than there were: all of it is lost', () => {
+test('another epoch, or a lower seq: everything is lost', () => {
   const other = timeline({ seq: 3, events: upTo(1, 3) });
   other.enter({ epoch: 'two', seq: 8, events: upTo(7, 8) });
   assert.deepEqual(shown(other), ['lost', 7, 8]);
@@ -89,7 +89,7 @@ test('another epoch, or fewer messages than there were: all of it is lost', () =
   assert.deepEqual(shown(empty), []);
 });
 
-test('whether there are older ones', () => {
+test('whether there are older messages', () => {
   assert.equal(timeline().hasOlder, false);
   assert.equal(timeline({ seq: 2, events: upTo(1, 2) }).hasOlder, false);
   const line = timeline({ seq: 60, events: upTo(50, 60) });
@@ -106,7 +106,7 @@ test('whether there are older ones', () => {
   assert.equal(unreadable.hasOlder, false);
 });
 
-test('the oldest are dropped when there are too many, with what belongs to them, and can be had again', () => {
+test('the oldest are dropped when there are too many, with what belongs to them, and can be loaded again', () => {
   const line = timeline({ seq: 3, events: [said(1), said(3)] });
   line.addPage([], false, 1);
   line.entered({ id: 5, name: 'Eve' }, 0);
@@ -117,7 +117,7 @@ test('the oldest are dropped when there are too many, with what belongs to them,
   const { entries } = line;
   assert.ok(entries.length < MAX_MESSAGES && entries.every(({ kind }) => kind === 'text'));
   assert.equal(line.oldestSeq, entries[0].seq);
-  assert.deepEqual([line.hasOlder, line.isFull, line.wholeFrom()], [true, false, entries[0].seq]);
+  assert.deepEqual([line.hasOlder, line.isFull, line.completeFrom()], [true, false, entries[0].seq]);
   line.addPage(upTo(entries[0].seq - 50, entries[0].seq - 1), true, entries[0].seq);
   assert.equal(line.entries.length, entries.length + 50);
 });
@@ -128,7 +128,7 @@ const last = (line) => {
   return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
 };
 
-test('who comes and goes is one line until somebody says something', () => {
+test('joins and departures are one line until the next message', () => {
   const line = timeline({ seq: 1, events: upTo(1, 1) });
   line.entered(anna, 1);
   const { key } = line.entries.at(-1);
@@ -146,7 +146,7 @@ test('who comes and goes is one line until somebody says something', () => {
   assert.deepEqual(last(line), { entered: ['Eve'] });
 });
 
-test('whoever was away for a moment was not away', () => {
+test('a short absence is not shown', () => {
   const line = timeline();
   line.left(anna, 1);
   line.entered(anna, 2);
@@ -155,14 +155,14 @@ test('whoever was away for a moment was not away', () => {
   assert.deepEqual(last(line), { left: ['Ben'] });
 });
 
-test('of many names eight are named, and the rest counted', () => {
+test('eight names are listed, the rest is counted', () => {
   const line = timeline();
   for (let id = 1; id <= 1_000; id += 1) line.entered({ id, name: `User ${id}` }, id);
   const { entered, more } = line.entries[0];
   assert.deepEqual([entered.length, more], [8, { entered: 992, left: 0, passed: 0, renamed: 0 }]);
 });
 
-test('several names in a row are one, and back to the old one is none', () => {
+test('successive renames are one, and back to the old name is none', () => {
   const line = timeline();
   line.renamed(2, 'A', 'B', 1);
   line.renamed(2, 'B', 'C', 2);
@@ -171,7 +171,7 @@ test('several names in a row are one, and back to the old one is none', () => {
   assert.deepEqual(line.entries, []);
 });
 
-test('messages of others after one', () => {
+test('counting the messages of others after one', () => {
   const line = timeline({ seq: 4, events: [...upTo(1, 3), { ...said(4), from: { id: 1, name: 'Me' } }] });
   assert.deepEqual([0, 1, 3, 4].map((seq) => line.othersAfter(seq)), [3, 2, 0, 0]);
 });

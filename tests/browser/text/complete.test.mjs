@@ -1,4 +1,4 @@
-// What is offered while one types, who is spoken to, and the emoji themselves.
+// Completion, mentions, and the emoji themselves.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { Names, isMentioned } from '../../../src/web/text/mention.js';
 const NAMES = ['Me', 'Ada', 'José Luis', 'User 10', 'User 9', 'Adam', 'User 9'];
 const members = new Map(NAMES.map((name, i) => [i + 1, name]));
 
-/** `|` is the caret; what is offered is told by its labels. */
+/** `|` is the caret; the result is the labels of the options. */
 function offered(typed) {
   const caret = typed.indexOf('|');
   const text = typed.replace('|', '');
@@ -44,7 +44,7 @@ for (const none of [':D|', ':p|', '12:30|', 'a:wave|', '::wave|', ':nothingliket
   check(none, undefined);
 }
 
-test('what is offered takes the place of what was typed', () => {
+test('the chosen option replaces what was typed', () => {
   const put = (typed) => {
     const { text, start, end, options } = offered(typed);
     return text.slice(0, start) + options[0].insert + text.slice(end);
@@ -55,13 +55,13 @@ test('what is offered takes the place of what was typed', () => {
   assert.deepEqual(offered(':wav|').options[0], { label: ':wave:', detail: '👋', insert: '👋 ' });
 });
 
-test('at most eight are offered, of a thousand members too', () => {
+test('at most eight options, even with a thousand members', () => {
   const many = new Map(Array.from({ length: 1000 }, (_, i) => [i, `User ${i}`]));
   assert.equal(completion('@u', 2, { members: many }).options.length, 8);
   assert.equal(offered(':he|').labels.length, 8);
 });
 
-test('the name that is typed comes first, then the shortest', () => {
+test('the exact name comes first, then the shortest', () => {
   assert.equal(emojiNames('heart', 8)[0], 'heart');
   assert.equal(emojiNames('he', 8)[0], 'heart');
   const hands = emojiNames('hand', 20).map((name) => name.startsWith('hand'));
@@ -69,7 +69,7 @@ test('the name that is typed comes first, then the shortest', () => {
   assert.ok(hands.includes(true) && hands.includes(false));
 });
 
-test('each emoji has a name that can be typed, and is one', () => {
+test('every emoji has a name that can be typed, and is a single emoji', () => {
   assert.ok(EMOJI.size >= 300);
   for (const [name, character] of EMOJI) {
     assert.match(name, /^[a-z0-9_+-]{1,40}$/);
@@ -79,7 +79,7 @@ test('each emoji has a name that can be typed, and is one', () => {
   assert.equal(emojiAt(':constructor:', 0), null);
 });
 
-test('who is mentioned', () => {
+test('mentions', () => {
   const mentioned = (text, name, others) => isMentioned(text, name, others);
   for (const text of ['@ada', 'hi @Ada!', '(@ADA)', '@ada\'s', '@x @ada', '@@ada', 'は@Adaさん']) {
     assert.equal(mentioned(text, 'Ada'), true, text);
@@ -96,7 +96,7 @@ test('who is mentioned', () => {
   assert.equal(mentioned('@😀', '😀'), true);
 });
 
-test('to find the longest name costs the same for very many', () => {
+test('finding the longest name takes the same time among very many', () => {
   const names = new Names(Array.from({ length: 20_000 }, (_, i) => `User ${i}`));
   const text = '@User 19999 '.repeat(2000);
   const started = performance.now();

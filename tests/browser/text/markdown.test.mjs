@@ -1,4 +1,4 @@
-// What a message looks like, told as a line of text; and what no message may do: take long, or lose a word.
+// Messages as parsed, written as one line of text; and the two guarantees: linear time, and no word lost.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -45,7 +45,7 @@ check('**مرحبا**', '<b>مرحبا</b>');
 check('**a** **b**', '<b>a</b> <b>b</b>');
 check('*_a_*', '<i>a</i>');
 
-// marks that are none
+// marks that are plain text
 for (const plain of ['snake_case and more_snake_case', '2*3*4', '2 * 3 * 4', '2**3**4', '__init__.py', '****', '**',
   '* a *', '**a', 'a**', '*a\n\nb*', '¯\\_(ツ)_/¯', '\\*a*', '*.js *.ts',
   '* one\n* two', '____', '** **', 'f(*args, **kwargs)']) {
@@ -102,7 +102,7 @@ for (const plain of ['javascript:alert(1)', 'data:text/html,x', 'http://', 'http
   check(plain, plain);
 }
 
-test('whatever is written, a link goes to http or https', () => {
+test('every link is http or https', () => {
   for (const text of ['javascript:alert(1)//http://a.example', 'http://javascript:alert(1)',
     'http://a.example/"onclick="x', 'https:javascript:alert(1)', 'http://a.example\tjavascript:x',
     'data:text/html,<a href=http://a.example>']) {
@@ -124,17 +124,17 @@ check('hi :wave: :+1::100:', 'hi <👋> <👍><💯>');
 check('`:wave:` :nothing: 12:100:20 :constructor: :wave', '`:wave:` :nothing: 12:100:20 :constructor: :wave'
   .replace('`:wave:`', '<c>:wave:</c>'));
 
-// ---- never long
+// ---- linear time
 
 const HOSTILE = ['*', '_', '`', '>', '[', 'http://', '> ', ' *', '* ', ' *a', ' **a *b', '*a _b ', ' _*', '`\n',
   '@', '@A', ':a', ':',
   '(http://a/(', 'http://a@', '```\n', '```a ', '>\n', '\n ', '\n', ' *a* _', '***a ', ' a***', '\u202E',
   'é́', '**a*b_', '\r\n', '`` ` '];
 
-/** The machine may be busy: what is not linear takes minutes for such a text. */
+/** Generous, because the machine may be busy: anything that is not linear would take minutes. */
 const LONGEST_MS = 5000;
 
-test('100,000 marks of any kind are understood at once', () => {
+test('100,000 marks of any kind are parsed in linear time', () => {
   for (const unit of HOSTILE) {
     const text = unit.repeat(100_000);
     const started = performance.now();
@@ -146,7 +146,7 @@ test('100,000 marks of any kind are understood at once', () => {
   }
 });
 
-test('backtick runs of all lengths, none with a partner, are looked at once', () => {
+test('unpaired backtick runs of all lengths are parsed in linear time', () => {
   const text = Array.from({ length: 1500 }, (_, i) => '`'.repeat(i + 1)).join('a');
   const started = performance.now();
   keptIn(text, parse(text));
@@ -174,7 +174,7 @@ const depthOf = (nodes) => nodes.reduce((most, node) => (
   Math.max(most, 1 + depthOf(node.children ?? node.blocks ?? []))
 ), 0);
 
-/** The tree's text is the message with nothing left out but marks and white space beside them. */
+/** The texts of the tree are the message without its marks and the white space around them. */
 function keptIn(text, tree) {
   const kept = flat(tree);
   const quoted = JSON.stringify(text.slice(0, 200));
@@ -204,7 +204,7 @@ test('random messages keep every word', () => {
   }
 });
 
-/** The same numbers for the same seed, so that a failure can be repeated. */
+/** Seeded, so that a failure can be reproduced. */
 function generator(seed) {
   let state = seed >>> 0;
   return () => {

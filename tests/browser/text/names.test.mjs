@@ -1,4 +1,4 @@
-// Names as they are shown: what hides in them is named, and no language is spelt wrongly for it.
+// Names as displayed: invisible characters are spelled out, and the spelling of every language survives.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -43,15 +43,15 @@ unchanged('emoji joined', '👩🏽‍🚒👨‍👩‍👧‍👦🏳️‍�
 unchanged('emoji joined without selectors', '🏳\u200D🌈');
 unchanged('keycap and flags', '1️⃣🇩🇪🏴󠁧󠁢󠁥󠁮󠁧󠁿');
 
-test('marks in a pile are counted, not drawn', () => {
+test('stacked marks are counted, not drawn', () => {
   assert.equal(visible(`Z${'\u0301'.repeat(4)}a`), `Z${'\u0301'.repeat(4)}a`);
   assert.equal(visible(`Z${'\u0301'.repeat(30)}a`), `Z${'\u0301'.repeat(4)}⟨+26⟩a`);
   assert.equal(visible(`Z${'\u0301\u20DD'.repeat(10)}`), `Z${'\u0301\u20DD'.repeat(2)}⟨+16⟩`);
-  // What cannot be seen between them does not begin the count anew unseen.
+  // An invisible character between the marks does not restart the count.
   assert.match(visible(`Z${'\u0301\u0301\u0301\u034F'.repeat(2)}`), /⟨U\+034F⟩/);
 });
 
-test('nothing invisible is left in any name of one character', () => {
+test('no one-character name is invisible', () => {
   const hidden = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\u2800]/u;
   for (let code = 0; code < 0x110000; code += 1) {
     const shown = visible(String.fromCodePoint(code));
@@ -59,7 +59,7 @@ test('nothing invisible is left in any name of one character', () => {
   }
 });
 
-test('a long hostile name takes no time', () => {
+test('a long hostile name takes linear time', () => {
   for (const unit of ['\u202E', '😀\u200D', '\u0301', 'ع\u200C', '👩🏽‍🚒', '\u200D']) {
     const started = performance.now();
     visible(unit.repeat(50_000));
@@ -67,7 +67,7 @@ test('a long hostile name takes no time', () => {
   }
 });
 
-test('twelve colours, and neighbours far apart on the circle', () => {
+test('twelve colours, far apart for neighbouring ids', () => {
   const colours = Array.from({ length: 12 }, (_, i) => colour(i + 1));
   assert.equal(new Set(colours).size, 12);
   for (let id = 1; id < 40; id += 1) {

@@ -1,4 +1,4 @@
-// The words of the page: all languages have the same, and each that the page asks for is there.
+// The texts of the page: all languages have the same keys, and every key that the page uses exists.
 
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -12,7 +12,7 @@ const LANGUAGES = ['de', 'es', 'fr'];
 const formsOf = (text) => (typeof text === 'string' ? { '': text } : text);
 const placeholders = (text) => [...new Set(text.match(/\{\w+\}/g))].sort();
 
-test('English has a plural where a number is told, and the same placeholders in all its forms', () => {
+test('English has plural forms wherever there is a count, with the same placeholders', () => {
   for (const [key, text] of Object.entries(english)) {
     const forms = Object.values(formsOf(text));
     if (typeof text !== 'string') assert.deepEqual(Object.keys(text), ['one', 'other'], key);
@@ -56,7 +56,7 @@ function filesIn(folder) {
   });
 }
 
-/** `t('key'…)`, `parts(some ? 'key' : 'other'…)`, `notice = { key: 'key'`, and what view/translate.js reads. */
+/** `t('key'…)`, `parts(some ? 'key' : 'other'…)`, `notice = { key: 'key'`, and the attributes of view/translate.js. */
 function keysAskedFor(source) {
   const asked = [...source.matchAll(/data-(?:t|label|title|placeholder)="([^"]+)"/g)].map(([, key]) => key);
   for (const [, argument] of source.matchAll(/(?<!\w)(?:t|parts)\(([^,)]*)/g)) {
@@ -66,20 +66,20 @@ function keysAskedFor(source) {
   return asked;
 }
 
-test('what asks for a text is recognised', () => {
+test('uses of a key are recognised', () => {
   const source = `this.t('a'); parts(x === 'y' ? 'b' : 'c', { d: 'e' }); ft('f'); <p data-label="g" data-icon="i">`;
   assert.deepEqual(keysAskedFor(source), ['g', 'a', 'b', 'c']);
   assert.deepEqual(keysAskedFor("state.notice = { key: 'h', vars }"), ['h']);
 });
 
-test('each text that the page asks for is there', () => {
+test('every key that the page uses exists', () => {
   for (const { name, source } of filesIn('')) {
     for (const key of keysAskedFor(source)) assert.ok(Object.hasOwn(english, key), `${name} asks for ${key}`);
   }
 });
 
-/** A view has it in quotes, or begins it like `error_${code}` in a template; or core asks for it. */
-test('each text is used', () => {
+/** A view has the key in quotes, or starts it in a template like `error_${code}`; or the core names it. */
+test('every text is used', () => {
   const isView = ({ name }) => !/^(core|text)\//.test(name);
   const views = filesIn('').filter(isView).map(({ source }) => source).join('\n');
   const used = new Set([...views.matchAll(/['"`]([a-z_]+)['"`]/g)].map(([, key]) => key));
@@ -89,7 +89,7 @@ test('each text is used', () => {
   assert.deepEqual(Object.keys(english).filter((key) => !isUsed(key)), []);
 });
 
-test('every code by which the server refuses has its words', () => {
+test('every error code of the server has a text', () => {
   const read = (name) => readFileSync(new URL(`../../docs/${name}`, WEB), 'utf8');
   const docs = ['protocol.md', 'protocol-v2.md'].map(read);
   const errors = docs.map((doc) => doc.split('## Errors')[1].split('\n## ')[0]).join('\n');
@@ -98,9 +98,9 @@ test('every code by which the server refuses has its words', () => {
   for (const code of codes) assert.ok(Object.hasOwn(english, `error_${code}`), code);
 });
 
-// ---- how texts are put together
+// ---- placeholders, lists and plurals
 
-test('the first language that there is, in its own kind', () => {
+test('the first available language is chosen, with its region', () => {
   const check = (wanted, language, locale) => assert.deepEqual(chooseLanguage(wanted), { language, locale });
   check(['de-AT', 'en'], 'de', 'de-AT');
   check(['sv', 'fr-CA', 'en-US'], 'fr', 'fr-CA');
@@ -110,7 +110,7 @@ test('the first language that there is, in its own kind', () => {
   check(['de-', '__proto__', 'es'], 'es', 'es');
 });
 
-test('only what is wanted is loaded, and speaks its language', async () => {
+test('only the chosen language is loaded', async () => {
   assert.equal((await loadTexts(['de-CH'])).t('send'), 'Senden');
   assert.equal((await loadTexts(['es'])).t('member_count', { count: 12_345 }), '12.345 miembros');
   assert.equal((await loadTexts(['fr'])).t('member_count', { count: 0 }), '0 membre');
@@ -119,18 +119,18 @@ test('only what is wanted is loaded, and speaks its language', async () => {
 
 test('values, lists and plurals', () => {
   const { t, parts } = new Texts(english, 'en');
-  assert.equal(t('renamed', { from: 'a{to}', to: 'b' }), 'a{to} is now called b');
+  assert.equal(t('renamed', { from: 'a{to}', to: 'b' }), 'a{to} is now b');
   assert.equal(t('typing', { names: ['Ada'], count: 1 }), 'Ada is typing…');
   assert.equal(t('typing', { names: ['Ada', 'Ben'], count: 2 }), 'Ada and Ben are typing…');
   const [ada, ben] = [{ node: 'Ada' }, { node: 'Ben' }];
   const others = t('others', { count: 3 });
   const entered = parts('entered', { names: [ada, ben, others], count: 5 });
-  assert.deepEqual(entered, [ada, ', ', ben, ', and ', '3 others', ' entered']);
+  assert.deepEqual(entered, [ada, ', ', ben, ', and ', '3 others', ' joined']);
   assert.deepEqual(parts('gif_unknown', { id: 17 }), ['GIF ', 17]);
-  assert.equal(t('renamed', { from: 'a' }), 'a is now called {to}');
+  assert.equal(t('renamed', { from: 'a' }), 'a is now {to}');
 });
 
-test('what has no text is its own', () => {
+test('a missing text falls back to its key', () => {
   const texts = new Texts(english, 'en');
   assert.equal(texts.t('gif: A dancing: cat'), 'A dancing: cat');
   assert.equal(texts.t('no_such_key'), 'no_such_key');

@@ -1,14 +1,14 @@
-// Which stretch of the timeline is drawn: a timeline may have 20,000 messages, a page that scrolls well has few.
-// It holds on to entries by their keys, since others come and go before, behind and between them.
+// The range of the timeline that is drawn: a timeline may have 20,000 entries, but a page scrolls well with few rows.
+// It is anchored to entries by their keys, since others come and go around them.
 
-export class Stretch {
-  /** The entries from `start` to before `end` are drawn. */
+export class RenderedRange {
+  /** The entries from `start` up to `end` are drawn. */
   start = 0;
   end = 0;
-  /** At most so many, moved by `step` at a time: few, so that to draw them holds nobody up. */
+  /** The maximum size, and by how many entries the range moves: few, so that drawing them is quick. */
   max = 150;
   step = 12;
-  /** So many at first: what is seen is drawn at once, and the rest follows step by step (`grow`). */
+  /** The initial size: what is visible is drawn at once, and the rest follows step by step (`grow`). */
   begin = 30;
   #length = 0;
   #firstKey = null;
@@ -22,13 +22,13 @@ export class Stretch {
     return this.end === this.#length;
   }
 
-  /** Whether there is too little around what is seen. */
+  /** Whether the range is smaller than it should be. */
   get isShort() {
     const size = this.end - this.start;
     return size < this.max - this.step && size < this.#length;
   }
 
-  /** Finds its place again in a timeline that has changed. At its end it grows along. */
+  /** Finds the range's place again after the timeline has changed. At the end it grows with the timeline. */
   update(entries) {
     const wasAtEnd = this.isAtEnd;
     const first = find(entries, this.#firstKey, this.start);
@@ -42,12 +42,12 @@ export class Stretch {
     this.#hold(entries);
   }
 
-  /** Gives up what is furthest from the entry at `index`, when there is too much. */
+  /** Cuts the range to its maximum, furthest from the entry at `index`. */
   cut(entries, index) {
     if (this.end - this.start > this.max) this.around(entries, index);
   }
 
-  /** To the entry at `index`, with as much before it as behind it. */
+  /** Moves the range to the entry at `index`, with as much before it as after it. */
   around(entries, index, size = this.max - this.step) {
     this.start = Math.max(0, Math.min(index - Math.floor(size / 2), entries.length - size));
     this.end = Math.min(entries.length, this.start + size);
@@ -55,12 +55,12 @@ export class Stretch {
     this.#hold(entries);
   }
 
-  /** To an entry that is far away. */
+  /** Moves to an entry that is far away. */
   jump(entries, index) {
     this.around(entries, index, this.begin);
   }
 
-  /** Takes in a few more, where it is short. */
+  /** Adds a few entries where there are too few. */
   grow(entries) {
     if (this.start > 0) this.start = Math.max(0, this.start - this.step);
     else this.end = Math.min(entries.length, this.end + this.step);
@@ -85,7 +85,7 @@ export class Stretch {
   }
 }
 
-/** The index of the entry of that key, which mostly is where it was; or -1. */
+/** The index of the entry with this key, or -1. Usually it has not moved. */
 function find(entries, key, index) {
   if (key === null) return -1;
   return entries[index]?.key === key ? index : entries.findIndex((entry) => entry.key === key);

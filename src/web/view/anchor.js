@@ -1,8 +1,8 @@
-// Where the user reads: the message at the upper edge of what is seen, and how far from that edge it is. Whatever
-// comes and goes above it, and however its lines break, it is put back there. Browsers' own scroll anchoring is not
-// in all of them, and would work against this.
+// The reading position: the first visible message and its distance from the upper edge. It is restored whenever rows
+// above it change or text wraps differently. The browsers' own scroll anchoring is not available everywhere, and would
+// interfere.
 
-export class Place {
+export class ScrollAnchor {
   #log;
   #list;
   #row = null;
@@ -19,7 +19,10 @@ export class Place {
     return this.#row;
   }
 
-  /** Whether the log has another size than when the place was noted, so that what is seen is not what was read. */
+  /**
+   * Whether the log has been resized since the position was noted, so that the visible rows are not those the user was
+   * reading.
+   */
   get isResized() {
     return this.#log.clientWidth !== this.#width || this.#log.clientHeight !== this.#height;
   }
@@ -30,7 +33,7 @@ export class Place {
     this.#hold(this.#firstSeen());
   }
 
-  /** Holds on to a message that stays when others are taken out. */
+  /** Switches to a row that will stay when others are removed. */
   hold(stays) {
     if (this.#row && stays(this.#row)) return;
     const find = (next) => {
@@ -56,7 +59,7 @@ export class Place {
     return row.getBoundingClientRect().top - this.#log.getBoundingClientRect().top;
   }
 
-  /** Halving finds it with few measurements. */
+  /** Binary search, to measure few rows. */
   #firstSeen() {
     const rows = this.#list.children;
     const edge = this.#log.getBoundingClientRect().top;
@@ -73,5 +76,5 @@ export class Place {
   }
 }
 
-/** Messages stay where they are among the others. A day or the divider moves, and what is above comes and goes. */
+/** Messages keep their order. Days and the divider move, and rows above them come and go. */
 const isSteady = (row) => row.classList.contains('said');
