@@ -1,8 +1,8 @@
-//! What the micro-benchmarks in `benches/` time: the server's inner loops, each as one unit of work.
+//! The server's inner loops, each as one unit of work that the micro-benchmarks in `benches/` time.
 //!
-//! Owns the state that such a unit needs, and nothing that a server runs. It is there with the feature
-//! `bench` only, for this crate's own benchmarks, and is no part of the API: it may change or go at
-//! any time. The caller's thread runs it, and measuring is left to the caller.
+//! Owns the state that such a unit needs. No server uses it: it exists only with the feature `bench`, for
+//! this crate's own benchmarks. It is not part of the API, and may change or disappear at any time. The
+//! caller's thread runs it, and measuring is left to the caller.
 
 use std::hint::black_box;
 use std::io;
@@ -24,13 +24,13 @@ use crate::protocol::{AdvertisedLimits, Outgoing, ServerInfo};
 /// The room that everything happens in.
 const ROOM: RoomId = RoomId(1);
 
-/// Who speaks, and who is shown as the author; a member of every room here.
+/// The author of all messages; a member of every room here.
 const AUTHOR: UserId = UserId(1);
 
-/// What is said: 64 characters.
+/// The text of all messages: 64 characters.
 const TEXT: &str = "sixty-four characters are what a text in a chat has, more or les";
 
-/// Parses one request, and says whether it is one.
+/// Parses one request, and says whether it is valid.
 pub fn parse(text: &str) -> bool {
     black_box(Version::Base.parse(text)).is_ok()
 }
@@ -101,14 +101,15 @@ impl Talk {
         talk
     }
 
-    /// A member says a text, which is copied for it, and it is saved. Returns how many effects that has: 2.
+    /// A member sends a text, which is copied for it, and the text is saved. Returns the number of effects:
+    /// 2.
     pub fn text(&mut self) -> usize {
         self.ask(link(AUTHOR.0), Request::Say(Content::Text(TEXT.into())));
         self.apply(Action::Saved);
         self.take_effects()
     }
 
-    /// A user enters and leaves again. Returns how many effects that has: 6.
+    /// A user enters and leaves again. Returns the number of effects: 6.
     pub fn enter_and_leave(&mut self) -> usize {
         self.ask(self.outsider, Request::EnterRoom(ROOM));
         self.ask(self.outsider, Request::LeaveRoom);
@@ -131,7 +132,7 @@ impl Talk {
     }
 }
 
-/// A room whose members' outboxes discard what they are sent: all of a tick but its system calls.
+/// A room whose members' outboxes discard all frames: a tick without its system calls.
 #[derive(Debug)]
 pub struct Tick {
     delivery: Delivery,
@@ -159,8 +160,8 @@ impl Tick {
         Ok(tick)
     }
 
-    /// The room is told `texts`, which are encoded once and delivered to every member in one tick.
-    /// Returns how many members have fallen behind: none.
+    /// Delivers this many texts to every member in one tick. Each is encoded once. Returns the number of
+    /// slow consumers: 0.
     pub fn run(&mut self, texts: usize) -> usize {
         for _ in 0..texts {
             let event = Event::Said(self.said.clone());

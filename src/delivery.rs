@@ -1,12 +1,12 @@
 //! From outputs to bytes in outboxes: what each client gets in this tick, encoded once.
 //!
-//! Owns every connection's outbox, which user each connection leads to, and its seat in a room; the
-//! dispatcher's thread runs it. Everything that a room is told in one tick becomes one buffer of finished
-//! frames for each version of the protocol that is spoken there, and each seat has a cursor into it: a
-//! client that enters in mid-tick gets the rest from there. A reply to a client takes its slice up to now
-//! first, so replies and room events keep their order, and a change of membership never cuts a room's
-//! buffer short. Where an answer has to be read from the history first, everything behind it is held back.
-//! Who is told what is `chat`'s decision.
+//! Owns each connection's outbox, its user, and its seat in a room. The dispatcher's thread runs it. All
+//! events of a room in one tick become one buffer of finished frames for each version of the protocol that
+//! has a seat there. Each seat has a cursor into the buffer: a client that enters in mid-tick gets the
+//! frames from its cursor on. Before a client gets a reply, it gets the slice of its room's buffer up to
+//! now, so replies and room events keep their order, and a change of membership never ends a buffer. While
+//! a client waits for an answer from the history, all its later frames are held back. Which client gets
+//! what is decided in `chat`.
 
 mod audience;
 mod client;
@@ -29,25 +29,25 @@ use crate::output::Output;
 use crate::protocol::{CloseReason, Outgoing, ServerInfo};
 use crate::recall::{PendingQuery, Query};
 
-/// So many outboxes are prefetched at once, which takes little longer than one: far fewer than the
-/// processor's caches hold.
+/// How many outboxes are prefetched at once. That takes little longer than prefetching one, and these fit
+/// into the processor's caches many times over.
 const PREFETCHED_SEATS: usize = 16;
 
-/// Who is connected, and what they get.
+/// All clients, and what they get in this tick.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     server: ServerInfo,
     clients: HashMap<ConnectionId, Client>,
     users: HashMap<UserId, ConnectionId>,
-    /// Rooms with seats, and rooms that were told something in this tick.
+    /// Rooms with seats, and rooms that had an event in this tick.
     rooms: HashMap<RoomId, Audience>,
     /// The frames of all replies of this tick.
     replies: BytesMut,
-    /// Clients who get more than their room's frames from their cursor on.
+    /// Clients that have parts or are closing. All others get only the rest of their room's buffer.
     touched: Vec<ConnectionId>,
-    /// Rooms that were told something in this tick.
+    /// Rooms that had an event in this tick.
     told: Vec<RoomId>,
-    /// Clients whose outbox took nothing more.
+    /// Slow consumers: clients that can be sent nothing more.
     fallen_behind: Vec<ConnectionId>,
 }
 
@@ -70,7 +70,7 @@ impl Delivery {
         self.server = server;
     }
 
-    /// From here on the client can be reached. It is welcomed when the chat has let it in.
+    /// Adds a client. It is welcomed when the chat has given it a user.
     pub(crate) fn connect(
         &mut self,
         connection: ConnectionId,
@@ -82,7 +82,7 @@ impl Delivery {
         self.clients.insert(connection, client);
     }
 
-    /// Takes one output. Returns a query that is to be asked now.
+    /// Takes one output. Returns a query for `recall`, if there is one to send now.
     pub(crate) fn take(&mut self, output: Output) -> Option<PendingQuery> {
         match output {
             Output::Effect(effect) => self.follow(&effect),
@@ -119,7 +119,7 @@ impl Delivery {
                     self.send(*connection, &Outgoing::Reply { reply, time, reference });
                 }
             }
-            // The dispatcher has seen to these.
+            // The dispatcher handles these and does not pass them on.
             Effect::ShowRoom { .. }
             | Effect::Repeat { .. }
             | Effect::RoomListChanged { .. }
@@ -127,7 +127,7 @@ impl Delivery {
         }
     }
 
-    /// Greets a client whose user is known now, and replaces the connection that led to the user before.
+    /// Welcomes a client whose user is known now, and closes the connection that led to this user before.
     fn welcome(&mut self, link: Link, welcome: &Welcome) {
         let (connection, user) = (link.connection, welcome.person.id);
         if let Some(before) = self.users.insert(user, connection) {
@@ -171,7 +171,7 @@ impl Delivery {
         }
     }
 
-    /// Gives the user a seat in `room`: it gets what the room is told from now on.
+    /// Gives the user a seat in `room`: it gets the room's events from now on.
     fn subscribe(&mut self, user: UserId, room: RoomId) {
         let Some(&connection) = self.users.get(&user) else { return };
         let Some(client) = self.clients.get_mut(&connection) else { return };
@@ -181,7 +181,7 @@ impl Delivery {
         client.seat = Some((room, audience.add(connection, outbox, version, is_waiting)));
     }
 
-    /// Takes the client out of its room, with what the room has been told up to now.
+    /// Removes the client's seat. The client still gets the room's events up to now.
     fn unsubscribe(&mut self, connection: ConnectionId) {
         self.take_slice(connection);
         let Some((room, index)) = self.clients.get_mut(&connection).and_then(|c| c.seat.take())
@@ -199,7 +199,7 @@ impl Delivery {
         }
     }
 
-    /// Tells everyone who has a seat in `room`.
+    /// Sends an event to all seats of `room`.
     fn tell(&mut self, room: RoomId, time: u64, event: &Event) {
         let Some(audience) = self.rooms.get_mut(&room) else { return };
         let was_told = audience.is_told();
@@ -211,9 +211,9 @@ impl Delivery {
         }
     }
 
-    /// The same, without one client.
+    /// Sends an event to all seats of `room` except that of one client.
     fn tell_others(&mut self, room: RoomId, but: ConnectionId, time: u64, event: &Event) {
-        // What the room was told before is for this client as well.
+        // Earlier events are for this client, too.
         self.take_slice(but);
         self.tell(room, time, event);
         if let Some((own_room, index)) = self.clients.get(&but).and_then(|client| client.seat)
@@ -224,7 +224,7 @@ impl Delivery {
         }
     }
 
-    /// Tells one client.
+    /// Sends something to one client.
     fn send(&mut self, to: ConnectionId, outgoing: &Outgoing<'_>) {
         let Some(client) = self.clients.get(&to) else { return };
         let start = self.replies.len();
@@ -233,9 +233,9 @@ impl Delivery {
         self.add_part(to, Part::Reply(start..end));
     }
 
-    /// Holds back everything that follows for the user until [`Delivery::answer`]. Returns the query if
-    /// it is to be asked now: a client's others wait until it is answered. A client that has too many
-    /// falls behind.
+    /// Holds back all later output for the user until [`Delivery::answer`]. Returns the query if it is to
+    /// be sent to `recall` now: a client has one query there at a time, and its others wait. A client with
+    /// too many waiting queries is a slow consumer.
     fn query(&mut self, to: UserId, query: Query) -> Option<PendingQuery> {
         let connection = *self.users.get(&to)?;
         self.add_part(connection, Part::Answer);
@@ -247,8 +247,8 @@ impl Delivery {
         Some(client.pending(connection, query?))
     }
 
-    /// Gives a client the answer it has waited for longest, and what was held back behind it. One that is
-    /// gone gets nothing. Returns the client's next query, if it has one.
+    /// Sends a client the answer to its oldest query, and the frames that were held back behind it. Does
+    /// nothing if the client is gone. Returns the client's next query, if it has one.
     fn answer(&mut self, connection: ConnectionId, frames: Bytes) -> Option<PendingQuery> {
         let client = self.clients.get_mut(&connection)?;
         let ready = client.held_back.answer(frames);
@@ -262,7 +262,7 @@ impl Delivery {
 
     /// Hands everything to the outboxes and begins the next tick.
     ///
-    /// Returns who has fallen too far behind to be sent anything more.
+    /// Returns the slow consumers, which are to be disconnected.
     pub(crate) fn deliver(&mut self) -> Vec<ConnectionId> {
         for room in &self.told {
             if let Some(audience) = self.rooms.get_mut(room) {
@@ -279,7 +279,7 @@ impl Delivery {
         std::mem::take(&mut self.fallen_behind)
     }
 
-    /// Hands a client its parts and the rest of its room's frames, and ends it if that is due.
+    /// Hands a client its parts and the rest of its room's frames, and closes it if it is ending.
     fn deliver_parts(&mut self, connection: ConnectionId, replies: &Bytes) {
         let Some(client) = self.clients.get_mut(&connection) else { return };
         if client.ending.is_none_or(|reason| !reason.drops_backlog()) {
@@ -309,7 +309,7 @@ impl Delivery {
         }
     }
 
-    /// Hands everyone in a room their slice of this tick's frames.
+    /// Hands each seat of a room its slice of this tick's frames.
     fn deliver_room(&mut self, room: RoomId) {
         let Some(audience) = self.rooms.get_mut(&room) else { return };
         let chunks = audience.take_chunks();
@@ -350,7 +350,7 @@ impl Delivery {
         }
     }
 
-    /// Makes what its room has been told since its cursor part of what the client gets.
+    /// Adds the room's frames from the client's cursor up to now to its parts.
     fn take_slice(&mut self, connection: ConnectionId) {
         let Some(client) = self.clients.get_mut(&connection) else { return };
         let Some((room, index)) = client.seat else { return };
@@ -364,7 +364,7 @@ impl Delivery {
         }
     }
 
-    /// Notes in the client's seat whether what it gets is held back.
+    /// Notes in the client's seat whether its frames are held back.
     fn mark_seat(&mut self, connection: ConnectionId) {
         if let Some(client) = self.clients.get(&connection)
             && let Some((room, index)) = client.seat

@@ -2,8 +2,8 @@
 //!
 //! A tick gathers what sessions have sent, proposes it to the log, applies the entries that the log hands
 //! back, commits what has to be stored, and only then delivers. It never waits for a client: what a socket
-//! does not take at once stays in that client's outbox, for the flusher. Nor does it read from the history:
-//! that is `recall`'s business.
+//! does not take at once stays in that client's outbox, for the flusher. It never reads from the history
+//! either: `recall` does.
 
 mod saver;
 
@@ -24,10 +24,10 @@ use crate::recall::{Lookup, Query, Recall};
 use saver::Outcome;
 pub(crate) use saver::Saver;
 
-/// The most that one tick gathers before it delivers, in inputs.
+/// How many inputs a tick gathers at most before it delivers.
 const MAX_TICK_INPUTS: usize = 1_000;
 
-/// There is one node.
+/// This node. There are no others yet.
 const NODE: NodeId = NodeId(0);
 
 /// See the module's documentation.
@@ -38,20 +38,20 @@ pub(crate) struct Dispatcher<L> {
     saver: Saver,
     delivery: Delivery,
     recall: Recall,
-    /// What the last entry led to; emptied before the next.
+    /// A buffer for the effects of one entry, empty in between. Kept to reuse its memory.
     effects: Vec<Effect>,
-    /// What the tick leads to once it is committed.
+    /// What is delivered once the tick is committed.
     outputs: Vec<Output>,
-    /// About how many bytes that will be for rooms.
+    /// About how many bytes of frames `outputs` makes.
     weight: usize,
-    /// Bytes for rooms after which a tick gathers no more.
+    /// A tick with more weight than this gathers no more inputs.
     max_tick_bytes: usize,
     now: Now,
     stopping_until: Option<Instant>,
 }
 
 impl<L: Log> Dispatcher<L> {
-    /// `max_tick_bytes` is well below what an outbox may hold, so that no tick alone can fill one.
+    /// `max_tick_bytes` must be well below what an outbox may hold, so that no single tick fills one.
     pub(crate) fn new(
         log: L,
         chat: Chat,
@@ -105,7 +105,7 @@ impl<L: Log> Dispatcher<L> {
         while let Some(present) = input {
             self.take(present);
             gathered += 1;
-            // An input that is taken out of the mailbox is dealt with in this tick.
+            // Decided before the next input is taken: an input outside the mailbox must not wait.
             let is_full = gathered == MAX_TICK_INPUTS || self.weight > self.max_tick_bytes;
             input = if is_full { None } else { next() };
         }
@@ -119,14 +119,14 @@ impl<L: Log> Dispatcher<L> {
         deadlines.into_iter().flatten().min()
     }
 
-    /// Stores what a restart has to know, when nothing more will happen.
+    /// Stores what a restart needs. Nothing may follow this call.
     pub(crate) fn end(&mut self, now: Now) {
         self.begin(now);
         self.saver.end(&self.chat, now.at);
     }
 
-    /// After a panic: nothing of the chat can be trusted any more. Ends all connections, and those that
-    /// still come, until every sender of inputs is gone.
+    /// For use after a panic, when the chat cannot be trusted any more. Closes all connections, and new
+    /// ones as they come, until every sender of inputs is gone.
     pub(crate) fn give_up(&mut self, inputs: &Mailbox<Input>, until: Instant) {
         self.delivery.close_all(CloseReason::InternalError, until);
         while let WaitOutcome::Received(input) = inputs.wait(None) {
@@ -136,8 +136,8 @@ impl<L: Log> Dispatcher<L> {
         }
     }
 
-    /// Does what has fallen due. This comes before the tick's inputs, so a list of rooms that is due shows
-    /// what was until now, to those who were here until now.
+    /// Does what is due. This comes before the tick's inputs, so a list of rooms that is due shows the
+    /// rooms before this tick, to the clients that were connected before it.
     fn begin(&mut self, now: Now) {
         self.now = now;
         self.log.set_time(now);
@@ -174,8 +174,8 @@ impl<L: Log> Dispatcher<L> {
         }
     }
 
-    /// Nobody is connected any more, and nothing more happens to the chat: users who can resume are stored
-    /// as they were.
+    /// All connections have been closed, and the chat no longer changes: users who can resume stay stored
+    /// with the rooms they were in.
     fn take_while_stopping(&mut self, input: Input) {
         match (input, self.stopping_until) {
             (Input::Connect { outbox, .. }, Some(until)) => {
@@ -261,7 +261,7 @@ impl<L: Log> Dispatcher<L> {
         }
     }
 
-    /// Takes one effect of the chat to those whom it concerns.
+    /// Passes one effect on: to the lobby, and to the saver or to the outputs.
     fn follow(&mut self, effect: Effect, since: &mut Option<Box<Since>>) {
         self.lobby.observe(&effect);
         match effect {
@@ -294,13 +294,13 @@ impl<L: Log> Dispatcher<L> {
         self.outputs.push(output);
     }
 
-    /// Adds the weight of the outputs from this one on.
+    /// Adds the weight of the outputs from index `first` on.
     fn weigh(&mut self, first: usize) {
         self.weight += self.outputs[first..].iter().map(Output::weight).sum::<usize>();
     }
 
-    /// Commits the tick and delivers it. Clients that do not keep up are closed, which the others are
-    /// told in turn.
+    /// Commits the tick and delivers it. Slow consumers are disconnected, which leads to more outputs:
+    /// these are committed and delivered in turn.
     fn commit_and_deliver(&mut self) {
         loop {
             self.commit();
@@ -320,8 +320,8 @@ impl<L: Log> Dispatcher<L> {
         }
     }
 
-    /// Saves what the tick leaves behind, before any of it is delivered. If that fails, its messages are
-    /// refused instead, and all else goes on.
+    /// Saves the tick's messages and changes before anything is delivered. If that fails, the messages are
+    /// refused, and everything else is delivered.
     fn commit(&mut self) {
         match self.saver.commit(&self.chat, &self.outputs, self.now.at) {
             Outcome::NothingSaid => {}
@@ -338,8 +338,8 @@ fn link(connection: ConnectionId) -> Link {
     Link { node: NODE, connection }
 }
 
-/// This moment. The log's clock counts from the start, and does not go back whatever happens to the time
-/// of day.
+/// The present time by both clocks. The log's clock counts from `started`, so it does not go back even if
+/// the time of day does.
 fn now_since(started: Instant) -> Now {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let time = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);

@@ -1,9 +1,9 @@
-//! Whether the server does what it is there for. The dispatcher's thread says so, session threads tell it
-//! to programs that watch the server.
+//! Whether messages can be saved, for `GET /health`. The dispatcher's thread sets it, session threads read
+//! it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether messages can be saved at present. Shared with those who tell operators.
+/// Whether messages can be saved at present.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     is_failing: AtomicBool,

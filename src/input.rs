@@ -38,20 +38,20 @@ pub(crate) enum Input {
 /// How a client arrives.
 #[derive(Debug)]
 pub(crate) enum Arrival {
-    /// A client of the base protocol. Its user is gone with the connection.
+    /// A client of the base protocol. Its user leaves when the connection ends.
     Base,
     /// A client of `wschat.v2`, which resumes its user or gets a new one. Boxed, so that every input
     /// stays small.
     V2(Box<Credentials>),
 }
 
-/// By which a user can be resumed. One home for the secrets: from here they go to the client's place in
-/// `delivery`, and with its welcome to the client.
+/// The secrets by which a user can be resumed. `delivery` keeps them until it welcomes the client, and
+/// then tells the client the one that holds.
 #[derive(Debug)]
 pub(crate) struct Credentials {
-    /// What the client has offered.
+    /// The secret that the client has offered.
     pub(crate) resumed: Option<Secret>,
-    /// For a new user.
+    /// The secret for a new user.
     pub(crate) fresh: Secret,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Credentials {
 #[derive(Debug)]
 pub(crate) struct Reload {
     pub(crate) rules: Rules,
-    /// The least time between two lists of rooms that are sent to all.
+    /// The shortest time between two lists of rooms that are sent to all clients.
     pub(crate) list_interval: Duration,
     pub(crate) server: ServerInfo,
 }

@@ -1,8 +1,8 @@
-//! What concerns one node alone: who follows the list of rooms, and who is typing.
+//! State that concerns one node alone: the subscribers of the list of rooms, and typing.
 //!
-//! Owns the lists of rooms as they were encoded last, their pacing, and the pacing of `typing`. It learns of
-//! changes from the chat's effects, and answers the requests that change nothing for others. The
-//! dispatcher's thread runs it.
+//! Owns the encoded lists of rooms, when they are sent next, and the throttling of `typing`. It learns of
+//! changes from the chat's effects, and answers the requests that do not change the chat. The dispatcher's
+//! thread runs it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -26,19 +26,19 @@ pub(crate) struct Lobby {
     /// Clients of the base protocol. They are sent the whole list when a room is added or removed.
     base_clients: BTreeSet<ConnectionId>,
     /// Clients of `wschat.v2` that have asked for the list. They are sent its changes.
-    followers: BTreeSet<ConnectionId>,
+    subscribers: BTreeSet<ConnectionId>,
     list_interval: Duration,
-    /// The base clients have not been sent the present list.
+    /// The list has changed since it was last sent to the base clients.
     list_is_due: bool,
-    /// Before this time it is not sent.
+    /// The earliest time to send it again.
     list_not_before: Duration,
-    /// What the followers have not been told.
+    /// Changes that have not been sent to the subscribers.
     changes: BTreeMap<RoomId, RoomChange>,
-    /// Before this time they are not told.
+    /// The earliest time to send them.
     changes_not_before: Duration,
-    /// The list of rooms for each version, until it changes.
+    /// The encoded list for each version. `None` after a change.
     lists: [Option<EncodedList>; Version::COUNT],
-    /// Before this time the user of a connection causes no typing event.
+    /// The earliest time of the next typing event from a connection.
     typing_not_before: HashMap<ConnectionId, Duration>,
 }
 
@@ -50,11 +50,11 @@ struct EncodedList {
 }
 
 impl Lobby {
-    /// After the list of rooms was sent to all, the next is sent after `list_interval`.
+    /// `list_interval` is the shortest time between two lists of rooms that are sent to all clients.
     pub(crate) fn new(list_interval: Duration) -> Self {
         Self {
             base_clients: BTreeSet::new(),
-            followers: BTreeSet::new(),
+            subscribers: BTreeSet::new(),
             list_interval,
             list_is_due: false,
             list_not_before: Duration::ZERO,
@@ -69,7 +69,7 @@ impl Lobby {
         self.list_interval = interval;
     }
 
-    /// Takes note of an effect of the chat.
+    /// Updates the lobby with an effect of the chat.
     pub(crate) fn observe(&mut self, effect: &Effect) {
         match effect {
             Effect::Connected { link, welcome } if welcome.version == Version::Base => {
@@ -93,11 +93,12 @@ impl Lobby {
 
     fn note_change(&mut self, room: RoomId, change: RoomChange) {
         self.list_is_due |= !matches!(change, RoomChange::Members | RoomChange::Messages);
-        // Without followers there is nobody to be told later.
-        if !self.followers.is_empty() {
+        // Without subscribers nobody needs it: a new subscriber gets the whole list.
+        if !self.subscribers.is_empty() {
             let noted = self.changes.entry(room).or_insert(change);
-            // A client that does not know a room need not hear that it has changed. One that asked for
-            // the list in between does know it, so a removal is told in any case.
+            // A later change of a room that was added is part of `Added`, which is encoded when it is
+            // sent. A removal replaces it and is sent even then: a client that has asked for the list in
+            // the meantime knows the room.
             if matches!(change, RoomChange::Added | RoomChange::Removed) {
                 *noted = change;
             }
@@ -108,7 +109,7 @@ impl Lobby {
     pub(crate) fn forget(&mut self, connection: ConnectionId) {
         self.base_clients.remove(&connection);
         self.typing_not_before.remove(&connection);
-        if self.followers.remove(&connection) && self.followers.is_empty() {
+        if self.subscribers.remove(&connection) && self.subscribers.is_empty() {
             self.changes.clear();
         }
     }
@@ -120,7 +121,7 @@ impl Lobby {
         [list, changes].into_iter().flatten().min()
     }
 
-    /// Sends the list of rooms, and its changes, to those who are due to get it.
+    /// Sends the list of rooms to the base clients, and its changes to the subscribers, if they are due.
     pub(crate) fn announce(&mut self, now: Now, chat: &Chat, outputs: &mut Vec<Output>) {
         if self.list_is_due && self.list_not_before <= now.at {
             self.list_is_due = false;
@@ -136,13 +137,13 @@ impl Lobby {
                 let change = shown_change(id, change, chat);
                 Version::V2.encode(&Outgoing::RoomListChange(&change), &mut frames);
             }
-            let to = self.followers.iter().copied().collect();
+            let to = self.subscribers.iter().copied().collect();
             outputs.push(Output::Send { to, frames: frames.freeze() });
         }
     }
 
-    /// Answers a request that changes nothing for others. That of a connection without a user is ignored:
-    /// another connection has taken its place.
+    /// Answers a request that does not change the chat. A connection without a user gets no answer:
+    /// another connection has replaced it.
     pub(crate) fn answer(
         &mut self,
         link: Link,
@@ -188,7 +189,7 @@ impl Lobby {
         let version = if self.base_clients.contains(&connection) {
             Version::Base
         } else {
-            self.followers.insert(connection);
+            self.subscribers.insert(connection);
             Version::V2
         };
         let list = self.list(version, chat);
@@ -217,7 +218,7 @@ impl Lobby {
     }
 }
 
-/// The change as it is told now.
+/// The change as it is sent, with the room as it is now.
 fn shown_change(id: RoomId, change: RoomChange, chat: &Chat) -> RoomListChange {
     match (change, chat.room(id)) {
         (RoomChange::Removed, _) | (_, None) => RoomListChange::Removed(id),

@@ -1,7 +1,7 @@
 //! What a tick leads to, in the order in which clients see it.
 //!
-//! The dispatcher gathers outputs while it applies entries, and hands them to `delivery` when the tick has
-//! been committed. An output that shows the chat as it is at some moment is encoded at that moment.
+//! The dispatcher collects outputs while it applies entries, and hands them to `delivery` when the tick has
+//! been committed. An output that shows the chat at one moment is encoded at that moment.
 
 use bytes::Bytes;
 
@@ -12,9 +12,9 @@ use crate::recall::Query;
 /// One thing for `delivery` to do.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// What follows from an entry.
+    /// An effect of an entry that clients see.
     Effect(Effect),
-    /// A query whose answer is read from the history. What follows for the user waits for it.
+    /// A query to the history. All later output for the user waits for its answer.
     Query { to: UserId, query: Query },
     /// The answer to a client's oldest open query.
     Recalled { connection: ConnectionId, frames: Bytes },
@@ -22,14 +22,14 @@ pub(crate) enum Output {
     Send { to: Vec<ConnectionId>, frames: Bytes },
     /// Tells the room, except for this client, that its user is typing.
     Typing { room: RoomId, from: ConnectionId, person: Person, time: u64 },
-    /// A request that the session has refused.
+    /// Answers a request that the session has refused.
     Refuse { to: ConnectionId, error: ErrorReply },
-    /// Ends a connection, behind what it is still to be told.
+    /// Closes a connection after all output before this.
     Close { connection: ConnectionId, reason: CloseReason },
 }
 
 impl Output {
-    /// About how many bytes of frames this makes.
+    /// About how many bytes of frames this makes. Small replies count as 0.
     pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Effect(Effect::Tell { event: Event::Said(said), .. }) => said.weight(),

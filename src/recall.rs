@@ -2,8 +2,8 @@
 //! message that was sent before under the same reference.
 //!
 //! One thread reads and encodes them, in the order of the queries, so that the dispatcher never waits for
-//! the disk. The dispatcher asks when the tick that led to a query has been committed, holds back what
-//! follows for that client, and gets the answer as an input.
+//! the disk. The dispatcher sends a query when the tick that led to it has been committed, and gets the
+//! answer as an input. Until then `delivery` holds back all later output for that client.
 
 use std::sync::{Arc, Weak};
 
@@ -18,14 +18,14 @@ use crate::mailbox::WeakMailboxSender;
 use crate::outbox::Outbox;
 use crate::protocol::{ErrorReply, Outgoing, RecentMessages, Reference, RoomSnapshot, Since};
 
-/// Only clients of this version ask.
+/// Only clients of this version query the history.
 const VERSION: Version = Version::V2;
 
 /// What is to be read for a client.
 #[derive(Debug)]
 pub(crate) struct Query {
     pub(crate) what: Lookup,
-    /// The name of the request.
+    /// The reference of the request.
     pub(crate) reference: Reference,
 }
 
@@ -43,12 +43,12 @@ pub(crate) enum Lookup {
 #[derive(Debug)]
 pub(crate) struct PendingQuery {
     pub(crate) connection: ConnectionId,
-    /// If it is gone, nobody needs the answer.
+    /// Once it is dropped, nobody needs the answer.
     pub(crate) outbox: Weak<Outbox>,
     pub(crate) query: Query,
 }
 
-/// How many answers may be on their way to the dispatcher. They can be long.
+/// How many answers may be on their way to the dispatcher. They can be long, so this bounds memory.
 const MAX_ANSWERS: usize = 8;
 
 /// The dispatcher's end. The thread ends when it is dropped.
@@ -61,8 +61,8 @@ pub(crate) struct Recall {
 /// The thread's end.
 pub(crate) struct RecallThread {
     queries: Receiver<PendingQuery>,
-    /// Takes one for each answer that the dispatcher has not come to yet, and blocks when there is none
-    /// left.
+    /// Holds a permit for each answer that the dispatcher has not taken yet. Sending blocks at
+    /// [`MAX_ANSWERS`].
     permits: Sender<Permit>,
     messages: Messages,
 }
@@ -75,9 +75,9 @@ struct Permit;
 struct Messages {
     reader: Box<dyn HistoryReader>,
     epoch: Arc<str>,
-    /// How many messages a client that enters without `since` is shown.
+    /// How many messages a client gets that enters without `since`.
     on_enter: usize,
-    /// How many bytes of messages one frame may have.
+    /// How many bytes of messages one frame may have at most.
     max_bytes: usize,
 }
 
@@ -88,7 +88,7 @@ impl Recall {
         on_enter: usize,
         max_bytes: usize,
     ) -> (Self, RecallThread) {
-        // Holds one query for each client at most.
+        // Bounded by the number of clients: each has one query here at a time.
         let (query_sender, queries) = unbounded();
         let (permit_taker, permits) = bounded(MAX_ANSWERS);
         let messages = Messages { reader, epoch, on_enter, max_bytes };
@@ -97,19 +97,19 @@ impl Recall {
     }
 
     pub(crate) fn ask(&self, query: PendingQuery) {
-        // It fails when the thread has panicked, and then the server is ending.
+        // This fails only if the thread has panicked, and then the server is ending.
         let _ = self.queries.send(query);
     }
 
-    /// The dispatcher has come to an answer, so there may be another.
+    /// Makes room for another answer. Call it for each answer that is taken.
     pub(crate) fn release_permit(&self) {
-        // It is there: each answer takes one before it is sent.
+        // There is one, since the thread takes one for each answer.
         let _ = self.permits.try_recv();
     }
 }
 
 impl Query {
-    /// About how many bytes it takes while it waits.
+    /// About how many bytes it takes in memory.
     pub(crate) fn weight(&self) -> usize {
         match &self.what {
             Lookup::Room { snapshot, .. } => size_of::<Person>() * snapshot.users.len(),
@@ -119,16 +119,17 @@ impl Query {
 }
 
 impl RecallThread {
-    /// Answers until nobody is left to ask.
+    /// Answers queries until the [`Recall`] is dropped.
     pub(crate) fn run(mut self, inputs: &WeakMailboxSender<Input>) {
         while let Ok(query) = self.queries.recv() {
             let Some(answer) = self.answer(query) else { continue };
-            // Before the inlet, which must not be held while nobody takes answers any more.
+            // The permit first: waiting for one with a sender in hand would keep the mailbox connected, and
+            // with it the dispatcher running.
             if self.permits.send(Permit).is_err() {
                 return;
             }
-            let Some(inlet) = inputs.upgrade() else { return };
-            if inlet.send(answer).is_err() {
+            let Some(sender) = inputs.upgrade() else { return };
+            if sender.send(answer).is_err() {
                 return;
             }
         }
@@ -146,7 +147,7 @@ impl RecallThread {
         None
     }
 
-    /// `None` if nobody waits for it any more.
+    /// `None` if the connection has ended or is ending.
     fn answer(&mut self, query: PendingQuery) -> Option<Input> {
         let PendingQuery { connection, outbox, query } = query;
         let is_wanted = outbox.upgrade().is_some_and(|outbox| outbox.ending().is_none());
@@ -212,7 +213,8 @@ impl Messages {
         Ok(VERSION.frame(&Outgoing::Event { room, time, event: &event }))
     }
 
-    /// The messages of a room up to the snapshot, and whether they join what the client knows.
+    /// The messages of a room up to the snapshot, and whether none is missing between what the client
+    /// knows and these.
     fn recent(
         &mut self,
         snapshot: &RoomSnapshot,

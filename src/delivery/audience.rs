@@ -1,4 +1,4 @@
-//! Who hears one room, and what they are told in this tick.
+//! The seats of one room, and the frames for them in this tick.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::chat::ConnectionId;
 use crate::outbox::Outbox;
 use crate::protocol::Version;
 
-/// At most so much room is made for a tick's frames before they are there, in bytes.
+/// How many bytes are reserved at most before a tick's first frame.
 const MAX_RESERVED_BYTES: usize = 4_096;
 
 /// The seats of a room, and one buffer for each version of the protocol.
@@ -18,16 +18,16 @@ pub(super) struct Audience {
     tracks: [Track; Version::COUNT],
 }
 
-/// What a room is told in one version of the protocol.
+/// A room's frames in one version of the protocol.
 #[derive(Debug, Default)]
 struct Track {
-    /// How many seats are of this version. Without any, nothing is encoded.
+    /// How many seats have this version. Without any, nothing is encoded.
     seats: usize,
-    /// This tick's frames, growing.
+    /// This tick's frames so far.
     buffer: BytesMut,
-    /// How many bytes they were the last time.
+    /// How long the buffer was in the last tick that had one.
     last_len: usize,
-    /// The same when the tick is delivered.
+    /// The tick's frames while it is delivered.
     chunk: Bytes,
 }
 
@@ -36,15 +36,15 @@ struct Track {
 pub(super) struct Seat {
     pub(super) connection: ConnectionId,
     pub(super) outbox: Arc<Outbox>,
-    /// Where in the room's frames of this tick the client's own begin.
+    /// Where the client's part of this tick's frames begins.
     pub(super) cursor: usize,
     pub(super) version: Version,
-    /// What the client gets is held back behind an answer from the history.
+    /// The client's frames are held back behind an answer from the history.
     pub(super) is_waiting: bool,
 }
 
 impl Audience {
-    /// Adds a seat that gets what the room is told from now on; returns its place.
+    /// Adds a seat that gets the room's frames from now on; returns its index.
     pub(super) fn add(
         &mut self,
         connection: ConnectionId,
@@ -59,19 +59,19 @@ impl Audience {
         self.seats.len() - 1
     }
 
-    /// Removes a seat. Returns the client whose seat has taken its place, if one has.
+    /// Removes a seat. Returns the client whose seat has moved to this index, if there is one.
     pub(super) fn remove(&mut self, index: usize) -> Option<ConnectionId> {
         let seat = self.seats.swap_remove(index);
         self.tracks[seat.version.index()].seats -= 1;
         self.seats.get(index).map(|moved| moved.connection)
     }
 
-    /// Whether there is something to deliver.
+    /// Whether there are frames to deliver.
     pub(super) fn is_told(&self) -> bool {
         self.tracks.iter().any(|track| !track.buffer.is_empty())
     }
 
-    /// Appends to what the room is told, for each version that is spoken there.
+    /// Appends to the frames of each version that has a seat.
     pub(super) fn tell(&mut self, encode: impl Fn(Version, &mut BytesMut)) {
         for version in Version::ALL {
             let track = &mut self.tracks[version.index()];
@@ -81,34 +81,34 @@ impl Audience {
         }
     }
 
-    /// Moves a seat's cursor to the end of what the room has been told; returns what it skipped.
+    /// Moves a seat's cursor to the end of the frames so far; returns the range that it skipped.
     pub(super) fn skip(&mut self, index: usize) -> (usize, usize) {
         let seat = &mut self.seats[index];
         let end = self.tracks[seat.version.index()].buffer.len();
         (std::mem::replace(&mut seat.cursor, end), end)
     }
 
-    /// The tick is over: what the room was told can be sent.
+    /// Ends the tick: its frames become chunks, which can be sent.
     pub(super) fn close(&mut self) {
         self.tracks.iter_mut().for_each(Track::close);
     }
 
-    /// What the room was told in this version, once the tick is over.
+    /// The tick's frames in this version, after [`Audience::close`].
     pub(super) fn chunk(&self, version: Version) -> &Bytes {
         &self.tracks[version.index()].chunk
     }
 
-    /// The same for all versions, and the next tick begins.
+    /// Takes the tick's frames in all versions.
     pub(super) fn take_chunks(&mut self) -> [Bytes; Version::COUNT] {
         self.tracks.each_mut().map(|track| std::mem::take(&mut track.chunk))
     }
 }
 
 impl Track {
-    /// Where what the room is told is appended.
+    /// The buffer to append to.
     fn open(&mut self) -> &mut BytesMut {
         if self.buffer.is_empty() {
-            // A busy room stays busy.
+            // A room that was busy in its last tick is likely to be busy in this one.
             self.buffer.reserve(self.last_len.min(MAX_RESERVED_BYTES));
         }
         &mut self.buffer

@@ -18,14 +18,15 @@ use crate::recall::{PendingQuery, Query};
 pub(super) struct Client {
     pub(super) outbox: Arc<Outbox>,
     pub(super) version: Version,
-    /// Until the client is welcomed.
+    /// `None` once the client is welcomed.
     pub(super) credentials: Option<Box<Credentials>>,
     /// `None` before the client is welcomed.
     pub(super) user: Option<UserId>,
-    /// The room that the client hears, and its seat's place there.
+    /// The room whose events the client gets, and the index of its seat there.
     pub(super) seat: Option<(RoomId, usize)>,
-    /// What the client gets before the slice of its present room, in order.
+    /// What the client gets in this tick before the rest of its room's frames, in order.
     pub(super) parts: Vec<Part>,
+    /// The reason to close the connection at the end of the tick.
     pub(super) ending: Option<CloseReason>,
     pub(super) held_back: HeldBack,
 }
@@ -35,10 +36,11 @@ pub(super) struct Client {
 pub(super) enum Part {
     /// A range of the tick's replies.
     Reply(Range<usize>),
-    /// A range of what the room was told.
+    /// A range of a room's frames.
     Told(RoomId, Version, Range<usize>),
+    /// Frames that other clients get as well.
     Shared(Bytes),
-    /// The place of an answer: what follows waits for it.
+    /// The place of an answer from the history. Later parts wait for it.
     Answer,
 }
 
@@ -60,7 +62,7 @@ impl Client {
         }
     }
 
-    /// A query of this client's, for `recall`.
+    /// Addresses a query of this client to `recall`.
     pub(super) fn pending(&self, connection: ConnectionId, query: Query) -> PendingQuery {
         PendingQuery { connection, outbox: Arc::downgrade(&self.outbox), query }
     }

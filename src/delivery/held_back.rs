@@ -1,4 +1,4 @@
-//! What is held back for a client that waits for an answer from the history.
+//! The frames that are held back while a client waits for an answer from the history.
 
 use std::collections::VecDeque;
 
@@ -15,12 +15,12 @@ const MAX_QUERIES: usize = 256;
 pub(super) struct HeldBack {
     /// Begins with the place of an answer, unless it is empty.
     queue: VecDeque<Held>,
-    /// A query has been asked and not been answered yet. One at a time, so that no client's queries wait
-    /// for all of another's.
+    /// `recall` has a query of this client. It gets one at a time, so that many queries of one client do
+    /// not delay those of others.
     is_asking: bool,
-    /// The queries after that one.
+    /// The queries that wait behind that one.
     queries: VecDeque<Query>,
-    /// What the queue and the queries hold, in bytes.
+    /// The size of the frames and queries that wait, in bytes.
     bytes: usize,
 }
 
@@ -33,12 +33,12 @@ pub(super) enum Held {
 }
 
 impl HeldBack {
-    /// Whether everything for the client has to wait.
+    /// Whether new frames for the client have to wait.
     pub(super) fn is_waiting(&self) -> bool {
         !self.queue.is_empty()
     }
 
-    /// Takes a query; returns it if it is to be asked at once. Fails if the client has too many.
+    /// Takes a query; returns it if it is to be sent to `recall` now. Fails if the client has too many.
     pub(super) fn ask(&mut self, query: Query, max_bytes: usize) -> Result<Option<Query>, Full> {
         if !std::mem::replace(&mut self.is_asking, true) {
             return Ok(Some(query));
@@ -49,7 +49,7 @@ impl HeldBack {
         if is_full { Err(Full) } else { Ok(None) }
     }
 
-    /// After an answer: what is to be asked next.
+    /// After an answer: the query to send next.
     pub(super) fn next_query(&mut self) -> Option<Query> {
         let next = self.queries.pop_front();
         self.is_asking = next.is_some();
@@ -57,7 +57,7 @@ impl HeldBack {
         next
     }
 
-    /// Takes what follows. Returns the frames before the first place of an answer, which can be sent.
+    /// Appends to the queue. Returns the frames in front of the first missing answer, which can be sent.
     pub(super) fn hold(
         &mut self,
         more: impl Iterator<Item = Held>,
@@ -72,7 +72,7 @@ impl HeldBack {
         if self.bytes > max_bytes { Err(Full) } else { Ok(self.take_ready()) }
     }
 
-    /// The oldest answer is there. Returns it, with the frames behind it that can be sent.
+    /// Puts the oldest missing answer in its place. Returns it, with the frames behind it that can be sent.
     pub(super) fn answer(&mut self, frames: Bytes) -> Vec<Bytes> {
         if let Some(first @ Held::Answer) = self.queue.front_mut() {
             self.bytes += frames.len();

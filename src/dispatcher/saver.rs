@@ -1,4 +1,7 @@
-//! Saving each tick in the history, and what becomes of messages that cannot be saved.
+//! Saves each tick in the history, and refuses the messages that cannot be saved.
+//!
+//! Owns the writing end of the history and the changes that are not saved yet. The dispatcher's thread
+//! runs it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,11 +15,11 @@ use crate::history::{Batch, History, HistoryError};
 use crate::output::Output;
 use crate::recall::Lookup;
 
-/// How many user ids are stored as used ahead of their use, so that not every arrival takes a commit.
-/// After a crash as many at most are skipped.
+/// How many user ids are reserved at a time, so that not every new user takes a commit. A crash skips at
+/// most this many.
 const USER_IDS_AHEAD: u64 = 64;
 
-/// How long to wait before the next try to save what could not be saved, when nobody says anything.
+/// How long after a failed commit the next one is tried, unless a new message leads to one earlier.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How often the log says that saving still fails.
@@ -26,26 +29,26 @@ const WARN_EVERY: Duration = Duration::from_secs(10);
 pub(crate) struct Saver {
     history: Box<dyn History>,
     health: Arc<Health>,
-    /// What is to be stored with the next commit, beside messages.
+    /// Changes to store with the next commit, besides messages.
     memos: Vec<Memo>,
-    /// User ids up to this one are stored as used.
+    /// User ids up to this one are reserved in the history.
     reserved_user: UserId,
-    /// Nobody above has anything in the history yet.
+    /// The history has nothing about users with higher ids.
     saved_user: UserId,
     failure: Option<Failure>,
 }
 
-/// Commits have failed for a while.
+/// Commits are failing.
 #[derive(Debug)]
 struct Failure {
     since: Duration,
     retry_at: Duration,
     warned_at: Option<Duration>,
-    /// The most that could not be saved at once, in bytes.
+    /// The most bytes of messages that one commit has failed to save.
     bytes: usize,
 }
 
-/// What has become of the messages of a tick.
+/// What happened to the messages of a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     NothingSaid,
@@ -64,7 +67,7 @@ impl Saver {
         Self { history, health, memos: Vec::new(), reserved_user, saved_user, failure: None }
     }
 
-    /// Saves what has changed since the server ran last.
+    /// Saves the changes that restoring the chat led to.
     pub(crate) fn begin(&mut self, effects: Vec<Effect>) -> Result<(), HistoryError> {
         for effect in effects {
             if let Effect::Store(memo) = effect {
@@ -76,18 +79,18 @@ impl Saver {
         Ok(())
     }
 
-    /// Something to be stored with the next commit.
+    /// Adds a change to the next commit.
     pub(super) fn note(&mut self, memo: Memo) {
         self.memos.push(memo);
     }
 
-    /// When to try again to save, if nothing else leads to a commit before.
+    /// When to retry after a failed commit, unless a message leads to a commit earlier.
     pub(super) fn retry_at(&self) -> Option<Duration> {
         self.failure.as_ref().map(|failure| failure.retry_at)
     }
 
-    /// Saves the messages among `outputs`, and what was noted. What was noted and could not be saved is
-    /// saved when that is possible again.
+    /// Saves the messages among `outputs` and the noted changes. If that fails, the changes are kept for
+    /// the next commit.
     pub(super) fn commit(&mut self, chat: &Chat, outputs: &[Output], at: Duration) -> Outcome {
         if chat.last_user() > self.reserved_user {
             self.reserved_user = UserId(chat.last_user().0 + USER_IDS_AHEAD);
@@ -117,7 +120,7 @@ impl Saver {
         }
     }
 
-    /// Stores how far ids have really been used, when no more will be.
+    /// The last commit: stores the highest user id that was used, and gives the reserved ones back.
     pub(super) fn end(&mut self, chat: &Chat, at: Duration) {
         self.reserved_user = chat.last_user();
         self.memos.push(Memo::LastUser(self.reserved_user));
@@ -127,7 +130,7 @@ impl Saver {
         self.commit(chat, &[], at);
     }
 
-    /// Whether only a message is worth another try.
+    /// Whether it is too early to retry without a message.
     fn has_just_failed(&self, at: Duration) -> bool {
         self.failure.as_ref().is_some_and(|failure| at < failure.retry_at)
     }
@@ -141,7 +144,7 @@ impl Saver {
         }
     }
 
-    /// So many bytes of messages could not be saved.
+    /// Notes a failed commit with this many bytes of messages.
     fn fail(&mut self, error: &HistoryError, bytes: usize, at: Duration) {
         self.health.set_failing(true);
         let new = Failure { since: at, retry_at: at, warned_at: None, bytes };
@@ -154,13 +157,13 @@ impl Saver {
             failure.warned_at = Some(at);
             warn!("the history cannot be saved, so messages are refused: {error}");
         }
-        // The next try writes at least this much, so room for a little less than the messages does not pass
-        // for a recovery.
+        // The next commit writes at least this much. Otherwise a retry without messages could succeed on a
+        // disk that still has no space for them.
         self.memos.push(Memo::Padding(failure.bytes + 1));
     }
 
-    /// Drops each memo that a later one of the same thing replaces, so that they do not pile up while they
-    /// cannot be saved.
+    /// Drops each memo that a later one about the same subject replaces, so that memos do not pile up while
+    /// commits fail.
     fn keep_newest_memos(&mut self) {
         let mut seen = HashSet::new();
         let mut memos: Vec<Memo> = std::mem::take(&mut self.memos)
@@ -169,7 +172,7 @@ impl Saver {
             .filter(|memo| seen.insert(subject(memo)))
             .collect();
         memos.reverse();
-        // The history has never heard of a user who came and left meanwhile.
+        // Users who came and left in the meantime are not in the history.
         memos.retain(|memo| !matches!(memo, Memo::UserGone(user) if *user > self.saved_user));
         self.memos = memos;
     }
@@ -182,7 +185,7 @@ fn said_in(output: &Output) -> Option<(RoomId, &Said)> {
     }
 }
 
-/// Refuses the messages among these outputs, which could not be saved, and shows them to nobody.
+/// Replaces each message among these outputs, none of which could be saved, with a refusal to its author.
 pub(super) fn refuse_unsaved(outputs: &mut [Output], chat: &Chat) {
     for output in outputs {
         let refused = match output {
@@ -194,7 +197,7 @@ pub(super) fn refuse_unsaved(outputs: &mut [Output], chat: &Chat) {
                     snapshot.seq = snapshot.seq.min(chat.last_seq(snapshot.id));
                     None
                 }
-                // The message was sent before, but only in this tick.
+                // The message was first sent in this tick, so it was not saved either.
                 Lookup::Message(position) if position.seq > chat.last_seq(position.room) => {
                     Some((*to, 0, query.reference.take()))
                 }

@@ -8,7 +8,7 @@ use crate::chat::ResumeKey;
 
 const BYTES: usize = 16;
 
-/// 32 hexadecimal digits that only the client knows, and the key that follows from them.
+/// 32 hexadecimal digits that only the client keeps, and their hash.
 #[derive(Debug)]
 pub(crate) struct Secret {
     text: String,
@@ -16,25 +16,25 @@ pub(crate) struct Secret {
 }
 
 impl Secret {
-    /// A new one, of 128 random bits. Fails when the system has none.
+    /// A new secret of 128 random bits. Fails when the system provides none.
     pub(crate) fn random() -> io::Result<Self> {
         let mut bytes = [0; BYTES];
         rand::rand_bytes(&mut bytes)?;
         Ok(Self::of(format!("{:032x}", u128::from_be_bytes(bytes))))
     }
 
-    /// The one that a client offers, if it looks like one.
+    /// The secret that a client offers. `None` if it is malformed.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        let looks_like_one = text.len() == 2 * BYTES && text.bytes().all(is_digit);
-        looks_like_one.then(|| Self::of(text.to_owned()))
+        let is_well_formed = text.len() == 2 * BYTES && text.bytes().all(is_digit);
+        is_well_formed.then(|| Self::of(text.to_owned()))
     }
 
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// What the chat and the history know of it: its SHA-256.
+    /// Its SHA-256. The chat and the history know only this.
     pub(crate) fn key(&self) -> ResumeKey {
         self.key
     }
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_secret_is_none() {
+    fn a_malformed_secret_is_refused() {
         let good = Secret::random().unwrap().text;
         for bad in [
             "",

@@ -13,7 +13,7 @@ struct Place {
 const INTERVAL: Duration = Duration::from_millis(250);
 
 impl Place {
-    /// With one room, and a user for each of these.
+    /// One room, and a user for each of these versions.
     fn with(versions: &[Version]) -> Self {
         let rules = Rules {
             rooms: vec!["Lobby".to_owned()],
@@ -78,7 +78,7 @@ impl Place {
         self.answer(user, LocalRequest::ListRooms)
     }
 
-    /// Lets time pass, and applies what is due then.
+    /// Lets time pass, and applies what becomes due.
     fn wait(&mut self, millis: u64) -> String {
         self.now.at += Duration::from_millis(millis);
         self.apply(Action::Wait)
@@ -111,14 +111,14 @@ fn show(outputs: &[Output]) -> String {
 }
 
 #[test]
-fn base_clients_are_sent_the_list_when_rooms_come_and_go() {
+fn base_clients_get_the_list_when_rooms_are_added_or_removed() {
     let mut place = Place::with(&[Version::Base, Version::V2, Version::Base]);
     assert_eq!(place.enter(1, 1), "", "members are no reason");
     let lobby = "'1':{'id':1,'title':'Lobby','users':{'1':{'id':1,'name':'User 1'}}}";
     let a = "'2':{'id':2,'title':'A','users':{}}";
     let list = |rooms: &str| format!("1 3 ← 'list_rooms','rooms':{{{rooms}}}}}");
     assert_eq!(place.create(2, "A"), list(&format!("{lobby},{a}")));
-    // The next would be too early. It shows how things are by then.
+    // The next list has to wait. It shows the rooms as they are when it is sent.
     place.wait(100);
     assert_eq!(place.create(1, "B"), "");
     assert_eq!(place.create(1, "C"), "");
@@ -129,7 +129,7 @@ fn base_clients_are_sent_the_list_when_rooms_come_and_go() {
     let lobby = lobby.replace("User 1", "Ann");
     assert_eq!(place.wait(1), list(&format!("{lobby},{a},{b},{c}")));
     assert_eq!(place.lobby.next_deadline(), None);
-    // A room is removed; a client that is gone is sent nothing.
+    // A room is removed. A client that has disconnected gets nothing.
     place.lobby.forget(ConnectionId(3));
     let gone = place.wait(9_750);
     assert_eq!(gone, list(&format!("{lobby},{b},{c}")).replace("1 3 ←", "1 ←"));
@@ -153,9 +153,9 @@ fn a_client_that_asks_gets_the_list_at_once_in_its_version() {
 }
 
 #[test]
-fn followers_are_sent_what_has_changed_in_the_meantime() {
+fn subscribers_get_the_changes_since_the_last_time() {
     let mut place = Place::with(&[Version::V2, Version::V2, Version::Base]);
-    assert_eq!(place.enter(2, 1), "", "nobody follows yet");
+    assert_eq!(place.enter(2, 1), "", "nobody has subscribed yet");
     place.list(1);
     place.list(2);
     let lobby = |users: u64, seq: u64| {
@@ -164,7 +164,7 @@ fn followers_are_sent_what_has_changed_in_the_meantime() {
         )
     };
     assert_eq!(place.enter(1, 1), lobby(2, 0));
-    // What happens before the next is due is told together.
+    // Changes before the next update is due are sent together.
     assert_eq!(place.enter(3, 1), "");
     assert_eq!(place.ask(3, Request::LeaveRoom), "");
     let created = place.create(3, "A");
@@ -172,7 +172,7 @@ fn followers_are_sent_what_has_changed_in_the_meantime() {
     assert_eq!(place.lobby.next_deadline(), Some(INTERVAL));
     let added = "1 2 ← 'room_added','room':{'id':2,'title':'A','userCount':0,'seq':0}}";
     assert_eq!(place.wait(250), format!("{}\n{added}", lobby(2, 0)));
-    // A message counts when it is saved.
+    // A message changes the list only when it is saved.
     place.wait(250);
     place.ask(1, Request::Say(Content::Gif(1)));
     assert_eq!(place.apply(Action::Saved), lobby(2, 1));
@@ -181,17 +181,17 @@ fn followers_are_sent_what_has_changed_in_the_meantime() {
 }
 
 #[test]
-fn a_room_that_has_come_and_gone_is_told_to_be_gone() {
+fn the_removal_of_a_room_is_sent_even_if_its_creation_was_not() {
     let mut place = Place::with(&[Version::V2, Version::V2]);
     place.list(1);
     place.enter(2, 1);
     place.create(2, "A");
-    // Nobody looked at the clock before the room was removed again.
+    // No update was sent between the creation and the removal.
     assert_eq!(place.wait(10_000).lines().last(), Some("1 ← 'room_removed','roomId':2}"));
 }
 
 #[test]
-fn nobody_is_told_who_no_longer_follows() {
+fn without_subscribers_no_change_is_due() {
     let mut place = Place::with(&[Version::V2, Version::V2]);
     place.list(1);
     place.enter(2, 1);
@@ -204,7 +204,7 @@ fn nobody_is_told_who_no_longer_follows() {
 }
 
 #[test]
-fn typing_is_told_to_the_others_now_and_then() {
+fn typing_is_throttled_for_each_user() {
     let mut place = Place::with(&[Version::V2, Version::V2]);
     let refused = place.answer(1, LocalRequest::Typing);
     assert!(refused.contains("NotInRoom"), "{refused}");
@@ -220,7 +220,7 @@ fn typing_is_told_to_the_others_now_and_then() {
 }
 
 #[test]
-fn pages_are_asked_for_in_rooms_that_there_are() {
+fn history_is_read_only_for_existing_rooms() {
     let mut place = Place::with(&[Version::V2]);
     let page = |room| LocalRequest::History { room: RoomId(room), before: 9, limit: 5 };
     let asked = place.answer_to(1, page(1), Some("p"));

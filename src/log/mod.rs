@@ -1,9 +1,9 @@
-//! The order in which everything happens.
+//! The log: the order in which everything happens.
 //!
-//! The dispatcher proposes what its node's clients do, and applies to the chat what the log hands back, as
-//! entries. What concerns this node alone passes through as well and keeps its place: behind what was
-//! proposed before it. So one loop serves a node that decides the order by itself and nodes that share a
-//! log. The dispatcher's thread runs it.
+//! The dispatcher proposes what its node's clients do. The log hands the proposals back in order, as
+//! entries, and the dispatcher applies these to the chat. Requests that concern this node alone pass
+//! through the log as well, so that they stay behind everything proposed before them. So the same loop
+//! works for a single node and for nodes that share a log. The dispatcher's thread runs it.
 
 mod local;
 
@@ -18,13 +18,13 @@ pub(crate) use local::LocalLog;
 
 /// Decides the order.
 pub(crate) trait Log {
-    /// Whatever is proposed from here on happens at this time.
+    /// Sets the time of everything that is proposed from now on.
     fn set_time(&mut self, now: Now);
 
-    /// Puts something in order.
+    /// Adds a proposal, which [`Log::next`] returns when its place in the order is decided.
     fn propose(&mut self, proposal: Proposal);
 
-    /// The next thing in the order, if it has been decided.
+    /// Takes the next thing in the order, if that is decided.
     fn next(&mut self) -> Option<Ordered>;
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Now {
     pub(crate) time: u64,
 }
 
-/// What is to be put in order.
+/// Something to put in order.
 #[derive(Debug)]
 pub(crate) enum Proposal {
     /// Changes the chat. `since` stays on this node and comes back with the entry.
@@ -46,23 +46,23 @@ pub(crate) enum Proposal {
     Local(Local),
 }
 
-/// What has been put in order.
+/// Something whose place in the order is decided.
 #[derive(Debug)]
 pub(crate) enum Ordered {
-    /// To be applied to the chat. `since` is what was proposed with it on this node.
+    /// To be applied to the chat. `since` was proposed with it on this node.
     Entry { entry: Entry, since: Option<Box<Since>> },
-    /// The proposals before it have come back.
+    /// Concerns this node alone. Everything that was proposed before it has been returned.
     Local(Local),
 }
 
-/// What concerns one node alone.
+/// Something that concerns one node alone.
 #[derive(Debug)]
 pub(crate) enum Local {
     /// A request that changes nothing for others.
     Request { connection: ConnectionId, request: LocalRequest, reference: Reference },
     /// The session has refused a request.
     Refuse { connection: ConnectionId, error: ErrorReply },
-    /// `recall` has read what the client waits for.
+    /// `recall` has read the answer that the client waits for.
     Recalled { connection: ConnectionId, frames: Bytes },
     /// The connection ends.
     Close { connection: ConnectionId, reason: CloseReason },
