@@ -1,4 +1,4 @@
-//! Connecting and leaving: users who are gone with their connection, and users who can resume.
+//! Connecting and disconnecting: users who can resume, and users who leave with their connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Chat {
         key: Option<ResumeKey>,
         effects: &mut Vec<Effect>,
     ) {
-        // The keys are random, but an entry may hold anything: nobody gets the key of another.
+        // Keys are random, but an entry may contain anything: no user gets the key of another.
         let key = key.filter(|key| !self.resumable.contains_key(key));
         self.last_user = self.last_user.saturating_add(1);
         let id = UserId(self.last_user);
@@ -50,11 +50,11 @@ impl Chat {
         self.welcome(id, link, false, effects);
     }
 
-    /// Nobody else is told, since nobody was told that the user was away.
+    /// The others are not told, since they were not told that the user was away.
     fn resume(&mut self, id: UserId, link: Link, version: Version, effects: &mut Vec<Effect>) {
         let Some(user) = self.users.get_mut(&id) else { return };
-        // Of two connections to one node the later is the one that the client wants, whichever finishes
-        // its handshake first.
+        // Of two connections to one node, the client wants the later one, even if the earlier one finishes
+        // its handshake last.
         if let Some(current) = user.link
             && current.node == link.node
             && current.connection > link.connection
@@ -91,7 +91,7 @@ impl Chat {
         }
     }
 
-    /// A connection has ended. If another leads to its user by now, nothing happens.
+    /// A connection has ended. Nothing happens if another one leads to its user by now.
     pub(super) fn disconnect(&mut self, link: Link, time: u64, effects: &mut Vec<Effect>) {
         let Some(id) = self.links.remove(&link) else { return };
         let now = self.now;
@@ -118,11 +118,11 @@ impl Chat {
             self.away.remove(&first);
             self.leave_for_good(first.1, now, time, effects);
         }
-        // Without a grace period, that is now.
+        // Without a grace period the user leaves now.
         self.expire(time, effects);
     }
 
-    /// The user leaves, as the others see it, and cannot resume any more.
+    /// The user leaves: the others are told, and nobody can resume as this user any more.
     pub(super) fn leave_for_good(
         &mut self,
         id: UserId,

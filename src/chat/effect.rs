@@ -1,65 +1,65 @@
-//! What follows from an entry: who is told what, who hears which room, and what has to be stored.
+//! What follows from an entry: events, replies, which user gets the events of which room, and changes to
+//! store.
 
 use std::sync::Arc;
 
 use super::{Flaw, Link, Memo, Person, Position, Reference, RoomId, Said, UserId, Version};
 
-/// One consequence of an entry. Effects are in the order in which people see them.
+/// One consequence of an entry. Effects are in the order in which clients see them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// From here on the user is reached over `link`. A connection that led to the same user before is
-    /// replaced.
+    /// From now on the user is reached over `link`. An earlier connection of the same user is replaced.
     Connected { link: Link, welcome: Welcome },
-    /// The user has reconnected over a newer connection already, so this one is closed.
+    /// A newer connection already leads to this user, so this one is closed.
     Superseded { link: Link },
-    /// The user hears what the room is told from here on.
+    /// The user gets the room's events from now on.
     Subscribe { user: UserId, room: RoomId },
-    /// The user hears no room from here on.
+    /// The user gets no room's events from now on.
     Unsubscribe { user: UserId },
-    /// Tells everyone who hears the room. A message is saved first.
+    /// Sends an event to all users who are subscribed to the room. A message is saved first.
     Tell { room: RoomId, time: u64, event: Event },
     /// Answers one user.
     Reply { to: UserId, time: u64, reply: Reply, reference: Reference },
     /// Shows a room to a user who has entered it, with its messages up to `up_to`.
     ShowRoom { to: UserId, room: RoomId, up_to: u64, reference: Reference },
-    /// Shows a message once more to its author, who has sent it again.
+    /// Sends a message to its author once more, in answer to a retry.
     Repeat { to: UserId, position: Position, reference: Reference },
     /// The list of rooms is different now.
     RoomListChanged { room: RoomId, change: RoomChange },
-    /// Something to be stored, at the latest with what follows.
+    /// A change to store, no later than the effects after it.
     Store(Memo),
 }
 
-/// How a user is greeted on a new connection.
+/// The first thing that a client is told on a new connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Welcome {
     pub(crate) person: Person,
     pub(crate) version: Version,
-    /// An earlier connection of this user is continued.
+    /// The client resumes a user that existed before.
     pub(crate) resumed: bool,
-    /// The user may resume later.
+    /// The client can resume this user later.
     pub(crate) can_resume: bool,
-    /// The room in which the user still is.
+    /// The room that the user is still in.
     pub(crate) room: Option<RoomId>,
 }
 
-/// What a room is told.
+/// Something that happens in a room, as all its members see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Entered(Person),
     Left(Person),
     Renamed(Renaming),
     Said(Said),
-    /// Never an effect of an entry: each node tells its own members.
+    /// The user is typing. Never an effect of an entry: each node tells its own clients.
     Typing(Person),
 }
 
-/// What one user is answered.
+/// The answer to a request of one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     /// The user is in the room already.
     Entered(Person),
-    /// The new name, for a user who hears no room.
+    /// The new name, for a user who gets no room's events.
     Renamed(Renaming),
     /// The room that the user has created.
     RoomAdded(RoomSummary),

@@ -1,4 +1,4 @@
-//! What the chat applies: one entry of the log, with everything in it that the result depends on.
+//! The input of the chat: one entry of the log, with everything that the result depends on.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{Content, EntryId, Link, Reference, ResumeKey, RoomId, Rules};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) id: EntryId,
-    /// The log's clock. The chat never takes it back: an earlier time counts as the latest one.
+    /// The log's clock. If it is earlier than that of an entry before, the later time counts.
     pub(crate) at: Duration,
     /// The time of day in Unix milliseconds. It may go back.
     pub(crate) time: u64,
@@ -22,18 +22,18 @@ pub(crate) enum Action {
     Connect {
         link: Link,
         version: Version,
-        /// Boxed, so that every entry stays small. `None`: the user is gone with the connection.
+        /// Boxed, so that every entry stays small. `None`: the user leaves when the connection ends.
         resume: Option<Box<ResumeOffer>>,
     },
-    /// The client at the other end of `link` asks for something.
+    /// A client sends a request.
     Ask { link: Link, request: Request, reference: Reference },
-    /// The connection has ended. If it no longer leads to a user, nothing happens.
+    /// A connection has ended. Nothing happens if it no longer leads to a user.
     Disconnect { link: Link },
-    /// Time passes: whatever is due by the entry's time happens.
+    /// Time passes: what is due by the entry's time happens.
     Wait,
-    /// These rules hold from here on.
+    /// The rules change.
     SetRules(Box<Rules>),
-    /// The history has saved all messages up to here.
+    /// The history has saved all messages so far.
     Saved,
     /// The history could not save the messages since the last `Saved` or `NotSaved`.
     NotSaved,
@@ -48,12 +48,12 @@ pub(crate) enum Version {
     V2,
 }
 
-/// The keys that a connecting client brings along.
+/// The keys of a client that connects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ResumeOffer {
-    /// The key of a user that the client wants to be again.
+    /// The key of the user that the client wants to resume.
     pub(crate) resumed: Option<ResumeKey>,
-    /// The key of the new user, if there is nobody to resume.
+    /// The key for a new user, if there is none to resume.
     pub(crate) fresh: ResumeKey,
 }
 

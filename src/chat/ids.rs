@@ -1,4 +1,4 @@
-//! The numbers by which the chat knows users, rooms, connections and log entries.
+//! The ids of users, rooms, connections and log entries.
 
 /// A user's number. Numbers count from 1 and are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,8 +26,8 @@ pub(crate) struct Link {
 
 /// The place of an entry in the log.
 ///
-/// `n` counts up by one from entry to entry. `term` goes up when the log may have lost its end, so two
-/// different entries never share an id.
+/// `n` counts up by one from entry to entry. `term` goes up when the log may have lost its last entries, so
+/// that two different entries never have the same id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EntryId {
     pub(crate) term: u64,

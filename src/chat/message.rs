@@ -1,22 +1,22 @@
-//! Messages, their authors, and the names that clients give their requests.
+//! Messages, their authors, and the references of requests.
 
 use std::sync::Arc;
 
 use super::UserId;
 
-/// About what a message takes beside its text and names, in bytes.
+/// About how many bytes a message takes besides its text and names.
 pub(crate) const MESSAGE_OVERHEAD_BYTES: usize = 128;
 
-/// A message, for good.
+/// A message with its number, time and author.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
-    /// Counts up by one in its room, from 1, for ever.
+    /// Counts up by one in its room, from 1. Never reused.
     pub(crate) seq: u64,
     /// Unix time in milliseconds.
     pub(crate) time: u64,
     pub(crate) from: Person,
     pub(crate) content: Content,
-    /// Unique for its author.
+    /// The reference of the request that sent it, unique for its author.
     pub(crate) reference: Reference,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Said {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     Text(String),
-    /// A picture by its number. What it shows is the client's business.
+    /// The number of a picture. The chat does not know which pictures exist.
     Gif(u64),
 }
 
@@ -47,5 +47,5 @@ pub(crate) struct Person {
     pub(crate) name: Arc<str>,
 }
 
-/// The name that a client gives a request: 1 to 64 characters.
+/// The name that a client has given to a request, if any: 1 to 64 characters.
 pub(crate) type Reference = Option<Arc<str>>;

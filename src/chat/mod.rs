@@ -1,14 +1,13 @@
 //! The chat itself: rooms, users, and what a log entry does to them.
 //!
-//! Owns the truth about who exists, which room each user is in, which connection leads to whom, and which
-//! rooms there are. The dispatcher's thread runs it; nobody else holds a room or a user. It is a closed
-//! state machine: [`Chat::apply`] is its only mutator. An [`Entry`] brings its time along, the answer is a
-//! list of [`Effect`]s, and there is no clock, no randomness, no I/O and no unordered map in here. The same
-//! entries in the same order give the same state and the same effects on any machine. No entry makes it
-//! panic.
+//! Owns all users and rooms: which room each user is in, and which connection leads to which user. The
+//! dispatcher's thread runs it; no other part of the server holds a room or a user. It is a closed state
+//! machine: [`Chat::apply`] is its only mutator. It takes an [`Entry`], which includes the time, and returns
+//! [`Effect`]s. There is no clock, no randomness, no I/O and no unordered map in here. The same entries in
+//! the same order give the same state and the same effects on any machine. No entry makes it panic.
 //!
-//! What concerns one node alone is `lobby`'s business: who follows the list of rooms, who is typing. How
-//! an event looks on the wire is `protocol`'s, and how it reaches people is `delivery`'s.
+//! State that concerns one node alone, such as subscriptions to the list of rooms and typing, is left to
+//! `lobby`, the form of events on the wire to `protocol`, and their way to the clients to `delivery`.
 //!
 //! | file | subject |
 //! |---|---|
@@ -16,8 +15,8 @@
 //! | `arrivals.rs`, `resumption.rs` | connecting, resuming, being away, leaving for good |
 //! | `rooms.rs`, `room.rs` | entering, leaving, creating and removing rooms |
 //! | `message.rs`, `talk.rs` | messages |
-//! | `names.rs`, `wording.rs` | names, and what names, titles and texts may consist of |
-//! | `stored.rs`, `restore.rs` | what the history stores, and the chat that it brings back |
+//! | `names.rs`, `wording.rs` | changing a name; the rules for names, titles and texts |
+//! | `stored.rs`, `restore.rs` | what the history stores, and restoring the chat from it |
 //! | `snapshot.rs` | the whole state as bytes |
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -72,12 +71,12 @@ pub(crate) struct Rules {
     pub(crate) max_name_chars: usize,
     pub(crate) max_title_chars: usize,
     pub(crate) max_text_chars: usize,
-    /// How long a room made by a user stays when nobody is in it.
+    /// How long a room that a user created stays when nobody is in it.
     pub(crate) empty_room_ttl: Duration,
     /// How long a user who has lost the connection may take to resume.
     pub(crate) resume_grace: Duration,
-    /// How many users may be away at once. With more, one of them leaves: first one who would lose nothing,
-    /// else the one who has been away for longest.
+    /// How many users may be away at once. Above this, one of them leaves: first one who would lose
+    /// nothing, otherwise the one who has been away longest.
     pub(crate) max_away: usize,
     /// How many messages are kept for each room.
     pub(crate) max_kept: u64,
@@ -85,7 +84,7 @@ pub(crate) struct Rules {
     pub(crate) max_age: Option<Duration>,
 }
 
-/// All users who are connected or may resume, and all rooms.
+/// All users who are connected or can resume, and all rooms.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Chat {
     rules: Rules,
@@ -99,11 +98,11 @@ pub(crate) struct Chat {
     resumable: BTreeMap<ResumeKey, UserId>,
     /// Users without a connection, by the time at which they leave.
     away: BTreeSet<(Duration, UserId)>,
-    /// Those of them who would lose nothing.
+    /// Those of them who would lose nothing by leaving.
     away_with_nothing: BTreeSet<(Duration, UserId)>,
     rooms: BTreeMap<RoomId, Room>,
     last_room: u64,
-    /// Empty rooms made by users, by the time at which they are removed.
+    /// Empty temporary rooms, by the time at which they are removed.
     expiries: BTreeSet<(Duration, RoomId)>,
     /// Messages since the last [`Action::Saved`] or [`Action::NotSaved`].
     unsaved: Vec<Unsaved>,
@@ -116,9 +115,9 @@ struct User {
     /// `None` while the user is away.
     link: Option<Link>,
     room: Option<RoomId>,
-    /// Hears what the room is told. A user who has resumed does not, until the room is entered again.
+    /// Gets the room's events. A user who has resumed does not, until it enters the room again.
     hears: bool,
-    /// `None`: the user is gone with the connection.
+    /// `None`: the user leaves when the connection ends.
     resumption: Option<Box<Resumption>>,
 }
 
@@ -132,9 +131,9 @@ struct Asker {
 }
 
 impl Chat {
-    /// Applies one entry and appends what follows from it.
+    /// Applies one entry and appends its effects.
     ///
-    /// What has fallen due by the entry's time happens first.
+    /// What is due by the entry's time happens first.
     pub(crate) fn apply(&mut self, entry: Entry, effects: &mut Vec<Effect>) {
         let Entry { id, at, time, action } = entry;
         self.last_entry = id;
@@ -172,12 +171,12 @@ impl Chat {
         self.rooms.get(&id)
     }
 
-    /// Who is in `room`, with their names, by id.
+    /// The members of `room` with their names, by id.
     pub(crate) fn members<'a>(&'a self, room: &'a Room) -> impl Iterator<Item = (UserId, &'a str)> {
         room.members.iter().filter_map(|id| Some((*id, &*self.users.get(id)?.name)))
     }
 
-    /// The same, to keep.
+    /// The members of `room` as values of their own, by id.
     pub(crate) fn people<'a>(&'a self, room: &'a Room) -> impl Iterator<Item = Person> + 'a {
         room.members.iter().filter_map(|id| self.person(*id))
     }
@@ -193,7 +192,7 @@ impl Chat {
         Some((id, self.users.get(&id)?.room))
     }
 
-    /// The highest id that a user has had.
+    /// The highest user id so far.
     pub(crate) fn last_user(&self) -> UserId {
         UserId(self.last_user)
     }
@@ -203,13 +202,13 @@ impl Chat {
         self.rooms.get(&room).map_or(0, |room| room.last_seq)
     }
 
-    /// Does what has fallen due: users who stay away leave, and empty rooms are removed.
+    /// Does what is due: users who stayed away leave, and empty rooms are removed.
     fn expire(&mut self, time: u64, effects: &mut Vec<Effect>) {
         while let Some(&(due, user)) = self.away.first()
             && due <= self.now
         {
             self.away.pop_first();
-            // The room has been empty since then, however late this is noticed.
+            // The user's room counts as left at that time, even if this runs later.
             self.leave_for_good(user, due, time, effects);
         }
         self.remove_expired_rooms(effects);
@@ -237,7 +236,7 @@ impl Chat {
         }
     }
 
-    /// Has the user stored as they are now, if they can resume.
+    /// Stores the user's present name and room, if the user can resume.
     fn store_user(&self, id: UserId, effects: &mut Vec<Effect>) {
         if let Some(user) = self.users.get(&id)
             && let Some(resumption) = &user.resumption

@@ -1,4 +1,4 @@
-//! Names.
+//! Changing a name.
 
 use std::sync::Arc;
 

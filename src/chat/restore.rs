@@ -1,4 +1,4 @@
-//! From what the history has stored to a chat, when the server starts.
+//! Restoring the chat from the history when the server starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,8 +15,8 @@ impl Chat {
         Self::restore(rules, Stored::default()).0
     }
 
-    /// The chat as it was stored, and what has to be stored differently from now on. Users who were
-    /// connected are away, with the whole grace period to resume.
+    /// The chat as it was stored, and effects that store the differences that the rules make. All users
+    /// are away, with the whole grace period to resume.
     pub(crate) fn restore(rules: Rules, stored: Stored) -> (Self, Vec<Effect>) {
         let Stored { last_user, last_room, rooms, users } = stored;
         let mut chat = Self {
@@ -59,7 +59,7 @@ impl Chat {
         let StoredUser { user: id, key, name, room } = stored;
         let until = self.rules.resume_grace;
         let mut resumption = Resumption::new(key);
-        // They had something to lose, or they would not have been stored for long.
+        // Whether the user had anything to lose is not stored. Assume so.
         resumption.away = Some(Away { until, has_nothing: false });
         resumption.references = restored_references(references);
         let room = room.filter(|id| self.rooms.contains_key(id));
@@ -83,7 +83,7 @@ impl Chat {
 fn restored_references(stored: Vec<StoredReference>) -> References {
     let mut references = References::default();
     for (reference, position) in stored {
-        // Its age is not stored with it. It is kept, so it is young enough.
+        // The message's time is not known here. The message is kept, so it counts as new.
         references.note(reference, Sent { position, time: u64::MAX }, |_| true);
     }
     references

@@ -1,4 +1,4 @@
-//! Users who can resume: their keys, and the messages that their references stand for.
+//! Users who can resume: their keys, and the messages that they sent with a reference.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Position, ResumeKey};
 
-/// What is known of a user who can resume, beside name and room.
+/// The state of a user who can resume, besides name and room.
 #[derive(Debug, PartialEq)]
 pub(super) struct Resumption {
     pub(super) key: ResumeKey,
@@ -18,27 +18,27 @@ pub(super) struct Resumption {
 /// The user has lost the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Away {
-    /// The user leaves at this time, unless reconnected before.
+    /// The user leaves at this time, unless it reconnects earlier.
     pub(super) until: Duration,
-    /// The user would lose nothing by leaving: was in no room, under the first name, and had sent nothing
-    /// with a reference.
+    /// The user would lose nothing by leaving: it is in no room, has not chosen a name, and has sent
+    /// nothing with a reference.
     pub(super) has_nothing: bool,
 }
 
-/// How many references of a user count even if their messages are no longer kept: as many as a client may
-/// have sent without having seen an answer.
+/// How many of a user's latest references are remembered even if their messages are no longer kept. A
+/// client can have this many requests without an answer and safely retry them.
 const MIN_REFERENCES: usize = 128;
 
-/// How many references of a user count at most.
+/// How many references of a user are remembered at most.
 const MAX_REFERENCES: usize = 16_384;
 
-/// The messages that a user's references stand for.
+/// The messages that a user has sent with a reference.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct References {
     pub(super) sent: BTreeMap<Arc<str>, Sent>,
-    /// The names above, oldest first.
+    /// The keys of `sent`, oldest first.
     pub(super) order: VecDeque<Arc<str>>,
-    /// With so many, those that stand for nothing any more are looked for.
+    /// At this number of references, those to messages that are no longer kept are dropped.
     pub(super) sweep_at: usize,
 }
 
@@ -65,8 +65,8 @@ impl References {
         self.sent.get(reference).copied()
     }
 
-    /// Notes the message that a reference stands for. Forgets the oldest references whose messages are
-    /// no longer kept, except for the last few.
+    /// Notes the message that was sent with a reference. Now and then it drops references whose messages are
+    /// no longer kept, except for the latest [`MIN_REFERENCES`].
     pub(super) fn note(
         &mut self,
         reference: Arc<str>,
@@ -75,7 +75,7 @@ impl References {
     ) {
         if self.order.len() >= self.sweep_at.max(2 * MIN_REFERENCES) {
             self.sweep(is_kept);
-            // So the cost of sweeping is spread over many notes.
+            // Doubling spreads the cost of a sweep over many notes.
             self.sweep_at = 2 * self.order.len();
         }
         if self.order.len() >= MAX_REFERENCES
@@ -103,7 +103,7 @@ impl References {
         });
     }
 
-    /// Takes back the latest note, if it is of this reference.
+    /// Takes back the latest note, if it has this reference.
     pub(super) fn forget_latest(&mut self, reference: &str) {
         if self.order.back().is_some_and(|latest| **latest == *reference) {
             self.order.pop_back();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn kept_messages_and_the_last_few_references_count() {
+    fn references_of_kept_messages_and_the_latest_ones_are_remembered() {
         let references = noted(100_000, |seq| seq == 1 || seq > 99_000);
         assert!(references.find("1").is_some(), "it is kept, however old");
         assert!((99_001..=100_000).all(|seq: u64| references.find(&seq.to_string()).is_some()));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_maximum() {
+    fn the_number_of_references_is_bounded() {
         let references = noted(MAX_REFERENCES as u64 + 10, |_| true);
         assert_eq!(references.order.len(), MAX_REFERENCES);
         assert!(references.find("10").is_none());

@@ -1,4 +1,4 @@
-//! One room: its title, its members, its last message, and whether it is removed when it is empty.
+//! One room: its title, its members, the number of its last message, and when it is removed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{RoomId, RoomSummary, StoredRoom, UserId};
 
-/// A place where everyone hears everyone.
+/// A room. Its members see each other's messages.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Room {
     pub(super) title: Arc<str>,
@@ -14,16 +14,17 @@ pub(crate) struct Room {
     pub(super) lifetime: Lifetime,
     /// The `seq` of the last message; 0: none yet.
     pub(super) last_seq: u64,
-    /// The `seq` of the last message that is saved.
+    /// The `seq` of the last saved message.
     pub(super) saved_seq: u64,
 }
 
 /// How long a room lasts.
 #[derive(Debug, PartialEq)]
 pub(super) enum Lifetime {
-    /// Named in the settings, at this place: for ever.
+    /// Named in the settings, at this place in the list. Never removed.
     Permanent { place: usize },
-    /// Made by a user: it is removed at this time. `None` while somebody is in it.
+    /// Created by a user, or no longer named in the settings. Removed at this time; `None` while somebody
+    /// is in it.
     Temporary { removed_at: Option<Duration> },
 }
 
@@ -32,7 +33,7 @@ impl Room {
         Self::new(title, Lifetime::Permanent { place }, last_seq)
     }
 
-    /// A room that is removed at `removed_at` unless somebody enters before.
+    /// A room that is removed at `removed_at` unless somebody enters it earlier.
     pub(super) fn temporary(title: &str, removed_at: Duration, last_seq: u64) -> Self {
         Self::new(title, Lifetime::Temporary { removed_at: Some(removed_at) }, last_seq)
     }
@@ -46,7 +47,7 @@ impl Room {
         &self.title
     }
 
-    /// How the list of rooms shows it. It shows no `seq` that might be taken back.
+    /// The room as the list shows it. An unsaved message may be taken back, so it does not count.
     pub(crate) fn summary(&self, id: RoomId) -> RoomSummary {
         let (title, users) = (self.title.clone(), self.members.len());
         RoomSummary { id, title, users, seq: self.saved_seq }
@@ -64,17 +65,17 @@ impl Room {
         }
     }
 
-    /// All messages are saved; returns whether one of them was not before.
+    /// Notes that all messages are saved; returns whether that is news.
     pub(super) fn mark_saved(&mut self) -> bool {
         std::mem::replace(&mut self.saved_seq, self.last_seq) != self.last_seq
     }
 
-    /// The messages that are not saved use up no `seq`.
+    /// Frees the numbers of messages that are not saved.
     pub(super) fn take_back_unsaved(&mut self) {
         self.last_seq = self.saved_seq;
     }
 
-    /// Lets `user` in; returns the time at which the room would have been removed, if any.
+    /// Adds a member; returns the time at which the room would have been removed, if any.
     pub(super) fn enter(&mut self, user: UserId) -> Option<Duration> {
         self.members.insert(user);
         match &mut self.lifetime {
@@ -83,13 +84,13 @@ impl Room {
         }
     }
 
-    /// Lets `user` out; returns whether the room is now removed at `removed_at`.
+    /// Removes a member; returns whether the room will be removed at `removed_at`.
     pub(super) fn leave(&mut self, user: UserId, removed_at: Duration) -> bool {
         self.members.remove(&user);
         self.expire_if_empty(removed_at)
     }
 
-    /// Has a temporary room removed at `removed_at` if nobody is in it; returns whether that is so.
+    /// Schedules the removal of a temporary room if nobody is in it; returns whether it did.
     fn expire_if_empty(&mut self, at: Duration) -> bool {
         match &mut self.lifetime {
             Lifetime::Temporary { removed_at } if self.members.is_empty() => {
@@ -100,7 +101,8 @@ impl Room {
         }
     }
 
-    /// No longer named in the settings; returns whether it is now removed at `removed_at`.
+    /// Makes a room temporary that the settings no longer name; returns whether it will be removed at
+    /// `removed_at`.
     pub(super) fn make_temporary(&mut self, removed_at: Duration) -> bool {
         self.lifetime = Lifetime::Temporary { removed_at: None };
         self.expire_if_empty(removed_at)

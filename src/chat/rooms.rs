@@ -1,4 +1,4 @@
-//! Rooms: entering, leaving, creating and removing them, and keeping those that the rules name.
+//! Rooms: entering, leaving, creating and removing them, and the permanent rooms that the rules name.
 
 use std::time::Duration;
 
@@ -39,14 +39,14 @@ impl Chat {
         let tell = Effect::Tell { room: target, time: asker.time, event: entered };
         match version {
             Version::Base => effects.extend([subscribe, tell]),
-            // The room as it is with them in it says that they are in.
+            // The user sees itself as a member in the room that it is shown, so it needs no event.
             Version::V2 => effects.extend([tell, subscribe, self.show_room(asker, target)]),
         }
         self.store_user(asker.user, effects);
         Ok(())
     }
 
-    /// The others see no difference.
+    /// The user is in the room already, so the others are not told.
     fn enter_again(&mut self, asker: &Asker, room: RoomId, effects: &mut Vec<Effect>) {
         let Some(user) = self.users.get_mut(&asker.user) else { return };
         let heard = std::mem::replace(&mut user.hears, true);
@@ -68,7 +68,7 @@ impl Chat {
         Effect::ShowRoom { to: asker.user, room, up_to, reference }
     }
 
-    /// The user leaves, as everyone in the room sees it, the user included.
+    /// The user leaves. Everyone in the room is told, the user included.
     pub(super) fn leave_room(
         &mut self,
         asker: &Asker,
@@ -87,7 +87,7 @@ impl Chat {
         Ok(())
     }
 
-    /// Takes the user out of their room, if they are in one, and says which that was. Nobody is told.
+    /// Removes the user from its room, if it is in one, without telling anyone. Returns the room.
     pub(super) fn take_out_of_room(
         &mut self,
         id: UserId,
@@ -150,10 +150,10 @@ impl Chat {
         }
     }
 
-    /// From here on these rules hold, and the permanent rooms are those that they name.
+    /// Changes the rules, and the permanent rooms to those that the rules name.
     ///
-    /// A permanent room is known by its place among the rules' rooms, so one whose title has changed stays
-    /// the same room. One that the rules no longer name becomes temporary.
+    /// A permanent room is identified by its place in the list, so it stays the same room when its title
+    /// changes. A room that the rules no longer name becomes temporary.
     pub(super) fn set_rules(&mut self, rules: Rules, effects: &mut Vec<Effect>) {
         self.rules = rules;
         let titles = self.rules.rooms.clone();

@@ -1,7 +1,7 @@
 //! The whole state of the chat as bytes, and back.
 //!
-//! The same state always has the same bytes, so two chats are equal if a hash of these is. Indexes are not
-//! written: they follow from the rest. Whatever bytes are read, nothing panics.
+//! The same state always has the same bytes, so two chats can be compared by a hash of them. Indexes are
+//! not written, since they follow from the rest. Malformed bytes are refused and never cause a panic.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -105,7 +105,7 @@ impl Chat {
     }
 }
 
-/// Numbers are written as LEB128, everything of variable length with its length in front.
+/// Numbers are written as LEB128. A value of variable length has its length in front.
 struct SnapshotWriter(Vec<u8>);
 
 impl SnapshotWriter {

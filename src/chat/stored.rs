@@ -1,31 +1,31 @@
-//! What is stored: messages, and what brings the chat back after a restart.
+//! What the history stores besides messages, to restore the chat after a restart.
 //!
-//! The chat says what to store (with [`Effect`](super::Effect)s), `history` stores it, and hands it back
-//! as a [`Stored`] when the server starts.
+//! The chat says what to store (with [`Effect::Store`](super::Effect::Store)), `history` stores it, and
+//! returns it as a [`Stored`] when the server starts.
 
 use std::sync::Arc;
 
 use super::{Position, RoomId, UserId};
 
-/// By which a user who reconnects is recognized: a hash of the secret that only the client keeps.
+/// Identifies a user who resumes: a hash of the secret that only the client keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ResumeKey(pub(crate) [u8; 32]);
 
-/// A change of what is stored beside the messages. A later one replaces an earlier one of the same
-/// thing.
+/// One change of what is stored besides messages. A later memo replaces an earlier one about the same
+/// subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Memo {
-    /// Ids up to this one may be in use, and none beyond, whatever was noted before.
+    /// User ids up to this one may be in use, and none above it, even if an earlier memo said so.
     LastUser(UserId),
-    /// A user who can resume, as they are now.
+    /// The present state of a user who can resume.
     User(StoredUser),
     /// Nobody can resume as this user any more.
     UserGone(UserId),
-    /// A room as it is now. Ids up to its own may be in use, for ever.
+    /// The present state of a room. Its id and all lower ones count as used from now on.
     Room(StoredRoom),
-    /// The room is gone, with its messages. Its id counts as used even if it was never stored.
+    /// The room is removed, with its messages. Its id counts as used even if the room was never stored.
     RoomGone(RoomId),
-    /// So many bytes of padding. Writing them shows that there is room for them.
+    /// This many bytes of padding. Writing them proves that there is space for them.
     Padding(usize),
 }
 
@@ -43,18 +43,18 @@ pub(crate) struct StoredUser {
 pub(crate) struct StoredRoom {
     pub(crate) id: RoomId,
     pub(crate) title: Arc<str>,
-    /// Its place among the rooms of the settings, from 0; `None` if a user made it.
+    /// Its place among the rooms of the settings, from 0; `None` for a temporary room.
     pub(crate) place: Option<usize>,
 }
 
-/// Everything that is stored when the server starts, except for the messages.
+/// Everything that is stored when the server starts, except messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) last_user: u64,
     pub(crate) last_room: u64,
     /// By id, each with the last `seq` that was used in it (0: none).
     pub(crate) rooms: Vec<(StoredRoom, u64)>,
-    /// By user, each with the messages that they sent with a reference, as far as these are still kept,
+    /// By id, each with the messages that the user has sent with a reference and that are still kept,
     /// oldest first.
     pub(crate) users: Vec<(StoredUser, Vec<StoredReference>)>,
 }

@@ -1,4 +1,4 @@
-//! Messages: their numbers, their references, and what becomes of both when they cannot be saved.
+//! Messages: their numbers and references, and taking both back when they cannot be saved.
 
 use std::collections::BTreeMap;
 
@@ -74,7 +74,7 @@ impl Chat {
         }
     }
 
-    /// Only from here on the list of rooms shows the messages.
+    /// The unsaved messages are saved. The list of rooms shows them from now on.
     pub(super) fn mark_saved(&mut self, effects: &mut Vec<Effect>) {
         for Unsaved { room: id, .. } in self.unsaved.drain(..) {
             if self.rooms.get_mut(&id).is_some_and(Room::mark_saved) {
@@ -83,7 +83,7 @@ impl Chat {
         }
     }
 
-    /// The messages use up no `seq`, and their references stand for nothing.
+    /// The unsaved messages could not be saved. Frees their numbers, and forgets their references.
     pub(super) fn take_back_unsaved(&mut self) {
         for Unsaved { room, author, reference } in
             std::mem::take(&mut self.unsaved).into_iter().rev()
