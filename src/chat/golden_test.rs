@@ -1,39 +1,38 @@
-//! The chat's stories: the golden scripts under `golden/`, each told to a chat of its own.
+//! Runs the golden scripts in `golden/`, each on a new chat.
 //!
-//! A script is a list of blocks, each with a few lines of what happens, `---`, and what follows from
-//! it. Users and rooms go by their numbers. What happens is one of:
+//! A script is a list of blocks. Each block has input lines, which say what happens, then `---`, then the
+//! output that follows from them. Users and rooms are referred to by their ids. The input lines are:
 //!
 //! | line | meaning |
 //! |---|---|
-//! | `rules max_rooms=4 room=Lobby room=Games` | starts over with [the usual rules](usual_rules), except for these |
-//! | `new_rules room=Lobby` | the same rules hold from here on, and the chat goes on |
+//! | `rules max_rooms=4 room=Lobby room=Games` | starts over with [the usual rules](usual_rules) and these changes |
+//! | `new_rules room=Lobby` | changes the rules to the usual ones with these changes, in the running chat |
 //! | `1 connects`, `1 disconnects` | a client of the base protocol connects or disconnects |
 //! | `1 enters 2`, `1 leaves`, `1 says "Hello"`, `1 shows 3` (a picture), `1 creates Games`, `1 renames Ann` | the requests |
-//! | `1 begins 7`, `1 resumes` | the same for a client of `wschat.v2`, whose key is made of this number |
-//! | `1 resumes late` | over a connection that was accepted before the present one |
-//! | `1 loses` | the connection before the present one ends, which another has replaced |
+//! | `1 begins 7`, `1 resumes` | a client of `wschat.v2` connects as a new user with a key made from this number, or resumes user 1 |
+//! | `1 resumes late` | resumes over a connection that was accepted before the present one |
+//! | `1 loses` | the connection ends that the present one has replaced |
 //! | `1 enters 1 ref=a`, `1 says "Hello" ref=a` | a request with a reference |
 //! | `saved`, `not_saved` | the messages since the last such line are saved, or cannot be |
-//! | `1 enters 4 at=10s` | the same at this time of the log |
-//! | `wait 250ms` | time passes, and the chat is looked at at each of its deadlines on the way |
-//! | `deadline` | shows when the chat next has something to do |
+//! | `1 enters 4 at=10s` | a request at this time of the log |
+//! | `wait 250ms` | time passes; a `Wait` entry is applied at each deadline on the way |
+//! | `deadline` | shows the chat's next deadline |
 //! | `rooms` | shows all rooms and their members |
 //!
-//! And what follows is written so:
+//! The output lines are:
 //!
 //! | line | meaning |
 //! |---|---|
-//! | `1 ← …` | user 1 alone is told |
-//! | `room 2 [1 3] ← …` | the room is told, and 1 and 3 hear it |
-//! | `1 → room 2`, `1 → no room` | from here on user 1 hears what room 2 is told, or nothing |
-//! | `list: room 2 …` | the list of rooms shows the room differently |
-//! | `stored: …` | this has to be stored |
-//! | `at 10s:` | what follows came at this time of a `wait` |
-//! | `nothing` | nothing follows |
+//! | `1 ← …` | a reply to user 1 alone |
+//! | `room 2 [1 3] ← …` | an event in room 2, which users 1 and 3 get |
+//! | `1 → room 2`, `1 → no room` | from now on user 1 gets the events of room 2, or of no room |
+//! | `list: room 2 …` | room 2 has changed in the list of rooms |
+//! | `stored: …` | a change to store |
+//! | `at 10s:` | the lines below happened at this time during a `wait` |
+//! | `nothing` | no effect |
 //!
-//! What stands below `---` is never written by hand. To change a story or tell a new one, change what
-//! stands above (and list a new script in [`stories!`]), let the tests write the rest, and read the
-//! difference before it is committed:
+//! The output is never written by hand. To change or add a script, write its input (and list a new script
+//! in [`stories!`]), let the tests write the output, and read the difference before you commit it:
 //!
 //! ```text
 //! UPDATE_GOLDENFILES=1 cargo test --lib chat::golden_test
@@ -52,7 +51,7 @@ use super::*;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
-/// One test for each of these scripts, and one that there are no others.
+/// One test for each script, and one that checks that no script is missing here.
 macro_rules! stories {
     ($($script:ident)+) => {
         $(
@@ -102,7 +101,7 @@ fn tell(script: &str) {
     }
 }
 
-/// Those of the settings at their defaults.
+/// The rules with the default settings.
 fn usual_rules() -> Rules {
     Rules {
         rooms: ["Room 1", "Room 2", "Room 3"].map(str::to_owned).into(),
@@ -118,7 +117,7 @@ fn usual_rules() -> Rules {
     }
 }
 
-/// What a line of a script says.
+/// A parsed input line.
 enum Line {
     Rules(Rules),
     Wait(Duration),
@@ -180,15 +179,15 @@ fn next<'a>(args: &mut ArgumentConsumer<'a>) -> Fallible<&'a str> {
     args.next_pos().ok_or_else(|| "something is missing at the end".into())
 }
 
-/// A chat, its clients, and who hears what in it.
+/// A chat, its clients, and the room whose events each user gets.
 struct Story {
     chat: Chat,
     now: Duration,
     entries: u64,
-    /// The connections of each user, the present one last, and the key to resume.
+    /// The connections of each user, the present one last, and the user's key.
     clients: BTreeMap<UserId, (Vec<Link>, Option<ResumeKey>)>,
     connections: u64,
-    /// Who hears which room.
+    /// The room whose events each user gets.
     heard: BTreeMap<UserId, RoomId>,
 }
 
@@ -256,7 +255,7 @@ impl Story {
         let reference = args.take_key("ref").map(Arc::from);
         let verb = next(args)?;
         let (links, key) = self.clients.get(&user).cloned().unwrap_or_default();
-        // A user who is not there yet has no connection, and the chat has to ignore what comes over it.
+        // A user who does not exist has no connection. The chat must ignore requests from an unknown one.
         let nowhere = Link { node: NodeId(9), connection: ConnectionId(u64::MAX) };
         let link = links.last().copied().unwrap_or(nowhere);
         Ok(match verb {
@@ -300,7 +299,7 @@ impl Story {
         effects.iter().map(|effect| self.follow(effect, key) + "\n").collect()
     }
 
-    /// Lets time pass as the dispatcher does, which sleeps until the next deadline.
+    /// Lets time pass as the dispatcher does: from deadline to deadline.
     fn wait(&mut self, time: Duration) -> Fallible<String> {
         let end = self.now + time;
         let mut shown = String::new();
@@ -319,8 +318,8 @@ impl Story {
         Ok(or_nothing(shown))
     }
 
-    /// Does with an effect what delivery does with it, and shows it on one line. `key` is that of a client
-    /// that connects.
+    /// Follows an effect as `delivery` does, and shows it on one line. `key` is the key of the client that
+    /// connects.
     fn follow(&mut self, effect: &Effect, key: Option<ResumeKey>) -> String {
         match effect {
             Effect::Connected { link, welcome } => {

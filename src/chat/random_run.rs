@@ -1,10 +1,10 @@
-//! A random but plausible run: what a few clients do, and what befalls them.
+//! Random but plausible entries: what a few clients do and what happens to them.
 
 use std::time::Duration;
 
 use super::*;
 
-/// One seed, one run.
+/// A run, determined by its seed.
 pub(super) struct RandomRun {
     state: u64,
     now: Duration,
@@ -12,7 +12,7 @@ pub(super) struct RandomRun {
     connections: u64,
     /// The connections that have not ended yet, each with the key of its user.
     links: Vec<(Link, Option<ResumeKey>)>,
-    /// Keys of users who may have gone away.
+    /// Keys of users who may be away.
     keys: Vec<ResumeKey>,
 }
 
@@ -42,7 +42,7 @@ impl RandomRun {
 
     pub(super) fn next_entry(&mut self) -> Entry {
         self.entries += 1;
-        // Most things happen soon after each other, and now and then nothing happens for a while.
+        // Most entries follow each other quickly, with a pause now and then.
         let pause = match self.below(50) {
             0 => 4_000,
             1..10 => 250,
@@ -72,7 +72,7 @@ impl RandomRun {
             return self.disconnect();
         }
         self.connections += 1;
-        // Some finish their handshake after a later one.
+        // Some connections finish their handshake after a later one.
         let connection = ConnectionId(self.connections ^ u64::from(self.below(8) == 0));
         let link = Link { node: NodeId(self.below(2)), connection };
         let mut key = [0; 32];

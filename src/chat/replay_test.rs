@@ -1,6 +1,6 @@
-//! The same entries give the same chat: replayed from the beginning, and from a snapshot in the middle.
+//! The same entries give the same chat, from the beginning and from a snapshot in the middle.
 //!
-//! `WSCHAT_REPLAY_SEED=7` replays one seed, `WSCHAT_REPLAY_ENTRIES=1000000` makes each run as long.
+//! `WSCHAT_REPLAY_SEED=7` replays one seed, `WSCHAT_REPLAY_ENTRIES=1000000` sets the length of each run.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use openssl::sha::sha256;
 use super::random_run::RandomRun;
 use super::*;
 
-/// So many runs of so many entries: 2,000,000 in all.
+/// The number of runs and the length of each: 2,000,000 entries in all.
 const SEEDS: u64 = 100;
 const ENTRIES: usize = 20_000;
 
@@ -29,7 +29,7 @@ fn digest(chat: &Chat) -> [u8; 32] {
     sha256(&chat.write_snapshot())
 }
 
-/// Counts what a run has led to, to see that it is worth replaying.
+/// Counts what happened in a run, to check that nothing of interest is missing.
 #[derive(Debug, Default)]
 struct Seen {
     resumed: usize,
@@ -115,9 +115,9 @@ fn recorded_entries_give_the_same_chat_again() {
     }
 }
 
-/// Whether the clock was looked at in between makes no difference.
+/// Extra `Wait` entries make no difference.
 #[test]
-fn waiting_changes_nothing_that_would_not_happen_anyway() {
+fn wait_entries_change_nothing_that_would_not_happen_without_them() {
     for seed in seeds().into_iter().take(20) {
         let mut run = RandomRun::new(seed);
         let (mut plain, mut watched) =

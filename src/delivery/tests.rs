@@ -9,10 +9,10 @@ use crate::recall::Lookup;
 const ROOM: RoomId = RoomId(1);
 const OTHER_ROOM: RoomId = RoomId(2);
 
-/// What may wait for a user, in bytes.
+/// How many bytes may be queued for a client.
 const MAX_QUEUED: usize = 1_000_000;
 
-/// Some users with their connections, which are in memory. User 1 is at connection 1, and so on.
+/// Some users with connections in memory. User 1 is at connection 1, and so on.
 struct Crowd {
     delivery: Delivery,
     clients: Vec<(Arc<Outbox>, MemorySocket)>,
@@ -26,7 +26,7 @@ impl Crowd {
         Self::speaking(&vec![Version::Base; n])
     }
 
-    /// A user for each of these.
+    /// A user for each of these versions.
     fn speaking(versions: &[Version]) -> Self {
         let (flusher, flusher_thread) = Flusher::new().unwrap();
         let mut crowd = Self {
@@ -46,7 +46,7 @@ impl Crowd {
         crowd
     }
 
-    /// One more connection, the next in order. Nobody is welcomed there yet.
+    /// Adds the next connection, without a user yet.
     fn connect(&mut self, max_queued: usize, version: Version) -> u64 {
         let id = self.clients.len() as u64 + 1;
         let (outbox, socket) = memory_outbox(ConnectionId(id), max_queued, &self.flusher);
@@ -75,7 +75,7 @@ impl Crowd {
         assert!(self.delivery.take(Output::Effect(effect)).is_none());
     }
 
-    /// User `id` gets an answer that was read for it; returns whether their next query is asked.
+    /// User `id` gets an answer from the history; returns whether its next query is sent.
     fn answer(&mut self, id: u64, gif: u64) -> bool {
         let event = Event::Said(said(Content::Gif(gif)));
         let outgoing = Outgoing::Event { room: ROOM, time: 0, event: &event };
@@ -83,7 +83,7 @@ impl Crowd {
         self.delivery.take(Output::Recalled { connection, frames }).is_some()
     }
 
-    /// User `id` has a query; returns whether it is to be asked now.
+    /// User `id` has a query; returns whether it is sent now.
     fn query(&mut self, id: u64) -> bool {
         let what = Lookup::Message(Position { room: ROOM, seq: 1 });
         let query = Query { what, reference: None };
@@ -103,7 +103,7 @@ impl Crowd {
         self.follow(Effect::Tell { room, time: 0, event: Event::Entered(person(id)) });
     }
 
-    /// Everyone in the room gets a gif of this number.
+    /// Everyone in the room gets the GIF of this number.
     fn tell(&mut self, room: RoomId, gif: u64) {
         self.say(room, Content::Gif(gif));
     }
@@ -132,7 +132,7 @@ impl Crowd {
         self.delivery.take(Output::Close { connection: ConnectionId(id), reason });
     }
 
-    /// Delivers the tick and checks in short what each user got.
+    /// Delivers the tick, and checks the frames that each user got, in short form.
     #[track_caller]
     fn expect(&mut self, expected: &[&str]) {
         assert_eq!(self.delivery.deliver(), []);
@@ -167,8 +167,8 @@ fn person(id: u64) -> Person {
     Person { id: UserId(id), name: format!("U{id}").into() }
 }
 
-/// `w` for a welcome, `e2` for user 2 entering, `l2` for leaving, `t2` for typing, `g7` for gif 7; with a
-/// star when it is in the second version.
+/// `w` for a welcome, `e2` for user 2 entering, `l2` for leaving, `t2` for typing, `g7` for GIF 7; with a
+/// star for a frame of `wschat.v2`.
 fn shorten(frames: &[u8]) -> String {
     let text = String::from_utf8_lossy(frames);
     let number = |key: &str, part: &str| {
@@ -219,7 +219,7 @@ fn a_reply_keeps_its_place_among_the_room_events() {
 }
 
 #[test]
-fn a_client_that_leaves_gets_what_was_told_until_then() {
+fn a_client_that_leaves_gets_the_events_until_then() {
     let mut crowd = Crowd::of(3);
     for id in 1..=3 {
         crowd.enter(ROOM, id);
@@ -239,7 +239,7 @@ fn a_client_that_leaves_gets_what_was_told_until_then() {
 }
 
 #[test]
-fn the_last_seat_moves_when_another_is_removed() {
+fn the_last_seat_fills_the_gap_of_a_removed_one() {
     let mut crowd = Crowd::of(3);
     for id in 1..=3 {
         crowd.enter(ROOM, id);
@@ -362,7 +362,7 @@ fn leaving_and_entering_while_waiting_keeps_the_order() {
 }
 
 #[test]
-fn what_is_held_back_is_bounded() {
+fn held_back_frames_are_bounded() {
     let mut crowd = Crowd::speaking(&[Version::V2]);
     crowd.enter(ROOM, 1);
     crowd.query(1);
@@ -394,7 +394,7 @@ fn one_query_of_each_client_is_asked_at_a_time_and_their_number_is_bounded() {
 }
 
 #[test]
-fn an_event_without_a_frame_in_any_version_there_is_not_told() {
+fn an_event_without_a_frame_in_any_version_of_the_room_is_not_sent() {
     let mut crowd = Crowd::of(1);
     crowd.enter(ROOM, 1);
     crowd.expect(&["e1"]);
@@ -406,7 +406,7 @@ fn an_event_without_a_frame_in_any_version_there_is_not_told() {
 }
 
 #[test]
-fn a_welcome_has_the_secret_of_its_user_and_replaces_the_connection_before() {
+fn a_welcome_has_the_secret_of_its_user_and_closes_the_earlier_connection() {
     let mut crowd = Crowd::speaking(&[Version::V2]);
     crowd.enter(ROOM, 1);
     crowd.expect(&["e1*"]);
@@ -422,7 +422,7 @@ fn a_welcome_has_the_secret_of_its_user_and_replaces_the_connection_before() {
     assert!(second.contains(&secret) && second.contains("\"resumed\":true"), "{second}");
     assert!(!second.contains("gifId"), "it has not entered the room yet: {second}");
     assert_eq!(crowd.delivery.users[&UserId(1)], ConnectionId(2));
-    // The end of the connection before changes nothing.
+    // The end of the earlier connection changes nothing.
     crowd.close(1, CloseReason::ConnectionLost);
     assert_eq!(crowd.delivery.users[&UserId(1)], ConnectionId(2));
 }

@@ -1,4 +1,4 @@
-//! The base protocol's frames: exactly these members, in exactly this order.
+//! The frames of the base protocol: exactly these members, in exactly this order.
 
 use bytes::BytesMut;
 use serde::{Serialize, Serializer};
@@ -8,7 +8,7 @@ use super::frame::push_json_frame;
 use super::{ErrorReply, Outgoing};
 use crate::chat::{Chat, Content, Event, Person, Reply, Room};
 
-/// Every kind of frame that the server sends. The order of the members is part of the protocol.
+/// All frames that the server sends. The order of the members is part of the protocol.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
 enum BaseFrame<'a> {
@@ -46,14 +46,14 @@ enum BaseFrame<'a> {
     },
 }
 
-/// A user as both versions show it.
+/// A user, as in both versions.
 #[derive(Serialize)]
 pub(super) struct UserJson<'a> {
     pub(super) id: u64,
     pub(super) name: &'a str,
 }
 
-/// All rooms, as an object with the ids for keys, ascending.
+/// All rooms, as an object whose keys are the ids in ascending order.
 pub(super) struct Rooms<'a>(pub(super) &'a Chat);
 
 #[derive(Serialize)]
@@ -63,10 +63,10 @@ struct RoomJson<'a> {
     users: Members<'a>,
 }
 
-/// The members of a room, as an object with the ids for keys, ascending.
+/// The members of a room, as an object whose keys are the ids in ascending order.
 struct Members<'a>(&'a Chat, &'a Room);
 
-/// Appends the frame for `outgoing`. Nothing, if the base protocol has none.
+/// Appends the frame for `outgoing`, or nothing if the base protocol has none.
 pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
     let frame = match *outgoing {
         Outgoing::Welcome { welcome, .. } => BaseFrame::Welcome { user: (&welcome.person).into() },
@@ -94,8 +94,8 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
     push_json_frame(out, &frame);
 }
 
-/// Appends an `error` frame, which is the same in both versions. Members that only `wschat.v2` knows are
-/// set only for its clients.
+/// Appends an `error` frame, which is the same in both versions. Only clients of `wschat.v2` have set
+/// `reference`.
 pub(super) fn encode_error(error: &ErrorReply, out: &mut BytesMut) {
     let ErrorReply { code, message, retry_after_ms, reference } = error;
     let (retry_after_ms, reference) = (*retry_after_ms, reference.as_deref());

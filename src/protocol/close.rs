@@ -1,4 +1,4 @@
-//! Why connections end: one table for the wire, the log and the docs.
+//! The reasons why connections end: one table for the wire, the log and the docs.
 
 use std::fmt;
 
@@ -19,22 +19,22 @@ pub(crate) enum CloseReason {
     BinaryMessage,
     /// The client sent text that is not UTF-8.
     InvalidUtf8,
-    /// The client kept on sending after it had been told that it is too fast.
+    /// The client went on sending after many requests were refused with `rate_limited`.
     TooFast,
     /// The client sent a message longer than `maxMessageBytes`.
     MessageTooBig,
-    /// The session met a defect in the server.
+    /// A bug in the server.
     InternalError,
     /// The client did not answer a ping within `pongTimeoutMs`.
     PongTimeout,
-    /// The client does not read as fast as it is written to.
+    /// The client does not read fast enough.
     SlowConsumer,
-    /// The same session has connected anew.
+    /// The session was resumed on another connection.
     Replaced,
 }
 
 impl CloseReason {
-    /// The code of the Close frame that the server sends, if it sends one that carries a code.
+    /// The code of the Close frame that the server sends. `None` if it sends no frame, or one without code.
     pub(crate) fn code(self) -> Option<u16> {
         match self {
             // The client's own code goes back to it, as RFC 6455 §5.5.1 suggests.
@@ -52,7 +52,7 @@ impl CloseReason {
         }
     }
 
-    /// What stands beside the code in the Close frame, and in the log.
+    /// The text in the Close frame and in the log.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::ClosedByClient(_) => "closed by the client",
@@ -70,7 +70,7 @@ impl CloseReason {
         }
     }
 
-    /// Whether what still waits to be sent is dropped, so that the Close frame can go out at once.
+    /// Whether queued frames are dropped, so that the Close frame goes out immediately.
     pub(crate) fn drops_backlog(self) -> bool {
         matches!(self, Self::SlowConsumer | Self::Replaced)
     }
@@ -89,7 +89,7 @@ impl fmt::Display for CloseReason {
 mod tests {
     use super::*;
 
-    /// Every reason for which the server sends a Close frame of its own.
+    /// All reasons with a code of the server's own.
     const OURS: [CloseReason; 10] = [
         CloseReason::ServerStopping,
         CloseReason::ProtocolError,

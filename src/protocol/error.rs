@@ -1,17 +1,17 @@
-//! The `error` frame: which rule a request broke, in a code for programs and a sentence for people.
+//! The `error` frame: why a request was refused, as a code for programs and a sentence for people.
 
 use std::time::Duration;
 
 use crate::chat::{Flaw, Reference, Refusal, RoomId};
 
-/// An answer that refuses. The request it answers has changed nothing.
+/// The refusal of a request. The request has changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ErrorReply {
     pub(crate) code: &'static str,
     pub(crate) message: String,
-    /// With `rate_limited`: after how long the same request will be granted.
+    /// With `rate_limited`: when the same request will be allowed.
     pub(crate) retry_after_ms: Option<u64>,
-    /// The request's name, for a client of `wschat.v2`.
+    /// The request's reference, for a client of `wschat.v2`.
     pub(crate) reference: Reference,
 }
 
@@ -20,7 +20,7 @@ impl ErrorReply {
         Self { code, message: message.into(), retry_after_ms: None, reference: None }
     }
 
-    /// The answer to the request of this name.
+    /// The same refusal, with the reference of the request.
     #[must_use]
     pub(crate) fn to(self, reference: Reference) -> Self {
         Self { reference, ..self }
@@ -36,12 +36,12 @@ impl ErrorReply {
     }
 
     pub(super) fn unknown_type(name: &str) -> Self {
-        // Long enough to show a typing error, short enough not to echo a hostile type.
+        // Long enough to show a typing error, short enough not to echo a huge type.
         let name: String = name.chars().take(32).collect();
         Self::new("unknown_type", format!("There is no request of type \"{name}\"."))
     }
 
-    /// The message cannot be saved, so nobody is told.
+    /// The message cannot be saved, so it is sent to nobody.
     fn not_saved() -> Self {
         Self::new(
             "not_saved",
@@ -49,17 +49,17 @@ impl ErrorReply {
         )
     }
 
-    /// The history, which has the answer, cannot be read.
+    /// The history cannot be read.
     pub(crate) fn not_readable() -> Self {
         Self::new("not_readable", "The server cannot read its history now: try again later.")
     }
 
-    /// The message was sent before, so it is not sent again, but it cannot be shown any more.
+    /// The message was sent before, so it is not sent again; it is no longer kept, so it cannot be returned.
     pub(crate) fn already_said() -> Self {
         Self::new("already_said", "This was said before, and is no longer kept.")
     }
 
-    /// `what` came too fast ("messages", "new rooms").
+    /// The client has sent too many of `what` ("messages", "new rooms").
     pub(crate) fn rate_limited(what: &str, wait: Duration) -> Self {
         let millis = u64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
         Self {

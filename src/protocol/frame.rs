@@ -1,4 +1,4 @@
-//! What the server writes, as RFC 6455 §5.2 frames: never masked, never fragmented.
+//! The frames that the server sends (RFC 6455 §5.2): never masked, never fragmented.
 //!
 //! tungstenite reads and checks what clients send. Outgoing frames are built here, directly in a
 //! shared buffer, so that one encoding serves every receiver.
@@ -12,7 +12,7 @@ const FIN_TEXT: u8 = 0x81;
 const FIN_CLOSE: u8 = 0x88;
 const FIN_PING: u8 = 0x89;
 
-/// Length of a header for payloads of 126 to 65,535 bytes, which is what most texts fit.
+/// The length of the header for a payload of 126 to 65,535 bytes.
 const MEDIUM_HEADER: usize = 4;
 
 /// Appends a text frame with `value` as JSON.
@@ -29,7 +29,7 @@ fn push_text_frame(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
     out.put_bytes(0, MEDIUM_HEADER);
     write(out);
     let len = out.len() - body;
-    // The payload's length decides the header's: move the payload where the header has not 4 bytes.
+    // The length of the header depends on that of the payload. Unless it is as expected, move the payload.
     if let Ok(short @ ..126) = u8::try_from(len) {
         out[start] = FIN_TEXT;
         out[start + 1] = short;
@@ -48,7 +48,7 @@ fn push_text_frame(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
     }
 }
 
-/// The Close frame for `reason` (RFC 6455 §5.5.1); none where the connection is gone already.
+/// The Close frame for `reason` (RFC 6455 §5.5.1). `None` if the connection is already lost.
 pub(crate) fn close_frame(reason: CloseReason) -> Option<Bytes> {
     if reason == CloseReason::ConnectionLost {
         return None;
@@ -70,10 +70,9 @@ pub(crate) fn ping_frame() -> Bytes {
     Bytes::from_static(&[FIN_PING, 0])
 }
 
-/// Where the frame ends that byte `at` of `frames` belongs to, if it is inside one; `at` itself
-/// where a frame begins there.
+/// The end of the frame that byte `at` is inside of, or `at` itself if a frame begins there.
 ///
-/// `frames` are whole frames built by this module.
+/// `frames` must be whole frames built by this module.
 pub(crate) fn frame_end(frames: &[u8], at: usize) -> usize {
     let mut end = 0;
     while end < at {

@@ -1,8 +1,8 @@
-//! The language on the wire: requests in, events out, why a connection ends, and RFC 6455 frames.
+//! The protocol on the wire: requests in, events out, close reasons, and RFC 6455 frames.
 //!
-//! Pure: text and bytes in, values out, and the reverse; no socket, no clock. Session threads parse
-//! requests with it, the dispatcher's thread encodes events. What a request does is `chat`'s
-//! business; `docs/protocol.md` and `docs/protocol-v2.md` are the same language in prose.
+//! Pure: text to values and values to bytes, with no socket and no clock. Session threads parse requests
+//! with it; the threads of the dispatcher and of `recall` encode frames. What a request does is left to
+//! `chat`. The protocol is documented in `docs/protocol.md` and `docs/protocol-v2.md`.
 
 mod base;
 mod close;
@@ -34,12 +34,12 @@ impl Version {
     pub(crate) const COUNT: usize = 2;
     pub(crate) const ALL: [Self; Self::COUNT] = [Self::Base, Self::V2];
 
-    /// From 0, for tables by version.
+    /// An index from 0, for arrays by version.
     pub(crate) fn index(self) -> usize {
         self as usize
     }
 
-    /// Reads one request, and the name that its author gives it. The error is the answer to the author.
+    /// Parses one request, with its reference. The error is the answer to the client.
     pub(crate) fn parse(self, text: &str) -> Result<(Request, Reference), ErrorReply> {
         match self {
             Self::Base => request::parse_base(text),
@@ -55,14 +55,14 @@ impl Version {
         }
     }
 
-    /// The frame for `outgoing`, by itself.
+    /// The frame for `outgoing` in a buffer of its own. Empty, if this version has none.
     pub(crate) fn frame(self, outgoing: &Outgoing<'_>) -> Bytes {
         let mut out = BytesMut::new();
         self.encode(outgoing, &mut out);
         out.freeze()
     }
 
-    /// The rooms of the chat as they are now.
+    /// The list of the chat's rooms as they are now.
     pub(crate) fn list_rooms(self, chat: &Chat) -> RoomList {
         let rooms = match self {
             Self::Base => serde_json::value::to_raw_value(&base::Rooms(chat)),

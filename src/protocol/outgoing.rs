@@ -1,4 +1,4 @@
-//! What the server tells a client, whatever version of the protocol the client speaks.
+//! What the server sends to clients, in a form that does not depend on the protocol version.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::ErrorReply;
 use crate::chat::{Event, Person, Reply, RoomId, RoomSummary, Said, Welcome};
 
-/// One thing that a client is told. Each version has its own frame for it, or none.
+/// One thing to send to a client. Each version has its own frame for it, or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outgoing<'a> {
     /// The first frame on a connection. `secret` is what the client needs to resume.
@@ -17,7 +17,7 @@ pub(crate) enum Outgoing<'a> {
         secret: Option<&'a str>,
         server: &'a ServerInfo,
     },
-    /// What a room is told.
+    /// An event in a room.
     Event {
         room: RoomId,
         time: u64,
@@ -36,7 +36,7 @@ pub(crate) enum Outgoing<'a> {
         reference: Option<&'a str>,
     },
     RoomListChange(&'a RoomListChange),
-    /// A room, to a user who enters it.
+    /// A room, for a user who enters it.
     Room {
         room: &'a RoomSnapshot,
         messages: &'a RecentMessages<'a>,
@@ -51,11 +51,12 @@ pub(crate) enum Outgoing<'a> {
     },
 }
 
-/// The rooms at one moment, as one version lists them. Encoded once for all who ask.
+/// The rooms at one moment, in the JSON of one version. Encoded once for all clients.
 #[derive(Clone, Debug)]
 pub(crate) struct RoomList(pub(super) Arc<RawValue>);
 
-/// How the list of rooms has changed. Each variant says how things are now, whatever was known before.
+/// A change of the list of rooms. Each variant has the present state, so it does not matter what the client
+/// knew before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RoomListChange {
     Added(RoomSummary),
@@ -73,16 +74,16 @@ pub(crate) struct RoomSnapshot {
     pub(crate) seq: u64,
 }
 
-/// The messages that a user who enters a room is shown.
+/// The messages that a client gets when its user enters a room.
 #[derive(Debug)]
 pub(crate) struct RecentMessages<'a> {
     pub(crate) epoch: &'a str,
-    /// Nothing is missing between what the client knows and these.
+    /// No message is missing between those that the client has and these.
     pub(crate) complete: bool,
     pub(crate) messages: &'a [Said],
 }
 
-/// What every welcome of `wschat.v2` says about the server.
+/// The part of every welcome of `wschat.v2` that is about the server.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ServerInfo {
     server: Software,
@@ -96,7 +97,7 @@ struct Software {
     version: &'static str,
 }
 
-/// The limits that a client has to know so as not to be refused.
+/// The limits that a client needs to know to keep within them.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AdvertisedLimits {
@@ -112,7 +113,7 @@ pub(crate) struct AdvertisedLimits {
     pub(crate) history_max_page: usize,
 }
 
-/// A picture that the server has, and what it shows, in words.
+/// A GIF that the server offers, and a description of what it shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Gif {
     pub(crate) id: u64,

@@ -1,8 +1,8 @@
 //! JSON text from a client → [`Request`].
 //!
-//! Read into one flat structure of all members that any request has. A member's value stays raw
-//! until the request's type says what it has to be, and what is nested is skipped by `serde_json`
-//! without recursion, so that depth costs no stack. Unknown members are ignored.
+//! A request is read into one flat structure with all members that any request has. The value of a member
+//! stays raw JSON until the type of the request says what it must be. `serde_json` skips nested values
+//! without recursion, so deep nesting takes no stack. Unknown members are ignored.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -18,23 +18,25 @@ use crate::chat::{self, Content, Reference, RoomId};
 /// The largest whole number that survives JavaScript: 2⁵³ − 1.
 pub(crate) const MAX_NUMBER: u64 = (1 << 53) - 1;
 
-/// The longest name of a request, in characters.
+/// How long a reference may be, in characters.
 const MAX_REFERENCE_CHARS: usize = 64;
 
-/// The most events of one `history` frame, and how many there are unless the client says.
+/// How many messages a client may ask for with `history`.
 pub(crate) const HISTORY_MAX_PAGE: usize = 100;
+
+/// How many messages a client gets that does not say how many it wants.
 const HISTORY_PAGE: usize = 50;
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// A request that changes the chat. With `EnterRoom` goes what the client knows of the room.
+    /// A request to the chat. `EnterRoom` may come with what the client knows of the room.
     Chat(chat::Request, Option<Box<Since>>),
     /// A request that this node answers by itself.
     Local(LocalRequest),
 }
 
-/// What a node answers by itself, because it changes nothing for others.
+/// A request that one node answers by itself, because it does not change the chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LocalRequest {
     ListRooms,
@@ -44,7 +46,7 @@ pub(crate) enum LocalRequest {
         before: u64,
         limit: usize,
     },
-    /// The others may be told that the user is typing.
+    /// The user is typing.
     Typing,
 }
 
@@ -56,7 +58,7 @@ pub(crate) struct Since {
     pub(crate) seq: u64,
 }
 
-/// The members that some request has, each as it was written.
+/// All members that any request has, each as raw JSON.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Members<'a> {
@@ -82,7 +84,7 @@ struct Members<'a> {
     reference: Option<&'a RawValue>,
 }
 
-/// A member that may be left out. Null does not leave it out: it is a wrong value.
+/// Reads an optional member. `null` does not count as left out, but as a wrong value.
 fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
 }
@@ -96,14 +98,14 @@ struct SinceMembers<'a> {
     seq: Option<&'a RawValue>,
 }
 
-/// Reads one request of the base protocol.
+/// Parses one request of the base protocol.
 pub(super) fn parse_base(text: &str) -> Result<(Request, Reference), ErrorReply> {
     let members = parse_members(text)?;
     let kind = string("type", members.kind)?;
     Ok((base_request(&kind, &members)?, None))
 }
 
-/// Reads one request of `wschat.v2`.
+/// Parses one request of `wschat.v2`.
 pub(super) fn parse_v2(text: &str) -> Result<(Request, Reference), ErrorReply> {
     let members = parse_members(text)?;
     let reference = members.reference.map(reference).transpose()?;
@@ -113,7 +115,7 @@ pub(super) fn parse_v2(text: &str) -> Result<(Request, Reference), ErrorReply> {
     }
 }
 
-/// The name of a request that is refused unread, if it can be read.
+/// The reference of a request that is refused without being parsed, if it has a valid one.
 pub(crate) fn reference_of(text: &str) -> Reference {
     parse_members(text).ok()?.reference.and_then(|raw| reference(raw).ok())
 }
@@ -187,7 +189,7 @@ fn page(limit: u64) -> Result<usize, ErrorReply> {
 }
 
 fn parse_members(text: &str) -> Result<Members<'_>, ErrorReply> {
-    // Checked first, because serde also takes a list for a structure.
+    // Checked first, because serde would read an array as a structure, too.
     if !text.trim_start().starts_with('{') {
         return Err(match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) => ErrorReply::bad_request("A request is a JSON object with a \"type\"."),
@@ -195,13 +197,13 @@ fn parse_members(text: &str) -> Result<Members<'_>, ErrorReply> {
         });
     }
     serde_json::from_str(text).map_err(|error| match error.classify() {
-        // The one way for an object not to fit: a member is there twice.
+        // The only way in which an object does not fit.
         Category::Data => ErrorReply::bad_request("A member is given twice."),
         Category::Syntax | Category::Eof | Category::Io => ErrorReply::bad_json(&error),
     })
 }
 
-/// A string, copied only where it holds an escape.
+/// A string, copied only if it contains an escape.
 fn string<'a>(name: &str, member: Option<&'a RawValue>) -> Result<Cow<'a, str>, ErrorReply> {
     #[derive(Deserialize)]
     struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -220,7 +222,7 @@ fn string<'a>(name: &str, member: Option<&'a RawValue>) -> Result<Cow<'a, str>, 
 fn number(name: &str, member: Option<&RawValue>) -> Result<u64, ErrorReply> {
     let raw = present(name, member)?;
     let digits = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).unwrap_or(raw);
-    // `parse` by itself would take a plus sign, too.
+    // `parse` alone would also accept a plus sign.
     let is_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse().ok().filter(|number| is_digits && *number <= MAX_NUMBER).ok_or_else(|| {
         ErrorReply::bad_request(format!(
@@ -229,7 +231,7 @@ fn number(name: &str, member: Option<&RawValue>) -> Result<u64, ErrorReply> {
     })
 }
 
-/// A member that is there and not null.
+/// The value of a member that must be there. A mandatory member that is `null` counts as missing.
 fn present<'a>(name: &str, member: Option<&'a RawValue>) -> Result<&'a str, ErrorReply> {
     let raw = member.ok_or_else(|| ErrorReply::bad_request(format!("\"{name}\" is missing.")))?;
     Ok(raw.get())

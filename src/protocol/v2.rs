@@ -1,5 +1,5 @@
-//! The frames of `wschat.v2`: the base protocol's events with their room and time, and what it has
-//! beyond them. `docs/protocol-v2.md` is the same in prose.
+//! The frames of `wschat.v2`, which `docs/protocol-v2.md` documents: the events of the base protocol with
+//! their room and time, and those that only this version has.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use super::frame::push_json_frame;
 use super::{ErrorReply, Outgoing, RoomListChange, ServerInfo};
 use crate::chat::{Chat, Content, Event, Reply, RoomId, RoomSummary, Said};
 
-/// Every kind of frame that only `wschat.v2` has, or has more in. The order of the members is part of
-/// the protocol.
+/// All frames of `wschat.v2` except `error`, which is the same in both versions. The order of the members
+/// is part of the protocol.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
 enum V2Frame<'a> {
@@ -119,10 +119,10 @@ struct RoomHead<'a> {
     title: &'a str,
 }
 
-/// All rooms, as an object with the ids for keys, ascending.
+/// All rooms, as an object whose keys are the ids in ascending order.
 pub(super) struct Summaries<'a>(pub(super) &'a Chat);
 
-/// Appends the frame for `outgoing`. Nothing, if `wschat.v2` has none.
+/// Appends the frame for `outgoing`, or nothing if `wschat.v2` has none.
 pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
     let frame = match *outgoing {
         Outgoing::Welcome { welcome, secret: session, server } => V2Frame::Welcome {
@@ -146,7 +146,7 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
                 let error = ErrorReply::from(refusal).to(reference.map(Arc::from));
                 return encode_error(&error, out);
             }
-            // A client that is in the room already gets the room.
+            // A client of this version that enters again gets the whole room instead.
             Reply::Entered(_) => return,
         },
         Outgoing::Error(error) => return encode_error(error, out),
@@ -215,7 +215,7 @@ impl<'a> From<&'a RoomSummary> for SummaryJson<'a> {
 
 impl Serialize for Summaries<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // A summary is made and dropped for each, so that both ways to show a room share their fields.
+        // By way of `RoomSummary`, so that the list and its changes show a room with the same fields.
         let mut map = serializer.serialize_map(None)?;
         for (id, room) in self.0.rooms() {
             map.serialize_entry(&id.0, &SummaryJson::from(&room.summary(id)))?;

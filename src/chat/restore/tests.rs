@@ -50,7 +50,7 @@ fn connect(connection: u64, resumed: ResumeKey) -> Action {
 }
 
 #[test]
-fn the_first_time_the_rooms_are_new() {
+fn without_stored_rooms_those_of_the_rules_are_created() {
     let (chat, effects) = Chat::restore(rules(&["A", "B"]), Stored::default());
     assert_eq!(shown(&chat), [(1, "A".to_owned(), 0), (2, "B".to_owned(), 0)]);
     let expected = [room(1, "A", Some(0)), room(2, "B", Some(1))].map(Memo::Room);
@@ -58,7 +58,7 @@ fn the_first_time_the_rooms_are_new() {
 }
 
 #[test]
-fn rooms_keep_their_numbers_whatever_the_settings_say_now() {
+fn rooms_keep_their_ids_when_the_settings_change() {
     let stored = || Stored {
         last_room: 7,
         rooms: vec![
@@ -73,7 +73,7 @@ fn rooms_keep_their_numbers_whatever_the_settings_say_now() {
     assert_eq!([1, 2, 4, 9].map(|id| chat.last_seq(RoomId(id))), [5, 6, 7, 0]);
     assert_eq!(chat.next_deadline(), Some(TTL), "nobody is in the room that a user made");
 
-    // One has another title, one is new.
+    // One room has another title, one is new.
     let (chat, effects) = Chat::restore(rules(&["A", "C", "D"]), stored());
     let titles: Vec<_> = shown(&chat).into_iter().map(|(id, title, _)| (id, title)).collect();
     assert_eq!(
@@ -83,7 +83,7 @@ fn rooms_keep_their_numbers_whatever_the_settings_say_now() {
     let expected = [room(2, "C", Some(1)), room(8, "D", Some(2))].map(Memo::Room);
     assert_eq!(to_store(effects), expected);
 
-    // One is no longer named: it is removed when it has been empty for long enough.
+    // One room is no longer named: it is removed after it has been empty for its TTL.
     let (mut chat, effects) = Chat::restore(rules(&["A"]), stored());
     assert_eq!(to_store(effects), [Memo::Room(room(2, "B", None))]);
     apply(&mut chat, TTL, Action::Wait);
@@ -95,7 +95,7 @@ fn ann(key: ResumeKey) -> StoredUser {
 }
 
 #[test]
-fn users_are_away_and_resume_with_all_they_had() {
+fn restored_users_are_away_and_resume_with_name_room_and_references() {
     let key = ResumeKey([7; 32]);
     let reference: Arc<str> = "a".into();
     let position = Position { room: RoomId(4), seq: 2 };
@@ -133,7 +133,7 @@ fn users_are_away_and_resume_with_all_they_had() {
         [Effect::Tell { event: Event::Said(Said { seq: 3, .. }), .. }]
     ));
 
-    // A user who does not resume has left.
+    // A user who does not resume leaves.
     let (mut chat, _) = Chat::restore(rules(&["A"]), stored);
     let effects = apply(&mut chat, GRACE, Action::Wait);
     assert!(effects.contains(&Effect::Store(Memo::UserGone(UserId(3)))), "{effects:?}");

@@ -6,7 +6,7 @@ use crate::history;
 use crate::history::{Location, Retention};
 use crate::recall::Query;
 
-/// What a history was asked to commit, and whether it does.
+/// The batches that a history was asked to commit, and whether it fails.
 #[derive(Debug, Default)]
 struct Record {
     is_failing: bool,
@@ -24,7 +24,7 @@ impl History for FailingHistory {
     }
 }
 
-/// An error, of whatever kind.
+/// Any error of a history.
 pub(crate) fn some_error() -> HistoryError {
     let path = std::path::PathBuf::from("/nowhere/at/all.db");
     let place = Location::File { path, durability: crate::settings::Durability::Process };
@@ -71,7 +71,7 @@ fn refusal(reference: &str, time: u64) -> Output {
 }
 
 #[test]
-fn without_messages_a_failed_commit_is_tried_again_after_a_while_and_not_before() {
+fn without_messages_a_failed_commit_is_retried_after_a_pause() {
     let (mut saver, chat, record, health) = start();
     record.lock().unwrap().is_failing = true;
     saver.note(user(7));
@@ -94,7 +94,7 @@ fn without_messages_a_failed_commit_is_tried_again_after_a_while_and_not_before(
 }
 
 #[test]
-fn a_message_is_tried_at_once() {
+fn a_message_leads_to_a_commit_at_once_even_after_a_failure() {
     let (mut saver, chat, record, _) = start();
     assert_eq!(saver.commit(&chat, &[said(1)], START), Outcome::Saved);
     record.lock().unwrap().is_failing = true;
@@ -108,7 +108,7 @@ fn a_message_is_tried_at_once() {
 }
 
 #[test]
-fn memos_that_wait_to_be_saved_do_not_pile_up() {
+fn memos_do_not_pile_up_while_commits_fail() {
     let (mut saver, chat, record, _) = start();
     record.lock().unwrap().is_failing = true;
     for id in 8..1_000 {
@@ -147,7 +147,7 @@ fn unsaved_messages_are_refused_in_their_place() {
         let event = Event::Left(Person { id: UserId(8), name: "Bob".into() });
         Output::Effect(Effect::Tell { room: RoomId(1), time: 5, event })
     };
-    // The chat has taken message 1 back already, so it has none.
+    // The chat has already taken message 1 back, so its room is empty.
     let mut outputs = [said(1), left(), repeat(1), repeat(0)];
     refuse_unsaved(&mut outputs, &chat);
     let expected = [refusal("1", 5), left(), refusal("again", 0), repeat(0)];

@@ -62,7 +62,7 @@ fn not_json() {
 }
 
 #[test]
-fn json_that_is_no_request() {
+fn json_that_is_not_a_request() {
     for text in ["null", "1", "\"text\"", "[]", "[\"list_rooms\"]", "true"] {
         check(text, Err(("bad_request", "A request is a JSON object with a \"type\".")));
     }
@@ -89,7 +89,7 @@ fn json_that_is_no_request() {
 }
 
 #[test]
-fn numbers_are_whole_and_safe() {
+fn numbers_are_whole_and_exact_in_javascript() {
     for wrong in
         ["-1", "1.5", "1e3", "\"\"", "\"+1\"", "\"a\"", "\" 1\"", "true", "[1]", "9007199254740992"]
     {
@@ -106,7 +106,7 @@ fn numbers_are_whole_and_safe() {
     check(text, Ok(enter(MAX_NUMBER)));
 }
 
-/// A request and its name, or the code of an error and the name of the request it answers.
+/// A request and its reference, or the code of an error and the reference of its request.
 type Parsed<'a> = Result<(Request, Option<&'a str>), (&'a str, Option<&'a str>)>;
 
 #[track_caller]
@@ -140,7 +140,7 @@ fn requests_of_the_second_version() {
 }
 
 #[test]
-fn an_error_names_the_request() {
+fn an_error_has_the_reference_of_its_request() {
     check_v2(r#"{"type":"text","ref":"a"}"#, Err(("bad_request", Some("a"))));
     check_v2(r#"{"type":"dance","ref":"a"}"#, Err(("unknown_type", Some("a"))));
     for wrong in ["1", "null", "\"\"", &format!("\"{}\"", "x".repeat(65))] {
