@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
-"""Draws the page's pictures: `python3 src/web/gifs/generate.py` writes 1.gif … 16.gif beside itself and
-icon-192.png and icon-512.png in the folder above. Ids (`generate.py 6 7`) and `icons` draw only those.
+"""Draws the GIFs and icons of the page. `python3 src/web/gifs/generate.py` writes 1.gif … 16.gif beside
+itself, and icon-192.png and icon-512.png in the folder above. With arguments, it draws only these GIFs
+(`generate.py 6 7`), or only the icons (`generate.py icons`).
 
-Python's standard library is enough, and the GIFs come out the same, byte for byte, anywhere: there is
-no randomness, and every motion is a whole number of turns per loop, so the last frame leads into the
-first. (How small zlib makes the icons is up to its version.) `drawing/` has the geometry, the paint and
-the formats, `pictures/` what is drawn with them: a picture is a function that paints the moment t of its
-loop, 0 <= t < 1, on a canvas that has its background already.
+It needs only Python's standard library. The GIFs are the same to the byte on every machine: there is no
+randomness. (The icons depend on the version of zlib.) Each motion makes a whole number of turns per loop,
+so the last frame leads into the first. `drawing/` has geometry, painting and file formats, `pictures/` the
+pictures: each is a function that paints the moment t of its loop, 0 <= t < 1, on a canvas that already
+has its background.
 """
 
 import sys
 from pathlib import Path
 
-# Before the imports that it is for: this folder is part of the program's source, and stays clean.
+# Set before the imports, so that they write no bytecode into the program's source folder.
 sys.dont_write_bytecode = True
 
 from drawing.gif import gif
@@ -20,13 +21,13 @@ from drawing.paint import Canvas
 from drawing.png import png
 from pictures import creatures, faces, hands, icon, sky, things
 
-SIZE = 180  # pixels, both ways; gifs.js says it to the page
-LOOP_HUNDREDTHS = 140  # of a second: the unit of the format
-MANY, FEW = 20, 14  # frames per loop: few where so much moves that many would make a large file
-LARGEST = 60_000  # bytes: a picture is loaded by everybody in the room
-ICON_SIZES = (192, 512)  # what browsers ask of a page that can be installed
+SIZE = 180  # pixels, width and height; PIXELS in view/picture.js is the same
+LOOP_HUNDREDTHS = 140  # hundredths of a second, the unit of the GIF format
+MANY, FEW = 20, 14  # frames per loop: few if much moves, to keep the file small
+LARGEST = 60_000  # bytes: everyone in the room loads the picture
+ICON_SIZES = (192, 512)  # pixels: the sizes that browsers want for an installable page
 
-# In the order of their ids. An id keeps its picture for ever: a message of old says no more than the id.
+# In the order of their ids. Never give an id another picture: old messages contain only the id.
 PICTURES = [
     (hands.wave, "#39b8a8", MANY),
     (things.party, "#2f2a5c", MANY),
@@ -75,7 +76,7 @@ def main():
     wanted = sys.argv[1:] or [*ids, "icons"]
     for name in wanted:
         if name not in [*ids, "icons"]:
-            sys.exit(f"There is no picture {name}: name ids of 1 to {len(PICTURES)}, or icons, or nothing for all.")
+            sys.exit(f"There is no picture {name}: give ids from 1 to {len(PICTURES)}, or icons, or nothing for all.")
     for name in wanted:
         if name != "icons":
             write_gif(int(name))

@@ -1,10 +1,10 @@
-"""The format of the pictures: GIF89a, https://www.w3.org/Graphics/GIF/spec-gif89a.txt"""
+"""The file format of the pictures: GIF89a, https://www.w3.org/Graphics/GIF/spec-gif89a.txt"""
 
 from collections import Counter
 
-COLOURS = 63  # and one index for "as in the frame before": six bits in all
+COLOURS = 63  # and one index for "unchanged since the last frame": six bits in all
 BITS = 6
-ALIKE = 400  # the square of a distance: two such colours do not both get a place in the palette
+ALIKE = 400  # squared distance: of two colours closer than this, only one gets into the palette
 
 
 def distance(a, b):
@@ -12,7 +12,7 @@ def distance(a, b):
 
 
 def palette_of(frames):
-    """The most used colours that are not alike, and for every colour the index of the nearest of them."""
+    """The palette of the most used colours that are not alike, and the nearest palette index of each colour."""
     used = Counter(colour for frame in frames for colour in frame)
     palette = []
     for colour, _ in sorted(used.items(), key=lambda item: (-item[1], item[0])):
@@ -23,10 +23,10 @@ def palette_of(frames):
 
 
 def lzw(indices, bits):
-    """Section 22 and Appendix F: codes of growing width, lowest bit first."""
+    """LZW compression (section 22 and appendix F): codes of growing width, lowest bit first."""
     clear, end = 1 << bits, (1 << bits) + 1
     out, held, held_bits = bytearray(), 0, 0
-    codes, width, known = {}, bits + 1, None  # a code for what another code says and one index more
+    codes, width, known = {}, bits + 1, None  # (a known code, one more index) -> the code for both
 
     def put(code):
         nonlocal held, held_bits
@@ -63,7 +63,7 @@ def lzw(indices, bits):
 
 
 def changed_box(frame, before, size):
-    """The smallest rectangle that holds all that changed; a still frame keeps one pixel."""
+    """The smallest rectangle with all changed pixels; one pixel if nothing changed."""
     places = [i for i, (new, old) in enumerate(zip(frame, before)) if new != old] or [0]
     columns, rows = [i % size for i in places], [i // size for i in places]
     return min(columns), min(rows), max(columns) + 1, max(rows) + 1
@@ -74,13 +74,13 @@ def word(number):
 
 
 def gif(frames, size, hundredths):
-    """A loop of square frames, each a list of colours, shown for so many hundredths of a second."""
+    """An endless loop of square frames, each a list of colours shown for this many hundredths of a second."""
     palette, nearest = palette_of(frames)
     same = COLOURS
     out = bytearray(b"GIF89a" + word(size) + word(size) + bytes([0xF0 | (BITS - 1), 0, 0]))
     for colour in [*palette, *[(0, 0, 0)] * (2**BITS - len(palette))]:
         out += bytes(colour)
-    out += b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"  # for ever
+    out += b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"  # loop for ever
     before = None
     for colours in frames:
         frame = [nearest[colour] for colour in colours]

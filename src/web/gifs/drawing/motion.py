@@ -1,8 +1,8 @@
-"""How things move within a loop: t runs from 0 to 1, and what holds at its end holds at its start."""
+"""Motion within a loop: t runs from 0 to 1, and the end must match the start."""
 
 
 def eased(t, start, end):
-    """0 until `start`, 1 from `end`, and softly from one to the other."""
+    """0 until `start`, 1 from `end`, with a soft transition in between."""
     share = min(max((t - start) / (end - start), 0.0), 1.0)
     return share * share * (3 - 2 * share)
 
@@ -13,5 +13,5 @@ def held(t, start, up, down, end):
 
 
 def faded(life, share=0.2):
-    """The size of something that comes into being, lives and goes: 0 → 1 → 0 over its life."""
+    """The size of something that appears, stays and disappears: 0 → 1 → 0 over its life."""
     return min(1.0, life / share, (1 - life) / share)

@@ -8,7 +8,7 @@ from math import ceil, floor
 from drawing.shapes import around
 
 SUBLINES = 4  # per pixel row
-SHADES = 8  # of an edge: few, so that the palette is small and the frames compress
+SHADES = 8  # at an edge: few, so that the palette is small and the frames compress well
 
 
 def rgb(colour):
@@ -29,7 +29,7 @@ class Canvas:
 
 
 def crossings(contours, size):
-    """For each subline of the canvas: where it meets the contours, as (x, +1 or -1)."""
+    """For each subline of the canvas: its crossings with the contours, as (x, +1 or -1)."""
     found = {}
     for contour in contours:
         x0, y0 = contour[-1]

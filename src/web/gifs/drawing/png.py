@@ -11,7 +11,7 @@ def png(pixels, size):
     """A square picture of at most 256 colours."""
     palette = sorted(set(pixels))
     index = {colour: i for i, colour in enumerate(palette)}
-    # Each row opens with its filter, of which 0 is none.
+    # Each row begins with its filter type; 0 is none.
     rows = b"".join(
         b"\0" + bytes(index[colour] for colour in pixels[start : start + size])
         for start in range(0, size * size, size)

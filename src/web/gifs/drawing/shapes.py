@@ -109,5 +109,5 @@ def moved(contours, dx, dy):
 
 
 def mirrored(contours, x=90):
-    """Seen in a mirror that stands at x; the points run backwards, to turn the same way again."""
+    """Mirrored at the vertical line at x; the points are reversed, to keep their direction of rotation."""
     return [[(2 * x - px, py) for px, py in reversed(contour)] for contour in contours]

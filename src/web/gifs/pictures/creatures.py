@@ -1,4 +1,4 @@
-"""Those who answer for us: a cat, a robot, a penguin."""
+"""Creatures: a cat, a robot, a penguin."""
 
 from math import sin, tau
 
@@ -34,7 +34,7 @@ def startled_cat(canvas, t):
 
     size = 14 + 5.5 * fright
     for x in (64, 116):
-        if 0.1 < t < 0.16:  # a blink, before anything has happened
+        if 0.1 < t < 0.16:  # a blink before the fright
             fill(canvas, stroke(arc(x, 88, 13, 25, 155), 2.6), edge)
             continue
         outlined(canvas, at([ellipse(x, 94, size)]), "#ffffff", edge, 2.5)
@@ -68,7 +68,7 @@ def question_mark(x, y, size):
 
 
 def shrugging_robot(canvas, t):
-    """A robot that lifts its shoulders: it has no idea either."""
+    """A robot that shrugs."""
     steel, shade, edge, screen, light = "#eef3f6", "#b9c8d2", "#3a4f5f", "#1f3340", "#5ff0e0"
     shrug = held(t, 0.15, 0.32, 0.72, 0.9)
 

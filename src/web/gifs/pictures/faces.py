@@ -1,4 +1,4 @@
-"""Faces: round, yellow, and plain about what they feel."""
+"""Faces: laughing, thinking."""
 
 from math import pi, sin, tau
 

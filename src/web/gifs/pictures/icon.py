@@ -1,4 +1,4 @@
-"""The mark of the page, as in icon.svg, for where a browser wants pixels."""
+"""The icon of the page, as in icon.svg, for browsers that need pixels."""
 
 from drawing.paint import fill
 from drawing.shapes import arc, ellipse
@@ -6,11 +6,11 @@ from drawing.shapes import arc, ellipse
 GROUND, BUBBLE, DOT = "#f3f4f1", "#0f766e", "#ffffff"
 MIDDLE = (16, 16.4)  # of the bubble with its tail, in the 32 units of icon.svg
 REACH = 17.2  # from there to the farthest point of the bubble, in the same units
-SAFE = 0.4  # of the icon's side: the circle that no launcher cuts into
+SAFE = 0.4  # radius of the safe zone that no launcher cuts into, as a share of the icon's side
 
 
 def mark(canvas):
-    """The speech bubble with three dots, inside the circle that a maskable icon keeps."""
+    """The speech bubble with three dots, inside the safe zone of a maskable icon."""
     scale = canvas.size * SAFE / REACH
 
     def at(points):

@@ -1,4 +1,4 @@
-"""Up there: a cloud, a rocket, the moon."""
+"""The sky: a cloud, a rocket, the moon."""
 
 from math import atan2, degrees, sin, tau
 
@@ -87,7 +87,7 @@ def rocket(canvas, t):
 
 
 def crescent(x, y, r, inner_x, inner_y, inner_r):
-    """A disc with a bite taken out by another: the outer edge round to the far horn, and the inner edge back."""
+    """A disc without the part that another disc covers: the outer edge to the far horn, and the inner edge back."""
     apart = ((inner_x - x) ** 2 + (inner_y - y) ** 2) ** 0.5
     bearing = degrees(atan2(inner_y - y, inner_x - x))
     along = (r * r - inner_r * inner_r + apart * apart) / (2 * apart)  # from the disc's centre to the chord

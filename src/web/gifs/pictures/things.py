@@ -1,4 +1,4 @@
-"""Things to send: confetti, a heart, something hot, something sweet."""
+"""Things: confetti, a heart, coffee, a flame, a cake."""
 
 from math import cos, pi, sin, tau
 
@@ -95,7 +95,7 @@ def flame(canvas, t):
     fill(canvas, [ellipse(90, 163, 52, 8)], "#22102a")
 
     def flickering(points, x, scale_x, scale_y):
-        """Points about (0, 0), the foot of the flame: the higher, the more they sway."""
+        """The flame's outline around its foot at (0, 0): the higher a point, the more it sways."""
         swayed = []
         for px, py in points:
             height = -py / 140
@@ -123,7 +123,7 @@ def flame(canvas, t):
 
 
 def icing(x0, x1, top, depth, drips):
-    """A layer of icing from x0 to x1, which has run down here and there."""
+    """A layer of icing from x0 to x1 that has run down in places."""
     gap = (x1 - x0) / len(drips)
     middles = [x0 + gap * (i + 0.5) for i in range(len(drips))]
     runs = [capsule(x, top + 8, x, top + depth + run, gap / 2) for x, run in zip(middles, drips)]
