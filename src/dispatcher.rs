@@ -345,3 +345,6 @@ fn now_since(started: Instant) -> Now {
     let time = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
     Now { at: started.elapsed(), time }
 }
+
+#[cfg(test)]
+mod tests;
