@@ -43,6 +43,7 @@ mod chat;
 mod delivery;
 mod dispatcher;
 mod error;
+mod health;
 mod history;
 mod input;
 mod lobby;
