@@ -27,7 +27,7 @@ pub(super) const MAX_TICK_BYTES: usize = 20_000;
 pub(super) struct Stage {
     pub(super) dispatcher: Dispatcher<LocalLog>,
     pub(super) recall: RecallThread,
-    pub(super) record: Arc<Mutex<Record>>,
+    pub(super) record: Arc<Mutex<CommitRecord>>,
     pub(super) now: Now,
     pub(super) flusher_thread: FlusherThread,
     flusher: Arc<Flusher>,
@@ -37,7 +37,7 @@ pub(super) struct Stage {
 
 /// What the history was asked to commit, and whether it does.
 #[derive(Default)]
-pub(super) struct Record {
+pub(super) struct CommitRecord {
     pub(super) is_failing: bool,
     /// The `seq`s of the messages of each successful commit.
     pub(super) commits: Vec<Vec<u64>>,
@@ -49,7 +49,7 @@ pub(super) struct Record {
 
 /// A history in memory that records and fails as the test wants.
 struct RecordingHistory {
-    record: Arc<Mutex<Record>>,
+    record: Arc<Mutex<CommitRecord>>,
     history: Box<dyn History>,
 }
 
@@ -76,7 +76,7 @@ impl Stage {
             Retention { max_events: 10_000, max_age: None, max_memory_bytes: usize::MAX };
         let Opened { epoch, history, reader, .. } =
             history::open(&Location::Memory, retention).unwrap();
-        let record = Arc::<Mutex<Record>>::default();
+        let record = Arc::<Mutex<CommitRecord>>::default();
         let history = RecordingHistory { record: record.clone(), history };
         let mut saver = Saver::new(Box::new(history), Arc::default(), UserId(0));
         let (chat, effects) = Chat::restore(rules(&["A"]), Stored::default());
