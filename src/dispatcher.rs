@@ -283,7 +283,11 @@ impl<L: Log> Dispatcher<L> {
         }
     }
 
+    /// Nearly always nothing is due.
     fn announce(&mut self) {
+        if self.lobby.next_deadline().is_none_or(|deadline| deadline > self.now.at) {
+            return;
+        }
         let first = self.outputs.len();
         self.lobby.announce(self.now, &self.chat, &mut self.outputs);
         self.weigh(first);
