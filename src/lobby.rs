@@ -30,12 +30,12 @@ pub(crate) struct Lobby {
     list_interval: Duration,
     /// The list has changed since it was last sent to the base clients.
     list_is_due: bool,
-    /// The earliest time to send it again.
-    list_not_before: Duration,
+    /// When it was last sent to them.
+    list_sent_at: Option<Duration>,
     /// Changes that have not been sent to the subscribers.
     changes: BTreeMap<RoomId, RoomChange>,
-    /// The earliest time to send them.
-    changes_not_before: Duration,
+    /// When changes were last sent.
+    changes_sent_at: Option<Duration>,
     /// The encoded list for each version. `None` after a change.
     lists: [Option<EncodedList>; Version::COUNT],
     /// The earliest time of the next typing event from a connection.
@@ -57,14 +57,15 @@ impl Lobby {
             subscribers: BTreeSet::new(),
             list_interval,
             list_is_due: false,
-            list_not_before: Duration::ZERO,
+            list_sent_at: None,
             changes: BTreeMap::new(),
-            changes_not_before: Duration::ZERO,
+            changes_sent_at: None,
             lists: [None, None],
             typing_not_before: HashMap::new(),
         }
     }
 
+    /// This counts from the last list on, not just from the next.
     pub(crate) fn set_list_interval(&mut self, interval: Duration) {
         self.list_interval = interval;
     }
@@ -116,22 +117,34 @@ impl Lobby {
 
     /// When [`Lobby::announce`] has something to do, if nothing else happens before.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        let list = self.list_is_due.then_some(self.list_not_before);
-        let changes = (!self.changes.is_empty()).then_some(self.changes_not_before);
-        [list, changes].into_iter().flatten().min()
+        [self.list_due_at(), self.changes_due_at()].into_iter().flatten().min()
+    }
+
+    /// When the list is due to be sent to the base clients; `None` if they have it.
+    fn list_due_at(&self) -> Option<Duration> {
+        self.list_is_due.then(|| self.interval_after(self.list_sent_at))
+    }
+
+    /// When the changes are due to be sent to the subscribers; `None` if there are none.
+    fn changes_due_at(&self) -> Option<Duration> {
+        (!self.changes.is_empty()).then(|| self.interval_after(self.changes_sent_at))
+    }
+
+    fn interval_after(&self, sent_at: Option<Duration>) -> Duration {
+        sent_at.map_or(Duration::ZERO, |at| at + self.list_interval)
     }
 
     /// Sends the list of rooms to the base clients, and its changes to the subscribers, if they are due.
     pub(crate) fn announce(&mut self, now: Now, chat: &Chat, outputs: &mut Vec<Output>) {
-        if self.list_is_due && self.list_not_before <= now.at {
+        if self.list_due_at().is_some_and(|due| due <= now.at) {
             self.list_is_due = false;
-            self.list_not_before = now.at + self.list_interval;
+            self.list_sent_at = Some(now.at);
             let frames = self.list(Version::Base, chat).frame.clone();
             let to = self.base_clients.iter().copied().collect();
             outputs.push(Output::Send { to, frames });
         }
-        if !self.changes.is_empty() && self.changes_not_before <= now.at {
-            self.changes_not_before = now.at + self.list_interval;
+        if self.changes_due_at().is_some_and(|due| due <= now.at) {
+            self.changes_sent_at = Some(now.at);
             let mut frames = BytesMut::new();
             for (id, change) in std::mem::take(&mut self.changes) {
                 let change = shown_change(id, change, chat);

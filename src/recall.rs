@@ -106,6 +106,12 @@ impl Recall {
         // There is one, since the thread takes one for each answer.
         let _ = self.permits.try_recv();
     }
+
+    /// How many answers the dispatcher has not taken yet.
+    #[cfg(test)]
+    pub(crate) fn answers_on_their_way(&self) -> usize {
+        self.permits.len()
+    }
 }
 
 impl Query {
@@ -238,3 +244,6 @@ impl Messages {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,6 +191,20 @@ fn the_removal_of_a_room_is_sent_even_if_its_creation_was_not() {
 }
 
 #[test]
+fn a_new_interval_applies_to_a_list_that_is_already_due() {
+    let mut place = Place::with(&[Version::Base, Version::V2]);
+    place.list(2);
+    place.create(1, "A");
+    place.create(1, "B");
+    for interval in [10 * INTERVAL, INTERVAL / 2] {
+        place.lobby.set_list_interval(interval);
+        assert_eq!(place.lobby.next_deadline(), Some(interval));
+    }
+    let sent = place.wait(125);
+    assert!(sent.contains("1 ← 'list_rooms'") && sent.contains("2 ← 'room_added'"), "{sent}");
+}
+
+#[test]
 fn without_subscribers_no_change_is_due() {
     let mut place = Place::with(&[Version::V2, Version::V2]);
     place.list(1);
