@@ -40,6 +40,8 @@ mod wording;
 #[cfg(test)]
 mod golden_test;
 #[cfg(test)]
+mod property_test;
+#[cfg(test)]
 mod random_run;
 #[cfg(test)]
 mod replay_test;
