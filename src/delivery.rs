@@ -22,7 +22,7 @@ use self::audience::Audience;
 use self::client::{Client, Part};
 use self::held_back::Held;
 use crate::chat::{ConnectionId, Effect, Event, Link, RoomId, UserId, Welcome};
-use crate::input::Arrival;
+use crate::input::{Arrival, Secret};
 use crate::net::stop::LINGER;
 use crate::outbox::{Full, Outbox, Piece};
 use crate::output::Output;
@@ -137,11 +137,10 @@ impl Delivery {
         client.user = Some(user);
         client.outbox.set_user(user);
         let credentials = client.credentials.take().filter(|_| welcome.can_resume);
-        let secret = credentials.as_ref().and_then(|credentials| match welcome.resumed {
-            true => credentials.resumed.as_ref(),
-            false => Some(&credentials.fresh),
+        let secret = credentials.as_ref().and_then(|credentials| {
+            if welcome.resumed { credentials.resumed.as_ref() } else { Some(&credentials.fresh) }
         });
-        let (secret, version) = (secret.map(|secret| secret.text()), client.version);
+        let (secret, version) = (secret.map(Secret::text), client.version);
         let outgoing = Outgoing::Welcome { welcome, secret, server: &self.server };
         let start = self.replies.len();
         version.encode(&outgoing, &mut self.replies);

@@ -22,7 +22,7 @@ use crate::protocol::{CloseReason, Request, RoomSnapshot, Since};
 use crate::recall::{Lookup, Query, Recall};
 
 use saver::Outcome;
-pub(crate) use saver::{Health, Saver};
+pub(crate) use saver::Saver;
 
 /// The most that one tick gathers before it delivers, in inputs.
 const MAX_TICK_INPUTS: usize = 1_000;

@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! Several servers can run in one process. Only the [`log`] facade is global: install any logger. This
+//! Several servers can run in one process. Only the [`log`](::log) facade is global: install any logger. This
 //! crate never logs what users write; tungstenite, which it uses, logs whole frames at level `trace`.
 //!
 //! # Threads
@@ -43,6 +43,7 @@ mod chat;
 mod delivery;
 mod dispatcher;
 mod error;
+mod health;
 mod history;
 mod input;
 mod lobby;

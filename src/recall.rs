@@ -204,16 +204,12 @@ impl Messages {
         reference: &Reference,
     ) -> Result<Bytes, HistoryError> {
         let room = position.room;
-        Ok(match self.reader.message(position)? {
-            Some(said) => {
-                let (time, event) = (said.time, Event::Said(said));
-                VERSION.frame(&Outgoing::Event { room, time, event: &event })
-            }
-            None => {
-                let error = ErrorReply::already_said().to(reference.clone());
-                VERSION.frame(&Outgoing::Error(&error))
-            }
-        })
+        let Some(said) = self.reader.message(position)? else {
+            let error = ErrorReply::already_said().to(reference.clone());
+            return Ok(VERSION.frame(&Outgoing::Error(&error)));
+        };
+        let (time, event) = (said.time, Event::Said(said));
+        Ok(VERSION.frame(&Outgoing::Event { room, time, event: &event }))
     }
 
     /// The messages of a room up to the snapshot, and whether they join what the client knows.

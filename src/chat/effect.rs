@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Flaw, Link, Memo, Position, Reference, RoomId, Said, UserId, Version};
+use super::{Flaw, Link, Memo, Person, Position, Reference, RoomId, Said, UserId, Version};
 
 /// One consequence of an entry. Effects are in the order in which people see them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,13 +72,6 @@ pub(crate) struct Renaming {
     pub(crate) user: UserId,
     pub(crate) old_name: Arc<str>,
     pub(crate) new_name: Arc<str>,
-}
-
-/// A user as others see them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Person {
-    pub(crate) id: UserId,
-    pub(crate) name: Arc<str>,
 }
 
 /// A room as the list shows it.

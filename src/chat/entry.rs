@@ -1,9 +1,8 @@
 //! What the chat applies: one entry of the log, with everything in it that the result depends on.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Content, EntryId, Link, ResumeKey, RoomId, Rules};
+use super::{Content, EntryId, Link, Reference, ResumeKey, RoomId, Rules};
 
 /// One thing that happens to the chat.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +69,3 @@ pub(crate) enum Request {
     /// The new name.
     ChangeName(String),
 }
-
-/// The name that a client gives a request: 1 to 64 characters.
-pub(crate) type Reference = Option<Arc<str>>;

@@ -15,7 +15,7 @@
 //! | `entry.rs`, `effect.rs`, `ids.rs` | what goes in, what comes out, and the numbers in both |
 //! | `arrivals.rs`, `resumption.rs` | connecting, resuming, being away, leaving for good |
 //! | `rooms.rs`, `room.rs` | entering, leaving, creating and removing rooms |
-//! | `talk.rs` | messages |
+//! | `message.rs`, `talk.rs` | messages |
 //! | `names.rs`, `wording.rs` | names, and what names, titles and texts may consist of |
 //! | `stored.rs`, `restore.rs` | what the history stores, and the chat that it brings back |
 //! | `snapshot.rs` | the whole state as bytes |
@@ -26,6 +26,7 @@ mod arrivals;
 mod effect;
 mod entry;
 mod ids;
+mod message;
 mod names;
 mod restore;
 mod resumption;
@@ -51,15 +52,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use effect::{
-    Effect, Event, Person, Refusal, Renaming, Reply, RoomChange, RoomSummary, Welcome,
+    Effect, Event, Refusal, Renaming, Reply, RoomChange, RoomSummary, Welcome,
 };
-pub(crate) use entry::{Action, Entry, Reference, Request, ResumeOffer, Version};
+pub(crate) use entry::{Action, Entry, Request, ResumeOffer, Version};
 pub(crate) use ids::{ConnectionId, EntryId, Link, NodeId, Position, RoomId, UserId};
+pub(crate) use message::{Content, MESSAGE_OVERHEAD_BYTES, Person, Reference, Said};
 pub(crate) use room::Room;
-pub(crate) use stored::{
-    Content, MESSAGE_OVERHEAD_BYTES, Memo, ResumeKey, Said, Stored, StoredReference, StoredRoom,
-    StoredUser,
-};
+pub(crate) use stored::{Memo, ResumeKey, Stored, StoredReference, StoredRoom, StoredUser};
 pub(crate) use wording::{Flaw, check_label};
 
 use resumption::Resumption;

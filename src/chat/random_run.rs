@@ -25,8 +25,7 @@ impl RandomRun {
     }
 
     /// The rules at the start.
-    #[allow(clippy::unused_self)] // A run goes with its rules.
-    pub(super) fn rules(&self) -> Rules {
+    pub(super) fn rules() -> Rules {
         Rules {
             rooms: vec!["Lobby".to_owned(), "Bar".to_owned()],
             max_rooms: 6,
@@ -79,19 +78,18 @@ impl RandomRun {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&self.connections.to_le_bytes());
         let fresh = ResumeKey(key);
-        let (version, resume, key) = match self.below(3) {
-            0 => (Version::Base, None, None),
-            _ => {
-                let back = self.index(8);
-                let resumed = self.keys.iter().rev().nth(back).copied();
-                let resumed = resumed.filter(|_| self.below(4) != 0);
-                let offer = ResumeOffer { resumed, fresh };
-                (Version::V2, Some(Box::new(offer)), Some(resumed.unwrap_or(fresh)))
-            }
-        };
-        self.keys.extend(key);
-        self.links.push((link, key));
-        Action::Connect { link, version, resume }
+        if self.below(3) == 0 {
+            self.links.push((link, None));
+            return Action::Connect { link, version: Version::Base, resume: None };
+        }
+        let back = self.index(8);
+        let resumed = self.keys.iter().rev().nth(back).copied();
+        let resumed = resumed.filter(|_| self.below(4) != 0);
+        let key = resumed.unwrap_or(fresh);
+        self.keys.push(key);
+        self.links.push((link, Some(key)));
+        let resume = Some(Box::new(ResumeOffer { resumed, fresh }));
+        Action::Connect { link, version: Version::V2, resume }
     }
 
     fn disconnect(&mut self) -> Action {
@@ -105,7 +103,7 @@ impl RandomRun {
     }
 
     fn set_rules(&mut self) -> Action {
-        let mut rules = self.rules();
+        let mut rules = Self::rules();
         match self.below(6) {
             0 => rules.rooms.push("Cellar".to_owned()),
             1 => rules.rooms.truncate(1),
@@ -143,7 +141,7 @@ impl RandomRun {
         wordings[self.index(wordings.len())].to_owned()
     }
 
-    /// A number below `bound`, by SplitMix64.
+    /// A number below `bound`, by `SplitMix64`.
     fn below(&mut self, bound: u64) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;

@@ -73,24 +73,24 @@ fn replay(seed: u64, len: usize) {
     let mut run = RandomRun::new(seed);
     let recorded: Vec<Entry> = (0..len).map(|_| run.next_entry()).collect();
 
-    let mut first = Chat::new(run.rules());
+    let mut first = Chat::new(RandomRun::rules());
     let mut effects_of_each = Vec::new();
     let mut snapshot = None;
-    let mut seen = Seen::default();
+    let mut counts = Seen::default();
     for (index, entry) in recorded.iter().enumerate() {
         if index == len / 2 {
             snapshot = Some(first.write_snapshot());
         }
         let mut effects = Vec::new();
         first.apply(entry.clone(), &mut effects);
-        seen.note(entry, &effects);
+        counts.note(entry, &effects);
         effects_of_each.push(effects);
     }
     if len >= 1_000 {
-        seen.check();
+        counts.check();
     }
 
-    let mut fresh = Chat::new(run.rules());
+    let mut fresh = Chat::new(RandomRun::rules());
     let mut restored = Chat::read_snapshot(&snapshot.unwrap()).unwrap();
     for (index, (entry, expected)) in recorded.into_iter().zip(&effects_of_each).enumerate() {
         let mut effects = Vec::new();
@@ -120,7 +120,8 @@ fn recorded_entries_give_the_same_chat_again() {
 fn waiting_changes_nothing_that_would_not_happen_anyway() {
     for seed in seeds().into_iter().take(20) {
         let mut run = RandomRun::new(seed);
-        let (mut plain, mut watched) = (Chat::new(run.rules()), Chat::new(run.rules()));
+        let (mut plain, mut watched) =
+            (Chat::new(RandomRun::rules()), Chat::new(RandomRun::rules()));
         for _ in 0..1_000 {
             let entry = run.next_entry();
             let (mut expected, mut effects) = (Vec::new(), Vec::new());
@@ -136,7 +137,7 @@ fn waiting_changes_nothing_that_would_not_happen_anyway() {
 #[test]
 fn a_malformed_snapshot_is_refused_and_none_panics() {
     let mut run = RandomRun::new(1);
-    let mut chat = Chat::new(run.rules());
+    let mut chat = Chat::new(RandomRun::rules());
     for _ in 0..300 {
         chat.apply(run.next_entry(), &mut Vec::new());
     }

@@ -5,43 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Person, Position, Reference, RoomId, UserId};
-
-/// About what a message takes beside its text and names, in bytes.
-pub(crate) const MESSAGE_OVERHEAD_BYTES: usize = 128;
-
-/// A message, for good.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Said {
-    /// Counts up by one in its room, from 1, for ever.
-    pub(crate) seq: u64,
-    /// Unix time in milliseconds.
-    pub(crate) time: u64,
-    pub(crate) from: Person,
-    pub(crate) content: Content,
-    /// Unique for its author.
-    pub(crate) reference: Reference,
-}
-
-/// What a message says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
-    Text(String),
-    /// A picture by its number. What it shows is the client's business.
-    Gif(u64),
-}
-
-impl Said {
-    /// About how many bytes it takes: its text, its names, and [`MESSAGE_OVERHEAD_BYTES`].
-    pub(crate) fn weight(&self) -> usize {
-        let text = match &self.content {
-            Content::Text(text) => text.len(),
-            Content::Gif(_) => 0,
-        };
-        let reference = self.reference.as_ref().map_or(0, |name| name.len());
-        MESSAGE_OVERHEAD_BYTES + text + self.from.name.len() + reference
-    }
-}
+use super::{Position, RoomId, UserId};
 
 /// By which a user who reconnects is recognized: a hash of the secret that only the client keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -49,9 +49,8 @@ impl Chat {
         room.last_seq = room.last_seq.saturating_add(1);
         let seq = room.last_seq;
         let (time, reference) = (asker.time, asker.reference.clone());
+        self.unsaved.push(Unsaved { room: id, author: asker.user, reference: reference.clone() });
         self.note_reference(asker, Sent { position: Position { room: id, seq }, time });
-        let unsaved = Unsaved { room: id, author: asker.user, reference: reference.clone() };
-        self.unsaved.push(unsaved);
         let event = Event::Said(Said { seq, time, from, content, reference });
         effects.push(Effect::Tell { room: id, time, event });
         Ok(())
@@ -59,8 +58,9 @@ impl Chat {
 
     /// The message that the author has sent under the same reference.
     fn sent_before(&self, asker: &Asker) -> Option<Sent> {
+        let reference = asker.reference.as_deref()?;
         let resumption = self.users.get(&asker.user)?.resumption.as_ref()?;
-        resumption.references.find(asker.reference.as_deref()?)
+        resumption.references.find(reference)
     }
 
     fn note_reference(&mut self, asker: &Asker, sent: Sent) {
@@ -76,7 +76,7 @@ impl Chat {
 
     /// Only from here on the list of rooms shows the messages.
     pub(super) fn mark_saved(&mut self, effects: &mut Vec<Effect>) {
-        for Unsaved { room: id, .. } in std::mem::take(&mut self.unsaved) {
+        for Unsaved { room: id, .. } in self.unsaved.drain(..) {
             if self.rooms.get_mut(&id).is_some_and(Room::mark_saved) {
                 effects.push(Effect::RoomListChanged { room: id, change: RoomChange::Messages });
             }

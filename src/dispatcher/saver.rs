@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use log::{info, warn};
 
 use crate::chat::{Chat, Effect, Event, Memo, Refusal, Reply, RoomId, Said, UserId};
+use crate::health::Health;
 use crate::history::{Batch, History, HistoryError};
 use crate::output::Output;
 use crate::recall::Lookup;
@@ -21,12 +21,6 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How often the log says that saving still fails.
 const WARN_EVERY: Duration = Duration::from_secs(10);
-
-/// Whether messages can be saved at present. Shared with those who tell operators.
-#[derive(Debug, Default)]
-pub(crate) struct Health {
-    is_failing: AtomicBool,
-}
 
 /// Saves ticks. All times are the log's.
 pub(crate) struct Saver {
@@ -57,13 +51,6 @@ pub(super) enum Outcome {
     NothingSaid,
     Saved,
     NotSaved,
-}
-
-impl Health {
-    /// Whether the last commit failed.
-    pub(crate) fn is_failing(&self) -> bool {
-        self.is_failing.load(Ordering::Relaxed)
-    }
 }
 
 impl Saver {
@@ -147,7 +134,7 @@ impl Saver {
 
     fn recover(&mut self, at: Duration) {
         if let Some(failure) = self.failure.take() {
-            self.health.is_failing.store(false, Ordering::Relaxed);
+            self.health.set_failing(false);
             let seconds = at.saturating_sub(failure.since).as_secs();
             info!("the history is saved again, after {seconds} s");
             self.memos.push(Memo::Padding(0));
@@ -156,7 +143,7 @@ impl Saver {
 
     /// So many bytes of messages could not be saved.
     fn fail(&mut self, error: &HistoryError, bytes: usize, at: Duration) {
-        self.health.is_failing.store(true, Ordering::Relaxed);
+        self.health.set_failing(true);
         let new = Failure { since: at, retry_at: at, warned_at: None, bytes };
         let failure = self.failure.get_or_insert(new);
         failure.bytes = failure.bytes.max(bytes);

@@ -43,7 +43,9 @@ impl Place {
         let Now { at, time } = self.now;
         let mut effects = Vec::new();
         self.chat.apply(Entry { id: EntryId::default(), at, time, action }, &mut effects);
-        effects.iter().for_each(|effect| self.lobby.observe(effect));
+        for effect in &effects {
+            self.lobby.observe(effect);
+        }
         let mut outputs = Vec::new();
         self.lobby.announce(self.now, &self.chat, &mut outputs);
         show(&outputs)

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::chat::{Chat, Rules, UserId};
 use crate::delivery::Delivery;
-use crate::dispatcher::{Dispatcher, Health, Saver};
+use crate::dispatcher::{Dispatcher, Saver};
+use crate::health::Health;
 use crate::history::{self, HistoryError, Location, Opened, Retention, Upkeep};
 use crate::input::Reload;
 use crate::lobby::Lobby;

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use log::{debug, error, info};
 
 use crate::chat::ConnectionId;
-use crate::dispatcher::Health;
+use crate::health::Health;
 use crate::input::{Arrival, Input};
 use crate::mailbox::MailboxSender;
 use crate::net::admission::Ticket;

@@ -5,6 +5,8 @@ use std::fmt::{self, Debug, Display};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
+use crate::chat::check_label;
+
 /// The numbers that a setting allows: `min` to `max`, and 0 if it has a meaning of its own.
 pub(super) struct Range<T> {
     pub(super) min: T,
@@ -117,11 +119,8 @@ pub(super) static USERNAME: TextRule = TextRule {
 
 pub(super) static ROOM_TITLE: TextRule = TextRule {
     allowed: "a title that is not blank and has no control characters or line separators",
-    // The rule for titles that users choose.
-    holds: |text| {
-        let forbidden = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-        !text.trim().is_empty() && !text.trim().contains(forbidden)
-    },
+    // The rule for titles that users choose. Their length is checked with the limits.
+    holds: |text| check_label(text, usize::MAX).is_ok(),
 };
 
 pub(super) static ORIGIN: TextRule = TextRule {

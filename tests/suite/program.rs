@@ -107,7 +107,7 @@ fn a_check_of_the_gifs() {
 
     let picture = folder.path().join("1 wave.gif");
     fs::write(&picture, "no gif").unwrap();
-    check(&run_with(&settings, &["--check"]), 3, &["1 wave.gif: this is no GIF"]);
+    check(&run_with(&settings, &["--check"]), 3, &["1 wave.gif: this is not a GIF"]);
     fs::write(&picture, "GIF89a").unwrap();
     check(&run_with(&settings, &["--check"]), 0, &["The settings are good.\n"]);
 }

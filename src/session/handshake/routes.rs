@@ -11,7 +11,7 @@ use http::header::{self, HeaderName};
 use http::{HeaderValue, Method, StatusCode};
 
 use super::upgrade::{self, Upgrade};
-use crate::dispatcher::Health;
+use crate::health::Health;
 use crate::net::admission::Ticket;
 use crate::net::http::{RequestHead, Response};
 use crate::session::live::Live;
