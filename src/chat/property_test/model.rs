@@ -217,7 +217,7 @@ impl Model {
     fn leave_for_good(&mut self, id: UserId, at: Duration, time: u64) {
         let user = self.users.remove(&id).unwrap();
         if let Some(room) = user.room {
-            self.tell_room(room, time, Event::Left(user.person(id)));
+            self.tell_room(room, time, &Event::Left(user.person(id)));
             self.begin_expiry(room, at);
         }
     }
@@ -249,7 +249,7 @@ impl Model {
         if !is_there {
             // Whoever is in a room leaves it first, and sees that.
             let _ = self.leave(asker);
-            self.tell_room(target, asker.time, Event::Entered(person.clone()));
+            self.tell_room(target, asker.time, &Event::Entered(person.clone()));
         }
         let user = self.users.get_mut(&to).unwrap();
         (user.room, user.hears) = (Some(target), true);
@@ -270,7 +270,7 @@ impl Model {
         let room = user.room.ok_or(Refusal::NotInRoom)?;
         user.hears = true;
         let person = user.person(asker.id);
-        self.tell_room(room, asker.time, Event::Left(person));
+        self.tell_room(room, asker.time, &Event::Left(person));
         let user = self.users.get_mut(&asker.id).unwrap();
         (user.room, user.hears) = (None, false);
         self.begin_expiry(room, self.now);
@@ -302,7 +302,7 @@ impl Model {
             let (reference, position) = (reference.to_string(), Position { room, seq });
             user.sent.push(ModelMessage { reference, position, time, is_saved: false });
         }
-        self.tell_room(room, time, Event::Said(Said { seq, time, from, content, reference }));
+        self.tell_room(room, time, &Event::Said(Said { seq, time, from, content, reference }));
         Ok(())
     }
 
@@ -349,7 +349,7 @@ impl Model {
         let renaming = Renaming { user: asker.id, old_name, new_name: name.into() };
         let (room, answers) = (user.room, user.version == Version::V2 && !user.hears);
         if let Some(room) = room {
-            self.tell_room(room, asker.time, Event::Renamed(renaming.clone()));
+            self.tell_room(room, asker.time, &Event::Renamed(renaming.clone()));
         }
         if answers {
             self.tell(asker.link, asker.reply(Reply::Renamed(renaming)));
@@ -382,7 +382,7 @@ impl Model {
         self.heard.entry(link).or_default().push(effect);
     }
 
-    fn tell_room(&mut self, room: RoomId, time: u64, event: Event) {
+    fn tell_room(&mut self, room: RoomId, time: u64, event: &Event) {
         let hearing = self.users.values().filter(|user| user.room == Some(room) && user.hears);
         for link in hearing.filter_map(|user| user.link).collect::<Vec<_>>() {
             self.tell(link, Effect::Tell { room, time, event: event.clone() });
