@@ -79,7 +79,7 @@ pub(crate) struct Rules {
     /// How long a user who has lost the connection may take to resume.
     pub(crate) resume_grace: Duration,
     /// How many users may be away at once. With more, one of them leaves: first one who would lose nothing,
-    /// else the one who has been away for longest.
+    /// else the one whose grace period ends first.
     pub(crate) max_away: usize,
     /// How many messages are kept for each room.
     pub(crate) max_kept: u64,

@@ -13,9 +13,9 @@
 //! | `consistency.rs` | what holds between the parts of the chat's state |
 //! | `any_entries.rs` | entries with anything at all in them |
 //!
-//! A failure prints the shortest history that shows it, and appends its seed to `property_test.regressions`
-//! beside this file. That file belongs in the repository: its seeds are tried first in every later run.
-//! `PROPTEST_CASES=100000` looks longer.
+//! A failure prints the shortest history that shows it, and appends its seed to a file beside the
+//! property's: `property_test.regressions`, or one in the folder. These files belong in the repository: their
+//! seeds are tried first in every later run. `PROPTEST_CASES=100000` looks longer.
 
 mod any_entries;
 mod clients;
@@ -39,7 +39,7 @@ use lists::{check_list_changes, lists};
 use model::{Fate, Heard, Model};
 use storage::Storage;
 
-/// Failures are remembered beside this file.
+/// Seeds of failures are kept beside the source.
 fn config() -> ProptestConfig {
     ProptestConfig::with_failure_persistence(FileFailurePersistence::WithSource("regressions"))
 }

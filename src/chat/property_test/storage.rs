@@ -1,14 +1,13 @@
 //! What a history would have stored, and whether that brings the chat back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
 use super::consistency::check_consistency;
-use crate::chat::{
-    Chat, Effect, Event, Memo, Position, Room, RoomId, Said, Stored, StoredRoom, StoredUser, UserId,
-};
+use crate::chat::*;
 
 /// The last memo about each thing, and the messages that were saved.
 #[derive(Debug, Default)]
@@ -113,7 +112,28 @@ impl Storage {
         let rooms =
             |chat: &Chat| -> Vec<_> { chat.rooms().map(|(id, it)| (id, room(it))).collect() };
         prop_assert_eq!(rooms(&restored), rooms(chat));
-        self.check_references(&restored, chat)
+        self.check_references(&restored, chat)?;
+        self.check_other_settings(restored, chat)
+    }
+
+    /// A restart with other rooms in the settings comes to the same as one with the present ones and a
+    /// reload.
+    fn check_other_settings(&self, mut reloaded: Chat, chat: &Chat) -> TestCaseResult {
+        let rooms = vec!["Lobby".to_owned(), "Club".to_owned()];
+        let rules = Rules { rooms, ..chat.rules.clone() };
+        if rules.resume_grace.is_zero() || rules.empty_room_ttl.is_zero() {
+            // The reload is an entry, with which they would leave.
+            return Ok(());
+        }
+        let (restarted, effects) = Chat::restore(rules.clone(), self.stored(chat));
+        let (id, at) = (EntryId::default(), Duration::ZERO);
+        let action = Action::SetRules(Box::new(rules));
+        let mut effects_of_reload = Vec::new();
+        reloaded.apply(Entry { id, at, time: 0, action }, &mut effects_of_reload);
+        effects_of_reload.retain(|effect| matches!(effect, Effect::Store(_)));
+        prop_assert_eq!(effects, effects_of_reload);
+        prop_assert!(restarted == reloaded, "{:?}, but {:?}", restarted, reloaded);
+        Ok(())
     }
 
     fn check_references(&self, restored: &Chat, chat: &Chat) -> TestCaseResult {
