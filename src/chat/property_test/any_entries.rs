@@ -9,10 +9,10 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{Index, select};
 
 use super::config;
-use super::consistency::check_consistency;
+use super::consistency::{check_consistency, check_indexes};
 use crate::chat::*;
 
 proptest! {
@@ -33,6 +33,29 @@ proptest! {
             prop_assert_eq!(effects, effects_on_twin);
             prop_assert!(twin == chat, "the chat from the snapshot goes another way");
             check_consistency(&chat).map_err(TestCaseError::fail)?;
+        }
+    }
+
+    /// A snapshot that was damaged is refused, or a chat that can go on.
+    #[test]
+    fn a_damaged_snapshot_is_refused_or_whole(
+        rules in rules(),
+        entries in vec(entry(), 0..60),
+        (index, flip) in (any::<Index>(), 1_u8..),
+    ) {
+        let mut chat = Chat::new(rules);
+        let (before, after) = entries.split_at(entries.len() / 2);
+        for entry in before {
+            chat.apply(entry.clone(), &mut Vec::new());
+        }
+        let mut snapshot = chat.write_snapshot();
+        *index.get_mut(&mut snapshot) ^= flip;
+        if let Ok(mut chat) = Chat::read_snapshot(&snapshot) {
+            check_indexes(&chat).map_err(TestCaseError::fail)?;
+            for entry in after {
+                chat.apply(entry.clone(), &mut Vec::new());
+                check_indexes(&chat).map_err(TestCaseError::fail)?;
+            }
         }
     }
 
