@@ -148,10 +148,14 @@ impl Delivery {
         self.add_part(connection, Part::Reply(start..end));
     }
 
-    /// Closes the connection as soon as this tick's frames have been delivered to it.
+    /// Closes the connection as soon as this tick's frames have been delivered to it. The first reason
+    /// counts: a client that has been replaced must not take its own end for a reason to reconnect.
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
         self.unsubscribe(connection);
         let Some(client) = self.clients.get_mut(&connection) else { return };
+        if client.ending.is_some() {
+            return;
+        }
         client.ending = Some(reason);
         self.touched.push(connection);
         if let Some(user) = client.user

@@ -283,7 +283,11 @@ impl<L: Log> Dispatcher<L> {
         }
     }
 
+    /// Nearly always nothing is due.
     fn announce(&mut self) {
+        if self.lobby.next_deadline().is_none_or(|deadline| deadline > self.now.at) {
+            return;
+        }
         let first = self.outputs.len();
         self.lobby.announce(self.now, &self.chat, &mut self.outputs);
         self.weigh(first);
@@ -345,3 +349,6 @@ fn now_since(started: Instant) -> Now {
     let time = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
     Now { at: started.elapsed(), time }
 }
+
+#[cfg(test)]
+mod tests;

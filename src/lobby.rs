@@ -30,12 +30,12 @@ pub(crate) struct Lobby {
     list_interval: Duration,
     /// The base clients have not been sent the present list.
     list_is_due: bool,
-    /// Before this time it is not sent.
-    list_not_before: Duration,
+    /// When they were last sent one.
+    list_sent_at: Option<Duration>,
     /// What the followers have not been told.
     changes: BTreeMap<RoomId, RoomChange>,
-    /// Before this time they are not told.
-    changes_not_before: Duration,
+    /// When they were last told.
+    changes_sent_at: Option<Duration>,
     /// The list of rooms for each version, until it changes.
     lists: [Option<EncodedList>; Version::COUNT],
     /// Before this time the user of a connection causes no typing event.
@@ -57,14 +57,15 @@ impl Lobby {
             followers: BTreeSet::new(),
             list_interval,
             list_is_due: false,
-            list_not_before: Duration::ZERO,
+            list_sent_at: None,
             changes: BTreeMap::new(),
-            changes_not_before: Duration::ZERO,
+            changes_sent_at: None,
             lists: [None, None],
             typing_not_before: HashMap::new(),
         }
     }
 
+    /// This counts from the last list on, not just from the next.
     pub(crate) fn set_list_interval(&mut self, interval: Duration) {
         self.list_interval = interval;
     }
@@ -115,22 +116,34 @@ impl Lobby {
 
     /// When [`Lobby::announce`] has something to do, if nothing else happens before.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        let list = self.list_is_due.then_some(self.list_not_before);
-        let changes = (!self.changes.is_empty()).then_some(self.changes_not_before);
-        [list, changes].into_iter().flatten().min()
+        [self.list_due_at(), self.changes_due_at()].into_iter().flatten().min()
+    }
+
+    /// When the base clients are to be sent the list; `None` if they have it.
+    fn list_due_at(&self) -> Option<Duration> {
+        self.list_is_due.then(|| self.interval_after(self.list_sent_at))
+    }
+
+    /// When the followers are to be told the changes; `None` if there are none.
+    fn changes_due_at(&self) -> Option<Duration> {
+        (!self.changes.is_empty()).then(|| self.interval_after(self.changes_sent_at))
+    }
+
+    fn interval_after(&self, sent_at: Option<Duration>) -> Duration {
+        sent_at.map_or(Duration::ZERO, |at| at + self.list_interval)
     }
 
     /// Sends the list of rooms, and its changes, to those who are due to get it.
     pub(crate) fn announce(&mut self, now: Now, chat: &Chat, outputs: &mut Vec<Output>) {
-        if self.list_is_due && self.list_not_before <= now.at {
+        if self.list_due_at().is_some_and(|due| due <= now.at) {
             self.list_is_due = false;
-            self.list_not_before = now.at + self.list_interval;
+            self.list_sent_at = Some(now.at);
             let frames = self.list(Version::Base, chat).frame.clone();
             let to = self.base_clients.iter().copied().collect();
             outputs.push(Output::Send { to, frames });
         }
-        if !self.changes.is_empty() && self.changes_not_before <= now.at {
-            self.changes_not_before = now.at + self.list_interval;
+        if self.changes_due_at().is_some_and(|due| due <= now.at) {
+            self.changes_sent_at = Some(now.at);
             let mut frames = BytesMut::new();
             for (id, change) in std::mem::take(&mut self.changes) {
                 let change = shown_change(id, change, chat);

@@ -106,6 +106,12 @@ impl Recall {
         // It is there: each answer takes one before it is sent.
         let _ = self.permits.try_recv();
     }
+
+    /// How many answers the dispatcher has not come to yet.
+    #[cfg(test)]
+    pub(crate) fn answers_on_their_way(&self) -> usize {
+        self.permits.len()
+    }
 }
 
 impl Query {
@@ -236,3 +242,6 @@ impl Messages {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

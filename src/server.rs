@@ -161,7 +161,9 @@ impl ServerHandle {
     ///
     /// First everything that `settings` name is read and checked, as [`Server::bind`] does. On an
     /// error the running settings stay in use, all of them. Otherwise connections accepted from then
-    /// on get the new settings, certificate and pictures; those already open keep their own limits.
+    /// on get the new settings, certificate and pictures. Those already open keep their own rates,
+    /// sizes and timeouts, but the rules of the chat, such as the rooms and the length of a text,
+    /// change for everyone.
     ///
     /// Some settings are used only at the start: the table in `docs/operations.md` says which. Where
     /// these differ, they keep their old values, and [`Reloaded::needs_restart`] names them.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::UserId;
+use super::wording::check_text;
+use super::{Flaw, UserId};
 
 /// About what a message takes beside its text and names, in bytes.
 pub(crate) const MESSAGE_OVERHEAD_BYTES: usize = 128;
@@ -28,15 +29,29 @@ pub(crate) enum Content {
     Gif(u64),
 }
 
+impl Content {
+    /// What is wrong with it, if anything is.
+    pub(super) fn check(&self, max_text_chars: usize) -> Result<(), Flaw> {
+        match self {
+            Self::Text(text) => check_text(text, max_text_chars),
+            Self::Gif(_) => Ok(()),
+        }
+    }
+
+    /// What it takes beside its [`MESSAGE_OVERHEAD_BYTES`].
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Gif(_) => 0,
+        }
+    }
+}
+
 impl Said {
     /// About how many bytes it takes: its text, its names, and [`MESSAGE_OVERHEAD_BYTES`].
     pub(crate) fn weight(&self) -> usize {
-        let text = match &self.content {
-            Content::Text(text) => text.len(),
-            Content::Gif(_) => 0,
-        };
         let reference = self.reference.as_ref().map_or(0, |name| name.len());
-        MESSAGE_OVERHEAD_BYTES + text + self.from.name.len() + reference
+        MESSAGE_OVERHEAD_BYTES + self.content.bytes() + self.from.name.len() + reference
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::resumption::Sent;
-use super::wording::check_text;
 use super::{
     Asker, Chat, Content, Effect, Event, Position, Reference, Refusal, Room, RoomChange, RoomId,
     Rules, Said, UserId,
@@ -15,15 +14,6 @@ pub(super) struct Unsaved {
     pub(super) room: RoomId,
     pub(super) author: UserId,
     pub(super) reference: Reference,
-}
-
-impl Content {
-    fn check(&self, rules: &Rules) -> Result<(), Refusal> {
-        match self {
-            Self::Text(text) => check_text(text, rules.max_text_chars).map_err(Refusal::BadText),
-            Self::Gif(_) => Ok(()),
-        }
-    }
 }
 
 impl Chat {
@@ -43,7 +33,7 @@ impl Chat {
             return Ok(());
         }
         let id = asker.room.ok_or(Refusal::NotInRoom)?;
-        content.check(&self.rules)?;
+        content.check(self.rules.max_text_chars).map_err(Refusal::BadText)?;
         let from = self.person(asker.user).ok_or(Refusal::NotInRoom)?;
         let room = self.rooms.get_mut(&id).ok_or(Refusal::NotInRoom)?;
         room.last_seq = room.last_seq.saturating_add(1);

@@ -426,3 +426,15 @@ fn a_welcome_has_the_secret_of_its_user_and_replaces_the_connection_before() {
     crowd.close(1, CloseReason::ConnectionLost);
     assert_eq!(crowd.delivery.users[&UserId(1)], ConnectionId(2));
 }
+
+#[test]
+fn the_first_reason_to_close_counts() {
+    let mut crowd = Crowd::speaking(&[Version::V2]);
+    let second = crowd.connect(MAX_QUEUED, Version::V2);
+    crowd.welcome(second, 1);
+    // The session of the replaced connection ends in the same tick.
+    crowd.close(1, CloseReason::TooFast);
+    assert_eq!(crowd.delivery.deliver(), []);
+    let received = crowd.clients[0].1.take_written();
+    assert_eq!(received, b"\x88\x0a\x0f\xa1replaced");
+}

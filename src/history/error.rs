@@ -31,6 +31,14 @@ impl HistoryError {
     }
 }
 
+#[cfg(test)]
+impl HistoryError {
+    /// An error, for tests of what follows from one.
+    pub(crate) fn example() -> Self {
+        Self::new(Path::new("/chat.db"), "cannot be used", "look into it")
+    }
+}
+
 impl fmt::Display for HistoryError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} {}; {}", self.file.display(), self.what, self.advice)

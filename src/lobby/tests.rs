@@ -191,6 +191,20 @@ fn a_room_that_has_come_and_gone_is_told_to_be_gone() {
 }
 
 #[test]
+fn a_new_interval_holds_for_what_is_due_already() {
+    let mut place = Place::with(&[Version::Base, Version::V2]);
+    place.list(2);
+    place.create(1, "A");
+    place.create(1, "B");
+    for interval in [10 * INTERVAL, INTERVAL / 2] {
+        place.lobby.set_list_interval(interval);
+        assert_eq!(place.lobby.next_deadline(), Some(interval));
+    }
+    let sent = place.wait(125);
+    assert!(sent.contains("1 ← 'list_rooms'") && sent.contains("2 ← 'room_added'"), "{sent}");
+}
+
+#[test]
 fn nobody_is_told_who_no_longer_follows() {
     let mut place = Place::with(&[Version::V2, Version::V2]);
     place.list(1);

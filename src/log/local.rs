@@ -33,3 +33,6 @@ impl Log for LocalLog {
         self.ordered.pop_front()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! New settings for a running server: what changes, what stays, and that nobody is disconnected.
 
+mod chat;
+
 use std::fs;
 
 use serde_json::{Value, json};

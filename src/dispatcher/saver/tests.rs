@@ -2,8 +2,6 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::chat::*;
-use crate::history;
-use crate::history::{Location, Retention};
 use crate::recall::Query;
 
 /// What a history was asked to commit, and whether it does.
@@ -20,16 +18,8 @@ impl History for FailingHistory {
     fn commit(&mut self, batch: Batch<'_>) -> Result<(), HistoryError> {
         let mut record = self.0.lock().unwrap();
         record.batches.push(batch.memos.to_vec());
-        if record.is_failing { Err(some_error()) } else { Ok(()) }
+        if record.is_failing { Err(HistoryError::example()) } else { Ok(()) }
     }
-}
-
-/// An error, of whatever kind.
-pub(crate) fn some_error() -> HistoryError {
-    let path = std::path::PathBuf::from("/nowhere/at/all.db");
-    let place = Location::File { path, durability: crate::settings::Durability::Process };
-    let retention = Retention { max_events: 1, max_age: None, max_memory_bytes: 1 };
-    history::open(&place, retention).err().expect("there is no such directory")
 }
 
 const START: Duration = Duration::from_secs(100);
