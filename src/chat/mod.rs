@@ -40,6 +40,8 @@ mod wording;
 #[cfg(test)]
 mod golden_test;
 #[cfg(test)]
+mod property_test;
+#[cfg(test)]
 mod random_run;
 #[cfg(test)]
 mod replay_test;
@@ -76,7 +78,7 @@ pub(crate) struct Rules {
     /// How long a user who has lost the connection may take to resume.
     pub(crate) resume_grace: Duration,
     /// How many users may be away at once. Above this, one of them leaves: first one who would lose
-    /// nothing, otherwise the one who has been away longest.
+    /// nothing, otherwise the one whose grace period ends first.
     pub(crate) max_away: usize,
     /// How many messages are kept for each room.
     pub(crate) max_kept: u64,

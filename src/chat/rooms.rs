@@ -167,14 +167,15 @@ impl Chat {
                     *is_there = true;
                     if *room.title != **title {
                         room.title = title.as_str().into();
-                        changed.push((*id, RoomChange::Retitled));
+                        changed.push((*id, Some(RoomChange::Retitled)));
                     }
                 }
                 _ => {
                     if room.make_temporary(removed_at) {
                         self.expiries.insert((removed_at, *id));
                     }
-                    changed.push((*id, RoomChange::Retitled));
+                    // No list of rooms shows which ones are permanent.
+                    changed.push((*id, None));
                 }
             }
         }
@@ -182,7 +183,7 @@ impl Chat {
             if let Some(room) = self.rooms.get(&id) {
                 effects.push(Effect::Store(Memo::Room(room.stored(id))));
             }
-            effects.push(Effect::RoomListChanged { room: id, change });
+            effects.extend(change.map(|change| Effect::RoomListChanged { room: id, change }));
         }
         let missing = titles.iter().enumerate().zip(is_there).filter(|(_, is_there)| !is_there);
         for ((place, title), _) in missing {

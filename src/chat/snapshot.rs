@@ -1,7 +1,8 @@
 //! The whole state of the chat as bytes, and back.
 //!
 //! The same state always has the same bytes, so two chats can be compared by a hash of them. Indexes are
-//! not written, since they follow from the rest. Malformed bytes are refused and never cause a panic.
+//! not written, since they follow from the rest. Bytes that are malformed, or whose parts do not fit
+//! together, are refused and never cause a panic.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -69,39 +70,55 @@ impl Chat {
             if let Lifetime::Temporary { removed_at: Some(at) } = room.lifetime {
                 chat.expiries.insert((at, id));
             }
-            chat.rooms.insert(id, room);
+            let is_numbered = (1..=chat.last_room).contains(&id.0);
+            ensure(is_numbered && chat.rooms.insert(id, room).is_none())?;
         }
         for (id, user) in from.all(|from| Ok((UserId(from.number()?), from.user()?)))? {
             chat.add_to_indexes(id, &user)?;
-            chat.users.insert(id, user);
+            let is_numbered = (1..=chat.last_user).contains(&id.0);
+            ensure(is_numbered && chat.users.insert(id, user).is_none())?;
         }
+        ensure(chat.rooms.values().all(expires_if_empty))?;
         chat.unsaved = from.all(|from| {
             let (room, author) = (RoomId(from.number()?), UserId(from.number()?));
             Ok(Unsaved { room, author, reference: from.option(SnapshotReader::text)? })
         })?;
-        if from.0.is_empty() { Ok(chat) } else { Err(MalformedSnapshot) }
+        ensure(from.0.is_empty())?;
+        Ok(chat)
     }
 
     fn add_to_indexes(&mut self, id: UserId, user: &User) -> Result<(), MalformedSnapshot> {
-        if self.users.contains_key(&id) {
-            return Err(MalformedSnapshot);
-        }
+        let away = user.resumption.as_ref().and_then(|resumption| resumption.away);
+        ensure(user.link.is_some() != away.is_some())?;
+        ensure(!user.hears || (user.link.is_some() && user.room.is_some()))?;
         if let Some(link) = user.link {
-            self.links.insert(link, id);
+            ensure(self.links.insert(link, id).is_none())?;
         }
         if let Some(room) = user.room {
             self.rooms.get_mut(&room).ok_or(MalformedSnapshot)?.members.insert(id);
         }
         if let Some(resumption) = &user.resumption {
-            self.resumable.insert(resumption.key, id);
-            if let Some(Away { until, has_nothing }) = resumption.away {
-                self.away.insert((until, id));
-                if has_nothing {
-                    self.away_with_nothing.insert((until, id));
-                }
+            ensure(self.resumable.insert(resumption.key, id).is_none())?;
+        }
+        if let Some(Away { until, has_nothing }) = away {
+            self.away.insert((until, id));
+            if has_nothing {
+                self.away_with_nothing.insert((until, id));
             }
         }
         Ok(())
+    }
+}
+
+fn ensure(is_whole: bool) -> Result<(), MalformedSnapshot> {
+    if is_whole { Ok(()) } else { Err(MalformedSnapshot) }
+}
+
+/// Whether a room has a time to be removed exactly if it is empty, unless it is permanent.
+fn expires_if_empty(room: &Room) -> bool {
+    match room.lifetime {
+        Lifetime::Permanent { .. } => true,
+        Lifetime::Temporary { removed_at } => removed_at.is_some() == room.members.is_empty(),
     }
 }
 
@@ -319,7 +336,8 @@ impl SnapshotReader<'_> {
             Ok((name, sent.ok_or(MalformedSnapshot)?))
         })?;
         let order: VecDeque<Arc<str>> = named.iter().map(|(name, _)| name.clone()).collect();
-        let sent = named.into_iter().collect();
+        let sent: BTreeMap<_, _> = named.into_iter().collect();
+        ensure(sent.len() == order.len())?;
         Ok(Resumption { key, away, references: References { sent, order, sweep_at } })
     }
 }

@@ -1,0 +1,430 @@
+//! What ought to follow from an entry, predicted by a model that is too slow for a server and too simple
+//! to be wrong: it has no indexes and looks through everything each time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::chat::{
+    Action, Content, Effect, Event, Flaw, Link, Person, Position, Reference, Refusal, Renaming,
+    Reply, Request, ResumeKey, ResumeOffer, RoomId, RoomSummary, Rules, Said, UserId, Version,
+    Welcome,
+};
+
+/// What each connection is told, in order. A message to a room counts for each who hears it.
+pub(super) type Heard = BTreeMap<Link, Vec<Effect>>;
+
+/// What becomes of an entry.
+#[derive(Debug, PartialEq)]
+pub(super) enum Fate {
+    Granted,
+    /// The only answer, and nothing changes.
+    Refused(Effect),
+    /// Nothing changes, and nobody is told.
+    Ignored,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Model {
+    pub(super) rules: Rules,
+    pub(super) now: Duration,
+    pub(super) last_user: u64,
+    pub(super) last_room: u64,
+    pub(super) users: BTreeMap<UserId, ModelUser>,
+    pub(super) rooms: BTreeMap<RoomId, ModelRoom>,
+    /// What has been told since it was taken last.
+    pub(super) heard: Heard,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ModelUser {
+    pub(super) name: String,
+    pub(super) version: Version,
+    pub(super) link: Option<Link>,
+    pub(super) room: Option<RoomId>,
+    pub(super) hears: bool,
+    pub(super) key: Option<ResumeKey>,
+    /// When the user leaves, if away, and whether with nothing to lose.
+    pub(super) away: Option<(Duration, bool)>,
+    pub(super) sent: Vec<ModelMessage>,
+}
+
+/// A message that was sent with a reference.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ModelMessage {
+    pub(super) reference: String,
+    pub(super) position: Position,
+    pub(super) time: u64,
+    pub(super) is_saved: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ModelRoom {
+    pub(super) title: String,
+    pub(super) place: Option<usize>,
+    /// When it is removed, if it is empty and not permanent.
+    pub(super) removed_at: Option<Duration>,
+    pub(super) last_seq: u64,
+    pub(super) saved_seq: u64,
+}
+
+/// Who asks.
+struct ModelAsker {
+    id: UserId,
+    link: Link,
+    time: u64,
+    reference: Reference,
+}
+
+impl Model {
+    pub(super) fn new(rules: Rules) -> Self {
+        let mut model = Self {
+            rules: rules.clone(),
+            now: Duration::ZERO,
+            last_user: 0,
+            last_room: 0,
+            users: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            heard: Heard::new(),
+        };
+        model.set_rules(rules);
+        model
+    }
+
+    /// What has fallen due happens.
+    pub(super) fn pass(&mut self, at: Duration, time: u64) {
+        self.now = self.now.max(at);
+        while let Some((due, id)) = self.next_to_leave(|_| true)
+            && due <= self.now
+        {
+            self.leave_for_good(id, due, time);
+        }
+        let now = self.now;
+        self.rooms.retain(|_, room| room.removed_at.is_none_or(|at| at > now));
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        let rooms = self.rooms.values().filter_map(|room| room.removed_at);
+        let users = self.users.values().filter_map(|user| Some(user.away?.0));
+        rooms.chain(users).min()
+    }
+
+    pub(super) fn members(&self, room: RoomId) -> BTreeMap<UserId, String> {
+        let members = self.users.iter().filter(|(_, user)| user.room == Some(room));
+        members.map(|(id, user)| (*id, user.name.clone())).collect()
+    }
+
+    pub(super) fn user_at(&self, link: Link) -> Option<UserId> {
+        self.users.iter().find(|(_, user)| user.link == Some(link)).map(|(id, _)| *id)
+    }
+
+    /// The action happens, at the time of the last [`Model::pass`].
+    pub(super) fn act(&mut self, action: Action, time: u64) -> Fate {
+        match action {
+            Action::Connect { link, version, resume } => {
+                return self.connect(link, version, resume.map(|offer| *offer));
+            }
+            Action::Ask { link, request, reference } => {
+                let Some(id) = self.user_at(link) else { return Fate::Ignored };
+                let asker = ModelAsker { id, link, time, reference };
+                if let Err(refusal) = self.ask(&asker, request) {
+                    return Fate::Refused(asker.reply(Reply::Refused(refusal)));
+                }
+            }
+            Action::Disconnect { link } => {
+                let Some(id) = self.user_at(link) else { return Fate::Ignored };
+                self.disconnect(id, time);
+            }
+            Action::Wait => return Fate::Ignored,
+            Action::SetRules(rules) => self.set_rules(*rules),
+            Action::Saved => {
+                self.rooms.values_mut().for_each(|room| room.saved_seq = room.last_seq);
+                self.sent().for_each(|message| message.is_saved = true);
+            }
+            Action::NotSaved => {
+                self.rooms.values_mut().for_each(|room| room.last_seq = room.saved_seq);
+                for user in self.users.values_mut() {
+                    user.sent.retain(|message| message.is_saved);
+                }
+            }
+        }
+        Fate::Granted
+    }
+
+    fn sent(&mut self) -> impl Iterator<Item = &mut ModelMessage> {
+        self.users.values_mut().flat_map(|user| &mut user.sent)
+    }
+
+    fn connect(&mut self, link: Link, version: Version, offer: Option<ResumeOffer>) -> Fate {
+        if self.user_at(link).is_some() {
+            return Fate::Ignored;
+        }
+        let found = self.user_of(offer.as_ref().and_then(|offer| offer.resumed));
+        let resumed = found.is_some();
+        let id = found.unwrap_or_else(|| self.add_user(offer.map(|offer| offer.fresh)));
+        let user = self.users.get_mut(&id).unwrap();
+        let is_outdated = user.link.is_some_and(|current| {
+            current.node == link.node && current.connection > link.connection
+        });
+        if is_outdated {
+            return Fate::Refused(Effect::Superseded { link });
+        }
+        (user.link, user.version, user.hears, user.away) = (Some(link), version, false, None);
+        let person = user.person(id);
+        let (can_resume, room) = (user.key.is_some(), user.room);
+        let welcome = Welcome { person, version, resumed, can_resume, room };
+        self.tell(link, Effect::Connected { link, welcome });
+        Fate::Granted
+    }
+
+    fn add_user(&mut self, key: Option<ResumeKey>) -> UserId {
+        self.last_user += 1;
+        let id = UserId(self.last_user);
+        let key = key.filter(|key| self.user_of(Some(*key)).is_none());
+        self.users.insert(id, ModelUser::new(id, key));
+        id
+    }
+
+    fn user_of(&self, key: Option<ResumeKey>) -> Option<UserId> {
+        let key = Some(key?);
+        self.users.iter().find(|(_, user)| user.key == key).map(|(id, _)| *id)
+    }
+
+    fn disconnect(&mut self, id: UserId, time: u64) {
+        let (now, grace) = (self.now, self.rules.resume_grace);
+        let user = self.users.get_mut(&id).unwrap();
+        if user.key.is_none() {
+            return self.leave_for_good(id, now, time);
+        }
+        let has_nothing =
+            user.room.is_none() && user.name == format!("User {}", id.0) && user.sent.is_empty();
+        (user.link, user.hears, user.away) = (None, false, Some((now + grace, has_nothing)));
+        while self.users.values().filter(|user| user.away.is_some()).count() > self.rules.max_away {
+            let first = self.next_to_leave(|has_nothing| has_nothing);
+            let (_, first) = first.or(self.next_to_leave(|_| true)).unwrap();
+            self.leave_for_good(first, now, time);
+        }
+        self.pass(now, time);
+    }
+
+    /// Of the users who are away, the one whose time is up first.
+    fn next_to_leave(&self, filter: impl Fn(bool) -> bool) -> Option<(Duration, UserId)> {
+        let away = self.users.iter().filter_map(|(id, user)| Some((user.away?, *id)));
+        away.filter(|((_, has_nothing), _)| filter(*has_nothing))
+            .map(|((until, _), id)| (until, id))
+            .min()
+    }
+
+    fn leave_for_good(&mut self, id: UserId, at: Duration, time: u64) {
+        let user = self.users.remove(&id).unwrap();
+        if let Some(room) = user.room {
+            self.tell_room(room, time, &Event::Left(user.person(id)));
+            self.begin_expiry(room, at);
+        }
+    }
+
+    fn begin_expiry(&mut self, id: RoomId, at: Duration) {
+        let is_empty = self.members(id).is_empty();
+        let room = self.rooms.get_mut(&id).unwrap();
+        if is_empty && room.place.is_none() {
+            room.removed_at = Some(at + self.rules.empty_room_ttl);
+        }
+    }
+
+    fn ask(&mut self, asker: &ModelAsker, request: Request) -> Result<(), Refusal> {
+        match request {
+            Request::EnterRoom(room) => self.enter(asker, room),
+            Request::LeaveRoom => self.leave(asker),
+            Request::Say(content) => self.say(asker, content),
+            Request::CreateRoom(title) => self.create(asker, &title),
+            Request::ChangeName(name) => self.rename(asker, &name),
+        }
+    }
+
+    fn enter(&mut self, asker: &ModelAsker, target: RoomId) -> Result<(), Refusal> {
+        let room = self.rooms.get(&target).ok_or(Refusal::UnknownRoom(target))?;
+        let (to, up_to, reference) = (asker.id, room.last_seq, asker.reference.clone());
+        let show = Effect::ShowRoom { to, room: target, up_to, reference };
+        let person = self.users[&to].person(to);
+        let is_there = self.users[&to].room == Some(target);
+        if !is_there {
+            // Whoever is in a room leaves it first, and sees that.
+            let _ = self.leave(asker);
+            self.tell_room(target, asker.time, &Event::Entered(person.clone()));
+        }
+        let user = self.users.get_mut(&to).unwrap();
+        (user.room, user.hears) = (Some(target), true);
+        let answer = match (user.version, is_there) {
+            (Version::V2, _) => show,
+            (Version::Base, true) => asker.reply(Reply::Entered(person)),
+            (Version::Base, false) => {
+                Effect::Tell { room: target, time: asker.time, event: Event::Entered(person) }
+            }
+        };
+        self.tell(asker.link, answer);
+        self.rooms.get_mut(&target).unwrap().removed_at = None;
+        Ok(())
+    }
+
+    fn leave(&mut self, asker: &ModelAsker) -> Result<(), Refusal> {
+        let user = self.users.get_mut(&asker.id).unwrap();
+        let room = user.room.ok_or(Refusal::NotInRoom)?;
+        user.hears = true;
+        let person = user.person(asker.id);
+        self.tell_room(room, asker.time, &Event::Left(person));
+        let user = self.users.get_mut(&asker.id).unwrap();
+        (user.room, user.hears) = (None, false);
+        self.begin_expiry(room, self.now);
+        Ok(())
+    }
+
+    fn say(&mut self, asker: &ModelAsker, content: Content) -> Result<(), Refusal> {
+        let (time, reference) = (asker.time, asker.reference.clone());
+        let user = &self.users[&asker.id];
+        let sent = user.sent.iter().find(|sent| Some(&*sent.reference) == reference.as_deref());
+        if let Some(sent) = sent {
+            if !self.is_kept(sent, time) {
+                return Err(Refusal::AlreadySaid);
+            }
+            let position = sent.position;
+            self.tell(asker.link, Effect::Repeat { to: asker.id, position, reference });
+            return Ok(());
+        }
+        let room = user.room.ok_or(Refusal::NotInRoom)?;
+        if let Content::Text(text) = &content {
+            check_length(text, self.rules.max_text_chars).map_err(Refusal::BadText)?;
+        }
+        let from = user.person(asker.id);
+        let of_room = self.rooms.get_mut(&room).unwrap();
+        of_room.last_seq += 1;
+        let seq = of_room.last_seq;
+        let user = self.users.get_mut(&asker.id).unwrap();
+        if let (Some(reference), true) = (&reference, user.key.is_some()) {
+            let (reference, position) = (reference.to_string(), Position { room, seq });
+            user.sent.push(ModelMessage { reference, position, time, is_saved: false });
+        }
+        self.tell_room(room, time, &Event::Said(Said { seq, time, from, content, reference }));
+        Ok(())
+    }
+
+    fn is_kept(&self, sent: &ModelMessage, now: u64) -> bool {
+        let is_young = self.rules.max_age.is_none_or(|max_age| {
+            Duration::from_millis(now) <= Duration::from_millis(sent.time) + max_age
+        });
+        let Position { room, seq } = sent.position;
+        let newer = self.rooms.get(&room).map(|room| room.last_seq - seq);
+        is_young && newer.is_some_and(|newer| newer < self.rules.max_kept)
+    }
+
+    fn create(&mut self, asker: &ModelAsker, title: &str) -> Result<(), Refusal> {
+        let title = check_line(title, self.rules.max_title_chars).map_err(Refusal::BadTitle)?;
+        let max = self.rules.max_rooms;
+        if max > 0 && self.rooms.len() >= max {
+            return Err(Refusal::TooManyRooms { max });
+        }
+        let id = self.add_room(title, None, Some(self.now + self.rules.empty_room_ttl));
+        if self.users[&asker.id].version == Version::V2 {
+            let summary = RoomSummary { id, title: title.into(), users: 0, seq: 0 };
+            self.tell(asker.link, asker.reply(Reply::RoomAdded(summary)));
+        }
+        Ok(())
+    }
+
+    fn add_room(
+        &mut self,
+        title: &str,
+        place: Option<usize>,
+        removed_at: Option<Duration>,
+    ) -> RoomId {
+        self.last_room += 1;
+        let title = title.to_owned();
+        let room = ModelRoom { title, place, removed_at, last_seq: 0, saved_seq: 0 };
+        self.rooms.insert(RoomId(self.last_room), room);
+        RoomId(self.last_room)
+    }
+
+    fn rename(&mut self, asker: &ModelAsker, name: &str) -> Result<(), Refusal> {
+        let name = check_line(name, self.rules.max_name_chars).map_err(Refusal::BadName)?;
+        let user = self.users.get_mut(&asker.id).unwrap();
+        let old_name = std::mem::replace(&mut user.name, name.to_owned()).into();
+        let renaming = Renaming { user: asker.id, old_name, new_name: name.into() };
+        let (room, answers) = (user.room, user.version == Version::V2 && !user.hears);
+        if let Some(room) = room {
+            self.tell_room(room, asker.time, &Event::Renamed(renaming.clone()));
+        }
+        if answers {
+            self.tell(asker.link, asker.reply(Reply::Renamed(renaming)));
+        }
+        Ok(())
+    }
+
+    /// Rooms are known by their place: the first `rules.rooms.len()` places stay permanent.
+    fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+        let titles = self.rules.rooms.clone();
+        for id in self.rooms.keys().copied().collect::<Vec<_>>() {
+            let room = self.rooms.get_mut(&id).unwrap();
+            let Some(place) = room.place else { continue };
+            if let Some(title) = titles.get(place) {
+                room.title.clone_from(title);
+            } else {
+                room.place = None;
+                self.begin_expiry(id, self.now);
+            }
+        }
+        for (place, title) in titles.iter().enumerate() {
+            if !self.rooms.values().any(|room| room.place == Some(place)) {
+                self.add_room(title, Some(place), None);
+            }
+        }
+    }
+
+    fn tell(&mut self, link: Link, effect: Effect) {
+        self.heard.entry(link).or_default().push(effect);
+    }
+
+    fn tell_room(&mut self, room: RoomId, time: u64, event: &Event) {
+        let hearing = self.users.values().filter(|user| user.room == Some(room) && user.hears);
+        for link in hearing.filter_map(|user| user.link).collect::<Vec<_>>() {
+            self.tell(link, Effect::Tell { room, time, event: event.clone() });
+        }
+    }
+}
+
+impl ModelUser {
+    fn new(id: UserId, key: Option<ResumeKey>) -> Self {
+        let (name, version) = (format!("User {}", id.0), Version::Base);
+        let (link, room, away, sent) = (None, None, None, Vec::new());
+        Self { name, version, link, room, hears: false, key, away, sent }
+    }
+
+    pub(super) fn person(&self, id: UserId) -> Person {
+        Person { id, name: self.name.as_str().into() }
+    }
+}
+
+impl ModelAsker {
+    fn reply(&self, reply: Reply) -> Effect {
+        Effect::Reply { to: self.id, time: self.time, reply, reference: self.reference.clone() }
+    }
+}
+
+fn check_length(text: &str, max_chars: usize) -> Result<(), Flaw> {
+    if text.chars().all(char::is_whitespace) {
+        Err(Flaw::Blank)
+    } else if text.chars().count() > max_chars {
+        Err(Flaw::TooLong { max_chars })
+    } else {
+        Ok(())
+    }
+}
+
+/// A name or a title, without the white space around it.
+fn check_line(text: &str, max_chars: usize) -> Result<&str, Flaw> {
+    let line = text.trim_matches(char::is_whitespace);
+    check_length(line, max_chars)?;
+    let breaks_it = |c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}';
+    match line.chars().find(|c| breaks_it(*c)) {
+        Some(c) => Err(Flaw::ControlCharacter(c)),
+        None => Ok(line),
+    }
+}
