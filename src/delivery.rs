@@ -87,7 +87,7 @@ impl Delivery {
         match output {
             Output::Effect(effect) => self.follow(&effect),
             Output::Query { to, query } => return self.query(to, query),
-            Output::Recalled { connection, frames } => return self.answer(connection, frames),
+            Output::QueryResult { connection, frames } => return self.answer(connection, frames),
             Output::Send { to, frames } => {
                 for connection in to {
                     self.add_part(connection, Part::Shared(frames.clone()));
@@ -242,7 +242,7 @@ impl Delivery {
     /// too many waiting queries is a slow consumer.
     fn query(&mut self, to: UserId, query: Query) -> Option<PendingQuery> {
         let connection = *self.users.get(&to)?;
-        self.add_part(connection, Part::Answer);
+        self.add_part(connection, Part::Placeholder);
         let client = self.clients.get_mut(&connection)?;
         let Ok(query) = client.held_back.ask(query, client.outbox.max_queued()) else {
             self.fallen_behind.push(connection);
@@ -386,8 +386,8 @@ fn send_parts(
     rooms: &HashMap<RoomId, Audience>,
 ) -> Result<(), Full> {
     let parts = std::mem::take(&mut client.parts);
-    let has_answer = parts.iter().any(|part| matches!(part, Part::Answer));
-    if !client.held_back.is_waiting() && !has_answer {
+    let has_placeholder = parts.iter().any(|part| matches!(part, Part::Placeholder));
+    if !client.held_back.is_waiting() && !has_placeholder {
         let pieces: Vec<Piece<'_>> = parts
             .iter()
             .filter_map(|part| part.piece(replies, rooms))
@@ -396,8 +396,8 @@ fn send_parts(
         return client.outbox.send(&pieces);
     }
     let held = parts.iter().filter_map(|part| {
-        if matches!(part, Part::Answer) {
-            return Some(Held::Answer);
+        if matches!(part, Part::Placeholder) {
+            return Some(Held::Placeholder);
         }
         let piece = part.piece(replies, rooms).filter(|piece| !piece.is_empty())?;
         Some(Held::Frames(piece.chunk.slice(piece.start..piece.end)))

@@ -127,7 +127,7 @@ impl<L: Log> Dispatcher<L> {
 
     /// For use after a panic, when the chat cannot be trusted any more. Closes all connections, and new
     /// ones as they come, until every sender of inputs is gone.
-    pub(crate) fn give_up(&mut self, inputs: &Mailbox<Input>, until: Instant) {
+    pub(crate) fn close_after_panic(&mut self, inputs: &Mailbox<Input>, until: Instant) {
         self.delivery.close_all(CloseReason::InternalError, until);
         while let WaitOutcome::Received(input) = inputs.wait(None) {
             if let Input::Connect { outbox, .. } = input {
@@ -166,8 +166,8 @@ impl<L: Log> Dispatcher<L> {
                 self.propose_local(Local::Refuse { connection, error });
             }
             Input::Disconnect { connection, reason } => self.disconnect(connection, reason),
-            Input::Recalled { connection, frames } => {
-                self.propose_local(Local::Recalled { connection, frames });
+            Input::QueryResult { connection, frames } => {
+                self.propose_local(Local::QueryResult { connection, frames });
             }
             Input::Reload(reload) => self.reload(*reload),
             Input::Stop { until } => self.stop(until),
@@ -181,7 +181,7 @@ impl<L: Log> Dispatcher<L> {
             (Input::Connect { outbox, .. }, Some(until)) => {
                 outbox.finish(CloseReason::ServerStopping, until);
             }
-            (Input::Recalled { .. }, _) => self.recall.release_permit(),
+            (Input::QueryResult { .. }, _) => self.recall.release_permit(),
             _ => {}
         }
     }
@@ -250,9 +250,9 @@ impl<L: Log> Dispatcher<L> {
             Local::Refuse { connection, error } => {
                 self.push(Output::Refuse { to: connection, error });
             }
-            Local::Recalled { connection, frames } => {
+            Local::QueryResult { connection, frames } => {
                 self.recall.release_permit();
-                self.push(Output::Recalled { connection, frames });
+                self.push(Output::QueryResult { connection, frames });
             }
             Local::Close { connection, reason } => {
                 self.lobby.forget(connection);
@@ -328,7 +328,7 @@ impl<L: Log> Dispatcher<L> {
     /// refused, and everything else is delivered.
     fn commit(&mut self) {
         match self.saver.commit(&self.chat, &self.outputs, self.now.at) {
-            Outcome::NothingSaid => {}
+            Outcome::NoMessages => {}
             Outcome::Saved => self.propose(Action::Saved, None),
             Outcome::NotSaved => {
                 self.propose(Action::NotSaved, None);

@@ -28,7 +28,7 @@ pub(crate) enum Input {
     /// The session has ended or has to end, for this reason.
     Disconnect { connection: ConnectionId, reason: CloseReason },
     /// The frames that `recall` has read for the oldest open query of this client.
-    Recalled { connection: ConnectionId, frames: Bytes },
+    QueryResult { connection: ConnectionId, frames: Bytes },
     /// The settings have changed. Boxed, so that every input stays small.
     Reload(Box<Reload>),
     /// The server stops. Clients have until then to take what is queued for them.

@@ -17,7 +17,7 @@ pub(crate) enum Output {
     /// A query to the history. All later output for the user waits for its answer.
     Query { to: UserId, query: Query },
     /// The answer to a client's oldest open query.
-    Recalled { connection: ConnectionId, frames: Bytes },
+    QueryResult { connection: ConnectionId, frames: Bytes },
     /// Finished frames for these clients.
     Send { to: Vec<ConnectionId>, frames: Bytes },
     /// Tells the room, except for this client, that its user is typing.
@@ -34,7 +34,7 @@ impl Output {
         match self {
             Self::Effect(Effect::Tell { event: Event::Said(said), .. }) => said.weight(),
             Self::Effect(Effect::Tell { .. }) | Self::Typing { .. } => MESSAGE_OVERHEAD_BYTES,
-            Self::Recalled { frames, .. } | Self::Send { frames, .. } => frames.len(),
+            Self::QueryResult { frames, .. } | Self::Send { frames, .. } => frames.len(),
             _ => 0,
         }
     }

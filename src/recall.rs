@@ -49,7 +49,7 @@ pub(crate) struct PendingQuery {
 }
 
 /// How many answers may be on their way to the dispatcher. They can be long, so this bounds memory.
-const MAX_ANSWERS: usize = 8;
+const MAX_RESULTS: usize = 8;
 
 /// The dispatcher's end. The thread ends when it is dropped.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub(crate) struct Recall {
 pub(crate) struct RecallThread {
     queries: Receiver<PendingQuery>,
     /// Holds a permit for each answer that the dispatcher has not taken yet. Sending blocks at
-    /// [`MAX_ANSWERS`].
+    /// [`MAX_RESULTS`].
     permits: Sender<Permit>,
     messages: Messages,
 }
@@ -90,7 +90,7 @@ impl Recall {
     ) -> (Self, RecallThread) {
         // Bounded by the number of clients: each has one query here at a time.
         let (query_sender, queries) = unbounded();
-        let (permit_taker, permits) = bounded(MAX_ANSWERS);
+        let (permit_taker, permits) = bounded(MAX_RESULTS);
         let messages = Messages { reader, epoch, on_enter, max_bytes };
         let thread = RecallThread { queries, permits: permit_taker, messages };
         (Self { queries: query_sender, permits }, thread)
@@ -109,7 +109,7 @@ impl Recall {
 
     /// How many answers the dispatcher has not taken yet.
     #[cfg(test)]
-    pub(crate) fn answers_on_their_way(&self) -> usize {
+    pub(crate) fn results_on_their_way(&self) -> usize {
         self.permits.len()
     }
 }
@@ -143,7 +143,7 @@ impl RecallThread {
 
     /// The answer to the next query, if there is one. For tests without threads.
     #[cfg(test)]
-    pub(crate) fn answer_next(&mut self) -> Option<Input> {
+    pub(crate) fn next_result(&mut self) -> Option<Input> {
         while let Ok(query) = self.queries.try_recv() {
             if let Some(answer) = self.answer(query) {
                 let _ = self.permits.try_send(Permit);
@@ -157,7 +157,7 @@ impl RecallThread {
     fn answer(&mut self, query: PendingQuery) -> Option<Input> {
         let PendingQuery { connection, outbox, query } = query;
         let is_wanted = outbox.upgrade().is_some_and(|outbox| outbox.ending().is_none());
-        is_wanted.then(|| Input::Recalled { connection, frames: self.messages.frames(query) })
+        is_wanted.then(|| Input::QueryResult { connection, frames: self.messages.frames(query) })
     }
 }
 

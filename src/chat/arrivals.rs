@@ -44,7 +44,14 @@ impl Chat {
         self.links.insert(link, id);
         let resumption = key.map(|key| Box::new(Resumption::new(key)));
         let (name, link_of_user) = (default_name(id), Some(link));
-        let user = User { name, version, link: link_of_user, room: None, hears: false, resumption };
+        let user = User {
+            name,
+            version,
+            link: link_of_user,
+            room: None,
+            is_subscribed: false,
+            resumption,
+        };
         self.users.insert(id, user);
         self.store_user(id, effects);
         self.welcome(id, link, false, effects);
@@ -64,7 +71,7 @@ impl Chat {
         }
         let before = user.link.replace(link);
         user.version = version;
-        if std::mem::take(&mut user.hears) {
+        if std::mem::take(&mut user.is_subscribed) {
             effects.push(Effect::Unsubscribe { user: id });
         }
         if let Some(resumption) = &mut user.resumption
@@ -109,7 +116,7 @@ impl Chat {
         if has_nothing {
             self.away_with_nothing.insert((until, id));
         }
-        if std::mem::take(&mut user.hears) {
+        if std::mem::take(&mut user.is_subscribed) {
             effects.push(Effect::Unsubscribe { user: id });
         }
         while self.away.len() > self.rules.max_away

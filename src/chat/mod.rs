@@ -118,7 +118,7 @@ struct User {
     link: Option<Link>,
     room: Option<RoomId>,
     /// Gets the room's events. A user who has resumed does not, until it enters the room again.
-    hears: bool,
+    is_subscribed: bool,
     /// `None`: the user leaves when the connection ends.
     resumption: Option<Box<Resumption>>,
 }

@@ -16,7 +16,7 @@ impl Chat {
         let new_name: Arc<str> = name.into();
         let old_name = std::mem::replace(&mut user.name, new_name.clone());
         let renaming = Renaming { user: asker.user, old_name, new_name };
-        let is_told_here = user.version == Version::V2 && !user.hears;
+        let is_told_here = user.version == Version::V2 && !user.is_subscribed;
         if let Some(room) = asker.room {
             let event = Event::Renamed(renaming.clone());
             effects.push(Effect::Tell { room, time: asker.time, event });

@@ -266,7 +266,7 @@ impl World {
     }
 
     fn subscriptions(&self) -> BTreeMap<UserId, RoomId> {
-        let hearing = self.model.users.iter().filter(|(_, user)| user.hears);
+        let hearing = self.model.users.iter().filter(|(_, user)| user.is_subscribed);
         hearing.filter_map(|(id, user)| Some((*id, user.room?))).collect()
     }
 }
@@ -282,8 +282,9 @@ fn check_state(model: &Model, chat: &Chat) -> TestCaseResult {
     for (id, user) in &chat.users {
         let expected = &model.users[id];
         prop_assert_eq!(&*user.name, &expected.name, "{:?}", id);
-        let reached = (user.version, user.link, user.room, user.hears);
-        let expected_reached = (expected.version, expected.link, expected.room, expected.hears);
+        let reached = (user.version, user.link, user.room, user.is_subscribed);
+        let expected_reached =
+            (expected.version, expected.link, expected.room, expected.is_subscribed);
         prop_assert_eq!(reached, expected_reached, "{:?}", id);
         let resumption = user.resumption.as_ref();
         prop_assert_eq!(resumption.map(|it| it.key), expected.key, "{:?}", id);

@@ -75,7 +75,7 @@ impl Chat {
         let resumption = Some(Box::new(resumption));
         // Only clients of this version can resume.
         let version = Version::V2;
-        let user = User { name, version, link: None, room, hears: false, resumption };
+        let user = User { name, version, link: None, room, is_subscribed: false, resumption };
         self.users.insert(id, user);
     }
 }

@@ -18,7 +18,7 @@ impl Chat {
             return Err(Refusal::UnknownRoom(target));
         }
         if asker.room == Some(target) {
-            self.enter_again(asker, target, effects);
+            self.reenter_room(asker, target, effects);
             return Ok(());
         }
         if asker.room.is_some() {
@@ -30,7 +30,7 @@ impl Chat {
         }
         let Some(user) = self.users.get_mut(&asker.user) else { return Ok(()) };
         user.room = Some(target);
-        user.hears = true;
+        user.is_subscribed = true;
         let version = user.version;
         effects.push(Effect::RoomListChanged { room: target, change: RoomChange::Members });
         let subscribe = Effect::Subscribe { user: asker.user, room: target };
@@ -47,9 +47,9 @@ impl Chat {
     }
 
     /// The user is in the room already, so the others are not told.
-    fn enter_again(&mut self, asker: &Asker, room: RoomId, effects: &mut Vec<Effect>) {
+    fn reenter_room(&mut self, asker: &Asker, room: RoomId, effects: &mut Vec<Effect>) {
         let Some(user) = self.users.get_mut(&asker.user) else { return };
-        let heard = std::mem::replace(&mut user.hears, true);
+        let heard = std::mem::replace(&mut user.is_subscribed, true);
         let version = user.version;
         if !heard {
             effects.push(Effect::Subscribe { user: asker.user, room });
@@ -77,7 +77,7 @@ impl Chat {
         let room = asker.room.ok_or(Refusal::NotInRoom)?;
         let Some(person) = self.person(asker.user) else { return Ok(()) };
         if let Some(user) = self.users.get_mut(&asker.user)
-            && !std::mem::replace(&mut user.hears, true)
+            && !std::mem::replace(&mut user.is_subscribed, true)
         {
             effects.push(Effect::Subscribe { user: asker.user, room });
         }
@@ -96,7 +96,7 @@ impl Chat {
     ) -> Option<RoomId> {
         let user = self.users.get_mut(&id)?;
         let room = user.room.take()?;
-        if std::mem::take(&mut user.hears) {
+        if std::mem::take(&mut user.is_subscribed) {
             effects.push(Effect::Unsubscribe { user: id });
         }
         let removed_at = at.saturating_add(self.rules.empty_room_ttl);

@@ -90,7 +90,7 @@ impl Chat {
     fn add_to_indexes(&mut self, id: UserId, user: &User) -> Result<(), MalformedSnapshot> {
         let away = user.resumption.as_ref().and_then(|resumption| resumption.away);
         ensure(user.link.is_some() != away.is_some())?;
-        ensure(!user.hears || (user.link.is_some() && user.room.is_some()))?;
+        ensure(!user.is_subscribed || (user.link.is_some() && user.room.is_some()))?;
         if let Some(link) = user.link {
             ensure(self.links.insert(link, id).is_none())?;
         }
@@ -199,7 +199,7 @@ impl SnapshotWriter {
             out.number(link.connection.0);
         });
         self.option(user.room, |out, room| out.number(room.0));
-        self.flag(user.hears);
+        self.flag(user.is_subscribed);
         self.option(user.resumption.as_deref(), Self::resumption);
     }
 
@@ -317,7 +317,7 @@ impl SnapshotReader<'_> {
                 Ok(Link { node, connection })
             })?,
             room: self.option(|from| from.number().map(RoomId))?,
-            hears: self.flag()?,
+            is_subscribed: self.flag()?,
             resumption: self.option(|from| from.resumption().map(Box::new))?,
         })
     }

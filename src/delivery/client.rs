@@ -41,7 +41,7 @@ pub(super) enum Part {
     /// Frames that other clients get as well.
     Shared(Bytes),
     /// The place of an answer from the history. Later parts wait for it.
-    Answer,
+    Placeholder,
 }
 
 impl Client {
@@ -79,7 +79,7 @@ impl Part {
             Part::Reply(range) => (replies, range),
             Part::Told(room, version, range) => (rooms.get(room)?.chunk(*version), range),
             Part::Shared(frames) => return Some(Piece::whole(frames)),
-            Part::Answer => return None,
+            Part::Placeholder => return None,
         };
         Some(Piece { chunk, start: range.start, end: range.end })
     }

@@ -28,7 +28,7 @@ pub(super) struct HeldBack {
 #[derive(Debug)]
 pub(super) enum Held {
     /// The place of an answer.
-    Answer,
+    Placeholder,
     Frames(Bytes),
 }
 
@@ -74,7 +74,7 @@ impl HeldBack {
 
     /// Puts the oldest missing answer in its place. Returns it, with the frames behind it that can be sent.
     pub(super) fn answer(&mut self, frames: Bytes) -> Vec<Bytes> {
-        if let Some(first @ Held::Answer) = self.queue.front_mut() {
+        if let Some(first @ Held::Placeholder) = self.queue.front_mut() {
             self.bytes += frames.len();
             *first = Held::Frames(frames);
         }

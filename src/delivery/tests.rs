@@ -80,7 +80,7 @@ impl Crowd {
         let event = Event::Said(said(Content::Gif(gif)));
         let outgoing = Outgoing::Event { room: ROOM, time: 0, event: &event };
         let (connection, frames) = (ConnectionId(id), Version::V2.frame(&outgoing));
-        self.delivery.take(Output::Recalled { connection, frames }).is_some()
+        self.delivery.take(Output::QueryResult { connection, frames }).is_some()
     }
 
     /// User `id` has a query; returns whether it is sent now.

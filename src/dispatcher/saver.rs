@@ -51,7 +51,7 @@ struct Failure {
 /// What happened to the messages of a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    NothingSaid,
+    NoMessages,
     Saved,
     NotSaved,
 }
@@ -98,7 +98,7 @@ impl Saver {
         }
         let said: Vec<(RoomId, &Said)> = outputs.iter().filter_map(said_in).collect();
         if said.is_empty() && (self.memos.is_empty() || self.has_just_failed(at)) {
-            return Outcome::NothingSaid;
+            return Outcome::NoMessages;
         }
         let result = self.history.commit(Batch { said: &said, memos: &self.memos });
         match &result {
@@ -114,7 +114,7 @@ impl Saver {
             }
         }
         match (said.is_empty(), result) {
-            (true, _) => Outcome::NothingSaid,
+            (true, _) => Outcome::NoMessages,
             (false, Ok(())) => Outcome::Saved,
             (false, Err(_)) => Outcome::NotSaved,
         }

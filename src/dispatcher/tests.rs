@@ -48,7 +48,7 @@ fn what_follows_an_answer_from_the_history_waits_for_it() {
     ];
     stage.tick(inputs);
     stage.expect(1, "a");
-    let answer = stage.recall.answer_next().unwrap();
+    let answer = stage.recall.next_result().unwrap();
     stage.tick([answer]);
     // The room as it was between the two messages.
     stage.expect(1, "room 1 [a], b");
@@ -227,16 +227,16 @@ fn each_answer_that_is_taken_gives_back_its_permit() {
     let answer = |stage: &mut Stage| {
         let ask = stage.ask(1, page);
         stage.tick([ask]);
-        let answer = stage.recall.answer_next().unwrap();
-        assert_eq!(stage.dispatcher.recall.answers_on_their_way(), 1);
+        let answer = stage.recall.next_result().unwrap();
+        assert_eq!(stage.dispatcher.recall.results_on_their_way(), 1);
         answer
     };
     let first = answer(&mut stage);
     stage.tick([first]);
-    assert_eq!(stage.dispatcher.recall.answers_on_their_way(), 0);
+    assert_eq!(stage.dispatcher.recall.results_on_their_way(), 0);
     let second = answer(&mut stage);
     stage.tick([disconnect(1, CloseReason::ConnectionLost), second]);
-    assert_eq!(stage.dispatcher.recall.answers_on_their_way(), 0, "its client is gone");
+    assert_eq!(stage.dispatcher.recall.results_on_their_way(), 0, "its client is gone");
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(crate) enum Local {
     /// The session has refused a request.
     Refuse { connection: ConnectionId, error: ErrorReply },
     /// `recall` has read the answer that the client waits for.
-    Recalled { connection: ConnectionId, frames: Bytes },
+    QueryResult { connection: ConnectionId, frames: Bytes },
     /// The connection ends.
     Close { connection: ConnectionId, reason: CloseReason },
 }

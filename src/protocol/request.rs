@@ -74,18 +74,18 @@ struct Members<'a> {
     title: Option<&'a RawValue>,
     #[serde(borrow)]
     name: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
+    #[serde(borrow, default, deserialize_with = "null_is_a_value")]
     since: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
+    #[serde(borrow, default, deserialize_with = "null_is_a_value")]
     before: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
+    #[serde(borrow, default, deserialize_with = "null_is_a_value")]
     limit: Option<&'a RawValue>,
-    #[serde(borrow, rename = "ref", default, deserialize_with = "even_null")]
+    #[serde(borrow, rename = "ref", default, deserialize_with = "null_is_a_value")]
     reference: Option<&'a RawValue>,
 }
 
 /// Reads an optional member. `null` does not count as left out, but as a wrong value.
-fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+fn null_is_a_value<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
 }
 

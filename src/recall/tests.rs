@@ -103,7 +103,7 @@ impl Desk {
 
     fn answer(&mut self, what: Lookup) -> Value {
         self.ask(what);
-        let answer = self.thread.answer_next().expect("somebody waits for it");
+        let answer = self.thread.next_result().expect("somebody waits for it");
         let frame = json(answer);
         self.recall.release_permit();
         frame
@@ -153,7 +153,7 @@ fn repeat(seq: u64) -> Lookup {
 
 /// The frame that an answer consists of.
 fn json(answer: Input) -> Value {
-    let Input::Recalled { connection: ConnectionId(1), frames } = answer else {
+    let Input::QueryResult { connection: ConnectionId(1), frames } = answer else {
         panic!("{answer:?}")
     };
     let start = frames.iter().position(|byte| *byte == b'{').unwrap();
@@ -276,13 +276,13 @@ fn a_query_of_a_client_that_is_gone_is_skipped() {
     let (outbox, _) = memory_outbox(ConnectionId(1), 1_000, &Arc::new(flusher));
     desk.outbox = outbox.clone();
     desk.ask(repeat(2));
-    let frame = json(desk.thread.answer_next().unwrap());
+    let frame = json(desk.thread.next_result().unwrap());
     assert_eq!(frame["seq"], 2, "the connection of the first is ending");
 
     let query = Query { what: repeat(3), reference: None };
     let gone = Weak::new();
     desk.recall.ask(PendingQuery { connection: ConnectionId(1), outbox: gone, query });
-    assert!(desk.thread.answer_next().is_none(), "there is no such outbox any more");
+    assert!(desk.thread.next_result().is_none(), "there is no such outbox any more");
     assert_eq!(was_read.try_iter().count(), 1, "nothing is read for nobody");
 }
 
@@ -291,24 +291,24 @@ fn permits_bound_the_answers_that_are_on_their_way() {
     let (reads, was_read) = mpsc::channel();
     let Desk { recall, thread, outbox, .. } = {
         let desk = Desk::reporting(3, Some(reads));
-        (0..MAX_ANSWERS + 2).for_each(|_| desk.ask(repeat(1)));
+        (0..MAX_RESULTS + 2).for_each(|_| desk.ask(repeat(1)));
         desk
     };
     let (sender, inputs) = mailbox(100);
     let weak = sender.downgrade();
     let running = thread::spawn(move || thread.run(&weak));
     // When the thread reads for the next answer, it has sent all before.
-    for _ in 0..=MAX_ANSWERS {
+    for _ in 0..=MAX_RESULTS {
         was_read.recv().unwrap();
     }
-    for _ in 0..MAX_ANSWERS {
-        assert!(matches!(inputs.take(), Some(Input::Recalled { .. })));
+    for _ in 0..MAX_RESULTS {
+        assert!(matches!(inputs.take(), Some(Input::QueryResult { .. })));
     }
     assert!(inputs.take().is_none(), "there is no permit for another");
-    assert_eq!(recall.answers_on_their_way(), MAX_ANSWERS);
+    assert_eq!(recall.results_on_their_way(), MAX_RESULTS);
     for _ in 0..2 {
         recall.release_permit();
-        assert!(matches!(inputs.wait(None), WaitOutcome::Received(Input::Recalled { .. })));
+        assert!(matches!(inputs.wait(None), WaitOutcome::Received(Input::QueryResult { .. })));
     }
     // The thread ends when nobody can ask any more.
     drop((recall, outbox));
@@ -319,12 +319,12 @@ fn permits_bound_the_answers_that_are_on_their_way() {
 fn the_thread_ends_although_it_waits_for_a_permit() {
     let (reads, was_read) = mpsc::channel();
     let desk = Desk::reporting(3, Some(reads));
-    (0..=MAX_ANSWERS).for_each(|_| desk.ask(repeat(1)));
+    (0..=MAX_RESULTS).for_each(|_| desk.ask(repeat(1)));
     let Desk { recall, thread, outbox: _outbox, .. } = desk;
     let (sender, _inputs) = mailbox(100);
     let weak = sender.downgrade();
     let running = thread::spawn(move || thread.run(&weak));
-    for _ in 0..=MAX_ANSWERS {
+    for _ in 0..=MAX_RESULTS {
         was_read.recv().unwrap();
     }
     drop(recall);

@@ -84,7 +84,7 @@ pub(super) fn dispatch(
     }
     let until = Instant::now() + Duration::from_secs(1);
     context.stop.announce(until);
-    dispatcher.give_up(inputs, until);
+    dispatcher.close_after_panic(inputs, until);
     Err(ServeError::Dispatcher)
 }
 

@@ -41,7 +41,7 @@ pub(super) struct ModelUser {
     pub(super) version: Version,
     pub(super) link: Option<Link>,
     pub(super) room: Option<RoomId>,
-    pub(super) hears: bool,
+    pub(super) is_subscribed: bool,
     pub(super) key: Option<ResumeKey>,
     /// When the user leaves, if away, and whether with nothing to lose.
     pub(super) away: Option<(Duration, bool)>,
@@ -168,7 +168,8 @@ impl Model {
         if is_outdated {
             return Fate::Refused(Effect::Superseded { link });
         }
-        (user.link, user.version, user.hears, user.away) = (Some(link), version, false, None);
+        (user.link, user.version, user.is_subscribed, user.away) =
+            (Some(link), version, false, None);
         let person = user.person(id);
         let (can_resume, room) = (user.key.is_some(), user.room);
         let welcome = Welcome { person, version, resumed, can_resume, room };
@@ -197,7 +198,8 @@ impl Model {
         }
         let has_nothing =
             user.room.is_none() && user.name == format!("User {}", id.0) && user.sent.is_empty();
-        (user.link, user.hears, user.away) = (None, false, Some((now + grace, has_nothing)));
+        (user.link, user.is_subscribed, user.away) =
+            (None, false, Some((now + grace, has_nothing)));
         while self.users.values().filter(|user| user.away.is_some()).count() > self.rules.max_away {
             let first = self.next_to_leave(|has_nothing| has_nothing);
             let (_, first) = first.or(self.next_to_leave(|_| true)).unwrap();
@@ -252,7 +254,7 @@ impl Model {
             self.tell_room(target, asker.time, &Event::Entered(person.clone()));
         }
         let user = self.users.get_mut(&to).unwrap();
-        (user.room, user.hears) = (Some(target), true);
+        (user.room, user.is_subscribed) = (Some(target), true);
         let answer = match (user.version, is_there) {
             (Version::V2, _) => show,
             (Version::Base, true) => asker.reply(Reply::Entered(person)),
@@ -268,11 +270,11 @@ impl Model {
     fn leave(&mut self, asker: &ModelAsker) -> Result<(), Refusal> {
         let user = self.users.get_mut(&asker.id).unwrap();
         let room = user.room.ok_or(Refusal::NotInRoom)?;
-        user.hears = true;
+        user.is_subscribed = true;
         let person = user.person(asker.id);
         self.tell_room(room, asker.time, &Event::Left(person));
         let user = self.users.get_mut(&asker.id).unwrap();
-        (user.room, user.hears) = (None, false);
+        (user.room, user.is_subscribed) = (None, false);
         self.begin_expiry(room, self.now);
         Ok(())
     }
@@ -347,7 +349,7 @@ impl Model {
         let user = self.users.get_mut(&asker.id).unwrap();
         let old_name = std::mem::replace(&mut user.name, name.to_owned()).into();
         let renaming = Renaming { user: asker.id, old_name, new_name: name.into() };
-        let (room, answers) = (user.room, user.version == Version::V2 && !user.hears);
+        let (room, answers) = (user.room, user.version == Version::V2 && !user.is_subscribed);
         if let Some(room) = room {
             self.tell_room(room, asker.time, &Event::Renamed(renaming.clone()));
         }
@@ -383,7 +385,8 @@ impl Model {
     }
 
     fn tell_room(&mut self, room: RoomId, time: u64, event: &Event) {
-        let hearing = self.users.values().filter(|user| user.room == Some(room) && user.hears);
+        let hearing =
+            self.users.values().filter(|user| user.room == Some(room) && user.is_subscribed);
         for link in hearing.filter_map(|user| user.link).collect::<Vec<_>>() {
             self.tell(link, Effect::Tell { room, time, event: event.clone() });
         }
@@ -394,7 +397,7 @@ impl ModelUser {
     fn new(id: UserId, key: Option<ResumeKey>) -> Self {
         let (name, version) = (format!("User {}", id.0), Version::Base);
         let (link, room, away, sent) = (None, None, None, Vec::new());
-        Self { name, version, link, room, hears: false, key, away, sent }
+        Self { name, version, link, room, is_subscribed: false, key, away, sent }
     }
 
     pub(super) fn person(&self, id: UserId) -> Person {

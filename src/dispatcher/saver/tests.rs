@@ -65,7 +65,7 @@ fn without_messages_a_failed_commit_is_retried_after_a_pause() {
     let (mut saver, chat, record, health) = start();
     record.lock().unwrap().is_failing = true;
     saver.note(user(7));
-    assert_eq!(saver.commit(&chat, &[], START), Outcome::NothingSaid);
+    assert_eq!(saver.commit(&chat, &[], START), Outcome::NoMessages);
     assert!(health.is_failing());
     let retry_at = saver.retry_at().expect("it is tried again");
     assert_eq!(retry_at, START + RETRY_AFTER);
@@ -94,7 +94,7 @@ fn a_message_leads_to_a_commit_at_once_even_after_a_failure() {
     record.lock().unwrap().is_failing = false;
     assert_eq!(saver.commit(&chat, &[said(2)], START), Outcome::Saved);
     assert_eq!(saver.retry_at(), None);
-    assert_eq!(saver.commit(&chat, &[], START), Outcome::NothingSaid);
+    assert_eq!(saver.commit(&chat, &[], START), Outcome::NoMessages);
 }
 
 #[test]

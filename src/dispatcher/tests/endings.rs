@@ -130,9 +130,9 @@ fn answers_give_back_their_permits_while_the_server_stops() {
     stage.members(&[Version::V2]);
     let page = stage.ask(1, r#"{"type":"history","roomId":1}"#);
     stage.tick([page]);
-    let answer = stage.recall.answer_next().unwrap();
+    let answer = stage.recall.next_result().unwrap();
     stage.tick([Input::Stop { until: Instant::now() }, answer]);
-    assert_eq!(stage.dispatcher.recall.answers_on_their_way(), 0);
+    assert_eq!(stage.dispatcher.recall.results_on_their_way(), 0);
     stage.expect(1, "close 1001");
 }
 
@@ -145,7 +145,7 @@ fn after_a_panic_everyone_is_closed_and_so_is_who_still_comes() {
         sender.send(input).unwrap();
     }
     drop(sender);
-    stage.dispatcher.give_up(&mailbox, Instant::now());
+    stage.dispatcher.close_after_panic(&mailbox, Instant::now());
     stage.expect(1, "close 1011");
     stage.expect(2, "close 1011");
 }

@@ -107,7 +107,7 @@ impl Stage {
 
     /// Answers the queries until none is open.
     pub(super) fn recall_all(&mut self) {
-        while let Some(answer) = self.recall.answer_next() {
+        while let Some(answer) = self.recall.next_result() {
             self.tick([answer]);
         }
     }
