@@ -75,6 +75,11 @@ fn check_changes(
     for (change, differs) in differences {
         prop_assert_eq!(changes.contains(&change), differs, "{:?}: {:?}", id, change);
     }
+    // Only of members may several come and go at once.
+    for change in [RoomChange::Retitled, RoomChange::Messages] {
+        let count = changes.iter().filter(|told| **told == change).count();
+        prop_assert!(count <= 1, "{:?}: {:?} is told {} times", id, change, count);
+    }
     let is_about_it = |change: &RoomChange| differences.iter().any(|(it, _)| it == change);
     prop_assert!(changes.iter().all(is_about_it), "{:?}: {:?}", id, changes);
     Ok(())
