@@ -26,9 +26,9 @@ wschat - a chat server: one binary, one settings file, one port
 
 Usage: wschat [--settings FILE] [--host HOST] [--port PORT] [--check]
 
-  --settings FILE   read the settings from FILE; without it the defaults serve
+  --settings FILE   read the settings from FILE (default: the built-in settings)
   --host HOST       listen on this address or name, whatever the settings say
-  --port PORT       listen on this port (0: any that is free), likewise
+  --port PORT       listen on this port instead (0: any free port)
   --check           read and check everything, certificate, key and pictures included,
                     and exit
   --help            show this help and exit

@@ -220,7 +220,7 @@ limits! {
 
     /// How many users may be away: their connection is lost, and their session can be resumed. When
     /// there are more, one has to leave. First to go is one that is in no room, has not changed its
-    /// name and has sent nothing with a `ref`; otherwise, the one that has been away longest.
+    /// name and has sent nothing with a `ref`; otherwise, the one whose time to resume ends first.
     Live "maxAwayUsers" max_away_users: usize = 4_096,
         1..=1_000_000 "users", or 0 for "nobody";
 

@@ -119,7 +119,7 @@ fn client_address(live: &Live, peer: IpAddr, head: &RequestHead) -> IpAddr {
 /// Whether the server can keep what is said, for monitors.
 fn health_response(health: &Health) -> Response {
     if health.is_failing() {
-        let text = "The history cannot be saved, so nothing that is said is told. See the log.";
+        let text = "The history cannot be saved, so messages are refused. See the log.";
         Response::text(StatusCode::SERVICE_UNAVAILABLE, text)
     } else {
         Response::new(StatusCode::OK, Bytes::from_static(b"ok\n"))
