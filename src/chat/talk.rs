@@ -25,7 +25,9 @@ impl Chat {
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         if let Some(sent) = self.sent_before(asker) {
-            if !is_kept(&self.rooms, &self.rules, asker.time, sent) {
+            // Whether a message of this tick was said depends on its being saved. A repetition of it is
+            // refused together with it.
+            if !is_kept(&self.rooms, &self.rules, asker.time, sent) && !self.is_unsaved(asker) {
                 return Err(Refusal::AlreadySaid);
             }
             let (to, reference) = (asker.user, asker.reference.clone());
@@ -51,6 +53,12 @@ impl Chat {
         let reference = asker.reference.as_deref()?;
         let resumption = self.users.get(&asker.user)?.resumption.as_ref()?;
         resumption.references.find(reference)
+    }
+
+    /// Whether it is not known yet if the author's message under this reference is saved.
+    fn is_unsaved(&self, asker: &Asker) -> bool {
+        let is_it = |it: &Unsaved| it.author == asker.user && it.reference == asker.reference;
+        self.unsaved.iter().any(is_it)
     }
 
     fn note_reference(&mut self, asker: &Asker, sent: Sent) {
