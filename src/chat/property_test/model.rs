@@ -284,7 +284,7 @@ impl Model {
         let user = &self.users[&asker.id];
         let sent = user.sent.iter().find(|sent| Some(&*sent.reference) == reference.as_deref());
         if let Some(sent) = sent {
-            if !self.is_kept(sent, time) {
+            if sent.is_saved && !self.is_kept(sent, time) {
                 return Err(Refusal::AlreadySaid);
             }
             let position = sent.position;
