@@ -35,7 +35,9 @@ impl Chat {
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         if let Some(sent) = self.sent_before(asker) {
-            if !is_kept(&self.rooms, &self.rules, asker.time, sent) {
+            // Whether a message of this tick was said depends on its being saved. A repetition of it is
+            // refused together with it.
+            if !is_kept(&self.rooms, &self.rules, asker.time, sent) && !self.is_unsaved(asker) {
                 return Err(Refusal::AlreadySaid);
             }
             let (to, reference) = (asker.user, asker.reference.clone());
@@ -61,6 +63,12 @@ impl Chat {
     fn sent_before(&self, asker: &Asker) -> Option<Sent> {
         let resumption = self.users.get(&asker.user)?.resumption.as_ref()?;
         resumption.references.find(asker.reference.as_deref()?)
+    }
+
+    /// Whether it is not known yet if the author's message under this reference is saved.
+    fn is_unsaved(&self, asker: &Asker) -> bool {
+        let is_it = |it: &Unsaved| it.author == asker.user && it.reference == asker.reference;
+        self.unsaved.iter().any(is_it)
     }
 
     fn note_reference(&mut self, asker: &Asker, sent: Sent) {
