@@ -153,7 +153,8 @@ impl Delivery {
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
         self.unsubscribe(connection);
         let Some(client) = self.clients.get_mut(&connection) else { return };
-        client.ending = Some(reason);
+        // The first reason holds, as it does once the outbox knows of it.
+        client.ending.get_or_insert(reason);
         self.touched.push(connection);
         if let Some(user) = client.user
             && self.users.get(&user) == Some(&connection)

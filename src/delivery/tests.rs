@@ -426,3 +426,14 @@ fn a_welcome_has_the_secret_of_its_user_and_replaces_the_connection_before() {
     crowd.close(1, CloseReason::ConnectionLost);
     assert_eq!(crowd.delivery.users[&UserId(1)], ConnectionId(2));
 }
+
+#[test]
+fn a_connection_that_is_replaced_and_ends_in_one_tick_is_told_that_it_was_replaced() {
+    let mut crowd = Crowd::speaking(&[Version::V2]);
+    let second = crowd.connect(MAX_QUEUED, Version::V2);
+    crowd.welcome(second, 1);
+    crowd.reply(1);
+    crowd.close(1, CloseReason::ClosedByClient(Some(1000)));
+    assert_eq!(crowd.delivery.deliver(), []);
+    assert_eq!(crowd.clients[0].1.take_written(), b"\x88\x0a\x0f\xa1replaced");
+}
