@@ -294,7 +294,12 @@ impl Delivery {
                 client.parts.push(Part::Told(room, version, start..end));
             }
             if send_parts(client, replies, &self.rooms) == Err(Full) {
-                self.fallen_behind.push(connection);
+                match &mut client.ending {
+                    None => self.fallen_behind.push(connection),
+                    Some(CloseReason::ConnectionLost) => {}
+                    // A Close frame for any other reason would hide that frames are missing.
+                    Some(reason) => *reason = CloseReason::SlowConsumer,
+                }
             }
             if client.held_back.is_waiting() {
                 self.mark_seat(connection);

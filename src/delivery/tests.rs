@@ -288,6 +288,24 @@ fn a_client_that_does_not_read_is_reported_and_the_others_get_everything() {
 }
 
 #[test]
+fn a_client_that_leaves_and_has_no_room_for_its_last_frames_is_a_slow_consumer() {
+    for (reason, ended_as) in [
+        (CloseReason::ClosedByClient(Some(1000)), CloseReason::SlowConsumer),
+        (CloseReason::ConnectionLost, CloseReason::ConnectionLost),
+    ] {
+        let mut crowd = Crowd::of(0);
+        let id = crowd.connect(10, Version::Base);
+        crowd.clients[0].1.stall();
+        crowd.welcome(id, id);
+        assert_eq!(crowd.delivery.deliver(), []);
+        crowd.reply(1);
+        crowd.close(1, reason);
+        assert_eq!(crowd.delivery.deliver(), [], "it is closed already");
+        assert_eq!(crowd.clients[0].0.ending().unwrap().reason, ended_as);
+    }
+}
+
+#[test]
 fn each_version_gets_its_own_frames_in_the_same_order() {
     let mut crowd = Crowd::speaking(&[Version::Base, Version::V2, Version::V2]);
     crowd.enter(ROOM, 1);
