@@ -382,6 +382,15 @@ impl Delivery {
     }
 }
 
+#[cfg(test)]
+impl Delivery {
+    /// Whether nothing is known of any connection, between ticks.
+    pub(crate) fn knows_nobody(&self) -> bool {
+        let is_idle = self.touched.is_empty() && self.told.is_empty() && self.replies.is_empty();
+        is_idle && self.clients.is_empty() && self.users.is_empty() && self.rooms.is_empty()
+    }
+}
+
 /// Sends a client its parts, or holds them back behind an answer.
 fn send_parts(
     client: &mut Client,

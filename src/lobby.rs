@@ -217,6 +217,15 @@ impl Lobby {
     }
 }
 
+#[cfg(test)]
+impl Lobby {
+    /// Whether nothing is known of any connection.
+    pub(crate) fn knows_nobody(&self) -> bool {
+        let follows = !self.base_clients.is_empty() || !self.followers.is_empty();
+        !follows && self.changes.is_empty() && self.typing_not_before.is_empty()
+    }
+}
+
 /// The change as it is told now.
 fn shown_change(id: RoomId, change: RoomChange, chat: &Chat) -> RoomListChange {
     match (change, chat.room(id)) {

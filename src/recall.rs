@@ -106,6 +106,12 @@ impl Recall {
         // It is there: each answer takes one before it is sent.
         let _ = self.permits.try_recv();
     }
+
+    /// Whether the dispatcher has come to every answer.
+    #[cfg(test)]
+    pub(crate) fn has_all_permits(&self) -> bool {
+        self.permits.is_empty()
+    }
 }
 
 impl Query {
