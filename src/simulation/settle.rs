@@ -170,16 +170,28 @@ impl World {
 
     /// The server stops in the middle of something.
     fn stop(&mut self) {
-        for id in self.ids() {
-            self.catch_up(id);
-            self.session_runs(id);
-        }
+        self.send_some_requests();
+        self.tick(usize::MAX);
         let until = Instant::now() + Duration::from_secs(3_600);
         self.mailbox.push_back(Input::Stop { until });
-        self.tick(usize::MAX);
+        // What comes behind it is too late.
+        self.recall_answers();
+        self.send_some_requests();
+        while self.mailbox.iter().any(|input| matches!(input, Input::Stop { .. })) {
+            self.tick(usize::MAX);
+        }
         self.expected.stop();
         self.settle(3, false);
         self.dispatcher.end(self.now());
+    }
+
+    fn send_some_requests(&mut self) {
+        for id in self.ids() {
+            self.send_requests(id);
+            for _ in 0..3 {
+                self.session_runs(id);
+            }
+        }
     }
 
     fn check_nothing_is_left(&mut self) {

@@ -26,6 +26,9 @@ use crate::recall::{Recall, RecallThread};
 /// How many answers may be on their way to the dispatcher.
 const MAX_ANSWERS: usize = 8;
 
+/// RFC 6455 §5.5: a control frame has at most 125 bytes behind its header.
+const MAX_CLOSE_FRAME_BYTES: usize = 127;
+
 /// Unix time in milliseconds at the start.
 const START_TIME: u64 = 1_800_000_000_000;
 
@@ -297,6 +300,7 @@ impl World {
     /// One tick of the dispatcher, with the first input and up to `limit` more.
     pub(super) fn tick(&mut self, limit: usize) {
         let (now, mailbox, mut left) = (self.now(), &mut self.mailbox, limit);
+        let full = full_outboxes(self.connections.values());
         let first = mailbox.pop_front();
         self.dispatcher.tick(now, first, || {
             left = left.checked_sub(1)?;
@@ -304,6 +308,10 @@ impl World {
         });
         if left > 0 && limit > 10 && !self.mailbox.is_empty() {
             self.coverage.hit("tick was full");
+        }
+        for (outbox, queued) in full {
+            let is_bounded = outbox.queued() <= queued + MAX_CLOSE_FRAME_BYTES;
+            assert!(is_bounded, "a full outbox takes more");
         }
         self.check_tick();
     }
@@ -371,6 +379,18 @@ impl World {
             self.mailbox.push_back(Input::Disconnect { connection: id, reason });
         }
     }
+}
+
+/// The outboxes that take nothing more than a Close frame, and how much each holds.
+fn full_outboxes<'a>(
+    connections: impl Iterator<Item = &'a SimConnection>,
+) -> Vec<(Arc<Outbox>, usize)> {
+    let outboxes = connections.filter_map(|connection| connection.outbox.clone());
+    let with_queued = outboxes.map(|outbox| {
+        let queued = outbox.queued();
+        (outbox, queued)
+    });
+    with_queued.filter(|(outbox, queued)| *queued > outbox.max_queued()).collect()
 }
 
 fn rules(dice: &mut Dice) -> Rules {
