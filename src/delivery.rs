@@ -391,6 +391,11 @@ impl Delivery {
         let is_idle = self.touched.is_empty() && self.told.is_empty() && self.replies.is_empty();
         is_idle && self.clients.is_empty() && self.users.is_empty() && self.rooms.is_empty()
     }
+
+    /// The most that is held back for one client, in bytes.
+    pub(crate) fn max_held_back(&self) -> usize {
+        self.clients.values().map(|client| client.held_back.bytes()).max().unwrap_or(0)
+    }
 }
 
 /// Sends a client its parts, or holds them back behind an answer.

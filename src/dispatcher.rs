@@ -340,6 +340,10 @@ impl<L> Dispatcher<L> {
         &self.chat
     }
 
+    pub(crate) fn delivery(&self) -> &Delivery {
+        &self.delivery
+    }
+
     /// Whether no connection has left anything behind.
     pub(crate) fn knows_nobody(&self) -> bool {
         // Once the server is stopping, nothing comes of what the lobby knows.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::expected::CLOSED_BY_CLIENT;
 use super::view::ClientView;
 use crate::chat::{ConnectionId, Version};
 use crate::input::{Arrival, Credentials, Input, Secret};
@@ -109,7 +110,7 @@ impl SimConnection {
                         Err(error) => Input::Refuse { connection, error },
                     });
                 }
-                Some(Uplink::Close) => CloseReason::ClosedByClient(Some(1000)),
+                Some(Uplink::Close) => CloseReason::ClosedByClient(Some(CLOSED_BY_CLIENT)),
                 None if self.is_gone => CloseReason::ConnectionLost,
                 None => return None,
             },

@@ -1,6 +1,7 @@
 //! What clients receive, and what they conclude from it.
 
 use super::connection::Phase;
+use super::expected::CLOSED_BY_CLIENT;
 use super::frames::{JsonFrame, ReceivedFrame, next_frame};
 use super::view::Around;
 use super::world::World;
@@ -95,7 +96,7 @@ impl World {
         connection.is_closed = true;
         let client = &mut self.clients[connection.client];
         match code {
-            Some(1000) => {
+            Some(CLOSED_BY_CLIENT) => {
                 assert!(connection.view.is_leaving);
                 self.coverage.hit("closed by the client");
             }

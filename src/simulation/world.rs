@@ -309,6 +309,8 @@ impl World {
         if left > 0 && limit > 10 && !self.mailbox.is_empty() {
             self.coverage.hit("tick was full");
         }
+        let held_back = self.dispatcher.delivery().max_held_back();
+        assert!(held_back <= self.sizes.outbox_bytes, "{held_back} bytes are held back");
         for (outbox, queued) in full {
             let is_bounded = outbox.queued() <= queued + MAX_CLOSE_FRAME_BYTES;
             assert!(is_bounded, "a full outbox takes more");
