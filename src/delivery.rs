@@ -148,8 +148,9 @@ impl Delivery {
         self.add_part(connection, Part::Reply(start..end));
     }
 
-    /// Closes the connection as soon as this tick's frames have been delivered to it. If it is
-    /// closing already, the first reason stays: otherwise a replaced client could be told to reconnect.
+    /// Closes the connection as soon as this tick's frames have been delivered to it. If the client has
+    /// closed it, the results that it waits for come first. If it is closing already, the first reason
+    /// stays: otherwise a replaced client could be told to reconnect.
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
         self.unsubscribe(connection);
         let Some(client) = self.clients.get_mut(&connection) else { return };
@@ -256,8 +257,11 @@ impl Delivery {
     fn answer(&mut self, connection: ConnectionId, frames: Bytes) -> Option<PendingQuery> {
         let client = self.clients.get_mut(&connection)?;
         let ready = client.held_back.answer(frames);
-        if send_all(client, &ready) == Err(Full) {
+        if send_all(client, &ready) == Err(Full) && !client.end_as_slow() {
             self.fallen_behind.push(connection);
+        }
+        if client.ending.is_some() {
+            self.touched.push(connection);
         }
         let next = client.held_back.next_query().map(|query| client.pending(connection, query));
         self.mark_seat(connection);
@@ -295,13 +299,8 @@ impl Delivery {
                 let start = std::mem::replace(&mut audience.seats[index].cursor, end);
                 client.parts.push(Part::Told(room, version, start..end));
             }
-            if send_parts(client, replies, &self.rooms) == Err(Full) {
-                match &mut client.ending {
-                    None => self.fallen_behind.push(connection),
-                    Some(CloseReason::ConnectionLost) => {}
-                    // A Close frame for any other reason would hide that frames are missing.
-                    Some(reason) => *reason = CloseReason::SlowConsumer,
-                }
+            if send_parts(client, replies, &self.rooms) == Err(Full) && !client.end_as_slow() {
+                self.fallen_behind.push(connection);
             }
             if client.held_back.is_waiting() {
                 self.mark_seat(connection);
@@ -313,6 +312,9 @@ impl Delivery {
     fn finish_if_due(&mut self, connection: ConnectionId) {
         let Some(client) = self.clients.get_mut(&connection) else { return };
         if let Some(reason) = client.ending {
+            if client.held_back.is_waiting() && reason.waits_for_answers() {
+                return;
+            }
             client.outbox.finish(reason, Instant::now() + LINGER);
             self.clients.remove(&connection);
         }
@@ -381,6 +383,20 @@ impl Delivery {
         {
             audience.seats[index].is_waiting = client.held_back.is_waiting();
         }
+    }
+}
+
+#[cfg(test)]
+impl Delivery {
+    /// Whether nothing is known of any connection, between ticks.
+    pub(crate) fn knows_nobody(&self) -> bool {
+        let is_idle = self.touched.is_empty() && self.told.is_empty() && self.replies.is_empty();
+        is_idle && self.clients.is_empty() && self.users.is_empty() && self.rooms.is_empty()
+    }
+
+    /// The most that is held back for one client, in bytes.
+    pub(crate) fn max_held_back(&self) -> usize {
+        self.clients.values().map(|client| client.held_back.bytes()).max().unwrap_or(0)
     }
 }
 

@@ -338,6 +338,27 @@ impl<L: Log> Dispatcher<L> {
     }
 }
 
+#[cfg(test)]
+impl<L> Dispatcher<L> {
+    pub(crate) fn chat(&self) -> &Chat {
+        &self.chat
+    }
+
+    pub(crate) fn delivery(&self) -> &Delivery {
+        &self.delivery
+    }
+
+    /// Whether no connection has left anything behind.
+    pub(crate) fn knows_nobody(&self) -> bool {
+        // Once the server is stopping, nothing comes of what the lobby knows.
+        let lobby_is_idle = self.lobby.knows_nobody() || self.stopping_until.is_some();
+        self.outputs.is_empty()
+            && self.delivery.knows_nobody()
+            && lobby_is_idle
+            && self.recall.results_on_their_way() == 0
+    }
+}
+
 fn link(connection: ConnectionId) -> Link {
     Link { node: NODE, connection }
 }

@@ -58,6 +58,8 @@ mod server;
 mod session;
 mod settings;
 mod shell;
+#[cfg(test)]
+mod simulation;
 mod web;
 
 pub use error::{ServeError, StartError};

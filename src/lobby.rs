@@ -231,6 +231,15 @@ impl Lobby {
     }
 }
 
+#[cfg(test)]
+impl Lobby {
+    /// Whether nothing is known of any connection.
+    pub(crate) fn knows_nobody(&self) -> bool {
+        let is_known = !self.base_clients.is_empty() || !self.subscribers.is_empty();
+        !is_known && self.changes.is_empty() && self.typing_not_before.is_empty()
+    }
+}
+
 /// The change as it is sent, with the room as it is now.
 fn shown_change(id: RoomId, change: RoomChange, chat: &Chat) -> RoomListChange {
     match (change, chat.room(id)) {

@@ -333,7 +333,7 @@ impl Story {
             Effect::Superseded { .. } => "superseded by a newer connection".to_owned(),
             Effect::Subscribe { user, room } => {
                 let before = self.heard.insert(*user, *room);
-                assert_eq!(before, None, "nobody hears two rooms");
+                assert_eq!(before, None, "nobody is_subscribed two rooms");
                 format!("{} → room {}", user.0, room.0)
             }
             Effect::Unsubscribe { user } => {

@@ -62,6 +62,18 @@ impl Client {
         }
     }
 
+    /// The client is ending, and its outbox does not take what comes before the Close frame. Returns false
+    /// if it is not ending yet.
+    pub(super) fn end_as_slow(&mut self) -> bool {
+        match &mut self.ending {
+            None => return false,
+            Some(CloseReason::ConnectionLost) => {}
+            // A Close frame for any other reason would hide that frames are missing.
+            Some(reason) => *reason = CloseReason::SlowConsumer,
+        }
+        true
+    }
+
     /// Addresses a query of this client to `recall`.
     pub(super) fn pending(&self, connection: ConnectionId, query: Query) -> PendingQuery {
         PendingQuery { connection, outbox: Arc::downgrade(&self.outbox), query }

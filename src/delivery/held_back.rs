@@ -81,6 +81,12 @@ impl HeldBack {
         self.take_ready()
     }
 
+    /// How many bytes wait.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn take_ready(&mut self) -> Vec<Bytes> {
         let mut ready = Vec::new();
         while let Some(Held::Frames(_)) = self.queue.front()

@@ -380,6 +380,34 @@ fn leaving_and_entering_while_waiting_keeps_the_order() {
 }
 
 #[test]
+fn a_client_that_leaves_is_answered_first() {
+    let mut crowd = Crowd::speaking(&[Version::V2]);
+    crowd.query(1);
+    crowd.query(1);
+    crowd.reply(1);
+    crowd.close(1, CloseReason::ClosedByClient(Some(1000)));
+    crowd.expect(&[""]);
+    assert!(crowd.answer(1, 90), "the next is asked");
+    crowd.expect(&["g90*"]);
+    crowd.answer(1, 91);
+    assert_eq!(crowd.delivery.deliver(), []);
+    let received = crowd.clients[0].1.take_written();
+    let close = received.len() - b"\x88\x02\x03\xe8".len();
+    assert_eq!(received[close..], *b"\x88\x02\x03\xe8");
+    assert_eq!(shorten(&received[..close]), "g91* n*");
+    assert!(crowd.delivery.clients.is_empty());
+}
+
+#[test]
+fn a_lost_client_is_not_kept_for_its_answers() {
+    let mut crowd = Crowd::speaking(&[Version::V2]);
+    crowd.query(1);
+    crowd.close(1, CloseReason::ConnectionLost);
+    crowd.expect(&[""]);
+    assert!(crowd.delivery.clients.is_empty());
+}
+
+#[test]
 fn held_back_frames_are_bounded() {
     let mut crowd = Crowd::speaking(&[Version::V2]);
     crowd.enter(ROOM, 1);

@@ -48,6 +48,12 @@ impl Backlog {
         self.queued > bounds.max_queued || self.blocked_since.elapsed() >= bounds.write_timeout
     }
 
+    /// How many bytes are left to send.
+    #[cfg(test)]
+    pub(super) fn queued(&self) -> usize {
+        self.queued
+    }
+
     /// What to write next.
     pub(super) fn next(&self) -> &[u8] {
         &self.queue[0][self.head_sent..]

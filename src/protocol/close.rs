@@ -74,6 +74,11 @@ impl CloseReason {
     pub(crate) fn drops_backlog(self) -> bool {
         matches!(self, Self::SlowConsumer | Self::Replaced)
     }
+
+    /// Whether all requests are answered before the Close frame goes out, also from the history.
+    pub(crate) fn waits_for_answers(self) -> bool {
+        matches!(self, Self::ClosedByClient(_))
+    }
 }
 
 impl fmt::Display for CloseReason {

@@ -1,6 +1,6 @@
 //! The clients, as they follow the effects: where each sits, and what it is told.
 //!
-//! A client knows its room from what it is shown on entering and from what it hears there afterwards. If
+//! A client knows its room from what it is shown on entering and from what it is_subscribed there afterwards. If
 //! all clients of a room know the same as the chat itself, then they have been told everything, and nobody
 //! has heard what was not for them.
 
@@ -41,7 +41,11 @@ impl Clients {
             match effect {
                 Effect::Connected { link, welcome } => {
                     let user = welcome.person.id;
-                    prop_assert!(!self.seats.contains_key(&user), "{:?} hears already", user);
+                    prop_assert!(
+                        !self.seats.contains_key(&user),
+                        "{:?} is_subscribed already",
+                        user
+                    );
                     self.links.insert(user, *link);
                     heard.entry(*link).or_default().push(effect.clone());
                 }
@@ -52,10 +56,14 @@ impl Clients {
                     prop_assert!(self.links.contains_key(user), "{:?} is not connected", user);
                     let members = before[room].members.clone();
                     let earlier = self.seats.insert(*user, ClientSeat { room: *room, members });
-                    prop_assert!(earlier.is_none(), "{:?} hears a room already", user);
+                    prop_assert!(earlier.is_none(), "{:?} is_subscribed a room already", user);
                 }
                 Effect::Unsubscribe { user } => {
-                    prop_assert!(self.seats.remove(user).is_some(), "{:?} hears no room", user);
+                    prop_assert!(
+                        self.seats.remove(user).is_some(),
+                        "{:?} is_subscribed no room",
+                        user
+                    );
                 }
                 Effect::Tell { room, event, .. } => {
                     self.tell(*room, event)?;
@@ -85,7 +93,7 @@ impl Clients {
         self.links.retain(|_, current| *current != link);
     }
 
-    /// Who hears which room.
+    /// Who is_subscribed which room.
     pub(super) fn subscriptions(&self) -> BTreeMap<UserId, RoomId> {
         self.seats.iter().map(|(user, seat)| (*user, seat.room)).collect()
     }

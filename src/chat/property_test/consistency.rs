@@ -67,7 +67,7 @@ fn check_user(chat: &Chat, id: UserId, user: &User) -> Consistency {
     let is_away = user.resumption.as_ref().is_some_and(|resumption| resumption.away.is_some());
     equal("is away", &is_away, &user.link.is_none())?;
     if user.is_subscribed && (user.link.is_none() || user.room.is_none()) {
-        return Err("hears a room without a connection, or no room".to_owned());
+        return Err("is_subscribed a room without a connection, or no room".to_owned());
     }
     if let Some(room) = user.room
         && !chat.rooms.get(&room).is_some_and(|room| room.members.contains(&id))
