@@ -1,6 +1,6 @@
 //! The clients, as they follow the effects: where each sits, and what it is told.
 //!
-//! A client knows its room from what it is shown on entering and from what it is_subscribed there afterwards. If
+//! A client knows its room from what it is shown on entering and from what it hears there afterwards. If
 //! all clients of a room know the same as the chat itself, then they have been told everything, and nobody
 //! has heard what was not for them.
 
@@ -93,7 +93,7 @@ impl Clients {
         self.links.retain(|_, current| *current != link);
     }
 
-    /// Who is_subscribed which room.
+    /// Who hears which room.
     pub(super) fn subscriptions(&self) -> BTreeMap<UserId, RoomId> {
         self.seats.iter().map(|(user, seat)| (*user, seat.room)).collect()
     }

@@ -10,7 +10,7 @@ use crate::chat::{
     Welcome,
 };
 
-/// What each connection is told, in order. A message to a room counts for each who is_subscribed it.
+/// What each connection is told, in order. A message to a room counts for each who hears it.
 pub(super) type Heard = BTreeMap<Link, Vec<Effect>>;
 
 /// What becomes of an entry.
