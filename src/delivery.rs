@@ -134,7 +134,6 @@ impl Delivery {
             self.close(before, CloseReason::Replaced);
         }
         let Some(client) = self.clients.get_mut(&connection) else { return };
-        client.user = Some(user);
         client.outbox.set_user(user);
         let credentials = client.credentials.take().filter(|_| welcome.can_resume);
         let secret = credentials.as_ref().and_then(|credentials| {
@@ -159,9 +158,8 @@ impl Delivery {
         }
         client.ending = Some(reason);
         self.touched.push(connection);
-        if let Some(user) = client.user
-            && self.users.get(&user) == Some(&connection)
-        {
+        let user = client.outbox.user();
+        if self.users.get(&user) == Some(&connection) {
             self.users.remove(&user);
         }
     }
@@ -181,7 +179,7 @@ impl Delivery {
         let Some(&connection) = self.users.get(&user) else { return };
         let Some(client) = self.clients.get_mut(&connection) else { return };
         let audience = self.rooms.entry(room).or_default();
-        let is_waiting = client.held_back.is_waiting();
+        let is_waiting = client.is_waiting();
         let (outbox, version) = (client.outbox.clone(), client.version);
         client.seat = Some((room, audience.add(connection, outbox, version, is_waiting)));
     }
@@ -245,7 +243,8 @@ impl Delivery {
         let connection = *self.users.get(&to)?;
         self.add_part(connection, Part::Placeholder);
         let client = self.clients.get_mut(&connection)?;
-        let Ok(query) = client.held_back.ask(query, client.outbox.max_queued()) else {
+        let held_back = client.held_back.get_or_insert_default();
+        let Ok(query) = held_back.ask(query, client.outbox.max_queued()) else {
             self.fallen_behind.push(connection);
             return None;
         };
@@ -256,14 +255,19 @@ impl Delivery {
     /// nothing if the client is gone. Returns the client's next query, if it has one.
     fn answer(&mut self, connection: ConnectionId, frames: Bytes) -> Option<PendingQuery> {
         let client = self.clients.get_mut(&connection)?;
-        let ready = client.held_back.answer(frames);
+        let held_back = client.held_back.as_mut()?;
+        let ready = held_back.answer(frames);
+        let next = held_back.next_query();
+        if held_back.is_idle() {
+            client.held_back = None;
+        }
         if send_all(client, &ready) == Err(Full) && !client.end_as_slow() {
             self.fallen_behind.push(connection);
         }
         if client.ending.is_some() {
             self.touched.push(connection);
         }
-        let next = client.held_back.next_query().map(|query| client.pending(connection, query));
+        let next = next.map(|query| client.pending(connection, query));
         self.mark_seat(connection);
         next
     }
@@ -302,7 +306,7 @@ impl Delivery {
             if send_parts(client, replies, &self.rooms) == Err(Full) && !client.end_as_slow() {
                 self.fallen_behind.push(connection);
             }
-            if client.held_back.is_waiting() {
+            if client.is_waiting() {
                 self.mark_seat(connection);
             }
         }
@@ -312,7 +316,7 @@ impl Delivery {
     fn finish_if_due(&mut self, connection: ConnectionId) {
         let Some(client) = self.clients.get_mut(&connection) else { return };
         if let Some(reason) = client.ending {
-            if client.held_back.is_waiting() && reason.waits_for_answers() {
+            if client.is_waiting() && reason.waits_for_answers() {
                 return;
             }
             client.outbox.finish(reason, Instant::now() + LINGER);
@@ -381,7 +385,7 @@ impl Delivery {
             && let Some((room, index)) = client.seat
             && let Some(audience) = self.rooms.get_mut(&room)
         {
-            audience.seats[index].is_waiting = client.held_back.is_waiting();
+            audience.seats[index].is_waiting = client.is_waiting();
         }
     }
 }
@@ -396,7 +400,8 @@ impl Delivery {
 
     /// The most that is held back for one client, in bytes.
     pub(crate) fn max_held_back(&self) -> usize {
-        self.clients.values().map(|client| client.held_back.bytes()).max().unwrap_or(0)
+        let bytes = |client: &Client| client.held_back.as_ref().map_or(0, |held| held.bytes());
+        self.clients.values().map(bytes).max().unwrap_or(0)
     }
 }
 
@@ -408,7 +413,7 @@ fn send_parts(
 ) -> Result<(), Full> {
     let parts = std::mem::take(&mut client.parts);
     let has_placeholder = parts.iter().any(|part| matches!(part, Part::Placeholder));
-    if !client.held_back.is_waiting() && !has_placeholder {
+    if !client.is_waiting() && !has_placeholder {
         let pieces: Vec<Piece<'_>> = parts
             .iter()
             .filter_map(|part| part.piece(replies, rooms))
@@ -427,7 +432,8 @@ fn send_parts(
 }
 
 fn hold(client: &mut Client, held: impl Iterator<Item = Held>) -> Result<(), Full> {
-    let ready = client.held_back.hold(held, client.outbox.max_queued())?;
+    let held_back = client.held_back.get_or_insert_default();
+    let ready = held_back.hold(held, client.outbox.max_queued())?;
     send_all(client, &ready)
 }
 

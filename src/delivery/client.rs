@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::audience::Audience;
 use super::held_back::HeldBack;
-use crate::chat::{ConnectionId, RoomId, UserId};
+use crate::chat::{ConnectionId, RoomId};
 use crate::input::Credentials;
 use crate::outbox::{Outbox, Piece};
 use crate::protocol::{CloseReason, Version};
@@ -20,15 +20,14 @@ pub(super) struct Client {
     pub(super) version: Version,
     /// `None` once the client is welcomed.
     pub(super) credentials: Option<Box<Credentials>>,
-    /// `None` before the client is welcomed.
-    pub(super) user: Option<UserId>,
     /// The room whose events the client gets, and the index of its seat there.
     pub(super) seat: Option<(RoomId, usize)>,
     /// What the client gets in this tick before the rest of its room's frames, in order.
     pub(super) parts: Vec<Part>,
     /// The reason to close the connection at the end of the tick.
     pub(super) ending: Option<CloseReason>,
-    pub(super) held_back: HeldBack,
+    /// Boxed, and there only while the client has a query: most clients never have one.
+    pub(super) held_back: Option<Box<HeldBack>>,
 }
 
 /// Some frames for one client.
@@ -54,12 +53,16 @@ impl Client {
             outbox,
             version,
             credentials,
-            user: None,
             seat: None,
             parts: Vec::new(),
             ending: None,
-            held_back: HeldBack::default(),
+            held_back: None,
         }
+    }
+
+    /// Whether new frames for the client have to wait.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.held_back.as_ref().is_some_and(|held_back| held_back.is_waiting())
     }
 
     /// The client is ending, and its outbox does not take what comes before the Close frame. Returns false

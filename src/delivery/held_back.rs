@@ -33,6 +33,11 @@ pub(super) enum Held {
 }
 
 impl HeldBack {
+    /// Whether nothing waits, and no query is open.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && !self.is_asking
+    }
+
     /// Whether new frames for the client have to wait.
     pub(super) fn is_waiting(&self) -> bool {
         !self.queue.is_empty()
