@@ -241,10 +241,10 @@ impl<L: Log> Dispatcher<L> {
     fn apply_local(&mut self, local: Local) {
         match local {
             Local::Request { connection, request, reference } => {
-                let asked = (request, reference);
                 let first = self.outputs.len();
                 let outputs = &mut self.outputs;
-                self.lobby.answer(link(connection), asked, self.now, &self.chat, outputs);
+                let (link, now, chat) = (link(connection), self.now, &self.chat);
+                self.lobby.answer(link, request, reference, now, chat, outputs);
                 self.weigh(first);
             }
             Local::Refuse { connection, error } => {

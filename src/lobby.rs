@@ -160,7 +160,8 @@ impl Lobby {
     pub(crate) fn answer(
         &mut self,
         link: Link,
-        (request, reference): (LocalRequest, Reference),
+        request: LocalRequest,
+        reference: Reference,
         now: Now,
         chat: &Chat,
         outputs: &mut Vec<Output>,

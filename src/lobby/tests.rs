@@ -4,7 +4,7 @@ use crate::chat::{
 };
 
 /// A chat and its lobby. Connections and users have the same numbers.
-struct Place {
+struct Rig {
     chat: Chat,
     lobby: Lobby,
     now: Now,
@@ -12,7 +12,7 @@ struct Place {
 
 const INTERVAL: Duration = Duration::from_millis(250);
 
-impl Place {
+impl Rig {
     /// One room, and a user for each of these versions.
     fn with(versions: &[Version]) -> Self {
         let rules = Rules {
@@ -28,14 +28,14 @@ impl Place {
             max_age: None,
         };
         let (chat, _) = Chat::restore(rules, Stored::default());
-        let mut place = Self { chat, lobby: Lobby::new(INTERVAL), now: Now::default() };
+        let mut rig = Self { chat, lobby: Lobby::new(INTERVAL), now: Now::default() };
         for (connection, version) in (1_u8..).zip(versions) {
             let offer = ResumeOffer { resumed: None, fresh: ResumeKey([connection; 32]) };
             let resume = (*version == Version::V2).then(|| Box::new(offer));
             let (link, version) = (link(connection.into()), *version);
-            place.apply(Action::Connect { link, version, resume });
+            rig.apply(Action::Connect { link, version, resume });
         }
-        place
+        rig
     }
 
     /// Applies an entry as the dispatcher does; shows what the lobby sends, a line for each frame.
@@ -68,9 +68,10 @@ impl Place {
     }
 
     fn answer_to(&mut self, user: u64, request: LocalRequest, reference: Option<&str>) -> String {
-        let asked = (request, reference.map(Into::into));
+        let reference = reference.map(Into::into);
         let mut outputs = Vec::new();
-        self.lobby.answer(link(user), asked, self.now, &self.chat, &mut outputs);
+        let (link, now, chat) = (link(user), self.now, &self.chat);
+        self.lobby.answer(link, request, reference, now, chat, &mut outputs);
         show(&outputs)
     }
 
@@ -112,134 +113,134 @@ fn show(outputs: &[Output]) -> String {
 
 #[test]
 fn base_clients_get_the_list_when_rooms_are_added_or_removed() {
-    let mut place = Place::with(&[Version::Base, Version::V2, Version::Base]);
-    assert_eq!(place.enter(1, 1), "", "members are no reason");
+    let mut rig = Rig::with(&[Version::Base, Version::V2, Version::Base]);
+    assert_eq!(rig.enter(1, 1), "", "members are no reason");
     let lobby = "'1':{'id':1,'title':'Lobby','users':{'1':{'id':1,'name':'User 1'}}}";
     let a = "'2':{'id':2,'title':'A','users':{}}";
     let list = |rooms: &str| format!("1 3 ← 'list_rooms','rooms':{{{rooms}}}}}");
-    assert_eq!(place.create(2, "A"), list(&format!("{lobby},{a}")));
+    assert_eq!(rig.create(2, "A"), list(&format!("{lobby},{a}")));
     // The next list has to wait. It shows the rooms as they are when it is sent.
-    place.wait(100);
-    assert_eq!(place.create(1, "B"), "");
-    assert_eq!(place.create(1, "C"), "");
-    assert_eq!(place.lobby.next_deadline(), Some(INTERVAL));
-    assert_eq!(place.wait(149), "");
-    place.ask(1, Request::ChangeName("Ann".to_owned()));
+    rig.wait(100);
+    assert_eq!(rig.create(1, "B"), "");
+    assert_eq!(rig.create(1, "C"), "");
+    assert_eq!(rig.lobby.next_deadline(), Some(INTERVAL));
+    assert_eq!(rig.wait(149), "");
+    rig.ask(1, Request::ChangeName("Ann".to_owned()));
     let [b, c] = ["'3':{'id':3,'title':'B','users':{}}", "'4':{'id':4,'title':'C','users':{}}"];
     let lobby = lobby.replace("User 1", "Ann");
-    assert_eq!(place.wait(1), list(&format!("{lobby},{a},{b},{c}")));
-    assert_eq!(place.lobby.next_deadline(), None);
+    assert_eq!(rig.wait(1), list(&format!("{lobby},{a},{b},{c}")));
+    assert_eq!(rig.lobby.next_deadline(), None);
     // A room is removed. A client that has disconnected gets nothing.
-    place.lobby.forget(ConnectionId(3));
-    let gone = place.wait(9_750);
+    rig.lobby.forget(ConnectionId(3));
+    let gone = rig.wait(9_750);
     assert_eq!(gone, list(&format!("{lobby},{b},{c}")).replace("1 3 ←", "1 ←"));
 }
 
 #[test]
 fn a_client_that_asks_gets_the_list_at_once_in_its_version() {
-    let mut place = Place::with(&[Version::Base, Version::V2]);
-    place.enter(1, 1);
+    let mut rig = Rig::with(&[Version::Base, Version::V2]);
+    rig.enter(1, 1);
     let base = "'list_rooms','rooms':{'1':{'id':1,'title':'Lobby','users':{'1':{'id':1,'name':'User 1'}}}}}";
-    assert_eq!(place.list(1), format!("1 ← {base}"));
+    assert_eq!(rig.list(1), format!("1 ← {base}"));
     let v2 = "'list_rooms','rooms':{'1':{'id':1,'title':'Lobby','userCount':1,'seq':0}}";
-    assert_eq!(place.list(2), format!("2 ← {v2}}}"));
-    let named = place.answer_to(2, LocalRequest::ListRooms, Some("r"));
+    assert_eq!(rig.list(2), format!("2 ← {v2}}}"));
+    let named = rig.answer_to(2, LocalRequest::ListRooms, Some("r"));
     assert_eq!(named, format!("2 ← {v2},'ref':'r'}}"));
-    place.ask(1, Request::ChangeName("Ann".to_owned()));
-    assert_eq!(place.list(1), format!("1 ← {}", base.replace("User 1", "Ann")));
-    place.enter(2, 1);
-    assert_eq!(place.list(2), format!("2 ← {}}}", v2.replace("'userCount':1", "'userCount':2")));
-    assert_eq!(place.list(7), "", "nobody is there");
+    rig.ask(1, Request::ChangeName("Ann".to_owned()));
+    assert_eq!(rig.list(1), format!("1 ← {}", base.replace("User 1", "Ann")));
+    rig.enter(2, 1);
+    assert_eq!(rig.list(2), format!("2 ← {}}}", v2.replace("'userCount':1", "'userCount':2")));
+    assert_eq!(rig.list(7), "", "nobody is there");
 }
 
 #[test]
 fn subscribers_get_the_changes_since_the_last_time() {
-    let mut place = Place::with(&[Version::V2, Version::V2, Version::Base]);
-    assert_eq!(place.enter(2, 1), "", "nobody has subscribed yet");
-    place.list(1);
-    place.list(2);
+    let mut rig = Rig::with(&[Version::V2, Version::V2, Version::Base]);
+    assert_eq!(rig.enter(2, 1), "", "nobody has subscribed yet");
+    rig.list(1);
+    rig.list(2);
     let lobby = |users: u64, seq: u64| {
         format!(
             "1 2 ← 'room_changed','room':{{'id':1,'title':'Lobby','userCount':{users},'seq':{seq}}}}}"
         )
     };
-    assert_eq!(place.enter(1, 1), lobby(2, 0));
+    assert_eq!(rig.enter(1, 1), lobby(2, 0));
     // Changes before the next update is due are sent together.
-    assert_eq!(place.enter(3, 1), "");
-    assert_eq!(place.ask(3, Request::LeaveRoom), "");
-    let created = place.create(3, "A");
+    assert_eq!(rig.enter(3, 1), "");
+    assert_eq!(rig.ask(3, Request::LeaveRoom), "");
+    let created = rig.create(3, "A");
     assert!(created.starts_with("3 ← 'list_rooms'"), "{created}");
-    assert_eq!(place.lobby.next_deadline(), Some(INTERVAL));
+    assert_eq!(rig.lobby.next_deadline(), Some(INTERVAL));
     let added = "1 2 ← 'room_added','room':{'id':2,'title':'A','userCount':0,'seq':0}}";
-    assert_eq!(place.wait(250), format!("{}\n{added}", lobby(2, 0)));
+    assert_eq!(rig.wait(250), format!("{}\n{added}", lobby(2, 0)));
     // A message changes the list only when it is saved.
-    place.wait(250);
-    place.ask(1, Request::Say(Content::Gif(1)));
-    assert_eq!(place.apply(Action::Saved), lobby(2, 1));
-    let removed = place.wait(10_000);
+    rig.wait(250);
+    rig.ask(1, Request::Say(Content::Gif(1)));
+    assert_eq!(rig.apply(Action::Saved), lobby(2, 1));
+    let removed = rig.wait(10_000);
     assert!(removed.contains("1 2 ← 'room_removed','roomId':2}"), "{removed}");
 }
 
 #[test]
 fn the_removal_of_a_room_is_sent_even_if_its_creation_was_not() {
-    let mut place = Place::with(&[Version::V2, Version::V2]);
-    place.list(1);
-    place.enter(2, 1);
-    place.create(2, "A");
+    let mut rig = Rig::with(&[Version::V2, Version::V2]);
+    rig.list(1);
+    rig.enter(2, 1);
+    rig.create(2, "A");
     // No update was sent between the creation and the removal.
-    assert_eq!(place.wait(10_000).lines().last(), Some("1 ← 'room_removed','roomId':2}"));
+    assert_eq!(rig.wait(10_000).lines().last(), Some("1 ← 'room_removed','roomId':2}"));
 }
 
 #[test]
 fn a_new_interval_applies_to_a_list_that_is_already_due() {
-    let mut place = Place::with(&[Version::Base, Version::V2]);
-    place.list(2);
-    place.create(1, "A");
-    place.create(1, "B");
+    let mut rig = Rig::with(&[Version::Base, Version::V2]);
+    rig.list(2);
+    rig.create(1, "A");
+    rig.create(1, "B");
     for interval in [10 * INTERVAL, INTERVAL / 2] {
-        place.lobby.set_list_interval(interval);
-        assert_eq!(place.lobby.next_deadline(), Some(interval));
+        rig.lobby.set_list_interval(interval);
+        assert_eq!(rig.lobby.next_deadline(), Some(interval));
     }
-    let sent = place.wait(125);
+    let sent = rig.wait(125);
     assert!(sent.contains("1 ← 'list_rooms'") && sent.contains("2 ← 'room_added'"), "{sent}");
 }
 
 #[test]
 fn without_subscribers_no_change_is_due() {
-    let mut place = Place::with(&[Version::V2, Version::V2]);
-    place.list(1);
-    place.enter(2, 1);
-    place.ask(2, Request::LeaveRoom);
-    assert!(place.lobby.next_deadline().is_some());
-    place.lobby.forget(ConnectionId(1));
-    assert_eq!(place.lobby.next_deadline(), None);
-    assert_eq!(place.enter(2, 1), "");
-    assert_eq!(place.wait(1_000), "");
+    let mut rig = Rig::with(&[Version::V2, Version::V2]);
+    rig.list(1);
+    rig.enter(2, 1);
+    rig.ask(2, Request::LeaveRoom);
+    assert!(rig.lobby.next_deadline().is_some());
+    rig.lobby.forget(ConnectionId(1));
+    assert_eq!(rig.lobby.next_deadline(), None);
+    assert_eq!(rig.enter(2, 1), "");
+    assert_eq!(rig.wait(1_000), "");
 }
 
 #[test]
 fn typing_is_throttled_for_each_user() {
-    let mut place = Place::with(&[Version::V2, Version::V2]);
-    let refused = place.answer(1, LocalRequest::Typing);
+    let mut rig = Rig::with(&[Version::V2, Version::V2]);
+    let refused = rig.answer(1, LocalRequest::Typing);
     assert!(refused.contains("NotInRoom"), "{refused}");
-    place.enter(1, 1);
+    rig.enter(1, 1);
     let typing = "room 1 but 1 ← User 1 types";
-    assert_eq!(place.answer(1, LocalRequest::Typing), typing);
-    place.wait(1_999);
-    assert_eq!(place.answer(1, LocalRequest::Typing), "");
-    place.enter(2, 1);
-    assert_eq!(place.answer(2, LocalRequest::Typing), "room 1 but 2 ← User 2 types");
-    place.wait(1);
-    assert_eq!(place.answer(1, LocalRequest::Typing), typing);
+    assert_eq!(rig.answer(1, LocalRequest::Typing), typing);
+    rig.wait(1_999);
+    assert_eq!(rig.answer(1, LocalRequest::Typing), "");
+    rig.enter(2, 1);
+    assert_eq!(rig.answer(2, LocalRequest::Typing), "room 1 but 2 ← User 2 types");
+    rig.wait(1);
+    assert_eq!(rig.answer(1, LocalRequest::Typing), typing);
 }
 
 #[test]
 fn history_is_read_only_for_existing_rooms() {
-    let mut place = Place::with(&[Version::V2]);
+    let mut rig = Rig::with(&[Version::V2]);
     let page = |room| LocalRequest::History { room: RoomId(room), before: 9, limit: 5 };
-    let asked = place.answer_to(1, page(1), Some("p"));
+    let asked = rig.answer_to(1, page(1), Some("p"));
     assert!(asked.contains("Page { room: RoomId(1), before: 9, limit: 5 }"), "{asked}");
     assert!(asked.contains("Some(\"p\")"), "{asked}");
-    let refused = place.answer_to(1, page(7), Some("p"));
+    let refused = rig.answer_to(1, page(7), Some("p"));
     assert!(refused.contains("UnknownRoom(RoomId(7))"), "{refused}");
 }
