@@ -37,7 +37,7 @@ pub(crate) enum Request {
 }
 
 /// A request that one node answers by itself, because it does not change the chat.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LocalRequest {
     ListRooms,
     /// The messages of a room before this `seq`, at most `limit` of them.

@@ -56,7 +56,7 @@ fn recorded(ordered: &Ordered) -> Recorded {
     };
     match local {
         Local::Request { connection, request, reference } => {
-            let (request, reference) = (request.clone(), reference.clone());
+            let (request, reference) = (*request, reference.clone());
             Recorded::Request { connection: *connection, request, reference }
         }
         Local::Refuse { connection, error } => {
