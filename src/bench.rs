@@ -77,18 +77,7 @@ pub struct Talk {
 impl Talk {
     /// With `members` in the room, at least one.
     pub fn of(members: u64) -> Self {
-        let rules = Rules {
-            rooms: vec!["room".into()],
-            max_rooms: 0,
-            max_name_chars: 100,
-            max_title_chars: 100,
-            max_text_chars: 1_000,
-            empty_room_ttl: Duration::ZERO,
-            resume_grace: Duration::ZERO,
-            max_away: 0,
-            max_kept: 0,
-            max_age: None,
-        };
+        let rules = Rules::sample(&["room"]);
         let (chat, _) = Chat::restore(rules, Stored::default());
         let mut talk = Self { chat, effects: Vec::new(), outsider: link(members + 1) };
         for link in (1..=members).map(link) {
@@ -144,7 +133,10 @@ impl Tick {
     pub fn of(members: u64) -> io::Result<Self> {
         // Nothing is ever queued, so the flusher's thread has nothing to do.
         let flusher = Arc::new(Flusher::new()?.0);
-        let mut tick = Self { delivery: Delivery::new(server()), said: text() };
+        let mut tick = Self {
+            delivery: Delivery::new(ServerInfo::new(AdvertisedLimits::sample(), Vec::new())),
+            said: text(),
+        };
         for id in 1..=members {
             let (link, person) = (link(id), Person { id: UserId(id), name: "User".into() });
             let outbox = discarding_outbox(link.connection, &flusher);
@@ -173,22 +165,6 @@ impl Tick {
     fn follow(&mut self, effect: Effect) {
         self.delivery.take(Output::Effect(effect));
     }
-}
-
-fn server() -> ServerInfo {
-    let limits = AdvertisedLimits {
-        max_message_bytes: 1_000,
-        max_text_chars: 1_000,
-        max_name_chars: 100,
-        max_title_chars: 100,
-        messages_per_second: 0.0,
-        message_burst: 1,
-        ping_interval_ms: 1_000,
-        resume_grace_seconds: 0,
-        history_on_enter: 0,
-        history_max_page: 0,
-    };
-    ServerInfo::new(limits, Vec::new())
 }
 
 fn link(connection: u64) -> Link {

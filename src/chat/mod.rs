@@ -86,6 +86,25 @@ pub(crate) struct Rules {
     pub(crate) max_age: Option<Duration>,
 }
 
+#[cfg(any(test, feature = "bench"))]
+impl Rules {
+    /// For tests and benchmarks: these rooms, limits that nobody meets, and nobody can resume.
+    pub(crate) fn sample(rooms: &[&str]) -> Self {
+        Self {
+            rooms: rooms.iter().copied().map(str::to_owned).collect(),
+            max_rooms: 0,
+            max_name_chars: 100,
+            max_title_chars: 100,
+            max_text_chars: 100_000,
+            empty_room_ttl: Duration::from_secs(10),
+            resume_grace: Duration::ZERO,
+            max_away: 0,
+            max_kept: 10_000,
+            max_age: None,
+        }
+    }
+}
+
 /// All users who are connected or can resume, and all rooms.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Chat {

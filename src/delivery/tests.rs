@@ -30,7 +30,7 @@ impl Crowd {
     fn speaking(versions: &[Version]) -> Self {
         let (flusher, flusher_thread) = Flusher::new().unwrap();
         let mut crowd = Self {
-            delivery: Delivery::new(server()),
+            delivery: Delivery::new(ServerInfo::new(AdvertisedLimits::sample(), Vec::new())),
             clients: Vec::new(),
             flusher: Arc::new(flusher),
             flusher_thread,
@@ -141,22 +141,6 @@ impl Crowd {
         }
         assert_eq!(self.flusher_thread.pending_requests(), 0, "everything is written at once");
     }
-}
-
-fn server() -> ServerInfo {
-    let limits = AdvertisedLimits {
-        max_message_bytes: 1,
-        max_text_chars: 1,
-        max_name_chars: 1,
-        max_title_chars: 1,
-        messages_per_second: 1.0,
-        message_burst: 1,
-        ping_interval_ms: 1,
-        resume_grace_seconds: 1,
-        history_on_enter: 1,
-        history_max_page: 1,
-    };
-    ServerInfo::new(limits, Vec::new())
 }
 
 fn said(content: Content) -> Said {

@@ -15,18 +15,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 impl Rig {
     /// One room, and a user for each of these versions.
     fn with(versions: &[Version]) -> Self {
-        let rules = Rules {
-            rooms: vec!["Lobby".to_owned()],
-            max_rooms: 0,
-            max_name_chars: 10,
-            max_title_chars: 10,
-            max_text_chars: 10,
-            empty_room_ttl: Duration::from_secs(10),
-            resume_grace: Duration::ZERO,
-            max_away: 0,
-            max_kept: 10,
-            max_age: None,
-        };
+        let rules = Rules::sample(&["Lobby"]);
         let (chat, _) = Chat::restore(rules, Stored::default());
         let mut rig = Self { chat, lobby: Lobby::new(INTERVAL), now: Now::default() };
         for (connection, version) in (1_u8..).zip(versions) {

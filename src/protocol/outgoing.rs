@@ -120,6 +120,25 @@ pub(crate) struct Gif {
     pub(crate) alt: String,
 }
 
+#[cfg(any(test, feature = "bench"))]
+impl AdvertisedLimits {
+    /// For tests and benchmarks.
+    pub(crate) fn sample() -> Self {
+        Self {
+            max_message_bytes: 1_000,
+            max_text_chars: 60,
+            max_name_chars: 12,
+            max_title_chars: 8,
+            messages_per_second: 0.0,
+            message_burst: 1,
+            ping_interval_ms: 1_000,
+            resume_grace_seconds: 5,
+            history_on_enter: 5,
+            history_max_page: 100,
+        }
+    }
+}
+
 impl ServerInfo {
     pub(crate) fn new(limits: AdvertisedLimits, gifs: Vec<Gif>) -> Self {
         let server = Software { name: "wschat", version: env!("CARGO_PKG_VERSION") };

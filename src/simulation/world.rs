@@ -412,17 +412,5 @@ fn rules(dice: &mut Dice) -> Rules {
 }
 
 pub(super) fn server_info() -> ServerInfo {
-    let limits = AdvertisedLimits {
-        max_message_bytes: 1_000,
-        max_text_chars: 60,
-        max_name_chars: 12,
-        max_title_chars: 8,
-        messages_per_second: 0.0,
-        message_burst: 1,
-        ping_interval_ms: 1_000,
-        resume_grace_seconds: 5,
-        history_on_enter: 5,
-        history_max_page: 100,
-    };
-    ServerInfo::new(limits, Vec::new())
+    ServerInfo::new(AdvertisedLimits::sample(), Vec::new())
 }

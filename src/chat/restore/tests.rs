@@ -7,18 +7,7 @@ const GRACE: Duration = Duration::from_secs(60);
 const TTL: Duration = Duration::from_secs(600);
 
 fn rules(rooms: &[&str]) -> Rules {
-    Rules {
-        rooms: rooms.iter().map(|title| (*title).to_owned()).collect(),
-        max_rooms: 0,
-        max_name_chars: 10,
-        max_title_chars: 10,
-        max_text_chars: 10,
-        empty_room_ttl: TTL,
-        resume_grace: GRACE,
-        max_away: 10,
-        max_kept: 10,
-        max_age: None,
-    }
+    Rules { empty_room_ttl: TTL, resume_grace: GRACE, max_away: 10, ..Rules::sample(rooms) }
 }
 
 fn room(id: u64, title: &str, place: Option<usize>) -> StoredRoom {

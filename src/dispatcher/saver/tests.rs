@@ -25,18 +25,7 @@ impl History for FailingHistory {
 const START: Duration = Duration::from_secs(100);
 
 fn start() -> (Saver, Chat, Arc<Mutex<Record>>, Arc<Health>) {
-    let rules = Rules {
-        rooms: vec!["A".to_owned()],
-        max_rooms: 0,
-        max_name_chars: 10,
-        max_title_chars: 10,
-        max_text_chars: 10,
-        empty_room_ttl: Duration::from_secs(1),
-        resume_grace: Duration::ZERO,
-        max_away: 0,
-        max_kept: 10,
-        max_age: None,
-    };
+    let rules = Rules::sample(&["A"]);
     let (chat, _) = Chat::restore(rules, Stored { last_user: 7, ..Stored::default() });
     let (record, health) = (Arc::<Mutex<Record>>::default(), Arc::<Health>::default());
     let saver = Saver::new(Box::new(FailingHistory(record.clone())), health.clone(), UserId(7));

@@ -182,33 +182,18 @@ pub(super) fn disconnect(client: u64, reason: CloseReason) -> Input {
 
 pub(super) fn rules(rooms: &[&str]) -> Rules {
     Rules {
-        rooms: rooms.iter().copied().map(str::to_owned).collect(),
-        max_rooms: 0,
         max_name_chars: 20,
         max_title_chars: 20,
-        max_text_chars: 100_000,
         empty_room_ttl: Duration::from_secs(3_600),
         resume_grace: RESUME_GRACE,
         max_away: 100,
-        max_kept: 10_000,
-        max_age: None,
+        ..Rules::sample(rooms)
     }
 }
 
 /// What clients are told about the server. Texts may have so many characters.
 pub(super) fn server_info(max_text_chars: usize) -> ServerInfo {
-    let limits = AdvertisedLimits {
-        max_message_bytes: 1,
-        max_text_chars,
-        max_name_chars: 1,
-        max_title_chars: 1,
-        messages_per_second: 1.0,
-        message_burst: 1,
-        ping_interval_ms: 1,
-        resume_grace_seconds: 1,
-        history_on_enter: 1,
-        history_max_page: 1,
-    };
+    let limits = AdvertisedLimits { max_text_chars, ..AdvertisedLimits::sample() };
     ServerInfo::new(limits, Vec::new())
 }
 
