@@ -71,6 +71,8 @@ impl Client {
         match &mut self.ending {
             None => return false,
             Some(CloseReason::ConnectionLost) => {}
+            // The client does not get what waits for it, and the Close frame says why.
+            Some(reason) if reason.drops_backlog() => {}
             // A Close frame for any other reason would hide that frames are missing.
             Some(reason) => *reason = CloseReason::SlowConsumer,
         }

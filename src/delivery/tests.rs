@@ -457,6 +457,26 @@ fn a_welcome_has_the_secret_of_its_user_and_closes_the_earlier_connection() {
     assert_eq!(crowd.delivery.users[&UserId(1)], ConnectionId(2));
 }
 
+/// Its outbox is full, and the result that it has waited for comes in the same tick.
+#[test]
+fn a_replaced_connection_is_not_closed_as_a_slow_consumer() {
+    let mut crowd = Crowd::speaking(&[]);
+    crowd.connect(1_000, Version::V2);
+    crowd.welcome(1, 1);
+    crowd.clients[0].1.stall();
+    crowd.say(ROOM, Content::Gif(1));
+    crowd.query(1);
+    assert_eq!(crowd.delivery.deliver(), []);
+    let second = crowd.connect(MAX_QUEUED, Version::V2);
+    let frames = Bytes::from(vec![0; 2_000]);
+    let outbox = crowd.clients[0].0.clone();
+    outbox.send(&[Piece::whole(&frames)]).unwrap();
+    crowd.welcome(second, 1);
+    crowd.answer(1, 1);
+    assert_eq!(crowd.delivery.deliver(), []);
+    assert_eq!(outbox.ending().unwrap().reason, CloseReason::Replaced);
+}
+
 #[test]
 fn the_first_reason_to_close_counts() {
     let mut crowd = Crowd::speaking(&[Version::V2]);
