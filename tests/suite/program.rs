@@ -236,7 +236,10 @@ fn threads_use_sched_batch_unless_the_operator_chose_another_policy() {
         let policies = program.policies();
         let kinds: Vec<&str> = policies.iter().map(|(kind, _)| kind.as_str()).collect();
         assert!(kinds.contains(&"session") && kinds.contains(&"dispatcher"), "{kinds:?}");
-        assert!(policies.iter().all(|(_, of_thread)| *of_thread == policy), "{policies:?}");
+        // A thread sets its policy as its first act, which may come after the first client is served.
+        eventually("every thread has the policy", || {
+            program.policies().iter().all(|(_, of_thread)| *of_thread == policy)
+        });
     }
 }
 
