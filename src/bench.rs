@@ -19,6 +19,7 @@ use crate::delivery::Delivery;
 use crate::input::Arrival;
 use crate::outbox::{Flusher, discarding_outbox};
 use crate::output::Output;
+use crate::pace::Pace;
 use crate::protocol::{AdvertisedLimits, Outgoing, ServerInfo};
 
 /// The room that everything happens in.
@@ -140,7 +141,7 @@ impl Tick {
         for id in 1..=members {
             let (link, person) = (link(id), Person { id: UserId(id), name: "User".into() });
             let outbox = discarding_outbox(link.connection, &flusher);
-            tick.delivery.connect(link.connection, outbox, Arrival::Base);
+            tick.delivery.connect(link.connection, outbox, Pace::unlimited(), Arrival::Base);
             let version = Version::Base;
             let welcome =
                 Welcome { person, version, resumed: false, can_resume: false, room: None };

@@ -26,6 +26,7 @@ use crate::input::{Arrival, Secret};
 use crate::net::stop::LINGER;
 use crate::outbox::{Full, Outbox, Piece};
 use crate::output::Output;
+use crate::pace::Pace;
 use crate::protocol::{CloseReason, Outgoing, ServerInfo};
 use crate::recall::{PendingQuery, Query};
 
@@ -75,11 +76,22 @@ impl Delivery {
         &mut self,
         connection: ConnectionId,
         outbox: Arc<Outbox>,
+        pace: Arc<Pace>,
         arrival: Arrival,
     ) {
         let version = arrival.version();
-        let client = Client::new(outbox, version, arrival.into_credentials());
+        let client = Client::new(outbox, pace, version, arrival.into_credentials());
         self.clients.insert(connection, client);
+    }
+
+    /// The pace of a client.
+    pub(crate) fn pace(&self, connection: ConnectionId) -> Option<&Pace> {
+        Some(&*self.clients.get(&connection)?.pace)
+    }
+
+    /// The pace of the client that leads to this user.
+    pub(crate) fn pace_of(&self, user: UserId) -> Option<&Pace> {
+        self.pace(*self.users.get(&user)?)
     }
 
     /// Takes one output. Returns a query for `recall`, if there is one to send now.
@@ -207,10 +219,13 @@ impl Delivery {
         let Some(audience) = self.rooms.get_mut(&room) else { return };
         let was_told = audience.is_told();
         let outgoing = Outgoing::Event { room, time, event };
-        audience.tell(|version, buffer| version.encode(&outgoing, buffer));
+        let bytes = audience.tell(|version, buffer| version.encode(&outgoing, buffer));
         // Not every version has a frame for every event.
         if !was_told && audience.is_told() {
             self.told.push(room);
+        }
+        if let Some(pace) = self.pace_of(event.author()) {
+            pace.charge_told(bytes);
         }
     }
 

@@ -7,18 +7,16 @@
 
 mod saver;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::chat::{Action, Chat, ConnectionId, Effect, Link, NodeId};
+use crate::chat::{self, Action, Chat, ConnectionId, Effect, Link, NodeId, Reply};
 use crate::delivery::Delivery;
-use crate::input::{Arrival, Input, Reload};
+use crate::input::{Input, Reload};
 use crate::lobby::Lobby;
 use crate::log::{Local, Log, Now, Ordered, Proposal};
 use crate::mailbox::{Mailbox, WaitOutcome};
-use crate::outbox::Outbox;
 use crate::output::Output;
-use crate::protocol::{CloseReason, Request, RoomSnapshot, Since};
+use crate::protocol::{CloseReason, ErrorReply, Reference, Request, RoomSnapshot, Since};
 use crate::recall::{Lookup, Query, Recall};
 
 use saver::Outcome;
@@ -152,12 +150,13 @@ impl<L: Log> Dispatcher<L> {
             return self.take_while_stopping(input);
         }
         match input {
-            Input::Connect { connection, outbox, arrival } => {
-                self.connect(connection, outbox, arrival);
+            Input::Connect { connection, outbox, arrival, pace } => {
+                let (version, resume) = (arrival.version(), arrival.offer().map(Box::new));
+                self.delivery.connect(connection, outbox, pace, arrival);
+                self.propose(Action::Connect { link: link(connection), version, resume }, None);
             }
             Input::Request { connection, request: Request::Chat(request, since), reference } => {
-                let link = link(connection);
-                self.propose(Action::Ask { link, request, reference }, since);
+                self.ask(connection, request, since, reference);
             }
             Input::Request { connection, request: Request::Local(request), reference } => {
                 self.propose_local(Local::Request { connection, request, reference });
@@ -186,10 +185,24 @@ impl<L: Log> Dispatcher<L> {
         }
     }
 
-    fn connect(&mut self, connection: ConnectionId, outbox: Arc<Outbox>, arrival: Arrival) {
-        let (version, resume) = (arrival.version(), arrival.offer().map(Box::new));
-        self.delivery.connect(connection, outbox, arrival);
-        self.propose(Action::Connect { link: link(connection), version, resume }, None);
+    /// Proposes a request, unless it says more than its room may be told now.
+    fn ask(
+        &mut self,
+        connection: ConnectionId,
+        request: chat::Request,
+        since: Option<Box<Since>>,
+        reference: Reference,
+    ) {
+        let link = link(connection);
+        if let chat::Request::Say(content) = &request
+            && let Some((_, Some(room))) = self.chat.user_at(link)
+            && let Some(pace) = self.delivery.pace(connection)
+            && let Err(wait) = self.lobby.may_say(room, pace, content.encoded_len(), self.now)
+        {
+            let error = ErrorReply::rate_limited("messages in this room", wait).to(reference);
+            return self.propose_local(Local::Refuse { connection, error });
+        }
+        self.propose(Action::Ask { link, request, reference }, since);
     }
 
     fn disconnect(&mut self, connection: ConnectionId, reason: CloseReason) {
@@ -198,9 +211,10 @@ impl<L: Log> Dispatcher<L> {
     }
 
     fn reload(&mut self, reload: Reload) {
-        let Reload { rules, list_interval, server } = reload;
+        let Reload { rules, list_interval, room_bytes_per_second, server } = reload;
         self.delivery.set_server(server);
         self.lobby.set_list_interval(list_interval);
+        self.lobby.set_room_rate(room_bytes_per_second);
         self.propose(Action::SetRules(Box::new(rules)), None);
     }
 
@@ -246,12 +260,19 @@ impl<L: Log> Dispatcher<L> {
                 let (link, now, chat) = (link(connection), self.now, &self.chat);
                 self.lobby.answer(link, request, reference, now, chat, outputs);
                 self.weigh(first);
+                let bytes = self.outputs[first..].iter().map(Output::weight).sum();
+                if let Some(pace) = self.delivery.pace(connection) {
+                    pace.charge_answer(bytes);
+                }
             }
             Local::Refuse { connection, error } => {
                 self.push(Output::Refuse { to: connection, error });
             }
             Local::QueryResult { connection, frames } => {
                 self.recall.release_permit();
+                if let Some(pace) = self.delivery.pace(connection) {
+                    pace.charge_answer(frames.len());
+                }
                 self.push(Output::QueryResult { connection, frames });
             }
             Local::Close { connection, reason } => {
@@ -263,10 +284,18 @@ impl<L: Log> Dispatcher<L> {
 
     /// Passes one effect on: to the lobby, and to the saver or to the outputs.
     fn follow(&mut self, effect: Effect, since: &mut Option<Box<Since>>) {
-        self.lobby.observe(&effect);
+        self.lobby.observe(&effect, self.now);
         match effect {
             Effect::Store(memo) => self.saver.note(memo),
             Effect::RoomListChanged { .. } => {}
+            Effect::Reply { to, reply: Reply::Refused(ref refusal), .. }
+                if refusal.is_of_new_room() =>
+            {
+                if let Some(pace) = self.delivery.pace_of(to) {
+                    pace.refund_room();
+                }
+                self.push(Output::Effect(effect));
+            }
             Effect::ShowRoom { to, room: id, up_to: seq, reference } => {
                 if let Some(room) = self.chat.room(id) {
                     let users = self.chat.people(room).collect();

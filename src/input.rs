@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::chat::{ConnectionId, ResumeOffer, Rules, Version};
+use crate::chat::{ConnectionId, ResumeKey, ResumeOffer, Rules, Version};
 use crate::outbox::Outbox;
+use crate::pace::Pace;
 use crate::protocol::{CloseReason, ErrorReply, Reference, Request, ServerInfo};
 
 pub(crate) use secret::Secret;
@@ -19,7 +20,13 @@ pub(crate) use secret::Secret;
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A client has connected, and is reached through this outbox.
-    Connect { connection: ConnectionId, outbox: Arc<Outbox>, arrival: Arrival },
+    Connect {
+        connection: ConnectionId,
+        outbox: Arc<Outbox>,
+        arrival: Arrival,
+        /// Is charged for what the client's requests lead to.
+        pace: Arc<Pace>,
+    },
     /// A well-formed request.
     Request { connection: ConnectionId, request: Request, reference: Reference },
     /// A request that the session has refused. It comes this way so that the client gets its answers in
@@ -61,6 +68,8 @@ pub(crate) struct Reload {
     pub(crate) rules: Rules,
     /// The shortest time between two lists of rooms that are sent to all clients.
     pub(crate) list_interval: Duration,
+    /// What a room may be told; 0 is no limit.
+    pub(crate) room_bytes_per_second: f64,
     pub(crate) server: ServerInfo,
 }
 
@@ -81,6 +90,11 @@ impl Arrival {
                 fresh: credentials.fresh.key(),
             }),
         }
+    }
+
+    /// The key of the session that the client wants to resume, or else of its new one.
+    pub(crate) fn pace_key(&self) -> Option<ResumeKey> {
+        self.offer().map(|offer| offer.resumed.unwrap_or(offer.fresh))
     }
 
     pub(crate) fn into_credentials(self) -> Option<Box<Credentials>> {

@@ -52,6 +52,7 @@ mod mailbox;
 mod net;
 mod outbox;
 mod output;
+mod pace;
 mod protocol;
 mod recall;
 mod server;

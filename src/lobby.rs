@@ -4,18 +4,24 @@
 //! changes from the chat's effects, and answers the requests that do not change the chat. The dispatcher's
 //! thread runs it.
 
+mod room_rates;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::chat::{
-    Chat, ConnectionId, Effect, Event, Link, Refusal, Reply, RoomChange, RoomId, Version,
+    Chat, ConnectionId, Effect, Event, Link, MESSAGE_OVERHEAD_BYTES, Refusal, Reply, RoomChange,
+    RoomId, Version,
 };
 use crate::log::Now;
 use crate::output::Output;
+use crate::pace::Pace;
 use crate::protocol::{LocalRequest, Outgoing, Reference, RoomList, RoomListChange};
 use crate::recall::{Lookup, Query};
+
+use room_rates::RoomRates;
 
 /// A user causes at most one typing event in this time.
 const TYPING_INTERVAL: Duration = Duration::from_secs(2);
@@ -40,6 +46,7 @@ pub(crate) struct Lobby {
     lists: [Option<EncodedList>; Version::COUNT],
     /// The earliest time of the next typing event from a connection.
     typing_not_before: HashMap<ConnectionId, Duration>,
+    room_rates: RoomRates,
 }
 
 #[derive(Debug)]
@@ -51,7 +58,8 @@ struct EncodedList {
 
 impl Lobby {
     /// `list_interval` is the shortest time between two lists of rooms that are sent to all clients.
-    pub(crate) fn new(list_interval: Duration) -> Self {
+    /// `room_bytes_per_second` is what a room may be told; 0 is no limit.
+    pub(crate) fn new(list_interval: Duration, room_bytes_per_second: f64) -> Self {
         Self {
             base_clients: BTreeSet::new(),
             subscribers: BTreeSet::new(),
@@ -62,6 +70,7 @@ impl Lobby {
             changes_sent_at: None,
             lists: [None, None],
             typing_not_before: HashMap::new(),
+            room_rates: RoomRates::new(room_bytes_per_second),
         }
     }
 
@@ -70,8 +79,31 @@ impl Lobby {
         self.list_interval = interval;
     }
 
+    /// This counts from now on, for rooms with a full burst.
+    pub(crate) fn set_room_rate(&mut self, bytes_per_second: f64) {
+        self.room_rates.set_rate(bytes_per_second);
+    }
+
+    /// Counts what an author says to a room, or returns the time until the room may be told.
+    pub(crate) fn may_say(
+        &mut self,
+        room: RoomId,
+        author: &Pace,
+        bytes: usize,
+        now: Now,
+    ) -> Result<(), Duration> {
+        self.room_rates.take(room, author, bytes, now.at)
+    }
+
     /// Updates the lobby with an effect of the chat.
-    pub(crate) fn observe(&mut self, effect: &Effect) {
+    pub(crate) fn observe(&mut self, effect: &Effect, now: Now) {
+        match effect {
+            // What is said has been counted before it was said.
+            Effect::Tell { room, event, .. } if !matches!(event, Event::Said(_)) => {
+                self.room_rates.charge(*room, MESSAGE_OVERHEAD_BYTES, now.at);
+            }
+            _ => {}
+        }
         match effect {
             Effect::Connected { link, welcome } if welcome.version == Version::Base => {
                 self.base_clients.insert(link.connection);

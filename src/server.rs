@@ -34,6 +34,7 @@ use crate::mailbox::{MailboxSender, mailbox};
 use crate::net::listener;
 use crate::net::stop::Stop;
 use crate::outbox::Flusher;
+use crate::pace::Paces;
 use crate::session::{Context, Live, LiveCell};
 use crate::settings::Settings;
 
@@ -128,7 +129,8 @@ impl Server {
         let stop = Stop::new().map_err(StartError::Machine)?;
         let (flusher, flushing) = Flusher::new().map_err(StartError::Machine)?;
         let (live, flusher) = (LiveCell::new(live), Arc::new(flusher));
-        let context = Arc::new(Context { live, stop, flusher, health });
+        let paces = Paces::default();
+        let context = Arc::new(Context { live, stop, flusher, health, paces });
         let control = Control { context: context.clone(), inputs };
 
         let flusher = {

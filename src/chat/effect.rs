@@ -66,6 +66,24 @@ pub(crate) enum Reply {
     Refused(Refusal),
 }
 
+impl Event {
+    /// The user whose act this is.
+    pub(crate) fn author(&self) -> UserId {
+        match self {
+            Self::Entered(person) | Self::Left(person) | Self::Typing(person) => person.id,
+            Self::Renamed(renaming) => renaming.user,
+            Self::Said(said) => said.from.id,
+        }
+    }
+}
+
+impl Refusal {
+    /// Whether this refuses to create a room.
+    pub(crate) fn is_of_new_room(&self) -> bool {
+        matches!(self, Self::BadTitle(_) | Self::TooManyRooms { .. })
+    }
+}
+
 /// A user has another name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Renaming {

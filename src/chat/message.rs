@@ -38,6 +38,17 @@ impl Content {
         }
     }
 
+    /// About how long a frame with it is.
+    pub(crate) fn encoded_len(&self) -> usize {
+        let escapes = match self {
+            Self::Text(text) => {
+                text.bytes().filter(|byte| matches!(byte, ..32 | b'"' | b'\\')).count()
+            }
+            Self::Gif(_) => 0,
+        };
+        MESSAGE_OVERHEAD_BYTES + self.bytes() + escapes
+    }
+
     /// How many bytes it takes besides [`MESSAGE_OVERHEAD_BYTES`].
     fn bytes(&self) -> usize {
         match self {

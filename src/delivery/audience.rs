@@ -71,14 +71,20 @@ impl Audience {
         self.tracks.iter().any(|track| !track.buffer.is_empty())
     }
 
-    /// Appends to the frames of each version that has a seat.
-    pub(super) fn tell(&mut self, encode: impl Fn(Version, &mut BytesMut)) {
+    /// Appends to the frames of each version that has a seat. Returns how many bytes all seats together
+    /// get more.
+    pub(super) fn tell(&mut self, encode: impl Fn(Version, &mut BytesMut)) -> usize {
+        let mut bytes = 0;
         for version in Version::ALL {
             let track = &mut self.tracks[version.index()];
             if track.seats > 0 {
-                encode(version, track.open());
+                let buffer = track.open();
+                let start = buffer.len();
+                encode(version, buffer);
+                bytes += (buffer.len() - start) * track.seats;
             }
         }
+        bytes
     }
 
     /// Moves a seat's cursor to the end of the frames so far; returns the range that it skipped.

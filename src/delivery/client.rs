@@ -11,12 +11,15 @@ use super::held_back::HeldBack;
 use crate::chat::{ConnectionId, RoomId};
 use crate::input::Credentials;
 use crate::outbox::{Outbox, Piece};
+use crate::pace::Pace;
 use crate::protocol::{CloseReason, Version};
 use crate::recall::{PendingQuery, Query};
 
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) outbox: Arc<Outbox>,
+    /// Is charged for what the client's requests lead to.
+    pub(super) pace: Arc<Pace>,
     pub(super) version: Version,
     /// `None` once the client is welcomed.
     pub(super) credentials: Option<Box<Credentials>>,
@@ -46,11 +49,13 @@ pub(super) enum Part {
 impl Client {
     pub(super) fn new(
         outbox: Arc<Outbox>,
+        pace: Arc<Pace>,
         version: Version,
         credentials: Option<Box<Credentials>>,
     ) -> Self {
         Self {
             outbox,
+            pace,
             version,
             credentials,
             seat: None,

@@ -3,6 +3,7 @@ use crate::chat::{Content, NodeId, Person, Position, Renaming, Reply, Said, User
 use crate::input::{Credentials, Secret};
 use crate::net::stream::MemorySocket;
 use crate::outbox::{Flusher, FlusherThread, memory_outbox};
+use crate::pace::Pace;
 use crate::protocol::AdvertisedLimits;
 use crate::recall::Lookup;
 
@@ -58,7 +59,7 @@ impl Crowd {
                 Arrival::V2(Box::new(Credentials { resumed, fresh }))
             }
         };
-        self.delivery.connect(ConnectionId(id), outbox.clone(), arrival);
+        self.delivery.connect(ConnectionId(id), outbox.clone(), Pace::unlimited(), arrival);
         self.clients.push((outbox, socket));
         id
     }

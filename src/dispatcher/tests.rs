@@ -246,6 +246,7 @@ fn a_reload_changes_the_rules_the_interval_and_later_welcomes() {
     let subscribe = stage.ask(2, r#"{"type":"list_rooms"}"#);
     let reload = Reload {
         rules: Rules { max_text_chars: 3, ..rules(&["Lobby", "B"]) },
+        room_bytes_per_second: 0.0,
         list_interval: 10 * LIST_INTERVAL,
         server: server_info(3),
     };

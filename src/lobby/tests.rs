@@ -17,7 +17,7 @@ impl Rig {
     fn with(versions: &[Version]) -> Self {
         let rules = Rules::sample(&["Lobby"]);
         let (chat, _) = Chat::restore(rules, Stored::default());
-        let mut rig = Self { chat, lobby: Lobby::new(INTERVAL), now: Now::default() };
+        let mut rig = Self { chat, lobby: Lobby::new(INTERVAL, 0.0), now: Now::default() };
         for (connection, version) in (1_u8..).zip(versions) {
             let offer = ResumeOffer { resumed: None, fresh: ResumeKey([connection; 32]) };
             let resume = (*version == Version::V2).then(|| Box::new(offer));
@@ -33,7 +33,7 @@ impl Rig {
         let mut effects = Vec::new();
         self.chat.apply(Entry { id: EntryId::default(), at, time, action }, &mut effects);
         for effect in &effects {
-            self.lobby.observe(effect);
+            self.lobby.observe(effect, self.now);
         }
         let mut outputs = Vec::new();
         self.lobby.announce(self.now, &self.chat, &mut outputs);

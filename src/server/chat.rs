@@ -39,7 +39,7 @@ impl OpenedChat {
         let Opened { epoch, remembered, history, reader, upkeep } =
             history::open(&location, retention)?;
         let mut saver = Saver::new(history, health, UserId(remembered.last_user));
-        let Reload { rules, list_interval, server } = reload(live);
+        let Reload { rules, list_interval, room_bytes_per_second, server } = reload(live);
         let (chat, effects) = Chat::restore(rules, remembered);
         saver.begin(effects)?;
         let (on_enter, max_bytes) = (limits.history_on_enter, limits.outbox_max_bytes);
@@ -47,7 +47,7 @@ impl OpenedChat {
         let dispatcher = Dispatcher::new(
             LocalLog::default(),
             chat,
-            Lobby::new(list_interval),
+            Lobby::new(list_interval, room_bytes_per_second),
             saver,
             Delivery::new(server),
             queries,
@@ -63,6 +63,11 @@ pub(super) fn reload(live: &Live) -> Reload {
     Reload {
         rules: rules(&live.settings),
         list_interval: Duration::from_millis(limits.room_list_interval_ms),
+        room_bytes_per_second: if limits.messages_per_second == 0.0 {
+            0.0
+        } else {
+            limits.room_bytes_per_second
+        },
         server: ServerInfo::new(advertised(limits), live.site.gifs().to_vec()),
     }
 }

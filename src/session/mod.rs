@@ -5,9 +5,9 @@
 //! its own client, and pings a silent one. It holds no room and no member, and a failure in it ends
 //! this one connection only.
 
+mod frame_counter;
 mod handshake;
 mod heartbeat;
-mod limiter;
 mod live;
 mod pump;
 
@@ -26,7 +26,9 @@ use crate::net::admission::Ticket;
 use crate::net::stop::{LINGER, Stop};
 use crate::net::stream::{Tcp, read_blocking};
 use crate::outbox::{Bounds, Flusher, Outbox, OutboxParts};
+use crate::pace::{Pace, PaceLimits, Paces};
 use crate::protocol::{CloseReason, Version};
+use crate::settings::Limits;
 
 use handshake::{Outcome, Upgraded};
 pub(crate) use live::{Live, LiveCell};
@@ -39,6 +41,7 @@ pub(crate) struct Context {
     pub(crate) stop: Stop,
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) health: Arc<Health>,
+    pub(crate) paces: Paces,
 }
 
 /// An accepted connection, with what its session needs to serve it.
@@ -64,6 +67,7 @@ struct Connection {
     version: Version,
     address: IpAddr,
     outbox: Arc<Outbox>,
+    pace: Arc<Pace>,
 }
 
 impl Session {
@@ -97,7 +101,9 @@ impl Session {
         let began = Instant::now();
         info!("connection {} from {address} (port {})", id.0, peer.port());
         let version = arrival.version();
-        let connection = Connection { inputs, id, version, address, outbox };
+        let pace = context.paces.connect(arrival.pace_key(), address, pace_limits(limits));
+        let pace = Arc::new(pace);
+        let connection = Connection { inputs, id, version, address, outbox, pace };
         let pump = Pump::new(&connection, limits, read_ahead);
         // A connection must not keep the old settings and pictures after a reload.
         drop(live);
@@ -110,8 +116,8 @@ impl Session {
 impl Connection {
     /// Registers with the dispatcher, reads until there is a reason to close, and closes.
     fn run(&self, arrival: Arrival, pump: Pump<'_>) -> CloseReason {
-        let (connection, outbox) = (self.id, self.outbox.clone());
-        let connect = Input::Connect { connection, outbox, arrival };
+        let (connection, outbox, pace) = (self.id, self.outbox.clone(), self.pace.clone());
+        let connect = Input::Connect { connection, outbox, arrival, pace };
         if self.inputs.send(connect).is_err() {
             return CloseReason::InternalError;
         }
@@ -141,5 +147,14 @@ impl Connection {
         if tcp.set_read_timeout(Some(LINGER)).is_ok() {
             while matches!(read_blocking(tcp, &mut sink), Ok(1..)) {}
         }
+    }
+}
+
+fn pace_limits(limits: &Limits) -> PaceLimits {
+    PaceLimits {
+        messages_per_second: limits.messages_per_second,
+        message_burst: limits.message_burst,
+        rooms_per_second: limits.rooms_per_second,
+        room_burst: limits.room_burst,
     }
 }

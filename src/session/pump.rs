@@ -1,11 +1,12 @@
 //! Reads one client's WebSocket: frames in, requests to the dispatcher out.
 //!
-//! Runs on the session's thread. Owns the rate limits and the heartbeat of the connection. All output
-//! goes to the outbox; what a request does is left to the dispatcher.
+//! Runs on the session's thread. Owns the heartbeat of the connection, and keeps to its pace: it rejects
+//! requests that come too fast, and reads no more for a while from a client that sends too much. All
+//! output goes to the outbox; what a request does is left to the dispatcher.
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind, Read, Write};
-use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,11 +17,12 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
 use super::Connection;
+use super::frame_counter::FrameCounter;
 use super::heartbeat::{Heartbeat, TimeoutAction};
-use super::limiter::{RateDecision, RateLimiter, TokenBucket};
 use crate::chat;
 use crate::input::Input;
-use crate::outbox::{Full, Outbox, Piece};
+use crate::outbox::{Full, Piece};
+use crate::pace::RateDecision;
 use crate::protocol::{
     CloseReason, ErrorReply, Reference, Request, Version, ping_frame, reference_of,
 };
@@ -30,6 +32,12 @@ use crate::settings::Limits;
 /// each read. What people type fits in; tungstenite's default is 128 times as much.
 const READ_BUFFER_BYTES: usize = 1024;
 
+/// The longest pause after which a client is read from again.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long a pause goes on after the connection has been ended.
+const PAUSE_STEP: Duration = Duration::from_millis(100);
+
 /// A request and its reference, or why it is refused.
 type ParsedRequest = Result<(Request, Reference), ErrorReply>;
 
@@ -37,14 +45,15 @@ type ParsedRequest = Result<(Request, Reference), ErrorReply>;
 pub(super) struct Pump<'a> {
     connection: &'a Connection,
     socket: WebSocket<OutboxStream<'a>>,
-    messages: RateLimiter,
-    new_rooms: TokenBucket,
 }
 
 /// The stream that tungstenite uses: reads wait for the socket, writes go to the outbox.
 struct OutboxStream<'a> {
-    outbox: &'a Arc<Outbox>,
+    connection: &'a Connection,
     heartbeat: Heartbeat,
+    frames: FrameCounter,
+    /// Nothing is read until then.
+    paused_until: Instant,
     /// A pong did not fit: the client pings and does not read.
     is_full: bool,
 }
@@ -52,7 +61,6 @@ struct OutboxStream<'a> {
 impl<'a> Pump<'a> {
     /// `read_ahead` is what the client sent right after its upgrade request.
     pub(super) fn new(connection: &'a Connection, limits: &Limits, read_ahead: Vec<u8>) -> Self {
-        let now = Instant::now();
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -62,13 +70,16 @@ impl<'a> Pump<'a> {
             Duration::from_millis(limits.ping_interval_ms),
             Duration::from_millis(limits.pong_timeout_ms),
         );
-        let stream = OutboxStream { outbox: &connection.outbox, heartbeat, is_full: false };
-        Self {
+        let mut stream = OutboxStream {
             connection,
-            socket: WebSocket::from_partially_read(stream, read_ahead, Role::Server, Some(config)),
-            messages: RateLimiter::new(limits.messages_per_second, limits.message_burst, now),
-            new_rooms: TokenBucket::new(limits.rooms_per_second, limits.room_burst, now),
-        }
+            heartbeat,
+            frames: FrameCounter::default(),
+            paused_until: Instant::now(),
+            is_full: false,
+        };
+        stream.count(&read_ahead);
+        let socket = WebSocket::from_partially_read(stream, read_ahead, Role::Server, Some(config));
+        Self { connection, socket }
     }
 
     /// Runs until the connection has to close, and returns why.
@@ -125,7 +136,7 @@ impl<'a> Pump<'a> {
             }
             Message::Binary(_) => Err(CloseReason::BinaryMessage),
             // tungstenite queues the pong itself.
-            Message::Ping(_) => match self.messages.check(Instant::now()) {
+            Message::Ping(ping) => match self.connection.pace.message(ping.len()) {
                 RateDecision::Allow | RateDecision::Reject { .. } => Ok(()),
                 RateDecision::Disconnect => Err(CloseReason::TooFast),
             },
@@ -138,8 +149,7 @@ impl<'a> Pump<'a> {
 
     /// Parses one text message, within the rate limits.
     fn parse(&mut self, text: &str) -> Result<ParsedRequest, CloseReason> {
-        let now = Instant::now();
-        match self.messages.check(now) {
+        match self.connection.pace.message(text.len()) {
             RateDecision::Allow => {}
             RateDecision::Reject { retry_after } => {
                 let reference = match self.connection.version {
@@ -152,7 +162,7 @@ impl<'a> Pump<'a> {
         }
         let parsed = self.connection.version.parse(text);
         if let Ok((Request::Chat(chat::Request::CreateRoom(_), _), reference)) = &parsed
-            && let Err(retry_after) = self.new_rooms.take(now)
+            && let Err(retry_after) = self.connection.pace.take_room()
         {
             let error = ErrorReply::rate_limited("new rooms", retry_after);
             return Ok(Err(error.to(reference.clone())));
@@ -182,16 +192,42 @@ impl<'a> Pump<'a> {
 impl OutboxStream<'_> {
     /// Sets the socket's receive timeout to the heartbeat's.
     fn arm_timeout(&self) -> io::Result<()> {
-        self.outbox.tcp().set_read_timeout(Some(self.heartbeat.timeout()))
+        self.connection.outbox.tcp().set_read_timeout(Some(self.heartbeat.timeout()))
+    }
+
+    /// Counts what was read. A client that sends too much is not read from for a while, and TCP slows it
+    /// down.
+    fn count(&mut self, bytes: &[u8]) {
+        let pause = self.connection.pace.intake(bytes.len(), self.frames.count(bytes));
+        if !pause.is_zero() {
+            self.paused_until = Instant::now() + pause.min(MAX_PAUSE);
+        }
+    }
+
+    /// Waits for the end of the pause, or of the connection.
+    fn sit_out_pause(&self) {
+        while !self.is_ending() {
+            let rest = self.paused_until.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return;
+            }
+            thread::sleep(rest.min(PAUSE_STEP));
+        }
+    }
+
+    fn is_ending(&self) -> bool {
+        self.connection.outbox.ending().is_some()
     }
 }
 
 impl Read for OutboxStream<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.outbox.ending().is_some() {
+        self.sit_out_pause();
+        if self.is_ending() {
             return Err(io::Error::other("the connection has been ended"));
         }
-        let read = self.outbox.read(buf, self.heartbeat.timeout())?;
+        let read = self.connection.outbox.read(buf, self.heartbeat.timeout())?;
+        self.count(&buf[..read]);
         if self.heartbeat.on_received() {
             self.arm_timeout()?;
         }
@@ -203,7 +239,7 @@ impl Write for OutboxStream<'_> {
     /// Gets whole frames: tungstenite's write buffer is off, so it writes each frame by itself.
     fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
         let bytes = Bytes::copy_from_slice(frame);
-        self.outbox.send(&[Piece::whole(&bytes)]).map_err(|Full| {
+        self.connection.outbox.send(&[Piece::whole(&bytes)]).map_err(|Full| {
             self.is_full = true;
             io::Error::other("the outbox is full")
         })?;

@@ -154,6 +154,12 @@ limits! {
     Live "messageBurst" message_burst: u32 = 30,
         1..=1_000_000 "messages";
 
+    /// How many bytes of messages one room may be told in the long run, so that members on slow lines can
+    /// follow; four times as many at once after a pause. Those who have said most lately are refused
+    /// first. There is no limit either if `messagesPerSecond` is 0.
+    Live "roomBytesPerSecond" room_bytes_per_second: f64 = 262_144.0,
+        1_024.0..=1_000_000_000.0 "bytes per second", or 0 for "no limit";
+
     /// How many rooms one client may create in the long run. 0.1 is one in ten seconds.
     Live "roomsPerSecond" rooms_per_second: f64 = 0.1,
         0.001..=1_000_000.0 "rooms per second", or 0 for "no limit";

@@ -9,6 +9,7 @@ use crate::chat::{ConnectionId, Version};
 use crate::input::{Arrival, Credentials, Input, Secret};
 use crate::net::stream::MemorySocket;
 use crate::outbox::Outbox;
+use crate::pace::Pace;
 use crate::protocol::CloseReason;
 
 /// See the module's documentation.
@@ -77,7 +78,7 @@ impl SimConnection {
             }
         };
         let outbox = self.outbox.clone().unwrap();
-        Input::Connect { connection: self.id, outbox, arrival }
+        Input::Connect { connection: self.id, outbox, arrival, pace: Pace::unlimited() }
     }
 
     /// The client sends its Close frame, unless it has.

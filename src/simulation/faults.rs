@@ -134,7 +134,8 @@ impl World {
             _ => rules.max_kept = 1,
         }
         let list_interval = Duration::from_millis(self.dice.pick(&[0, 300]));
-        let reload = Reload { rules, list_interval, server: server_info() };
+        let (room_bytes_per_second, server) = (0.0, server_info());
+        let reload = Reload { rules, list_interval, room_bytes_per_second, server };
         self.mailbox.push_back(Input::Reload(Box::new(reload)));
     }
 

@@ -95,7 +95,7 @@ impl World {
         let dispatcher = Dispatcher::new(
             RecordingLog::new(tape.clone()),
             chat,
-            Lobby::new(dice.pick(&[Duration::ZERO, Duration::from_millis(500)])),
+            Lobby::new(dice.pick(&[Duration::ZERO, Duration::from_millis(500)]), 0.0),
             saver,
             Delivery::new(server_info()),
             recall,

@@ -10,6 +10,7 @@
 //! | `bad_requests`, `bad_frames` | bad input is refused or closes its own connection, and affects nothing else |
 //! | `http`, `gifs`, `upgrade`, `addresses` | the responses before a WebSocket is open |
 //! | `limits`, `timeouts`, `slow_consumers` | every limit applies, exactly at its value |
+//! | `pace` | nobody gets a fresh burst by reconnecting, and what costs more counts for more |
 //! | `tls` | the chat is the same under TLS |
 //! | `reload` | new settings change a running server, and disconnect nobody |
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
@@ -43,6 +44,7 @@ mod http;
 mod lifecycle;
 mod limits;
 mod noise;
+mod pace;
 mod program;
 mod reload;
 mod resume;

@@ -2,16 +2,17 @@
 //! is, and whether the history can be written. There are no threads and no sockets.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
 use super::*;
 use crate::chat::{Memo, RoomId, Rules, Said, Stored, UserId, Version};
 use crate::history::{self, Batch, History, HistoryError, Location, Opened, Retention};
-use crate::input::{Credentials, Secret};
+use crate::input::{Arrival, Credentials, Secret};
 use crate::net::stream::MemorySocket;
 use crate::outbox::{Flusher, FlusherThread, memory_outbox};
+use crate::pace::Pace;
 use crate::protocol::{AdvertisedLimits, ServerInfo};
 use crate::recall::RecallThread;
 
@@ -82,7 +83,7 @@ impl Stage {
         let (chat, effects) = Chat::restore(rules(&["A"]), Stored::default());
         saver.begin(effects).unwrap();
         let (queries, recall) = Recall::new(reader, epoch.into(), 10, MAX_QUEUED);
-        let (lobby, delivery) = (Lobby::new(LIST_INTERVAL), Delivery::new(server_info(1_000)));
+        let (lobby, delivery) = (Lobby::new(LIST_INTERVAL, 0.0), Delivery::new(server_info(1_000)));
         let log = LocalLog::default();
         let dispatcher =
             Dispatcher::new(log, chat, lobby, saver, delivery, queries, MAX_TICK_BYTES);
@@ -130,7 +131,7 @@ impl Stage {
                 fresh: secret(id),
             })),
         };
-        Input::Connect { connection, outbox, arrival }
+        Input::Connect { connection, outbox, arrival, pace: Pace::unlimited() }
     }
 
     /// A client for each of these, welcomed and in room 1. Nothing is left for them to read.

@@ -16,6 +16,7 @@ pingIntervalMs      |     99 |   86400001 | a whole number from 100 to 86400000 
 pongTimeoutMs       |     99 |   86400001 | a whole number from 100 to 86400000 (milliseconds)
 messagesPerSecond   | 0.0009 |  1000000.5 | a number from 0.001 to 1000000 (messages per second), or 0 for no limit
 messageBurst        |      0 |    1000001 | a whole number from 1 to 1000000 (messages)
+roomBytesPerSecond  | 1023.5 | 1000000000.5 | a number from 1024 to 1000000000 (bytes per second), or 0 for no limit
 roomsPerSecond      | 0.0009 |  1000000.5 | a number from 0.001 to 1000000 (rooms per second), or 0 for no limit
 roomBurst           |      0 |    1000001 | a whole number from 1 to 1000000 (rooms)
 maxRooms            |     -1 |    1000001 | a whole number from 1 to 1000000 (rooms), or 0 for no limit

@@ -1,0 +1,347 @@
+//! The pace: how much a session, and the network that it comes from, may ask of the server.
+//!
+//! A pace is charged by what a request costs: the request itself, its length, the bytes of the answer, and
+//! the bytes that others are sent because of it. The unit is one short message. A session keeps its pace
+//! when it is resumed, so nobody gets a fresh burst by reconnecting. All sessions of one network share the
+//! paces of that network, in steps of larger and larger networks.
+//!
+//! Session threads count what they read. The dispatcher's thread charges what follows from it. One small
+//! lock guards each pace; none is held while anything else happens.
+
+mod bucket;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::chat::ResumeKey;
+
+use bucket::FadingSum;
+pub(crate) use bucket::TokenBucket;
+
+/// How many bytes from a client cost as much as one message.
+const BYTES_IN: f64 = 65_536.0;
+
+/// How many bytes each WebSocket frame counts for, besides its own: an empty frame costs time, too.
+const BYTES_PER_FRAME: usize = 6_554;
+
+/// How many bytes of answers cost as much as one message.
+const BYTES_ANSWERED: f64 = 65_536.0;
+
+/// How many bytes, sent to all members of a room together, cost as much as one message.
+const BYTES_TOLD: f64 = 1_048_576.0;
+
+/// For how long what a room was told counts towards the share of its author.
+pub(crate) const SHARE_LIFETIME: Duration = Duration::from_secs(4);
+
+/// How much more than one session the sessions of a network may do together: an IPv4 address or a /64
+/// network, then a /56, then a /48.
+const NETWORK_FACTORS: [f64; 3] = [10.0, 20.0, 40.0];
+
+/// The paces of one server.
+#[derive(Debug)]
+pub(crate) struct Paces {
+    started: Instant,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    sessions: HashMap<ResumeKey, Arc<Mutex<Buckets>>>,
+    networks: HashMap<Network, Arc<Mutex<Buckets>>>,
+    /// At this number of entries, those that are as good as new are forgotten.
+    sweep_at: usize,
+}
+
+/// An address with the bits of its hosts cleared, and how many bits are left.
+type Network = (IpAddr, u8);
+
+/// The rates of a session. A rate of 0 messages is no limit, and then nothing is counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PaceLimits {
+    pub(crate) messages_per_second: f64,
+    pub(crate) message_burst: u32,
+    pub(crate) rooms_per_second: f64,
+    pub(crate) room_burst: u32,
+}
+
+/// The pace of one connection: that of its session, and those of its networks.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    started: Instant,
+    /// Otherwise nothing is counted.
+    is_limited: bool,
+    session: Arc<Mutex<Buckets>>,
+    networks: Vec<Arc<Mutex<Buckets>>>,
+}
+
+/// What to do with a message.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum RateDecision {
+    Allow,
+    /// Reject it. It will be allowed after `retry_after`.
+    Reject {
+        retry_after: Duration,
+    },
+    /// Disconnect the client, which goes on in spite of rejections.
+    Disconnect,
+}
+
+#[derive(Debug)]
+struct Buckets {
+    messages: TokenBucket,
+    /// Rejections have the same rate and burst. A client that exceeds these as well does not slow
+    /// down when it is told to.
+    rejections: TokenBucket,
+    /// Bytes and frames, whatever they hold. A client that exceeds this is not read from for a while.
+    intake: TokenBucket,
+    rooms: TokenBucket,
+    /// The bytes of messages that rooms were told recently.
+    told: FadingSum,
+}
+
+impl Default for Paces {
+    fn default() -> Self {
+        Self { started: Instant::now(), known: Mutex::default() }
+    }
+}
+
+impl Paces {
+    /// The pace of a new connection from `address`. `key` is that of the session which it may resume, or
+    /// else of its new one. Without a key, the pace ends with the connection.
+    ///
+    /// Loopback addresses have no pace of a network: behind one of them may be a proxy, and with it all
+    /// clients.
+    pub(crate) fn connect(
+        &self,
+        key: Option<ResumeKey>,
+        address: IpAddr,
+        limits: PaceLimits,
+    ) -> Pace {
+        let now = self.started.elapsed();
+        let is_limited = limits.messages_per_second != 0.0;
+        let mut known = lock(&self.known);
+        known.sweep(now);
+        let new = || Arc::new(Mutex::new(Buckets::new(limits, 1.0, now)));
+        let session = match key {
+            None => new(),
+            Some(key) => known.sessions.entry(key).or_insert_with(new).clone(),
+        };
+        lock(&session).set_limits(limits, 1.0, now);
+        let networks = networks(address).zip(NETWORK_FACTORS);
+        let networks = networks.map(|(network, factor)| {
+            let buckets = known.networks.entry(network);
+            let buckets =
+                buckets.or_insert_with(|| Arc::new(Mutex::new(Buckets::new(limits, factor, now))));
+            lock(buckets).set_limits(limits, factor, now);
+            buckets.clone()
+        });
+        Pace { started: self.started, is_limited, session, networks: networks.collect() }
+    }
+}
+
+impl Known {
+    /// Now and then forgets the paces that nobody uses and that are as good as new.
+    fn sweep(&mut self, now: Duration) {
+        const MIN_SWEEP: usize = 1_024;
+        if self.sessions.len() + self.networks.len() < self.sweep_at.max(MIN_SWEEP) {
+            return;
+        }
+        let is_used = |buckets: &Arc<Mutex<Buckets>>| {
+            Arc::strong_count(buckets) > 1 || !lock(buckets).is_full(now)
+        };
+        self.sessions.retain(|_, buckets| is_used(buckets));
+        self.networks.retain(|_, buckets| is_used(buckets));
+        // Doubling spreads the cost of a sweep over many connections.
+        self.sweep_at = 2 * (self.sessions.len() + self.networks.len());
+    }
+}
+
+impl Pace {
+    /// Counts one message of `len` bytes, and decides about it.
+    pub(crate) fn message(&self, len: usize) -> RateDecision {
+        if !self.is_limited {
+            return RateDecision::Allow;
+        }
+        let now = self.started.elapsed();
+        let cost = (as_f64(len) / BYTES_IN).max(1.0);
+        let wait = self.longest_wait(|buckets| buckets.messages.wait(cost, now));
+        if wait.is_zero() {
+            self.for_all(|buckets| buckets.messages.charge(cost, now));
+            return RateDecision::Allow;
+        }
+        match lock(&self.session).rejections.take(1.0, now) {
+            Ok(()) => RateDecision::Reject { retry_after: wait },
+            Err(_) => RateDecision::Disconnect,
+        }
+    }
+
+    /// Counts the creation of a room, or returns the time until it is allowed.
+    pub(crate) fn take_room(&self) -> Result<(), Duration> {
+        let now = self.started.elapsed();
+        let wait = self.longest_wait(|buckets| buckets.rooms.wait(1.0, now));
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        self.for_all(|buckets| buckets.rooms.charge(1.0, now));
+        Ok(())
+    }
+
+    /// Takes back [`Pace::take_room`], as no room was created.
+    pub(crate) fn refund_room(&self) {
+        self.for_all(|buckets| buckets.rooms.refund(1.0));
+    }
+
+    /// Counts what was read. Returns how long to read nothing more.
+    pub(crate) fn intake(&self, bytes: usize, frames: usize) -> Duration {
+        if !self.is_limited {
+            return Duration::ZERO;
+        }
+        let now = self.started.elapsed();
+        let cost = as_f64(bytes.saturating_add(frames.saturating_mul(BYTES_PER_FRAME)));
+        self.longest_wait(|buckets| {
+            buckets.intake.charge(cost, now);
+            buckets.intake.wait(0.0, now)
+        })
+    }
+
+    /// Charges an answer of `bytes` to this client. The request itself pays for the first
+    /// [`BYTES_ANSWERED`].
+    pub(crate) fn charge_answer(&self, bytes: usize) {
+        self.charge(as_f64(bytes) / BYTES_ANSWERED - 1.0);
+    }
+
+    /// Charges `bytes` that all members of a room together are sent because of a request of this client,
+    /// which itself pays for the first [`BYTES_TOLD`].
+    pub(crate) fn charge_told(&self, bytes: usize) {
+        self.charge(as_f64(bytes) / BYTES_TOLD - 1.0);
+    }
+
+    /// Notes that a room was told a message of this many bytes.
+    pub(crate) fn note_told(&self, bytes: usize) {
+        if self.is_limited {
+            let now = self.started.elapsed();
+            self.for_all(|buckets| buckets.told.add(as_f64(bytes), SHARE_LIFETIME, now));
+        }
+    }
+
+    /// How many bytes of messages rooms were told recently: by this session, and by the busiest of its
+    /// networks.
+    pub(crate) fn told(&self) -> (f64, f64) {
+        let now = self.started.elapsed();
+        let told = |buckets: &Arc<Mutex<Buckets>>| lock(buckets).told.value(SHARE_LIFETIME, now);
+        (told(&self.session), self.networks.iter().map(told).fold(0.0, f64::max))
+    }
+
+    fn charge(&self, cost: f64) {
+        if self.is_limited && cost > 0.0 {
+            let now = self.started.elapsed();
+            self.for_all(|buckets| buckets.messages.charge(cost, now));
+        }
+    }
+
+    fn longest_wait(&self, mut wait: impl FnMut(&mut Buckets) -> Duration) -> Duration {
+        self.all().map(|buckets| wait(&mut lock(buckets))).max().unwrap_or_default()
+    }
+
+    fn for_all(&self, mut f: impl FnMut(&mut Buckets)) {
+        self.all().for_each(|buckets| f(&mut lock(buckets)));
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Mutex<Buckets>>> {
+        std::iter::once(&self.session).chain(&self.networks)
+    }
+}
+
+impl Buckets {
+    /// `factor`: how much more than one session may do.
+    fn new(limits: PaceLimits, factor: f64, now: Duration) -> Self {
+        let bucket = |(per_second, burst)| TokenBucket::new(per_second, burst, now);
+        Self {
+            messages: bucket(limits.messages(factor)),
+            rejections: bucket(limits.messages(factor)),
+            intake: bucket(limits.intake(factor)),
+            rooms: bucket(limits.rooms(factor)),
+            told: FadingSum::default(),
+        }
+    }
+
+    fn set_limits(&mut self, limits: PaceLimits, factor: f64, now: Duration) {
+        for (bucket, (per_second, burst)) in [
+            (&mut self.messages, limits.messages(factor)),
+            (&mut self.rejections, limits.messages(factor)),
+            (&mut self.intake, limits.intake(factor)),
+            (&mut self.rooms, limits.rooms(factor)),
+        ] {
+            bucket.set_rate(per_second, burst, now);
+        }
+    }
+
+    /// Whether a new pace would be the same.
+    fn is_full(&mut self, now: Duration) -> bool {
+        let buckets = [&mut self.messages, &mut self.rejections, &mut self.intake, &mut self.rooms];
+        buckets.into_iter().all(|bucket| bucket.is_full(now))
+            && self.told.value(SHARE_LIFETIME, now) < 1.0
+    }
+}
+
+impl PaceLimits {
+    fn messages(self, factor: f64) -> (f64, f64) {
+        (self.messages_per_second * factor, f64::from(self.message_burst) * factor)
+    }
+
+    fn intake(self, factor: f64) -> (f64, f64) {
+        let (per_second, burst) = self.messages(factor);
+        (per_second * BYTES_IN, burst * BYTES_IN)
+    }
+
+    fn rooms(self, factor: f64) -> (f64, f64) {
+        (self.rooms_per_second * factor, f64::from(self.room_burst) * factor)
+    }
+}
+
+/// The networks that an address counts for. None for loopback.
+fn networks(address: IpAddr) -> impl Iterator<Item = Network> {
+    let address = address.to_canonical();
+    let prefixes: &[u8] = match address {
+        _ if address.is_loopback() => &[],
+        IpAddr::V4(_) => &[32],
+        IpAddr::V6(_) => &[64, 56, 48],
+    };
+    prefixes.iter().map(move |&prefix| match address {
+        IpAddr::V4(_) => (address, prefix),
+        IpAddr::V6(v6) => {
+            let network = v6.to_bits() & (u128::MAX << (128 - prefix));
+            (IpAddr::V6(Ipv6Addr::from_bits(network)), prefix)
+        }
+    })
+}
+
+/// Numbers of bytes are small enough to be exact.
+fn as_f64(bytes: usize) -> f64 {
+    u32::try_from(bytes).map_or(f64::from(u32::MAX), f64::from)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Numbers are whole at any moment, so a panic does not poison them.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(any(test, feature = "bench"))]
+impl Pace {
+    /// A pace that limits nothing.
+    pub(crate) fn unlimited() -> Arc<Self> {
+        let limits = PaceLimits {
+            messages_per_second: 0.0,
+            message_burst: 1,
+            rooms_per_second: 0.0,
+            room_burst: 1,
+        };
+        let address = std::net::Ipv4Addr::LOCALHOST.into();
+        Arc::new(Paces::default().connect(None, address, limits))
+    }
+}
+
+#[cfg(test)]
+mod tests;
