@@ -7,6 +7,7 @@
 mod room_rates;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -26,6 +27,10 @@ use room_rates::RoomRates;
 /// A user causes at most one typing event in this time.
 const TYPING_INTERVAL: Duration = Duration::from_secs(2);
 
+/// How many bytes of lists and their changes each client is sent in an interval, in the long run. One
+/// client can change a thousand rooms at little cost, and a thousand clients have to read it.
+const BYTES_PER_INTERVAL: usize = 16_384;
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Lobby {
@@ -36,12 +41,14 @@ pub(crate) struct Lobby {
     list_interval: Duration,
     /// The list has changed since it was last sent to the base clients.
     list_is_due: bool,
-    /// When it was last sent to them.
-    list_sent_at: Option<Duration>,
+    /// When it may be sent to them again.
+    list_not_before: Duration,
     /// Changes that have not been sent to the subscribers.
     changes: BTreeMap<RoomId, RoomChange>,
-    /// When changes were last sent.
-    changes_sent_at: Option<Duration>,
+    /// When changes may be sent again.
+    changes_not_before: Duration,
+    /// The room whose change was sent last. The next ones go on from there, so that each gets its turn.
+    last_change: RoomId,
     /// The encoded list for each version. `None` after a change.
     lists: [Option<EncodedList>; Version::COUNT],
     /// The earliest time of the next typing event from a connection.
@@ -65,9 +72,10 @@ impl Lobby {
             subscribers: BTreeSet::new(),
             list_interval,
             list_is_due: false,
-            list_sent_at: None,
+            list_not_before: Duration::ZERO,
             changes: BTreeMap::new(),
-            changes_sent_at: None,
+            changes_not_before: Duration::ZERO,
+            last_change: RoomId(0),
             lists: [None, None],
             typing_not_before: HashMap::new(),
             room_rates: RoomRates::new(room_bytes_per_second),
@@ -76,6 +84,9 @@ impl Lobby {
 
     /// This counts from the last list on, not just from the next.
     pub(crate) fn set_list_interval(&mut self, interval: Duration) {
+        for not_before in [&mut self.list_not_before, &mut self.changes_not_before] {
+            *not_before = not_before.saturating_sub(self.list_interval) + interval;
+        }
         self.list_interval = interval;
     }
 
@@ -154,37 +165,46 @@ impl Lobby {
 
     /// When the list is due to be sent to the base clients; `None` if they have it.
     fn list_due_at(&self) -> Option<Duration> {
-        self.list_is_due.then(|| self.interval_after(self.list_sent_at))
+        self.list_is_due.then_some(self.list_not_before)
     }
 
     /// When the changes are due to be sent to the subscribers; `None` if there are none.
     fn changes_due_at(&self) -> Option<Duration> {
-        (!self.changes.is_empty()).then(|| self.interval_after(self.changes_sent_at))
-    }
-
-    fn interval_after(&self, sent_at: Option<Duration>) -> Duration {
-        sent_at.map_or(Duration::ZERO, |at| at + self.list_interval)
+        (!self.changes.is_empty()).then_some(self.changes_not_before)
     }
 
     /// Sends the list of rooms to the base clients, and its changes to the subscribers, if they are due.
     pub(crate) fn announce(&mut self, now: Now, chat: &Chat, outputs: &mut Vec<Output>) {
-        if self.list_due_at().is_some_and(|due| due <= now.at) {
-            self.list_is_due = false;
-            self.list_sent_at = Some(now.at);
+        let is_due = self.list_due_at().is_some_and(|due| due <= now.at);
+        if is_due && std::mem::take(&mut self.list_is_due) && !self.base_clients.is_empty() {
             let frames = self.list(Version::Base, chat).frame.clone();
+            let intervals = u32::try_from(frames.len().div_ceil(BYTES_PER_INTERVAL));
+            self.list_not_before = now.at + self.list_interval * intervals.unwrap_or(u32::MAX);
             let to = self.base_clients.iter().copied().collect();
             outputs.push(Output::Send { to, frames });
         }
         if self.changes_due_at().is_some_and(|due| due <= now.at) {
-            self.changes_sent_at = Some(now.at);
+            self.changes_not_before = now.at + self.list_interval;
             let mut frames = BytesMut::new();
-            for (id, change) in std::mem::take(&mut self.changes) {
+            while frames.len() < BYTES_PER_INTERVAL
+                && let Some((id, change)) = self.take_change()
+            {
                 let change = shown_change(id, change, chat);
                 Version::V2.encode(&Outgoing::RoomListChange(&change), &mut frames);
             }
             let to = self.subscribers.iter().copied().collect();
             outputs.push(Output::Send { to, frames: frames.freeze() });
         }
+    }
+
+    /// The next change to send, by the ids of the rooms in a circle.
+    fn take_change(&mut self) -> Option<(RoomId, RoomChange)> {
+        let after = (Bound::Excluded(self.last_change), Bound::Unbounded);
+        let next = self.changes.range(after).next().or(self.changes.first_key_value());
+        let id = *next?.0;
+        let taken = self.changes.remove_entry(&id);
+        self.last_change = if self.changes.is_empty() { RoomId(0) } else { id };
+        taken
     }
 
     /// Answers a request that does not change the chat. A connection without a user gets no answer:

@@ -195,6 +195,46 @@ fn a_new_interval_applies_to_a_list_that_is_already_due() {
 }
 
 #[test]
+fn many_changes_are_spread_over_intervals_and_each_gets_its_turn() {
+    let mut rig = Rig::with(&[Version::V2, Version::V2]);
+    rig.list(1);
+    let mut added = 0;
+    let mut most = 0;
+    let mut note = |sent: String| {
+        added += sent.matches("room_added").count();
+        most = most.max(sent.len());
+        added
+    };
+    for i in 0..500 {
+        note(rig.create(2, &format!("Room {i}")));
+    }
+    // The rooms with low ids change all the time.
+    let mut rounds = 0;
+    while note(rig.wait(250)) < 500 {
+        for room in 1..=100 {
+            rig.enter(2, room);
+        }
+        rounds += 1;
+        assert!(rounds < 50, "some room has no turn");
+    }
+    assert!(most < 2 * BYTES_PER_INTERVAL, "{most}");
+}
+
+#[test]
+fn a_long_list_is_sent_less_often() {
+    let mut rig = Rig::with(&[Version::Base]);
+    for i in 0..500 {
+        rig.create(1, &format!("Room {i}"));
+    }
+    let sent = rig.wait(250);
+    let intervals = u32::try_from(sent.len().div_ceil(BYTES_PER_INTERVAL)).unwrap();
+    assert!((2..=4).contains(&intervals), "{intervals}");
+    rig.create(1, "One more");
+    assert_eq!(rig.wait(u64::from(intervals - 1) * 250), "");
+    assert!(rig.wait(250).contains("One more"));
+}
+
+#[test]
 fn without_subscribers_no_change_is_due() {
     let mut rig = Rig::with(&[Version::V2, Version::V2]);
     rig.list(1);
