@@ -17,6 +17,7 @@ use crate::chat::{
 };
 use crate::delivery::Delivery;
 use crate::input::Arrival;
+use crate::memory::Memory;
 use crate::outbox::{Flusher, discarding_outbox};
 use crate::output::Output;
 use crate::pace::Pace;
@@ -135,7 +136,10 @@ impl Tick {
         // Nothing is ever queued, so the flusher's thread has nothing to do.
         let flusher = Arc::new(Flusher::new()?.0);
         let mut tick = Self {
-            delivery: Delivery::new(ServerInfo::new(AdvertisedLimits::sample(), Vec::new())),
+            delivery: Delivery::new(
+                ServerInfo::new(AdvertisedLimits::sample(), Vec::new()),
+                Memory::plenty(),
+            ),
             said: text(),
         };
         for id in 1..=members {

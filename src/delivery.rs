@@ -10,6 +10,7 @@
 
 mod audience;
 mod client;
+mod heaviest;
 mod held_back;
 
 use std::collections::HashMap;
@@ -20,9 +21,11 @@ use bytes::{Bytes, BytesMut};
 
 use self::audience::Audience;
 use self::client::{Client, Part};
+use self::heaviest::heaviest;
 use self::held_back::Held;
 use crate::chat::{ConnectionId, Effect, Event, Link, RoomId, UserId, Welcome};
 use crate::input::{Arrival, Secret};
+use crate::memory::Memory;
 use crate::net::stop::LINGER;
 use crate::outbox::{Full, Outbox, Piece};
 use crate::output::Output;
@@ -38,6 +41,7 @@ const PREFETCHED_SEATS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Delivery {
     server: ServerInfo,
+    memory: Arc<Memory>,
     clients: HashMap<ConnectionId, Client>,
     users: HashMap<UserId, ConnectionId>,
     /// Rooms with seats, and rooms that had an event in this tick.
@@ -54,9 +58,10 @@ pub(crate) struct Delivery {
 
 impl Delivery {
     /// `server` is what clients are told about the server when they are welcomed.
-    pub(crate) fn new(server: ServerInfo) -> Self {
+    pub(crate) fn new(server: ServerInfo, memory: Arc<Memory>) -> Self {
         Self {
             server,
+            memory,
             clients: HashMap::new(),
             users: HashMap::new(),
             rooms: HashMap::new(),
@@ -101,6 +106,7 @@ impl Delivery {
             Output::Query { to, query } => return self.query(to, query),
             Output::QueryResult { connection, frames } => return self.answer(connection, frames),
             Output::Send { to, frames } => {
+                let frames = self.memory.hold(frames);
                 for connection in to {
                     self.add_part(connection, Part::Shared(frames.clone()));
                 }
@@ -271,7 +277,7 @@ impl Delivery {
     fn answer(&mut self, connection: ConnectionId, frames: Bytes) -> Option<PendingQuery> {
         let client = self.clients.get_mut(&connection)?;
         let held_back = client.held_back.as_mut()?;
-        let ready = held_back.answer(frames);
+        let ready = held_back.answer(self.memory.hold(frames));
         let next = held_back.next_query();
         if held_back.is_idle() {
             client.held_back = None;
@@ -293,15 +299,20 @@ impl Delivery {
     pub(crate) fn deliver(&mut self) -> Vec<ConnectionId> {
         for room in &self.told {
             if let Some(audience) = self.rooms.get_mut(room) {
-                audience.close();
+                audience.close(&self.memory);
             }
         }
-        let replies = std::mem::take(&mut self.replies).freeze();
+        let replies = self.memory.hold(std::mem::take(&mut self.replies).freeze());
         for connection in std::mem::take(&mut self.touched) {
             self.deliver_parts(connection, &replies);
         }
         for room in std::mem::take(&mut self.told) {
             self.deliver_room(room);
+        }
+        drop(replies);
+        let excess = self.memory.excess();
+        if excess > 0 {
+            self.fallen_behind.extend(heaviest(&self.clients, excess));
         }
         std::mem::take(&mut self.fallen_behind)
     }

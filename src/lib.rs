@@ -49,6 +49,7 @@ mod input;
 mod lobby;
 mod log;
 mod mailbox;
+mod memory;
 mod net;
 mod outbox;
 mod output;

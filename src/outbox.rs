@@ -276,6 +276,11 @@ impl Outbox {
         self.bounds.max_queued
     }
 
+    /// How many bytes are queued.
+    pub(crate) fn queued(&self) -> usize {
+        self.lock().backlog.as_ref().map_or(0, |backlog| backlog.queued())
+    }
+
     /// Notes which user is at the other end.
     pub(crate) fn set_user(&self, user: UserId) {
         self.user.store(user.0, Ordering::Relaxed);

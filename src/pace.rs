@@ -74,6 +74,7 @@ pub(crate) struct Pace {
     is_limited: bool,
     session: Arc<Mutex<Buckets>>,
     networks: Vec<Arc<Mutex<Buckets>>>,
+    source: IpAddr,
 }
 
 /// What to do with a message.
@@ -129,6 +130,7 @@ impl Paces {
             Some(key) => known.sessions.entry(key).or_insert_with(new).clone(),
         };
         lock(&session).set_limits(limits, 1.0, now);
+        let source = networks(address).last().map_or(address, |(network, _)| network);
         let networks = networks(address).zip(NETWORK_FACTORS);
         let networks = networks.map(|(network, factor)| {
             let buckets = known.networks.entry(network);
@@ -137,7 +139,7 @@ impl Paces {
             lock(buckets).set_limits(limits, factor, now);
             buckets.clone()
         });
-        Pace { started: self.started, is_limited, session, networks: networks.collect() }
+        Pace { started: self.started, is_limited, session, networks: networks.collect(), source }
     }
 }
 
@@ -159,6 +161,11 @@ impl Known {
 }
 
 impl Pace {
+    /// The largest network that the connection counts for, or its loopback address.
+    pub(crate) fn source(&self) -> IpAddr {
+        self.source
+    }
+
     /// Counts one message of `len` bytes, and decides about it.
     pub(crate) fn message(&self, len: usize) -> RateDecision {
         if !self.is_limited {

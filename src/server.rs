@@ -31,12 +31,13 @@ use crate::error::{ServeError, StartError};
 use crate::health::Health;
 use crate::input::Input;
 use crate::mailbox::{MailboxSender, mailbox};
+use crate::memory::{self, Memory};
 use crate::net::listener;
 use crate::net::stop::Stop;
 use crate::outbox::Flusher;
 use crate::pace::Paces;
 use crate::session::{Context, Live, LiveCell};
-use crate::settings::Settings;
+use crate::settings::{Limits, Settings};
 
 /// A server that listens but does not serve yet. This is the moment to drop privileges.
 ///
@@ -124,13 +125,14 @@ impl Server {
         let Self { live, listener, local_addr } = self;
         let (inputs, received) = mailbox(live.settings.limits.command_queue_length);
         let health = Arc::<Health>::default();
+        let memory = Arc::new(memory(&live.settings.limits));
         let OpenedChat { dispatcher, recall, upkeep } =
-            OpenedChat::open(&live, health.clone()).map_err(StartError::History)?;
+            OpenedChat::open(&live, health.clone(), memory.clone()).map_err(StartError::History)?;
         let stop = Stop::new().map_err(StartError::Machine)?;
         let (flusher, flushing) = Flusher::new().map_err(StartError::Machine)?;
         let (live, flusher) = (LiveCell::new(live), Arc::new(flusher));
         let paces = Paces::default();
-        let context = Arc::new(Context { live, stop, flusher, health, paces });
+        let context = Arc::new(Context { live, stop, flusher, health, paces, memory });
         let control = Control { context: context.clone(), inputs };
 
         let flusher = {
@@ -240,6 +242,19 @@ impl Control {
         // second stop makes no difference to the dispatcher.
         let _ = self.inputs.send(Input::Stop { until: self.context.stop.limit(until) });
     }
+}
+
+/// The memory that the settings allow, or else what there is.
+fn memory(limits: &Limits) -> Memory {
+    let memory = Memory::new(match limits.max_memory_bytes {
+        0 => memory::detect(),
+        max => max,
+    });
+    let (max, room) = (limits.max_connections, memory.max_connections());
+    if max == 0 || max > room {
+        info!("the memory allows {room} connections");
+    }
+    memory
 }
 
 fn log_warnings(live: &Live) {

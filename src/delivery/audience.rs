@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::chat::ConnectionId;
+use crate::memory::Memory;
 use crate::outbox::Outbox;
 use crate::protocol::Version;
 
@@ -95,8 +96,8 @@ impl Audience {
     }
 
     /// Ends the tick: its frames become chunks, which can be sent.
-    pub(super) fn close(&mut self) {
-        self.tracks.iter_mut().for_each(Track::close);
+    pub(super) fn close(&mut self, memory: &Arc<Memory>) {
+        self.tracks.iter_mut().for_each(|track| track.close(memory));
     }
 
     /// The tick's frames in this version, after [`Audience::close`].
@@ -120,8 +121,8 @@ impl Track {
         &mut self.buffer
     }
 
-    fn close(&mut self) {
+    fn close(&mut self, memory: &Arc<Memory>) {
         self.last_len = self.buffer.len();
-        self.chunk = std::mem::take(&mut self.buffer).freeze();
+        self.chunk = memory.hold(std::mem::take(&mut self.buffer).freeze());
     }
 }

@@ -87,7 +87,6 @@ impl HeldBack {
     }
 
     /// How many bytes wait.
-    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::chat::{Content, NodeId, Person, Position, Renaming, Reply, Said, UserId, Version};
 use crate::input::{Credentials, Secret};
+use crate::memory::Memory;
 use crate::net::stream::MemorySocket;
 use crate::outbox::{Flusher, FlusherThread, memory_outbox};
 use crate::pace::Pace;
@@ -31,7 +32,10 @@ impl Crowd {
     fn speaking(versions: &[Version]) -> Self {
         let (flusher, flusher_thread) = Flusher::new().unwrap();
         let mut crowd = Self {
-            delivery: Delivery::new(ServerInfo::new(AdvertisedLimits::sample(), Vec::new())),
+            delivery: Delivery::new(
+                ServerInfo::new(AdvertisedLimits::sample(), Vec::new()),
+                Memory::plenty(),
+            ),
             clients: Vec::new(),
             flusher: Arc::new(flusher),
             flusher_thread,

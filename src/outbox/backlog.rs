@@ -49,7 +49,6 @@ impl Backlog {
     }
 
     /// How many bytes are left to send.
-    #[cfg(test)]
     pub(super) fn queued(&self) -> usize {
         self.queued
     }

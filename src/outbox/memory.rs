@@ -64,9 +64,4 @@ impl Outbox {
     pub(super) fn is_in_memory(&self) -> bool {
         matches!(self.hot.tcp, Tcp::Memory(_))
     }
-
-    /// How many bytes are queued.
-    pub(crate) fn queued(&self) -> usize {
-        self.lock().backlog.as_ref().map_or(0, |backlog| backlog.queued())
-    }
 }

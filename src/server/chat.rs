@@ -11,6 +11,7 @@ use crate::history::{self, HistoryError, Location, Opened, Retention, Upkeep};
 use crate::input::Reload;
 use crate::lobby::Lobby;
 use crate::log::LocalLog;
+use crate::memory::Memory;
 use crate::protocol::{AdvertisedLimits, HISTORY_MAX_PAGE, ServerInfo};
 use crate::recall::{Recall, RecallThread};
 use crate::session::Live;
@@ -24,7 +25,11 @@ pub(super) struct OpenedChat {
 }
 
 impl OpenedChat {
-    pub(super) fn open(live: &Live, health: Arc<Health>) -> Result<Self, HistoryError> {
+    pub(super) fn open(
+        live: &Live,
+        health: Arc<Health>,
+        memory: Arc<Memory>,
+    ) -> Result<Self, HistoryError> {
         let settings = &live.settings;
         let limits = &settings.limits;
         let location = match settings.history.file.clone() {
@@ -49,7 +54,7 @@ impl OpenedChat {
             chat,
             Lobby::new(list_interval, room_bytes_per_second),
             saver,
-            Delivery::new(server),
+            Delivery::new(server, memory),
             queries,
             max_bytes / 4,
         );

@@ -22,6 +22,7 @@ use crate::chat::ConnectionId;
 use crate::health::Health;
 use crate::input::{Arrival, Input};
 use crate::mailbox::MailboxSender;
+use crate::memory::Memory;
 use crate::net::admission::Ticket;
 use crate::net::stop::{LINGER, Stop};
 use crate::net::stream::{Tcp, read_blocking};
@@ -42,6 +43,7 @@ pub(crate) struct Context {
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) health: Arc<Health>,
     pub(crate) paces: Paces,
+    pub(crate) memory: Arc<Memory>,
 }
 
 /// An accepted connection, with what its session needs to serve it.
@@ -68,6 +70,7 @@ struct Connection {
     address: IpAddr,
     outbox: Arc<Outbox>,
     pace: Arc<Pace>,
+    memory: Arc<Memory>,
 }
 
 impl Session {
@@ -103,7 +106,8 @@ impl Session {
         let version = arrival.version();
         let pace = context.paces.connect(arrival.pace_key(), address, pace_limits(limits));
         let pace = Arc::new(pace);
-        let connection = Connection { inputs, id, version, address, outbox, pace };
+        let memory = context.memory.clone();
+        let connection = Connection { inputs, id, version, address, outbox, pace, memory };
         let pump = Pump::new(&connection, limits, read_ahead);
         // A connection must not keep the old settings and pictures after a reload.
         drop(live);

@@ -21,6 +21,7 @@ use super::frame_counter::FrameCounter;
 use super::heartbeat::{Heartbeat, TimeoutAction};
 use crate::chat;
 use crate::input::Input;
+use crate::memory::PartialMessage;
 use crate::outbox::{Full, Piece};
 use crate::pace::RateDecision;
 use crate::protocol::{
@@ -31,6 +32,10 @@ use crate::settings::Limits;
 /// The size of tungstenite's read buffer. Every idle client holds one, and tungstenite zeroes it before
 /// each read. What people type fits in; tungstenite's default is 128 times as much.
 const READ_BUFFER_BYTES: usize = 1024;
+
+/// A message that has come in part is not given up before it is longer than this, however little memory
+/// there is.
+const SMALL_MESSAGE_BYTES: usize = 4_096;
 
 /// The longest pause after which a client is read from again.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
@@ -52,10 +57,13 @@ struct OutboxStream<'a> {
     connection: &'a Connection,
     heartbeat: Heartbeat,
     frames: FrameCounter,
+    partial: PartialMessage,
     /// Nothing is read until then.
     paused_until: Instant,
     /// A pong did not fit: the client pings and does not read.
     is_full: bool,
+    /// There is no memory for the rest of the client's message.
+    is_out_of_memory: bool,
 }
 
 impl<'a> Pump<'a> {
@@ -74,8 +82,10 @@ impl<'a> Pump<'a> {
             connection,
             heartbeat,
             frames: FrameCounter::default(),
+            partial: PartialMessage::new(connection.memory.clone()),
             paused_until: Instant::now(),
             is_full: false,
+            is_out_of_memory: false,
         };
         stream.count(&read_ahead);
         let socket = WebSocket::from_partially_read(stream, read_ahead, Role::Server, Some(config));
@@ -97,7 +107,10 @@ impl<'a> Pump<'a> {
         let _ = set_tcp_quickack(self.connection.outbox.tcp(), false);
         loop {
             match self.socket.read() {
-                Ok(message) => self.on_message(message)?,
+                Ok(message) => {
+                    self.socket.get_mut().partial.clear();
+                    self.on_message(message)?;
+                }
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
                     self.on_timeout()?;
                 }
@@ -180,6 +193,7 @@ impl<'a> Pump<'a> {
             Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseReason::MessageTooBig,
             Error::Utf8(_) => CloseReason::InvalidUtf8,
             Error::Io(_) if self.socket.get_ref().is_full => CloseReason::SlowConsumer,
+            Error::Io(_) if self.socket.get_ref().is_out_of_memory => CloseReason::OutOfMemory,
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
             | Error::Io(_)
             | Error::ConnectionClosed
@@ -228,6 +242,10 @@ impl Read for OutboxStream<'_> {
         }
         let read = self.connection.outbox.read(buf, self.heartbeat.timeout())?;
         self.count(&buf[..read]);
+        if !self.partial.grow(read) && self.partial.len() > SMALL_MESSAGE_BYTES {
+            self.is_out_of_memory = true;
+            return Err(io::Error::other("too many messages have come in part"));
+        }
         if self.heartbeat.on_received() {
             self.arm_timeout()?;
         }

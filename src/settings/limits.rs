@@ -133,6 +133,15 @@ limits! {
     Restart "outboxMaxBytes" outbox_max_bytes: usize = 1_048_576,
         4_096..=1_073_741_824 "bytes";
 
+    /// How much memory the server may use. By default that is what the control group allows, or three
+    /// quarters of the machine's memory.
+    ///
+    /// Half of it is for connections, at 64 KiB each; a quarter for frames that clients have not taken
+    /// yet, all queues together. When these need more, the queues of the address with most are closed
+    /// first. A sixteenth is for messages that have come in part.
+    Restart "maxMemoryBytes" max_memory_bytes: usize = 0,
+        16_777_216..=4_294_967_295 "bytes", or 0 for "what there is";
+
     /// How long a client may take nothing of what is queued for it. After that it is closed when the
     /// next frame, such as a ping, is sent to it.
     Live "writeTimeoutMs" write_timeout_ms: u64 = 10_000,

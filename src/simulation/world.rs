@@ -20,6 +20,7 @@ use crate::history::Retention;
 use crate::input::Input;
 use crate::lobby::Lobby;
 use crate::log::Now;
+use crate::memory::Memory;
 use crate::outbox::{Flusher, FlusherThread, Outbox, Piece, memory_outbox};
 use crate::protocol::{AdvertisedLimits, CloseReason, ServerInfo, ping_frame};
 use crate::recall::{Recall, RecallThread};
@@ -97,7 +98,7 @@ impl World {
             chat,
             Lobby::new(dice.pick(&[Duration::ZERO, Duration::from_millis(500)]), 0.0),
             saver,
-            Delivery::new(server_info()),
+            Delivery::new(server_info(), Memory::plenty()),
             recall,
             sizes.tick_bytes,
         );

@@ -10,6 +10,7 @@ use super::*;
 use crate::chat::{Memo, RoomId, Rules, Said, Stored, UserId, Version};
 use crate::history::{self, Batch, History, HistoryError, Location, Opened, Retention};
 use crate::input::{Arrival, Credentials, Secret};
+use crate::memory::Memory;
 use crate::net::stream::MemorySocket;
 use crate::outbox::{Flusher, FlusherThread, memory_outbox};
 use crate::pace::Pace;
@@ -83,7 +84,8 @@ impl Stage {
         let (chat, effects) = Chat::restore(rules(&["A"]), Stored::default());
         saver.begin(effects).unwrap();
         let (queries, recall) = Recall::new(reader, epoch.into(), 10, MAX_QUEUED);
-        let (lobby, delivery) = (Lobby::new(LIST_INTERVAL, 0.0), Delivery::new(server_info(1_000)));
+        let (lobby, delivery) =
+            (Lobby::new(LIST_INTERVAL, 0.0), Delivery::new(server_info(1_000), Memory::plenty()));
         let log = LocalLog::default();
         let dispatcher =
             Dispatcher::new(log, chat, lobby, saver, delivery, queries, MAX_TICK_BYTES);

@@ -11,6 +11,7 @@ handshakeTimeoutMs  |     99 |     600001 | a whole number from 100 to 600000 (m
 maxRequestHeadBytes |    255 |      65537 | a whole number from 256 to 65536 (bytes)
 maxMessageBytes     |    127 |   16777217 | a whole number from 128 to 16777216 (bytes)
 outboxMaxBytes      |   4095 | 1073741825 | a whole number from 4096 to 1073741824 (bytes)
+maxMemoryBytes      | 16777215 | 4294967296 | a whole number from 16777216 to 4294967295 (bytes), or 0 for what there is
 writeTimeoutMs      |     99 |     600001 | a whole number from 100 to 600000 (milliseconds)
 pingIntervalMs      |     99 |   86400001 | a whole number from 100 to 86400000 (milliseconds)
 pongTimeoutMs       |     99 |   86400001 | a whole number from 100 to 86400000 (milliseconds)

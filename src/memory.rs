@@ -1,0 +1,163 @@
+//! How much memory the server may use for its clients, and how much of that is in use.
+//!
+//! Frames are counted where they are made, once for all clients that they wait for, until the last of these
+//! has taken them. Messages that have come in part are counted by the session that reads them. What has its
+//! own limit, such as the history in memory, is not counted here. Any thread may use it; there is no lock.
+//! Whom to close when there is too little is left to `delivery` and to the sessions.
+
+mod detect;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+
+pub(crate) use detect::detect;
+
+/// About how much memory a connection takes besides its queue: a thread with its stack, the buffers of TLS
+/// and of the kernel.
+const CONNECTION_BYTES: usize = 65_536;
+
+/// The memory of one server.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    max_bytes: usize,
+    frames: AtomicUsize,
+    partial_messages: AtomicUsize,
+}
+
+/// What one session has read of a message that is not complete. Counts until it is dropped.
+#[derive(Debug)]
+pub(crate) struct PartialMessage {
+    memory: Arc<Memory>,
+    len: usize,
+}
+
+/// Frames that are counted until they are dropped.
+struct Counted {
+    frames: Bytes,
+    memory: Arc<Memory>,
+}
+
+impl Memory {
+    /// Of `max_bytes`, a quarter is for frames and a sixteenth for messages that have come in part. Half
+    /// is for connections, see [`Memory::max_connections`].
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        let (frames, partial_messages) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { max_bytes, frames, partial_messages }
+    }
+
+    /// How many connections there is room for.
+    pub(crate) fn max_connections(&self) -> usize {
+        self.max_bytes / 2 / CONNECTION_BYTES
+    }
+
+    /// Counts frames until all handles to them are dropped.
+    pub(crate) fn hold(self: &Arc<Self>, frames: Bytes) -> Bytes {
+        if frames.is_empty() {
+            return frames;
+        }
+        self.frames.fetch_add(frames.len(), Ordering::Relaxed);
+        Bytes::from_owner(Counted { frames, memory: self.clone() })
+    }
+
+    /// By how many bytes there are too many frames.
+    pub(crate) fn excess(&self) -> usize {
+        self.frames.load(Ordering::Relaxed).saturating_sub(self.max_bytes / 4)
+    }
+}
+
+impl PartialMessage {
+    pub(crate) fn new(memory: Arc<Memory>) -> Self {
+        Self { memory, len: 0 }
+    }
+
+    /// Counts `len` bytes more. Returns whether there is still room for them.
+    pub(crate) fn grow(&mut self, len: usize) -> bool {
+        self.len += len;
+        let before = self.memory.partial_messages.fetch_add(len, Ordering::Relaxed);
+        before.saturating_add(len) <= self.memory.max_bytes / 16
+    }
+
+    /// The message is complete, or gone.
+    pub(crate) fn clear(&mut self) {
+        self.memory.partial_messages.fetch_sub(std::mem::take(&mut self.len), Ordering::Relaxed);
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl Drop for PartialMessage {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.frames
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.memory.frames.fetch_sub(self.frames.len(), Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.frames.len())
+    }
+}
+
+#[cfg(any(test, feature = "bench"))]
+impl Memory {
+    /// More than any test needs.
+    pub(crate) fn plenty() -> Arc<Self> {
+        Arc::new(Self::new(usize::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_count_until_the_last_handle_is_dropped() {
+        let memory = Arc::new(Memory::new(400));
+        let frames = memory.hold(Bytes::from(vec![7; 150]));
+        let slice = frames.slice(10..20);
+        assert_eq!((memory.excess(), &slice[..]), (50, &[7; 10][..]));
+        drop(frames);
+        assert_eq!(memory.excess(), 50, "a part of them is still to be sent");
+        drop(slice);
+        assert_eq!(memory.frames.load(Ordering::Relaxed), 0);
+        drop(memory.hold(Bytes::new()));
+        assert_eq!(memory.frames.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn partial_messages_count_until_they_are_complete_or_gone() {
+        let memory = Arc::new(Memory::new(1_600));
+        let partial = || PartialMessage::new(memory.clone());
+        let (mut one, mut other) = (partial(), partial());
+        assert!(one.grow(60));
+        assert!(other.grow(40));
+        assert!(!one.grow(1));
+        one.clear();
+        assert_eq!(one.len(), 0);
+        assert!(one.grow(60));
+        drop((one, other));
+        assert_eq!(memory.partial_messages.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn there_is_room_for_the_default_number_of_connections_in_512_mib() {
+        assert_eq!(Memory::new(512 << 20).max_connections(), 4_096);
+    }
+}
