@@ -36,7 +36,7 @@ pub struct Options {
     pub tool_core: u32,
     /// What the probe's command begins with for real-time priority; empty if that is not allowed.
     pub priority: Vec<String>,
-    /// The same for the server, so that other programs on its core matter less.
+    /// The same for the server and the attacker, so that other programs on their cores matter less.
     pub niceness: Vec<String>,
     /// The file for the raw results.
     pub json: Option<PathBuf>,

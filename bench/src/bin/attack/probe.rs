@@ -24,7 +24,7 @@ const SPEAK_EVERY: Duration = Duration::from_millis(500);
 /// Messages that come later than this after the end are missing.
 const LAST_ONES: Duration = Duration::from_secs(3);
 const RETURN_AFTER: Duration = Duration::from_millis(500);
-const BEFORE: Duration = Duration::from_secs(4);
+const BEFORE: Duration = Duration::from_secs(3);
 /// What fits into the line of a slow reader at once.
 const LINE_BURST: f64 = 65_536.0;
 
@@ -59,6 +59,8 @@ pub struct Report {
     pub refused: u32,
     /// Messages that a listener did not get.
     pub missing: u32,
+    /// When the slowest of all during the attack was said, in seconds after its beginning.
+    pub slowest_at: f64,
     /// How often, for each reason.
     pub reasons: BTreeMap<String, u32>,
 }
@@ -76,6 +78,8 @@ struct Ledger {
     /// Who is in the room, a bit for each.
     present: u32,
     phase: usize,
+    attacked_at: Option<Instant>,
+    slowest: u32,
     is_over: bool,
     /// By speaker and number.
     messages: HashMap<(usize, u64), Message>,
@@ -109,7 +113,11 @@ pub fn run(plan: Plan) -> io::Result<()> {
     let visitors = thread::spawn(move || visitor::run(&visitors));
     thread::sleep(BEFORE);
     for (phase, word, seconds) in [(1, ATTACK, seconds), (2, OVER, settle)] {
-        shared.ledger().phase = phase;
+        {
+            let mut ledger = shared.ledger();
+            ledger.phase = phase;
+            ledger.attacked_at.get_or_insert_with(Instant::now);
+        }
         tell(word)?;
         thread::sleep(Duration::from_secs_f64(seconds));
     }
@@ -248,7 +256,14 @@ impl Ledger {
         if message.awaited & 1 << index != 0 {
             message.awaited &= !(1 << index);
             let passed = now.saturating_duration_since(message.said_at).as_micros();
-            self.latencies[message.phase].push(u32::try_from(passed).unwrap_or(u32::MAX));
+            let passed = u32::try_from(passed).unwrap_or(u32::MAX);
+            self.latencies[message.phase].push(passed);
+            if message.phase == 1 && passed > self.slowest {
+                self.slowest = passed;
+                let since =
+                    self.attacked_at.map(|at| message.said_at.saturating_duration_since(at));
+                self.report.slowest_at = since.unwrap_or_default().as_secs_f64();
+            }
         }
     }
 

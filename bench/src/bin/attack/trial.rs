@@ -113,7 +113,7 @@ pub fn run(
     let name = variant.attack.name.to_owned();
     let is_remote = variant.from != Where::Loopback;
     let attack = Work::Attack { name, door: attacker, is_remote, seconds };
-    let words = on_core(Side::Attacker, options.tool_core);
+    let words = [on_core(Side::Attacker, options.tool_core), options.niceness.clone()].concat();
     let seen = watch(&mut server, &probe, seconds + settle, || Worker::start(&words, &attack))?;
     drop(probe);
     let after = server.memory();
