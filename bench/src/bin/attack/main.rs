@@ -145,7 +145,7 @@ fn attack(mut options: Options) -> io::Result<bool> {
     }
     let mut text = table::render(&options, &outcomes, &skipped);
     if options.server == paths::built("wschat") {
-        text = format!("{}\n{text}", machine);
+        text = format!("{machine}\n{text}");
     }
     io::stdout().write_all(text.as_bytes())?;
     if options.write {

@@ -101,6 +101,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_help_names_every_attack() {
+        let words: Vec<_> = HELP.split_whitespace().collect();
+        for attack in plan::ATTACKS {
+            assert!(words.contains(&attack.name), "{}", attack.name);
+        }
+    }
+
+    #[test]
     fn wrong_usage_is_explained() {
         for (line, words) in [
             ("--only refs,gallop", "no attack \"gallop\""),
