@@ -13,7 +13,7 @@ use crate::line::{Chat, Door, Opening, enter, masked, text};
 pub static FAILURES: AtomicU64 = AtomicU64::new(0);
 
 const STACK_BYTES: usize = 128 << 10;
-const AFTER_A_FAILURE: Duration = Duration::from_millis(20);
+const AFTER_A_FAILURE: Duration = Duration::from_millis(200);
 
 /// One attacker.
 #[derive(Debug, Clone)]

@@ -85,7 +85,8 @@ impl Door {
         loop {
             if let Some(end) = chat.bytes.windows(4).position(|four| four == b"\r\n\r\n") {
                 if !chat.bytes.starts_with(b"HTTP/1.1 101 ") {
-                    let status = String::from_utf8_lossy(&chat.bytes[..end.min(40)]).into_owned();
+                    let head = String::from_utf8_lossy(&chat.bytes);
+                    let status = head.lines().next().unwrap_or_default().to_owned();
                     return Err(io::Error::new(ErrorKind::ConnectionRefused, status));
                 }
                 chat.bytes.drain(..end + 4);

@@ -49,7 +49,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -160,8 +160,9 @@ fn work_on(work: &str) -> io::Result<()> {
         Work::Probe(plan) => probe::run(plan),
         Work::Attack { name, door, is_remote, seconds } => {
             let attack = plan::find(&name).ok_or_else(|| io::Error::other("no such attack"))?;
+            let end = Instant::now() + Duration::from_secs_f64(seconds);
             (attack.run)(&Field { door: Arc::new(door), is_remote });
-            thread::sleep(Duration::from_secs_f64(seconds));
+            thread::sleep(end.saturating_duration_since(Instant::now()));
             #[allow(clippy::cast_precision_loss)] // Far below 2^53.
             let sent_mib = SENT.load(Relaxed) as f64 / f64::from(1 << 20);
             let (dials, failures) = (DIALS.load(Relaxed), FAILURES.load(Relaxed));

@@ -33,6 +33,7 @@ in_people route add local 10.78.0.0/24 dev lo
 in_server route add 10.78.0.0/24 via 10.77.0.6
 in_server addr add fd77::1/64 dev attacker nodad
 in_attacker addr add fd77::2/64 dev server nodad
+nsenter --target $A --net sh -c 'echo 1 >/proc/sys/net/ipv6/ip_nonlocal_bind'
 in_attacker -6 route add local fd77:0:0:100::/56 dev lo
 in_server -6 route add fd77:0:0:100::/56 via fd77::2
 ";

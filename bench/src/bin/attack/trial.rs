@@ -189,9 +189,9 @@ fn watch(
             }
             OVER => {
                 seen.cpu = (server.cpu_seconds() - cpu) / began.elapsed().as_secs_f64();
-                // It ends by itself, at about this time.
+                // It ends by itself, at about this time, but thousands of threads may be slow to.
                 let deeds = attacker.take().and_then(|worker: Worker| {
-                    worker.lines.recv_timeout(Duration::from_secs(5)).ok()
+                    worker.lines.recv_timeout(Duration::from_secs(20)).ok()
                 });
                 let deeds = deeds.and_then(|line| serde_json::from_str(&line).ok());
                 seen.deeds = deeds.unwrap_or_default();
