@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ use crate::scratch::Scratch;
 
 /// wschat's own `drainTimeoutMs` is 5 seconds.
 const STOP_AT_MOST: Duration = Duration::from_secs(15);
+
+/// How many files of history there have been.
+static FILES: AtomicU32 = AtomicU32::new(0);
 
 /// It is killed when this is dropped, and when this program ends.
 #[derive(Debug)]
@@ -124,7 +128,9 @@ fn settings(start: &Start<'_>, scratch: &Scratch) -> io::Result<PathBuf> {
     settings["host"] = json!(start.host);
     settings["port"] = json!(start.port);
     if start.file {
-        settings["history"]["file"] = json!(scratch.path(&format!("{}.db", start.port)));
+        // A new one each time.
+        let number = FILES.fetch_add(1, Relaxed);
+        settings["history"]["file"] = json!(scratch.path(&format!("{number}.db")));
     }
     let path = scratch.path("settings.json");
     fs::write(&path, settings.to_string())?;
