@@ -14,6 +14,16 @@ pub(crate) fn unix_millis(time: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).map_or(MAX_MILLIS, |millis| millis.min(MAX_MILLIS))
 }
 
+/// Unix time in seconds, negative before 1970.
+pub(crate) fn unix_seconds(time: SystemTime) -> i64 {
+    let seconds =
+        |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => seconds(since),
+        Err(before) => -seconds(before.duration()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -23,16 +33,24 @@ mod tests {
     #[test]
     fn every_time_has_its_numbers() {
         let far = Duration::from_secs(i64::MAX.unsigned_abs());
-        for (time, millis) in [
-            (UNIX_EPOCH, 0),
-            (UNIX_EPOCH + Duration::from_millis(1_795_511_771_337), 1_795_511_771_337),
+        for (time, millis, seconds) in [
+            (UNIX_EPOCH, 0, 0),
+            (
+                UNIX_EPOCH + Duration::from_millis(1_795_511_771_337),
+                1_795_511_771_337,
+                1_795_511_771,
+            ),
             // The year 10000.
-            (UNIX_EPOCH + Duration::from_secs(253_402_300_800), 253_402_300_800_000),
-            (UNIX_EPOCH + far, MAX_MILLIS),
-            (UNIX_EPOCH - Duration::from_secs(86_400), 0),
-            (UNIX_EPOCH - far, 0),
+            (
+                UNIX_EPOCH + Duration::from_secs(253_402_300_800),
+                253_402_300_800_000,
+                253_402_300_800,
+            ),
+            (UNIX_EPOCH + far, MAX_MILLIS, i64::MAX),
+            (UNIX_EPOCH - Duration::from_secs(86_400), 0, -86_400),
+            (UNIX_EPOCH - far, 0, -i64::MAX),
         ] {
-            assert_eq!(unix_millis(time), millis, "{time:?}");
+            assert_eq!((unix_millis(time), unix_seconds(time)), (millis, seconds), "{time:?}");
         }
     }
 }

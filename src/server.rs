@@ -105,7 +105,7 @@ impl Server {
     /// Reads and checks everything that `settings` name, as [`Server::bind`] does, without
     /// listening. Returns warnings about what works now and soon will not.
     pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
-        Ok(Live::load(settings.clone())?.warnings().to_vec())
+        Ok(Live::load(settings.clone())?.warnings())
     }
 
     /// Listens and serves.
@@ -241,7 +241,7 @@ impl Control {
 }
 
 fn log_warnings(live: &Live) {
-    for warning in live.warnings() {
+    for warning in live.new_warnings() {
         warn!("{warning}");
     }
 }

@@ -51,7 +51,8 @@ impl AcceptLoop {
             (!is_tls).then(|| Response::unavailable("The server is busy.").into_bytes(&Method::GET))
         };
         let start = |tcp, peer| self.start(tcp, peer);
-        let result = listener::run(listener, &control.context.stop, busy_response, start);
+        let look = || super::log_warnings(&control.context.live.get());
+        let result = listener::run(listener, &control.context.stop, busy_response, start, look);
         control.shut_down();
         result
     }
