@@ -10,6 +10,7 @@
 //! | `bad_requests`, `bad_frames` | bad input is refused or closes its own connection, and affects nothing else |
 //! | `http`, `gifs`, `upgrade`, `addresses` | the responses before a WebSocket is open |
 //! | `limits`, `timeouts`, `slow_consumers` | every limit applies, exactly at its value |
+//! | `closing` | every request is answered before the Close frame |
 //! | `tls` | the chat is the same under TLS |
 //! | `reload` | new settings change a running server, and disconnect nobody |
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
@@ -35,6 +36,7 @@ mod random;
 mod addresses;
 mod bad_frames;
 mod bad_requests;
+mod closing;
 mod crash;
 mod crowd;
 mod full_disk;
