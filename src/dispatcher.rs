@@ -7,9 +7,10 @@
 
 mod saver;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::chat::{self, Action, Chat, ConnectionId, Effect, Link, NodeId, Reply};
+use crate::clock;
 use crate::delivery::Delivery;
 use crate::input::{Input, Reload};
 use crate::lobby::Lobby;
@@ -395,9 +396,7 @@ fn link(connection: ConnectionId) -> Link {
 /// The present time by both clocks. The log's clock counts from `started`, so it does not go back even if
 /// the time of day does.
 fn now_since(started: Instant) -> Now {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let time = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
-    Now { at: started.elapsed(), time }
+    Now { at: started.elapsed(), time: clock::unix_millis(SystemTime::now()) }
 }
 
 #[cfg(test)]

@@ -78,6 +78,7 @@ pub struct Reloaded {
 struct Control {
     context: Arc<Context>,
     inputs: MailboxSender<Input>,
+    sessions: Arc<SessionThreads>,
 }
 
 #[derive(Debug)]
@@ -107,7 +108,7 @@ impl Server {
     /// Reads and checks everything that `settings` name, as [`Server::bind`] does, without
     /// listening. Returns warnings about what works now and soon will not.
     pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
-        Ok(Live::load(settings.clone())?.warnings().to_vec())
+        Ok(Live::load(settings.clone())?.warnings())
     }
 
     /// Listens and serves.
@@ -133,7 +134,8 @@ impl Server {
         let (live, flusher) = (LiveCell::new(live), Arc::new(flusher));
         let paces = Paces::default();
         let context = Arc::new(Context { live, stop, flusher, health, paces, memory });
-        let control = Control { context: context.clone(), inputs };
+        let (sessions, idle_threads) = SessionThreads::new();
+        let control = Control { context: context.clone(), inputs, sessions: sessions.clone() };
 
         let flusher = {
             // The context holds the `Flusher`, whose drop ends this thread.
@@ -142,7 +144,7 @@ impl Server {
         };
         let history = HistoryThreads::start(recall, upkeep, &control)?;
         let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &received, &context))?;
-        let (accept_loop, sessions) = AcceptLoop::new(control.clone());
+        let accept_loop = AcceptLoop::new(control.clone(), idle_threads);
         let listener = spawn("listener", move || accept_loop.run(&listener))?;
         info!("listening on {local_addr}");
         let threads = Threads { listener, dispatcher, history, flusher, sessions };
@@ -179,7 +181,7 @@ impl ServerHandle {
     pub fn reload(&self, mut settings: Settings) -> Result<Reloaded, StartError> {
         settings.check().map_err(StartError::Settings)?;
         let _one_at_a_time = lock(&self.reloading);
-        let Some(Control { context, inputs }) = lock(&self.control).clone() else {
+        let Some(Control { context, inputs, .. }) = lock(&self.control).clone() else {
             Live::load(settings)?;
             return Ok(Reloaded::default());
         };
@@ -235,8 +237,7 @@ impl Control {
     fn shut_down(&self) {
         let timeout =
             Duration::from_millis(self.context.live.get().settings.limits.drain_timeout_ms);
-        // The last tenth is for ending the threads.
-        let until = Instant::now() + timeout * 9 / 10;
+        let until = Instant::now() + time_to_close(timeout, self.sessions.count());
         self.context.stop.announce(until);
         // This fails when the dispatcher has panicked, and then the server is ending already. A
         // second stop makes no difference to the dispatcher.
@@ -257,8 +258,18 @@ fn memory(limits: &Limits) -> Memory {
     memory
 }
 
+/// How long clients have to close their connections. What is left of `timeout` is for cutting off the others
+/// and for ending the threads, which takes longer the more sessions there are.
+fn time_to_close(timeout: Duration, sessions: usize) -> Duration {
+    /// Several times what a session takes to end if all of them end on one core at once.
+    const ENDING_A_SESSION: Duration = Duration::from_micros(150);
+    let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
+    let ending = (timeout / 10).saturating_add(ENDING_A_SESSION.saturating_mul(sessions));
+    timeout.saturating_sub(ending).max(timeout / 2)
+}
+
 fn log_warnings(live: &Live) {
-    for warning in live.warnings() {
+    for warning in live.new_warnings() {
         warn!("{warning}");
     }
 }
@@ -266,4 +277,25 @@ fn log_warnings(live: &Live) {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // No statement leaves what these locks guard half changed, so a panic does not poison it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_sessions_have_less_time_to_close_so_that_their_threads_end_in_time() {
+        for (timeout, sessions, time) in [
+            (5_000, 0, 4_500),
+            (5_000, 1_000, 4_350),
+            (5_000, 4_000, 3_900),
+            // Half of the time at least is for the clients.
+            (1_000, 4_000, 500),
+            (1_000, usize::MAX, 500),
+            (0, 4_000, 0),
+        ] {
+            let timeout = Duration::from_millis(timeout);
+            assert_eq!(time_to_close(timeout, sessions), Duration::from_millis(time));
+        }
+    }
 }

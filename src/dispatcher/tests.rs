@@ -266,3 +266,28 @@ fn a_reload_changes_the_rules_the_interval_and_later_welcomes() {
     assert!(welcome.contains(r#""maxTextChars":3,"#), "{welcome}");
     assert_eq!(stage.dispatcher.next_deadline(), Some(stage.now.at + 10 * LIST_INTERVAL));
 }
+
+#[test]
+fn a_wall_clock_that_jumps_loses_no_message_and_moves_no_deadline() {
+    let mut stage = Stage::new();
+    stage.members(&[Version::V2, Version::V2]);
+    for (time, text) in [(253_402_300_800_000, "a"), (0, "b"), (u64::MAX, "c"), (5, "d")] {
+        stage.now.time = time;
+        let say = stage.say(1, text);
+        stage.tick([say]);
+        stage.expect(1, text);
+        stage.expect(2, text);
+    }
+    stage.tick([disconnect(2, CloseReason::ConnectionLost)]);
+    stage.now.time = u64::MAX;
+    let moment = Duration::from_millis(1);
+    stage.wait(stage::RESUME_GRACE.saturating_sub(moment));
+    stage.expect(1, "");
+    stage.now.time = 0;
+    stage.wait(moment);
+    stage.expect(1, "leave 2");
+    let enter = stage.ask(1, r#"{"type":"enter_room","roomId":1}"#);
+    stage.tick([enter]);
+    stage.recall_all();
+    stage.expect(1, "room 1 [a b c d]");
+}

@@ -33,6 +33,7 @@ use self::native as backend;
 use self::openssl as backend;
 
 pub use self::certificate::CertificateError;
+pub(crate) use self::certificate::{Expiring, Expiry};
 
 /// Terminates TLS with one certificate chain and its key.
 ///
@@ -41,7 +42,7 @@ pub use self::certificate::CertificateError;
 #[derive(Clone)]
 pub(crate) struct TlsAcceptor {
     acceptor: backend::BackendAcceptor,
-    warnings: Arc<[String]>,
+    expiry: Arc<Expiry>,
 }
 
 impl TlsAcceptor {
@@ -54,13 +55,12 @@ impl TlsAcceptor {
         let identity = Identity::load(certificate, private_key)?;
         let acceptor = backend::acceptor(&identity)
             .map_err(|error| CertificateError::rejected(certificate, error.to_string()))?;
-        Ok(TlsAcceptor { acceptor, warnings: identity.warnings.into() })
+        Ok(TlsAcceptor { acceptor, expiry: Arc::new(identity.expiry) })
     }
 
-    /// What works now but will soon need the operator, such as a certificate about to expire. One log
-    /// line each.
-    pub(crate) fn warnings(&self) -> &[String] {
-        &self.warnings
+    /// When the certificates expire.
+    pub(crate) fn expiry(&self) -> &Expiry {
+        &self.expiry
     }
 
     /// Starts the server side of a handshake on a non-blocking socket. A TCP socket should have
@@ -76,7 +76,7 @@ impl TlsAcceptor {
 
 impl fmt::Debug for TlsAcceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsAcceptor").field("warnings", &self.warnings).finish_non_exhaustive()
+        f.debug_struct("TlsAcceptor").field("expiry", &self.expiry).finish_non_exhaustive()
     }
 }
 

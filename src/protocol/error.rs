@@ -78,6 +78,14 @@ impl From<&Refusal> for ErrorReply {
             Refusal::NotInRoom => Self::new("not_in_room", "Enter a room first."),
             Refusal::BadName(flaw) => Self::new("bad_name", flawed("A name", *flaw)),
             Refusal::BadTitle(flaw) => Self::new("bad_title", flawed("A title", *flaw)),
+            Refusal::BadText(Flaw::ControlCharacter(c)) => Self::new(
+                "bad_text",
+                format!(
+                    "A text must not hold control characters other than tabs and line breaks \
+                     (U+{:04X}).",
+                    u32::from(*c)
+                ),
+            ),
             Refusal::BadText(flaw) => Self::new("bad_text", flawed("A text", *flaw)),
             Refusal::TooManyRooms { max } => Self::new(
                 "too_many_rooms",

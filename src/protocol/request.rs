@@ -59,7 +59,7 @@ pub(crate) struct Since {
 }
 
 /// All members that any request has, each as raw JSON.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Members<'a> {
     #[serde(borrow, rename = "type")]
@@ -84,6 +84,31 @@ struct Members<'a> {
     reference: Option<&'a RawValue>,
 }
 
+/// The members that the base protocol has. It ignores all others, even if one is given twice.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BaseMembers<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    room_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    gif_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    title: Option<&'a RawValue>,
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+}
+
+impl<'a> From<BaseMembers<'a>> for Members<'a> {
+    fn from(base: BaseMembers<'a>) -> Self {
+        let BaseMembers { kind, room_id, text, gif_id, title, name } = base;
+        Self { kind, room_id, text, gif_id, title, name, ..Self::default() }
+    }
+}
+
 /// Reads an optional member. `null` does not count as left out, but as a wrong value.
 fn null_is_a_value<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
@@ -100,14 +125,14 @@ struct SinceMembers<'a> {
 
 /// Parses one request of the base protocol.
 pub(super) fn parse_base(text: &str) -> Result<(Request, Reference), ErrorReply> {
-    let members = parse_members(text)?;
+    let members = Members::from(parse_members::<BaseMembers<'_>>(text)?);
     let kind = string("type", members.kind)?;
     Ok((base_request(&kind, &members)?, None))
 }
 
 /// Parses one request of `wschat.v2`.
 pub(super) fn parse_v2(text: &str) -> Result<(Request, Reference), ErrorReply> {
-    let members = parse_members(text)?;
+    let members = parse_members::<Members<'_>>(text)?;
     let reference = members.reference.map(reference).transpose()?;
     match v2_request(&members) {
         Ok(request) => Ok((request, reference)),
@@ -117,7 +142,7 @@ pub(super) fn parse_v2(text: &str) -> Result<(Request, Reference), ErrorReply> {
 
 /// The reference of a request that is refused without being parsed, if it has a valid one.
 pub(crate) fn reference_of(text: &str) -> Reference {
-    parse_members(text).ok()?.reference.and_then(|raw| reference(raw).ok())
+    parse_members::<Members<'_>>(text).ok()?.reference.and_then(|raw| reference(raw).ok())
 }
 
 fn v2_request(members: &Members<'_>) -> Result<Request, ErrorReply> {
@@ -188,7 +213,7 @@ fn page(limit: u64) -> Result<usize, ErrorReply> {
     )
 }
 
-fn parse_members(text: &str) -> Result<Members<'_>, ErrorReply> {
+fn parse_members<'a, M: Deserialize<'a>>(text: &'a str) -> Result<M, ErrorReply> {
     // Checked first, because serde would read an array as a structure, too.
     if !text.trim_start().starts_with('{') {
         return Err(match serde_json::from_str::<IgnoredAny>(text) {
@@ -218,17 +243,33 @@ fn string<'a>(name: &str, member: Option<&'a RawValue>) -> Result<Cow<'a, str>, 
     })
 }
 
-/// A whole number, given as a number or as a string of digits.
+/// A whole number, given as a number in any spelling of JSON or as a string of digits.
 fn number(name: &str, member: Option<&RawValue>) -> Result<u64, ErrorReply> {
     let raw = present(name, member)?;
-    let digits = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).unwrap_or(raw);
-    // `parse` alone would also accept a plus sign.
-    let is_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|number| is_digits && *number <= MAX_NUMBER).ok_or_else(|| {
+    let number = if raw.starts_with('"') {
+        string(name, member).ok().and_then(|digits| digits_value(&digits))
+    } else {
+        digits_value(raw).or_else(|| whole_value(raw))
+    };
+    number.filter(|number| *number <= MAX_NUMBER).ok_or_else(|| {
         ErrorReply::bad_request(format!(
             "\"{name}\" must be a whole number from 0 to {MAX_NUMBER}, or a string of its digits."
         ))
     })
+}
+
+/// The value of decimal digits. `parse` alone would also accept a plus sign.
+fn digits_value(digits: &str) -> Option<u64> {
+    let is_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_digits)
+}
+
+/// The value of a JSON number that is whole, such as `1.0`, `1e0` or `-0`, as JavaScript reads it.
+fn whole_value(number: &str) -> Option<u64> {
+    let value: f64 = number.parse().ok()?;
+    let is_whole = value >= 0.0 && value.fract() == 0.0;
+    // Without a fraction and a sign, these are digits.
+    is_whole.then(|| format!("{:.0}", value.abs())).and_then(|digits| digits_value(&digits))
 }
 
 /// The value of a member that must be there. A mandatory member that is `null` counts as missing.

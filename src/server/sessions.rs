@@ -105,6 +105,11 @@ impl SessionThreads {
         session
     }
 
+    /// How many threads there are.
+    pub(super) fn count(&self) -> usize {
+        lock(&self.handles).live.len()
+    }
+
     /// Waits until all sessions and their threads have ended.
     pub(super) fn join_all(&self) {
         loop {

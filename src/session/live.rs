@@ -6,10 +6,12 @@
 //! in `settings`.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
+use crate::clock;
 use crate::error::StartError;
 use crate::net::admission::AdmissionLimits;
-use crate::net::tls::TlsAcceptor;
+use crate::net::tls::{Expiry, TlsAcceptor};
 use crate::settings::Settings;
 use crate::web::{self, Site};
 
@@ -34,9 +36,20 @@ impl Live {
         Ok(Self { settings, tls, site })
     }
 
-    /// What works now but will soon need the operator, such as a certificate about to expire.
-    pub(crate) fn warnings(&self) -> &[String] {
-        self.tls.as_ref().map_or(&[], TlsAcceptor::warnings)
+    /// The certificates that have expired or soon will, one line each.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.ask_expiry(Expiry::warnings)
+    }
+
+    /// The warnings that have not been logged yet.
+    pub(crate) fn new_warnings(&self) -> Vec<String> {
+        self.ask_expiry(Expiry::news)
+    }
+
+    /// What to tell of the certificates at present, if there are any.
+    pub(crate) fn ask_expiry<T>(&self, ask: impl FnOnce(&Expiry, i64) -> Vec<T>) -> Vec<T> {
+        let now = clock::unix_seconds(SystemTime::now());
+        self.tls.as_ref().map(|tls| ask(tls.expiry(), now)).unwrap_or_default()
     }
 
     pub(crate) fn admission_limits(&self) -> AdmissionLimits {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use openssl::asn1::Asn1Time;
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
@@ -227,6 +227,11 @@ pub(crate) fn address_in(line: &str) -> Option<SocketAddr> {
 
 impl Identity {
     pub(crate) fn new() -> Self {
+        Self::until(&Asn1Time::days_from_now(90).unwrap())
+    }
+
+    /// A certificate that expires then.
+    pub(crate) fn until(end: &Asn1TimeRef) -> Self {
         let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
         let key = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
         let mut name = X509NameBuilder::new().unwrap();
@@ -241,7 +246,7 @@ impl Identity {
         builder.set_subject_name(&name).unwrap();
         builder.set_issuer_name(&name).unwrap();
         builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-        builder.set_not_after(&Asn1Time::days_from_now(90).unwrap()).unwrap();
+        builder.set_not_after(end).unwrap();
         builder.set_pubkey(&key).unwrap();
         builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
         let names = SubjectAlternativeName::new()

@@ -11,6 +11,7 @@
 //! | `http`, `gifs`, `upgrade`, `addresses` | the responses before a WebSocket is open |
 //! | `limits`, `timeouts`, `slow_consumers` | every limit applies, exactly at its value |
 //! | `pace` | nobody gets a fresh burst by reconnecting, and what costs more counts for more |
+//! | `closing` | every request is answered before the Close frame |
 //! | `tls` | the chat is the same under TLS |
 //! | `reload` | new settings change a running server, and disconnect nobody |
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
@@ -36,6 +37,7 @@ mod random;
 mod addresses;
 mod bad_frames;
 mod bad_requests;
+mod closing;
 mod crash;
 mod crowd;
 mod full_disk;

@@ -311,3 +311,17 @@ fn out_of_threads_it_rejects_connections_and_goes_on() {
     check_overload(&program, 20..36);
     assert!(program.log().contains("cannot serve"), "{}", program.log());
 }
+
+#[test]
+fn what_a_client_sends_cannot_disguise_itself_in_the_log() {
+    let program = Program::start(json!({ "log": { "level": "debug" } }));
+    for path in ["/\u{202e}gpj", "/\u{85}2026-11-23T09:16:11Z"] {
+        let response =
+            program.endpoint.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        assert_eq!(response.status, 404);
+    }
+    eventually("the log has both requests", || program.log().matches(" GET /").count() == 2);
+    let log = program.log();
+    assert!(log.contains(r" GET /\u{202e}gpj 404"), "{log}");
+    assert!(log.contains(r" GET /\u{85}2026-11-23T09:16:11Z 404"), "{log}");
+}

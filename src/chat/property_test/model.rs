@@ -293,7 +293,7 @@ impl Model {
         }
         let room = user.room.ok_or(Refusal::NotInRoom)?;
         if let Content::Text(text) = &content {
-            check_length(text, self.rules.max_text_chars).map_err(Refusal::BadText)?;
+            check_lines(text, self.rules.max_text_chars).map_err(Refusal::BadText)?;
         }
         let from = user.person(asker.id);
         let of_room = self.rooms.get_mut(&room).unwrap();
@@ -418,6 +418,16 @@ fn check_length(text: &str, max_chars: usize) -> Result<(), Flaw> {
         Err(Flaw::TooLong { max_chars })
     } else {
         Ok(())
+    }
+}
+
+/// A text. Of the control characters it may have tabs, and line breaks of Unix and of Windows.
+fn check_lines(text: &str, max_chars: usize) -> Result<(), Flaw> {
+    check_length(text, max_chars)?;
+    let without_breaks = text.replace("\r\n", "").replace(['\n', '\t'], "");
+    match without_breaks.chars().find(|c| c.is_control()) {
+        Some(c) => Err(Flaw::ControlCharacter(c)),
+        None => Ok(()),
     }
 }
 

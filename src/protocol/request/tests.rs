@@ -90,9 +90,28 @@ fn json_that_is_not_a_request() {
 
 #[test]
 fn numbers_are_whole_and_exact_in_javascript() {
-    for wrong in
-        ["-1", "1.5", "1e3", "\"\"", "\"+1\"", "\"a\"", "\" 1\"", "true", "[1]", "9007199254740992"]
-    {
+    for wrong in [
+        "-1",
+        "1.5",
+        "-1e0",
+        "1e-1",
+        "1e16",
+        "1e400",
+        "9007199254740992",
+        "9007199254740992.0",
+        "\"\"",
+        "\"+1\"",
+        "\"a\"",
+        "\" 1\"",
+        "\"1.0\"",
+        "\"-0\"",
+        "\"1e0\"",
+        "\"\\ud800\"",
+        "\"9007199254740992\"",
+        "true",
+        "[1]",
+        "{}",
+    ] {
         let text = format!(r#"{{"type":"enter_room","roomId":{wrong}}}"#);
         check(
             &text,
@@ -102,8 +121,37 @@ fn numbers_are_whole_and_exact_in_javascript() {
             )),
         );
     }
-    let text = r#"{"type":"enter_room","roomId":9007199254740991}"#;
-    check(text, Ok(enter(MAX_NUMBER)));
+    for (given, number) in [
+        ("9007199254740991", MAX_NUMBER),
+        ("9007199254740991.0", MAX_NUMBER),
+        ("\"9007199254740991\"", MAX_NUMBER),
+        ("1.0", 1),
+        ("1e0", 1),
+        ("10E-1", 1),
+        ("0.5e+1", 5),
+        ("1e3", 1_000),
+        ("0", 0),
+        ("-0", 0),
+        ("-0.0e5", 0),
+        ("0e999999999", 0),
+        (r#""\u0031""#, 1),
+        (r#""1\u0030""#, 10),
+    ] {
+        check(&format!(r#"{{"type":"enter_room","roomId":{given}}}"#), Ok(enter(number)));
+    }
+}
+
+#[test]
+fn members_that_only_the_second_version_has_may_be_given_twice_in_the_base_protocol() {
+    for name in ["since", "before", "limit", "ref", "unknown"] {
+        let text = format!(r#"{{"type":"enter_room","{name}":1,"roomId":1,"{name}":null}}"#);
+        check(&text, Ok(enter(1)));
+    }
+    for name in ["type", "roomId", "text", "gifId", "title", "name"] {
+        let text = format!(r#"{{"{name}":1,"{name}":1}}"#);
+        check(&text, Err(("bad_request", "A member is given twice.")));
+    }
+    check_v2(r#"{"type":"typing","ref":"a","ref":"a"}"#, Err(("bad_request", None)));
 }
 
 /// A request and its reference, or the code of an error and the reference of its request.

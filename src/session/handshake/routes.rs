@@ -6,7 +6,6 @@
 use std::io;
 use std::net::IpAddr;
 
-use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Method, StatusCode};
 
@@ -14,6 +13,7 @@ use super::upgrade::{self, Upgrade};
 use crate::health::Health;
 use crate::net::admission::Ticket;
 use crate::net::http::{RequestHead, Response};
+use crate::net::tls::{Expiring, Expiry};
 use crate::session::live::Live;
 
 const HEALTH_PATH: &str = "/health";
@@ -73,7 +73,7 @@ impl<'a> Visitor<'a> {
             return Ok(Route::Respond(upgrade::required(text)));
         }
         Ok(Route::Respond(if head.uri.path() == HEALTH_PATH {
-            health_response(self.health)
+            health_response(self.health, &self.live.ask_expiry(Expiry::state))
         } else {
             self.live.site.respond(head)
         }))
@@ -116,14 +116,26 @@ fn client_address(live: &Live, peer: IpAddr, head: &RequestHead) -> IpAddr {
     address
 }
 
-/// Whether the server can keep what is said, for monitors.
-fn health_response(health: &Health) -> Response {
+/// What needs the operator, for monitors. 503 if messages are refused or a certificate has expired, since
+/// clients cannot use the server then; otherwise 200, with a line for each certificate that will expire soon.
+fn health_response(health: &Health, expiring: &[Expiring]) -> Response {
+    let mut problems = Vec::new();
     if health.is_failing() {
-        let text = "The history cannot be saved, so messages are refused. See the log.";
-        Response::text(StatusCode::SERVICE_UNAVAILABLE, text)
-    } else {
-        Response::new(StatusCode::OK, Bytes::from_static(b"ok\n"))
+        problems
+            .push("The history cannot be saved, so messages are refused. See the log.".to_owned());
+    }
+    let (over, soon): (Vec<_>, Vec<_>) = expiring.iter().partition(|expiring| expiring.is_over);
+    let warnings = soon.iter().map(|expiring| format!("warning: {expiring}; renew it."));
+    let expired =
+        over.iter().map(|expiring| format!("TLS: {expiring}, so clients refuse it; renew it."));
+    problems.extend(expired);
+    if problems.is_empty() {
+        let lines: Vec<_> = std::iter::once("ok".to_owned()).chain(warnings).collect();
+        Response::new(StatusCode::OK, (lines.join("\n") + "\n").into())
             .with(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
+    } else {
+        problems.extend(warnings);
+        Response::text(StatusCode::SERVICE_UNAVAILABLE, &problems.join("\n"))
     }
     .with(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }
