@@ -10,7 +10,7 @@ mod saver;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::chat::{Action, Chat, ConnectionId, Effect, Link, NodeId};
+use crate::chat::{Action, Chat, ConnectionId, Effect, Link, NodeId, Source};
 use crate::delivery::Delivery;
 use crate::input::{Arrival, Input, Reload};
 use crate::lobby::Lobby;
@@ -152,8 +152,8 @@ impl<L: Log> Dispatcher<L> {
             return self.take_while_stopping(input);
         }
         match input {
-            Input::Connect { connection, outbox, arrival } => {
-                self.connect(connection, outbox, arrival);
+            Input::Connect { connection, source, outbox, arrival } => {
+                self.connect(connection, source, outbox, arrival);
             }
             Input::Request { connection, request: Request::Chat(request, since), reference } => {
                 let link = link(connection);
@@ -186,10 +186,16 @@ impl<L: Log> Dispatcher<L> {
         }
     }
 
-    fn connect(&mut self, connection: ConnectionId, outbox: Arc<Outbox>, arrival: Arrival) {
+    fn connect(
+        &mut self,
+        connection: ConnectionId,
+        source: Source,
+        outbox: Arc<Outbox>,
+        arrival: Arrival,
+    ) {
         let (version, resume) = (arrival.version(), arrival.offer().map(Box::new));
         self.delivery.connect(connection, outbox, arrival);
-        self.propose(Action::Connect { link: link(connection), version, resume }, None);
+        self.propose(Action::Connect { link: link(connection), source, version, resume }, None);
     }
 
     fn disconnect(&mut self, connection: ConnectionId, reason: CloseReason) {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::chat::{ConnectionId, ResumeOffer, Rules, Version};
+use crate::chat::{ConnectionId, ResumeOffer, Rules, Source, Version};
 use crate::outbox::Outbox;
 use crate::protocol::{CloseReason, ErrorReply, Reference, Request, ServerInfo};
 
@@ -19,7 +19,7 @@ pub(crate) use secret::Secret;
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A client has connected, and is reached through this outbox.
-    Connect { connection: ConnectionId, outbox: Arc<Outbox>, arrival: Arrival },
+    Connect { connection: ConnectionId, source: Source, outbox: Arc<Outbox>, arrival: Arrival },
     /// A well-formed request.
     Request { connection: ConnectionId, request: Request, reference: Reference },
     /// A request that the session has refused. It comes this way so that the client gets its answers in

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use log::{debug, error, info};
 
-use crate::chat::ConnectionId;
+use crate::chat::{ConnectionId, Source};
 use crate::health::Health;
 use crate::input::{Arrival, Input};
 use crate::mailbox::MailboxSender;
@@ -63,6 +63,8 @@ struct Connection {
     id: ConnectionId,
     version: Version,
     address: IpAddr,
+    /// The network that the address counts for.
+    source: Source,
     outbox: Arc<Outbox>,
 }
 
@@ -97,7 +99,8 @@ impl Session {
         let began = Instant::now();
         info!("connection {} from {address} (port {})", id.0, peer.port());
         let version = arrival.version();
-        let connection = Connection { inputs, id, version, address, outbox };
+        let source = Source::of(address);
+        let connection = Connection { inputs, id, version, address, source, outbox };
         let pump = Pump::new(&connection, limits, read_ahead);
         // A connection must not keep the old settings and pictures after a reload.
         drop(live);
@@ -111,7 +114,8 @@ impl Connection {
     /// Registers with the dispatcher, reads until there is a reason to close, and closes.
     fn run(&self, arrival: Arrival, pump: Pump<'_>) -> CloseReason {
         let (connection, outbox) = (self.id, self.outbox.clone());
-        let connect = Input::Connect { connection, outbox, arrival };
+        let source = self.source;
+        let connect = Input::Connect { connection, source, outbox, arrival };
         if self.inputs.send(connect).is_err() {
             return CloseReason::InternalError;
         }

@@ -162,7 +162,9 @@ limits! {
     Live "roomBurst" room_burst: u32 = 3,
         1..=1_000_000 "rooms";
 
-    /// How many rooms may exist, those of the settings included.
+    /// How many rooms may exist, those of the settings included. When there are as many, somebody from a
+    /// source that has created few still gets a room: the newest empty one of the source that has created
+    /// the most goes.
     Live "maxRooms" max_rooms: usize = 1_000,
         1..=1_000_000 "rooms", or 0 for "no limit";
 
@@ -187,7 +189,7 @@ limits! {
         1_024..=67_108_864 "bytes";
 
     /// How long an empty room stays if a user created it. It is empty at first, so this is also the
-    /// time to enter it.
+    /// time to enter it, which is 60 seconds at most.
     Live "emptyRoomTtlSeconds" empty_room_ttl_seconds: u64 = 3_600,
         1..=31_536_000 "seconds";
 
@@ -219,8 +221,8 @@ limits! {
         1..=604_800 "seconds", or 0 for "no time";
 
     /// How many users may be away: their connection is lost, and their session can be resumed. When
-    /// there are more, one has to leave. First to go is one that is in no room, has not changed its
-    /// name and has sent nothing with a `ref`; otherwise, the one whose time to resume ends first.
+    /// one more goes away, one has to leave, of the source that has the most: first one that is in no
+    /// room, has not changed its name and has sent nothing with a `ref`; otherwise, the one who went last.
     Live "maxAwayUsers" max_away_users: usize = 4_096,
         1..=1_000_000 "users", or 0 for "nobody";
 

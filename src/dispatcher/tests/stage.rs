@@ -130,7 +130,7 @@ impl Stage {
                 fresh: secret(id),
             })),
         };
-        Input::Connect { connection, outbox, arrival }
+        Input::Connect { connection, source: Source::SAMPLE, outbox, arrival }
     }
 
     /// A client for each of these, welcomed and in room 1. Nothing is left for them to read.
