@@ -155,6 +155,11 @@ impl<L: Log> Dispatcher<L> {
             Input::Connect { connection, source, outbox, arrival } => {
                 self.connect(connection, source, outbox, arrival);
             }
+            Input::Recognize(recognition) => {
+                let is_known = self.chat.can_resume(&recognition.key);
+                // It fails when the session has given up.
+                let _ = recognition.answer.try_send(is_known);
+            }
             Input::Request { connection, request: Request::Chat(request, since), reference } => {
                 let link = link(connection);
                 self.propose(Action::Ask { link, request, reference }, since);

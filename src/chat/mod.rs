@@ -230,6 +230,11 @@ impl Chat {
         Some((id, self.users.get(&id)?.room))
     }
 
+    /// Whether there is a user to be resumed with this key.
+    pub(crate) fn can_resume(&self, key: &ResumeKey) -> bool {
+        self.resumable.contains_key(key)
+    }
+
     /// The highest user id so far.
     pub(crate) fn last_user(&self) -> UserId {
         UserId(self.last_user)

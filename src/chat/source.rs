@@ -3,7 +3,8 @@
 //! One customer of a provider has one IPv4 address, but whole networks of IPv6: a /64 at least, often a
 //! /56, at most a /48. What one customer may hold is therefore counted at each of these steps.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::fmt::{self, Display};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The network that a client comes from: an IPv4 address, or a /64 of IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +71,17 @@ impl Source {
             (Self::V6(prefix), Step::Wide) => Self::V6(prefix & (u64::MAX << 16)),
             (Self::V6(prefix), Step::Middle) => Self::V6(prefix & (u64::MAX << 8)),
             (source, _) => source,
+        }
+    }
+}
+
+/// An address of the source.
+impl Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::V4(bits) => Ipv4Addr::from_bits(bits).fmt(f),
+            Self::V6(0) => Ipv6Addr::LOCALHOST.fmt(f),
+            Self::V6(prefix) => Ipv6Addr::from_bits(u128::from(prefix) << 64).fmt(f),
         }
     }
 }

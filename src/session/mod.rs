@@ -53,8 +53,6 @@ pub(crate) struct Session {
     pub(crate) tcp: Tcp,
     pub(crate) peer: SocketAddr,
     pub(crate) ticket: Ticket,
-    /// The server is full: the client gets a response that says so, and nothing else.
-    pub(crate) is_over_limit: bool,
 }
 
 /// A client that speaks WebSocket.

@@ -98,13 +98,36 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Open connections, those in their handshake included. Each takes a thread.
+    /// Open WebSockets. Each takes a thread. Beyond these there are some more places for clients that
+    /// resume (a 64th of them, from 4 to 64), and 64 for handshakes and HTTP responses.
     Live "maxConnections" max_connections: usize = 4_096,
         1..=1_000_000 "connections", or 0 for "no limit";
 
-    /// Open connections from one address. IPv6 counts per /64 network.
+    /// Open connections of one source, those in their handshake included: of an IPv4 address, or a /64 of
+    /// IPv6. A /56 may have 4 times and a /48 16 times as many, but no more than half of `maxConnections`
+    /// unless one source may. Loopback addresses have no limit.
     Live "maxConnectionsPerIp" max_connections_per_ip: usize = 64,
         1..=1_000_000 "connections", or 0 for "no limit";
+
+    /// Connections that have not sent their request head yet. Above this, a newcomer replaces the oldest
+    /// one of the source that has the most connections, if its own source has fewer or the other has taken
+    /// 5 seconds.
+    Live "maxHandshakes" max_handshakes: usize = 512,
+        1..=1_000_000 "connections", or 0 for "no limit";
+
+    /// The same, of one source, with the same factors for /56 and /48. Above this, a newcomer replaces the
+    /// oldest one that has taken 5 seconds, or is refused.
+    Live "maxHandshakesPerIp" max_handshakes_per_ip: usize = 64,
+        1..=1_000_000 "connections", or 0 for "no limit";
+
+    /// How many connections one source may open in the long run. A page takes some thirty. A /56 may open 4
+    /// times and a /48 16 times as many. Loopback addresses have no limit.
+    Live "connectsPerSecond" connects_per_second: f64 = 100.0,
+        0.001..=1_000_000.0 "connections per second", or 0 for "no limit";
+
+    /// How many connections one source may open at once after a pause.
+    Live "connectBurst" connect_burst: u32 = 1_000,
+        1..=1_000_000 "connections";
 
     /// Commands that may wait for the dispatcher. When the queue is full, sessions wait and read no
     /// more from their clients. The memory of the queue is allocated at the start.

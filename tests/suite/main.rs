@@ -10,6 +10,7 @@
 //! | `bad_requests`, `bad_frames` | bad input is refused or closes its own connection, and affects nothing else |
 //! | `http`, `gifs`, `upgrade`, `addresses` | the responses before a WebSocket is open |
 //! | `limits`, `timeouts`, `slow_consumers` | every limit applies, exactly at its value |
+//! | `sources` | one network takes nothing away from others |
 //! | `tls` | the chat is the same under TLS |
 //! | `reload` | new settings change a running server, and disconnect nobody |
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
@@ -47,6 +48,7 @@ mod program;
 mod reload;
 mod resume;
 mod slow_consumers;
+mod sources;
 mod texts;
 mod timeouts;
 mod tls;
