@@ -35,13 +35,17 @@ const ANTEROOM: usize = 64;
 const RESERVE_PART: usize = 64;
 
 /// The least and the most of the reserve.
-const RESERVE: (usize, usize) = (4, 64);
+const RESERVE: (usize, usize) = (8, 64);
 
 /// One network may take this part of the reserve.
-const RESERVE_SHARE: usize = 4;
+const RESERVE_SHARE: usize = 2;
 
 /// A visitor is not cut off earlier than this for the sake of one whose source is no lighter.
 const FRESH: Duration = Duration::from_secs(5);
+
+/// The same where there is no room at all. It is enough for most, and a flood does not lock out everyone who
+/// comes from where it comes from.
+const FRESH_WHEN_FULL: Duration = Duration::from_millis(500);
 
 /// Counts the connections of one server.
 #[derive(Debug, Default)]
@@ -150,11 +154,11 @@ impl Admission {
         let handshakes = &counts.handshakes;
         if limits.max_handshakes != 0 && handshakes.total >= limits.max_handshakes {
             let first = handshakes.shares.first();
-            counts.cut_off(first, owner, now);
+            counts.cut_off(first, owner, now, FRESH);
         }
         if limits.max_connections != 0 && counts.connections.total >= limits.max_in_all() {
             let first = counts.connections.shares.first();
-            if !counts.cut_off(first, owner, now) {
+            if !counts.cut_off(first, owner, now, FRESH_WHEN_FULL) {
                 return Err(NotAdmitted::Full);
             }
         }
@@ -281,7 +285,7 @@ impl Counts {
             let shares = &self.handshakes.shares;
             if shares.weight(network) >= share(network.shares(), each, all) {
                 let first = shares.first_in(network);
-                if !self.cut_off(first, Owner::Source(source), now) {
+                if !self.cut_off(first, Owner::Source(source), now, FRESH) {
                     return Err(NotAdmitted::SourceHasTooMany);
                 }
             }
@@ -301,19 +305,25 @@ impl Counts {
     fn has_reserve_for(&self, owner: Owner, limits: AdmissionLimits) -> bool {
         let reserve = limits.reserve();
         let is_in_share = match owner {
-            Owner::Source(source) if !source.is_loopback() => source.steps().all(|network| {
-                self.reserve.shares.weight(network) < (reserve / RESERVE_SHARE).max(1)
-            }),
+            Owner::Source(source) if !source.is_loopback() => source
+                .steps()
+                .all(|network| self.reserve.shares.weight(network) < reserve / RESERVE_SHARE),
             Owner::Source(_) | Owner::Nobody(_) => true,
         };
         is_in_share && self.places < limits.max_connections.saturating_add(reserve)
     }
 
     /// Cuts off a visitor for the sake of a newcomer; returns whether it did.
-    fn cut_off(&mut self, visitor: Option<Reverse<u64>>, newcomer: Owner, now: Instant) -> bool {
+    fn cut_off(
+        &mut self,
+        visitor: Option<Reverse<u64>>,
+        newcomer: Owner,
+        now: Instant,
+        fresh: Duration,
+    ) -> bool {
         let Some(Reverse(id)) = visitor else { return false };
         let is_due = self.visitors.get(&id).is_some_and(|visitor| {
-            now.saturating_duration_since(visitor.since) >= FRESH
+            now.saturating_duration_since(visitor.since) >= fresh
                 || self.connections.shares.is_lighter(newcomer, visitor.owner)
         });
         if is_due && let Some(Visitor { socket: Some(socket), .. }) = self.take_visitor(id) {

@@ -99,7 +99,7 @@ macro_rules! limits {
 
 limits! {
     /// Open WebSockets. Each takes a thread. Beyond these there are some more places for clients that
-    /// resume (a 64th of them, from 4 to 64), and 64 for handshakes and HTTP responses.
+    /// resume (a 64th of them, from 8 to 64), and 64 for handshakes and HTTP responses.
     Live "maxConnections" max_connections: usize = 4_096,
         1..=1_000_000 "connections", or 0 for "no limit";
 

@@ -128,28 +128,32 @@ fn places_run_out_but_for_those_who_resume() {
         ticket
     };
     assert!(!visit("198.51.100.1").take_place(false, limits));
-    let mut back = visit("198.51.100.1");
-    assert!(back.take_place(true, limits));
-    // Nobody has more than a share of the reserve.
-    assert!(!visit("198.51.100.1").take_place(true, limits));
-    let mut others: Vec<Ticket> =
-        (2..6).map(|i| visit(&*format!("198.51.100.{i}").leak())).collect();
-    let seated = others.iter_mut().map(|ticket| ticket.take_place(true, limits));
-    assert_eq!(seated.collect::<Vec<_>>(), [true, true, true, false]);
-    drop((taken, back, others));
+    // Of the reserve of eight, nobody has more than a half.
+    let mut back = Vec::new();
+    for (address, seated) in [("198.51.100.1", 4), ("2001:db8::1", 4), ("203.0.113.9", 0)] {
+        let mut those: Vec<Ticket> = (0..6).map(|_| visit(address)).collect();
+        those.retain_mut(|ticket| ticket.take_place(true, limits));
+        assert_eq!(those.len(), seated, "{address}");
+        back.push(those);
+    }
+    drop((taken, back));
     gate.expect_empty();
 }
 
 #[test]
 fn a_newcomer_replaces_a_visitor_of_a_heavier_source() {
-    let gate = Gate::new(AdmissionLimits { max_connections: 4, ..Default::default() });
+    let mut gate = Gate::new(AdmissionLimits { max_connections: 4, ..Default::default() });
     let slow = gate.admit_all(gate.limits.max_in_all(), "203.0.113.1");
     assert_eq!(gate.admit("203.0.113.1").err(), Some(NotAdmitted::Full));
     let mut newcomer = gate.admit("198.51.100.1").unwrap();
     assert!(!gate.is_there(&slow[0]), "the oldest is cut off");
     assert!(slow[1..].iter().all(|ticket| gate.is_there(ticket)));
     assert!(newcomer.take_place(false, gate.limits));
-    drop((slow, newcomer));
+    // Where there is no room at all, those do not have long either who come from the same source.
+    gate.now += FRESH_WHEN_FULL;
+    let same = gate.admit("203.0.113.1").unwrap();
+    assert!(!gate.is_there(&slow[1]) && gate.is_there(&same));
+    drop((slow, newcomer, same));
     gate.expect_empty();
 }
 
