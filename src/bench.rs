@@ -13,7 +13,7 @@ use bytes::BytesMut;
 
 use crate::chat::{
     Action, Chat, ConnectionId, Content, Effect, Entry, EntryId, Event, Link, NodeId, Person,
-    Request, RoomId, Rules, Said, Stored, UserId, Version, Welcome,
+    Request, RoomId, Rules, Said, Source, Stored, UserId, Version, Welcome,
 };
 use crate::delivery::Delivery;
 use crate::input::Arrival;
@@ -83,11 +83,11 @@ impl Talk {
         let (chat, _) = Chat::restore(rules, Stored::default());
         let mut talk = Self { chat, effects: Vec::new(), outsider: link(members + 1) };
         for link in (1..=members).map(link) {
-            talk.apply(Action::Connect { link, version: Version::Base, resume: None });
+            talk.apply(connect(link));
             talk.ask(link, Request::EnterRoom(ROOM));
         }
         let link = talk.outsider;
-        talk.apply(Action::Connect { link, version: Version::Base, resume: None });
+        talk.apply(connect(link));
         talk.effects.clear();
         talk
     }
@@ -170,6 +170,11 @@ impl Tick {
     fn follow(&mut self, effect: Effect) {
         self.delivery.take(Output::Effect(effect));
     }
+}
+
+fn connect(link: Link) -> Action {
+    let (source, version) = (Source::SAMPLE, Version::Base);
+    Action::Connect { link, source, version, resume: None }
 }
 
 fn link(connection: u64) -> Link {

@@ -151,10 +151,16 @@ impl<L: Log> Dispatcher<L> {
             return self.take_while_stopping(input);
         }
         match input {
-            Input::Connect { connection, outbox, arrival, pace } => {
-                let (version, resume) = (arrival.version(), arrival.offer().map(Box::new));
+            Input::Connect { connection, source, outbox, arrival, pace } => {
+                let (link, version) = (link(connection), arrival.version());
+                let resume = arrival.offer().map(Box::new);
                 self.delivery.connect(connection, outbox, pace, arrival);
-                self.propose(Action::Connect { link: link(connection), version, resume }, None);
+                self.propose(Action::Connect { link, source, version, resume }, None);
+            }
+            Input::Recognize(recognition) => {
+                let is_known = self.chat.can_resume(&recognition.key);
+                // It fails when the session has given up.
+                let _ = recognition.answer.try_send(is_known);
             }
             Input::Request { connection, request: Request::Chat(request, since), reference } => {
                 self.ask(connection, request, since, reference);

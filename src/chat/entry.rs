@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Content, EntryId, Link, Reference, ResumeKey, RoomId, Rules};
+use super::{Content, EntryId, Link, Reference, ResumeKey, RoomId, Rules, Source};
 
 /// One thing that happens to the chat.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub(crate) enum Action {
     /// A client connects.
     Connect {
         link: Link,
+        /// The network that the client comes from.
+        source: Source,
         version: Version,
         /// Boxed, so that every entry stays small. `None`: the user leaves when the connection ends.
         resume: Option<Box<ResumeOffer>>,

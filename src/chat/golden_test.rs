@@ -10,6 +10,7 @@
 //! | `1 connects`, `1 disconnects` | a client of the base protocol connects or disconnects |
 //! | `1 enters 2`, `1 leaves`, `1 says "Hello"`, `1 shows 3` (a picture), `1 creates Games`, `1 renames Ann` | the requests |
 //! | `1 begins 7`, `1 resumes` | a client of `wschat.v2` connects as a new user with a key made from this number, or resumes user 1 |
+//! | `1 connects from=203.0.113.7` | a client connects, begins or resumes from this address; usually, each client has its own |
 //! | `1 resumes late` | resumes over a connection that was accepted before the present one |
 //! | `1 loses` | the connection ends that the present one has replaced |
 //! | `1 enters 1 ref=a`, `1 says "Hello" ref=a` | a request with a reference |
@@ -87,6 +88,7 @@ stories! {
     resuming_too_late
     rules_change
     saving
+    shares
     temporary_rooms
 }
 
@@ -253,20 +255,24 @@ impl Story {
 
     fn parse_action(&mut self, user: UserId, args: &mut ArgumentConsumer<'_>) -> Fallible<Action> {
         let reference = args.take_key("ref").map(Arc::from);
+        let source = match args.take_key("from") {
+            Some(address) => Source::of(address.parse()?),
+            None => Source::V4(u32::try_from(self.connections)?),
+        };
         let verb = next(args)?;
         let (links, key) = self.clients.get(&user).cloned().unwrap_or_default();
         // A user who does not exist has no connection. The chat must ignore requests from an unknown one.
         let nowhere = Link { node: NodeId(9), connection: ConnectionId(u64::MAX) };
         let link = links.last().copied().unwrap_or(nowhere);
         Ok(match verb {
-            "connects" => self.connect(Version::Base, None),
+            "connects" => self.connect(source, Version::Base, None),
             "begins" => {
                 let fresh = ResumeKey([next(args)?.parse()?; 32]);
-                self.connect(Version::V2, Some(ResumeOffer { resumed: None, fresh }))
+                self.connect(source, Version::V2, Some(ResumeOffer { resumed: None, fresh }))
             }
             "resumes" => {
                 let offer = ResumeOffer { resumed: key, fresh: ResumeKey([255; 32]) };
-                let mut action = self.connect(Version::V2, Some(offer));
+                let mut action = self.connect(source, Version::V2, Some(offer));
                 if args.next_pos().is_some_and(|word| word == "late")
                     && let Action::Connect { link: late, .. } = &mut action
                 {
@@ -280,10 +286,10 @@ impl Story {
         })
     }
 
-    fn connect(&mut self, version: Version, resume: Option<ResumeOffer>) -> Action {
+    fn connect(&mut self, source: Source, version: Version, resume: Option<ResumeOffer>) -> Action {
         self.connections += 1;
         let link = Link { node: NodeId(1), connection: ConnectionId(self.connections) };
-        Action::Connect { link, version, resume: resume.map(Box::new) }
+        Action::Connect { link, source, version, resume: resume.map(Box::new) }
     }
 
     fn apply(&mut self, action: Action) -> String {

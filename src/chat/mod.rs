@@ -14,6 +14,7 @@
 //! | `entry.rs`, `effect.rs`, `ids.rs` | what goes in, what comes out, and the numbers in both |
 //! | `arrivals.rs`, `resumption.rs` | connecting, resuming, being away, leaving for good |
 //! | `rooms.rs`, `room.rs` | entering, leaving, creating and removing rooms |
+//! | `source.rs`, `shares.rs` | the networks that clients come from, and which of them holds the most |
 //! | `message.rs`, `talk.rs` | messages |
 //! | `names.rs`, `wording.rs` | changing a name; the rules for names, titles and texts |
 //! | `stored.rs`, `restore.rs` | what the history stores, and restoring the chat from it |
@@ -31,8 +32,10 @@ mod restore;
 mod resumption;
 mod room;
 mod rooms;
+mod shares;
 #[cfg_attr(not(test), expect(dead_code, reason = "for nodes that join a shared log"))]
 mod snapshot;
+mod source;
 mod stored;
 mod talk;
 mod wording;
@@ -57,10 +60,12 @@ pub(crate) use entry::{Action, Entry, Request, ResumeOffer, Version};
 pub(crate) use ids::{ConnectionId, EntryId, Link, NodeId, Position, RoomId, UserId};
 pub(crate) use message::{Content, MESSAGE_OVERHEAD_BYTES, Person, Reference, Said};
 pub(crate) use room::Room;
+pub(crate) use shares::{Owner, Shares};
+pub(crate) use source::{Network, Source};
 pub(crate) use stored::{Memo, ResumeKey, Stored, StoredReference, StoredRoom, StoredUser};
 pub(crate) use wording::{Flaw, check_label};
 
-use resumption::Resumption;
+use resumption::{AwayRank, Resumption};
 use talk::Unsaved;
 
 /// What the chat allows. Lengths are in characters (Unicode scalar values).
@@ -77,8 +82,8 @@ pub(crate) struct Rules {
     pub(crate) empty_room_ttl: Duration,
     /// How long a user who has lost the connection may take to resume.
     pub(crate) resume_grace: Duration,
-    /// How many users may be away at once. Above this, one of them leaves: first one who would lose
-    /// nothing, otherwise the one whose grace period ends first.
+    /// How many users may be away at once. With each one above this, one leaves: of the heaviest source,
+    /// first one who would lose nothing, otherwise the one whose grace period ends last.
     pub(crate) max_away: usize,
     /// How many messages are kept for each room.
     pub(crate) max_kept: u64,
@@ -119,12 +124,14 @@ pub(crate) struct Chat {
     resumable: BTreeMap<ResumeKey, UserId>,
     /// Users without a connection, by the time at which they leave.
     away: BTreeSet<(Duration, UserId)>,
-    /// Those of them who would lose nothing by leaving.
-    away_with_nothing: BTreeSet<(Duration, UserId)>,
+    /// The same users, by the sources that they came from. The first to leave is the greatest.
+    away_shares: Shares<AwayRank>,
     rooms: BTreeMap<RoomId, Room>,
     last_room: u64,
     /// Empty temporary rooms, by the time at which they are removed.
     expiries: BTreeSet<(Duration, RoomId)>,
+    /// Temporary rooms, by the sources that their creators came from. Empty ones are spare.
+    room_shares: Shares<RoomId>,
     /// Messages since the last [`Action::Saved`] or [`Action::NotSaved`].
     unsaved: Vec<Unsaved>,
 }
@@ -133,6 +140,8 @@ pub(crate) struct Chat {
 struct User {
     name: Arc<str>,
     version: Version,
+    /// Where the user connected from the last time; `None`: before a restart.
+    source: Option<Source>,
     /// `None` while the user is away.
     link: Option<Link>,
     room: Option<RoomId>,
@@ -140,6 +149,14 @@ struct User {
     is_subscribed: bool,
     /// `None`: the user leaves when the connection ends.
     resumption: Option<Box<Resumption>>,
+}
+
+/// A client that connects.
+#[derive(Clone, Copy)]
+struct Arriving {
+    link: Link,
+    source: Source,
+    version: Version,
 }
 
 /// The author of a request.
@@ -161,8 +178,8 @@ impl Chat {
         self.now = self.now.max(at);
         self.expire(time, effects);
         match action {
-            Action::Connect { link, version, resume } => {
-                self.connect(link, version, resume.as_deref(), effects);
+            Action::Connect { link, source, version, resume } => {
+                self.connect(Arriving { link, source, version }, resume.as_deref(), effects);
             }
             Action::Ask { link, request, reference } => {
                 self.ask(link, request, time, reference, effects);
@@ -211,6 +228,11 @@ impl Chat {
     pub(crate) fn user_at(&self, link: Link) -> Option<(UserId, Option<RoomId>)> {
         let id = *self.links.get(&link)?;
         Some((id, self.users.get(&id)?.room))
+    }
+
+    /// Whether there is a user to be resumed with this key.
+    pub(crate) fn can_resume(&self, key: &ResumeKey) -> bool {
+        self.resumable.contains_key(key)
     }
 
     /// The highest user id so far.

@@ -7,7 +7,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `histories.rs` | random histories of plausible steps |
-//! | `model.rs` | what ought to follow from each entry |
+//! | `model.rs`, `heaviest.rs` | what ought to follow from each entry, and who loses a place |
 //! | `clients.rs`, `lists.rs` | what clients are told of rooms, and of the list of rooms |
 //! | `storage.rs` | what a restart brings back |
 //! | `consistency.rs` | what holds between the parts of the chat's state |
@@ -20,6 +20,7 @@
 mod any_entries;
 mod clients;
 mod consistency;
+mod heaviest;
 mod histories;
 mod lists;
 mod model;
@@ -95,13 +96,13 @@ impl World {
 
     fn take(&mut self, step: Step) -> TestCaseResult {
         let action = match step {
-            Step::Connect { link, version, keys } => {
+            Step::Connect { link, source, version, keys } => {
                 let link = self.connecting(&link);
                 let resume = keys.map(|keys| {
                     let resumed = Some(self.key(&keys.resumed));
                     Box::new(ResumeOffer { resumed, fresh: self.key(&keys.fresh) })
                 });
-                Action::Connect { link, version, resume }
+                Action::Connect { link, source, version, resume }
             }
             Step::Disconnect(client) => Action::Disconnect { link: self.client(&client) },
             Step::Ask { by, request, reference } => {
@@ -282,6 +283,7 @@ fn check_state(model: &Model, chat: &Chat) -> TestCaseResult {
     for (id, user) in &chat.users {
         let expected = &model.users[id];
         prop_assert_eq!(&*user.name, &expected.name, "{:?}", id);
+        prop_assert_eq!(user.source, Some(expected.source), "{:?}", id);
         let reached = (user.version, user.link, user.room, user.is_subscribed);
         let expected_reached =
             (expected.version, expected.link, expected.room, expected.is_subscribed);

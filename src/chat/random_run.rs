@@ -78,9 +78,10 @@ impl RandomRun {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&self.connections.to_le_bytes());
         let fresh = ResumeKey(key);
+        let source = Source::V6(self.below(3) << 15 | self.below(3) << 7 | self.below(2));
         if self.below(3) == 0 {
             self.links.push((link, None));
-            return Action::Connect { link, version: Version::Base, resume: None };
+            return Action::Connect { link, source, version: Version::Base, resume: None };
         }
         let back = self.index(8);
         let resumed = self.keys.iter().rev().nth(back).copied();
@@ -89,7 +90,7 @@ impl RandomRun {
         self.keys.push(key);
         self.links.push((link, Some(key)));
         let resume = Some(Box::new(ResumeOffer { resumed, fresh }));
-        Action::Connect { link, version: Version::V2, resume }
+        Action::Connect { link, source, version: Version::V2, resume }
     }
 
     fn disconnect(&mut self) -> Action {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::resumption::{Away, References, Resumption, Sent};
 use super::{
-    Chat, Effect, EntryId, Room, Rules, Stored, StoredReference, StoredUser, User, Version,
+    Chat, Effect, EntryId, Room, Rules, Shares, Stored, StoredReference, StoredUser, User, Version,
 };
 
 impl Chat {
@@ -28,10 +28,11 @@ impl Chat {
             links: BTreeMap::new(),
             resumable: BTreeMap::new(),
             away: BTreeSet::new(),
-            away_with_nothing: BTreeSet::new(),
+            away_shares: Shares::default(),
             rooms: BTreeMap::new(),
             last_room,
             expiries: BTreeSet::new(),
+            room_shares: Shares::default(),
             unsaved: Vec::new(),
         };
         let removed_at = rules.empty_room_ttl;
@@ -40,11 +41,8 @@ impl Chat {
                 Some(place) => Room::permanent(&stored.title, place, last_seq),
                 None => Room::temporary(&stored.title, removed_at, last_seq),
             };
-            if stored.place.is_none() {
-                chat.expiries.insert((removed_at, stored.id));
-            }
             chat.last_room = chat.last_room.max(stored.id.0);
-            chat.rooms.insert(stored.id, room);
+            chat.insert_room(stored.id, room);
         }
         let mut effects = Vec::new();
         chat.set_rules(rules, &mut effects);
@@ -60,23 +58,21 @@ impl Chat {
         let until = self.rules.resume_grace;
         let mut resumption = Resumption::new(key);
         // Whether the user had anything to lose is not stored. Assume so.
-        resumption.away = Some(Away { until, has_nothing: false });
+        let away = Away { until, has_nothing: false };
+        resumption.away = Some(away);
         resumption.references = restored_references(references);
         let room = room.filter(|id| self.rooms.contains_key(id));
-        if let Some(room_id) = room
-            && let Some(room) = self.rooms.get_mut(&room_id)
-            && let Some(expiry) = room.enter(id)
-        {
-            self.expiries.remove(&(expiry, room_id));
+        if let Some(room_id) = room {
+            self.put_into_room(id, room_id);
         }
         self.last_user = self.last_user.max(id.0);
-        self.away.insert((until, id));
         self.resumable.insert(key, id);
         let resumption = Some(Box::new(resumption));
         // Only clients of this version can resume.
-        let version = Version::V2;
-        let user = User { name, version, link: None, room, is_subscribed: false, resumption };
+        let (version, source, link) = (Version::V2, None, None);
+        let user = User { name, version, source, link, room, is_subscribed: false, resumption };
         self.users.insert(id, user);
+        self.note_away(id, away, source);
     }
 }
 

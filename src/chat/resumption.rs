@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Position, ResumeKey};
+use super::{Position, ResumeKey, UserId};
 
 /// The state of a user who can resume, besides name and room.
 #[derive(Debug, PartialEq)]
@@ -23,6 +23,15 @@ pub(super) struct Away {
     /// The user would lose nothing by leaving: it is in no room, has not chosen a name, and has sent
     /// nothing with a reference.
     pub(super) has_nothing: bool,
+}
+
+/// In which order users of one source leave when too many are away. The greatest is the first: one with
+/// nothing to lose, or else the one whose time ends last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct AwayRank {
+    has_nothing: bool,
+    until: Duration,
+    pub(super) user: UserId,
 }
 
 /// How many of a user's latest references are remembered even if their messages are no longer kept. A
@@ -53,6 +62,12 @@ pub(super) struct Sent {
 impl Resumption {
     pub(super) fn new(key: ResumeKey) -> Self {
         Self { key, away: None, references: References::default() }
+    }
+}
+
+impl Away {
+    pub(super) fn rank(self, user: UserId) -> AwayRank {
+        AwayRank { has_nothing: self.has_nothing, until: self.until, user }
     }
 }
 

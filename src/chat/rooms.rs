@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use super::{
-    Asker, Chat, Effect, Event, Memo, Refusal, Reply, Room, RoomChange, RoomId, Rules, UserId,
-    Version, check_label,
+    Asker, Chat, Effect, Event, Memo, Owner, Refusal, Reply, Room, RoomChange, RoomId, Rules,
+    UserId, Version, check_label,
 };
+
+/// How long a room stays that nobody has entered yet, unless empty rooms go even earlier. Its creator enters
+/// within moments, if at all.
+const NEVER_ENTERED_TTL: Duration = Duration::from_secs(60);
 
 impl Chat {
     pub(super) fn enter_room(
@@ -24,10 +28,7 @@ impl Chat {
         if asker.room.is_some() {
             self.leave_room(asker, effects)?;
         }
-        let Some(room) = self.rooms.get_mut(&target) else { return Ok(()) };
-        if let Some(expiry) = room.enter(asker.user) {
-            self.expiries.remove(&(expiry, target));
-        }
+        self.put_into_room(asker.user, target);
         let Some(user) = self.users.get_mut(&asker.user) else { return Ok(()) };
         user.room = Some(target);
         user.is_subscribed = true;
@@ -100,11 +101,22 @@ impl Chat {
             effects.push(Effect::Unsubscribe { user: id });
         }
         let removed_at = at.saturating_add(self.rules.empty_room_ttl);
-        if self.rooms.get_mut(&room)?.leave(id, removed_at) {
+        let left = self.rooms.get_mut(&room)?;
+        if left.leave(id, removed_at) {
             self.expiries.insert((removed_at, room));
+            self.room_shares.offer(left.owner(room), room);
         }
         effects.push(Effect::RoomListChanged { room, change: RoomChange::Members });
         Some(room)
+    }
+
+    /// Makes the user a member of a room, which is not removed as long as it has one.
+    pub(super) fn put_into_room(&mut self, id: UserId, room: RoomId) {
+        let Some(entered) = self.rooms.get_mut(&room) else { return };
+        if let Some(expiry) = entered.enter(id) {
+            self.expiries.remove(&(expiry, room));
+            self.room_shares.withdraw(entered.owner(room), room);
+        }
     }
 
     pub(super) fn create_room(
@@ -114,13 +126,11 @@ impl Chat {
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         let title = check_label(title, self.rules.max_title_chars).map_err(Refusal::BadTitle)?;
-        let max = self.rules.max_rooms;
-        if max != 0 && self.rooms.len() >= max {
-            return Err(Refusal::TooManyRooms { max });
-        }
-        let removed_at = self.now.saturating_add(self.rules.empty_room_ttl);
-        let id = self.add_room(Room::temporary(title, removed_at, 0), effects);
-        self.expiries.insert((removed_at, id));
+        let source = self.users.get(&asker.user).and_then(|user| user.source);
+        self.make_space_for_room(Owner::new(source, 0), effects)?;
+        let ttl = self.rules.empty_room_ttl.min(NEVER_ENTERED_TTL);
+        let removed_at = self.now.saturating_add(ttl);
+        let id = self.add_room(Room::temporary(title, removed_at, 0).of(source), effects);
         if let Some(room) = self.rooms.get(&id)
             && self.users.get(&asker.user).is_some_and(|user| user.version == Version::V2)
         {
@@ -129,14 +139,60 @@ impl Chat {
         Ok(())
     }
 
+    /// If there are as many rooms as there may be, the newest empty room goes of the source that has created
+    /// the most, provided that the creator of the next room has created fewer.
+    fn make_space_for_room(
+        &mut self,
+        creator: Owner,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Refusal> {
+        let max = self.rules.max_rooms;
+        if max == 0 || self.rooms.len() < max {
+            return Ok(());
+        }
+        let first = self.room_shares.first().filter(|first| {
+            let owner = self.rooms.get(first).map(|room| room.owner(*first));
+            let is_lighter = |owner| self.room_shares.is_lighter(creator, owner);
+            self.rooms.len() == max && owner.is_some_and(is_lighter)
+        });
+        self.remove_room(first.ok_or(Refusal::TooManyRooms { max })?, effects);
+        Ok(())
+    }
+
     /// Adds a room under the next id.
     fn add_room(&mut self, room: Room, effects: &mut Vec<Effect>) -> RoomId {
         self.last_room = self.last_room.saturating_add(1);
         let id = RoomId(self.last_room);
         effects.push(Effect::Store(Memo::Room(room.stored(id))));
-        self.rooms.insert(id, room);
+        self.insert_room(id, room);
         effects.push(Effect::RoomListChanged { room: id, change: RoomChange::Added });
         id
+    }
+
+    /// Adds a room, and enters it in the indexes of temporary rooms if it is one.
+    pub(super) fn insert_room(&mut self, id: RoomId, room: Room) {
+        if room.place().is_none() {
+            let owner = room.owner(id);
+            self.room_shares.add(owner);
+            if let Some(removed_at) = room.removed_at() {
+                self.expiries.insert((removed_at, id));
+                self.room_shares.offer(owner, id);
+            }
+        }
+        self.rooms.insert(id, room);
+    }
+
+    /// Removes an empty temporary room.
+    fn remove_room(&mut self, id: RoomId, effects: &mut Vec<Effect>) {
+        let Some(room) = self.rooms.remove(&id) else { return };
+        if let Some(removed_at) = room.removed_at() {
+            self.expiries.remove(&(removed_at, id));
+        }
+        let owner = room.owner(id);
+        self.room_shares.withdraw(owner, id);
+        self.room_shares.remove(owner);
+        effects.push(Effect::Store(Memo::RoomGone(id)));
+        effects.push(Effect::RoomListChanged { room: id, change: RoomChange::Removed });
     }
 
     pub(super) fn remove_expired_rooms(&mut self, effects: &mut Vec<Effect>) {
@@ -144,9 +200,7 @@ impl Chat {
             && due <= self.now
         {
             self.expiries.pop_first();
-            self.rooms.remove(&id);
-            effects.push(Effect::Store(Memo::RoomGone(id)));
-            effects.push(Effect::RoomListChanged { room: id, change: RoomChange::Removed });
+            self.remove_room(id, effects);
         }
     }
 
@@ -171,8 +225,11 @@ impl Chat {
                     }
                 }
                 _ => {
+                    let owner = room.owner(*id);
+                    self.room_shares.add(owner);
                     if room.make_temporary(removed_at) {
                         self.expiries.insert((removed_at, *id));
+                        self.room_shares.offer(owner, *id);
                     }
                     // No list of rooms shows which ones are permanent.
                     changed.push((*id, None));

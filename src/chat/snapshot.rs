@@ -11,12 +11,12 @@ use std::time::Duration;
 use super::resumption::{Away, References, Resumption, Sent};
 use super::room::Lifetime;
 use super::{
-    Chat, ConnectionId, EntryId, Link, NodeId, Position, ResumeKey, Room, RoomId, Rules, Unsaved,
-    User, UserId, Version,
+    Chat, ConnectionId, EntryId, Link, NodeId, Position, ResumeKey, Room, RoomId, Rules, Shares,
+    Source, Unsaved, User, UserId, Version,
 };
 
 /// The first bytes of every snapshot. The number goes up when the rest is written differently.
-const HEADER: &[u8] = b"wschat 1";
+const HEADER: &[u8] = b"wschat 2";
 
 /// The bytes are not a snapshot of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,18 +60,17 @@ impl Chat {
             links: BTreeMap::new(),
             resumable: BTreeMap::new(),
             away: BTreeSet::new(),
-            away_with_nothing: BTreeSet::new(),
+            away_shares: Shares::default(),
             rooms: BTreeMap::new(),
             last_room: from.number()?,
             expiries: BTreeSet::new(),
+            room_shares: Shares::default(),
             unsaved: Vec::new(),
         };
         for (id, room) in from.all(|from| Ok((RoomId(from.number()?), from.room()?)))? {
-            if let Lifetime::Temporary { removed_at: Some(at) } = room.lifetime {
-                chat.expiries.insert((at, id));
-            }
             let is_numbered = (1..=chat.last_room).contains(&id.0);
-            ensure(is_numbered && chat.rooms.insert(id, room).is_none())?;
+            ensure(is_numbered && !chat.rooms.contains_key(&id))?;
+            chat.insert_room(id, room);
         }
         for (id, user) in from.all(|from| Ok((UserId(from.number()?), from.user()?)))? {
             chat.add_to_indexes(id, &user)?;
@@ -100,11 +99,8 @@ impl Chat {
         if let Some(resumption) = &user.resumption {
             ensure(self.resumable.insert(resumption.key, id).is_none())?;
         }
-        if let Some(Away { until, has_nothing }) = away {
-            self.away.insert((until, id));
-            if has_nothing {
-                self.away_with_nothing.insert((until, id));
-            }
+        if let Some(away) = away {
+            self.note_away(id, away, user.source);
         }
         Ok(())
     }
@@ -187,6 +183,7 @@ impl SnapshotWriter {
                 self.option(removed_at, Self::duration);
             }
         }
+        self.option(room.source, Self::source);
         self.number(room.last_seq);
         self.number(room.saved_seq);
     }
@@ -194,6 +191,7 @@ impl SnapshotWriter {
     fn user(&mut self, user: &User) {
         self.text(&user.name);
         self.flag(user.version == Version::V2);
+        self.option(user.source, Self::source);
         self.option(user.link, |out, link| {
             out.number(link.node.0);
             out.number(link.connection.0);
@@ -201,6 +199,15 @@ impl SnapshotWriter {
         self.option(user.room, |out, room| out.number(room.0));
         self.flag(user.is_subscribed);
         self.option(user.resumption.as_deref(), Self::resumption);
+    }
+
+    fn source(&mut self, source: Source) {
+        let (is_v6, number) = match source {
+            Source::V4(address) => (false, address.into()),
+            Source::V6(prefix) => (true, prefix),
+        };
+        self.flag(is_v6);
+        self.number(number);
     }
 
     fn resumption(&mut self, resumption: &Resumption) {
@@ -303,6 +310,7 @@ impl SnapshotReader<'_> {
             } else {
                 Lifetime::Temporary { removed_at: self.option(Self::duration)? }
             },
+            source: self.option(Self::source)?,
             last_seq: self.number()?,
             saved_seq: self.number()?,
         })
@@ -312,6 +320,7 @@ impl SnapshotReader<'_> {
         Ok(User {
             name: self.text()?,
             version: if self.flag()? { Version::V2 } else { Version::Base },
+            source: self.option(Self::source)?,
             link: self.option(|from| {
                 let (node, connection) = (NodeId(from.number()?), ConnectionId(from.number()?));
                 Ok(Link { node, connection })
@@ -320,6 +329,14 @@ impl SnapshotReader<'_> {
             is_subscribed: self.flag()?,
             resumption: self.option(|from| from.resumption().map(Box::new))?,
         })
+    }
+
+    fn source(&mut self) -> Read<Source> {
+        let (is_v6, number) = (self.flag()?, self.number()?);
+        if is_v6 {
+            return Ok(Source::V6(number));
+        }
+        number.try_into().map(Source::V4).map_err(|_| MalformedSnapshot)
     }
 
     fn resumption(&mut self) -> Read<Resumption> {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::chat::{
-    Action, Content, Entry, EntryId, NodeId, Request, ResumeKey, ResumeOffer, Rules, Stored,
+    Action, Content, Entry, EntryId, NodeId, Request, ResumeKey, ResumeOffer, Rules, Source, Stored,
 };
 
 /// A chat and its lobby. Connections and users have the same numbers.
@@ -22,7 +22,7 @@ impl Rig {
             let offer = ResumeOffer { resumed: None, fresh: ResumeKey([connection; 32]) };
             let resume = (*version == Version::V2).then(|| Box::new(offer));
             let (link, version) = (link(connection.into()), *version);
-            rig.apply(Action::Connect { link, version, resume });
+            rig.apply(Action::Connect { link, source: Source::SAMPLE, version, resume });
         }
         rig
     }

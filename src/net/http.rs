@@ -118,11 +118,6 @@ impl RequestHead {
             .flat_map(|value| value.split(','))
             .map(str::trim)
     }
-
-    /// The host of the `Host` field, without the port.
-    pub(crate) fn host(&self) -> Option<&str> {
-        host_name(self.single(&header::HOST)?)
-    }
 }
 
 /// The host of `host[:port]`. An IPv6 address keeps its brackets.

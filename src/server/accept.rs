@@ -3,13 +3,14 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use http::Method;
 
 use super::Control;
-use crate::chat::ConnectionId;
-use crate::net::admission::{Admission, Admitted};
+use crate::chat::{ConnectionId, Source};
+use crate::net::admission::Admission;
 use crate::net::http::Response;
 use crate::net::listener::{self, Unserved};
 use crate::net::stream::Tcp;
@@ -50,20 +51,23 @@ impl AcceptLoop {
     fn start(&mut self, tcp: TcpStream, peer: SocketAddr) -> Result<(), Unserved> {
         let Control { context, inputs, .. } = self.control.clone();
         let live = context.live.get();
+        // Only until the upgrade: to cut it off in its handshake.
+        let handle = tcp.try_clone();
         let tcp = if live.tls.is_some() { Tcp::Shared(Arc::new(tcp)) } else { Tcp::Own(tcp) };
         let ip = peer.ip().to_canonical();
         let is_proxy = live.settings.trusted_proxies.iter().any(|net| net.contains(&ip));
-        let address = (!is_proxy).then_some(ip);
-        let (ticket, is_over_limit) = match self.admission.admit(address, live.admission_limits()) {
-            Admitted::Serve(ticket) => (ticket, false),
-            Admitted::Refuse(ticket) => (ticket, true),
-            Admitted::Drop => {
-                return Err(Unserved { tcp, why: io::Error::other("too many connections") });
-            }
+        let source = (!is_proxy).then(|| Source::of(ip));
+        let admitted = handle.and_then(|handle| {
+            let (limits, now) = (live.admission_limits(), Instant::now());
+            self.admission.admit(source, Some(handle), limits, now).map_err(io::Error::other)
+        });
+        let ticket = match admitted {
+            Ok(ticket) => ticket,
+            Err(why) => return Err(Unserved { tcp, why }),
         };
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
-        let session = Session { id, context, live, inputs, tcp, peer, ticket, is_over_limit };
+        let session = Session { id, context, live, inputs, tcp, peer, ticket };
         match self.idle_threads.try_send(session) {
             Ok(()) => Ok(()),
             Err(no_idle_thread) => self.control.sessions.start(no_idle_thread.into_inner()),

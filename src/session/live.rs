@@ -5,6 +5,7 @@
 //! Nothing here is read for a message. Which settings may differ from those at the start is decided
 //! in `settings`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
@@ -12,7 +13,7 @@ use crate::clock;
 use crate::error::StartError;
 use crate::net::admission::AdmissionLimits;
 use crate::net::tls::{Expiry, TlsAcceptor};
-use crate::settings::Settings;
+use crate::settings::{AllowedOrigins, Settings};
 use crate::web::{self, Site};
 
 /// Settings that are in use, with the files they name.
@@ -21,7 +22,21 @@ pub(crate) struct Live {
     pub(crate) settings: Settings,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) site: Site,
+    pub(crate) origins: AllowedOrigins,
+    pub(crate) told: Told,
 }
+
+/// What the operator has been warned of. Once is enough for each, until the next reload.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) unreadable_hop: Once,
+    pub(crate) ambiguous_hops: Once,
+    pub(crate) unknown_name: Once,
+}
+
+/// Something that is done once.
+#[derive(Debug, Default)]
+pub(crate) struct Once(AtomicBool);
 
 /// The [`Live`] that new connections get.
 #[derive(Debug)]
@@ -33,7 +48,8 @@ impl Live {
         settings.check().map_err(StartError::Settings)?;
         let tls = load_tls(&settings)?;
         let site = load_site(&settings)?;
-        Ok(Self { settings, tls, site })
+        let (origins, told) = (settings.origins(), Told::default());
+        Ok(Self { settings, tls, site, origins, told })
     }
 
     /// The certificates that have expired or soon will, one line each.
@@ -53,10 +69,22 @@ impl Live {
     }
 
     pub(crate) fn admission_limits(&self) -> AdmissionLimits {
+        let limits = &self.settings.limits;
         AdmissionLimits {
-            max_connections: self.settings.limits.max_connections,
-            max_per_address: self.settings.limits.max_connections_per_ip,
+            max_connections: limits.max_connections,
+            max_per_source: limits.max_connections_per_ip,
+            max_handshakes: limits.max_handshakes,
+            max_handshakes_per_source: limits.max_handshakes_per_ip,
+            connects_per_second: limits.connects_per_second,
+            connect_burst: limits.connect_burst,
         }
+    }
+}
+
+impl Once {
+    /// Whether this is the first call.
+    pub(crate) fn is_first(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `limits`, `timeouts`, `slow_consumers` | every limit applies, exactly at its value |
 //! | `pace` | nobody gets a fresh burst by reconnecting, and what costs more counts for more |
 //! | `closing` | every request is answered before the Close frame |
+//! | `sources` | one network takes nothing away from others |
 //! | `tls` | the chat is the same under TLS |
 //! | `reload` | new settings change a running server, and disconnect nobody |
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
@@ -51,6 +52,7 @@ mod program;
 mod reload;
 mod resume;
 mod slow_consumers;
+mod sources;
 mod texts;
 mod timeouts;
 mod tls;

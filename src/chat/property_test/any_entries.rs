@@ -89,8 +89,10 @@ fn action() -> impl Strategy<Value = Action> {
     let offer = (option::of(key()), key())
         .prop_map(|(resumed, fresh)| Box::new(ResumeOffer { resumed, fresh }));
     prop_oneof![
-        10 => (link(), version(), option::of(offer))
-            .prop_map(|(link, version, resume)| Action::Connect { link, version, resume }),
+        10 => (link(), source(), version(), option::of(offer))
+            .prop_map(|(link, source, version, resume)| {
+                Action::Connect { link, source, version, resume }
+            }),
         30 => (link(), request(), option::of(text()))
             .prop_map(|(link, request, reference)| {
                 Action::Ask { link, request, reference: reference.map(Arc::from) }
@@ -160,6 +162,13 @@ fn version() -> impl Strategy<Value = Version> {
 fn link() -> impl Strategy<Value = Link> {
     (select(vec![0, 1]), number())
         .prop_map(|(node, id)| Link { node: NodeId(node), connection: ConnectionId(id) })
+}
+
+fn source() -> impl Strategy<Value = Source> {
+    prop_oneof![
+        2 => number().prop_map(Source::V6),
+        1 => any::<u32>().prop_map(Source::V4),
+    ]
 }
 
 fn key() -> impl Strategy<Value = ResumeKey> {

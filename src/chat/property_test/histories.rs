@@ -10,7 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::chat::{Content, Reference, Request, RoomId, Rules, Version};
+use crate::chat::{Content, Reference, Request, RoomId, Rules, Source, Version};
 
 /// The longest name, title and text, in characters.
 pub(super) const MAX_CHARS: usize = 8;
@@ -23,6 +23,7 @@ pub(super) const MAX_WAIT: Duration = Duration::from_secs(1);
 pub(super) enum Step {
     Connect {
         link: LinkPick,
+        source: Source,
         version: Version,
         keys: Option<KeyPicks>,
     },
@@ -115,8 +116,8 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => (link(), version(), option::weighted(0.8, keys()))
-            .prop_map(|(link, version, keys)| Step::Connect { link, version, keys }),
+        12 => (link(), source(), version(), option::weighted(0.8, keys()))
+            .prop_map(|(link, source, version, keys)| Step::Connect { link, source, version, keys }),
         8 => client().prop_map(Step::Disconnect),
         50 => (client(), request(), option::weighted(0.6, reference()))
             .prop_map(|(by, request, reference)| Step::Ask { by, request, reference }),
@@ -139,6 +140,15 @@ fn link() -> impl Strategy<Value = LinkPick> {
         8 => (0..2_u64).prop_map(LinkPick::New),
         3 => (0..2_u64).prop_map(LinkPick::Late),
         1 => any::<Index>().prop_map(LinkPick::Reused),
+    ]
+}
+
+/// Few networks of each size, so that their weights differ.
+fn source() -> impl Strategy<Value = Source> {
+    prop_oneof![
+        1 => (1..3_u32).prop_map(Source::V4),
+        3 => (0..2_u64, 0..2_u64, 0..2_u64)
+            .prop_map(|(wide, middle, narrow)| Source::V6(wide << 16 | middle << 8 | narrow)),
     ]
 }
 

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::heaviest::{first_to_lose, is_lighter, path};
 use crate::chat::{
     Action, Content, Effect, Event, Flaw, Link, Person, Position, Reference, Refusal, Renaming,
-    Reply, Request, ResumeKey, ResumeOffer, RoomId, RoomSummary, Rules, Said, UserId, Version,
-    Welcome,
+    Reply, Request, ResumeKey, ResumeOffer, RoomId, RoomSummary, Rules, Said, Source, UserId,
+    Version, Welcome,
 };
 
 /// What each connection is told, in order. A message to a room counts for each who hears it.
@@ -39,6 +40,7 @@ pub(super) struct Model {
 pub(super) struct ModelUser {
     pub(super) name: String,
     pub(super) version: Version,
+    pub(super) source: Source,
     pub(super) link: Option<Link>,
     pub(super) room: Option<RoomId>,
     pub(super) is_subscribed: bool,
@@ -61,6 +63,8 @@ pub(super) struct ModelMessage {
 pub(super) struct ModelRoom {
     pub(super) title: String,
     pub(super) place: Option<usize>,
+    /// Where its creator came from, if anybody has created it.
+    pub(super) source: Option<Source>,
     /// When it is removed, if it is empty and not permanent.
     pub(super) removed_at: Option<Duration>,
     pub(super) last_seq: u64,
@@ -93,7 +97,7 @@ impl Model {
     /// What has fallen due happens.
     pub(super) fn pass(&mut self, at: Duration, time: u64) {
         self.now = self.now.max(at);
-        while let Some((due, id)) = self.next_to_leave(|_| true)
+        while let Some((due, id)) = self.next_to_leave()
             && due <= self.now
         {
             self.leave_for_good(id, due, time);
@@ -120,8 +124,8 @@ impl Model {
     /// The action happens, at the time of the last [`Model::pass`].
     pub(super) fn act(&mut self, action: Action, time: u64) -> Fate {
         match action {
-            Action::Connect { link, version, resume } => {
-                return self.connect(link, version, resume.map(|offer| *offer));
+            Action::Connect { link, source, version, resume } => {
+                return self.connect((link, source, version), resume.map(|offer| *offer));
             }
             Action::Ask { link, request, reference } => {
                 let Some(id) = self.user_at(link) else { return Fate::Ignored };
@@ -154,13 +158,17 @@ impl Model {
         self.users.values_mut().flat_map(|user| &mut user.sent)
     }
 
-    fn connect(&mut self, link: Link, version: Version, offer: Option<ResumeOffer>) -> Fate {
+    fn connect(
+        &mut self,
+        (link, source, version): (Link, Source, Version),
+        offer: Option<ResumeOffer>,
+    ) -> Fate {
         if self.user_at(link).is_some() {
             return Fate::Ignored;
         }
         let found = self.user_of(offer.as_ref().and_then(|offer| offer.resumed));
         let resumed = found.is_some();
-        let id = found.unwrap_or_else(|| self.add_user(offer.map(|offer| offer.fresh)));
+        let id = found.unwrap_or_else(|| self.add_user(source, offer.map(|offer| offer.fresh)));
         let user = self.users.get_mut(&id).unwrap();
         let is_outdated = user.link.is_some_and(|current| {
             current.node == link.node && current.connection > link.connection
@@ -168,8 +176,8 @@ impl Model {
         if is_outdated {
             return Fate::Refused(Effect::Superseded { link });
         }
-        (user.link, user.version, user.is_subscribed, user.away) =
-            (Some(link), version, false, None);
+        (user.link, user.source, user.version) = (Some(link), source, version);
+        (user.is_subscribed, user.away) = (false, None);
         let person = user.person(id);
         let (can_resume, room) = (user.key.is_some(), user.room);
         let welcome = Welcome { person, version, resumed, can_resume, room };
@@ -177,11 +185,11 @@ impl Model {
         Fate::Granted
     }
 
-    fn add_user(&mut self, key: Option<ResumeKey>) -> UserId {
+    fn add_user(&mut self, source: Source, key: Option<ResumeKey>) -> UserId {
         self.last_user += 1;
         let id = UserId(self.last_user);
         let key = key.filter(|key| self.user_of(Some(*key)).is_none());
-        self.users.insert(id, ModelUser::new(id, key));
+        self.users.insert(id, ModelUser::new(id, source, key));
         id
     }
 
@@ -200,20 +208,24 @@ impl Model {
             user.room.is_none() && user.name == format!("User {}", id.0) && user.sent.is_empty();
         (user.link, user.is_subscribed, user.away) =
             (None, false, Some((now + grace, has_nothing)));
-        while self.users.values().filter(|user| user.away.is_some()).count() > self.rules.max_away {
-            let first = self.next_to_leave(|has_nothing| has_nothing);
-            let (_, first) = first.or(self.next_to_leave(|_| true)).unwrap();
+        let away = self.users.iter().filter_map(|(id, user)| {
+            let (until, has_nothing) = user.away?;
+            Some((path(Some(user.source), id.0), (has_nothing, until, *id)))
+        });
+        let away: Vec<_> = away.collect();
+        if self.rules.max_away == 0 {
+            self.leave_for_good(id, now, time);
+        } else if away.len() > self.rules.max_away {
+            let all: Vec<_> = away.iter().map(|(path, _)| *path).collect();
+            let (_, _, first) = first_to_lose(&all, &away, 0).unwrap();
             self.leave_for_good(first, now, time);
         }
         self.pass(now, time);
     }
 
     /// Of the users who are away, the one whose time is up first.
-    fn next_to_leave(&self, filter: impl Fn(bool) -> bool) -> Option<(Duration, UserId)> {
-        let away = self.users.iter().filter_map(|(id, user)| Some((user.away?, *id)));
-        away.filter(|((_, has_nothing), _)| filter(*has_nothing))
-            .map(|((until, _), id)| (until, id))
-            .min()
+    fn next_to_leave(&self) -> Option<(Duration, UserId)> {
+        self.users.iter().filter_map(|(id, user)| Some((user.away?.0, *id))).min()
     }
 
     fn leave_for_good(&mut self, id: UserId, at: Duration, time: u64) {
@@ -319,15 +331,36 @@ impl Model {
 
     fn create(&mut self, asker: &ModelAsker, title: &str) -> Result<(), Refusal> {
         let title = check_line(title, self.rules.max_title_chars).map_err(Refusal::BadTitle)?;
-        let max = self.rules.max_rooms;
-        if max > 0 && self.rooms.len() >= max {
-            return Err(Refusal::TooManyRooms { max });
+        let source = self.users[&asker.id].source;
+        if self.rules.max_rooms > 0 && self.rooms.len() >= self.rules.max_rooms {
+            self.make_space_for_room(source)?;
         }
-        let id = self.add_room(title, None, Some(self.now + self.rules.empty_room_ttl));
+        // Nobody has entered it, so it stays for a minute at most.
+        let ttl = self.rules.empty_room_ttl.min(Duration::from_secs(60));
+        let id = self.add_room(title, None, Some(self.now + ttl));
+        self.rooms.get_mut(&id).unwrap().source = Some(source);
         if self.users[&asker.id].version == Version::V2 {
             let summary = RoomSummary { id, title: title.into(), users: 0, seq: 0 };
             self.tell(asker.link, asker.reply(Reply::RoomAdded(summary)));
         }
+        Ok(())
+    }
+
+    /// A room goes that is empty and of a heavier source.
+    fn make_space_for_room(&mut self, source: Source) -> Result<(), Refusal> {
+        let temporary = self.rooms.iter().filter(|(_, room)| room.place.is_none());
+        let temporary = temporary.map(|(id, room)| (path(room.source, id.0), *id));
+        let temporary: Vec<_> = temporary.collect();
+        let all: Vec<_> = temporary.iter().map(|(path, _)| *path).collect();
+        let is_empty = |(_, id): &(_, RoomId)| self.members(*id).is_empty();
+        let empty: Vec<_> = temporary.iter().copied().filter(is_empty).collect();
+        let first = first_to_lose(&all, &empty, 0).filter(|first| {
+            let of_first = path(self.rooms[first].source, first.0);
+            let is_full = self.rooms.len() == self.rules.max_rooms;
+            is_full && is_lighter(&all, path(Some(source), 0), of_first)
+        });
+        let max = self.rules.max_rooms;
+        self.rooms.remove(&first.ok_or(Refusal::TooManyRooms { max })?);
         Ok(())
     }
 
@@ -339,7 +372,7 @@ impl Model {
     ) -> RoomId {
         self.last_room += 1;
         let title = title.to_owned();
-        let room = ModelRoom { title, place, removed_at, last_seq: 0, saved_seq: 0 };
+        let room = ModelRoom { title, place, source: None, removed_at, last_seq: 0, saved_seq: 0 };
         self.rooms.insert(RoomId(self.last_room), room);
         RoomId(self.last_room)
     }
@@ -394,10 +427,10 @@ impl Model {
 }
 
 impl ModelUser {
-    fn new(id: UserId, key: Option<ResumeKey>) -> Self {
+    fn new(id: UserId, source: Source, key: Option<ResumeKey>) -> Self {
         let (name, version) = (format!("User {}", id.0), Version::Base);
         let (link, room, away, sent) = (None, None, None, Vec::new());
-        Self { name, version, link, room, is_subscribed: false, key, away, sent }
+        Self { name, version, source, link, room, is_subscribed: false, key, away, sent }
     }
 
     pub(super) fn person(&self, id: UserId) -> Person {

@@ -33,9 +33,10 @@ fn apply(chat: &mut Chat, at: Duration, action: Action) -> Vec<Effect> {
 }
 
 fn connect(connection: u64, resumed: ResumeKey) -> Action {
+    let source = Source::SAMPLE;
     let link = Link { node: NodeId(1), connection: ConnectionId(connection) };
     let offer = ResumeOffer { resumed: Some(resumed), fresh: ResumeKey([0; 32]) };
-    Action::Connect { link, version: Version::V2, resume: Some(Box::new(offer)) }
+    Action::Connect { link, source, version: Version::V2, resume: Some(Box::new(offer)) }
 }
 
 #[test]
@@ -156,4 +157,28 @@ fn a_renamed_user_who_goes_away_again_does_not_leave_before_others() {
     apply(&mut chat, at, Action::Disconnect { link: links[0] });
     let effects = apply(&mut chat, at, Action::Disconnect { link: links[1] });
     assert_eq!(effects, [Effect::Store(Memo::UserGone(UserId(4)))]);
+}
+
+/// After a restart with more users than may be away, those who come and go have no power over the others.
+#[test]
+fn an_excess_after_a_restart_is_not_evicted_by_the_first_disconnect() {
+    let users = (1..=20_u8).map(|user| {
+        let (id, key) = (UserId(user.into()), ResumeKey([user; 32]));
+        (StoredUser { user: id, key, name: "Ann".into(), room: None }, Vec::new())
+    });
+    let stored = Stored { users: users.collect(), ..Stored::default() };
+    let (mut chat, _) = Chat::restore(rules(&["A"]), stored);
+    for connection in 1..=10 {
+        let fresh = ResumeKey([100 + u8::try_from(connection).unwrap(); 32]);
+        let link = Link { node: NodeId(1), connection: ConnectionId(connection) };
+        let resume = Some(Box::new(ResumeOffer { resumed: None, fresh }));
+        let (source, version) = (Source::SAMPLE, Version::V2);
+        apply(&mut chat, Duration::ZERO, Action::Connect { link, source, version, resume });
+        let effects = apply(&mut chat, Duration::ZERO, Action::Disconnect { link });
+        let newcomer = Effect::Store(Memo::UserGone(UserId(20 + connection)));
+        assert_eq!(effects, [newcomer], "it has nothing to lose");
+    }
+    assert_eq!(chat.next_deadline(), Some(GRACE));
+    let back = apply(&mut chat, Duration::ZERO, connect(99, ResumeKey([1; 32])));
+    assert!(matches!(&back[..], [Effect::Connected { welcome, .. }] if welcome.resumed));
 }

@@ -104,7 +104,8 @@ fn memos_do_not_pile_up_while_commits_fail() {
 fn user_ids_are_reserved_ahead_and_given_back_at_the_end() {
     let (mut saver, mut chat, record, _) = start();
     let link = Link { node: NodeId(0), connection: ConnectionId(1) };
-    let action = Action::Connect { link, version: Version::Base, resume: None };
+    let (source, version) = (Source::SAMPLE, Version::Base);
+    let action = Action::Connect { link, source, version, resume: None };
     chat.apply(Entry { id: EntryId::default(), at: START, time: 0, action }, &mut Vec::new());
     saver.commit(&chat, &[], START);
     saver.commit(&chat, &[], START);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::*;
+use crate::chat::Source;
 use crate::chat::{Memo, RoomId, Rules, Said, Stored, UserId, Version};
 use crate::history::{self, Batch, History, HistoryError, Location, Opened, Retention};
 use crate::input::{Arrival, Credentials, Secret};
@@ -133,7 +134,8 @@ impl Stage {
                 fresh: secret(id),
             })),
         };
-        Input::Connect { connection, outbox, arrival, pace: Pace::unlimited() }
+        let (source, pace) = (Source::SAMPLE, Pace::unlimited());
+        Input::Connect { connection, source, outbox, arrival, pace }
     }
 
     /// A client for each of these, welcomed and in room 1. Nothing is left for them to read.

@@ -6,6 +6,10 @@ use super::*;
 const LIMITS: &str = "
 maxConnections      |     -1 |    1000001 | a whole number from 1 to 1000000 (connections), or 0 for no limit
 maxConnectionsPerIp |     -1 |    1000001 | a whole number from 1 to 1000000 (connections), or 0 for no limit
+maxHandshakes       |     -1 |    1000001 | a whole number from 1 to 1000000 (connections), or 0 for no limit
+maxHandshakesPerIp  |     -1 |    1000001 | a whole number from 1 to 1000000 (connections), or 0 for no limit
+connectsPerSecond   | 0.0009 |  1000000.5 | a number from 0.001 to 1000000 (connections per second), or 0 for no limit
+connectBurst        |      0 |    1000001 | a whole number from 1 to 1000000 (connections)
 commandQueueLength  |      0 |    1048577 | a whole number from 1 to 1048576 (commands)
 handshakeTimeoutMs  |     99 |     600001 | a whole number from 100 to 600000 (milliseconds)
 maxRequestHeadBytes |    255 |      65537 | a whole number from 256 to 65536 (bytes)
