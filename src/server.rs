@@ -31,13 +31,13 @@ use crate::error::{ServeError, StartError};
 use crate::health::Health;
 use crate::input::Input;
 use crate::mailbox::{MailboxSender, mailbox};
-use crate::memory::{self, Memory};
+use crate::memory::Memory;
 use crate::net::listener;
 use crate::net::stop::Stop;
 use crate::outbox::Flusher;
 use crate::pace::Paces;
 use crate::session::{Context, Live, LiveCell};
-use crate::settings::{Limits, Settings};
+use crate::settings::Settings;
 
 /// A server that listens but does not serve yet. This is the moment to drop privileges.
 ///
@@ -126,9 +126,10 @@ impl Server {
         let Self { live, listener, local_addr } = self;
         let (inputs, received) = mailbox(live.settings.limits.command_queue_length);
         let health = Arc::<Health>::default();
-        let memory = Arc::new(memory(&live.settings.limits));
+        let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
         let OpenedChat { dispatcher, recall, upkeep } =
             OpenedChat::open(&live, health.clone(), memory.clone()).map_err(StartError::History)?;
+        let room = live.admission_limits().max_connections;
         let stop = Stop::new().map_err(StartError::Machine)?;
         let (flusher, flushing) = Flusher::new().map_err(StartError::Machine)?;
         let (live, flusher) = (LiveCell::new(live), Arc::new(flusher));
@@ -146,7 +147,7 @@ impl Server {
         let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &received, &context))?;
         let accept_loop = AcceptLoop::new(control.clone(), idle_threads);
         let listener = spawn("listener", move || accept_loop.run(&listener))?;
-        info!("listening on {local_addr}");
+        info!("listening on {local_addr}, with room for {room} connections");
         let threads = Threads { listener, dispatcher, history, flusher, sessions };
         Ok(ServerHandle {
             local_addr,
@@ -243,19 +244,6 @@ impl Control {
         // second stop makes no difference to the dispatcher.
         let _ = self.inputs.send(Input::Stop { until: self.context.stop.limit(until) });
     }
-}
-
-/// The memory that the settings allow, or else what there is.
-fn memory(limits: &Limits) -> Memory {
-    let memory = Memory::new(match limits.max_memory_bytes {
-        0 => memory::detect(),
-        max => max,
-    });
-    let (max, room) = (limits.max_connections, memory.max_connections());
-    if max == 0 || max > room {
-        info!("the memory allows {room} connections");
-    }
-    memory
 }
 
 /// How long clients have to close their connections. What is left of `timeout` is for cutting off the others

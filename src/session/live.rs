@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use crate::clock;
 use crate::error::StartError;
+use crate::memory::Memory;
 use crate::net::admission::AdmissionLimits;
 use crate::net::tls::{Expiry, TlsAcceptor};
 use crate::settings::{AllowedOrigins, Settings};
@@ -24,6 +25,8 @@ pub(crate) struct Live {
     pub(crate) site: Site,
     pub(crate) origins: AllowedOrigins,
     pub(crate) told: Told,
+    /// How many connections there is memory for.
+    max_connections: usize,
 }
 
 /// What the operator has been warned of. Once is enough for each, until the next reload.
@@ -49,7 +52,9 @@ impl Live {
         let tls = load_tls(&settings)?;
         let site = load_site(&settings)?;
         let (origins, told) = (settings.origins(), Told::default());
-        Ok(Self { settings, tls, site, origins, told })
+        let memory = Memory::of_settings(settings.limits.max_memory_bytes);
+        let max_connections = memory.max_connections();
+        Ok(Self { settings, tls, site, origins, told, max_connections })
     }
 
     /// The certificates that have expired or soon will, one line each.
@@ -71,7 +76,10 @@ impl Live {
     pub(crate) fn admission_limits(&self) -> AdmissionLimits {
         let limits = &self.settings.limits;
         AdmissionLimits {
-            max_connections: limits.max_connections,
+            max_connections: match limits.max_connections {
+                0 => self.max_connections,
+                max => max.min(self.max_connections),
+            },
             max_per_source: limits.max_connections_per_ip,
             max_handshakes: limits.max_handshakes,
             max_handshakes_per_source: limits.max_handshakes_per_ip,

@@ -120,12 +120,7 @@ impl Endpoint {
     /// Opens a WebSocket and offers these subprotocols, of which the server selects `wschat.v2`. Reads
     /// the welcome.
     pub(crate) fn connect_offering(&self, protocols: &str) -> (Client, Value) {
-        let mut client = self.connect();
-        client.send(upgrade_offering(protocols));
-        client.expect_switch_to(Some(V2));
-        let welcome = client.json();
-        client.note_welcome(&welcome);
-        (client, welcome)
+        self.connect().offer(protocols)
     }
 
     /// Connects a user and enters room 1.
@@ -153,6 +148,15 @@ impl Client {
             }
         };
         Self { wire, unread: Vec::new(), id: 0, token: String::new() }
+    }
+
+    /// See [`Endpoint::connect_offering`].
+    pub(crate) fn offer(mut self, protocols: &str) -> (Self, Value) {
+        self.send(upgrade_offering(protocols));
+        self.expect_switch_to(Some(V2));
+        let welcome = self.json();
+        self.note_welcome(&welcome);
+        (self, welcome)
     }
 
     pub(crate) fn into_user(mut self) -> Self {

@@ -10,6 +10,7 @@
 //! | `bad_requests`, `bad_frames` | bad input is refused or closes its own connection, and affects nothing else |
 //! | `http`, `gifs`, `upgrade`, `addresses` | the responses before a WebSocket is open |
 //! | `limits`, `timeouts`, `slow_consumers` | every limit applies, exactly at its value |
+//! | `memory` | all clients together take no more memory than they may, and whoever takes most gives first |
 //! | `pace` | nobody gets a fresh burst by reconnecting, and what costs more counts for more |
 //! | `closing` | every request is answered before the Close frame |
 //! | `sources` | one network takes nothing away from others |
@@ -46,6 +47,7 @@ mod gifs;
 mod http;
 mod lifecycle;
 mod limits;
+mod memory;
 mod noise;
 mod pace;
 mod program;
