@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod logger;
+mod malloc;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -94,6 +95,7 @@ fn run() -> Result<(), ProgramError> {
         Task::Version => say(concat!("wschat ", env!("CARGO_PKG_VERSION"), "\n")),
         Task::Check => check(&arguments.settings()?)?,
         Task::Serve => {
+            malloc::give_memory_back();
             let settings = arguments.settings()?;
             start_logger(&settings.log)?;
             let has_log_file = settings.log.file.is_some();

@@ -325,3 +325,23 @@ fn what_a_client_sends_cannot_disguise_itself_in_the_log() {
     assert!(log.contains(r" GET /\u{202e}gpj 404"), "{log}");
     assert!(log.contains(r" GET /\u{85}2026-11-23T09:16:11Z 404"), "{log}");
 }
+
+#[cfg(target_env = "gnu")]
+#[test]
+fn it_starts_with_settings_for_malloc_and_leaves_those_of_the_operator() {
+    // glibc may have put NULs for the colons between its settings.
+    let tunables = |program: &Program| {
+        let environment = fs::read_to_string(format!("/proc/{}/environ", program.id())).unwrap();
+        let words = environment.split(['\0', ':']);
+        let words = words.map(|word| word.trim_start_matches("GLIBC_TUNABLES=").to_owned());
+        words.filter(|word| word.starts_with("glibc.")).collect::<Vec<_>>()
+    };
+    let unit = include_str!("../../systemd/wschat.service");
+    let in_unit = unit.lines().find_map(|line| line.strip_prefix("Environment=GLIBC_TUNABLES="));
+    let program = Program::start_after("unset GLIBC_TUNABLES", json!({}));
+    assert_eq!(tunables(&program).join(":"), in_unit.expect("the same in the unit"));
+    program.endpoint.user().close();
+    let own = "glibc.malloc.arena_max=3";
+    let program = Program::start_after(&format!("export GLIBC_TUNABLES={own}"), json!({}));
+    assert_eq!(tunables(&program), [own]);
+}
