@@ -413,6 +413,13 @@ talk('presence, users and long lists', { limits }, async (connect) => {
   willi.ask({ type: 'enter_room', roomId: 4 });
   await willi.until('room');
   await followPresence(vera, connect);
+  vera.ask({ type: 'text', text: 'x'.repeat(4000) });
+  const { seq } = await vera.until('text');
+  vera.ask({ type: 'history', roomId: 4, ref: 'page' });
+  const refused = await vera.refused('too_long', 'page');
+  assert.deepEqual([refused.roomId, refused.seq], [4, seq]);
+  vera.ask({ type: 'history', roomId: 4, before: seq });
+  assert.equal((await vera.until('history')).newer, true);
 });
 
 talk('a resumed session', {}, async (connect) => {
