@@ -36,17 +36,22 @@ impl People {
                     self.lists.remove(room);
                 }
             }
-            Effect::Tell { room, event: Event::Renamed(_), .. } => {
-                self.lists.remove(room);
-            }
+            Effect::Tell { room, event: Event::Renamed(it), .. } => self.drop_list(*room, it.user),
             Effect::PresenceChanged { room, user, is_away } => {
-                self.lists.remove(room);
+                self.drop_list(*room, *user);
                 if !self.followers.is_empty() {
                     let of_room = self.changes.entry(*room).or_default();
                     of_room.entry(*user).or_insert(!is_away);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Something is different about a user. Most members of a big room are in no list.
+    fn drop_list(&mut self, room: RoomId, user: UserId) {
+        if self.lists.get(&room).is_some_and(|list| list.has(user)) {
+            self.lists.remove(&room);
         }
     }
 
