@@ -92,8 +92,7 @@ impl People {
         let changes = std::mem::take(&mut self.changes);
         let mut to: BTreeMap<RoomId, Vec<ConnectionId>> = BTreeMap::new();
         for &connection in &self.followers {
-            let at = chat.user_at(Link { node, connection });
-            if let Some(room) = at.and_then(|(_, room)| room)
+            if let Some(room) = chat.heard_at(Link { node, connection })
                 && changes.contains_key(&room)
             {
                 to.entry(room).or_default().push(connection);
