@@ -17,7 +17,7 @@ use crate::lobby::Lobby;
 use crate::log::{Local, Log, Now, Ordered, Proposal};
 use crate::mailbox::{Mailbox, WaitOutcome};
 use crate::output::Output;
-use crate::protocol::{CloseReason, ErrorReply, Reference, Request, RoomSnapshot, Since};
+use crate::protocol::{CloseReason, ErrorReply, Reference, Request, Since};
 use crate::recall::{Lookup, Query, Recall};
 
 use saver::Outcome;
@@ -27,7 +27,7 @@ pub(crate) use saver::Saver;
 const MAX_TICK_INPUTS: usize = 1_000;
 
 /// This node. There are no others yet.
-const NODE: NodeId = NodeId(0);
+pub(crate) const NODE: NodeId = NodeId(0);
 
 /// See the module's documentation.
 pub(crate) struct Dispatcher<L> {
@@ -201,7 +201,7 @@ impl<L: Log> Dispatcher<L> {
         reference: Reference,
     ) {
         let link = link(connection);
-        if let chat::Request::Say(content) = &request
+        if let chat::Request::Say(content, _) = &request
             && let Some((_, Some(room))) = self.chat.user_at(link)
             && let Some(pace) = self.delivery.pace(connection)
             && let Err(wait) = self.lobby.may_say(room, pace, content.encoded_len(), self.now)
@@ -294,7 +294,7 @@ impl<L: Log> Dispatcher<L> {
         self.lobby.observe(&effect, self.now);
         match effect {
             Effect::Store(memo) => self.saver.note(memo),
-            Effect::RoomListChanged { .. } => {}
+            Effect::RoomListChanged { .. } | Effect::PresenceChanged { .. } => {}
             Effect::Reply { to, reply: Reply::Refused(ref refusal), .. }
                 if refusal.is_of_new_room() =>
             {
@@ -304,10 +304,7 @@ impl<L: Log> Dispatcher<L> {
                 self.push(Output::Effect(effect));
             }
             Effect::ShowRoom { to, room: id, up_to: seq, reference } => {
-                if let Some(room) = self.chat.room(id) {
-                    let users = self.chat.people(room).collect();
-                    let snapshot = RoomSnapshot { id, title: room.title().into(), users, seq };
-                    let what = Lookup::Room { snapshot, since: since.take() };
+                if let Some(what) = self.lobby.show_room(&self.chat, to, (id, seq), since.take()) {
                     self.push(Output::Query { to, query: Query { what, reference } });
                 }
             }

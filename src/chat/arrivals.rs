@@ -15,6 +15,7 @@ impl Chat {
         &mut self,
         arriving: Arriving,
         resume: Option<&ResumeOffer>,
+        time: u64,
         effects: &mut Vec<Effect>,
     ) {
         if self.links.contains_key(&arriving.link) {
@@ -22,12 +23,18 @@ impl Chat {
         }
         let resumed = resume.and_then(|offer| self.resumable.get(&offer.resumed?).copied());
         match resumed {
-            Some(user) => self.resume(user, arriving, effects),
-            None => self.add_user(arriving, resume.map(|offer| offer.fresh), effects),
+            Some(user) => self.resume(user, arriving, time, effects),
+            None => self.add_user(arriving, resume.map(|offer| offer.fresh), time, effects),
         }
     }
 
-    fn add_user(&mut self, arriving: Arriving, key: Option<ResumeKey>, effects: &mut Vec<Effect>) {
+    fn add_user(
+        &mut self,
+        arriving: Arriving,
+        key: Option<ResumeKey>,
+        time: u64,
+        effects: &mut Vec<Effect>,
+    ) {
         let Arriving { link, source, version } = arriving;
         // Keys are random, but an entry may contain anything: no user gets the key of another.
         let key = key.filter(|key| !self.resumable.contains_key(key));
@@ -49,11 +56,11 @@ impl Chat {
         };
         self.users.insert(id, user);
         self.store_user(id, effects);
-        self.welcome(id, link, false, effects);
+        self.welcome(id, (link, time), false, effects);
     }
 
     /// The others are not told, since they were not told that the user was away.
-    fn resume(&mut self, id: UserId, arriving: Arriving, effects: &mut Vec<Effect>) {
+    fn resume(&mut self, id: UserId, arriving: Arriving, time: u64, effects: &mut Vec<Effect>) {
         let Arriving { link, source, version } = arriving;
         let Some(user) = self.users.get_mut(&id) else { return };
         // Of two connections to one node, the client wants the later one, even if the earlier one finishes
@@ -74,22 +81,31 @@ impl Chat {
         if let Some(resumption) = &mut user.resumption
             && let Some(away) = resumption.away.take()
         {
+            if let Some(room) = user.room {
+                effects.push(Effect::PresenceChanged { room, user: id, is_away: false });
+            }
             self.forget_away(id, away, source_before);
         }
         if let Some(before) = before {
             self.links.remove(&before);
         }
         self.links.insert(link, id);
-        self.welcome(id, link, true, effects);
+        self.welcome(id, (link, time), true, effects);
     }
 
-    fn welcome(&self, id: UserId, link: Link, resumed: bool, effects: &mut Vec<Effect>) {
+    fn welcome(
+        &self,
+        id: UserId,
+        (link, time): (Link, u64),
+        resumed: bool,
+        effects: &mut Vec<Effect>,
+    ) {
         if let Some(person) = self.person(id)
             && let Some(user) = self.users.get(&id)
         {
             let (version, room) = (user.version, user.room);
             let can_resume = user.resumption.is_some();
-            let welcome = Welcome { person, version, resumed, can_resume, room };
+            let welcome = Welcome { person, version, resumed, can_resume, room, time };
             effects.push(Effect::Connected { link, welcome });
         }
     }
@@ -112,6 +128,9 @@ impl Chat {
         let source = user.source;
         if std::mem::take(&mut user.is_subscribed) {
             effects.push(Effect::Unsubscribe { user: id });
+        }
+        if let Some(room) = user.room {
+            effects.push(Effect::PresenceChanged { room, user: id, is_away: true });
         }
         self.note_away(id, away, source);
         // One goes for each who comes. If there have been too many since the start or a change of the
@@ -153,7 +172,7 @@ impl Chat {
         if let Some(person) = self.person(id)
             && let Some(room) = self.take_out_of_room(id, at, effects)
         {
-            effects.push(Effect::Tell { room, time, event: Event::Left(person) });
+            effects.push(Effect::Tell { room, time, event: Event::Left(person, None) });
         }
         let Some(user) = self.users.remove(&id) else { return };
         if let Some(resumption) = user.resumption {

@@ -50,6 +50,7 @@ mod random_run;
 mod replay_test;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -179,7 +180,8 @@ impl Chat {
         self.expire(time, effects);
         match action {
             Action::Connect { link, source, version, resume } => {
-                self.connect(Arriving { link, source, version }, resume.as_deref(), effects);
+                let arriving = Arriving { link, source, version };
+                self.connect(arriving, resume.as_deref(), time, effects);
             }
             Action::Ask { link, request, reference } => {
                 self.ask(link, request, time, reference, effects);
@@ -214,9 +216,33 @@ impl Chat {
         room.members.iter().filter_map(|id| Some((*id, &*self.users.get(id)?.name)))
     }
 
-    /// The members of `room` as values of their own, by id.
-    pub(crate) fn people<'a>(&'a self, room: &'a Room) -> impl Iterator<Item = Person> + 'a {
-        room.members.iter().filter_map(|id| self.person(*id))
+    /// The members of `room` with higher ids than `after`: each with its name, and whether it is away.
+    pub(crate) fn members_after<'a>(
+        &'a self,
+        room: &'a Room,
+        after: UserId,
+    ) -> impl Iterator<Item = (UserId, &'a str, bool)> {
+        room.members.range((Bound::Excluded(after), Bound::Unbounded)).filter_map(|id| {
+            let user = self.users.get(id)?;
+            Some((*id, &*user.name, user.link.is_none()))
+        })
+    }
+
+    /// Whether the user is a member of `room`, and then whether it is away.
+    pub(crate) fn is_away(&self, id: UserId, room: RoomId) -> Option<bool> {
+        let user = self.users.get(&id).filter(|user| user.room == Some(room))?;
+        Some(user.link.is_none())
+    }
+
+    /// The room whose events this connection gets.
+    pub(crate) fn heard_at(&self, link: Link) -> Option<RoomId> {
+        let user = self.users.get(self.links.get(&link)?)?;
+        user.room.filter(|_| user.is_subscribed)
+    }
+
+    /// The connection that leads to the user, unless it is away.
+    pub(crate) fn link_of(&self, id: UserId) -> Option<Link> {
+        self.users.get(&id)?.link
     }
 
     /// The user as others see them.
@@ -269,8 +295,8 @@ impl Chat {
         let asker = Asker { user, room, time, reference };
         let granted = match request {
             Request::EnterRoom(target) => self.enter_room(&asker, target, effects),
-            Request::LeaveRoom => self.leave_room(&asker, effects),
-            Request::Say(content) => self.say(&asker, content, effects),
+            Request::LeaveRoom(room) => self.leave_room(&asker, room, effects),
+            Request::Say(content, room) => self.say(&asker, content, room, effects),
             Request::CreateRoom(title) => self.create_room(&asker, &title, effects),
             Request::ChangeName(name) => self.change_name(&asker, &name, effects),
         };
@@ -292,6 +318,16 @@ impl Chat {
 }
 
 impl Asker {
+    /// The room that the author is in. Refused if the request is meant for another one.
+    fn room_in(&self, meant: Option<RoomId>) -> Result<RoomId, Refusal> {
+        match (self.room, meant) {
+            (Some(room), None) => Ok(room),
+            (Some(room), Some(meant)) if room == meant => Ok(room),
+            (_, Some(meant)) => Err(Refusal::NotInThisRoom(meant)),
+            (None, None) => Err(Refusal::NotInRoom),
+        }
+    }
+
     fn reply(&self, reply: Reply) -> Effect {
         let (to, time, reference) = (self.user, self.time, self.reference.clone());
         Effect::Reply { to, time, reply, reference }

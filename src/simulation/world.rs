@@ -12,7 +12,7 @@ use super::random::Dice;
 use super::recorder::{RecordingLog, Tape};
 use super::store::FaultyStore;
 use super::view::ClientView;
-use crate::chat::{Chat, ConnectionId, Rules, Stored, UserId, Version};
+use crate::chat::{Chat, ConnectionId, NodeId, Rules, Stored, UserId, Version};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, Saver};
 use crate::health::Health;
@@ -75,7 +75,7 @@ impl World {
         let sizes = Sizes {
             outbox_bytes: dice.pick(&[1_500, 3_000, 20_000]),
             tick_bytes: dice.pick(&[300, 1_000, 5_000]),
-            frame_bytes: dice.pick(&[600, 2_000, 20_000]),
+            frame_bytes: dice.pick(&[1_500, 4_000, 20_000]),
             on_enter: dice.index(6),
         };
         let rules = rules(&mut dice);
@@ -85,20 +85,20 @@ impl World {
             max_memory_bytes: dice.pick(&[3_000, 1_000_000, 1_000_000]),
         };
         let store = FaultyStore::open(retention);
-        let epoch = store.epoch();
+        let epoch: Arc<str> = store.epoch().into();
         let mut saver = Saver::new(Box::new(store.clone()), Arc::<Health>::default(), UserId(0));
         let (chat, effects) = Chat::restore(rules.clone(), Stored::default());
         saver.begin(effects).unwrap();
-        let reader = Box::new(store.clone());
         let (recall, recall_thread) =
-            Recall::new(reader, epoch.as_str().into(), sizes.on_enter, sizes.frame_bytes);
+            Recall::new(Box::new(store.clone()), epoch.clone(), sizes.on_enter);
+        let list_interval = dice.pick(&[Duration::ZERO, Duration::from_millis(500)]);
         let tape = Tape::default();
         let dispatcher = Dispatcher::new(
             RecordingLog::new(tape.clone()),
             chat,
-            Lobby::new(dice.pick(&[Duration::ZERO, Duration::from_millis(500)]), 0.0),
+            Lobby::new(NodeId(0), list_interval, epoch.clone(), sizes.frame_bytes),
             saver,
-            Delivery::new(server_info(), Memory::plenty()),
+            Delivery::new(ServerInfo::sample(), epoch.clone(), Memory::plenty()),
             recall,
             sizes.tick_bytes,
         );
@@ -109,7 +109,7 @@ impl World {
         });
         Self {
             clients: clients.collect(),
-            expected: ExpectedDelivery::new(&rules, dice.below(150)),
+            expected: ExpectedDelivery::new(&rules, &epoch, sizes.frame_bytes, dice.below(150)),
             dice,
             coverage: Coverage::default(),
             at: Duration::ZERO,
@@ -121,7 +121,7 @@ impl World {
             flusher,
             flusher_handle: Arc::new(flusher_handle),
             store,
-            epoch,
+            epoch: epoch.to_string(),
             tape,
             connections: BTreeMap::new(),
             last_connection: 0,
