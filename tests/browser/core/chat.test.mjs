@@ -11,7 +11,7 @@ test('the room is entered again after a lost connection and after a reload', () 
   page.flow();
   page.watch();
   page.loseAndReturn();
-  const since = { epoch: 'epoch 1', seq: 1 };
+  const since = { epoch: 'epoch 1', seq: 1, time: page.room.record[0].time };
   assert.deepEqual(page.types('enter_room'), [{ type: 'enter_room', roomId: 1, since }]);
   page.reload();
   assert.deepEqual(page.state.room, { id: 1, title: 'Room 1' });
@@ -37,7 +37,7 @@ test('to another room and back: known messages are kept, the rest is requested',
   page.chat.enter(2);
   const { room, entering, inRoom } = page.state;
   assert.deepEqual([room.title, entering.title, inRoom], ['Room 2', 'Room 2', false]);
-  assert.deepEqual([page.shown(), [...page.state.members]], [[], []]);
+  assert.deepEqual([page.shown(), [...page.state.people]], [[], []]);
   page.flow();
   assert.deepEqual([page.state.entering, page.state.inRoom], [null, true]);
   page.server.sayAs(ANNA, page.room, 'two');
@@ -226,7 +226,7 @@ test('a name chosen while the connection is being lost still takes effect', () =
   page.chat.rename('Mia');
   page.loseAndReturn();
   assert.equal(page.state.me.name, 'Mia');
-  assert.equal(page.state.members.get(1), 'Mia');
+  assert.equal(page.state.people.get(1), 'Mia');
 });
 
 test('members: joining, leaving and changing names', () => {
@@ -237,7 +237,7 @@ test('members: joining, leaving and changing names', () => {
   tell({ type: 'change_name', oldName: 'Anna', newName: 'Ann', userId: ANNA.id });
   tell({ type: 'leave_room', user: BEN });
   page.flow();
-  assert.deepEqual([...page.state.members], [[1, 'User 1'], [ANNA.id, 'Ann']]);
+  assert.deepEqual([...page.state.people], [[1, 'User 1'], [ANNA.id, 'Ann']]);
   const [{ entered, passed }] = page.state.timeline.entries;
   assert.deepEqual([entered, passed], [['Ann'], ['Ben']]);
 });

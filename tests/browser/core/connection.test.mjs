@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { backoffMs } from '../../../src/web/core/connection.js';
+import { backoffMs } from '../../../clients/js/src/connection.js';
 import { FakeClock, FakeServer } from './fake.mjs';
 import { Page } from './page.mjs';
 

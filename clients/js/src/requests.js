@@ -61,7 +61,9 @@ export class Requests {
   refuse(error) {
     const open = this.#close(error.ref);
     if (!open) return false;
-    if (error.code === 'rate_limited' && open.retriesWhenLimited) this.#retryLater(open, error.retryAfterMs ?? RETRY_MS);
+    // A code that this client does not know is to be retried if it says when.
+    const isLimited = error.code === 'rate_limited' || error.retryAfterMs !== undefined;
+    if (isLimited && open.retriesWhenLimited) this.#retryLater(open, error.retryAfterMs ?? RETRY_MS);
     else if (open.refused) open.refused(error);
     else return false;
     return true;

@@ -9,8 +9,8 @@ const STEADY_MS = 10_000;
 /** From opening the socket to the welcome. */
 const WELCOME_MS = 15_000;
 
-/** Another tab has taken over the session. Reconnecting would take it back. */
-const REPLACED = 4001;
+/** After a close code of this range the client must not reconnect by itself, such as 4001: another has the session. */
+const isFinal = (code) => code >= 4000 && code < 4500;
 /** Close codes that a quick retry would not help: see docs/protocol.md, "How a connection ends". */
 const NOT_SOON = new Set([1002, 1003, 1007, 1008]);
 
@@ -31,8 +31,9 @@ export class Connection {
   #clock;
   #secret;
   #handlers;
+  #speaksBase;
   #socket = null;
-  #state = 'idle'; // connecting | open | waiting | replaced
+  #state = 'idle'; // connecting | open | waiting | stopped
   #attempt = 0;
   #openedAt = null;
   #retryTimer = null;
@@ -47,18 +48,21 @@ export class Connection {
 
   /**
    * `secret()` returns the secret of the session to resume, or null. `handlers` are connecting(), frame(object,
-   * version), lost({ code, reason, retryAt }) and replaced().
+   * version) and lost({ code, reason, retryAt }), where `retryAt` is null if there will be no retry. With `speaksBase`
+   * a server without wschat.v2 is spoken to in the base protocol.
    */
-  constructor({ url, WebSocket, clock, secret, handlers }) {
+  constructor({ url, WebSocket, clock, secret, handlers, speaksBase }) {
     this.#url = url;
     this.#WebSocket = WebSocket;
     this.#clock = clock;
     this.#secret = secret;
     this.#handlers = handlers;
+    this.#speaksBase = speaksBase;
   }
 
-  get isReplaced() {
-    return this.#state === 'replaced';
+  /** Whether only `open` reconnects. */
+  get isStopped() {
+    return this.#state === 'stopped';
   }
 
   /** Connects, unless connected or connecting. */
@@ -107,13 +111,18 @@ export class Connection {
     listen('open', () => this.#opened());
     listen('message', ({ data }) => this.#received(data));
     listen('close', ({ code, reason }) => this.#lost(code, reason ?? ''));
+    // What went wrong comes with `close`; but the package ws throws an error that nobody listens to.
+    socket.addEventListener('error', () => {});
     this.#welcomeTimer = this.#clock.setTimeout(() => this.giveUp('no answer'), WELCOME_MS);
     this.#handlers.connecting();
   }
 
   #opened() {
     // The server ignored the offered subprotocol, and the browser accepted that.
-    if (this.#version === V2 && this.#socket.protocol !== V2) this.#version = 'base';
+    if (this.#version === V2 && this.#socket.protocol !== V2) {
+      if (!this.#speaksBase) return this.giveUp('the server does not speak wschat.v2');
+      this.#version = 'base';
+    }
     if (this.#version === 'base' && this.#known === null && this.#isBaseNext && !this.#isChecking) {
       return this.#checkOnce();
     }
@@ -144,7 +153,7 @@ export class Connection {
     } catch {
       return; // ignored, like a frame of an unknown type
     }
-    this.#handlers.frame(frame, this.#version);
+    if (typeof frame?.type === 'string') this.#handlers.frame(frame, this.#version);
   }
 
   #lost(code, reason) {
@@ -157,13 +166,13 @@ export class Connection {
       return this.#connect();
     }
     // A connection that never worked may have used the wrong protocol. A server that has spoken wschat.v2 always will.
-    if (!this.#isWelcome && this.#known !== V2) {
+    if (this.#speaksBase && !this.#isWelcome && this.#known !== V2) {
       this.#known = null;
       this.#isBaseNext = this.#version === V2;
     }
-    if (code === REPLACED) {
-      this.#state = 'replaced';
-      return this.#handlers.replaced(reason);
+    if (isFinal(code)) {
+      this.#state = 'stopped';
+      return this.#handlers.lost({ code, reason, retryAt: null });
     }
     this.#state = 'waiting';
     if (hadOpened && this.#clock.now() - this.#openedAt >= STEADY_MS) this.#attempt = 0;

@@ -14,13 +14,16 @@ const MAX_ENTRIES = 500;
 export class Outbox {
   #store;
   #clock;
+  #settled;
   #entries;
   #prefix;
   #count = 0;
 
-  constructor({ store, clock }) {
+  /** `settled(entry, event)` is called when an entry is acknowledged, and without an event when it has failed. */
+  constructor({ store, clock, settled = () => {} }) {
     this.#store = store;
     this.#clock = clock;
+    this.#settled = settled;
     const kept = store.get(KEY);
     this.#entries = Array.isArray(kept) ? kept : [];
     // Different on every page load, so that a duplicated tab does not reuse refs.
@@ -51,13 +54,14 @@ export class Outbox {
     return this.#entries.filter(isHere);
   }
 
-  /** `content` is `{ kind: 'text', text }` or `{ kind: 'gif', gifId }`. */
+  /** `content` is `{ kind: 'text', text }` or `{ kind: 'gif', gifId }`. Returns the ref. */
   add(content, room) {
     this.#count += 1;
     const ref = `${this.#prefix}-${this.#count}`;
     const { id, title } = room;
     this.#entries.push({ ref, ...content, time: this.#clock.now(), room: { id, title }, failed: null, sent: null });
     this.#save();
+    return ref;
   }
 
   /** Call this before sending: afterwards the page may be gone before it is stored. */
@@ -66,13 +70,18 @@ export class Outbox {
     if (entry) this.#replace(entry, { sent });
   }
 
-  /** Removes the entry that this event acknowledges. Returns whether there was one. */
-  acknowledge({ ref, from }, myId) {
+  /** Removes the entry that this event acknowledges. */
+  acknowledge(event, myId) {
+    const { ref, from } = event;
     const entry = ref === undefined ? null : this.find(ref);
     // Everybody in the room sees the ref and could use it: only events from us count.
-    if (!entry?.sent || !(from.id === myId || from.id === entry.sent.user)) return false;
-    this.discard(ref);
-    return true;
+    if (entry?.sent && from && (from.id === myId || from.id === entry.sent.user)) this.said(entry, event);
+  }
+
+  /** An entry was said: `event` is what the server has sent of it. */
+  said(entry, event) {
+    this.discard(entry.ref);
+    this.#settled(entry, event);
   }
 
   /**
@@ -81,7 +90,7 @@ export class Outbox {
    */
   fail(ref, problem, reason = null) {
     const entry = this.find(ref);
-    if (entry) this.#replace(entry, { failed: { problem, reason } });
+    if (entry) this.#settled(this.#replace(entry, { failed: { problem, reason } }));
   }
 
   failRoom(room, reason) {
@@ -126,8 +135,10 @@ export class Outbox {
   }
 
   #replace(entry, change) {
-    this.#entries = this.#entries.map((other) => (other.ref === entry.ref ? { ...other, ...change } : other));
+    const changed = { ...entry, ...change };
+    this.#entries = this.#entries.map((other) => (other.ref === entry.ref ? changed : other));
     this.#save();
+    return changed;
   }
 
   #save() {

@@ -14,7 +14,7 @@ export class Sender {
   #state;
   #requests;
   #clock;
-  #pages;
+  #page;
   #proceed;
   /** The ref of the message in flight. */
   #inFlight = null;
@@ -23,13 +23,13 @@ export class Sender {
   #saveFailures = 0;
   #reentries = 0;
 
-  /** `pages` loads history; `proceed()` is called when sending may continue. */
-  constructor({ outbox, state, requests, clock, pages, proceed }) {
+  /** `page(roomId, query, then)` loads history; `proceed()` is called when sending may continue. */
+  constructor({ outbox, state, requests, clock, page, proceed }) {
     this.#outbox = outbox;
     this.#state = state;
     this.#requests = requests;
     this.#clock = clock;
-    this.#pages = pages;
+    this.#page = page;
     this.#proceed = proceed;
     outbox.failUnverifiable();
   }
@@ -45,7 +45,7 @@ export class Sender {
     const head = this.#outbox.head;
     if (head === null || this.#inFlight !== null || this.#isVerifying || pausedUntil !== null) return;
     // In the same session the server recognises a repeated ref. In another one, the history tells whether it was said.
-    if (head.sent !== null && head.sent.session !== session) this.#verify(head, this.#timeline(head).completeFrom());
+    if (head.sent !== null && head.sent.session !== session) this.#verify(head, this.#position(head).completeFrom());
     else this.#send(head);
   }
 
@@ -62,11 +62,12 @@ export class Sender {
     const { session, me } = this.#state;
     // The first attempt may have arrived. If the server was restored from an older history, a repeat comes after fewer
     // messages.
-    const seq = Math.min(before?.seq ?? Infinity, this.#timeline({ room }).endSeq);
+    const seq = Math.min(before?.seq ?? Infinity, this.#position({ room }).endSeq);
     const sent = { session, user: me.id, seq };
     this.#outbox.setSent(ref, sent);
     this.#inFlight = ref;
-    this.#requests.ask({ type: kind, ...(kind === 'text' ? { text } : { gifId }), ref }, {
+    // With its room, so that it is never said in another one.
+    this.#requests.ask({ type: kind, ...(kind === 'text' ? { text } : { gifId }), roomId: room.id, ref }, {
       answered: () => this.#acknowledged(),
       refused: (error) => this.#refused(ref, before, error),
     });
@@ -79,7 +80,8 @@ export class Sender {
   }
 
   /** `before` is what was known before this attempt, which had no effect. */
-  #refused(ref, before, { code, message, retryAfterMs }) {
+  #refused(ref, before, error) {
+    const { code, message, retryAfterMs } = error;
     this.#inFlight = null;
     switch (code) {
       case 'rate_limited':
@@ -92,13 +94,17 @@ export class Sender {
         return this.#retryLater();
       case 'already_said':
         this.#acknowledged();
-        return this.#outbox.discard(ref);
+        return this.#outbox.said(this.#outbox.find(ref), error);
       case 'not_in_room':
         this.#reentries += 1;
         if (this.#reentries > MAX_REENTRIES) break;
         this.#outbox.setSent(ref, before);
         this.#state.hereId = null;
         return undefined;
+    }
+    if (retryAfterMs !== undefined) {
+      this.#outbox.setSent(ref, before);
+      return this.#pause('rate_limited', retryAfterMs);
     }
     return this.#outbox.fail(ref, message, code);
   }
@@ -110,7 +116,7 @@ export class Sender {
   #verify({ ref, room, sent }, cursor) {
     if (cursor <= sent.seq + 1) return this.#verified(ref);
     this.#isVerifying = true;
-    this.#pages.ask(room.id, cursor, {
+    this.#page(room.id, { before: cursor }, {
       done: (events, more) => {
         this.#isVerifying = false;
         if (!this.#outbox.find(ref)) return;
@@ -152,7 +158,7 @@ export class Sender {
     this.#state.pauseReason = null;
   }
 
-  #timeline({ room }) {
-    return this.#state.timelineOf(room.id);
+  #position({ room }) {
+    return this.#state.position(room.id);
   }
 }
