@@ -31,33 +31,30 @@ export class Connection {
   #clock;
   #secret;
   #handlers;
-  #speaksBase;
+  #versions;
   #socket = null;
   #state = 'idle'; // connecting | open | waiting | stopped
   #attempt = 0;
   #openedAt = null;
   #retryTimer = null;
   #welcomeTimer = null;
-  #version = null;
-  /** The protocol this server speaks, once a connection has opened. */
-  #known = null;
-  #isBaseNext = false;
-  #isChecking = false;
+  #version = V2;
   /** Whether the server has sent anything on this connection. */
   #isWelcome = false;
 
   /**
    * `secret()` returns the secret of the session to resume, or null. `handlers` are connecting(), frame(object,
-   * version) and lost({ code, reason, retryAt }), where `retryAt` is null if there will be no retry. With `speaksBase`
-   * a server without wschat.v2 is spoken to in the base protocol.
+   * version) and lost({ code, reason, retryAt }), where `retryAt` is null if there will be no retry. `versions` is for
+   * programs that also speak the base protocol: next() returns 'wschat.v2' or 'base'; opened(version), whether to stay
+   * with it; lost({ version, hadOpened, isWelcome }), whether to connect again at once.
    */
-  constructor({ url, WebSocket, clock, secret, handlers, speaksBase }) {
+  constructor({ url, WebSocket, clock, secret, handlers, versions = null }) {
     this.#url = url;
     this.#WebSocket = WebSocket;
     this.#clock = clock;
     this.#secret = secret;
     this.#handlers = handlers;
-    this.#speaksBase = speaksBase;
+    this.#versions = versions;
   }
 
   /** Whether only `open` reconnects. */
@@ -100,7 +97,7 @@ export class Connection {
     this.#state = 'connecting';
     this.#openedAt = null;
     this.#isWelcome = false;
-    this.#version = this.#known ?? (this.#isBaseNext && !this.#isChecking ? 'base' : V2);
+    this.#version = this.#versions?.next() ?? V2;
     const secret = this.#secret();
     const protocols = this.#version === V2 ? [V2, ...(secret ? [`session.${secret}`] : [])] : [];
     const socket = new this.#WebSocket(this.#url, protocols);
@@ -120,27 +117,16 @@ export class Connection {
   #opened() {
     // The server ignored the offered subprotocol, and the browser accepted that.
     if (this.#version === V2 && this.#socket.protocol !== V2) {
-      if (!this.#speaksBase) return this.giveUp('the server does not speak wschat.v2');
+      if (!this.#versions) return this.giveUp('the server does not speak wschat.v2');
       this.#version = 'base';
     }
-    if (this.#version === 'base' && this.#known === null && this.#isBaseNext && !this.#isChecking) {
-      return this.#checkOnce();
+    if (this.#versions && !this.#versions.opened(this.#version)) {
+      const socket = this.#socket;
+      this.#connect();
+      return socket.close();
     }
-    this.#known = this.#version;
-    this.#isChecking = false;
     this.#state = 'open';
     this.#openedAt = this.#clock.now();
-  }
-
-  /**
-   * wschat.v2 failed, but perhaps only because the network was down. Now that the server is known to be reachable,
-   * tries wschat.v2 once more before settling for the base protocol.
-   */
-  #checkOnce() {
-    const socket = this.#socket;
-    this.#isChecking = true;
-    this.#connect();
-    socket.close();
   }
 
   #received(data) {
@@ -160,16 +146,8 @@ export class Connection {
     const hadOpened = this.#openedAt !== null;
     this.#clearTimers();
     this.#socket = null;
-    if (!hadOpened && this.#isChecking) {
-      this.#isChecking = false;
-      this.#known = 'base';
-      return this.#connect();
-    }
-    // A connection that never worked may have used the wrong protocol. A server that has spoken wschat.v2 always will.
-    if (this.#speaksBase && !this.#isWelcome && this.#known !== V2) {
-      this.#known = null;
-      this.#isBaseNext = this.#version === V2;
-    }
+    const ended = { version: this.#version, hadOpened, isWelcome: this.#isWelcome };
+    if (this.#versions?.lost(ended)) return this.#connect();
     if (isFinal(code)) {
       this.#state = 'stopped';
       return this.#handlers.lost({ code, reason, retryAt: null });

@@ -12,10 +12,11 @@ const MAX_ENTRIES = 500;
  * that moment.
  */
 export class Outbox {
+  /** All of them, in the order they were written. Only to be read. */
+  entries;
   #store;
   #clock;
   #settled;
-  #entries;
   #prefix;
   #count = 0;
 
@@ -25,33 +26,22 @@ export class Outbox {
     this.#clock = clock;
     this.#settled = settled;
     const kept = store.get(KEY);
-    this.#entries = Array.isArray(kept) ? kept : [];
+    this.entries = Array.isArray(kept) ? kept : [];
     // Different on every page load, so that a duplicated tab does not reuse refs.
     this.#prefix = [0, 0].map(() => Math.floor(clock.random() * 2 ** 32).toString(36)).join('');
   }
 
   /** The next entry to send, or null. */
   get head() {
-    return this.#entries.find(({ failed }) => failed === null) ?? null;
+    return this.entries.find(({ failed }) => failed === null) ?? null;
   }
 
   get isFull() {
-    return this.#entries.length >= MAX_ENTRIES;
-  }
-
-  /** The rooms of all entries, in order. */
-  get rooms() {
-    return this.#entries.map(({ room }) => room);
+    return this.entries.length >= MAX_ENTRIES;
   }
 
   find(ref) {
-    return this.#entries.find((entry) => entry.ref === ref) ?? null;
-  }
-
-  /** The entries of a room. A failed one also shows in a later room of the same title. */
-  of({ id, title }) {
-    const isHere = ({ room, failed }) => room.title === title && (room.id === id || failed !== null);
-    return this.#entries.filter(isHere);
+    return this.entries.find((entry) => entry.ref === ref) ?? null;
   }
 
   /** `content` is `{ kind: 'text', text }` or `{ kind: 'gif', gifId }`. Returns the ref. */
@@ -59,7 +49,7 @@ export class Outbox {
     this.#count += 1;
     const ref = `${this.#prefix}-${this.#count}`;
     const { id, title } = room;
-    this.#entries.push({ ref, ...content, time: this.#clock.now(), room: { id, title }, failed: null, sent: null });
+    this.entries.push({ ref, ...content, time: this.#clock.now(), room: { id, title }, failed: null, sent: null });
     this.#save();
     return ref;
   }
@@ -94,29 +84,13 @@ export class Outbox {
   }
 
   failRoom(room, reason) {
-    for (const { ref, failed } of this.of(room)) if (!failed) this.fail(ref, '', reason);
-  }
-
-  /**
-   * Over the base protocol nobody can tell whether a message arrived before the connection was lost: the user decides.
-   */
-  failUnverifiable() {
-    for (const { ref, failed, sent } of this.#entries) {
-      if (sent?.session === null && !failed) this.fail(ref, '', 'unknown');
+    for (const { ref, room: { id, title }, failed } of this.entries) {
+      if (id === room.id && title === room.title && !failed) this.fail(ref, '', reason);
     }
   }
 
-  /** Moves the entry to the end, under a new ref: the server may still know the old one. */
-  retry(ref, room) {
-    const entry = this.find(ref);
-    if (!entry?.failed) return;
-    const { kind, text, gifId } = entry;
-    this.discard(ref);
-    this.add(kind === 'text' ? { kind, text } : { kind, gifId }, room ?? entry.room);
-  }
-
   discard(ref) {
-    this.#entries = this.#entries.filter((entry) => entry.ref !== ref);
+    this.entries = this.entries.filter((entry) => entry.ref !== ref);
     this.#save();
   }
 
@@ -125,7 +99,7 @@ export class Outbox {
    * id does not count.
    */
   relocate(find) {
-    for (const entry of this.#entries) {
+    for (const entry of this.entries) {
       const room = find(entry.room);
       if (room && (room.id !== entry.room.id || room.title !== entry.room.title)) {
         const isOther = room.id !== entry.room.id;
@@ -136,13 +110,13 @@ export class Outbox {
 
   #replace(entry, change) {
     const changed = { ...entry, ...change };
-    this.#entries = this.#entries.map((other) => (other.ref === entry.ref ? changed : other));
+    this.entries = this.entries.map((other) => (other.ref === entry.ref ? changed : other));
     this.#save();
     return changed;
   }
 
   #save() {
-    if (this.#entries.length > 0) this.#store.set(KEY, this.#entries);
+    if (this.entries.length > 0) this.#store.set(KEY, this.entries);
     else this.#store.remove(KEY);
   }
 }

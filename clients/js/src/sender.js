@@ -31,7 +31,6 @@ export class Sender {
     this.#clock = clock;
     this.#page = page;
     this.#proceed = proceed;
-    outbox.failUnverifiable();
   }
 
   /** While the server cannot save, nobody has to wait for it in the room of the message. */
@@ -54,7 +53,6 @@ export class Sender {
     this.#inFlight = null;
     this.#isVerifying = false;
     this.#reentries = 0;
-    this.#outbox.failUnverifiable();
     this.#resume();
   }
 

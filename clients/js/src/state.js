@@ -1,8 +1,8 @@
-// What the server has told us: who we are, the rooms, who is in ours, and how far each room has been followed. Applies
-// frames and sends nothing.
+// What the server has told us: who we are, the rooms, and who is in ours. Applies frames and sends nothing. How far each
+// room has been followed is up to a subclass, with position(id), entered(frame), said(event) and paged(roomId, page,
+// query).
 
-/** The number of rooms whose positions are kept, and of ids that were ours. */
-const MAX_POSITIONS = 64;
+/** The number of ids that were ours. */
 const MAX_OWN_IDS = 64;
 
 /** Whether a `room` frame continues the history of a position, or is of another one. */
@@ -10,61 +10,7 @@ export const continues = ({ epoch, endSeq, newestSeq, newestTime }, { epoch: now
   // A lower `seq`, or another time of the same one, means that the server has lost messages and reuses their numbers.
   epoch === now && seq >= endSeq && !events.some((event) => event.seq === newestSeq && event.time !== newestTime);
 
-/** How far a room has been followed. */
-export class Position {
-  /** The history that `seq` counts in; null before the room was entered. */
-  epoch = null;
-  /** The `seq` of the room's last message, and of the last one that was seen, with its time. */
-  endSeq = 0;
-  newestSeq = null;
-  newestTime = null;
-  #from = 1;
-
-  /** Applies a `room` frame. Returns what was missed since, as `[type, detail]`; nothing if this is a beginning. */
-  enter(frame) {
-    const { room, epoch, seq, events } = frame;
-    const isSame = continues(this, frame);
-    const happened = this.epoch === null || isSame ? [] : [['lost', { roomId: room.id }]];
-    let last = isSame ? this.newestSeq ?? this.endSeq : seq;
-    const isWhole = isSame && last === this.endSeq;
-    const next = (upTo) => {
-      if (upTo > last + 1) happened.push(['gap', { roomId: room.id, after: last, before: upTo }]);
-      last = Math.max(last, upTo);
-    };
-    let from = seq + 1;
-    for (let i = events.length - 1; i >= 0 && events[i].seq === from - 1; i -= 1) from -= 1;
-    if (!isWhole || from > this.endSeq + 1) this.#from = from;
-    for (const event of events) {
-      if (event.seq <= last) continue;
-      next(event.seq);
-      happened.push(['said', event]);
-    }
-    next(seq + 1);
-    const newest = events.at(-1);
-    if (!isSame || newest) [this.newestSeq, this.newestTime] = [newest?.seq ?? null, newest?.time ?? null];
-    Object.assign(this, { epoch, endSeq: seq });
-    return happened;
-  }
-
-  /** Returns whether the event is new. */
-  add({ seq, time }) {
-    if (this.epoch === null || seq <= this.endSeq) return false;
-    if (seq > this.endSeq + 1) this.#from = seq;
-    Object.assign(this, { endSeq: seq, newestSeq: seq, newestTime: time });
-    return true;
-  }
-
-  addPage(events) {
-    if (events.at(-1)?.seq === this.#from - 1) this.#from = events[0].seq;
-  }
-
-  /** The `seq` from which everything up to the end was seen; the end + 1 if the last message was not. */
-  completeFrom() {
-    return this.#from;
-  }
-}
-
-export class ClientState {
+export class ServerState {
   /** 'connecting', 'online', 'waiting' (for the next attempt), 'replaced' (by another connection) or 'stopped'. */
   phase = 'connecting';
   retryAt = null;
@@ -103,17 +49,11 @@ export class ClientState {
 
   #store;
   #own;
-  #positions = new Map();
 
   constructor({ store }) {
     this.#store = store;
     const own = store.get('own');
     this.#own = { epoch: own?.epoch ?? null, ids: Array.isArray(own?.ids) ? own.ids : [] };
-  }
-
-  /** How far a room has been followed, or null. */
-  position(id) {
-    return this.#positions.get(id) ?? null;
   }
 
   /** From where the server can resume a room's events, or null if nothing is known of it. */
@@ -158,26 +98,6 @@ export class ClientState {
       default: if (Number.isInteger(frame.seq) && frame.roomId !== undefined) return this.said(frame);
     }
     return [];
-  }
-
-  // ---- to be replaced by a program that keeps the messages
-
-  entered(frame) {
-    const { id } = frame.room;
-    const position = this.position(id) ?? new Position();
-    this.#positions.delete(id); // the most recent comes last
-    this.#positions.set(id, position);
-    if (this.#positions.size > MAX_POSITIONS) this.#positions.delete(this.#positions.keys().next().value);
-    return position.enter(frame);
-  }
-
-  said(event) {
-    const isNew = this.isFollowing(event.roomId) && this.position(event.roomId).add(event);
-    return isNew ? [['said', event]] : [];
-  }
-
-  paged(roomId, { events }) {
-    this.position(roomId)?.addPage(events);
   }
 
   // ---- frames

@@ -1,16 +1,17 @@
 // The chat as the views see it. Turns what the user wants (enter, say, rename …) into calls of the protocol's client,
 // and handles refusals. The views call its methods and read `state`.
 
-import { Client } from '../../../clients/js/src/client.js';
-import { Outbox } from '../../../clients/js/src/outbox.js';
+import { Engine } from '../../../clients/js/src/engine.js';
 import { BaseProtocol } from './base.js';
 import { Name } from './name.js';
 import { Notes } from './notes.js';
 import { Pages } from './pages.js';
+import { Pending } from './pending.js';
 import { Navigation } from './navigation.js';
 import { ReadMarks } from './read.js';
 import { State } from './state.js';
 import { browserStorage } from './storage.js';
+import { Versions } from './versions.js';
 
 /** Allowance for everything in a request but the text. */
 const ENVELOPE_BYTES = 200;
@@ -45,14 +46,18 @@ export class Chat {
   }) {
     const { local, session } = storage;
     this.#loadGifs = loadGifs;
-    this.#outbox = new Outbox({ store: session, clock });
+    this.#outbox = new Pending({ store: session, clock });
     this.#marks = new ReadMarks({ store: local, clock });
     this.state = new State({
       clock, store: session, outbox: this.#outbox, marks: this.#marks, isMentioned, changed: () => this.#changed(),
     });
     const { state } = this;
-    this.#client = new Client({
-      url, WebSocket, clock, store: session, state, outbox: this.#outbox,
+    this.#client = new Engine({
+      url, WebSocket, clock, state,
+      store: session,
+      outbox: this.#outbox,
+      features: ['presence'],
+      versions: new Versions(),
       base: (options) => new BaseProtocol(options),
     });
     const client = this.#client;
@@ -67,6 +72,7 @@ export class Chat {
     const client = this.#client;
     client.on('change', () => this.#changed());
     client.on('welcome', (frame) => this.#welcomed(frame));
+    client.on('disconnected', () => this.#outbox.failUnverifiable());
     client.on('list_rooms', () => this.#navigation.listed());
     client.on('removed', () => this.#navigation.want(null));
     client.on('room_gone', (gone) => this.#navigation.roomGone(gone));

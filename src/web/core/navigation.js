@@ -9,7 +9,7 @@ export class Navigation {
   #store;
   #outbox;
   #pages;
-  /** The title of the room to create and enter, and the ref of the request for it. */
+  /** `{ title, ref }` of the room to create and enter: with the same ref it is not created twice. */
   #creating = null;
   /** A link to follow once the list of rooms has arrived. */
   #link = null;
@@ -70,12 +70,13 @@ export class Navigation {
   create(title) {
     if (title === '') return;
     this.#state.notice = null;
-    this.#creating = title;
-    if (this.#state.isListed) this.#requestRoom(title);
+    this.#creating = { title, ref: `room-${Math.random()}` };
+    if (this.#state.isListed) this.#requestRoom();
   }
 
-  #requestRoom(title) {
-    this.#client.ask({ type: 'create_room', title }, {
+  #requestRoom() {
+    const { title, ref } = this.#creating;
+    this.#client.ask({ type: 'create_room', title, ref }, {
       answered: ({ room }) => this.#created(room),
       refused: ({ code, message }) => {
         this.#creating = null;
@@ -96,9 +97,9 @@ export class Navigation {
   listed() {
     if (this.#creating !== null && !this.#client.isOpen('create_room')) {
       // It may have been created before the connection was lost.
-      const made = this.#findByTitle(this.#creating);
+      const made = this.#findByTitle(this.#creating.title);
       if (made) this.#created(made);
-      else this.#requestRoom(this.#creating);
+      else this.#requestRoom();
     }
     if (this.#link) this.open(this.#link);
   }

@@ -1,7 +1,7 @@
-// The state of the page: what the server has told (the client's state), what was said, and how far it was read. It
+// The state of the page: what the server has told (its base class), what was said, and how far it was read. It
 // applies the server's frames and sends nothing. chat.js sends requests; the views only read.
 
-import { ClientState, continues } from '../../../clients/js/src/state.js';
+import { continues, ServerState } from '../../../clients/js/src/state.js';
 import { Timeline } from './timeline.js';
 
 /** Without a message after this long, somebody no longer counts as typing. */
@@ -12,7 +12,7 @@ const MAX_MEMORIES = 8;
 const NOTHING = new Timeline(() => ({}));
 const NOBODY = new Map();
 
-export class State extends ClientState {
+export class State extends ServerState {
   /** `{ id, title }` of the room on screen. */
   room = null;
   divider = null;
@@ -98,7 +98,9 @@ export class State extends ClientState {
     if (id === this.room?.id) return this.#isWatching || this.divider === null ? 0 : this.#othersAfterDivider();
     const room = this.rooms.get(id);
     const mark = room?.seq === undefined ? null : this.#marks.get(room);
-    return mark === null ? 0 : Math.max(0, room.seq - mark.seq);
+    // In another epoch the numbers mean other messages.
+    if (mark === null || (this.epoch !== null && mark.epoch !== this.epoch)) return 0;
+    return Math.max(0, room.seq - mark.seq);
   }
 
   // ---- for the chat
