@@ -5,17 +5,6 @@ import { CLOCK, Engine } from './engine.js';
 import { Outbox } from './outbox.js';
 import { FollowingState } from './position.js';
 
-/** Keeps values as long as the program runs. */
-class MemoryStore extends Map {
-  get(key) {
-    return super.get(key) ?? null;
-  }
-
-  remove(key) {
-    this.delete(key);
-  }
-}
-
 /** Why a request or a message came to nothing: `code` is the server's, or 'lost', 'room_gone', 'unknown' or 'full'. */
 export class ChatError extends Error {
   name = 'ChatError';
@@ -33,7 +22,7 @@ export class Client extends Engine {
   #promises = new Map();
 
   constructor({
-    url, WebSocket = globalThis.WebSocket, name = null, room = null, store = new MemoryStore(),
+    url, WebSocket = globalThis.WebSocket, name = null, room = null, store = new Map(),
     features = ['presence'], maxFrameBytes, clock = CLOCK,
   }) {
     if (!WebSocket) throw new TypeError('There is no WebSocket here: pass one, such as that of the package ws.');
@@ -43,21 +32,6 @@ export class Client extends Engine {
     if (room !== null) this.state.wanted = this.#find(room);
     this.on('welcome', () => this.#welcomed());
     this.on('said', (event) => this.#said(event));
-  }
-
-  /** Every new message from now on. */
-  async *messages() {
-    const waiting = [];
-    let wake = () => {};
-    const unsubscribe = this.on('message', (message) => { waiting.push(message); wake(); });
-    try {
-      for (;;) {
-        while (waiting.length === 0) await new Promise((resolve) => { wake = resolve; });
-        yield waiting.shift();
-      }
-    } finally {
-      unsubscribe();
-    }
   }
 
   /** Goes to a room, by id or title, and returns there after every loss. */

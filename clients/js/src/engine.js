@@ -36,8 +36,8 @@ export class Engine {
   #probeTimer = null;
 
   /**
-   * `state` is a ServerState and `outbox` an Outbox. `store` has get(key), set(key, value) and remove(key) for JSON
-   * values, `clock` now(), setTimeout, clearTimeout and random(). For servers without wschat.v2, `base({ send, receive,
+   * `state` is a ServerState and `outbox` an Outbox. `store` has get(key) and set(key, value) for JSON values,
+   * `clock` now(), setTimeout, clearTimeout and random(). For servers without wschat.v2, `base({ send, receive,
    * clock })` makes what translates the base protocol, and `versions` decides what to offer.
    */
   constructor({ url, WebSocket, features = [], maxFrameBytes, store, clock = CLOCK, base, versions, state, outbox }) {
@@ -209,7 +209,6 @@ export class Engine {
       case 'room': this.#askForUsers(); break;
       case 'room_changed': this.#relocate((room) => (room.id === frame.room.id ? frame.room : room)); break;
       case 'leave_room': if (isOurs) this.#left(wasHere, frame); break;
-      case 'change_name': if (isOurs && frame.ref === undefined) this.#requests.answerOldest('change_name', frame); break;
     }
     this.emit(frame.type, frame);
     for (const [type, detail] of happened) this.emit(type, detail);
@@ -242,7 +241,6 @@ export class Engine {
   /** We have left `roomId`: at our request, on the way to another room, or because the server said so. */
   #left(roomId, frame) {
     if (frame.ref !== undefined || this.isOpen('enter_room')) return;
-    if (this.isOpen('leave_room')) return this.#requests.answerOldest('leave_room', frame);
     if (this.state.wanted?.id !== roomId) return;
     this.state.wanted = null;
     this.emit('removed', { roomId });

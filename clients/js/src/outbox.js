@@ -116,7 +116,6 @@ export class Outbox {
   }
 
   #save() {
-    if (this.entries.length > 0) this.#store.set(KEY, this.entries);
-    else this.#store.remove(KEY);
+    this.#store.set(KEY, this.entries);
   }
 }

@@ -51,12 +51,6 @@ export class Requests {
     this.#close(frame.ref)?.answered?.(frame);
   }
 
-  /** An answer without a ref belongs to the oldest request of this type. */
-  answerOldest(type, frame) {
-    const found = [...this.#open.values()].find(({ request }) => request.type === type);
-    if (found) this.answer({ ...frame, ref: found.request.ref });
-  }
-
   /** Returns whether the error belonged to one of these requests and was handled. */
   refuse(error) {
     const open = this.#close(error.ref);
