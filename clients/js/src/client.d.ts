@@ -74,9 +74,7 @@ export class ChatError extends Error { code: string; retryAfterMs?: number }
 export class Client {
   constructor(options: Options);
   readonly state: State;
-  start(): void;
-  stop(): void;
-  wake(): void;
+  start(): void; stop(): void; wake(): void;
   on<T extends keyof Events>(type: T, listener: (detail: Events[T]) => void): () => void;
   on(type: string, listener: (frame: any) => void): () => void;
   enter(room: number | string): void;

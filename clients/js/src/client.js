@@ -11,8 +11,7 @@ export class ChatError extends Error {
 
   constructor({ code, message, retryAfterMs }) {
     super(message || code);
-    this.code = code;
-    this.retryAfterMs = retryAfterMs;
+    Object.assign(this, { code, retryAfterMs });
   }
 }
 
@@ -30,7 +29,10 @@ export class Client extends Engine {
     super({ url, WebSocket, store, clock, features, maxFrameBytes, outbox, state: new FollowingState({ store }) });
     this.#name = name;
     if (room !== null) this.state.wanted = this.#find(room);
-    this.on('welcome', () => this.#welcomed());
+    // A new session has a new name.
+    this.on('welcome', ({ user }) => {
+      if (this.#name !== null && this.#name !== user.name) this.ask({ type: 'change_name', name: this.#name });
+    });
     this.on('said', (event) => this.#said(event));
   }
 
@@ -86,12 +88,6 @@ export class Client extends Engine {
       const refused = (error) => reject(new ChatError(error));
       this.ask(request, { answered: resolve, refused, lost, retriesWhenLimited: true });
     });
-  }
-
-  /** A new session has a new name. */
-  #welcomed() {
-    const name = this.#name;
-    if (name !== null && name !== this.state.me.name) this.ask({ type: 'change_name', name });
   }
 
   /** A message of a type that we do not know has only been counted. */

@@ -87,7 +87,7 @@ export class Connection {
   close() {
     const socket = this.#socket;
     this.#socket = null;
-    this.#state = 'idle';
+    this.#state = 'stopped';
     this.#clearTimers();
     socket?.close();
   }

@@ -5,7 +5,6 @@ import { Connection } from './connection.js';
 import { Requests } from './requests.js';
 import { Sender } from './sender.js';
 
-const TYPING_INTERVAL_MS = 2_500;
 /** After this long without a frame the connection may be dead; a request finds out. */
 const SILENCE_MS = 45_000;
 /** The ref of requests whose answer does not matter. */
@@ -13,11 +12,10 @@ const TYPING_REF = 'typing';
 const REPLACED = 4001;
 const MAX_PAGE = 100;
 
+/** The clock of those who do not bring their own. */
 export const CLOCK = {
-  now: () => Date.now(),
-  setTimeout: (action, ms) => setTimeout(action, ms),
-  clearTimeout: (timer) => clearTimeout(timer),
-  random: () => Math.random(),
+  now: () => Date.now(), random: () => Math.random(),
+  setTimeout: (action, ms) => setTimeout(action, ms), clearTimeout: (timer) => clearTimeout(timer),
 };
 
 export class Engine {
@@ -31,7 +29,6 @@ export class Engine {
   #requests;
   #sender;
   #listeners = new Map();
-  #typedAt = -Infinity;
   #lastFrameAt = 0;
   #probeTimer = null;
 
@@ -40,7 +37,7 @@ export class Engine {
    * `clock` now(), setTimeout, clearTimeout and random(). For servers without wschat.v2, `base({ send, receive,
    * clock })` makes what translates the base protocol, and `versions` decides what to offer.
    */
-  constructor({ url, WebSocket, features = [], maxFrameBytes, store, clock = CLOCK, base, versions, state, outbox }) {
+  constructor({ url, WebSocket, features, maxFrameBytes, store, clock, base, versions, state, outbox }) {
     Object.assign(this, { state, outbox });
     this.#store = store;
     this.#clock = clock;
@@ -49,7 +46,10 @@ export class Engine {
       url, WebSocket, clock, versions,
       secret: () => store.get('session'),
       handlers: {
-        connecting: () => this.#connecting(),
+        connecting: () => {
+          Object.assign(state, { phase: 'connecting', retryAt: null });
+          this.emit('change');
+        },
         frame: (frame, version) => this.#frameArrived(frame, version),
         lost: (loss) => this.#lost(loss),
       },
@@ -116,12 +116,9 @@ export class Engine {
     return [...rooms.values()].find((one) => one.title === title) ?? null;
   }
 
+  /** Call this at most every two seconds while somebody types: the server ignores more. */
   typing() {
-    const now = this.#clock.now();
-    const { isSubscribed, hereId } = this.state;
-    if (!isSubscribed || now - this.#typedAt < TYPING_INTERVAL_MS) return;
-    this.#typedAt = now;
-    this.#transmit({ type: 'typing', roomId: hereId, ref: TYPING_REF });
+    if (this.state.isSubscribed) this.#transmit({ type: 'typing', roomId: this.state.hereId, ref: TYPING_REF });
   }
 
   /** See `Requests`, for both. */
@@ -166,11 +163,6 @@ export class Engine {
   }
 
   // ---- events from the connection
-
-  #connecting() {
-    Object.assign(this.state, { phase: 'connecting', retryAt: null });
-    this.emit('change');
-  }
 
   #lost({ code, reason, retryAt }) {
     this.#clock.clearTimeout(this.#probeTimer);
@@ -240,8 +232,7 @@ export class Engine {
 
   /** We have left `roomId`: at our request, on the way to another room, or because the server said so. */
   #left(roomId, frame) {
-    if (frame.ref !== undefined || this.isOpen('enter_room')) return;
-    if (this.state.wanted?.id !== roomId) return;
+    if (frame.ref !== undefined || this.isOpen('enter_room') || this.state.wanted?.id !== roomId) return;
     this.state.wanted = null;
     this.emit('removed', { roomId });
   }
@@ -264,10 +255,9 @@ export class Engine {
   }
 
   #leave() {
-    this.ask({ type: 'leave_room' }, {
-      retriesWhenLimited: true,
-      refused: () => { this.state.hereId = null; }, // not being in a room is what we wanted
-    });
+    // Not being in a room is what we wanted.
+    const refused = () => { this.state.hereId = null; };
+    this.ask({ type: 'leave_room' }, { retriesWhenLimited: true, refused });
   }
 
   /** Its messages fail, and we stay where we are. */

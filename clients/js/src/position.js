@@ -40,12 +40,15 @@ export class Position {
     return happened;
   }
 
-  /** Returns whether the event is new. */
-  add({ seq, time }) {
-    if (this.epoch === null || seq <= this.endSeq) return false;
-    if (seq > this.endSeq + 1) this.#from = seq;
+  /** Likewise for an event. */
+  add(event) {
+    const { roomId, seq, time } = event;
+    const { epoch, endSeq: after } = this;
+    if (epoch === null || seq <= after) return [];
     Object.assign(this, { endSeq: seq, newestSeq: seq, newestTime: time });
-    return true;
+    if (seq === after + 1) return [['said', event]];
+    this.#from = seq;
+    return [['gap', { roomId, after, before: seq }], ['said', event]];
   }
 
   addPage(events) {
@@ -76,8 +79,7 @@ export class FollowingState extends ServerState {
   }
 
   said(event) {
-    const isNew = this.isFollowing(event.roomId) && this.position(event.roomId).add(event);
-    return isNew ? [['said', event]] : [];
+    return this.isFollowing(event.roomId) ? this.position(event.roomId).add(event) : [];
   }
 
   paged(roomId, { events }) {

@@ -36,9 +36,7 @@ export class Requests {
     const askedAt = this.#clock.now();
     const open = { request: { ...request, ref }, answered, refused, lost, retriesWhenLimited, askedAt };
     this.#open.set(ref, open);
-    if (!this.#send(open.request)) return false;
-    this.#startTimer();
-    return true;
+    if (this.#send(open.request)) this.#startTimer();
   }
 
   /** Whether a request of this type waits for its answer or its retry. */

@@ -82,9 +82,6 @@ export class Sender {
     const { code, message, retryAfterMs } = error;
     this.#inFlight = null;
     switch (code) {
-      case 'rate_limited':
-        this.#outbox.setSent(ref, before);
-        return this.#pause(code, retryAfterMs ?? RATE_WAIT_MS);
       case 'not_saved':
         this.#outbox.setSent(ref, before);
         return this.#retryLater();
@@ -100,9 +97,10 @@ export class Sender {
         this.#state.hereId = null;
         return undefined;
     }
-    if (retryAfterMs !== undefined) {
+    // A code that this client does not know is to be retried if it says when.
+    if (code === 'rate_limited' || retryAfterMs !== undefined) {
       this.#outbox.setSent(ref, before);
-      return this.#pause('rate_limited', retryAfterMs);
+      return this.#pause('rate_limited', retryAfterMs ?? RATE_WAIT_MS);
     }
     return this.#outbox.fail(ref, message, code);
   }
@@ -112,7 +110,10 @@ export class Sender {
    * it is safe to send.
    */
   #verify({ ref, room, sent }, cursor) {
-    if (cursor <= sent.seq + 1) return this.#verified(ref);
+    if (cursor <= sent.seq + 1) {
+      this.#outbox.setSent(ref, null);
+      return this.next();
+    }
     this.#isVerifying = true;
     this.#page(room.id, { before: cursor }, {
       done: (events, more) => {
@@ -127,11 +128,6 @@ export class Sender {
         this.#retryLater();
       },
     });
-  }
-
-  #verified(ref) {
-    this.#outbox.setSent(ref, null);
-    this.next();
   }
 
   #retryLater() {

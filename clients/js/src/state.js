@@ -15,7 +15,6 @@ export class ServerState {
   phase = 'connecting';
   retryAt = null;
   lostReason = '';
-  wasOnline = false;
   version = null;
   /** The secret that resumes the session; null over the base protocol. */
   session = null;
@@ -84,17 +83,21 @@ export class ServerState {
 
   /** Applies a frame. Returns what happened in the room, as `[type, detail]`. Unknown frames only count their `seq`. */
   apply(frame) {
+    const isHere = this.isFollowing(frame.roomId);
     switch (frame.type) {
       case 'welcome': this.#welcome(frame); break;
-      case 'list_rooms': this.#listRooms(frame); break;
+      case 'list_rooms':
+        this.rooms = new Map(Object.values(frame.rooms).map((room) => [room.id, room]));
+        this.isListed = true;
+        break;
       case 'room_added': case 'room_changed': this.#roomChanged(frame.room); break;
       case 'room_removed': this.rooms.delete(frame.roomId); break;
       case 'room': return this.#enteredRoom(frame);
-      case 'enter_room': if (this.isFollowing(frame.roomId)) this.#entered(frame.user); break;
+      case 'enter_room': if (isHere) this.#entered(frame.user); break;
       case 'leave_room': this.#left(frame); break;
       case 'change_name': this.#renamed(frame); break;
-      case 'users': this.#users(frame); break;
-      case 'presence': this.#presence(frame); break;
+      case 'users': if (isHere) this.#addUsers(frame, frame.more); break;
+      case 'presence': if (isHere) for (const user of frame.users) this.#setAway(user); break;
       default: if (Number.isInteger(frame.seq) && frame.roomId !== undefined) return this.said(frame);
     }
     return [];
@@ -103,16 +106,11 @@ export class ServerState {
   // ---- frames
 
   #welcome({ user, session, resumed, roomId, epoch, features, limits, gifs }) {
-    Object.assign(this, { phase: 'online', retryAt: null, lostReason: '', wasOnline: true });
+    Object.assign(this, { phase: 'online', retryAt: null, lostReason: '' });
     Object.assign(this, { me: { ...user }, session, limits, features: features ?? [], epoch: epoch ?? null });
     this.hereId = resumed ? roomId ?? null : null;
     this.isSubscribed = false;
     if (gifs) this.gifs = gifs;
-  }
-
-  #listRooms({ rooms }) {
-    this.rooms = new Map(Object.values(rooms).map((room) => [room.id, room]));
-    this.isListed = true;
   }
 
   #roomChanged(room) {
@@ -129,8 +127,7 @@ export class ServerState {
     this.isSubscribed = true;
     this.members = new Map();
     this.away = new Set();
-    this.#addUsers(users);
-    this.#updateRest(users, userCount, userCount > users.length);
+    this.#addUsers({ users, userCount }, userCount > users.length);
     const mine = this.members.get(this.me.id);
     if (mine !== undefined) this.me = { ...this.me, name: mine };
     this.#noteOwnId(epoch);
@@ -160,30 +157,17 @@ export class ServerState {
     if (this.isFollowing(roomId) && this.members.has(userId)) this.members.set(userId, newName);
   }
 
-  #users({ roomId, users, userCount, more }) {
-    if (!this.isFollowing(roomId)) return;
-    this.#addUsers(users);
-    this.#updateRest(users, userCount, more);
+  #setAway({ id, away }) {
+    if (away) this.away.add(id);
+    else this.away.delete(id);
   }
 
-  #presence({ roomId, users }) {
-    if (!this.isFollowing(roomId)) return;
-    for (const { id, away } of users) {
-      if (away) this.away.add(id);
-      else this.away.delete(id);
+  #addUsers({ users, userCount }, more) {
+    for (const user of users) {
+      this.members.set(user.id, user.name);
+      this.#setAway(user);
     }
-  }
-
-  #addUsers(users) {
-    for (const { id, name, away } of users) {
-      this.members.set(id, name);
-      if (away) this.away.add(id);
-      else this.away.delete(id);
-    }
-  }
-
-  /** We ourselves are among the first ones even if our id is one of the last. */
-  #updateRest(users, userCount, more) {
+    // We ourselves are among the first ones even if our id is one of the last.
     const last = users.findLast(({ id }) => id !== this.me.id);
     this.usersAfter = more && last ? last.id : null;
     this.memberCount = this.usersAfter === null ? this.members.size : Math.max(userCount, this.members.size);

@@ -1,7 +1,7 @@
 // The chat as the views see it. Turns what the user wants (enter, say, rename …) into calls of the protocol's client,
 // and handles refusals. The views call its methods and read `state`.
 
-import { Engine } from '../../../clients/js/src/engine.js';
+import { CLOCK, Engine } from '../../../clients/js/src/engine.js';
 import { BaseProtocol } from './base.js';
 import { Name } from './name.js';
 import { Notes } from './notes.js';
@@ -13,17 +13,12 @@ import { State } from './state.js';
 import { browserStorage } from './storage.js';
 import { Versions } from './versions.js';
 
+const TYPING_INTERVAL_MS = 2_500;
 /** Allowance for everything in a request but the text. */
 const ENVELOPE_BYTES = 200;
 
-const CLOCK = {
-  now: () => Date.now(),
-  setTimeout: (action, ms) => setTimeout(action, ms),
-  clearTimeout: (timer) => clearTimeout(timer),
-  random: () => Math.random(),
-};
-
 export class Chat {
+  #clock;
   #loadGifs;
   #client;
   #outbox;
@@ -34,6 +29,7 @@ export class Chat {
   #name;
   #notes;
   #navigation;
+  #typedAt = -Infinity;
 
   /**
    * `storage` is `{ local, session }`, each with get(key), set(key, value) and remove(key). `clock` has now(),
@@ -45,6 +41,7 @@ export class Chat {
     isMentioned = () => false, loadGifs = async () => [],
   }) {
     const { local, session } = storage;
+    this.#clock = clock;
     this.#loadGifs = loadGifs;
     this.#outbox = new Pending({ store: session, clock });
     this.#marks = new ReadMarks({ store: local, clock });
@@ -189,7 +186,10 @@ export class Chat {
   }
 
   typing() {
-    if (this.state.inRoom) this.#client.typing();
+    const now = this.#clock.now();
+    if (!this.state.inRoom || now - this.#typedAt < TYPING_INTERVAL_MS) return;
+    this.#typedAt = now;
+    this.#client.typing();
   }
 
   /** Whether the user is looking at the newest messages. */

@@ -15,6 +15,7 @@ const NOBODY = new Map();
 export class State extends ServerState {
   /** `{ id, title }` of the room on screen. */
   room = null;
+  wasOnline = false;
   divider = null;
   notice = null;
   target = null;
@@ -160,6 +161,7 @@ export class State extends ServerState {
     const { type, roomId, user, time } = frame;
     const isNew = !this.members.has(user?.id);
     const happened = super.apply(frame);
+    this.wasOnline ||= type === 'welcome';
     if (!this.isFollowing(roomId)) return happened;
     switch (type) {
       case 'enter_room': if (isNew) this.position(roomId).entered(user, time); break;

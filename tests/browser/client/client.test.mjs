@@ -286,6 +286,17 @@ test('close codes by range: from 4000 it stays away, from 4500 it comes back', (
   }
 });
 
+test('stopped, it stays away until it is started', () => {
+  const bot = inRoom();
+  bot.client.stop();
+  bot.client.wake();
+  bot.wait(60);
+  assert.deepEqual([bot.state.phase, bot.server.sockets.length], ['stopped', 0]);
+  bot.client.start();
+  bot.flow();
+  assert.equal(bot.state.hereId, 1);
+});
+
 test('who is there and who is away, and the members that do not fit into one frame', () => {
   const bot = new Bot();
   bot.server.frameUsers = 2;

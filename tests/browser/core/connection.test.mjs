@@ -88,6 +88,20 @@ test('replaced: only the user reconnects', () => {
   assert.deepEqual([it.state.phase, it.state.session], ['online', session]);
 });
 
+test('a close code from 4000 to 4499 means to stay away, until the user connects', () => {
+  const it = page();
+  it.flow();
+  it.server.cut(it.socket, 4400, 'banned');
+  it.chat.wake();
+  it.wait(100);
+  assert.deepEqual([it.state.phase, it.state.lostReason, it.server.sockets.length], ['stopped', 'banned', 0]);
+  it.chat.takeOver();
+  it.flow();
+  assert.equal(it.state.phase, 'online');
+  it.server.cut(it.socket, 4500, 'busy');
+  assert.equal(it.state.phase, 'waiting');
+});
+
 test('no welcome in 15 s: the connection is given up', () => {
   const it = page();
   it.clock.advance(14_999);
