@@ -127,6 +127,19 @@ test('the same numbers for other messages are another history, too: their times 
   assert.equal(bot.state.position(1).newestSeq, 4);
 });
 
+test('`reset` says that it is another history, where nothing else does', () => {
+  const bot = inRoom();
+  for (const text of ['m1', 'm2', 'm3']) bot.server.sayAs(ANNA, bot.room, text);
+  bot.flow();
+  bot.news();
+  bot.lose(() => {
+    bot.server.loseTail(2);
+    bot.clock.advance(5);
+    for (let i = 2; i <= 80; i += 1) bot.server.sayAs(ANNA, bot.room, `n${i}`);
+  });
+  assert.deepEqual(bot.news(), ['disconnected 1006', 'lost']);
+});
+
 test('say resolves with the event', async () => {
   const bot = inRoom();
   const said = bot.client.say('hello');

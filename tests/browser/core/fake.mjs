@@ -444,7 +444,7 @@ export class FakeServer {
     return {
       type: 'room', room: { id: room.id, title: room.title }, users: this.#users(room).slice(0, this.frameUsers),
       userCount: this.#users(room).length, epoch: this.epoch,
-      seq: room.lastSeq, complete, events,
+      seq: room.lastSeq, complete, ...(since && !isKnown && { reset: true }), events,
     };
   }
 }
