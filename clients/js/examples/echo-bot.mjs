@@ -1,12 +1,12 @@
 // Repeats what others say after "!echo". Start it with the server's address and a room:
 //
-//    node echo-bot.mjs ws://localhost:8080 'Room 1'
+//    node echo-bot.mjs ws://localhost:8776 'Room 1'
 //
 // Node before 22 has no WebSocket of its own: `npm install ws` there.
 
 import { Client } from 'wschat-client';
 
-const [url = 'ws://localhost:8080', room = 'Room 1'] = process.argv.slice(2);
+const [url = 'ws://localhost:8776', room = 'Room 1'] = process.argv.slice(2);
 const WebSocket = globalThis.WebSocket ?? (await import('ws')).default;
 const client = new Client({ url, WebSocket, name: 'Echo', room });
 

@@ -1,4 +1,4 @@
-// The messages of the page that the server has not acknowledged: they are shown, and those that failed can be sent again.
+// The messages of the page that the server has not acknowledged. They are shown, and those that failed can be sent again.
 
 import { Outbox } from '../../../clients/js/src/outbox.js';
 
