@@ -123,9 +123,11 @@ export class Sender {
         if (lowest > sent.seq + 1 && (!more || lowest === cursor)) this.#outbox.fail(ref, '', 'unknown');
         else this.#verify({ ref, room, sent }, lowest);
       },
-      refused: () => {
+      refused: ({ code }) => {
         this.#isVerifying = false;
-        this.#retryLater();
+        // A message that is longer than our frames may be this one.
+        if (code === 'too_long') this.#outbox.fail(ref, '', 'unknown');
+        else this.#retryLater();
       },
     });
   }

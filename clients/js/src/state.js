@@ -6,10 +6,9 @@
 const MAX_OWN_IDS = 64;
 
 /** Whether a `room` frame continues the history of a position, or is of another one. */
-export const continues = ({ epoch, endSeq, newestSeq, newestTime }, { epoch: now, seq, reset, events }) =>
-  // A lower `seq`, or another time of the same one, means that the server has lost messages and reuses their numbers.
-  !reset && epoch === now && seq >= endSeq
-  && !events.some((event) => event.seq === newestSeq && event.time !== newestTime);
+export const continues = ({ epoch, endSeq }, { epoch: now, seq, reset }) =>
+  // A lower `seq` means that the server has lost messages and reuses their numbers.
+  !reset && epoch === now && seq >= endSeq;
 
 export class ServerState {
   /** 'connecting', 'online', 'waiting' (for the next attempt), 'replaced' (by another connection) or 'stopped'. */

@@ -205,6 +205,7 @@ export default {
   error_already_said: 'Das wurde schon gesendet.',
   error_not_readable: 'Der Server kann ältere Nachrichten gerade nicht laden. Versuch es später noch einmal.',
   error_forbidden: 'Das darfst du nicht.',
+  error_too_long: 'Eine Nachricht ist zu lang, um geladen zu werden.',
 
   // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'der Server startet neu',

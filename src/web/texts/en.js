@@ -206,6 +206,7 @@ export default {
   error_already_said: 'This has already been sent.',
   error_not_readable: 'The server can’t load older messages right now. Try again later.',
   error_forbidden: 'You’re not allowed to do this.',
+  error_too_long: 'A message is too long to be loaded.',
 
   // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'the server is restarting',

@@ -202,6 +202,7 @@ export default {
   error_already_said: 'Esto ya se ha enviado.',
   error_not_readable: 'El servidor no puede cargar los mensajes anteriores ahora. Inténtalo más tarde.',
   error_forbidden: 'No tienes permiso para hacer esto.',
+  error_too_long: 'Un mensaje es demasiado largo para cargarlo.',
 
   // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'el servidor se está reiniciando',

@@ -205,6 +205,7 @@ export default {
   error_already_said: 'Cela a déjà été envoyé.',
   error_not_readable: 'Le serveur ne peut pas charger les anciens messages pour l’instant. Réessayez plus tard.',
   error_forbidden: 'Vous n’avez pas le droit de faire cela.',
+  error_too_long: 'Un message est trop long pour être chargé.',
 
   // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'le serveur redémarre',

@@ -187,6 +187,20 @@ test('nobody can know whether it was said: it is not said again, and the program
   assert.equal(bot.record().at(-1), 'next');
 });
 
+test('a message too long for a frame is in the way of the search: likewise', async () => {
+  const bot = inRoom();
+  const said = bot.client.say('mine');
+  bot.server.step(bot.socket, true);
+  bot.answer = ({ type }) => (type === 'history' ? { code: 'too_long', roomId: 1, seq: 3 } : undefined);
+  bot.lose(() => {
+    bot.server.endGrace();
+    bot.server.frameEvents = 2;
+    for (let i = 0; i < 5; i += 1) bot.server.sayAs(ANNA, bot.room, `other ${i}`);
+  });
+  assert.equal(await outcome(said), 'ChatError unknown');
+  assert.equal(bot.types('history').length, 1);
+});
+
 test('unsent messages and the session survive the program in its store', () => {
   const store = new Map();
   const bot = inRoom({ store });
