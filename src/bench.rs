@@ -19,7 +19,7 @@ use crate::delivery::Delivery;
 use crate::input::Arrival;
 use crate::outbox::{Flusher, discarding_outbox};
 use crate::output::Output;
-use crate::protocol::{AdvertisedLimits, Outgoing, ServerInfo};
+use crate::protocol::{Outgoing, ServerInfo};
 
 /// The room that everything happens in.
 const ROOM: RoomId = RoomId(1);
@@ -93,7 +93,7 @@ impl Talk {
     /// A member sends a text, which is copied for it, and the text is saved. Returns the number of effects:
     /// 2.
     pub fn text(&mut self) -> usize {
-        self.ask(link(AUTHOR.0), Request::Say(Content::Text(TEXT.into())));
+        self.ask(link(AUTHOR.0), Request::Say(Content::Text(TEXT.into()), None));
         self.apply(Action::Saved);
         self.take_effects()
     }
@@ -101,7 +101,7 @@ impl Talk {
     /// A user enters and leaves again. Returns the number of effects: 6.
     pub fn enter_and_leave(&mut self) -> usize {
         self.ask(self.outsider, Request::EnterRoom(ROOM));
-        self.ask(self.outsider, Request::LeaveRoom);
+        self.ask(self.outsider, Request::LeaveRoom(None));
         self.take_effects()
     }
 
@@ -133,17 +133,15 @@ impl Tick {
     pub fn of(members: u64) -> io::Result<Self> {
         // Nothing is ever queued, so the flusher's thread has nothing to do.
         let flusher = Arc::new(Flusher::new()?.0);
-        let mut tick = Self {
-            delivery: Delivery::new(ServerInfo::new(AdvertisedLimits::sample(), Vec::new())),
-            said: text(),
-        };
+        let mut tick =
+            Self { delivery: Delivery::new(ServerInfo::sample(), "0".into()), said: text() };
         for id in 1..=members {
             let (link, person) = (link(id), Person { id: UserId(id), name: "User".into() });
             let outbox = discarding_outbox(link.connection, &flusher);
             tick.delivery.connect(link.connection, outbox, Arrival::Base);
             let version = Version::Base;
             let welcome =
-                Welcome { person, version, resumed: false, can_resume: false, room: None };
+                Welcome { person, version, resumed: false, can_resume: false, room: None, time: 0 };
             tick.follow(Effect::Connected { link, welcome });
             tick.follow(Effect::Subscribe { user: UserId(id), room: ROOM });
         }

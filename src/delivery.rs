@@ -21,7 +21,7 @@ use bytes::{Bytes, BytesMut};
 use self::audience::Audience;
 use self::client::{Client, Part};
 use self::held_back::Held;
-use crate::chat::{ConnectionId, Effect, Event, Link, RoomId, UserId, Welcome};
+use crate::chat::{ConnectionId, Effect, Link, RoomId, UserId, Welcome};
 use crate::input::{Arrival, Secret};
 use crate::net::stop::LINGER;
 use crate::outbox::{Full, Outbox, Piece};
@@ -37,6 +37,8 @@ const PREFETCHED_SEATS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Delivery {
     server: ServerInfo,
+    /// That of the history.
+    epoch: Arc<str>,
     clients: HashMap<ConnectionId, Client>,
     users: HashMap<UserId, ConnectionId>,
     /// Rooms with seats, and rooms that had an event in this tick.
@@ -52,10 +54,12 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    /// `server` is what clients are told about the server when they are welcomed.
-    pub(crate) fn new(server: ServerInfo) -> Self {
+    /// `server` and `epoch` are what clients are told about the server and its history when they are
+    /// welcomed.
+    pub(crate) fn new(server: ServerInfo, epoch: Arc<str>) -> Self {
         Self {
             server,
+            epoch,
             clients: HashMap::new(),
             users: HashMap::new(),
             rooms: HashMap::new(),
@@ -94,7 +98,9 @@ impl Delivery {
                 }
             }
             Output::Typing { room, from, person, time } => {
-                self.tell_others(room, from, time, &Event::Typing(person));
+                let (person, reference) = (&person, None);
+                let outgoing = Outgoing::Typing { room, time, person, reference };
+                self.tell_others(room, from, &outgoing);
             }
             Output::Refuse { to, error } => self.send(to, &Outgoing::Error(&error)),
             Output::Close { connection, reason } => self.close(connection, reason),
@@ -112,7 +118,10 @@ impl Delivery {
                     self.unsubscribe(*connection);
                 }
             }
-            Effect::Tell { room, time, event } => self.tell(*room, *time, event),
+            Effect::Tell { room, time, event } => {
+                let (room, time) = (*room, *time);
+                self.tell(room, &Outgoing::Event { room, time, event });
+            }
             Effect::Reply { to, time, reply, reference } => {
                 if let Some(connection) = self.users.get(to) {
                     let (time, reference) = (*time, reference.as_deref());
@@ -140,7 +149,8 @@ impl Delivery {
             if welcome.resumed { credentials.resumed.as_ref() } else { Some(&credentials.fresh) }
         });
         let (secret, version) = (secret.map(Secret::text), client.version);
-        let outgoing = Outgoing::Welcome { welcome, secret, server: &self.server };
+        let (server, epoch) = (&self.server, &*self.epoch);
+        let outgoing = Outgoing::Welcome { welcome, secret, epoch, server };
         let start = self.replies.len();
         version.encode(&outgoing, &mut self.replies);
         let end = self.replies.len();
@@ -203,11 +213,10 @@ impl Delivery {
     }
 
     /// Sends an event to all seats of `room`.
-    fn tell(&mut self, room: RoomId, time: u64, event: &Event) {
+    fn tell(&mut self, room: RoomId, event: &Outgoing<'_>) {
         let Some(audience) = self.rooms.get_mut(&room) else { return };
         let was_told = audience.is_told();
-        let outgoing = Outgoing::Event { room, time, event };
-        audience.tell(|version, buffer| version.encode(&outgoing, buffer));
+        audience.tell(|version, buffer| version.encode(event, buffer));
         // Not every version has a frame for every event.
         if !was_told && audience.is_told() {
             self.told.push(room);
@@ -215,10 +224,10 @@ impl Delivery {
     }
 
     /// Sends an event to all seats of `room` except that of one client.
-    fn tell_others(&mut self, room: RoomId, but: ConnectionId, time: u64, event: &Event) {
+    fn tell_others(&mut self, room: RoomId, but: ConnectionId, event: &Outgoing<'_>) {
         // Earlier events are for this client, too.
         self.take_slice(but);
-        self.tell(room, time, event);
+        self.tell(room, event);
         if let Some((own_room, index)) = self.clients.get(&but).and_then(|client| client.seat)
             && own_room == room
             && let Some(audience) = self.rooms.get_mut(&room)

@@ -5,16 +5,19 @@
 //! thread runs it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::chat::{
-    Chat, ConnectionId, Effect, Event, Link, Refusal, Reply, RoomChange, RoomId, Version,
+    Chat, ConnectionId, Effect, Event, Link, Person, Refusal, Reply, RoomChange, RoomId, Version,
 };
 use crate::log::Now;
 use crate::output::Output;
-use crate::protocol::{LocalRequest, Outgoing, Reference, RoomList, RoomListChange};
+use crate::protocol::{
+    Hello, HelloRequest, LocalRequest, Outgoing, Reference, RoomList, RoomListChange,
+};
 use crate::recall::{Lookup, Query};
 
 /// A user causes at most one typing event in this time.
@@ -23,6 +26,12 @@ const TYPING_INTERVAL: Duration = Duration::from_secs(2);
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Lobby {
+    /// That of the history.
+    epoch: Arc<str>,
+    /// The longest frame for a client that has not said hello.
+    max_frame_bytes: usize,
+    /// What clients have said that they can take.
+    hellos: HashMap<ConnectionId, Hello>,
     /// Clients of the base protocol. They are sent the whole list when a room is added or removed.
     base_clients: BTreeSet<ConnectionId>,
     /// Clients of `wschat.v2` that have asked for the list. They are sent its changes.
@@ -50,9 +59,13 @@ struct EncodedList {
 }
 
 impl Lobby {
-    /// `list_interval` is the shortest time between two lists of rooms that are sent to all clients.
-    pub(crate) fn new(list_interval: Duration) -> Self {
+    /// `list_interval` is the shortest time between two lists of rooms that are sent to all clients, and
+    /// `max_frame_bytes` the length of the longest frame, as far as that is up to the server.
+    pub(crate) fn new(list_interval: Duration, epoch: Arc<str>, max_frame_bytes: usize) -> Self {
         Self {
+            epoch,
+            max_frame_bytes,
+            hellos: HashMap::new(),
             base_clients: BTreeSet::new(),
             subscribers: BTreeSet::new(),
             list_interval,
@@ -110,6 +123,7 @@ impl Lobby {
     pub(crate) fn forget(&mut self, connection: ConnectionId) {
         self.base_clients.remove(&connection);
         self.typing_not_before.remove(&connection);
+        self.hellos.remove(&connection);
         if self.subscribers.remove(&connection) && self.subscribers.is_empty() {
             self.changes.clear();
         }
@@ -178,20 +192,59 @@ impl Lobby {
                 return;
             }
             LocalRequest::History { room, .. } => Refusal::UnknownRoom(room),
-            LocalRequest::Typing => match (room, chat.person(user)) {
-                (Some(room), Some(person)) => {
-                    if self.may_tell_typing(link.connection, now.at) {
-                        let (from, time) = (link.connection, now.time);
-                        outputs.push(Output::Typing { room, from, person, time });
+            LocalRequest::Typing(meant) => match (room, meant) {
+                (_, Some(meant)) if room != Some(meant) => Refusal::NotInThisRoom(meant),
+                (Some(room), _) => {
+                    if let Some(person) = chat.person(user) {
+                        self.tell_typing(link.connection, room, person, &reference, now, outputs);
                     }
                     return;
                 }
-                _ => Refusal::NotInRoom,
+                (None, _) => Refusal::NotInRoom,
             },
+            LocalRequest::Hello(request) => {
+                outputs.push(self.greet(link.connection, request, &reference));
+                return;
+            }
         };
         let reply = Reply::Refused(refusal);
         let effect = Effect::Reply { to: user, time: now.time, reply, reference };
         outputs.push(Output::Effect(effect));
+    }
+
+    /// The author gets an answer if the request has a reference. The others are not told too often.
+    fn tell_typing(
+        &mut self,
+        from: ConnectionId,
+        room: RoomId,
+        person: Person,
+        reference: &Reference,
+        now: Now,
+        outputs: &mut Vec<Output>,
+    ) {
+        let time = now.time;
+        if let reference @ Some(_) = reference.as_deref() {
+            let outgoing = Outgoing::Typing { room, time, person: &person, reference };
+            outputs.push(Output::Send { to: vec![from], frames: Version::V2.frame(&outgoing) });
+        }
+        if self.may_tell_typing(from, now.at) {
+            outputs.push(Output::Typing { room, from, person, time });
+        }
+    }
+
+    /// Notes what the client can take, and tells it what is in use.
+    fn greet(
+        &mut self,
+        connection: ConnectionId,
+        request: HelloRequest,
+        reference: &Reference,
+    ) -> Output {
+        let asked = request.max_frame_bytes.unwrap_or(usize::MAX);
+        let max_frame_bytes = self.max_frame_bytes.min(asked);
+        let hello = Hello { presence: request.presence, max_frame_bytes };
+        self.hellos.insert(connection, hello);
+        let outgoing = Outgoing::Hello { hello, reference: reference.as_deref() };
+        Output::Send { to: vec![connection], frames: Version::V2.frame(&outgoing) }
     }
 
     fn list_rooms(
@@ -206,10 +259,14 @@ impl Lobby {
             self.subscribers.insert(connection);
             Version::V2
         };
+        let epoch = self.epoch.clone();
         let list = self.list(version, chat);
         let frames = match reference.as_deref() {
             None => list.frame.clone(),
-            reference => version.frame(&Outgoing::RoomList { rooms: &list.rooms, reference }),
+            reference => {
+                let (rooms, epoch) = (&list.rooms, &*epoch);
+                version.frame(&Outgoing::RoomList { rooms, epoch, reference })
+            }
         };
         Output::Send { to: vec![connection], frames }
     }
@@ -217,7 +274,8 @@ impl Lobby {
     fn list(&mut self, version: Version, chat: &Chat) -> &EncodedList {
         self.lists[version.index()].get_or_insert_with(|| {
             let rooms = version.list_rooms(chat);
-            let frame = version.frame(&Outgoing::RoomList { rooms: &rooms, reference: None });
+            let (epoch, reference) = (&*self.epoch, None);
+            let frame = version.frame(&Outgoing::RoomList { rooms: &rooms, epoch, reference });
             EncodedList { rooms, frame }
         })
     }
@@ -237,7 +295,10 @@ impl Lobby {
     /// Whether nothing is known of any connection.
     pub(crate) fn knows_nobody(&self) -> bool {
         let is_known = !self.base_clients.is_empty() || !self.subscribers.is_empty();
-        !is_known && self.changes.is_empty() && self.typing_not_before.is_empty()
+        !is_known
+            && self.hellos.is_empty()
+            && self.changes.is_empty()
+            && self.typing_not_before.is_empty()
     }
 }
 

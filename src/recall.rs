@@ -202,7 +202,8 @@ impl Messages {
         reference: Option<&str>,
     ) -> Result<Bytes, HistoryError> {
         let (page, more) = self.reader.before(room, before, limit, self.max_bytes)?;
-        Ok(VERSION.frame(&Outgoing::History { room, page: &page, more, reference }))
+        let (epoch, page, newer) = (&*self.epoch, &page, false);
+        Ok(VERSION.frame(&Outgoing::History { room, epoch, page, more, newer, reference }))
     }
 
     fn message(
@@ -212,7 +213,7 @@ impl Messages {
     ) -> Result<Bytes, HistoryError> {
         let room = position.room;
         let Some(said) = self.reader.message(position)? else {
-            let error = ErrorReply::already_said().to(reference.clone());
+            let error = ErrorReply::already_said(position).to(reference.clone());
             return Ok(VERSION.frame(&Outgoing::Error(&error)));
         };
         let (time, event) = (said.time, Event::Said(said));

@@ -15,6 +15,7 @@ impl Chat {
         link: Link,
         version: Version,
         resume: Option<&ResumeOffer>,
+        time: u64,
         effects: &mut Vec<Effect>,
     ) {
         if self.links.contains_key(&link) {
@@ -22,8 +23,10 @@ impl Chat {
         }
         let resumed = resume.and_then(|offer| self.resumable.get(&offer.resumed?).copied());
         match resumed {
-            Some(user) => self.resume(user, link, version, effects),
-            None => self.add_user(link, version, resume.map(|offer| offer.fresh), effects),
+            Some(user) => self.resume(user, link, version, time, effects),
+            None => {
+                self.add_user(link, version, resume.map(|offer| offer.fresh), time, effects);
+            }
         }
     }
 
@@ -32,6 +35,7 @@ impl Chat {
         link: Link,
         version: Version,
         key: Option<ResumeKey>,
+        time: u64,
         effects: &mut Vec<Effect>,
     ) {
         // Keys are random, but an entry may contain anything: no user gets the key of another.
@@ -54,11 +58,18 @@ impl Chat {
         };
         self.users.insert(id, user);
         self.store_user(id, effects);
-        self.welcome(id, link, false, effects);
+        self.welcome(id, (link, time), false, effects);
     }
 
     /// The others are not told, since they were not told that the user was away.
-    fn resume(&mut self, id: UserId, link: Link, version: Version, effects: &mut Vec<Effect>) {
+    fn resume(
+        &mut self,
+        id: UserId,
+        link: Link,
+        version: Version,
+        time: u64,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(user) = self.users.get_mut(&id) else { return };
         // Of two connections to one node, the client wants the later one, even if the earlier one finishes
         // its handshake last.
@@ -84,16 +95,22 @@ impl Chat {
             self.links.remove(&before);
         }
         self.links.insert(link, id);
-        self.welcome(id, link, true, effects);
+        self.welcome(id, (link, time), true, effects);
     }
 
-    fn welcome(&self, id: UserId, link: Link, resumed: bool, effects: &mut Vec<Effect>) {
+    fn welcome(
+        &self,
+        id: UserId,
+        (link, time): (Link, u64),
+        resumed: bool,
+        effects: &mut Vec<Effect>,
+    ) {
         if let Some(person) = self.person(id)
             && let Some(user) = self.users.get(&id)
         {
             let (version, room) = (user.version, user.room);
             let can_resume = user.resumption.is_some();
-            let welcome = Welcome { person, version, resumed, can_resume, room };
+            let welcome = Welcome { person, version, resumed, can_resume, room, time };
             effects.push(Effect::Connected { link, welcome });
         }
     }
@@ -140,7 +157,7 @@ impl Chat {
         if let Some(person) = self.person(id)
             && let Some(room) = self.take_out_of_room(id, at, effects)
         {
-            effects.push(Effect::Tell { room, time, event: Event::Left(person) });
+            effects.push(Effect::Tell { room, time, event: Event::Left(person, None) });
         }
         let Some(user) = self.users.remove(&id) else { return };
         if let Some(resumption) = user.resumption {

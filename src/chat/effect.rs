@@ -41,17 +41,18 @@ pub(crate) struct Welcome {
     pub(crate) can_resume: bool,
     /// The room that the user is still in.
     pub(crate) room: Option<RoomId>,
+    /// Unix time in milliseconds.
+    pub(crate) time: u64,
 }
 
 /// Something that happens in a room, as all its members see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Entered(Person),
-    Left(Person),
+    /// With the reference of the user's request, if there was one.
+    Left(Person, Reference),
     Renamed(Renaming),
     Said(Said),
-    /// The user is typing. Never an effect of an entry: each node tells its own clients.
-    Typing(Person),
 }
 
 /// The answer to a request of one user.
@@ -61,6 +62,8 @@ pub(crate) enum Reply {
     Entered(Person),
     /// The new name, for a user who gets no room's events.
     Renamed(Renaming),
+    /// The user's own message, for a user who is in a room and does not get its events yet.
+    Said(RoomId, Said),
     /// The room that the user has created.
     RoomAdded(RoomSummary),
     Refused(Refusal),
@@ -72,6 +75,8 @@ pub(crate) struct Renaming {
     pub(crate) user: UserId,
     pub(crate) old_name: Arc<str>,
     pub(crate) new_name: Arc<str>,
+    /// That of the user's request.
+    pub(crate) reference: Reference,
 }
 
 /// A room as the list shows it.
@@ -102,14 +107,16 @@ pub(crate) enum RoomChange {
 pub(crate) enum Refusal {
     UnknownRoom(RoomId),
     NotInRoom,
+    /// The request was meant for this room, and the user is not in it.
+    NotInThisRoom(RoomId),
     BadName(Flaw),
     BadTitle(Flaw),
     BadText(Flaw),
     TooManyRooms {
         max: usize,
     },
-    /// The message was sent before under the same reference, and is no longer kept.
-    AlreadySaid,
+    /// The message was sent before under the same reference, and is no longer kept. This was its place.
+    AlreadySaid(Position),
     /// The message cannot be saved, so nobody is told.
     NotSaved,
 }

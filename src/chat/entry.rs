@@ -61,9 +61,10 @@ pub(crate) struct ResumeOffer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     EnterRoom(RoomId),
-    LeaveRoom,
-    /// Sends a message to the room.
-    Say(Content),
+    /// Refused if the user is in another room than this.
+    LeaveRoom(Option<RoomId>),
+    /// Sends a message to the room. Refused if the user is in another room than this.
+    Say(Content, Option<RoomId>),
     /// The new room's title.
     CreateRoom(String),
     /// The new name.

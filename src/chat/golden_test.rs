@@ -13,6 +13,7 @@
 //! | `1 resumes late` | resumes over a connection that was accepted before the present one |
 //! | `1 loses` | the connection ends that the present one has replaced |
 //! | `1 enters 1 ref=a`, `1 says "Hello" ref=a` | a request with a reference |
+//! | `1 says "Hello" room=2`, `1 leaves room=2` | a request that is meant for this room |
 //! | `saved`, `not_saved` | the messages since the last such line are saved, or cannot be |
 //! | `1 enters 4 at=10s` | a request at this time of the log |
 //! | `wait 250ms` | time passes; a `Wait` entry is applied at each deadline on the way |
@@ -154,11 +155,12 @@ fn parse_rules(args: &mut ArgumentConsumer<'_>) -> Fallible<Rules> {
 }
 
 fn parse_request(verb: &str, args: &mut ArgumentConsumer<'_>) -> Fallible<Request> {
+    let room = args.take_key("room").map(str::parse).transpose()?.map(RoomId);
     Ok(match verb {
         "enters" => Request::EnterRoom(RoomId(next(args)?.parse()?)),
-        "leaves" => Request::LeaveRoom,
-        "says" => Request::Say(Content::Text(next(args)?.to_owned())),
-        "shows" => Request::Say(Content::Gif(next(args)?.parse()?)),
+        "leaves" => Request::LeaveRoom(room),
+        "says" => Request::Say(Content::Text(next(args)?.to_owned()), room),
+        "shows" => Request::Say(Content::Gif(next(args)?.parse()?), room),
         "creates" => Request::CreateRoom(next(args)?.to_owned()),
         "renames" => Request::ChangeName(next(args)?.to_owned()),
         verb => return Err(format!("nobody can do this: {verb}").into()),
@@ -392,10 +394,11 @@ fn show_welcome(welcome: &Welcome) -> String {
 fn show_event(event: &Event) -> String {
     match event {
         Event::Entered(person) => format!("entered: {}", show_person(person)),
-        Event::Left(person) => format!("left: {}", show_person(person)),
+        Event::Left(person, reference) => {
+            format!("left: {}{}", show_person(person), show_reference(reference))
+        }
         Event::Renamed(renaming) => show_renaming(renaming),
         Event::Said(said) => show_said(said),
-        Event::Typing(person) => format!("types: {}", show_person(person)),
     }
 }
 
@@ -403,13 +406,15 @@ fn show_reply(reply: &Reply) -> String {
     match reply {
         Reply::Entered(person) => format!("entered: {}", show_person(person)),
         Reply::Renamed(renaming) => show_renaming(renaming),
+        Reply::Said(room, said) => format!("room {}, {}", room.0, show_said(said)),
         Reply::RoomAdded(room) => format!("created: {}", show_summary(room)),
         Reply::Refused(refusal) => format!("refused: {refusal:?}"),
     }
 }
 
 fn show_renaming(renaming: &Renaming) -> String {
-    format!("renamed: {:?} to {:?}", renaming.old_name, renaming.new_name)
+    let Renaming { old_name, new_name, reference, .. } = renaming;
+    format!("renamed: {old_name:?} to {new_name:?}{}", show_reference(reference))
 }
 
 fn show_said(said: &Said) -> String {

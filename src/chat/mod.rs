@@ -162,7 +162,7 @@ impl Chat {
         self.expire(time, effects);
         match action {
             Action::Connect { link, version, resume } => {
-                self.connect(link, version, resume.as_deref(), effects);
+                self.connect(link, version, resume.as_deref(), time, effects);
             }
             Action::Ask { link, request, reference } => {
                 self.ask(link, request, time, reference, effects);
@@ -247,8 +247,8 @@ impl Chat {
         let asker = Asker { user, room, time, reference };
         let granted = match request {
             Request::EnterRoom(target) => self.enter_room(&asker, target, effects),
-            Request::LeaveRoom => self.leave_room(&asker, effects),
-            Request::Say(content) => self.say(&asker, content, effects),
+            Request::LeaveRoom(room) => self.leave_room(&asker, room, effects),
+            Request::Say(content, room) => self.say(&asker, content, room, effects),
             Request::CreateRoom(title) => self.create_room(&asker, &title, effects),
             Request::ChangeName(name) => self.change_name(&asker, &name, effects),
         };
@@ -270,6 +270,16 @@ impl Chat {
 }
 
 impl Asker {
+    /// The room that the author is in. Refused if the request is meant for another one.
+    fn room_in(&self, meant: Option<RoomId>) -> Result<RoomId, Refusal> {
+        match (self.room, meant) {
+            (Some(room), None) => Ok(room),
+            (Some(room), Some(meant)) if room == meant => Ok(room),
+            (_, Some(meant)) => Err(Refusal::NotInThisRoom(meant)),
+            (None, None) => Err(Refusal::NotInRoom),
+        }
+    }
+
     fn reply(&self, reply: Reply) -> Effect {
         let (to, time, reference) = (self.user, self.time, self.reference.clone());
         Effect::Reply { to, time, reply, reference }

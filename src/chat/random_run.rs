@@ -92,6 +92,10 @@ impl RandomRun {
         Action::Connect { link, version: Version::V2, resume }
     }
 
+    fn meant_room(&mut self) -> Option<RoomId> {
+        (self.below(4) == 0).then(|| RoomId(self.below(9)))
+    }
+
     fn disconnect(&mut self) -> Action {
         match self.links.len() {
             0 => Action::Wait,
@@ -122,11 +126,11 @@ impl RandomRun {
         };
         let request = match self.below(20) {
             0..5 => Request::EnterRoom(RoomId(self.below(9))),
-            5 => Request::LeaveRoom,
+            5 => Request::LeaveRoom(self.meant_room()),
             6 => Request::CreateRoom(self.wording()),
             7 => Request::ChangeName(self.wording()),
-            8..11 => Request::Say(Content::Gif(self.below(3))),
-            _ => Request::Say(Content::Text(self.wording())),
+            8..11 => Request::Say(Content::Gif(self.below(3)), self.meant_room()),
+            _ => Request::Say(Content::Text(self.wording()), None),
         };
         let reference = key.and_then(|_| match self.below(3) {
             0 => None,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Asker, Chat, Effect, Event, Memo, Refusal, Reply, Room, RoomChange, RoomId, Rules, UserId,
-    Version, check_label,
+    Asker, Chat, Effect, Event, Memo, Reference, Refusal, Reply, Room, RoomChange, RoomId, Rules,
+    UserId, Version, check_label,
 };
 
 impl Chat {
@@ -21,8 +21,9 @@ impl Chat {
             self.reenter_room(asker, target, effects);
             return Ok(());
         }
-        if asker.room.is_some() {
-            self.leave_room(asker, effects)?;
+        if let Some(before) = asker.room {
+            // The reference belongs to what follows.
+            self.leave(asker, before, None, effects);
         }
         let Some(room) = self.rooms.get_mut(&target) else { return Ok(()) };
         if let Some(expiry) = room.enter(asker.user) {
@@ -68,23 +69,35 @@ impl Chat {
         Effect::ShowRoom { to: asker.user, room, up_to, reference }
     }
 
-    /// The user leaves. Everyone in the room is told, the user included.
     pub(super) fn leave_room(
         &mut self,
         asker: &Asker,
+        meant: Option<RoomId>,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
-        let room = asker.room.ok_or(Refusal::NotInRoom)?;
-        let Some(person) = self.person(asker.user) else { return Ok(()) };
+        let room = asker.room_in(meant)?;
+        self.leave(asker, room, asker.reference.clone(), effects);
+        Ok(())
+    }
+
+    /// The user leaves. Everyone in the room is told, the user included.
+    fn leave(
+        &mut self,
+        asker: &Asker,
+        room: RoomId,
+        reference: Reference,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(person) = self.person(asker.user) else { return };
         if let Some(user) = self.users.get_mut(&asker.user)
             && !std::mem::replace(&mut user.is_subscribed, true)
         {
             effects.push(Effect::Subscribe { user: asker.user, room });
         }
-        effects.push(Effect::Tell { room, time: asker.time, event: Event::Left(person) });
+        let event = Event::Left(person, reference);
+        effects.push(Effect::Tell { room, time: asker.time, event });
         self.take_out_of_room(asker.user, self.now, effects);
         self.store_user(asker.user, effects);
-        Ok(())
     }
 
     /// Removes the user from its room, if it is in one, without telling anyone. Returns the room.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::resumption::Sent;
 use super::{
-    Asker, Chat, Content, Effect, Event, Position, Reference, Refusal, Room, RoomChange, RoomId,
-    Rules, Said, UserId,
+    Asker, Chat, Content, Effect, Event, Position, Reference, Refusal, Reply, Room, RoomChange,
+    RoomId, Rules, Said, UserId, Version,
 };
 
 /// A message that is taken back if it cannot be saved.
@@ -22,19 +22,20 @@ impl Chat {
         &mut self,
         asker: &Asker,
         content: Content,
+        meant: Option<RoomId>,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         if let Some(sent) = self.sent_before(asker) {
             // Whether a message of this tick was said depends on its being saved. A repetition of it is
             // refused together with it.
             if !is_kept(&self.rooms, &self.rules, asker.time, sent) && !self.is_unsaved(asker) {
-                return Err(Refusal::AlreadySaid);
+                return Err(Refusal::AlreadySaid(sent.position));
             }
             let (to, reference) = (asker.user, asker.reference.clone());
             effects.push(Effect::Repeat { to, position: sent.position, reference });
             return Ok(());
         }
-        let id = asker.room.ok_or(Refusal::NotInRoom)?;
+        let id = asker.room_in(meant)?;
         content.check(self.rules.max_text_chars).map_err(Refusal::BadText)?;
         let from = self.person(asker.user).ok_or(Refusal::NotInRoom)?;
         let room = self.rooms.get_mut(&id).ok_or(Refusal::NotInRoom)?;
@@ -43,8 +44,13 @@ impl Chat {
         let (time, reference) = (asker.time, asker.reference.clone());
         self.unsaved.push(Unsaved { room: id, author: asker.user, reference: reference.clone() });
         self.note_reference(asker, Sent { position: Position { room: id, seq }, time });
-        let event = Event::Said(Said { seq, time, from, content, reference });
-        effects.push(Effect::Tell { room: id, time, event });
+        let said = Said { seq, time, from, content, reference };
+        // A client that has resumed and not entered yet does not get the event, and waits for it.
+        let user = self.users.get(&asker.user);
+        let is_deaf = user.is_some_and(|it| it.version == Version::V2 && !it.is_subscribed);
+        let answer = is_deaf.then(|| asker.reply(Reply::Said(id, said.clone())));
+        effects.push(Effect::Tell { room: id, time, event: Event::Said(said) });
+        effects.extend(answer);
         Ok(())
     }
 

@@ -186,7 +186,11 @@ fn said_in(output: &Output) -> Option<(RoomId, &Said)> {
 }
 
 /// Replaces each message among these outputs, none of which could be saved, with a refusal to its author.
-pub(super) fn refuse_unsaved(outputs: &mut [Output], chat: &Chat) {
+pub(super) fn refuse_unsaved(outputs: &mut Vec<Output>, chat: &Chat) {
+    // The refusal takes the place of the event, and answers the author in any case.
+    outputs.retain(|output| {
+        !matches!(output, Output::Effect(Effect::Reply { reply: Reply::Said(..), .. }))
+    });
     for output in outputs {
         let refused = match output {
             Output::Effect(Effect::Tell { time, event: Event::Said(said), .. }) => {

@@ -22,7 +22,7 @@ fn answers_come_in_the_order_of_the_requests_whoever_gives_them() {
         stage.ask(1, r#"{"type":"list_rooms"}"#),
         stage.ask(1, r#"{"type":"enter_room","roomId":9}"#),
         stage.ask(1, r#"{"type":"change_name","name":"Ann"}"#),
-        stage.ask(1, r#"{"type":"leave_room","roomId":"x"}"#),
+        stage.ask(1, r#"{"type":"leave_room","roomId":"1"}"#),
         stage.ask(2, UNKNOWN),
         stage.ask(1, UNKNOWN),
     ];

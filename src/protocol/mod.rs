@@ -23,11 +23,12 @@ pub(crate) use close::CloseReason;
 pub(crate) use error::ErrorReply;
 pub(crate) use frame::{close_frame, frame_end, ping_frame};
 pub(crate) use outgoing::{
-    AdvertisedLimits, Gif, Outgoing, RecentMessages, RoomList, RoomListChange, RoomSnapshot,
+    AdvertisedLimits, Gif, Hello, Outgoing, RecentMessages, RoomList, RoomListChange, RoomSnapshot,
     ServerInfo,
 };
 pub(crate) use request::{
-    HISTORY_MAX_PAGE, LocalRequest, MAX_NUMBER, Request, Since, reference_of,
+    HISTORY_MAX_PAGE, HelloRequest, LocalRequest, MAX_NUMBER, Request, Since, USERS_MAX_PAGE,
+    reference_of,
 };
 
 impl Version {

@@ -15,6 +15,8 @@ pub(crate) enum Outgoing<'a> {
     Welcome {
         welcome: &'a Welcome,
         secret: Option<&'a str>,
+        /// That of the history.
+        epoch: &'a str,
         server: &'a ServerInfo,
     },
     /// An event in a room.
@@ -22,6 +24,18 @@ pub(crate) enum Outgoing<'a> {
         room: RoomId,
         time: u64,
         event: &'a Event,
+    },
+    /// A user is typing in a room. The reference is for the user alone.
+    Typing {
+        room: RoomId,
+        time: u64,
+        person: &'a Person,
+        reference: Option<&'a str>,
+    },
+    /// What is in use on the connection from now on.
+    Hello {
+        hello: Hello,
+        reference: Option<&'a str>,
     },
     /// The answer to a request.
     Reply {
@@ -33,6 +47,7 @@ pub(crate) enum Outgoing<'a> {
     Error(&'a ErrorReply),
     RoomList {
         rooms: &'a RoomList,
+        epoch: &'a str,
         reference: Option<&'a str>,
     },
     RoomListChange(&'a RoomListChange),
@@ -45,10 +60,23 @@ pub(crate) enum Outgoing<'a> {
     /// A page of older messages.
     History {
         room: RoomId,
+        epoch: &'a str,
         page: &'a [Said],
+        /// Older messages than the first are stored.
         more: bool,
+        /// Newer messages than the last are stored.
+        newer: bool,
         reference: Option<&'a str>,
     },
+}
+
+/// What a client has said that it can take, as far as the server can do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hello {
+    /// The client wants to be told who is away.
+    pub(crate) presence: bool,
+    /// No frame whose length is up to the server is longer than this.
+    pub(crate) max_frame_bytes: usize,
 }
 
 /// The rooms at one moment, in the JSON of one version. Encoded once for all clients.
@@ -111,6 +139,8 @@ pub(crate) struct AdvertisedLimits {
     pub(crate) resume_grace_seconds: u64,
     pub(crate) history_on_enter: usize,
     pub(crate) history_max_page: usize,
+    pub(crate) max_frame_bytes: usize,
+    pub(crate) users_max_page: usize,
 }
 
 /// A GIF that the server offers, and a description of what it shows.
@@ -135,11 +165,19 @@ impl AdvertisedLimits {
             resume_grace_seconds: 5,
             history_on_enter: 5,
             history_max_page: 100,
+            max_frame_bytes: 100_000,
+            users_max_page: 250,
         }
     }
 }
 
 impl ServerInfo {
+    /// For tests and benchmarks.
+    #[cfg(any(test, feature = "bench"))]
+    pub(crate) fn sample() -> Self {
+        Self::new(AdvertisedLimits::sample(), Vec::new())
+    }
+
     pub(crate) fn new(limits: AdvertisedLimits, gifs: Vec<Gif>) -> Self {
         let server = Software { name: "wschat", version: env!("CARGO_PKG_VERSION") };
         Self { server, limits, gifs }

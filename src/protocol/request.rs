@@ -13,6 +13,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::ErrorReply;
+use super::v2::PRESENCE;
 use crate::chat::{self, Content, Reference, RoomId};
 
 /// The largest whole number that survives JavaScript: 2⁵³ − 1.
@@ -23,6 +24,12 @@ const MAX_REFERENCE_CHARS: usize = 64;
 
 /// How many messages a client may ask for with `history`.
 pub(crate) const HISTORY_MAX_PAGE: usize = 100;
+
+/// How many users a client may ask for with `users`.
+pub(crate) const USERS_MAX_PAGE: usize = 250;
+
+/// The smallest longest frame that a client may have, in bytes.
+const MIN_FRAME_BYTES: u64 = 4_096;
 
 /// How many messages a client gets that does not say how many it wants.
 const HISTORY_PAGE: usize = 50;
@@ -46,8 +53,19 @@ pub(crate) enum LocalRequest {
         before: u64,
         limit: usize,
     },
-    /// The user is typing.
-    Typing,
+    /// The user is typing. Refused if the user is in another room than this.
+    Typing(Option<RoomId>),
+    /// The client says what it can take.
+    Hello(HelloRequest),
+}
+
+/// What a client says that it can take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HelloRequest {
+    /// The client wants to be told who is away.
+    pub(crate) presence: bool,
+    /// The longest frame that the client takes, in bytes.
+    pub(crate) max_frame_bytes: Option<usize>,
 }
 
 /// The last message of a room that a client knows.
@@ -80,6 +98,10 @@ struct Members<'a> {
     before: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "null_is_a_value")]
     limit: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "null_is_a_value")]
+    features: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "null_is_a_value")]
+    max_frame_bytes: Option<&'a RawValue>,
     #[serde(borrow, rename = "ref", default, deserialize_with = "null_is_a_value")]
     reference: Option<&'a RawValue>,
 }
@@ -136,8 +158,19 @@ fn v2_request(members: &Members<'_>) -> Result<Request, ErrorReply> {
                 Some(limit) => page(limit)?,
             },
         }),
-        "typing" => Request::Local(LocalRequest::Typing),
-        kind => return base_request(kind, members),
+        "typing" => Request::Local(LocalRequest::Typing(meant_room(members)?)),
+        "hello" => Request::Local(LocalRequest::Hello(hello(members)?)),
+        kind => {
+            let mut request = base_request(kind, members)?;
+            if let Request::Chat(
+                chat::Request::LeaveRoom(meant) | chat::Request::Say(_, meant),
+                _,
+            ) = &mut request
+            {
+                *meant = meant_room(members)?;
+            }
+            return Ok(request);
+        }
     })
 }
 
@@ -147,9 +180,9 @@ fn base_request(kind: &str, members: &Members<'_>) -> Result<Request, ErrorReply
     let request = match kind {
         "list_rooms" => return Ok(Request::Local(LocalRequest::ListRooms)),
         "enter_room" => EnterRoom(RoomId(number("roomId", members.room_id)?)),
-        "leave_room" => LeaveRoom,
-        "text" => Say(Content::Text(string("text", members.text)?.into_owned())),
-        "gif" => Say(Content::Gif(number("gifId", members.gif_id)?)),
+        "leave_room" => LeaveRoom(None),
+        "text" => Say(Content::Text(string("text", members.text)?.into_owned()), None),
+        "gif" => Say(Content::Gif(number("gifId", members.gif_id)?), None),
         "create_room" => CreateRoom(string("title", members.title)?.into_owned()),
         "change_name" => ChangeName(string("name", members.name)?.into_owned()),
         _ => return Err(ErrorReply::unknown_type(kind)),
@@ -176,6 +209,29 @@ fn since(raw: &RawValue) -> Result<Since, ErrorReply> {
     let members: SinceMembers<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
     let epoch = string("epoch", members.epoch)?.into_owned();
     Ok(Since { epoch, seq: number("seq", members.seq)? })
+}
+
+/// The room that a request is meant for.
+fn meant_room(members: &Members<'_>) -> Result<Option<RoomId>, ErrorReply> {
+    Ok(optional_number("roomId", members.room_id)?.map(RoomId))
+}
+
+/// Features that this server does not know are ignored.
+fn hello(members: &Members<'_>) -> Result<HelloRequest, ErrorReply> {
+    let features: Vec<Cow<'_, str>> = match members.features {
+        None => Vec::new(),
+        Some(raw) => serde_json::from_str(raw.get())
+            .map_err(|_| ErrorReply::bad_request("\"features\" must be an array of strings."))?,
+    };
+    let max_frame_bytes = optional_number("maxFrameBytes", members.max_frame_bytes)?;
+    if max_frame_bytes.is_some_and(|bytes| bytes < MIN_FRAME_BYTES) {
+        let text = format!("\"maxFrameBytes\" must be {MIN_FRAME_BYTES} or more.");
+        return Err(ErrorReply::bad_request(text));
+    }
+    Ok(HelloRequest {
+        presence: features.iter().any(|feature| feature == PRESENCE),
+        max_frame_bytes: max_frame_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+    })
 }
 
 fn optional_number(name: &str, member: Option<&RawValue>) -> Result<Option<u64>, ErrorReply> {

@@ -11,7 +11,13 @@ use serde_json::value::RawValue;
 use super::base::{UserJson, encode_error};
 use super::frame::push_json_frame;
 use super::{ErrorReply, Outgoing, RoomListChange, ServerInfo};
-use crate::chat::{Chat, Content, Event, Reply, RoomId, RoomSummary, Said};
+use crate::chat::{Chat, Content, Event, Renaming, Reply, RoomId, RoomSummary, Said};
+
+/// The feature of clients that want to be told who is away.
+pub(super) const PRESENCE: &str = "presence";
+
+/// What this server can do beyond the core of the protocol.
+const FEATURES: &[&str] = &[];
 
 /// All frames of `wschat.v2` except `error`, which is the same in both versions. The order of the members
 /// is part of the protocol.
@@ -25,11 +31,21 @@ enum V2Frame<'a> {
         resumed: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         room_id: Option<u64>,
+        epoch: &'a str,
+        time: u64,
+        features: &'static [&'static str],
         #[serde(flatten)]
         server: &'a ServerInfo,
     },
+    Hello {
+        features: &'static [&'static str],
+        max_frame_bytes: usize,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a str>,
+    },
     ListRooms {
         rooms: &'a RawValue,
+        epoch: &'a str,
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         reference: Option<&'a str>,
     },
@@ -63,6 +79,8 @@ enum V2Frame<'a> {
         user: UserJson<'a>,
         room_id: u64,
         time: u64,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a str>,
     },
     Text {
         text: &'a str,
@@ -89,16 +107,22 @@ enum V2Frame<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         room_id: Option<u64>,
         time: u64,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a str>,
     },
     Typing {
         user: UserJson<'a>,
         room_id: u64,
         time: u64,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a str>,
     },
     History {
         room_id: u64,
+        epoch: &'a str,
         events: Vec<V2Frame<'a>>,
         more: bool,
+        newer: bool,
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         reference: Option<&'a str>,
     },
@@ -125,22 +149,28 @@ pub(super) struct Summaries<'a>(pub(super) &'a Chat);
 /// Appends the frame for `outgoing`, or nothing if `wschat.v2` has none.
 pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
     let frame = match *outgoing {
-        Outgoing::Welcome { welcome, secret: session, server } => V2Frame::Welcome {
+        Outgoing::Welcome { welcome, secret: session, epoch, server } => V2Frame::Welcome {
             user: (&welcome.person).into(),
             session,
             resumed: welcome.resumed,
             room_id: welcome.room.map(|room| room.0),
+            epoch,
+            time: welcome.time,
+            features: FEATURES,
             server,
         },
         Outgoing::Event { room, time, event } => event_frame(room, time, event),
+        Outgoing::Typing { room, time, person, reference } => {
+            V2Frame::Typing { user: person.into(), room_id: room.0, time, reference }
+        }
+        Outgoing::Hello { hello, reference } => V2Frame::Hello {
+            features: if hello.presence { &[PRESENCE] } else { &[] },
+            max_frame_bytes: hello.max_frame_bytes,
+            reference,
+        },
         Outgoing::Reply { reply, time, reference } => match reply {
-            Reply::Renamed(it) => V2Frame::ChangeName {
-                old_name: &it.old_name,
-                new_name: &it.new_name,
-                user_id: it.user.0,
-                room_id: None,
-                time,
-            },
+            Reply::Renamed(it) => renaming_frame(None, time, it),
+            Reply::Said(room, said) => said_frame(*room, said),
             Reply::RoomAdded(room) => V2Frame::RoomAdded { room: room.into(), reference },
             Reply::Refused(refusal) => {
                 let error = ErrorReply::from(refusal).to(reference.map(Arc::from));
@@ -150,8 +180,8 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
             Reply::Entered(_) => return,
         },
         Outgoing::Error(error) => return encode_error(error, out),
-        Outgoing::RoomList { rooms, reference } => {
-            V2Frame::ListRooms { rooms: &rooms.0, reference }
+        Outgoing::RoomList { rooms, epoch, reference } => {
+            V2Frame::ListRooms { rooms: &rooms.0, epoch, reference }
         }
         Outgoing::RoomListChange(change) => match change {
             RoomListChange::Added(room) => {
@@ -169,9 +199,14 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
             events: said_frames(room.id, messages.messages),
             reference,
         },
-        Outgoing::History { room, page, more, reference } => {
-            V2Frame::History { room_id: room.0, events: said_frames(room, page), more, reference }
-        }
+        Outgoing::History { room, epoch, page, more, newer, reference } => V2Frame::History {
+            room_id: room.0,
+            epoch,
+            events: said_frames(room, page),
+            more,
+            newer,
+            reference,
+        },
     };
     push_json_frame(out, &frame);
 }
@@ -180,16 +215,23 @@ fn event_frame(room: RoomId, time: u64, event: &Event) -> V2Frame<'_> {
     let room_id = room.0;
     match event {
         Event::Entered(person) => V2Frame::EnterRoom { user: person.into(), room_id, time },
-        Event::Left(person) => V2Frame::LeaveRoom { user: person.into(), room_id, time },
-        Event::Typing(person) => V2Frame::Typing { user: person.into(), room_id, time },
-        Event::Renamed(it) => V2Frame::ChangeName {
-            old_name: &it.old_name,
-            new_name: &it.new_name,
-            user_id: it.user.0,
-            room_id: Some(room_id),
-            time,
-        },
+        Event::Left(person, reference) => {
+            let (user, reference) = (person.into(), reference.as_deref());
+            V2Frame::LeaveRoom { user, room_id, time, reference }
+        }
+        Event::Renamed(it) => renaming_frame(Some(room_id), time, it),
         Event::Said(said) => said_frame(room, said),
+    }
+}
+
+fn renaming_frame(room_id: Option<u64>, time: u64, it: &Renaming) -> V2Frame<'_> {
+    V2Frame::ChangeName {
+        old_name: &it.old_name,
+        new_name: &it.new_name,
+        user_id: it.user.0,
+        room_id,
+        time,
+        reference: it.reference.as_deref(),
     }
 }
 

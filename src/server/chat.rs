@@ -11,7 +11,7 @@ use crate::history::{self, HistoryError, Location, Opened, Retention, Upkeep};
 use crate::input::Reload;
 use crate::lobby::Lobby;
 use crate::log::LocalLog;
-use crate::protocol::{AdvertisedLimits, HISTORY_MAX_PAGE, ServerInfo};
+use crate::protocol::{AdvertisedLimits, HISTORY_MAX_PAGE, ServerInfo, USERS_MAX_PAGE};
 use crate::recall::{Recall, RecallThread};
 use crate::session::Live;
 use crate::settings::{Limits, Settings};
@@ -43,13 +43,14 @@ impl OpenedChat {
         let (chat, effects) = Chat::restore(rules, remembered);
         saver.begin(effects)?;
         let (on_enter, max_bytes) = (limits.history_on_enter, limits.outbox_max_bytes);
-        let (queries, recall) = Recall::new(reader, epoch.into(), on_enter, max_bytes);
+        let (epoch, max_frame): (Arc<str>, _) = (epoch.into(), max_frame_bytes(limits));
+        let (queries, recall) = Recall::new(reader, epoch.clone(), on_enter, max_frame);
         let dispatcher = Dispatcher::new(
             LocalLog::default(),
             chat,
-            Lobby::new(list_interval),
+            Lobby::new(list_interval, epoch.clone(), max_frame),
             saver,
-            Delivery::new(server),
+            Delivery::new(server, epoch),
             queries,
             max_bytes / 4,
         );
@@ -80,7 +81,15 @@ fn advertised(limits: &Limits) -> AdvertisedLimits {
         resume_grace_seconds: limits.resume_grace_seconds,
         history_on_enter: limits.history_on_enter,
         history_max_page: HISTORY_MAX_PAGE,
+        max_frame_bytes: max_frame_bytes(limits),
+        users_max_page: USERS_MAX_PAGE,
     }
+}
+
+/// The length of the longest frame, as far as that is up to the server. Behind it an outbox has room for
+/// what happens while the client takes it.
+fn max_frame_bytes(limits: &Limits) -> usize {
+    limits.outbox_max_bytes - limits.outbox_max_bytes / 8
 }
 
 /// The rules of the chat, as the settings have them.

@@ -66,7 +66,8 @@ impl Attendance {
         let overdue = self.away.iter().find(|(_, until)| **until <= self.now);
         assert_eq!(overdue, None, "is still there after the grace period");
         for effect in effects {
-            if let Effect::Tell { event: Event::Entered(person) | Event::Left(person), .. } = effect
+            if let Effect::Tell { event: Event::Entered(person) | Event::Left(person, _), .. } =
+                effect
             {
                 let may = acts == Some(person.id) || gone.contains(&person.id);
                 assert!(may, "{person:?} neither asked nor is gone: {entry:?}");

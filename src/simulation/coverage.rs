@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Each of these has to happen in the default runs.
-const KINDS: [&str; 48] = [
+const KINDS: [&str; 49] = [
     // Connections.
     "resumed",
     "resumed into a room",
@@ -51,6 +51,7 @@ const KINDS: [&str; 48] = [
     "sent again",
     "acknowledged",
     "acknowledged by the history",
+    "said before entering",
     // Others.
     "room removed",
     "left after the grace period",

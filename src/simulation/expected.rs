@@ -5,6 +5,7 @@
 //! that was restored from a snapshot.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -26,6 +27,8 @@ pub(super) const CLOSED_BY_CLIENT: u16 = 1000;
 
 /// See the module's documentation.
 pub(super) struct ExpectedDelivery {
+    /// That of the history.
+    epoch: Arc<str>,
     chat: Chat,
     restored: Option<Chat>,
     /// How many entries are to come before the snapshot.
@@ -56,8 +59,9 @@ enum ExpectedFrame {
 }
 
 impl ExpectedDelivery {
-    pub(super) fn new(rules: &Rules, until_snapshot: u64) -> Self {
+    pub(super) fn new(rules: &Rules, epoch: Arc<str>, until_snapshot: u64) -> Self {
         Self {
+            epoch,
             chat: Chat::restore(rules.clone(), Stored::default()).0,
             restored: None,
             until_snapshot,
@@ -82,8 +86,8 @@ impl ExpectedDelivery {
     ) {
         match recorded {
             Recorded::Entry(entry, since) => self.entry(entry, since, store, coverage),
-            Recorded::Request { connection, request, reference } => {
-                self.request(connection, &request, reference);
+            Recorded::Request { connection, request, reference, time } => {
+                self.request(connection, request, reference, time);
             }
             Recorded::Refuse { connection: to, error } => {
                 self.outputs.push(Output::Refuse { to, error });
@@ -182,15 +186,22 @@ impl ExpectedDelivery {
         self.outputs.push(output);
     }
 
-    fn request(&mut self, connection: ConnectionId, request: &LocalRequest, reference: Reference) {
+    fn request(
+        &mut self,
+        connection: ConnectionId,
+        request: LocalRequest,
+        reference: Reference,
+        time: u64,
+    ) {
         let link = Link { node: NodeId(0), connection };
         let Some((to, is_in)) = self.chat.user_at(link) else { return };
-        let refusal = match *request {
+        let refusal = match request {
             LocalRequest::ListRooms => {
                 let version = self.streams[&connection].version;
                 let rooms = version.list_rooms(&self.chat);
                 let reference = reference.as_deref();
-                let frames = version.frame(&Outgoing::RoomList { rooms: &rooms, reference });
+                let (rooms, epoch) = (&rooms, &*self.epoch);
+                let frames = version.frame(&Outgoing::RoomList { rooms, epoch, reference });
                 return self.outputs.push(Output::Send { to: vec![connection], frames });
             }
             LocalRequest::History { room, before, limit } if self.chat.room(room).is_some() => {
@@ -198,8 +209,22 @@ impl ExpectedDelivery {
                 return self.outputs.push(Output::Query { to, query: Query { what, reference } });
             }
             LocalRequest::History { room, .. } => Refusal::UnknownRoom(room),
-            LocalRequest::Typing if is_in.is_some() => return,
-            LocalRequest::Typing => Refusal::NotInRoom,
+            LocalRequest::Typing(Some(meant)) if is_in != Some(meant) => {
+                Refusal::NotInThisRoom(meant)
+            }
+            LocalRequest::Typing(_) => match (is_in, self.chat.person(to)) {
+                (Some(room), Some(person)) => {
+                    let reference = reference.as_deref();
+                    let outgoing = Outgoing::Typing { room, time, person: &person, reference };
+                    if reference.is_some() {
+                        let frames = Version::V2.frame(&outgoing);
+                        self.outputs.push(Output::Send { to: vec![connection], frames });
+                    }
+                    return;
+                }
+                _ => Refusal::NotInRoom,
+            },
+            LocalRequest::Hello(_) => unreachable!("these clients do not say hello"),
         };
         let reply = Reply::Refused(refusal);
         self.outputs.push(Output::Effect(Effect::Reply { to, time: 0, reply, reference }));
@@ -207,6 +232,10 @@ impl ExpectedDelivery {
 
     /// The history has not saved what was said: each author is refused, and nobody sees it.
     fn refuse_unsaved(&mut self, coverage: &mut Coverage) {
+        let is_own = |it: &Output| {
+            matches!(it, Output::Effect(Effect::Reply { reply: Reply::Said(..), .. }))
+        };
+        self.outputs.retain(|output| !is_own(output));
         for output in &mut self.outputs {
             let (to, reference) = match output {
                 Output::Effect(Effect::Tell { event: Event::Said(said), .. }) => {

@@ -119,8 +119,7 @@ impl World {
     fn check_view(&self, id: ConnectionId) {
         let (connection, chat) = (&self.connections[&id], self.dispatcher.chat());
         let view = &connection.view;
-        let silent = view.awaited.iter().find(|(_, may_be_silent)| !may_be_silent);
-        assert_eq!(silent, None, "is never answered");
+        assert_eq!(view.awaited.front(), None, "is never answered");
         let link = Link { node: NodeId(0), connection: id };
         let (user, room) = chat.user_at(link).expect("a client that is connected is known");
         assert_eq!(view.user.as_ref().map(|user| user.id), Some(user.0));

@@ -21,8 +21,8 @@ pub(super) struct ClientView {
     pub(super) to_enter: Option<u64>,
     /// The list of rooms. With the base protocol only ids and titles.
     pub(super) list: Option<BTreeMap<u64, RoomInFrame>>,
-    /// The names of the requests that have not been answered, in order, and whether each may stay so.
-    pub(super) awaited: VecDeque<(String, bool)>,
+    /// The names of the requests that have not been answered, in order.
+    pub(super) awaited: VecDeque<String>,
     /// What the client has said it knows, by the name of the request.
     pub(super) asked_since: BTreeMap<String, AskedSince>,
     /// The client has sent its Close frame. The server takes it out of its room, and may still tell it about
@@ -99,27 +99,30 @@ impl ClientView {
             }
             (Version::V2, "typing") => {
                 around.coverage.hit("typing");
-                assert_ne!(frame.user.as_ref().unwrap().id, self.id(), "the user's own typing");
-                self.check_member(frame.user.as_ref().unwrap());
+                let user = frame.user.as_ref().unwrap();
+                if user.id == self.id() {
+                    assert!(frame.reference.is_some(), "the user's own typing");
+                    self.answer(frame.reference.as_deref());
+                } else {
+                    assert_eq!(frame.reference, None, "another's reference");
+                    self.check_member(user);
+                }
             }
             (_, "error") => self.take_error(frame, around),
             (_, kind) => panic!("{kind} is no frame of this version"),
         }
     }
 
-    /// The client has sent a request of this name. `may_be_silent`: perhaps nothing has its name.
-    pub(super) fn await_answer(&mut self, reference: &str, may_be_silent: bool) {
-        self.awaited.push_back((reference.to_owned(), may_be_silent));
+    /// The client has sent a request of this name.
+    pub(super) fn await_answer(&mut self, reference: &str) {
+        self.awaited.push_back(reference.to_owned());
     }
 
-    /// Panics unless this is the answer to the next request that has one.
+    /// Panics unless this is the answer to the next request.
     fn answer(&mut self, reference: Option<&str>) {
         let Some(reference) = reference else { return };
-        let at = self.awaited.iter().position(|(name, _)| name == reference);
-        let at = at.unwrap_or_else(|| panic!("{reference} is not awaited: {:?}", self.awaited));
-        let mut before = self.awaited.drain(..=at).take(at);
-        let skipped = before.find(|(_, may_be_silent)| !may_be_silent);
-        assert_eq!(skipped, None, "is not answered, but {reference} is");
+        let next = self.awaited.pop_front();
+        assert_eq!(next.as_deref(), Some(reference), "another request is to be answered");
     }
 
     fn id(&self) -> u64 {
@@ -156,9 +159,8 @@ impl ClientView {
         if user.id == self.id() {
             let was_in = self.room.take().is_some() || self.to_enter.is_some();
             assert!(was_in, "the client leaves no room");
-            if self.to_enter.take().is_some() {
-                around.memory.doubt();
-            }
+            self.to_enter = None;
+            self.answer(frame.reference.as_deref());
             around.coverage.hit("left");
         } else {
             self.check_member(user);
@@ -176,6 +178,7 @@ impl ClientView {
             if id == self.id() {
                 let name = &mut self.user.as_mut().unwrap().name;
                 assert_eq!(std::mem::replace(name, new.clone()), old);
+                self.answer(frame.reference.as_deref());
             }
             if frame.room_id.is_some() {
                 let before = self.members().and_then(|members| members.insert(id, new));
@@ -282,8 +285,9 @@ impl ClientView {
             self.check_author(frame);
             around.memory.see(room, seq);
         } else {
-            assert!(reference.is_some(), "message {seq} of room {room} comes unexpectedly");
-            around.coverage.hit("repeated");
+            let is_answer = is_own && self.to_enter == Some(room);
+            assert!(reference.is_some() || is_answer, "message {seq} of room {room}, unexpectedly");
+            around.coverage.hit(if is_answer { "said before entering" } else { "repeated" });
         }
         self.answer(reference);
         if let Some(reference) = reference
@@ -315,9 +319,7 @@ impl ClientView {
         }
         self.check_complete(frame, id, seq, events, around);
         around.memory.see(id, seq);
-        if self.to_enter.take().is_some() {
-            around.memory.doubt();
-        }
+        self.to_enter = None;
         self.room = Some(RoomView { id, members: Some(members), next_seq: seq + 1 });
     }
 

@@ -84,20 +84,21 @@ impl World {
             max_memory_bytes: dice.pick(&[3_000, 1_000_000, 1_000_000]),
         };
         let store = FaultyStore::open(retention);
-        let epoch = store.epoch();
+        let epoch: Arc<str> = store.epoch().into();
         let mut saver = Saver::new(Box::new(store.clone()), Arc::<Health>::default(), UserId(0));
         let (chat, effects) = Chat::restore(rules.clone(), Stored::default());
         saver.begin(effects).unwrap();
         let reader = Box::new(store.clone());
         let (recall, recall_thread) =
-            Recall::new(reader, epoch.as_str().into(), sizes.on_enter, sizes.frame_bytes);
+            Recall::new(reader, epoch.clone(), sizes.on_enter, sizes.frame_bytes);
+        let list_interval = dice.pick(&[Duration::ZERO, Duration::from_millis(500)]);
         let tape = Tape::default();
         let dispatcher = Dispatcher::new(
             RecordingLog::new(tape.clone()),
             chat,
-            Lobby::new(dice.pick(&[Duration::ZERO, Duration::from_millis(500)])),
+            Lobby::new(list_interval, epoch.clone(), sizes.frame_bytes),
             saver,
-            Delivery::new(server_info()),
+            Delivery::new(ServerInfo::sample(), epoch.clone()),
             recall,
             sizes.tick_bytes,
         );
@@ -108,7 +109,7 @@ impl World {
         });
         Self {
             clients: clients.collect(),
-            expected: ExpectedDelivery::new(&rules, dice.below(150)),
+            expected: ExpectedDelivery::new(&rules, epoch.clone(), dice.below(150)),
             dice,
             coverage: Coverage::default(),
             at: Duration::ZERO,
@@ -120,7 +121,7 @@ impl World {
             flusher,
             flusher_handle: Arc::new(flusher_handle),
             store,
-            epoch,
+            epoch: epoch.to_string(),
             tape,
             connections: BTreeMap::new(),
             last_connection: 0,

@@ -253,6 +253,8 @@ fn a_resumed_client_that_has_not_entered_sees_its_own_leaving() {
     let mut back = program.endpoint.resume(&token);
     // It is still in the room, so its text is said there.
     back.request(r#"{"type":"text","text":"before entering","ref":"r"}"#);
+    let said = back.skip_to("text");
+    assert_eq!((&said["seq"], &said["ref"]), (&json!(1), &json!("r")), "it is answered");
     back.request(r#"{"type":"leave_room"}"#);
     let left = back.skip_to("leave_room");
     assert_eq!((&left["user"]["id"], &left["roomId"]), (&json!(1), &json!(1)));

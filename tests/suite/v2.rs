@@ -41,18 +41,23 @@ fn the_welcome_has_all_members_in_order() {
         client.expect_switch_to(Some("wschat.v2"));
         client.text()
     };
+    let again: Value = serde_json::from_str(&text).expect(&text);
+    assert_eq!(again["epoch"], welcome["epoch"]);
     let other = text.split(r#""session":""#).nth(1).and_then(|rest| rest.get(..32)).expect(&text);
     assert_ne!(other, token);
     let expected = format!(
         concat!(
             r#"{{"type":"welcome","user":{{"id":2,"name":"User 2"}},"session":"{}","resumed":false,"#,
-            r#""server":{{"name":"wschat","version":"{}"}},"#,
+            r#""epoch":"{}","time":{},"features":[],"server":{{"name":"wschat","version":"{}"}},"#,
             r#""limits":{{"maxMessageBytes":65536,"maxTextChars":4000,"maxNameChars":32,"#,
             r#""maxTitleChars":64,"messagesPerSecond":10.0,"messageBurst":30,"#,
             r#""pingIntervalMs":25000,"resumeGraceSeconds":60,"historyOnEnter":50,"#,
-            r#""historyMaxPage":100}},"gifs":[{{"id":1,"alt":""#
+            r#""historyMaxPage":100,"maxFrameBytes":917504,"usersMaxPage":250}},"#,
+            r#""gifs":[{{"id":1,"alt":""#
         ),
         other,
+        again["epoch"].as_str().expect("an epoch"),
+        again["time"].as_u64().expect("a time"),
         env!("CARGO_PKG_VERSION"),
     );
     assert!(text.starts_with(&expected), "{text}");
@@ -243,7 +248,8 @@ fn messages_that_are_no_longer_kept_are_not_complete() {
         assert!(kept[0] > 2, "{kept:?}");
         assert_eq!(kept, (kept[0]..=seq).collect::<Vec<_>>());
         client.request(r#"{"type":"history","roomId":1,"before":2}"#);
-        assert_eq!(client.text(), r#"{"type":"history","roomId":1,"events":[],"more":false}"#);
+        let page = client.skip_to("history");
+        assert_eq!((&page["events"], &page["more"]), (&json!([]), &json!(false)), "{page}");
     }
 }
 
@@ -259,7 +265,7 @@ fn history_pages_backwards() {
         A offers wschat.v2
         A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
         A > {"type":"history","roomId":1}
-        A < {"type":"history","roomId":1,"events":[],"more":false}
+        A < {"type":"history","roomId":1,"epoch":EPOCH,"events":[],"more":false,"newer":false}
         A > {"type":"enter_room","roomId":1}
         A > {"type":"text","text":"one","ref":"r"}
         A > {"type":"gif","gifId":2}
@@ -271,13 +277,13 @@ fn history_pages_backwards() {
         B offers wschat.v2
         B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
         B > {"type":"history","roomId":1,"limit":2,"ref":"newest"}
-        B < {"type":"history","roomId":1,"events":[{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}],"more":true,"ref":"newest"}
+        B < {"type":"history","roomId":1,"epoch":EPOCH,"events":[{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}],"more":true,"newer":false,"ref":"newest"}
         B > {"type":"history","roomId":"1","before":2,"limit":2}
-        B < {"type":"history","roomId":1,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}],"more":false}
+        B < {"type":"history","roomId":1,"epoch":EPOCH,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}],"more":false,"newer":false}
         B > {"type":"history","roomId":1,"before":3,"limit":2}
-        B < {"type":"history","roomId":1,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"},{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}],"more":false}
+        B < {"type":"history","roomId":1,"epoch":EPOCH,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"},{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}],"more":false,"newer":false}
         B > {"type":"history","roomId":1,"before":1}
-        B < {"type":"history","roomId":1,"events":[],"more":false}
+        B < {"type":"history","roomId":1,"epoch":EPOCH,"events":[],"more":false,"newer":false}
         B > {"type":"history","roomId":9,"ref":"lost"}
         B < {"type":"error","code":"unknown_room","message":"There is no room 9.","ref":"lost"}
         "#,
@@ -368,8 +374,9 @@ fn typing_is_throttled_and_told_only_to_others_of_this_version() {
         B < {"type":"enter_room","user":{"id":3,"name":"User 3"},"roomId":2,"time":TIME}
         C < {"type":"enter_room","user":{"id":3,"name":"User 3"}}
         A > {"type":"typing"}
-        A > {"type":"typing"}
+        A > {"type":"typing","ref":"too often"}
         A > {"type":"text","text":"done"}
+        A < {"type":"typing","user":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"ref":"too often"}
         A < {"type":"text","text":"done","from":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"seq":1}
         B < {"type":"typing","user":{"id":1,"name":"User 1"},"roomId":2,"time":TIME}
         B < {"type":"text","text":"done","from":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"seq":1}
@@ -395,8 +402,8 @@ fn a_new_name_is_told_to_the_room_or_only_to_its_owner_outside() {
         B > {"type":"enter_room","roomId":1}
         A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
         B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
-        A > {"type":"change_name","name":"Ann"}
-        A < {"type":"change_name","oldName":"Änne","newName":"Ann","userId":1,"roomId":1,"time":TIME}
+        A > {"type":"change_name","name":"Ann","ref":"n"}
+        A < {"type":"change_name","oldName":"Änne","newName":"Ann","userId":1,"roomId":1,"time":TIME,"ref":"n"}
         B < {"type":"change_name","oldName":"Änne","newName":"Ann"}
         B > {"type":"change_name","name":"Bo"}
         A < {"type":"change_name","oldName":"User 2","newName":"Bo","userId":2,"roomId":1,"time":TIME}
@@ -406,6 +413,59 @@ fn a_new_name_is_told_to_the_room_or_only_to_its_owner_outside() {
         A vanishes
         A resumes A
         A < {"type":"welcome","user":{"id":1,"name":"Ann"},"session":TOKEN,"resumed":true,"roomId":1,…}
+        "#,
+    );
+}
+
+#[test]
+fn a_request_may_name_its_room_and_does_nothing_in_another() {
+    play(
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"text","text":"x","roomId":1,"ref":"a"}
+        A < {"type":"error","code":"not_in_room","message":"You are not in room 1.","ref":"a"}
+        A > {"type":"enter_room","roomId":2}
+        A < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A > {"type":"text","text":"x","roomId":1,"ref":"a"}
+        A > {"type":"gif","gifId":1,"roomId":"1","ref":"b"}
+        A > {"type":"typing","roomId":1,"ref":"c"}
+        A > {"type":"leave_room","roomId":1,"ref":"d"}
+        A > {"type":"leave_room","roomId":-1,"ref":"e"}
+        A < {"type":"error","code":"not_in_room","message":"You are not in room 1.","ref":"a"}
+        A < {"type":"error","code":"not_in_room","message":"You are not in room 1.","ref":"b"}
+        A < {"type":"error","code":"not_in_room","message":"You are not in room 1.","ref":"c"}
+        A < {"type":"error","code":"not_in_room","message":"You are not in room 1.","ref":"d"}
+        A < {"type":"error","code":"bad_request","message":"\"roomId\" must be a whole number from 0 to 9007199254740991, or a string of its digits.","ref":"e"}
+        A > {"type":"text","text":"x","roomId":"2","ref":"a"}
+        A < {"type":"text","text":"x","from":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"seq":1,"ref":"a"}
+        A > {"type":"enter_room","roomId":1,"ref":"f"}
+        A < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":2,"time":TIME}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[],"ref":"f"}
+        A > {"type":"text","text":"x","roomId":2,"ref":"a"}
+        A < {"type":"text","text":"x","from":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"seq":1,"ref":"a"}
+        A > {"type":"leave_room","roomId":1,"ref":"g"}
+        A < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"ref":"g"}
+        "#,
+    );
+}
+
+#[test]
+fn hello_says_what_is_in_use() {
+    play(
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"hello"}
+        A < {"type":"hello","features":[],"maxFrameBytes":917504}
+        A > {"type":"hello","features":["presence","of mind"],"maxFrameBytes":4096,"ref":"h"}
+        A < {"type":"hello","features":["presence"],"maxFrameBytes":4096,"ref":"h"}
+        A > {"type":"hello","maxFrameBytes":4095}
+        A < {"type":"error","code":"bad_request","message":"\"maxFrameBytes\" must be 4096 or more."}
+        A > {"type":"hello","features":"presence"}
+        A < {"type":"error","code":"bad_request","message":"\"features\" must be an array of strings."}
+        A > {"type":"hello","features":[],"maxFrameBytes":9007199254740991}
+        A < {"type":"hello","features":[],"maxFrameBytes":917504}
         "#,
     );
 }

@@ -20,7 +20,7 @@ fn list_rooms_subscribes_to_changes() {
         C > {"type":"enter_room","roomId":3}
         C < {"type":"enter_room","user":{"id":3,"name":"User 3"}}
         A > {"type":"list_rooms","ref":"list"}
-        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","userCount":0,"seq":0},"2":{"id":2,"title":"Room 2","userCount":0,"seq":0},"3":{"id":3,"title":"Room 3","userCount":1,"seq":0}},"ref":"list"}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","userCount":0,"seq":0},"2":{"id":2,"title":"Room 2","userCount":0,"seq":0},"3":{"id":3,"title":"Room 3","userCount":1,"seq":0}},"epoch":EPOCH,"ref":"list"}
         C > {"type":"leave_room"}
         C < {"type":"leave_room","user":{"id":3,"name":"User 3"}}
         A < {"type":"room_changed","room":{"id":3,"title":"Room 3","userCount":0,"seq":0}}
@@ -83,7 +83,7 @@ fn the_list_of_rooms_has_the_seq_of_each_room() {
         B > {"type":"text","text":"before"}
         B < {"type":"text","text":"before","from":{"id":2,"name":"User 2"}}
         A > {"type":"list_rooms"}
-        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","userCount":0,"seq":0},"2":{"id":2,"title":"Room 2","userCount":1,"seq":1},"3":{"id":3,"title":"Room 3","userCount":0,"seq":0}}}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","userCount":0,"seq":0},"2":{"id":2,"title":"Room 2","userCount":1,"seq":1},"3":{"id":3,"title":"Room 3","userCount":0,"seq":0}},"epoch":EPOCH}
         B > {"type":"text","text":"one"}
         B < {"type":"text","text":"one","from":{"id":2,"name":"User 2"}}
         A < {"type":"room_changed","room":{"id":2,"title":"Room 2","userCount":1,"seq":2}}

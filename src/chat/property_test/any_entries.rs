@@ -106,12 +106,16 @@ fn action() -> impl Strategy<Value = Action> {
 fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         4 => number().prop_map(|id| Request::EnterRoom(RoomId(id))),
-        1 => Just(Request::LeaveRoom),
-        4 => text().prop_map(|text| Request::Say(Content::Text(text))),
-        1 => number().prop_map(|gif| Request::Say(Content::Gif(gif))),
+        1 => meant_room().prop_map(Request::LeaveRoom),
+        4 => (text(), meant_room()).prop_map(|(text, room)| Request::Say(Content::Text(text), room)),
+        1 => number().prop_map(|gif| Request::Say(Content::Gif(gif), None)),
         1 => text().prop_map(Request::CreateRoom),
         1 => text().prop_map(Request::ChangeName),
     ]
+}
+
+fn meant_room() -> impl Strategy<Value = Option<RoomId>> {
+    prop_oneof![3 => Just(None), 1 => number().prop_map(|id| Some(RoomId(id)))]
 }
 
 fn rules() -> impl Strategy<Value = Rules> {

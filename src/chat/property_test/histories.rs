@@ -161,12 +161,17 @@ fn client() -> impl Strategy<Value = ClientPick> {
 fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         7 => room().prop_map(Request::EnterRoom),
-        3 => Just(Request::LeaveRoom),
-        6 => wording().prop_map(|text| Request::Say(Content::Text(text))),
-        2 => any::<u64>().prop_map(|gif| Request::Say(Content::Gif(gif))),
+        3 => meant_room().prop_map(Request::LeaveRoom),
+        6 => (wording(), meant_room())
+            .prop_map(|(text, room)| Request::Say(Content::Text(text), room)),
+        2 => any::<u64>().prop_map(|gif| Request::Say(Content::Gif(gif), None)),
         2 => wording().prop_map(Request::CreateRoom),
         2 => wording().prop_map(Request::ChangeName),
     ]
+}
+
+fn meant_room() -> impl Strategy<Value = Option<RoomId>> {
+    prop_oneof![4 => Just(None), 1 => room().prop_map(Some)]
 }
 
 /// Any room: permanent, made by a user, removed, or not there yet.

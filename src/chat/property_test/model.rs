@@ -121,7 +121,7 @@ impl Model {
     pub(super) fn act(&mut self, action: Action, time: u64) -> Fate {
         match action {
             Action::Connect { link, version, resume } => {
-                return self.connect(link, version, resume.map(|offer| *offer));
+                return self.connect(link, version, resume.map(|offer| *offer), time);
             }
             Action::Ask { link, request, reference } => {
                 let Some(id) = self.user_at(link) else { return Fate::Ignored };
@@ -154,7 +154,13 @@ impl Model {
         self.users.values_mut().flat_map(|user| &mut user.sent)
     }
 
-    fn connect(&mut self, link: Link, version: Version, offer: Option<ResumeOffer>) -> Fate {
+    fn connect(
+        &mut self,
+        link: Link,
+        version: Version,
+        offer: Option<ResumeOffer>,
+        time: u64,
+    ) -> Fate {
         if self.user_at(link).is_some() {
             return Fate::Ignored;
         }
@@ -172,7 +178,7 @@ impl Model {
             (Some(link), version, false, None);
         let person = user.person(id);
         let (can_resume, room) = (user.key.is_some(), user.room);
-        let welcome = Welcome { person, version, resumed, can_resume, room };
+        let welcome = Welcome { person, version, resumed, can_resume, room, time };
         self.tell(link, Effect::Connected { link, welcome });
         Fate::Granted
     }
@@ -219,7 +225,7 @@ impl Model {
     fn leave_for_good(&mut self, id: UserId, at: Duration, time: u64) {
         let user = self.users.remove(&id).unwrap();
         if let Some(room) = user.room {
-            self.tell_room(room, time, &Event::Left(user.person(id)));
+            self.tell_room(room, time, &Event::Left(user.person(id), None));
             self.begin_expiry(room, at);
         }
     }
@@ -235,8 +241,11 @@ impl Model {
     fn ask(&mut self, asker: &ModelAsker, request: Request) -> Result<(), Refusal> {
         match request {
             Request::EnterRoom(room) => self.enter(asker, room),
-            Request::LeaveRoom => self.leave(asker),
-            Request::Say(content) => self.say(asker, content),
+            Request::LeaveRoom(room) => {
+                self.check_room(asker, room)?;
+                self.leave(asker, asker.reference.clone())
+            }
+            Request::Say(content, room) => self.say(asker, content, room),
             Request::CreateRoom(title) => self.create(asker, &title),
             Request::ChangeName(name) => self.rename(asker, &name),
         }
@@ -250,7 +259,7 @@ impl Model {
         let is_there = self.users[&to].room == Some(target);
         if !is_there {
             // Whoever is in a room leaves it first, and sees that.
-            let _ = self.leave(asker);
+            let _ = self.leave(asker, None);
             self.tell_room(target, asker.time, &Event::Entered(person.clone()));
         }
         let user = self.users.get_mut(&to).unwrap();
@@ -267,30 +276,44 @@ impl Model {
         Ok(())
     }
 
-    fn leave(&mut self, asker: &ModelAsker) -> Result<(), Refusal> {
+    /// Refuses a request that names another room than the author's.
+    fn check_room(&self, asker: &ModelAsker, named: Option<RoomId>) -> Result<(), Refusal> {
+        match named {
+            Some(room) if self.users[&asker.id].room != named => Err(Refusal::NotInThisRoom(room)),
+            _ => Ok(()),
+        }
+    }
+
+    fn leave(&mut self, asker: &ModelAsker, reference: Reference) -> Result<(), Refusal> {
         let user = self.users.get_mut(&asker.id).unwrap();
         let room = user.room.ok_or(Refusal::NotInRoom)?;
         user.is_subscribed = true;
         let person = user.person(asker.id);
-        self.tell_room(room, asker.time, &Event::Left(person));
+        self.tell_room(room, asker.time, &Event::Left(person, reference));
         let user = self.users.get_mut(&asker.id).unwrap();
         (user.room, user.is_subscribed) = (None, false);
         self.begin_expiry(room, self.now);
         Ok(())
     }
 
-    fn say(&mut self, asker: &ModelAsker, content: Content) -> Result<(), Refusal> {
+    fn say(
+        &mut self,
+        asker: &ModelAsker,
+        content: Content,
+        named: Option<RoomId>,
+    ) -> Result<(), Refusal> {
         let (time, reference) = (asker.time, asker.reference.clone());
         let user = &self.users[&asker.id];
         let sent = user.sent.iter().find(|sent| Some(&*sent.reference) == reference.as_deref());
         if let Some(sent) = sent {
             if sent.is_saved && !self.is_kept(sent, time) {
-                return Err(Refusal::AlreadySaid);
+                return Err(Refusal::AlreadySaid(sent.position));
             }
             let position = sent.position;
             self.tell(asker.link, Effect::Repeat { to: asker.id, position, reference });
             return Ok(());
         }
+        self.check_room(asker, named)?;
         let room = user.room.ok_or(Refusal::NotInRoom)?;
         if let Content::Text(text) = &content {
             check_length(text, self.rules.max_text_chars).map_err(Refusal::BadText)?;
@@ -304,7 +327,12 @@ impl Model {
             let (reference, position) = (reference.to_string(), Position { room, seq });
             user.sent.push(ModelMessage { reference, position, time, is_saved: false });
         }
-        self.tell_room(room, time, &Event::Said(Said { seq, time, from, content, reference }));
+        let answers = user.version == Version::V2 && !user.is_subscribed;
+        let said = Said { seq, time, from, content, reference };
+        self.tell_room(room, time, &Event::Said(said.clone()));
+        if answers {
+            self.tell(asker.link, asker.reply(Reply::Said(room, said)));
+        }
         Ok(())
     }
 
@@ -348,7 +376,8 @@ impl Model {
         let name = check_line(name, self.rules.max_name_chars).map_err(Refusal::BadName)?;
         let user = self.users.get_mut(&asker.id).unwrap();
         let old_name = std::mem::replace(&mut user.name, name.to_owned()).into();
-        let renaming = Renaming { user: asker.id, old_name, new_name: name.into() };
+        let (new_name, reference) = (name.into(), asker.reference.clone());
+        let renaming = Renaming { user: asker.id, old_name, new_name, reference };
         let (room, answers) = (user.room, user.version == Version::V2 && !user.is_subscribed);
         if let Some(room) = room {
             self.tell_room(room, asker.time, &Event::Renamed(renaming.clone()));

@@ -109,18 +109,22 @@ fn restored_users_are_away_and_resume_with_name_room_and_references() {
         resumed: true,
         can_resume: true,
         room: Some(RoomId(4)),
+        time: 1_000,
     };
     assert_eq!(welcome, [Effect::Connected { link, welcome: expected }]);
     let mut say = |reference: &str| {
-        let request = Request::Say(Content::Text("Hi".into()));
+        let request = Request::Say(Content::Text("Hi".into()), None);
         apply(&mut chat, at, Action::Ask { link, request, reference: Some(reference.into()) })
     };
     let repeat = Effect::Repeat { to: UserId(3), position, reference: Some(reference) };
     assert_eq!(say("a"), [repeat]);
-    assert!(matches!(
-        &say("b")[..],
-        [Effect::Tell { event: Event::Said(Said { seq: 3, .. }), .. }]
-    ));
+    // The user has not entered yet, and is answered all the same.
+    let [Effect::Tell { event: Event::Said(said), .. }, Effect::Reply { reply, .. }] =
+        &say("b")[..]
+    else {
+        panic!("told and answered")
+    };
+    assert_eq!((said.seq, reply), (3, &Reply::Said(RoomId(4), said.clone())));
 
     // A user who does not resume leaves.
     let (mut chat, _) = Chat::restore(rules(&["A"]), stored);

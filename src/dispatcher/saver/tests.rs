@@ -123,11 +123,19 @@ fn unsaved_messages_are_refused_in_their_place() {
         Output::Query { to: UserId(7), query }
     };
     let left = || {
-        let event = Event::Left(Person { id: UserId(8), name: "Bob".into() });
+        let event = Event::Left(Person { id: UserId(8), name: "Bob".into() }, None);
         Output::Effect(Effect::Tell { room: RoomId(1), time: 5, event })
     };
     // The chat has already taken message 1 back, so its room is empty.
-    let mut outputs = [said(1), left(), repeat(1), repeat(0)];
+    // The author of message 1 did not get the room's events, and would have been answered itself.
+    let answer = || {
+        let Output::Effect(Effect::Tell { event: Event::Said(said), .. }) = said(1) else {
+            unreachable!()
+        };
+        let (reply, reference) = (Reply::Said(RoomId(1), said), None);
+        Output::Effect(Effect::Reply { to: UserId(7), time: 5, reply, reference })
+    };
+    let mut outputs = vec![said(1), answer(), left(), repeat(1), repeat(0)];
     refuse_unsaved(&mut outputs, &chat);
     let expected = [refusal("1", 5), left(), refusal("again", 0), repeat(0)];
     assert_eq!(format!("{outputs:?}"), format!("{expected:?}"));

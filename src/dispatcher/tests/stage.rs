@@ -81,8 +81,10 @@ impl Stage {
         let mut saver = Saver::new(Box::new(history), Arc::default(), UserId(0));
         let (chat, effects) = Chat::restore(rules(&["A"]), Stored::default());
         saver.begin(effects).unwrap();
-        let (queries, recall) = Recall::new(reader, epoch.into(), 10, MAX_QUEUED);
-        let (lobby, delivery) = (Lobby::new(LIST_INTERVAL), Delivery::new(server_info(1_000)));
+        let epoch: Arc<str> = epoch.into();
+        let (queries, recall) = Recall::new(reader, epoch.clone(), 10, MAX_QUEUED);
+        let lobby = Lobby::new(LIST_INTERVAL, epoch.clone(), MAX_QUEUED);
+        let delivery = Delivery::new(server_info(1_000), epoch);
         let log = LocalLog::default();
         let dispatcher =
             Dispatcher::new(log, chat, lobby, saver, delivery, queries, MAX_TICK_BYTES);

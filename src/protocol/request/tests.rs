@@ -16,7 +16,7 @@ fn enter(room: u64) -> Request {
 }
 
 fn text(text: &str) -> Request {
-    plain(chat::Request::Say(Content::Text(text.into())))
+    plain(chat::Request::Say(Content::Text(text.into()), None))
 }
 
 #[test]
@@ -24,10 +24,10 @@ fn every_request() {
     check(r#"{"type":"list_rooms"}"#, Ok(Request::Local(LocalRequest::ListRooms)));
     check(r#"{"type":"enter_room","roomId":"1"}"#, Ok(enter(1)));
     check(r#" { "roomId" : 12 , "type" : "enter_room" } "#, Ok(enter(12)));
-    check(r#"{"type":"leave_room"}"#, Ok(plain(chat::Request::LeaveRoom)));
+    check(r#"{"type":"leave_room"}"#, Ok(plain(chat::Request::LeaveRoom(None))));
     check(r#"{"type":"text","text":"a\n\"b\" \ud83d\ude00"}"#, Ok(text("a\n\"b\" 😀")));
-    check(r#"{"type":"gif","gifId":3}"#, Ok(plain(chat::Request::Say(Content::Gif(3)))));
-    check(r#"{"type":"gif","gifId":"003"}"#, Ok(plain(chat::Request::Say(Content::Gif(3)))));
+    check(r#"{"type":"gif","gifId":3}"#, Ok(plain(chat::Request::Say(Content::Gif(3), None))));
+    check(r#"{"type":"gif","gifId":"003"}"#, Ok(plain(chat::Request::Say(Content::Gif(3), None))));
     check(
         r#"{"type":"create_room","title":"some new room"}"#,
         Ok(plain(chat::Request::CreateRoom("some new room".into()))),
@@ -43,7 +43,10 @@ fn unknown_members_are_ignored_however_deep() {
     let deep =
         format!(r#"{{"x":{}{},"type":"list_rooms"}}"#, "[".repeat(30_000), "]".repeat(30_000));
     check(&deep, Ok(Request::Local(LocalRequest::ListRooms)));
-    check(r#"{"type":"gif","text":[1],"gifId":1}"#, Ok(plain(chat::Request::Say(Content::Gif(1)))));
+    check(
+        r#"{"type":"gif","text":[1],"gifId":1}"#,
+        Ok(plain(chat::Request::Say(Content::Gif(1), None))),
+    );
 }
 
 #[test]
@@ -132,7 +135,7 @@ fn requests_of_the_second_version() {
         |before, limit| Request::Local(LocalRequest::History { room: RoomId(2), before, limit });
     check_v2(r#"{"type":"history","roomId":2}"#, Ok((page(MAX_NUMBER, 50), None)));
     check_v2(r#"{"type":"history","roomId":2,"before":"9","limit":100}"#, Ok((page(9, 100), None)));
-    check_v2(r#"{"type":"typing"}"#, Ok((Request::Local(LocalRequest::Typing), None)));
+    check_v2(r#"{"type":"typing"}"#, Ok((Request::Local(LocalRequest::Typing(None)), None)));
     for request in [r#"{"type":"typing"}"#, r#"{"type":"history","roomId":2}"#] {
         assert_eq!(parse_base(request).unwrap_err().code, "unknown_type", "{request}");
     }
