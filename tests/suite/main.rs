@@ -14,6 +14,7 @@
 //! | `reload` | new settings change a running server, and disconnect nobody |
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
 //! | `crowd` | everyone in a big room gets the same |
+//! | `kits` | the Rust client and the example bots lose and repeat nothing |
 //! | `noise` | it survives random input |
 //!
 //! Tests wait for events: a read blocks for up to [`client::PATIENCE`], and what sends no event is
@@ -40,6 +41,7 @@ mod crowd;
 mod full_disk;
 mod gifs;
 mod http;
+mod kits;
 mod lifecycle;
 mod limits;
 mod noise;

@@ -11,10 +11,14 @@ fn main() -> Result<(), Error> {
     let mut arguments = env::args().skip(1);
     let url = arguments.next().unwrap_or_else(|| "ws://127.0.0.1:8776/".to_owned());
     let room = arguments.next().and_then(|room| room.parse().ok()).unwrap_or(1);
+    echo(&url, room)
+}
 
+/// Answers in this room until the server says that the bot must not come back.
+pub(crate) fn echo(url: &str, room: u64) -> Result<(), Error> {
     let name = Some("Echo".to_owned());
     let mut client =
-        Client::new(Config { name, max_frame_bytes: Some(1 << 20), ..Config::new(&url) })?;
+        Client::new(Config { name, max_frame_bytes: Some(1 << 20), ..Config::new(url) })?;
     client.enter(room);
     let mut own_id = 0;
     while let Some(event) = client.next() {
