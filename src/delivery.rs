@@ -131,6 +131,7 @@ impl Delivery {
             // The dispatcher handles these and does not pass them on.
             Effect::ShowRoom { .. }
             | Effect::Repeat { .. }
+            | Effect::PresenceChanged { .. }
             | Effect::RoomListChanged { .. }
             | Effect::Store(_) => {}
         }

@@ -18,7 +18,7 @@ use crate::log::{Local, Log, Now, Ordered, Proposal};
 use crate::mailbox::{Mailbox, WaitOutcome};
 use crate::outbox::Outbox;
 use crate::output::Output;
-use crate::protocol::{CloseReason, Request, RoomSnapshot, Since};
+use crate::protocol::{CloseReason, Request, Since};
 use crate::recall::{Lookup, Query, Recall};
 
 use saver::Outcome;
@@ -28,7 +28,7 @@ pub(crate) use saver::Saver;
 const MAX_TICK_INPUTS: usize = 1_000;
 
 /// This node. There are no others yet.
-const NODE: NodeId = NodeId(0);
+pub(crate) const NODE: NodeId = NodeId(0);
 
 /// See the module's documentation.
 pub(crate) struct Dispatcher<L> {
@@ -266,12 +266,9 @@ impl<L: Log> Dispatcher<L> {
         self.lobby.observe(&effect);
         match effect {
             Effect::Store(memo) => self.saver.note(memo),
-            Effect::RoomListChanged { .. } => {}
+            Effect::RoomListChanged { .. } | Effect::PresenceChanged { .. } => {}
             Effect::ShowRoom { to, room: id, up_to: seq, reference } => {
-                if let Some(room) = self.chat.room(id) {
-                    let users = self.chat.people(room).collect();
-                    let snapshot = RoomSnapshot { id, title: room.title().into(), users, seq };
-                    let what = Lookup::Room { snapshot, since: since.take() };
+                if let Some(what) = self.lobby.show_room(&self.chat, to, (id, seq), since.take()) {
                     self.push(Output::Query { to, query: Query { what, reference } });
                 }
             }

@@ -1,8 +1,12 @@
-//! State that concerns one node alone: the subscribers of the list of rooms, and typing.
+//! State that concerns one node alone: the subscribers of the list of rooms, what clients can take, who is
+//! told who is away, and typing.
 //!
-//! Owns the encoded lists of rooms, when they are sent next, and the throttling of `typing`. It learns of
+//! Owns the encoded lists of rooms and of their users, when they are sent next, and the throttling of
+//! `typing`. It learns of
 //! changes from the chat's effects, and answers the requests that do not change the chat. The dispatcher's
 //! thread runs it.
+
+mod people;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,27 +15,36 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use crate::chat::{
-    Chat, ConnectionId, Effect, Event, Link, Person, Refusal, Reply, RoomChange, RoomId, Version,
+    Chat, ConnectionId, Effect, Event, Link, NodeId, Person, Refusal, Reply, Room, RoomChange,
+    RoomId, UserId, Version,
 };
 use crate::log::Now;
 use crate::output::Output;
 use crate::protocol::{
-    Hello, HelloRequest, LocalRequest, Outgoing, Reference, RoomList, RoomListChange,
+    Hello, HelloRequest, LocalRequest, Outgoing, Reference, RoomList, RoomListChange, RoomSnapshot,
+    Since, rooms_frame, users_frame,
 };
+
 use crate::recall::{Lookup, Query};
+use people::{People, users_after};
 
 /// A user causes at most one typing event in this time.
 const TYPING_INTERVAL: Duration = Duration::from_secs(2);
 
+/// About how long the member `ref` is without its value.
+const REFERENCE_MEMBER: usize = 10;
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Lobby {
+    node: NodeId,
     /// That of the history.
     epoch: Arc<str>,
     /// The longest frame for a client that has not said hello.
     max_frame_bytes: usize,
-    /// What clients have said that they can take.
-    hellos: HashMap<ConnectionId, Hello>,
+    /// The longest frame for each client that has said so.
+    max_frames: HashMap<ConnectionId, usize>,
+    people: People,
     /// Clients of the base protocol. They are sent the whole list when a room is added or removed.
     base_clients: BTreeSet<ConnectionId>,
     /// Clients of `wschat.v2` that have asked for the list. They are sent its changes.
@@ -61,11 +74,18 @@ struct EncodedList {
 impl Lobby {
     /// `list_interval` is the shortest time between two lists of rooms that are sent to all clients, and
     /// `max_frame_bytes` the length of the longest frame, as far as that is up to the server.
-    pub(crate) fn new(list_interval: Duration, epoch: Arc<str>, max_frame_bytes: usize) -> Self {
+    pub(crate) fn new(
+        node: NodeId,
+        list_interval: Duration,
+        epoch: Arc<str>,
+        max_frame_bytes: usize,
+    ) -> Self {
         Self {
+            node,
             epoch,
             max_frame_bytes,
-            hellos: HashMap::new(),
+            max_frames: HashMap::new(),
+            people: People::default(),
             base_clients: BTreeSet::new(),
             subscribers: BTreeSet::new(),
             list_interval,
@@ -85,6 +105,7 @@ impl Lobby {
 
     /// Updates the lobby with an effect of the chat.
     pub(crate) fn observe(&mut self, effect: &Effect) {
+        self.people.observe(effect);
         match effect {
             Effect::Connected { link, welcome } if welcome.version == Version::Base => {
                 self.base_clients.insert(link.connection);
@@ -123,7 +144,8 @@ impl Lobby {
     pub(crate) fn forget(&mut self, connection: ConnectionId) {
         self.base_clients.remove(&connection);
         self.typing_not_before.remove(&connection);
-        self.hellos.remove(&connection);
+        self.max_frames.remove(&connection);
+        self.people.forget(connection);
         if self.subscribers.remove(&connection) && self.subscribers.is_empty() {
             self.changes.clear();
         }
@@ -131,7 +153,8 @@ impl Lobby {
 
     /// When [`Lobby::announce`] has something to do, if nothing else happens before.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        [self.list_due_at(), self.changes_due_at()].into_iter().flatten().min()
+        let presence = self.people.due_at(self.list_interval);
+        [self.list_due_at(), self.changes_due_at(), presence].into_iter().flatten().min()
     }
 
     /// When the list is due to be sent to the base clients; `None` if they have it.
@@ -167,6 +190,29 @@ impl Lobby {
             let to = self.subscribers.iter().copied().collect();
             outputs.push(Output::Send { to, frames: frames.freeze() });
         }
+        if self.people.due_at(self.list_interval).is_some_and(|due| due <= now.at) {
+            self.people.tell(now, self.node, chat, outputs);
+        }
+    }
+
+    /// What is to be read for a user who is shown a room with its messages up to `up_to`. `None` if the
+    /// user is not connected to this node.
+    pub(crate) fn show_room(
+        &mut self,
+        chat: &Chat,
+        to: UserId,
+        (id, up_to): (RoomId, u64),
+        since: Option<Box<Since>>,
+    ) -> Option<Lookup> {
+        let link = chat.link_of(to).filter(|link| link.node == self.node)?;
+        let (room, user) = (chat.room(id)?, chat.person(to)?);
+        let (title, users) = (room.title().into(), self.people.list(id, chat));
+        let snapshot = RoomSnapshot { id, title, users, user, seq: up_to };
+        Some(Lookup::Room { snapshot, since, max_frame: self.max_frame(link.connection) })
+    }
+
+    fn max_frame(&self, connection: ConnectionId) -> usize {
+        self.max_frames.get(&connection).copied().unwrap_or(self.max_frame_bytes)
     }
 
     /// Answers a request that does not change the chat. A connection without a user gets no answer:
@@ -181,17 +227,28 @@ impl Lobby {
         outputs: &mut Vec<Output>,
     ) {
         let Some((user, room)) = chat.user_at(link) else { return };
+        let connection = link.connection;
         let refusal = match request {
-            LocalRequest::ListRooms => {
-                outputs.push(self.list_rooms(link.connection, &reference, chat));
+            LocalRequest::ListRooms { after } => {
+                outputs.push(self.list_rooms(connection, after, &reference, chat));
                 return;
             }
-            LocalRequest::History { room, before, limit } if chat.room(room).is_some() => {
-                let what = Lookup::Page { room, before, limit };
+            LocalRequest::History { room, .. } | LocalRequest::Users { room, .. }
+                if chat.room(room).is_none() =>
+            {
+                Refusal::UnknownRoom(room)
+            }
+            LocalRequest::History { room, part, limit, max_bytes } => {
+                let max_frame = self.max_frame(connection);
+                let max_bytes = (max_bytes.unwrap_or(max_frame).min(max_frame), max_frame);
+                let what = Lookup::Page { room, part, limit, max_bytes };
                 outputs.push(Output::Query { to: user, query: Query { what, reference } });
                 return;
             }
-            LocalRequest::History { room, .. } => Refusal::UnknownRoom(room),
+            LocalRequest::Users { room, after, limit } => {
+                outputs.push(self.users(connection, room, (after, limit), &reference, chat));
+                return;
+            }
             LocalRequest::Typing(meant) => match (room, meant) {
                 (_, Some(meant)) if room != Some(meant) => Refusal::NotInThisRoom(meant),
                 (Some(room), _) => {
@@ -242,31 +299,55 @@ impl Lobby {
         let asked = request.max_frame_bytes.unwrap_or(usize::MAX);
         let max_frame_bytes = self.max_frame_bytes.min(asked);
         let hello = Hello { presence: request.presence, max_frame_bytes };
-        self.hellos.insert(connection, hello);
+        self.max_frames.insert(connection, max_frame_bytes);
+        self.people.follow(connection, hello.presence);
         let outgoing = Outgoing::Hello { hello, reference: reference.as_deref() };
         Output::Send { to: vec![connection], frames: Version::V2.frame(&outgoing) }
+    }
+
+    fn users(
+        &self,
+        connection: ConnectionId,
+        id: RoomId,
+        (after, limit): (UserId, usize),
+        reference: &Reference,
+        chat: &Chat,
+    ) -> Output {
+        let users = users_after(chat, id, after);
+        let count = chat.room(id).map_or(0, Room::user_count);
+        let (reference, max_frame) = (reference.as_deref(), self.max_frame(connection));
+        let frames = users_frame(id, users, limit, count, reference, max_frame);
+        Output::Send { to: vec![connection], frames }
     }
 
     fn list_rooms(
         &mut self,
         connection: ConnectionId,
+        after: Option<RoomId>,
         reference: &Reference,
         chat: &Chat,
     ) -> Output {
+        let (epoch, max_frame) = (self.epoch.clone(), self.max_frame(connection));
         let version = if self.base_clients.contains(&connection) {
             Version::Base
         } else {
             self.subscribers.insert(connection);
             Version::V2
         };
-        let epoch = self.epoch.clone();
         let list = self.list(version, chat);
-        let frames = match reference.as_deref() {
-            None => list.frame.clone(),
-            reference => {
-                let (rooms, epoch) = (&list.rooms, &*epoch);
-                version.frame(&Outgoing::RoomList { rooms, epoch, reference })
-            }
+        let reference = reference.as_deref();
+        // The reference may be the last straw.
+        let len = list.frame.len() + reference.map_or(0, |name| 6 * name.len() + REFERENCE_MEMBER);
+        let frames = if version == Version::V2 && (after.is_some() || len > max_frame) {
+            let after = after.unwrap_or(RoomId(0));
+            let rooms = chat.rooms().filter(|(id, _)| *id > after);
+            let rooms = rooms.map(|(id, room)| room.summary(id));
+            rooms_frame(rooms, &epoch, reference, max_frame)
+        } else if reference.is_none() {
+            list.frame.clone()
+        } else {
+            let (rooms, epoch) = (&list.rooms, &*epoch);
+            version.frame(&Outgoing::RoomList { rooms, epoch, reference })
         };
         Output::Send { to: vec![connection], frames }
     }
@@ -296,7 +377,8 @@ impl Lobby {
     pub(crate) fn knows_nobody(&self) -> bool {
         let is_known = !self.base_clients.is_empty() || !self.subscribers.is_empty();
         !is_known
-            && self.hellos.is_empty()
+            && self.max_frames.is_empty()
+            && self.people.knows_nobody()
             && self.changes.is_empty()
             && self.typing_not_before.is_empty()
     }

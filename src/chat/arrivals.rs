@@ -90,6 +90,9 @@ impl Chat {
         {
             self.away.remove(&(until, id));
             self.away_with_nothing.remove(&(until, id));
+            if let Some(room) = user.room {
+                effects.push(Effect::PresenceChanged { room, user: id, is_away: false });
+            }
         }
         if let Some(before) = before {
             self.links.remove(&before);
@@ -135,6 +138,9 @@ impl Chat {
         }
         if std::mem::take(&mut user.is_subscribed) {
             effects.push(Effect::Unsubscribe { user: id });
+        }
+        if let Some(room) = user.room {
+            effects.push(Effect::PresenceChanged { room, user: id, is_away: true });
         }
         while self.away.len() > self.rules.max_away
             && let Some(&first) = self.away_with_nothing.first().or(self.away.first())

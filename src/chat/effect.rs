@@ -24,6 +24,8 @@ pub(crate) enum Effect {
     ShowRoom { to: UserId, room: RoomId, up_to: u64, reference: Reference },
     /// Sends a message to its author once more, in answer to a retry.
     Repeat { to: UserId, position: Position, reference: Reference },
+    /// The user, who is in this room, is away now, or no longer.
+    PresenceChanged { room: RoomId, user: UserId, is_away: bool },
     /// The list of rooms is different now.
     RoomListChanged { room: RoomId, change: RoomChange },
     /// A change to store, no later than the effects after it.

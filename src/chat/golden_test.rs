@@ -28,6 +28,7 @@
 //! | `room 2 [1 3] ← …` | an event in room 2, which users 1 and 3 get |
 //! | `1 → room 2`, `1 → no room` | from now on user 1 gets the events of room 2, or of no room |
 //! | `list: room 2 …` | room 2 has changed in the list of rooms |
+//! | `presence: 1 in room 2 is away` | user 1 has lost the connection |
 //! | `stored: …` | a change to store |
 //! | `at 10s:` | the lines below happened at this time during a `wait` |
 //! | `nothing` | no effect |
@@ -358,6 +359,10 @@ impl Story {
             Effect::Repeat { to, position, reference } => {
                 let reference = show_reference(reference);
                 format!("{} ← room {} at {} again{reference}", to.0, position.room.0, position.seq)
+            }
+            Effect::PresenceChanged { room, user, is_away } => {
+                let state = if *is_away { "away" } else { "back" };
+                format!("presence: {} in room {} is {state}", user.0, room.0)
             }
             Effect::RoomListChanged { room, change } => match self.chat.room(*room) {
                 Some(it) => {

@@ -47,6 +47,7 @@ mod random_run;
 mod replay_test;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -197,9 +198,27 @@ impl Chat {
         room.members.iter().filter_map(|id| Some((*id, &*self.users.get(id)?.name)))
     }
 
-    /// The members of `room` as values of their own, by id.
-    pub(crate) fn people<'a>(&'a self, room: &'a Room) -> impl Iterator<Item = Person> + 'a {
-        room.members.iter().filter_map(|id| self.person(*id))
+    /// The members of `room` with higher ids than `after`: each with its name, and whether it is away.
+    pub(crate) fn members_after<'a>(
+        &'a self,
+        room: &'a Room,
+        after: UserId,
+    ) -> impl Iterator<Item = (UserId, &'a str, bool)> {
+        room.members.range((Bound::Excluded(after), Bound::Unbounded)).filter_map(|id| {
+            let user = self.users.get(id)?;
+            Some((*id, &*user.name, user.link.is_none()))
+        })
+    }
+
+    /// Whether the user is a member of `room`, and then whether it is away.
+    pub(crate) fn is_away(&self, id: UserId, room: RoomId) -> Option<bool> {
+        let user = self.users.get(&id).filter(|user| user.room == Some(room))?;
+        Some(user.link.is_none())
+    }
+
+    /// The connection that leads to the user, unless it is away.
+    pub(crate) fn link_of(&self, id: UserId) -> Option<Link> {
+        self.users.get(&id)?.link
     }
 
     /// The user as others see them.

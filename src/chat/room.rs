@@ -47,6 +47,11 @@ impl Room {
         &self.title
     }
 
+    /// How many members it has.
+    pub(crate) fn user_count(&self) -> usize {
+        self.members.len()
+    }
+
     /// The room as the list shows it. An unsaved message may be taken back, so it does not count.
     pub(crate) fn summary(&self, id: RoomId) -> RoomSummary {
         let (title, users) = (self.title.clone(), self.members.len());

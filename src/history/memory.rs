@@ -9,8 +9,8 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
-    Batch, History, HistoryError, HistoryReader, Opened, Retention, new_epoch, newest_within,
-    oldest_kept,
+    Batch, History, HistoryError, HistoryReader, Opened, Retention, first_within, new_epoch,
+    newest_within, oldest_kept,
 };
 use crate::chat::{Memo, Position, RoomId, Said, Stored};
 
@@ -91,6 +91,21 @@ impl HistoryReader for MemoryHistory {
         let mut newest_first = messages.range(room, 0..=before.saturating_sub(1)).rev().peekable();
         let (found, is_cut) = copy_newest_within(max_bytes, newest_first.by_ref().take(limit));
         Ok((found, is_cut || newest_first.peek().is_some()))
+    }
+
+    fn after(
+        &mut self,
+        room: RoomId,
+        after: u64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<(Vec<Said>, bool), HistoryError> {
+        let mut messages = self.lock();
+        messages.expire();
+        let mut oldest_first = messages.range(room, after.saturating_add(1)..=u64::MAX).peekable();
+        let first = oldest_first.by_ref().take(limit).cloned().map(Ok);
+        let Ok((found, is_cut)) = first_within::<Infallible>(max_bytes, first);
+        Ok((found, is_cut || oldest_first.peek().is_some()))
     }
 
     fn message(&mut self, position: Position) -> Result<Option<Said>, HistoryError> {

@@ -101,6 +101,16 @@ pub(crate) trait HistoryReader: Send {
         max_bytes: usize,
     ) -> Result<(Vec<Said>, bool), HistoryError>;
 
+    /// The oldest `limit` messages in `room` after `after`, oldest first, and whether newer ones are kept.
+    /// If they take more than `max_bytes`, the oldest that fit, but at least one.
+    fn after(
+        &mut self,
+        room: RoomId,
+        after: u64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<(Vec<Said>, bool), HistoryError>;
+
     /// One message, if it is still kept.
     fn message(&mut self, position: Position) -> Result<Option<Said>, HistoryError>;
 }
@@ -149,10 +159,20 @@ fn newest_within<E>(
     max_bytes: usize,
     newest_first: impl Iterator<Item = Result<Said, E>>,
 ) -> Result<(Vec<Said>, bool), E> {
+    let (mut found, is_cut) = first_within(max_bytes, newest_first)?;
+    found.reverse();
+    Ok((found, is_cut))
+}
+
+/// The first messages that fit into `max_bytes`, but at least one; and whether some did not fit.
+fn first_within<E>(
+    max_bytes: usize,
+    messages: impl Iterator<Item = Result<Said, E>>,
+) -> Result<(Vec<Said>, bool), E> {
     let mut found = Vec::new();
     let mut bytes = 0_usize;
     let mut is_cut = false;
-    for said in newest_first {
+    for said in messages {
         let said = said?;
         bytes = bytes.saturating_add(said.weight());
         if bytes > max_bytes && !found.is_empty() {
@@ -161,7 +181,6 @@ fn newest_within<E>(
         }
         found.push(said);
     }
-    found.reverse();
     Ok((found, is_cut))
 }
 

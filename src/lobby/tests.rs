@@ -1,7 +1,10 @@
+mod people;
+
 use super::*;
 use crate::chat::{
     Action, Content, Entry, EntryId, NodeId, Request, ResumeKey, ResumeOffer, Rules, Stored,
 };
+use crate::protocol::HistoryPart;
 
 /// A chat and its lobby. Connections and users have the same numbers.
 struct Rig {
@@ -18,8 +21,11 @@ impl Rig {
     fn with(versions: &[Version]) -> Self {
         let rules = Rules::sample(&["Lobby"]);
         let (chat, _) = Chat::restore(rules, Stored::default());
-        let mut rig =
-            Self { chat, lobby: Lobby::new(INTERVAL, "e1".into(), MAX_FRAME), now: Now::default() };
+        let mut rig = Self {
+            chat,
+            lobby: Lobby::new(NodeId(0), INTERVAL, "e1".into(), MAX_FRAME),
+            now: Now::default(),
+        };
         for (connection, version) in (1_u8..).zip(versions) {
             let offer = ResumeOffer { resumed: None, fresh: ResumeKey([connection; 32]) };
             let resume = (*version == Version::V2).then(|| Box::new(offer));
@@ -67,7 +73,7 @@ impl Rig {
     }
 
     fn list(&mut self, user: u64) -> String {
-        self.answer(user, LocalRequest::ListRooms)
+        self.answer(user, LocalRequest::ListRooms { after: None })
     }
 
     /// Lets time pass, and applies what becomes due.
@@ -136,7 +142,7 @@ fn a_client_that_asks_gets_the_list_at_once_in_its_version() {
     let v2 =
         "'list_rooms','rooms':{'1':{'id':1,'title':'Lobby','userCount':1,'seq':0}},'epoch':'e1'";
     assert_eq!(rig.list(2), format!("2 ← {v2}}}"));
-    let named = rig.answer_to(2, LocalRequest::ListRooms, Some("r"));
+    let named = rig.answer_to(2, LocalRequest::ListRooms { after: None }, Some("r"));
     assert_eq!(named, format!("2 ← {v2},'ref':'r'}}"));
     rig.ask(1, Request::ChangeName("Ann".to_owned()));
     assert_eq!(rig.list(1), format!("1 ← {}", base.replace("User 1", "Ann")));
@@ -229,9 +235,17 @@ fn typing_is_throttled_for_each_user() {
 #[test]
 fn history_is_read_only_for_existing_rooms() {
     let mut rig = Rig::with(&[Version::V2]);
-    let page = |room| LocalRequest::History { room: RoomId(room), before: 9, limit: 5 };
+    let page = |room| {
+        let (room, part) = (RoomId(room), HistoryPart::Before(9));
+        LocalRequest::History { room, part, limit: 5, max_bytes: Some(2_000) }
+    };
     let asked = rig.answer_to(1, page(1), Some("p"));
-    assert!(asked.contains("Page { room: RoomId(1), before: 9, limit: 5 }"), "{asked}");
+    assert!(
+        asked.contains(
+            "Page { room: RoomId(1), part: Before(9), limit: 5, max_bytes: (2000, 100000) }"
+        ),
+        "{asked}"
+    );
     assert!(asked.contains("Some(\"p\")"), "{asked}");
     let refused = rig.answer_to(1, page(7), Some("p"));
     assert!(refused.contains("UnknownRoom(RoomId(7))"), "{refused}");

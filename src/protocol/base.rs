@@ -95,8 +95,7 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
         Outgoing::Typing { .. }
         | Outgoing::Hello { .. }
         | Outgoing::RoomListChange(_)
-        | Outgoing::Room { .. }
-        | Outgoing::History { .. } => return,
+        | Outgoing::Presence { .. } => return,
     };
     push_json_frame(out, &frame);
 }

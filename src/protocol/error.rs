@@ -52,6 +52,16 @@ impl ErrorReply {
         )
     }
 
+    /// The message is too long for the frames of the client.
+    pub(crate) fn too_long(position: Position, max_frame_bytes: usize) -> Self {
+        let seq = position.seq;
+        let error = Self::bad_request(format!(
+            "Message {seq} does not fit into {max_frame_bytes} bytes: say hello with a larger \
+             \"maxFrameBytes\"."
+        ));
+        Self { position: Some(position), ..error }
+    }
+
     /// The history cannot be read.
     pub(crate) fn not_readable() -> Self {
         Self::new("not_readable", "The server cannot read its history now: try again later.")

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ErrorReply;
-use crate::chat::{Event, Person, Reply, RoomId, RoomSummary, Said, Welcome};
+use super::users::UserList;
+use crate::chat::{Event, Person, Reply, RoomId, RoomSummary, UserId, Welcome};
 
 /// One thing to send to a client. Each version has its own frame for it, or none.
 #[derive(Clone, Copy, Debug)]
@@ -51,22 +52,11 @@ pub(crate) enum Outgoing<'a> {
         reference: Option<&'a str>,
     },
     RoomListChange(&'a RoomListChange),
-    /// A room, for a user who enters it.
-    Room {
-        room: &'a RoomSnapshot,
-        messages: &'a RecentMessages<'a>,
-        reference: Option<&'a str>,
-    },
-    /// A page of older messages.
-    History {
+    /// Users of a room who are away now, or no longer.
+    Presence {
         room: RoomId,
-        epoch: &'a str,
-        page: &'a [Said],
-        /// Older messages than the first are stored.
-        more: bool,
-        /// Newer messages than the last are stored.
-        newer: bool,
-        reference: Option<&'a str>,
+        time: u64,
+        users: &'a [(UserId, bool)],
     },
 }
 
@@ -97,18 +87,12 @@ pub(crate) enum RoomListChange {
 pub(crate) struct RoomSnapshot {
     pub(crate) id: RoomId,
     pub(crate) title: Arc<str>,
-    pub(crate) users: Vec<Person>,
+    /// Shared by everyone who is shown the room with the same users.
+    pub(crate) users: Arc<UserList>,
+    /// The user who has entered.
+    pub(crate) user: Person,
     /// The `seq` of the last message.
     pub(crate) seq: u64,
-}
-
-/// The messages that a client gets when its user enters a room.
-#[derive(Debug)]
-pub(crate) struct RecentMessages<'a> {
-    pub(crate) epoch: &'a str,
-    /// No message is missing between those that the client has and these.
-    pub(crate) complete: bool,
-    pub(crate) messages: &'a [Said],
 }
 
 /// The part of every welcome of `wschat.v2` that is about the server.

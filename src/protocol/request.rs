@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::ErrorReply;
 use super::v2::PRESENCE;
-use crate::chat::{self, Content, Reference, RoomId};
+use crate::chat::{self, Content, Reference, RoomId, UserId};
 
 /// The largest whole number that survives JavaScript: 2⁵³ − 1.
 pub(crate) const MAX_NUMBER: u64 = (1 << 53) - 1;
@@ -31,6 +31,9 @@ pub(crate) const USERS_MAX_PAGE: usize = 250;
 /// The smallest longest frame that a client may have, in bytes.
 const MIN_FRAME_BYTES: u64 = 4_096;
 
+/// The smallest `maxBytes` of `history`.
+const MIN_PAGE_BYTES: u64 = 1_024;
+
 /// How many messages a client gets that does not say how many it wants.
 const HISTORY_PAGE: usize = 50;
 
@@ -46,17 +49,32 @@ pub(crate) enum Request {
 /// A request that one node answers by itself, because it does not change the chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LocalRequest {
-    ListRooms,
-    /// The messages of a room before this `seq`, at most `limit` of them.
+    /// The list of rooms, or only those with higher ids than this.
+    ListRooms { after: Option<RoomId> },
+    /// Messages of a room, at most `limit` of them.
     History {
         room: RoomId,
-        before: u64,
+        part: HistoryPart,
         limit: usize,
+        /// How long the answer may be.
+        max_bytes: Option<usize>,
     },
+    /// The users of a room with higher ids than this, at most `limit` of them.
+    Users { room: RoomId, after: UserId, limit: usize },
     /// The user is typing. Refused if the user is in another room than this.
     Typing(Option<RoomId>),
     /// The client says what it can take.
     Hello(HelloRequest),
+}
+
+/// Which messages of a room a client asks for, by `seq`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HistoryPart {
+    Newest,
+    Before(u64),
+    After(u64),
+    /// This one, and those before and after it.
+    Around(u64),
 }
 
 /// What a client says that it can take.
@@ -74,6 +92,8 @@ pub(crate) struct Since {
     /// Names the history in which `seq` counts.
     pub(crate) epoch: String,
     pub(crate) seq: u64,
+    /// The time of that message, if the client says it: to find out whether it is the same one.
+    pub(crate) time: Option<u64>,
 }
 
 /// All members that any request has, each as raw JSON.
@@ -97,6 +117,12 @@ struct Members<'a> {
     #[serde(borrow, default, deserialize_with = "null_is_a_value")]
     before: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "null_is_a_value")]
+    after: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "null_is_a_value")]
+    around: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "null_is_a_value")]
+    max_bytes: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "null_is_a_value")]
     limit: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "null_is_a_value")]
     features: Option<&'a RawValue>,
@@ -118,6 +144,10 @@ struct SinceMembers<'a> {
     epoch: Option<&'a RawValue>,
     #[serde(borrow)]
     seq: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "null_is_a_value")]
+    time: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "null_is_a_value")]
+    rev: Option<&'a RawValue>,
 }
 
 /// Parses one request of the base protocol.
@@ -152,12 +182,19 @@ fn v2_request(members: &Members<'_>) -> Result<Request, ErrorReply> {
         }
         "history" => Request::Local(LocalRequest::History {
             room: RoomId(number("roomId", members.room_id)?),
-            before: optional_number("before", members.before)?.unwrap_or(MAX_NUMBER),
-            limit: match optional_number("limit", members.limit)? {
-                None => HISTORY_PAGE,
-                Some(limit) => page(limit)?,
-            },
+            part: history_part(members)?,
+            limit: limit(members, HISTORY_PAGE, HISTORY_MAX_PAGE)?,
+            max_bytes: bytes("maxBytes", members.max_bytes, MIN_PAGE_BYTES)?,
         }),
+        "users" => Request::Local(LocalRequest::Users {
+            room: RoomId(number("roomId", members.room_id)?),
+            after: UserId(optional_number("after", members.after)?.unwrap_or(0)),
+            limit: limit(members, USERS_MAX_PAGE, USERS_MAX_PAGE)?,
+        }),
+        "list_rooms" => {
+            let after = optional_number("after", members.after)?.map(RoomId);
+            Request::Local(LocalRequest::ListRooms { after })
+        }
         "typing" => Request::Local(LocalRequest::Typing(meant_room(members)?)),
         "hello" => Request::Local(LocalRequest::Hello(hello(members)?)),
         kind => {
@@ -178,7 +215,7 @@ fn base_request(kind: &str, members: &Members<'_>) -> Result<Request, ErrorReply
     use chat::Request::{ChangeName, CreateRoom, EnterRoom, LeaveRoom, Say};
 
     let request = match kind {
-        "list_rooms" => return Ok(Request::Local(LocalRequest::ListRooms)),
+        "list_rooms" => return Ok(Request::Local(LocalRequest::ListRooms { after: None })),
         "enter_room" => EnterRoom(RoomId(number("roomId", members.room_id)?)),
         "leave_room" => LeaveRoom(None),
         "text" => Say(Content::Text(string("text", members.text)?.into_owned()), None),
@@ -208,7 +245,10 @@ fn since(raw: &RawValue) -> Result<Since, ErrorReply> {
     }
     let members: SinceMembers<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
     let epoch = string("epoch", members.epoch)?.into_owned();
-    Ok(Since { epoch, seq: number("seq", members.seq)? })
+    let (seq, time) = (number("seq", members.seq)?, optional_number("time", members.time)?);
+    // Reserved.
+    optional_number("rev", members.rev)?;
+    Ok(Since { epoch, seq, time })
 }
 
 /// The room that a request is meant for.
@@ -223,14 +263,9 @@ fn hello(members: &Members<'_>) -> Result<HelloRequest, ErrorReply> {
         Some(raw) => serde_json::from_str(raw.get())
             .map_err(|_| ErrorReply::bad_request("\"features\" must be an array of strings."))?,
     };
-    let max_frame_bytes = optional_number("maxFrameBytes", members.max_frame_bytes)?;
-    if max_frame_bytes.is_some_and(|bytes| bytes < MIN_FRAME_BYTES) {
-        let text = format!("\"maxFrameBytes\" must be {MIN_FRAME_BYTES} or more.");
-        return Err(ErrorReply::bad_request(text));
-    }
     Ok(HelloRequest {
         presence: features.iter().any(|feature| feature == PRESENCE),
-        max_frame_bytes: max_frame_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+        max_frame_bytes: bytes("maxFrameBytes", members.max_frame_bytes, MIN_FRAME_BYTES)?,
     })
 }
 
@@ -238,10 +273,35 @@ fn optional_number(name: &str, member: Option<&RawValue>) -> Result<Option<u64>,
     member.map(|_| number(name, member)).transpose()
 }
 
-fn page(limit: u64) -> Result<usize, ErrorReply> {
-    usize::try_from(limit).ok().filter(|limit| (1..=HISTORY_MAX_PAGE).contains(limit)).ok_or_else(
-        || ErrorReply::bad_request(format!("\"limit\" must be from 1 to {HISTORY_MAX_PAGE}.")),
-    )
+fn history_part(members: &Members<'_>) -> Result<HistoryPart, ErrorReply> {
+    let before = optional_number("before", members.before)?;
+    let after = optional_number("after", members.after)?;
+    let around = optional_number("around", members.around)?;
+    match (before, after, around) {
+        (None, None, None) => Ok(HistoryPart::Newest),
+        (Some(seq), None, None) => Ok(HistoryPart::Before(seq)),
+        (None, Some(seq), None) => Ok(HistoryPart::After(seq)),
+        (None, None, Some(seq)) => Ok(HistoryPart::Around(seq)),
+        _ => Err(ErrorReply::bad_request(
+            "Only one of \"before\", \"after\" and \"around\" can be given.",
+        )),
+    }
+}
+
+/// `limit`, which may not be given.
+fn limit(members: &Members<'_>, absent: usize, max: usize) -> Result<usize, ErrorReply> {
+    let Some(limit) = optional_number("limit", members.limit)? else { return Ok(absent) };
+    let limit = usize::try_from(limit).ok().filter(|limit| (1..=max).contains(limit));
+    limit.ok_or_else(|| ErrorReply::bad_request(format!("\"limit\" must be from 1 to {max}.")))
+}
+
+/// An optional number of bytes, at least `min`.
+fn bytes(name: &str, member: Option<&RawValue>, min: u64) -> Result<Option<usize>, ErrorReply> {
+    let bytes = optional_number(name, member)?;
+    if bytes.is_some_and(|bytes| bytes < min) {
+        return Err(ErrorReply::bad_request(format!("\"{name}\" must be {min} or more.")));
+    }
+    Ok(bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)))
 }
 
 fn parse_members(text: &str) -> Result<Members<'_>, ErrorReply> {

@@ -17,13 +17,13 @@ use crate::chat::{Chat, Content, Event, Renaming, Reply, RoomId, RoomSummary, Sa
 pub(super) const PRESENCE: &str = "presence";
 
 /// What this server can do beyond the core of the protocol.
-const FEATURES: &[&str] = &[];
+const FEATURES: &[&str] = &[PRESENCE, "users", "history.after", "history.around"];
 
-/// All frames of `wschat.v2` except `error`, which is the same in both versions. The order of the members
+/// The frames of `wschat.v2`, except those of `page`, and `error`, which is the same in both versions. The order of the members
 /// is part of the protocol.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
-enum V2Frame<'a> {
+pub(super) enum V2Frame<'a> {
     Welcome {
         user: UserJson<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,16 +59,6 @@ enum V2Frame<'a> {
     },
     RoomRemoved {
         room_id: u64,
-    },
-    Room {
-        room: RoomHead<'a>,
-        users: Vec<UserJson<'a>>,
-        epoch: &'a str,
-        seq: u64,
-        complete: bool,
-        events: Vec<V2Frame<'a>>,
-        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
-        reference: Option<&'a str>,
     },
     EnterRoom {
         user: UserJson<'a>,
@@ -117,20 +107,16 @@ enum V2Frame<'a> {
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         reference: Option<&'a str>,
     },
-    History {
+    Presence {
         room_id: u64,
-        epoch: &'a str,
-        events: Vec<V2Frame<'a>>,
-        more: bool,
-        newer: bool,
-        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
-        reference: Option<&'a str>,
+        users: Vec<PresenceJson>,
+        time: u64,
     },
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct SummaryJson<'a> {
+pub(super) struct SummaryJson<'a> {
     id: u64,
     title: &'a str,
     user_count: usize,
@@ -138,9 +124,15 @@ struct SummaryJson<'a> {
 }
 
 #[derive(Serialize)]
-struct RoomHead<'a> {
+pub(super) struct RoomHead<'a> {
+    pub(super) id: u64,
+    pub(super) title: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct PresenceJson {
     id: u64,
-    title: &'a str,
+    away: bool,
 }
 
 /// All rooms, as an object whose keys are the ids in ascending order.
@@ -148,6 +140,9 @@ pub(super) struct Summaries<'a>(pub(super) &'a Chat);
 
 /// Appends the frame for `outgoing`, or nothing if `wschat.v2` has none.
 pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
+    if let Outgoing::Reply { reply: Reply::Refused(refusal), reference, .. } = *outgoing {
+        return encode_error(&ErrorReply::from(refusal).to(reference.map(Arc::from)), out);
+    }
     let frame = match *outgoing {
         Outgoing::Welcome { welcome, secret: session, epoch, server } => V2Frame::Welcome {
             user: (&welcome.person).into(),
@@ -168,16 +163,9 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
             max_frame_bytes: hello.max_frame_bytes,
             reference,
         },
-        Outgoing::Reply { reply, time, reference } => match reply {
-            Reply::Renamed(it) => renaming_frame(None, time, it),
-            Reply::Said(room, said) => said_frame(*room, said),
-            Reply::RoomAdded(room) => V2Frame::RoomAdded { room: room.into(), reference },
-            Reply::Refused(refusal) => {
-                let error = ErrorReply::from(refusal).to(reference.map(Arc::from));
-                return encode_error(&error, out);
-            }
-            // A client of this version that enters again gets the whole room instead.
-            Reply::Entered(_) => return,
+        Outgoing::Reply { reply, time, reference } => match reply_frame(reply, time, reference) {
+            Some(frame) => frame,
+            None => return,
         },
         Outgoing::Error(error) => return encode_error(error, out),
         Outgoing::RoomList { rooms, epoch, reference } => {
@@ -190,25 +178,23 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
             RoomListChange::Updated(room) => V2Frame::RoomChanged { room: room.into() },
             RoomListChange::Removed(room) => V2Frame::RoomRemoved { room_id: room.0 },
         },
-        Outgoing::Room { room, messages, reference } => V2Frame::Room {
-            room: RoomHead { id: room.id.0, title: &room.title },
-            users: room.users.iter().map(UserJson::from).collect(),
-            epoch: messages.epoch,
-            seq: room.seq,
-            complete: messages.complete,
-            events: said_frames(room.id, messages.messages),
-            reference,
-        },
-        Outgoing::History { room, epoch, page, more, newer, reference } => V2Frame::History {
-            room_id: room.0,
-            epoch,
-            events: said_frames(room, page),
-            more,
-            newer,
-            reference,
-        },
+        Outgoing::Presence { room, time, users } => {
+            let users = users.iter().map(|(user, away)| PresenceJson { id: user.0, away: *away });
+            V2Frame::Presence { room_id: room.0, users: users.collect(), time }
+        }
     };
     push_json_frame(out, &frame);
+}
+
+/// `None`: a client of this version gets something else instead.
+fn reply_frame<'a>(reply: &'a Reply, time: u64, reference: Option<&'a str>) -> Option<V2Frame<'a>> {
+    match reply {
+        Reply::Renamed(it) => Some(renaming_frame(None, time, it)),
+        Reply::Said(room, said) => Some(said_frame(*room, said)),
+        Reply::RoomAdded(room) => Some(V2Frame::RoomAdded { room: room.into(), reference }),
+        // The whole room, and an error.
+        Reply::Entered(_) | Reply::Refused(_) => None,
+    }
 }
 
 fn event_frame(room: RoomId, time: u64, event: &Event) -> V2Frame<'_> {
@@ -235,7 +221,7 @@ fn renaming_frame(room_id: Option<u64>, time: u64, it: &Renaming) -> V2Frame<'_>
     }
 }
 
-fn said_frame(room: RoomId, said: &Said) -> V2Frame<'_> {
+pub(super) fn said_frame(room: RoomId, said: &Said) -> V2Frame<'_> {
     let Said { seq, time, from, content, reference } = said;
     let (room_id, time, seq, reference) = (room.0, *time, *seq, reference.as_deref());
     let from = from.into();
@@ -243,10 +229,6 @@ fn said_frame(room: RoomId, said: &Said) -> V2Frame<'_> {
         Content::Text(text) => V2Frame::Text { text, from, room_id, time, seq, reference },
         Content::Gif(gif) => V2Frame::Gif { gif_id: *gif, from, room_id, time, seq, reference },
     }
-}
-
-fn said_frames(room: RoomId, messages: &[Said]) -> Vec<V2Frame<'_>> {
-    messages.iter().map(|said| said_frame(room, said)).collect()
 }
 
 impl<'a> From<&'a RoomSummary> for SummaryJson<'a> {

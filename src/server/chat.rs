@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::chat::{Chat, Rules, UserId};
 use crate::delivery::Delivery;
-use crate::dispatcher::{Dispatcher, Saver};
+use crate::dispatcher::{Dispatcher, NODE, Saver};
 use crate::health::Health;
 use crate::history::{self, HistoryError, Location, Opened, Retention, Upkeep};
 use crate::input::Reload;
@@ -44,11 +44,11 @@ impl OpenedChat {
         saver.begin(effects)?;
         let (on_enter, max_bytes) = (limits.history_on_enter, limits.outbox_max_bytes);
         let (epoch, max_frame): (Arc<str>, _) = (epoch.into(), max_frame_bytes(limits));
-        let (queries, recall) = Recall::new(reader, epoch.clone(), on_enter, max_frame);
+        let (queries, recall) = Recall::new(reader, epoch.clone(), on_enter);
         let dispatcher = Dispatcher::new(
             LocalLog::default(),
             chat,
-            Lobby::new(list_interval, epoch.clone(), max_frame),
+            Lobby::new(NODE, list_interval, epoch.clone(), max_frame),
             saver,
             Delivery::new(server, epoch),
             queries,

@@ -51,7 +51,12 @@ impl SimClient {
             72..79 => self.change_name(on, dice),
             79..85 => self.plain(on, r#""type":"list_rooms""#),
             85..90 if self.version == Version::V2 => self.history(on, dice),
-            90..95 if self.version == Version::V2 => self.plain(on, r#""type":"typing""#),
+            90..92 if self.version == Version::V2 => self.plain(on, r#""type":"users","roomId":1"#),
+            92..94 if self.version == Version::V2 => {
+                let features = dice.pick(&[r#"["presence"]"#, r#"["presence"]"#, "[]"]);
+                self.plain(on, &format!(r#""type":"hello","features":{features}"#))
+            }
+            94..97 if self.version == Version::V2 => self.plain(on, r#""type":"typing""#),
             _ => self.malformed(on, dice),
         }
     }
@@ -162,7 +167,10 @@ impl SimClient {
         let room = dice.pick(&[1, 1, 1, 2, 2, 3, 9]);
         let limit = 1 + dice.below(6);
         let before = match self.memory.seen.get(&room) {
-            Some(seq) if dice.percent(70) => format!(r#","before":{}"#, dice.below(seq + 2)),
+            Some(seq) if dice.percent(70) => {
+                let part = dice.pick(&["before", "before", "after", "around"]);
+                format!(r#","{part}":{}"#, dice.below(seq + 2))
+            }
             _ => String::new(),
         };
         self.plain(on, &format!(r#""type":"history","roomId":{room},"limit":{limit}{before}"#))

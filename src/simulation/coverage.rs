@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Each of these has to happen in the default runs.
-const KINDS: [&str; 49] = [
+const KINDS: [&str; 53] = [
     // Connections.
     "resumed",
     "resumed into a room",
@@ -52,6 +52,10 @@ const KINDS: [&str; 49] = [
     "acknowledged",
     "acknowledged by the history",
     "said before entering",
+    "hello",
+    "users",
+    "presence",
+    "page in the middle",
     // Others.
     "room removed",
     "left after the grace period",

@@ -196,6 +196,18 @@ impl HistoryReader for FaultyStore {
         state.reader.before(room, before, limit, max_bytes)
     }
 
+    fn after(
+        &mut self,
+        room: RoomId,
+        after: u64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<(Vec<Said>, bool), HistoryError> {
+        let mut state = self.lock();
+        state.check_readable(room)?;
+        state.reader.after(room, after, limit, max_bytes)
+    }
+
     fn message(&mut self, position: Position) -> Result<Option<Said>, HistoryError> {
         let mut state = self.lock();
         state.check_readable(position.room)?;

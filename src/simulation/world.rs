@@ -12,7 +12,7 @@ use super::random::Dice;
 use super::recorder::{RecordingLog, Tape};
 use super::store::FaultyStore;
 use super::view::ClientView;
-use crate::chat::{Chat, ConnectionId, Rules, Stored, UserId, Version};
+use crate::chat::{Chat, ConnectionId, NodeId, Rules, Stored, UserId, Version};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, Saver};
 use crate::health::Health;
@@ -74,7 +74,7 @@ impl World {
         let sizes = Sizes {
             outbox_bytes: dice.pick(&[1_500, 3_000, 20_000]),
             tick_bytes: dice.pick(&[300, 1_000, 5_000]),
-            frame_bytes: dice.pick(&[600, 2_000, 20_000]),
+            frame_bytes: dice.pick(&[1_500, 4_000, 20_000]),
             on_enter: dice.index(6),
         };
         let rules = rules(&mut dice);
@@ -88,15 +88,14 @@ impl World {
         let mut saver = Saver::new(Box::new(store.clone()), Arc::<Health>::default(), UserId(0));
         let (chat, effects) = Chat::restore(rules.clone(), Stored::default());
         saver.begin(effects).unwrap();
-        let reader = Box::new(store.clone());
         let (recall, recall_thread) =
-            Recall::new(reader, epoch.clone(), sizes.on_enter, sizes.frame_bytes);
+            Recall::new(Box::new(store.clone()), epoch.clone(), sizes.on_enter);
         let list_interval = dice.pick(&[Duration::ZERO, Duration::from_millis(500)]);
         let tape = Tape::default();
         let dispatcher = Dispatcher::new(
             RecordingLog::new(tape.clone()),
             chat,
-            Lobby::new(list_interval, epoch.clone(), sizes.frame_bytes),
+            Lobby::new(NodeId(0), list_interval, epoch.clone(), sizes.frame_bytes),
             saver,
             Delivery::new(ServerInfo::sample(), epoch.clone()),
             recall,
@@ -109,7 +108,7 @@ impl World {
         });
         Self {
             clients: clients.collect(),
-            expected: ExpectedDelivery::new(&rules, epoch.clone(), dice.below(150)),
+            expected: ExpectedDelivery::new(&rules, &epoch, sizes.frame_bytes, dice.below(150)),
             dice,
             coverage: Coverage::default(),
             at: Duration::ZERO,

@@ -29,7 +29,7 @@ fn list_rooms_subscribes_to_changes() {
         A < {"type":"room_added","room":{"id":4,"title":"new","userCount":0,"seq":0}}
         C < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"Room 2","users":{}},"3":{"id":3,"title":"Room 3","users":{}},"4":{"id":4,"title":"new","users":{}}}}
         B > {"type":"enter_room","roomId":4}
-        B < {"type":"room","room":{"id":4,"title":"new"},"users":[{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B < {"type":"room","room":{"id":4,"title":"new"},"users":[{"id":2,"name":"User 2"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         A < {"type":"room_changed","room":{"id":4,"title":"new","userCount":1,"seq":0}}
         B > {"type":"leave_room"}
         B < {"type":"leave_room","user":{"id":2,"name":"User 2"},"roomId":4,"time":TIME}

@@ -81,7 +81,9 @@ impl Clients {
                 Effect::Reply { to, .. } | Effect::Repeat { to, .. } => {
                     heard.entry(self.link_of(*to)?).or_default().push(effect.clone());
                 }
-                Effect::RoomListChanged { .. } | Effect::Store(_) => {}
+                Effect::RoomListChanged { .. }
+                | Effect::PresenceChanged { .. }
+                | Effect::Store(_) => {}
             }
         }
         self.check_views(after)?;

@@ -111,7 +111,8 @@ fn restored_users_are_away_and_resume_with_name_room_and_references() {
         room: Some(RoomId(4)),
         time: 1_000,
     };
-    assert_eq!(welcome, [Effect::Connected { link, welcome: expected }]);
+    let is_back = Effect::PresenceChanged { room: RoomId(4), user: UserId(3), is_away: false };
+    assert_eq!(welcome, [is_back, Effect::Connected { link, welcome: expected }]);
     let mut say = |reference: &str| {
         let request = Request::Say(Content::Text("Hi".into()), None);
         apply(&mut chat, at, Action::Ask { link, request, reference: Some(reference.into()) })

@@ -82,8 +82,8 @@ impl Stage {
         let (chat, effects) = Chat::restore(rules(&["A"]), Stored::default());
         saver.begin(effects).unwrap();
         let epoch: Arc<str> = epoch.into();
-        let (queries, recall) = Recall::new(reader, epoch.clone(), 10, MAX_QUEUED);
-        let lobby = Lobby::new(LIST_INTERVAL, epoch.clone(), MAX_QUEUED);
+        let (queries, recall) = Recall::new(reader, epoch.clone(), 10);
+        let lobby = Lobby::new(NodeId(0), LIST_INTERVAL, epoch.clone(), MAX_QUEUED);
         let delivery = Delivery::new(server_info(1_000), epoch);
         let log = LocalLog::default();
         let dispatcher =

@@ -21,7 +21,7 @@ fn text(text: &str) -> Request {
 
 #[test]
 fn every_request() {
-    check(r#"{"type":"list_rooms"}"#, Ok(Request::Local(LocalRequest::ListRooms)));
+    check(r#"{"type":"list_rooms"}"#, Ok(Request::Local(LocalRequest::ListRooms { after: None })));
     check(r#"{"type":"enter_room","roomId":"1"}"#, Ok(enter(1)));
     check(r#" { "roomId" : 12 , "type" : "enter_room" } "#, Ok(enter(12)));
     check(r#"{"type":"leave_room"}"#, Ok(plain(chat::Request::LeaveRoom(None))));
@@ -42,7 +42,7 @@ fn every_request() {
 fn unknown_members_are_ignored_however_deep() {
     let deep =
         format!(r#"{{"x":{}{},"type":"list_rooms"}}"#, "[".repeat(30_000), "]".repeat(30_000));
-    check(&deep, Ok(Request::Local(LocalRequest::ListRooms)));
+    check(&deep, Ok(Request::Local(LocalRequest::ListRooms { after: None })));
     check(
         r#"{"type":"gif","text":[1],"gifId":1}"#,
         Ok(plain(chat::Request::Say(Content::Gif(1), None))),
@@ -125,16 +125,21 @@ fn check_v2(text: &str, expected: Parsed<'_>) {
 
 #[test]
 fn requests_of_the_second_version() {
-    let since = Since { epoch: "e1".into(), seq: 12 };
+    let since = Since { epoch: "e1".into(), seq: 12, time: Some(5) };
     check_v2(
-        r#"{"type":"enter_room","roomId":1,"since":{"epoch":"e1","seq":12,"x":[[]]},"ref":"a"}"#,
+        r#"{"type":"enter_room","roomId":1,"since":{"epoch":"e1","seq":12,"time":5,"rev":0,"x":[[]]},"ref":"a"}"#,
         Ok((Request::Chat(chat::Request::EnterRoom(RoomId(1)), Some(Box::new(since))), Some("a"))),
     );
     check_v2(r#"{"type":"text","text":"x","ref":"\u00e9"}"#, Ok((text("x"), Some("é"))));
-    let page =
-        |before, limit| Request::Local(LocalRequest::History { room: RoomId(2), before, limit });
-    check_v2(r#"{"type":"history","roomId":2}"#, Ok((page(MAX_NUMBER, 50), None)));
-    check_v2(r#"{"type":"history","roomId":2,"before":"9","limit":100}"#, Ok((page(9, 100), None)));
+    let page = |part, limit| {
+        let (room, max_bytes) = (RoomId(2), None);
+        Request::Local(LocalRequest::History { room, part, limit, max_bytes })
+    };
+    check_v2(r#"{"type":"history","roomId":2}"#, Ok((page(HistoryPart::Newest, 50), None)));
+    check_v2(
+        r#"{"type":"history","roomId":2,"before":"9","limit":100}"#,
+        Ok((page(HistoryPart::Before(9), 100), None)),
+    );
     check_v2(r#"{"type":"typing"}"#, Ok((Request::Local(LocalRequest::Typing(None)), None)));
     for request in [r#"{"type":"typing"}"#, r#"{"type":"history","roomId":2}"#] {
         assert_eq!(parse_base(request).unwrap_err().code, "unknown_type", "{request}");
