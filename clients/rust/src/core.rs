@@ -69,8 +69,6 @@ pub(crate) struct Core {
     entered: Option<u64>,
     /// Whether changes of the list of rooms arrive, and should again after a loss.
     is_subscribed: bool,
-    /// The `seq` that the last request to enter had in `since`.
-    since: Option<u64>,
     /// How often the first request was refused for a while.
     refusals: u32,
 }
@@ -102,6 +100,8 @@ struct Snapshot {
     epoch: String,
     seq: u64,
     complete: bool,
+    #[serde(default)]
+    reset: bool,
     events: Vec<Value>,
 }
 
@@ -141,11 +141,9 @@ impl Core {
                 continue;
             }
             let mut request = job.request.clone();
-            self.since = None;
             if let Kind::Enter { room } = job.kind
                 && let Some(Position { epoch, seq, time }) = self.saved.positions.get(&room)
             {
-                self.since = Some(*seq);
                 request["since"] = json!({ "epoch": epoch, "seq": seq });
                 if let Some(time) = time {
                     request["since"]["time"] = json!(time);
@@ -279,18 +277,15 @@ impl Core {
     }
 
     fn room(&mut self, snapshot: Snapshot, is_answer: bool) {
-        let Snapshot { room, users, user_count, epoch, seq, complete, events } = snapshot;
+        let Snapshot { room, users, user_count, epoch, seq, complete, reset, events } = snapshot;
         let title = room["title"].as_str().unwrap_or_default().to_owned();
         let room = room["id"].as_u64().unwrap_or_default();
         let user_count = user_count.unwrap_or(users.len() as u64);
         let first = events.first().and_then(|event| event["seq"].as_u64()).unwrap_or(seq + 1);
         let before = self.saved.positions.get(&room).cloned();
-        // Messages that the client already has, though not asked for, are others with the same
-        // numbers.
-        let is_same = before.as_ref().is_some_and(|before| {
-            let asked = self.since.unwrap_or(before.seq);
-            before.epoch == epoch && before.seq <= seq && (complete || first > asked)
-        });
+        let is_same = before
+            .as_ref()
+            .is_some_and(|before| before.epoch == epoch && before.seq <= seq && !reset);
         if before.is_some() && !is_same {
             self.tell(Event::Reset(room));
         }

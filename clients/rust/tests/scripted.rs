@@ -254,7 +254,14 @@ fn a_message_of_the_former_user_is_found() {
 fn another_epoch_means_to_begin_anew() {
     let (config, server) = serve(script(&[
         &[WELCOME, ENTER, &room(1, "e", true, &[text(1, 2, "old", "x")]), "cut"],
-        &[RESUMED, ENTER, &room(1, "f", false, &[text(1, 2, "new", "y")])],
+        &[RESUMED, ENTER, &room(1, "f", false, &[text(1, 2, "new", "y")]), "cut"],
+        // The same epoch, but another history: a backup was put in its place.
+        &[
+            RESUMED,
+            ENTER,
+            &room(1, "f", false, &[text(1, 2, "other", "z")])
+                .replace("false,", "false,\"reset\":true,"),
+        ],
     ]));
     let mut client = Client::new(config).unwrap();
     client.enter(1);
@@ -264,6 +271,9 @@ fn another_epoch_means_to_begin_anew() {
     assert_eq!(next(&mut client), Event::Reset(1));
     assert!(matches!(next(&mut client), Event::Entered { .. }));
     expect_text(&mut client, 1, "new");
+    assert_eq!(next(&mut client), Event::Reset(1));
+    assert!(matches!(next(&mut client), Event::Entered { .. }));
+    expect_text(&mut client, 1, "other");
     client.close();
     server.join().unwrap();
 }
