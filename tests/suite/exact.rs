@@ -8,6 +8,7 @@
 mod oracle;
 mod requests;
 mod schema;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -90,8 +91,8 @@ fn every_frame_is_exactly_the_documented_one() {
             }
         }
         run.end();
-        let Run { frames, requests, kills, kinds, .. } = run;
-        run = Run { frames, requests, kills, kinds, ..Run::new() };
+        let Run { kinds, frames, requests, kills, .. } = run;
+        run = Run { kinds, frames, requests, kills, ..Run::new() };
     }
     println!(
         "{} frames for {} requests, over {} kills: {:?}",

@@ -6,6 +6,7 @@
 //! | `transcripts`, `texts` | the base protocol is exact to the byte and in order, also beside `wschat.v2` |
 //! | `v2`, `v2_refusals`, `v2_rooms`, `resume` | each rule of `wschat.v2` holds, with the history in memory and in a file |
 //! | `crash`, `model` | nothing is lost, duplicated or reordered when the server is killed and connections are cut |
+//! | `exact` | every frame of random runs is the documented one, to the byte, and in the schema |
 //! | `full_disk` | a full disk refuses texts and nothing else |
 //! | `bad_requests`, `bad_frames` | bad input is refused or closes its own connection, and affects nothing else |
 //! | `http`, `gifs`, `upgrade`, `addresses` | the responses before a WebSocket is open |
@@ -22,8 +23,8 @@
 //! its answer comes next; it never waits for silence.
 //!
 //! Environment variables enlarge or repeat parts of the suite: `WSCHAT_CROWD` (clients in one room),
-//! `WSCHAT_NOISE_SECONDS`, `WSCHAT_NOISE_SEED`, `WSCHAT_CRASH_KILLS`, `WSCHAT_CRASH_CUTS`,
-//! `WSCHAT_CRASH_ROUNDS` and `WSCHAT_CRASH_SEED`.
+//! `WSCHAT_NOISE_SECONDS`, `WSCHAT_NOISE_SEED`, `WSCHAT_RANDOM_SECONDS`, `WSCHAT_RANDOM_SEED`,
+//! `WSCHAT_CRASH_KILLS`, `WSCHAT_CRASH_CUTS`, `WSCHAT_CRASH_ROUNDS` and `WSCHAT_CRASH_SEED`.
 
 mod client;
 mod companions;
@@ -38,6 +39,7 @@ mod bad_frames;
 mod bad_requests;
 mod crash;
 mod crowd;
+mod exact;
 mod full_disk;
 mod gifs;
 mod http;

@@ -74,13 +74,12 @@ pub(super) fn request(
         Some(room) if !random.one_in(4) => room,
         _ => room,
     });
-    let members = match random.below(if is_v2 { 26 } else { 18 }) {
+    let members = match random.below(if is_v2 { 28 } else { 20 }) {
         0..4 => enter(random, oracle, id, room, reference),
         4 => {
             oracle.leave_room(id, meant, reference);
             format!(r#""type":"leave_room"{}"#, meant_member(meant))
         }
-        5..12 => say(random, oracle, id, meant, reference),
         12 if is_alone => {
             let title = random.pick(&LABELS);
             oracle.create_room(id, title, reference);
@@ -91,36 +90,48 @@ pub(super) fn request(
             oracle.change_name(id, name, reference);
             format!(r#""type":"change_name","name":{}"#, quoted(name))
         }
-        // The list may miss a message that is sent at the same moment.
-        14 | 15 if is_alone || !is_v2 => {
-            oracle.list_rooms(id, reference);
-            r#""type":"list_rooms""#.to_owned()
-        }
-        12 | 14..18 => say(random, oracle, id, meant, reference),
-        18 | 19 => {
+        5..13 | 14..16 => say(random, oracle, id, meant, reference),
+        16 | 17 if is_v2 => {
             oracle.typing(id, meant, reference);
             format!(r#""type":"typing"{}"#, meant_member(meant))
         }
-        20 => {
+        _ => ask(random, oracle, (id, room), is_alone, reference),
+    };
+    let reference =
+        reference.map_or_else(String::new, |reference| format!(r#","ref":{}"#, quoted(reference)));
+    Asked { json: format!("{{{members}{reference}}}"), is_malformed: false }
+}
+
+/// Asks for what there is. Together with other requests, most answers may show a little more or less:
+/// a message that is sent at the same moment.
+fn ask(
+    random: &mut Random,
+    oracle: &mut Oracle,
+    (id, room): (UserId, RoomId),
+    is_alone: bool,
+    reference: Option<&str>,
+) -> String {
+    let is_v2 = oracle.users[&id].version == Version::V2;
+    match random.below(8) {
+        0 if is_v2 => {
             // No answer of this run is longer.
             let bytes = 500_000 + random.below(1_000) as u64;
             oracle.hello(id, bytes, reference);
             format!(r#""type":"hello","maxFrameBytes":{bytes}"#)
         }
-        21 => {
-            let after = random.below(10) as u64;
-            let limit = 1 + random.below(5);
+        1 | 2 if is_v2 => {
+            let (after, limit) = (random.below(10) as u64, 1 + random.below(5));
             oracle.users(id, room, (after, limit), reference);
             let room = number(random, room);
             format!(r#""type":"users","roomId":{room},"after":{after},"limit":{limit}"#)
         }
-        // A page may already have what is said behind it.
-        _ if !is_alone => say(random, oracle, id, meant, reference),
-        _ => history(random, oracle, id, room, reference),
-    };
-    let reference =
-        reference.map_or_else(String::new, |reference| format!(r#","ref":{}"#, quoted(reference)));
-    Asked { json: format!("{{{members}{reference}}}"), is_malformed: false }
+        3..6 if is_v2 && is_alone => history(random, oracle, id, room, reference),
+        _ if is_alone || !is_v2 => {
+            oracle.list_rooms(id, reference);
+            r#""type":"list_rooms""#.to_owned()
+        }
+        _ => say(random, oracle, id, None, reference),
+    }
 }
 
 fn malformed(random: &mut Random, oracle: &mut Oracle, id: UserId, is_v2: bool) -> Asked {
