@@ -148,11 +148,17 @@ impl Run {
         self.receive();
     }
 
-    fn check_request(&self, id: UserId, asked: &requests::Asked) {
+    fn check_request(&mut self, id: UserId, asked: &requests::Asked) {
         let Ok(value) = serde_json::from_str::<Value>(&asked.json) else { return };
         let version = self.oracle.users[&id].version;
         let is_known = self.schema.has_request(version, &value);
         assert_eq!(is_known, !asked.is_malformed, "the schema about {}", asked.json);
+        let kind = format!("{version:?} to {}", value["type"].as_str().unwrap_or_default());
+        if !asked.is_malformed && self.kinds.insert(kind) {
+            for wrong in schema::wrong_requests(&value) {
+                assert!(!self.schema.has_request(version, &wrong), "in the schema: {wrong}");
+            }
+        }
     }
 
     /// A new user, or one who resumes, perhaps in place of its living connection.

@@ -54,8 +54,8 @@ pub(super) fn wrong(frame: &Value) -> Vec<Value> {
         let mut other = frame.clone();
         other[name] = if members[name].is_array() { json!(7) } else { json!([]) };
         wrong.push(other);
-        let is_optional = name == "ref" || name == "roomId" && members["type"] == "change_name";
-        if !is_optional && name != "roomId" {
+        // Those that may be missing, of some types at least.
+        if !["ref", "reset", "roomId"].contains(&&name[..]) {
             let mut other = frame.clone();
             other.as_object_mut().expect("an object").remove(name);
             wrong.push(other);
@@ -65,4 +65,15 @@ pub(super) fn wrong(frame: &Value) -> Vec<Value> {
     other["planted"] = json!(true);
     wrong.push(other);
     wrong
+}
+
+/// Copies of a request of which one member each has another type.
+pub(super) fn wrong_requests(request: &Value) -> Vec<Value> {
+    let names = request.as_object().expect("a request is an object").keys();
+    let wrong = names.map(|name| {
+        let mut other = request.clone();
+        other[name] = json!([]);
+        other
+    });
+    wrong.collect()
 }
