@@ -216,6 +216,12 @@ impl Chat {
         Some(user.link.is_none())
     }
 
+    /// The room whose events this connection gets.
+    pub(crate) fn heard_at(&self, link: Link) -> Option<RoomId> {
+        let user = self.users.get(self.links.get(&link)?)?;
+        user.room.filter(|_| user.is_subscribed)
+    }
+
     /// The connection that leads to the user, unless it is away.
     pub(crate) fn link_of(&self, id: UserId) -> Option<Link> {
         self.users.get(&id)?.link

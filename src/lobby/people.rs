@@ -36,17 +36,22 @@ impl People {
                     self.lists.remove(room);
                 }
             }
-            Effect::Tell { room, event: Event::Renamed(_), .. } => {
-                self.lists.remove(room);
-            }
+            Effect::Tell { room, event: Event::Renamed(it), .. } => self.drop_list(*room, it.user),
             Effect::PresenceChanged { room, user, is_away } => {
-                self.lists.remove(room);
+                self.drop_list(*room, *user);
                 if !self.followers.is_empty() {
                     let of_room = self.changes.entry(*room).or_default();
                     of_room.entry(*user).or_insert(!is_away);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Something is different about a user. Most members of a big room are in no list.
+    fn drop_list(&mut self, room: RoomId, user: UserId) {
+        if self.lists.get(&room).is_some_and(|list| list.has(user)) {
+            self.lists.remove(&room);
         }
     }
 
@@ -87,8 +92,7 @@ impl People {
         let changes = std::mem::take(&mut self.changes);
         let mut to: BTreeMap<RoomId, Vec<ConnectionId>> = BTreeMap::new();
         for &connection in &self.followers {
-            let at = chat.user_at(Link { node, connection });
-            if let Some(room) = at.and_then(|(_, room)| room)
+            if let Some(room) = chat.heard_at(Link { node, connection })
                 && changes.contains_key(&room)
             {
                 to.entry(room).or_default().push(connection);

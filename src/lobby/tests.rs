@@ -26,7 +26,7 @@ impl Rig {
             lobby: Lobby::new(NodeId(0), INTERVAL, "e1".into(), MAX_FRAME),
             now: Now::default(),
         };
-        for (connection, version) in (1_u8..).zip(versions) {
+        for (connection, version) in (1..=u8::MAX).zip(versions) {
             let offer = ResumeOffer { resumed: None, fresh: ResumeKey([connection; 32]) };
             let resume = (*version == Version::V2).then(|| Box::new(offer));
             let (link, version) = (link(connection.into()), *version);

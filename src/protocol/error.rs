@@ -55,10 +55,11 @@ impl ErrorReply {
     /// The message is too long for the frames of the client.
     pub(crate) fn too_long(position: Position, max_frame_bytes: usize) -> Self {
         let seq = position.seq;
-        let error = Self::bad_request(format!(
+        let text = format!(
             "Message {seq} does not fit into {max_frame_bytes} bytes: say hello with a larger \
              \"maxFrameBytes\"."
-        ));
+        );
+        let error = Self::new("too_long", text);
         Self { position: Some(position), ..error }
     }
 

@@ -48,6 +48,11 @@ impl UserList {
         }
     }
 
+    /// Whether the user is in the list.
+    pub(crate) fn has(&self, user: UserId) -> bool {
+        self.ends.binary_search_by_key(&user, |(id, _)| *id).is_ok()
+    }
+
     /// How many users the room has in all.
     pub(super) fn count(&self) -> usize {
         self.count

@@ -178,7 +178,7 @@ impl ClientView {
     fn take_presence(&mut self, frame: &JsonFrame, coverage: &mut Coverage) {
         assert!(self.follows_presence, "only those who asked are told");
         coverage.hit("presence");
-        let Some(room) = &mut self.room else { return };
+        let room = self.room.as_mut().expect("the client has entered");
         assert_eq!(frame.room_id, Some(room.id), "another room");
         for user in frame.users.iter().flatten() {
             assert!(room.members.as_ref().unwrap().contains_key(&user.id), "{user:?} is not here");

@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import {
   check, CLIENT_SCHEMA, DOCS, ENTRIES, fits, framesOf, lenient, mayCome, schema, Seen, Watched,
 } from './frames.mjs';
+import { MALFORMED, MALFORMED_V2, NULLS } from './malformed.mjs';
 import { Server } from './server.mjs';
 
 const V2 = ['wschat.v2'];
@@ -29,89 +30,6 @@ const talk = (name, settings, story, options) => test(name, async () => {
     await server.stop();
   }
 });
-
-/** Requests that are malformed in either protocol, and the code of the refusal. */
-const MALFORMED = [
-  ['{"type":', 'bad_json'],
-  ['', 'bad_json'],
-  ['[]', 'bad_request'],
-  ['"text"', 'bad_request'],
-  ['null', 'bad_request'],
-  ['{}', 'bad_request'],
-  ['{"type":null}', 'bad_request'],
-  ['{"type":7}', 'bad_request'],
-  ['{"type":"dance"}', 'unknown_type'],
-  ['{"type":"welcome"}', 'unknown_type'],
-  ['{"type":"enter_room"}', 'bad_request'],
-  ['{"type":"enter_room","roomId":null}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1.5}', 'bad_request'],
-  ['{"type":"enter_room","roomId":-1}', 'bad_request'],
-  ['{"type":"enter_room","roomId":"one"}', 'bad_request'],
-  ['{"type":"enter_room","roomId":9007199254740992}', 'bad_request'],
-  ['{"type":"text"}', 'bad_request'],
-  ['{"type":"text","text":5}', 'bad_request'],
-  ['{"type":"gif"}', 'bad_request'],
-  ['{"type":"gif","gifId":""}', 'bad_request'],
-  ['{"type":"gif","gifId":[1]}', 'bad_request'],
-  ['{"type":"create_room"}', 'bad_request'],
-  ['{"type":"create_room","title":["a"]}', 'bad_request'],
-  ['{"type":"change_name"}', 'bad_request'],
-  ['{"type":"change_name","name":{}}', 'bad_request'],
-];
-
-/** Requests that only wschat.v2 knows. */
-const MALFORMED_V2 = [
-  ['{"type":"list_rooms","ref":""}', 'bad_request'],
-  ['{"type":"list_rooms","ref":5}', 'bad_request'],
-  [JSON.stringify({ type: 'text', text: 'a', ref: 'r'.repeat(65) }), 'bad_request'],
-  [JSON.stringify({ type: 'gif', gifId: 1, ref: '👋'.repeat(65) }), 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":7}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":[]}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":{}}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":{"epoch":"ab"}}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":{"seq":1}}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":{"epoch":1,"seq":1}}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":{"epoch":"ab","seq":-1}}', 'bad_request'],
-  ['{"type":"history"}', 'bad_request'],
-  ['{"type":"history","roomId":{}}', 'bad_request'],
-  ['{"type":"history","roomId":1,"before":"x"}', 'bad_request'],
-  ['{"type":"history","roomId":1,"limit":0}', 'bad_request'],
-  ['{"type":"history","roomId":1,"limit":101}', 'bad_request'],
-  ['{"type":"history","roomId":1,"before":2,"after":1}', 'bad_request'],
-  ['{"type":"history","roomId":1,"around":2,"after":1}', 'bad_request'],
-  ['{"type":"history","roomId":1,"around":"x"}', 'bad_request'],
-  ['{"type":"history","roomId":1,"maxBytes":1023}', 'bad_request'],
-  ['{"type":"history","roomId":1,"maxBytes":"01023"}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":{"epoch":"ab","seq":1,"time":"x"}}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":{"epoch":"ab","seq":1,"rev":-1}}', 'bad_request'],
-  ['{"type":"users"}', 'bad_request'],
-  ['{"type":"users","roomId":1,"limit":251}', 'bad_request'],
-  ['{"type":"users","roomId":1,"after":-1}', 'bad_request'],
-  ['{"type":"list_rooms","after":[]}', 'bad_request'],
-  ['{"type":"text","text":"a","roomId":"x"}', 'bad_request'],
-  ['{"type":"gif","gifId":1,"roomId":{}}', 'bad_request'],
-  ['{"type":"typing","roomId":1.5}', 'bad_request'],
-  ['{"type":"leave_room","roomId":-1}', 'bad_request'],
-  ['{"type":"hello","features":"presence"}', 'bad_request'],
-  ['{"type":"hello","features":[1]}', 'bad_request'],
-  ['{"type":"hello","maxFrameBytes":4095}', 'bad_request'],
-  ['{"type":"hello","maxFrameBytes":"4095"}', 'bad_request'],
-];
-
-/** A member that may be absent must not be null. */
-const NULLS = [
-  '{"type":"list_rooms","ref":null}',
-  '{"type":"enter_room","roomId":1,"since":null}',
-  '{"type":"history","roomId":1,"before":null}',
-  '{"type":"history","roomId":1,"limit":null}',
-  '{"type":"history","roomId":1,"after":null}',
-  '{"type":"history","roomId":1,"around":null}',
-  '{"type":"history","roomId":1,"maxBytes":null}',
-  '{"type":"users","roomId":1,"after":null}',
-  '{"type":"users","roomId":1,"limit":null}',
-  '{"type":"hello","features":null}',
-  '{"type":"hello","maxFrameBytes":null}',
-];
 
 /** Lists the rooms, creates one, and enters it. Returns its snapshot. */
 async function enterNewRoom(vera) {
@@ -413,6 +331,13 @@ talk('presence, users and long lists', { limits }, async (connect) => {
   willi.ask({ type: 'enter_room', roomId: 4 });
   await willi.until('room');
   await followPresence(vera, connect);
+  vera.ask({ type: 'text', text: 'x'.repeat(4000) });
+  const { seq } = await vera.until('text');
+  vera.ask({ type: 'history', roomId: 4, ref: 'page' });
+  const refused = await vera.refused('too_long', 'page');
+  assert.deepEqual([refused.roomId, refused.seq], [4, seq]);
+  vera.ask({ type: 'history', roomId: 4, before: seq });
+  assert.equal((await vera.until('history')).newer, true);
 });
 
 talk('a resumed session', {}, async (connect) => {

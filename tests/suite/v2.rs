@@ -469,3 +469,31 @@ fn hello_says_what_is_in_use() {
         "#,
     );
 }
+
+#[test]
+fn history_pages_forwards_and_around_a_message() {
+    play(
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"enter_room","roomId":1}
+        A > {"type":"gif","gifId":1}
+        A > {"type":"gif","gifId":2}
+        A > {"type":"gif","gifId":3}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"gif","gifId":1,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}
+        A < {"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}
+        A < {"type":"gif","gifId":3,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}
+        A > {"type":"history","roomId":1,"after":0,"limit":1}
+        A > {"type":"history","roomId":1,"after":"2","ref":"a"}
+        A > {"type":"history","roomId":1,"around":2,"limit":1,"maxBytes":1024}
+        A > {"type":"history","roomId":1,"after":1,"before":3,"ref":"b"}
+        A < {"type":"history","roomId":1,"epoch":EPOCH,"events":[{"type":"gif","gifId":1,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}],"more":false,"newer":true}
+        A < {"type":"history","roomId":1,"epoch":EPOCH,"events":[{"type":"gif","gifId":3,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}],"more":true,"newer":false,"ref":"a"}
+        A < {"type":"history","roomId":1,"epoch":EPOCH,"events":[{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}],"more":true,"newer":true}
+        A < {"type":"error","code":"bad_request","message":"Only one of \"before\", \"after\" and \"around\" can be given.","ref":"b"}
+        A > {"type":"enter_room","roomId":1,"since":{"epoch":EPOCH,"seq":3,"time":5}}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":3,"complete":false,"reset":true,"events":[{"type":"gif","gifId":1,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1},{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"gif","gifId":3,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
+        "#,
+    );
+}

@@ -1,7 +1,7 @@
 //! Lists of users, and who is away.
 
 use super::*;
-use crate::protocol::UserList;
+use crate::protocol::{USERS_MAX_PAGE, UserList};
 
 impl Rig {
     fn hello(&mut self, user: u64, presence: bool, max_frame_bytes: Option<usize>) {
@@ -73,6 +73,19 @@ fn a_list_of_users_is_encoded_once_for_all_until_it_changes() {
     rig.resume(2, 9);
     let bea = r#"{"id":2,"name":"Bea"}"#.to_owned();
     assert_eq!(rig.shown(1).json(), [user(1), bea].join(","));
+}
+
+#[test]
+fn a_list_has_the_first_users_only_and_others_do_not_change_it() {
+    let mut rig = room_of(254);
+    let list = rig.shown(254);
+    assert_eq!(list.json().matches("\"id\":").count(), USERS_MAX_PAGE);
+    rig.lose(251);
+    rig.resume(251, 300);
+    rig.ask(252, Request::ChangeName("Bea".to_owned()));
+    assert!(Arc::ptr_eq(&list, &rig.shown(1)));
+    rig.lose(250);
+    assert!(rig.shown(1).json().ends_with(r#""away":true}"#));
 }
 
 #[test]

@@ -148,6 +148,57 @@ fn requests_of_the_second_version() {
 }
 
 #[test]
+fn requests_that_only_the_second_version_has() {
+    let hello = |presence, max_frame_bytes| {
+        Ok((Request::Local(LocalRequest::Hello(HelloRequest { presence, max_frame_bytes })), None))
+    };
+    check_v2(r#"{"type":"hello"}"#, hello(false, None));
+    let text = r#"{"type":"hello","features":["x","pres\u0065nce"],"maxFrameBytes":"4096"}"#;
+    check_v2(text, hello(true, Some(4_096)));
+    for wrong in [r#""features":{}"#, r#""features":[1]"#, r#""maxFrameBytes":4095"#] {
+        check_v2(&format!(r#"{{"type":"hello",{wrong}}}"#), Err(("bad_request", None)));
+    }
+    let users = |after, limit| {
+        let (room, after) = (RoomId(2), UserId(after));
+        Ok((Request::Local(LocalRequest::Users { room, after, limit }), None))
+    };
+    check_v2(r#"{"type":"users","roomId":2}"#, users(0, 250));
+    check_v2(r#"{"type":"users","roomId":2,"after":7,"limit":"3"}"#, users(7, 3));
+    check_v2(r#"{"type":"users","roomId":2,"limit":251}"#, Err(("bad_request", None)));
+    let page = |part, max_bytes| {
+        let (room, limit) = (RoomId(2), 50);
+        Ok((Request::Local(LocalRequest::History { room, part, limit, max_bytes }), None))
+    };
+    let history = |rest: &str| format!(r#"{{"type":"history","roomId":2,{rest}}}"#);
+    check_v2(&history(r#""after":7"#), page(HistoryPart::After(7), None));
+    let around = history(r#""around":7,"maxBytes":1024"#);
+    check_v2(&around, page(HistoryPart::Around(7), Some(1_024)));
+    for wrong in [r#""after":1,"before":2"#, r#""around":1,"before":2"#, r#""maxBytes":1023"#] {
+        check_v2(&history(wrong), Err(("bad_request", None)));
+    }
+    let after = Some(RoomId(4));
+    let list = Request::Local(LocalRequest::ListRooms { after });
+    check_v2(r#"{"type":"list_rooms","after":4}"#, Ok((list, None)));
+}
+
+#[test]
+fn a_request_may_name_the_room_that_it_is_meant_for() {
+    let room = Some(RoomId(3));
+    let leave = || plain(chat::Request::LeaveRoom(room));
+    check_v2(r#"{"type":"leave_room","roomId":3}"#, Ok((leave(), None)));
+    let typing = Request::Local(LocalRequest::Typing(room));
+    check_v2(r#"{"type":"typing","roomId":"3"}"#, Ok((typing, None)));
+    let say = plain(chat::Request::Say(Content::Gif(1), room));
+    check_v2(r#"{"type":"gif","gifId":1,"roomId":3}"#, Ok((say, None)));
+    for kind in [r#""leave_room""#, r#""text","text":"x""#, r#""typing""#] {
+        let text = format!(r#"{{"type":{kind},"roomId":"x"}}"#);
+        check_v2(&text, Err(("bad_request", None)));
+    }
+    // The base protocol does not know it.
+    check(r#"{"type":"leave_room","roomId":"x"}"#, Ok(plain(chat::Request::LeaveRoom(None))));
+}
+
+#[test]
 fn an_error_has_the_reference_of_its_request() {
     check_v2(r#"{"type":"text","ref":"a"}"#, Err(("bad_request", Some("a"))));
     check_v2(r#"{"type":"dance","ref":"a"}"#, Err(("unknown_type", Some("a"))));

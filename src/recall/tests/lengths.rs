@@ -125,7 +125,7 @@ fn a_message_that_no_frame_of_the_client_takes_is_named() {
     assert_eq!((seqs(&newest), &newest["more"]), (vec![3], &true.into()));
     for part in [HistoryPart::Before(3), HistoryPart::After(1), HistoryPart::Around(2)] {
         let refused = ask(part);
-        assert_eq!(refused["code"], "bad_request", "{part:?}");
+        assert_eq!(refused["code"], "too_long", "{part:?}");
         assert_eq!((&refused["roomId"], &refused["seq"]), (&1.into(), &2.into()), "{part:?}");
         assert!(refused["message"].as_str().unwrap().contains("maxFrameBytes"), "{refused}");
     }
