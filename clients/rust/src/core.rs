@@ -47,7 +47,7 @@ pub struct Doubt {
     user: u64,
     /// What the client has seen is not searched; unknown before the client is in the room again.
     seen: Option<u64>,
-    /// Whether the history is another one: then what is not in it was lost.
+    /// Whether the history is another one: then it does not show that the message was not said.
     is_other_epoch: bool,
 }
 
@@ -350,10 +350,9 @@ impl Core {
         page.messages().for_each(|message| self.acknowledge(&message));
         let Some(Doubt { seen: Some(seen), is_other_epoch, .. }) = self.saved.doubt else { return };
         match page.first() {
-            Some(first) if first <= seen + 1 => self.saved.doubt = None,
-            Some(first) if page.more => self.search_before(page.room, first),
-            _ if is_other_epoch => self.saved.doubt = None,
-            // The server has dropped a part of what would have to be searched.
+            Some(first) if first > seen + 1 && page.more => self.search_before(page.room, first),
+            Some(first) if first <= seen + 1 && !is_other_epoch => self.saved.doubt = None,
+            // The part that would show it is no longer stored.
             _ => self.give_up(),
         }
     }

@@ -229,6 +229,25 @@ fn what_cannot_be_searched_is_in_doubt_and_not_sent_again() {
     server.join().unwrap();
 }
 
+#[test]
+fn another_history_does_not_show_that_it_was_not_said() {
+    let page = format!(
+        r#"> {{"type":"history","roomId":1,"epoch":"f","events":[{}],"more":false,"newer":true,"ref":"REF"}}"#,
+        text(1, 9, "a", "p")
+    );
+    let (mut client, reference, server) = say_and_lose(&[
+        &room(2, "f", false, &[text(2, 2, "Hello", "x")]),
+        r#"< {"type":"history","roomId":1,"before":2}"#,
+        &page,
+    ]);
+    assert_eq!(next(&mut client), Event::Reset(1));
+    assert!(matches!(next(&mut client), Event::Entered { .. }));
+    expect_text(&mut client, 2, "Hello");
+    assert_eq!(next(&mut client), Event::InDoubt(reference));
+    client.close();
+    server.join().unwrap();
+}
+
 /// The same `ref` from the former user acknowledges; that of a stranger does not.
 #[test]
 fn a_message_of_the_former_user_is_found() {
