@@ -23,7 +23,7 @@ pub struct Position {
 }
 
 /// Everything that a program needs to go on after its own restart: store it, and give it to
-/// [`Config::restore`](crate::Config::restore).
+/// [`Config::saved`](crate::Config::saved).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Saved {
     /// The secret to resume the session: whoever has it can act as this user.

@@ -29,7 +29,7 @@ pub enum Event {
         room: u64,
         /// The room's title.
         title: String,
-        /// Its members, at most 250; [`Client::users`](crate::Client::users) has the others.
+        /// Its members, at most 250; the request `users` has the others ([`Client::ask`](crate::Client::ask)).
         users: Vec<User>,
         /// How many members it has.
         user_count: u64,
