@@ -112,7 +112,12 @@ impl Program {
 
     /// Runs a program that can be killed and restarted: its history is in a file, and it has a loopback
     /// address of its own, so that no other program takes its port meanwhile.
-    pub(crate) fn durable(mut settings: Value) -> Self {
+    pub(crate) fn durable(settings: Value) -> Self {
+        Self::durable_after("true", settings)
+    }
+
+    /// Like [`Program::durable`], after the shell has run `preparation`, at each start.
+    pub(crate) fn durable_after(preparation: &str, mut settings: Value) -> Self {
         static LAST: AtomicU8 = AtomicU8::new(0);
         let [_, _, high, low] = std::process::id().to_be_bytes().map(|byte| byte.max(1));
         let host = Ipv4Addr::new(127, 128 | high, low, LAST.fetch_add(1, Ordering::Relaxed) + 1);
@@ -120,7 +125,12 @@ impl Program {
         if settings["history"]["file"].is_null() {
             settings["history"]["file"] = json!("wschat.db");
         }
-        Self::start(settings)
+        Self::start_after(preparation, settings)
+    }
+
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends the program with SIGKILL.
