@@ -38,11 +38,16 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use self::cell::Cell;
+use self::document::Section;
 use self::machine::Machine;
 use self::options::{HELP, Options, Task};
 use self::results::{Results, Run};
 use self::server::Server;
 use self::trial::{Bench, Outcome};
+
+/// Where `--write` puts the tables, and the plot beside them.
+const SECTION: Section = Section { name: "compare" };
+const PLOT: &str = "performance.svg";
 
 /// A run failed.
 const BROKEN: u8 = 1;
@@ -93,7 +98,7 @@ fn lacks(options: &Options) -> Vec<String> {
         lacks.push("idle-tls needs openssl to make a certificate".to_owned());
     }
     if options.write {
-        lacks.extend(document::lack());
+        lacks.extend(SECTION.lack());
     }
     lacks
 }
@@ -121,10 +126,11 @@ fn compare(options: Options) -> io::Result<bool> {
         results.push(Run { cell, server, round, outcome });
         keep_all(&results)?;
     }
-    let text = table::render(&results, &machine, write.then_some(document::PLOT));
+    let text = table::render(&results, &machine, write.then_some(PLOT));
     io::stdout().write_all(text.as_bytes())?;
     if write {
-        document::write(&text, &plot::render(&results))?;
+        fs::write(document::path().with_file_name(PLOT), plot::render(&results))?;
+        SECTION.write(&text)?;
     }
     Ok(results.is_clean())
 }
