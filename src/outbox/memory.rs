@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+#[cfg(test)]
+use super::handoff::lock;
 use super::{Bounds, ConnectionId, Flusher, Outbox, OutboxParts};
 use crate::net::admission::{Admission, AdmissionLimits, Admitted, Ticket};
 #[cfg(test)]
@@ -67,6 +69,8 @@ impl Outbox {
 
     /// How many bytes are queued.
     pub(crate) fn queued(&self) -> usize {
-        self.lock().backlog.as_ref().map_or(0, |backlog| backlog.queued())
+        let orders = lock(&self.orders).bytes();
+        let writer = self.hot.writer.guard();
+        writer.behind().map_or(0, |behind| behind.queued) + orders
     }
 }

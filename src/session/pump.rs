@@ -20,7 +20,7 @@ use super::heartbeat::{Heartbeat, TimeoutAction};
 use super::limiter::{RateDecision, RateLimiter, TokenBucket};
 use crate::chat;
 use crate::input::Input;
-use crate::outbox::{Full, Outbox, Piece};
+use crate::outbox::{Full, Outbox};
 use crate::protocol::{
     CloseReason, ErrorReply, Reference, Request, Version, ping_frame, reference_of,
 };
@@ -102,7 +102,7 @@ impl<'a> Pump<'a> {
             TimeoutAction::Ping => {
                 let ping = ping_frame();
                 let outbox = &self.connection.outbox;
-                outbox.send(&[Piece::whole(&ping)]).map_err(|Full| CloseReason::SlowConsumer)?;
+                outbox.send_waiting(&ping).map_err(|Full| CloseReason::SlowConsumer)?;
                 self.arm_timeout()
             }
         }
@@ -203,7 +203,7 @@ impl Write for OutboxStream<'_> {
     /// Gets whole frames: tungstenite's write buffer is off, so it writes each frame by itself.
     fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
         let bytes = Bytes::copy_from_slice(frame);
-        self.outbox.send(&[Piece::whole(&bytes)]).map_err(|Full| {
+        self.outbox.send_waiting(&bytes).map_err(|Full| {
             self.is_full = true;
             io::Error::other("the outbox is full")
         })?;
