@@ -2,6 +2,7 @@
 //! in `socket`.
 
 mod socket;
+mod turns;
 
 use bytes::BufMut;
 
