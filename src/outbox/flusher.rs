@@ -19,7 +19,7 @@ use log::warn;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::{FlushOutcome, Outbox};
+use super::{Ending, FlushOutcome, Outbox};
 use crate::net::stop::{new_event, reset, signal};
 
 /// The key of the wakeup event in `epoll`. Those of outboxes are their connections' numbers, which
@@ -69,8 +69,8 @@ enum FlushRequest {
 enum Tracked {
     /// Something is queued, and `epoll` watches the socket.
     Behind(Arc<Outbox>),
-    /// Everything has been sent, and the client is to close the connection. When it does, its session
-    /// ends and drops the outbox.
+    /// Everything has been sent or is in the hands of another thread, and the client is to close the
+    /// connection. When it does, its session ends and drops the outbox.
     Closing(Weak<Outbox>),
 }
 
@@ -175,19 +175,22 @@ impl FlusherThread {
                 }
                 self.track_backlog(key, outbox);
             }
-            FlushOutcome::Done(None) => self.forget(key),
+            FlushOutcome::Done(None) | FlushOutcome::HandedOver(None) => self.forget(key),
             FlushOutcome::Done(Some(ending)) => {
                 self.forget(key);
                 if outbox.waits_for_client(ending.reason) {
-                    self.deadlines.insert((ending.until, key));
-                    self.tracked.insert(key, Tracked::Closing(Arc::downgrade(&outbox)));
+                    self.track_closing(key, ending, &outbox);
                 }
+            }
+            FlushOutcome::HandedOver(Some(ending)) => {
+                self.forget(key);
+                self.track_closing(key, ending, &outbox);
             }
         }
     }
 
     fn track_backlog(&mut self, key: u64, outbox: Arc<Outbox>) {
-        if self.tracked.contains_key(&key) {
+        if matches!(self.tracked.get(&key), Some(Tracked::Behind(_))) {
             return;
         }
         match self.watch(key, &outbox) {
@@ -199,6 +202,11 @@ impl FlusherThread {
                 outbox.cut_off();
             }
         }
+    }
+
+    fn track_closing(&mut self, key: u64, ending: Ending, outbox: &Arc<Outbox>) {
+        self.deadlines.insert((ending.until, key));
+        self.tracked.insert(key, Tracked::Closing(Arc::downgrade(outbox)));
     }
 
     fn forget(&mut self, key: u64) {

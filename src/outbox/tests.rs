@@ -2,6 +2,7 @@
 //! in `socket`.
 
 mod socket;
+mod turns;
 
 use bytes::BufMut;
 
@@ -72,7 +73,7 @@ fn send(outbox: &Arc<Outbox>, frames: &Bytes) -> Result<(), Full> {
 }
 
 fn is_flushed(outbox: &Outbox) -> bool {
-    outbox.lock().is_flushed()
+    outbox.hot.writer.guard().is_flushed()
 }
 
 fn soon() -> Instant {

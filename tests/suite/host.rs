@@ -172,11 +172,6 @@ impl Program {
         assert!(Command::new("sh").arg("-c").arg(command).status().unwrap().success());
     }
 
-    /// The id of its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until the program ends.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let mut status = None;

@@ -32,6 +32,7 @@
 
 mod client;
 mod companions;
+mod cork;
 mod frame;
 mod host;
 mod model;

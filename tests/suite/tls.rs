@@ -3,6 +3,9 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use openssl::asn1::Asn1Time;
@@ -10,7 +13,7 @@ use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use serde_json::json;
 use wschat::Settings;
 
-use crate::client::Endpoint;
+use crate::client::{Client, Endpoint};
 use crate::frame::{self, TEXT};
 use crate::host::{Host, Identity, Program, eventually};
 
@@ -80,6 +83,51 @@ fn many_frames_in_one_record() {
         user.expect_error("bad_json");
     }
     user.expect_nothing_more();
+}
+
+#[test]
+fn a_flood_of_tiny_records_holds_up_nobody_else() {
+    const FLOODERS: usize = 8;
+    const TEXTS: usize = 20;
+    /// How many records the flooders may send meanwhile. When the dispatcher waited for sessions that
+    /// decrypt, it were three times as many; now it is a third.
+    const RECORDS: isize = 3_000_000;
+
+    let host = Host::with_tls(roomy);
+    let mut speaker = host.endpoint.member();
+    let mut listener = host.endpoint.member();
+    // They are in the same room, so the server has to send every text to them as well.
+    let flooders: Vec<Client> = (0..FLOODERS).map(|_| host.endpoint.member()).collect();
+    let records_left = &AtomicIsize::new(RECORDS);
+    let are_flooding = &Barrier::new(FLOODERS + 1);
+    thread::scope(|scope| {
+        for mut flooder in flooders {
+            scope.spawn(move || flood_with_records(&mut flooder, records_left, are_flooding));
+        }
+        are_flooding.wait();
+        for number in 0..TEXTS {
+            speaker.say(&format!("text {number}"));
+            let from = r#""from":{"id":1,"name":"User 1"}"#;
+            let told = format!(r#"{{"type":"text","text":"text {number}",{from}}}"#);
+            while listener.text() != told {}
+            while speaker.text() != told {}
+        }
+        let left = records_left.swap(0, Ordering::Relaxed);
+        assert!(left > 0, "the flood ended before the last text");
+    });
+}
+
+/// Sends a text that does not end, each byte in a record of its own, until no records are left.
+fn flood_with_records(flooder: &mut Client, records_left: &AtomicIsize, are_flooding: &Barrier) {
+    // The server always has more records to read.
+    flooder.cork();
+    flooder.send(frame::header(TEXT, 4 << 20));
+    let is_open = (0..10_000).all(|_| flooder.try_send(b"x").is_ok());
+    are_flooding.wait();
+    assert!(is_open, "the server lets it flood");
+    while records_left.fetch_sub(1, Ordering::Relaxed) > 0 {
+        flooder.send(b"x");
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn nothing_is_queued_for_a_socket_that_was_reset() {
     send(&outbox, &ping_frame()).unwrap();
     client.peek(&mut [0]).unwrap();
     drop(client);
-    while !outbox.lock().is_broken {
+    while outbox.hot.writer.guard().state != State::Broken {
         send(&outbox, &ping_frame()).unwrap();
     }
     send(&outbox, &frame(b'x', 1_000_000)).unwrap();
