@@ -134,7 +134,7 @@ impl Tick {
     /// With `members` in the room. Fails when the process is out of descriptors.
     pub fn of(members: u64) -> io::Result<Self> {
         // Nothing is ever queued, so the flusher's thread has nothing to do.
-        let flusher = Arc::new(Flusher::new()?.0);
+        let flusher = Arc::new(Flusher::new(Memory::plenty())?.0);
         let delivery = Delivery::new(ServerInfo::sample(), "0".into(), Memory::plenty());
         let mut tick = Self { delivery, said: text() };
         for id in 1..=members {

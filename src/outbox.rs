@@ -184,6 +184,7 @@ impl Outbox {
         if pieces.len() > 1
             && let Some(joined) = join(pieces.iter().map(Piece::bytes))
         {
+            let joined = self.flusher.memory.hold(joined);
             return self.send_each(&[Piece::whole(&joined)]);
         }
         self.send_each(pieces)

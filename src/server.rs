@@ -131,7 +131,7 @@ impl Server {
             OpenedChat::open(&live, health.clone(), memory.clone()).map_err(StartError::History)?;
         let room = live.admission_limits().max_connections;
         let stop = Stop::new().map_err(StartError::Machine)?;
-        let (flusher, flushing) = Flusher::new().map_err(StartError::Machine)?;
+        let (flusher, flushing) = Flusher::new(memory.clone()).map_err(StartError::Machine)?;
         let (live, flusher) = (LiveCell::new(live), Arc::new(flusher));
         let paces = Paces::default();
         let context = Arc::new(Context { live, stop, flusher, health, paces, memory });

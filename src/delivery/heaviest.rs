@@ -63,6 +63,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::memory::Memory;
     use crate::outbox::{Flusher, Piece, memory_outbox};
     use crate::pace::{PaceLimits, Paces};
     use crate::protocol::Version;
@@ -70,7 +71,7 @@ mod tests {
     /// The connections that are chosen of these: the address, and how many bytes wait. They are numbered
     /// from 1.
     fn chosen(waiting: &[(&str, usize)], excess: usize) -> Vec<u64> {
-        let (flusher, _thread) = Flusher::new().unwrap();
+        let (flusher, _thread) = Flusher::new(Memory::plenty()).unwrap();
         let flusher = Arc::new(flusher);
         let limits = PaceLimits {
             messages_per_second: 0.0,

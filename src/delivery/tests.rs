@@ -31,7 +31,7 @@ impl Crowd {
 
     /// A user for each of these versions.
     fn speaking(versions: &[Version]) -> Self {
-        let (flusher, flusher_thread) = Flusher::new().unwrap();
+        let (flusher, flusher_thread) = Flusher::new(Memory::plenty()).unwrap();
         let mut crowd = Self {
             delivery: Delivery::new(ServerInfo::sample(), "0".into(), Memory::plenty()),
             clients: Vec::new(),

@@ -73,7 +73,9 @@ impl Backlog {
         let started = self.head_sent + committed;
         let frames = self.response_len;
         let head = &mut self.queue[0];
-        head.truncate(frames + frame_end(&head[frames..], started.saturating_sub(frames)));
+        let end = frames + frame_end(&head[frames..], started.saturating_sub(frames));
+        // A copy, so that the memory of the rest is free.
+        *head = Bytes::copy_from_slice(&head[..end]);
         self.behind.queued = head.len() - self.head_sent;
         self.queue.truncate(1);
         self.behind.queued > 0

@@ -20,6 +20,7 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
 use super::{Ending, FlushOutcome, Outbox};
+use crate::memory::Memory;
 use crate::net::stop::{new_event, reset, signal};
 
 /// The key of the wakeup event in `epoll`. Those of outboxes are their connections' numbers, which
@@ -34,6 +35,8 @@ const MAX_EVENTS: usize = 256;
 pub(crate) struct Flusher {
     requests: Sender<FlushRequest>,
     wakeup: Arc<Wakeup>,
+    /// For what the outboxes copy.
+    pub(super) memory: Arc<Memory>,
 }
 
 /// The work of the flusher's thread.
@@ -76,7 +79,7 @@ enum Tracked {
 
 impl Flusher {
     /// The handle, and the work for its thread. Fails when the process is out of descriptors.
-    pub(crate) fn new() -> io::Result<(Self, FlusherThread)> {
+    pub(crate) fn new(memory: Arc<Memory>) -> io::Result<(Self, FlusherThread)> {
         let (sender, requests) = unbounded();
         let wakeup = Wakeup { event: new_event()?, is_signalled: AtomicBool::new(false) };
         let wakeup = Arc::new(wakeup);
@@ -90,7 +93,7 @@ impl Flusher {
             deadlines: BTreeSet::new(),
             is_stopping: false,
         };
-        Ok((Self { requests: sender, wakeup }, thread))
+        Ok((Self { requests: sender, wakeup, memory }, thread))
     }
 
     /// Asks the thread to flush an outbox that has something queued or is to end.

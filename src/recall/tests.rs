@@ -13,6 +13,7 @@ use super::*;
 use crate::chat::{Content, Memo, Person, StoredRoom, UserId};
 use crate::history::{self, Batch, History, Location, Opened, Retention};
 use crate::mailbox::{WaitOutcome, mailbox};
+use crate::memory::Memory;
 use crate::outbox::{Flusher, memory_outbox};
 use crate::protocol::CloseReason;
 
@@ -101,7 +102,7 @@ impl Desk {
         let is_failing = Arc::<Mutex<bool>>::default();
         let reader = WatchedReader { reader, is_failing: is_failing.clone(), reads };
         let (recall, thread) = Recall::new(Box::new(reader), EPOCH.into(), ON_ENTER);
-        let (flusher, _) = Flusher::new().unwrap();
+        let (flusher, _) = Flusher::new(Memory::plenty()).unwrap();
         let (outbox, _) = memory_outbox(ConnectionId(1), 1_000, &Arc::new(flusher));
         Self { recall, thread, outbox, is_failing }
     }
@@ -337,7 +338,7 @@ fn a_query_of_a_client_that_is_gone_is_skipped() {
     let mut desk = Desk::reporting(3, Some(reads));
     desk.ask(repeat(1));
     desk.outbox.finish(CloseReason::TooFast, Instant::now() + Duration::from_secs(60));
-    let (flusher, _) = Flusher::new().unwrap();
+    let (flusher, _) = Flusher::new(Memory::plenty()).unwrap();
     let (outbox, _) = memory_outbox(ConnectionId(1), 1_000, &Arc::new(flusher));
     desk.outbox = outbox.clone();
     desk.ask(repeat(2));

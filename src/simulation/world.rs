@@ -102,7 +102,7 @@ impl World {
             recall,
             sizes.tick_bytes,
         );
-        let (flusher_handle, flusher) = Flusher::new().unwrap();
+        let (flusher_handle, flusher) = Flusher::new(Memory::plenty()).unwrap();
         let clients = (0..dice.index(6) + 2).map(|number| {
             let version = dice.pick(&[Version::Base, Version::V2, Version::V2]);
             SimClient::new(number, version, dice.percent(60))

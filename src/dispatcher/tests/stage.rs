@@ -91,7 +91,7 @@ impl Stage {
         let log = LocalLog::default();
         let dispatcher =
             Dispatcher::new(log, chat, lobby, saver, delivery, queries, MAX_TICK_BYTES);
-        let (flusher, flusher_thread) = Flusher::new().unwrap();
+        let (flusher, flusher_thread) = Flusher::new(Memory::plenty()).unwrap();
         let (now, flusher) = (Now { at: Duration::from_secs(100), time: 5 }, Arc::new(flusher));
         Self { dispatcher, recall, record, now, flusher_thread, flusher, clients: Vec::new() }
     }
