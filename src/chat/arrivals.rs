@@ -23,6 +23,9 @@ impl Chat {
         let resumed = resume.and_then(|offer| self.resumable.get(&offer.resumed?).copied());
         match resumed {
             Some(user) => self.resume(user, link, version, effects),
+            None if self.last_user >= self.reserved.user => {
+                effects.push(Effect::TurnedAway { link });
+            }
             None => self.add_user(link, version, resume.map(|offer| offer.fresh), effects),
         }
     }

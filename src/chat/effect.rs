@@ -12,6 +12,8 @@ pub(crate) enum Effect {
     Connected { link: Link, welcome: Welcome },
     /// A newer connection already leads to this user, so this one is closed.
     Superseded { link: Link },
+    /// There is no id for the user of this connection, so it is closed.
+    TurnedAway { link: Link },
     /// The user gets the room's events from now on.
     Subscribe { user: UserId, room: RoomId },
     /// The user gets no room's events from now on.

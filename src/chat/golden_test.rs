@@ -78,6 +78,7 @@ stories! {
     creating_rooms
     disconnecting
     entering
+    ids
     leaving
     messages
     moving
@@ -240,6 +241,10 @@ impl Story {
             "wait" => Line::Wait(parse_time(next(&mut args)?)?),
             "deadline" => Line::Deadline,
             "rooms" => Line::Rooms,
+            "reserved" => happens(Action::Reserved(IdLimits {
+                user: next(&mut args)?.parse()?,
+                room: next(&mut args)?.parse()?,
+            })),
             "saved" => happens(Action::Saved),
             "not_saved" => happens(Action::NotSaved),
             user => {
@@ -331,6 +336,7 @@ impl Story {
                 format!("{} ← {}", welcome.person.id.0, show_welcome(welcome))
             }
             Effect::Superseded { .. } => "superseded by a newer connection".to_owned(),
+            Effect::TurnedAway { .. } => "turned away".to_owned(),
             Effect::Subscribe { user, room } => {
                 let before = self.heard.insert(*user, *room);
                 assert_eq!(before, None, "nobody is_subscribed two rooms");
@@ -432,7 +438,7 @@ fn show_summary(room: &RoomSummary) -> String {
 
 fn show_memo(memo: &Memo) -> String {
     match memo {
-        Memo::LastUser(user) => format!("users up to {}", user.0),
+        Memo::Ids(limits) => format!("users up to {}, rooms up to {}", limits.user, limits.room),
         Memo::User(user) => {
             let room = user.room.map_or("no room".to_owned(), |room| format!("room {}", room.0));
             format!("{} {:?} in {room}", user.user.0, user.name)

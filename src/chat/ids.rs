@@ -8,6 +8,19 @@ pub(crate) struct UserId(pub(crate) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RoomId(pub(crate) u64);
 
+/// The highest ids that may be handed out. The history has reserved them, so that no id is handed out
+/// again after a restart, whatever was saved until then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IdLimits {
+    pub(crate) user: u64,
+    pub(crate) room: u64,
+}
+
+impl IdLimits {
+    /// Every id may be handed out.
+    pub(crate) const NONE: Self = Self { user: u64::MAX, room: u64::MAX };
+}
+
 /// A server process that applies the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NodeId(pub(crate) u64);

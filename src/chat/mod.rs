@@ -54,7 +54,7 @@ pub(crate) use effect::{
     Effect, Event, Refusal, Renaming, Reply, RoomChange, RoomSummary, Welcome,
 };
 pub(crate) use entry::{Action, Entry, Request, ResumeOffer, Version};
-pub(crate) use ids::{ConnectionId, EntryId, Link, NodeId, Position, RoomId, UserId};
+pub(crate) use ids::{ConnectionId, EntryId, IdLimits, Link, NodeId, Position, RoomId, UserId};
 pub(crate) use message::{Content, MESSAGE_OVERHEAD_BYTES, Person, Reference, Said};
 pub(crate) use room::Room;
 pub(crate) use stored::{Memo, ResumeKey, Stored, StoredReference, StoredRoom, StoredUser};
@@ -123,6 +123,8 @@ pub(crate) struct Chat {
     away_with_nothing: BTreeSet<(Duration, UserId)>,
     rooms: BTreeMap<RoomId, Room>,
     last_room: u64,
+    /// No id above these is handed out.
+    reserved: IdLimits,
     /// Empty temporary rooms, by the time at which they are removed.
     expiries: BTreeSet<(Duration, RoomId)>,
     /// Messages since the last [`Action::Saved`] or [`Action::NotSaved`].
@@ -170,6 +172,7 @@ impl Chat {
             Action::Disconnect { link } => self.disconnect(link, time, effects),
             Action::Wait => {}
             Action::SetRules(rules) => self.set_rules(*rules, effects),
+            Action::Reserved(limits) => self.reserve(limits, effects),
             Action::Saved => self.mark_saved(effects),
             Action::NotSaved => self.take_back_unsaved(),
         }
@@ -213,9 +216,9 @@ impl Chat {
         Some((id, self.users.get(&id)?.room))
     }
 
-    /// The highest user id so far.
-    pub(crate) fn last_user(&self) -> UserId {
-        UserId(self.last_user)
+    /// The highest ids so far.
+    pub(crate) fn last_ids(&self) -> IdLimits {
+        IdLimits { user: self.last_user, room: self.last_room }
     }
 
     /// The `seq` of the last message in a room; 0 if there is none, or no such room.

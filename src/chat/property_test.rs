@@ -109,6 +109,10 @@ impl World {
             }
             Step::Saved => Action::Saved,
             Step::NotSaved => Action::NotSaved,
+            Step::Reserved(users, rooms) => {
+                let IdLimits { user, room } = self.chat.last_ids();
+                Action::Reserved(IdLimits { user: user + users, room: room + rooms })
+            }
             Step::SetRules(rules) => Action::SetRules(rules),
             Step::Pass(time) => {
                 self.now += time;
@@ -184,6 +188,7 @@ impl World {
         for link in self.links.clone() {
             self.apply(Action::Disconnect { link })?;
         }
+        self.apply(Action::Reserved(IdLimits::NONE))?;
         self.sleep(2 * MAX_WAIT)?;
         prop_assert_eq!(self.chat.next_deadline(), None);
         prop_assert!(self.chat.users.is_empty());

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::resumption::{Away, References, Resumption, Sent};
 use super::{
-    Chat, Effect, EntryId, Room, Rules, Stored, StoredReference, StoredUser, User, Version,
+    Chat, Effect, EntryId, IdLimits, Room, Rules, Stored, StoredReference, StoredUser, User,
+    Version,
 };
 
 impl Chat {
@@ -31,6 +32,7 @@ impl Chat {
             away_with_nothing: BTreeSet::new(),
             rooms: BTreeMap::new(),
             last_room,
+            reserved: IdLimits::NONE,
             expiries: BTreeSet::new(),
             unsaved: Vec::new(),
         };

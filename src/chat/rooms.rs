@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Asker, Chat, Effect, Event, Memo, Refusal, Reply, Room, RoomChange, RoomId, Rules, UserId,
-    Version, check_label,
+    Asker, Chat, Effect, Event, IdLimits, Memo, Refusal, Reply, Room, RoomChange, RoomId, Rules,
+    UserId, Version, check_label,
 };
 
 impl Chat {
@@ -118,6 +118,9 @@ impl Chat {
         if max != 0 && self.rooms.len() >= max {
             return Err(Refusal::TooManyRooms { max });
         }
+        if self.last_room >= self.reserved.room {
+            return Err(Refusal::NotSaved);
+        }
         let removed_at = self.now.saturating_add(self.rules.empty_room_ttl);
         let id = self.add_room(Room::temporary(title, removed_at, 0), effects);
         self.expiries.insert((removed_at, id));
@@ -185,9 +188,30 @@ impl Chat {
             }
             effects.extend(change.map(|change| Effect::RoomListChanged { room: id, change }));
         }
-        let missing = titles.iter().enumerate().zip(is_there).filter(|(_, is_there)| !is_there);
-        for ((place, title), _) in missing {
-            self.add_room(Room::permanent(title, place, 0), effects);
+        self.add_missing_rooms(effects);
+    }
+
+    /// Ids up to these may be handed out now.
+    pub(super) fn reserve(&mut self, limits: IdLimits, effects: &mut Vec<Effect>) {
+        self.reserved = limits;
+        self.add_missing_rooms(effects);
+    }
+
+    /// Adds the permanent rooms that the rules name and that are not there. If the reserved ids are used up,
+    /// the rest of them come with the next ones.
+    fn add_missing_rooms(&mut self, effects: &mut Vec<Effect>) {
+        let mut places = vec![false; self.rules.rooms.len()];
+        for place in self.rooms.values().filter_map(Room::place) {
+            if let Some(is_there) = places.get_mut(place) {
+                *is_there = true;
+            }
+        }
+        for (place, _) in places.iter().enumerate().filter(|(_, is_there)| !**is_there) {
+            if self.last_room >= self.reserved.room {
+                return;
+            }
+            let room = Room::permanent(&self.rules.rooms[place], place, 0);
+            self.add_room(room, effects);
         }
     }
 }

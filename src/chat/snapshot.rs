@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::resumption::{Away, References, Resumption, Sent};
 use super::room::Lifetime;
 use super::{
-    Chat, ConnectionId, EntryId, Link, NodeId, Position, ResumeKey, Room, RoomId, Rules, Unsaved,
-    User, UserId, Version,
+    Chat, ConnectionId, EntryId, IdLimits, Link, NodeId, Position, ResumeKey, Room, RoomId, Rules,
+    Unsaved, User, UserId, Version,
 };
 
 /// The first bytes of every snapshot. The number goes up when the rest is written differently.
@@ -32,6 +32,8 @@ impl Chat {
         out.duration(self.now);
         out.number(self.last_user);
         out.number(self.last_room);
+        out.number(self.reserved.user);
+        out.number(self.reserved.room);
         out.all(self.rooms.iter(), |out, (id, room)| {
             out.number(id.0);
             out.room(room);
@@ -63,6 +65,7 @@ impl Chat {
             away_with_nothing: BTreeSet::new(),
             rooms: BTreeMap::new(),
             last_room: from.number()?,
+            reserved: IdLimits { user: from.number()?, room: from.number()? },
             expiries: BTreeSet::new(),
             unsaved: Vec::new(),
         };

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Position, RoomId, UserId};
+use super::{IdLimits, Position, RoomId, UserId};
 
 /// Identifies a user who resumes: a hash of the secret that only the client keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,8 +15,8 @@ pub(crate) struct ResumeKey(pub(crate) [u8; 32]);
 /// subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Memo {
-    /// User ids up to this one may be in use, and none above it, even if an earlier memo said so.
-    LastUser(UserId),
+    /// Ids up to these may be in use, and none above them, even if an earlier memo said so.
+    Ids(IdLimits),
     /// The present state of a user who can resume.
     User(StoredUser),
     /// Nobody can resume as this user any more.

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use super::{Batch, Durability, Location, Opened, Retention};
 use crate::chat::{
-    Content, Memo, Person, Position, ResumeKey, RoomId, Said, Stored, StoredRoom, StoredUser,
-    UserId,
+    Content, IdLimits, Memo, Person, Position, ResumeKey, RoomId, Said, Stored, StoredRoom,
+    StoredUser, UserId,
 };
 
 const LOBBY: RoomId = RoomId(1);
@@ -337,7 +337,7 @@ fn the_last_memo_about_something_wins(open: Open) {
     let memos = [
         room(LOBBY, "The Lobby"),
         room(RoomId(3), "Short"),
-        Memo::LastUser(UserId(7)),
+        Memo::Ids(IdLimits { user: 7, room: 3 }),
         Memo::User(session),
         Memo::UserGone(UserId(7)),
         Memo::RoomGone(RoomId(3)),

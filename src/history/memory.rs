@@ -116,7 +116,7 @@ impl Messages {
                 while self.drop_oldest_of(*room) {}
                 self.rooms.remove(room);
             }
-            Memo::LastUser(_) | Memo::User(_) | Memo::UserGone(_) | Memo::Padding(_) => {}
+            Memo::Ids(_) | Memo::User(_) | Memo::UserGone(_) | Memo::Padding(_) => {}
         }
     }
 

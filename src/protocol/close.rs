@@ -29,6 +29,8 @@ pub(crate) enum CloseReason {
     PongTimeout,
     /// The client does not read fast enough.
     SlowConsumer,
+    /// There is no id for a new user, since the history cannot be saved.
+    CannotSave,
     /// The session was resumed on another connection.
     Replaced,
 }
@@ -47,7 +49,7 @@ impl CloseReason {
             Self::TooFast => Some(1008),
             Self::MessageTooBig => Some(1009),
             Self::InternalError | Self::PongTimeout => Some(1011),
-            Self::SlowConsumer => Some(1013),
+            Self::SlowConsumer | Self::CannotSave => Some(1013),
             Self::Replaced => Some(4001),
         }
     }
@@ -66,6 +68,7 @@ impl CloseReason {
             Self::InternalError => "internal error",
             Self::PongTimeout => "no pong",
             Self::SlowConsumer => "slow consumer",
+            Self::CannotSave => "no new users can be saved",
             Self::Replaced => "replaced",
         }
     }
@@ -95,7 +98,7 @@ mod tests {
     use super::*;
 
     /// All reasons with a code of the server's own.
-    const OURS: [CloseReason; 10] = [
+    const OURS: [CloseReason; 11] = [
         CloseReason::ServerStopping,
         CloseReason::ProtocolError,
         CloseReason::BinaryMessage,
@@ -105,6 +108,7 @@ mod tests {
         CloseReason::InternalError,
         CloseReason::PongTimeout,
         CloseReason::SlowConsumer,
+        CloseReason::CannotSave,
         CloseReason::Replaced,
     ];
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::{Chat, Rules, UserId};
+use crate::chat::{Chat, Rules};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, Saver};
 use crate::health::Health;
@@ -38,10 +38,10 @@ impl OpenedChat {
         };
         let Opened { epoch, remembered, history, reader, upkeep } =
             history::open(&location, retention)?;
-        let mut saver = Saver::new(history, health, UserId(remembered.last_user));
+        let mut saver = Saver::new(history, health);
         let Reload { rules, list_interval, server } = reload(live);
         let (chat, effects) = Chat::restore(rules, remembered);
-        saver.begin(effects)?;
+        saver.begin(&chat, effects)?;
         let (on_enter, max_bytes) = (limits.history_on_enter, limits.outbox_max_bytes);
         let (queries, recall) = Recall::new(reader, epoch.into(), on_enter, max_bytes);
         let dispatcher = Dispatcher::new(

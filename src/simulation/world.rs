@@ -12,7 +12,7 @@ use super::random::Dice;
 use super::recorder::{RecordingLog, Tape};
 use super::store::FaultyStore;
 use super::view::ClientView;
-use crate::chat::{Chat, ConnectionId, Rules, Stored, UserId, Version};
+use crate::chat::{Chat, ConnectionId, Rules, Stored, Version};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, Saver};
 use crate::health::Health;
@@ -85,9 +85,9 @@ impl World {
         };
         let store = FaultyStore::open(retention);
         let epoch = store.epoch();
-        let mut saver = Saver::new(Box::new(store.clone()), Arc::<Health>::default(), UserId(0));
+        let mut saver = Saver::new(Box::new(store.clone()), Arc::<Health>::default());
         let (chat, effects) = Chat::restore(rules.clone(), Stored::default());
-        saver.begin(effects).unwrap();
+        saver.begin(&chat, effects).unwrap();
         let reader = Box::new(store.clone());
         let (recall, recall_thread) =
             Recall::new(reader, epoch.as_str().into(), sizes.on_enter, sizes.frame_bytes);

@@ -98,6 +98,8 @@ fn action() -> impl Strategy<Value = Action> {
         5 => link().prop_map(|link| Action::Disconnect { link }),
         1 => Just(Action::Wait),
         2 => rules().prop_map(|rules| Action::SetRules(Box::new(rules))),
+        1 => (number(), number())
+            .prop_map(|(user, room)| Action::Reserved(IdLimits { user, room })),
         4 => Just(Action::Saved),
         4 => Just(Action::NotSaved),
     ]

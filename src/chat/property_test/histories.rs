@@ -34,6 +34,8 @@ pub(super) enum Step {
     },
     Saved,
     NotSaved,
+    /// So many more users and rooms may come.
+    Reserved(u64, u64),
     SetRules(Box<Rules>),
     /// Time passes, and nobody looks at the clock meanwhile.
     Pass(Duration),
@@ -122,6 +124,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(by, request, reference)| Step::Ask { by, request, reference }),
         6 => Just(Step::Saved),
         3 => Just(Step::NotSaved),
+        1 => (0..6_u64, 0..3_u64).prop_map(|(users, rooms)| Step::Reserved(users, rooms)),
         2 => rules().prop_map(|rules| Step::SetRules(Box::new(rules))),
         5 => time().prop_map(Step::Pass),
         4 => time().prop_map(Step::Sleep),

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::chat::{
-    Action, Content, Effect, Event, Flaw, Link, Person, Position, Reference, Refusal, Renaming,
-    Reply, Request, ResumeKey, ResumeOffer, RoomId, RoomSummary, Rules, Said, UserId, Version,
-    Welcome,
+    Action, Content, Effect, Event, Flaw, IdLimits, Link, Person, Position, Reference, Refusal,
+    Renaming, Reply, Request, ResumeKey, ResumeOffer, RoomId, RoomSummary, Rules, Said, UserId,
+    Version, Welcome,
 };
 
 /// What each connection is told, in order. A message to a room counts for each who hears it.
@@ -29,6 +29,7 @@ pub(super) struct Model {
     pub(super) now: Duration,
     pub(super) last_user: u64,
     pub(super) last_room: u64,
+    pub(super) reserved: IdLimits,
     pub(super) users: BTreeMap<UserId, ModelUser>,
     pub(super) rooms: BTreeMap<RoomId, ModelRoom>,
     /// What has been told since it was taken last.
@@ -82,6 +83,7 @@ impl Model {
             now: Duration::ZERO,
             last_user: 0,
             last_room: 0,
+            reserved: IdLimits::NONE,
             users: BTreeMap::new(),
             rooms: BTreeMap::new(),
             heard: Heard::new(),
@@ -136,6 +138,10 @@ impl Model {
             }
             Action::Wait => return Fate::Ignored,
             Action::SetRules(rules) => self.set_rules(*rules),
+            Action::Reserved(limits) => {
+                self.reserved = limits;
+                self.add_missing_rooms();
+            }
             Action::Saved => {
                 self.rooms.values_mut().for_each(|room| room.saved_seq = room.last_seq);
                 self.sent().for_each(|message| message.is_saved = true);
@@ -159,6 +165,9 @@ impl Model {
             return Fate::Ignored;
         }
         let found = self.user_of(offer.as_ref().and_then(|offer| offer.resumed));
+        if found.is_none() && self.last_user >= self.reserved.user {
+            return Fate::Refused(Effect::TurnedAway { link });
+        }
         let resumed = found.is_some();
         let id = found.unwrap_or_else(|| self.add_user(offer.map(|offer| offer.fresh)));
         let user = self.users.get_mut(&id).unwrap();
@@ -323,6 +332,9 @@ impl Model {
         if max > 0 && self.rooms.len() >= max {
             return Err(Refusal::TooManyRooms { max });
         }
+        if self.last_room >= self.reserved.room {
+            return Err(Refusal::NotSaved);
+        }
         let id = self.add_room(title, None, Some(self.now + self.rules.empty_room_ttl));
         if self.users[&asker.id].version == Version::V2 {
             let summary = RoomSummary { id, title: title.into(), users: 0, seq: 0 };
@@ -373,8 +385,15 @@ impl Model {
                 self.begin_expiry(id, self.now);
             }
         }
+        self.add_missing_rooms();
+    }
+
+    fn add_missing_rooms(&mut self) {
+        let titles = self.rules.rooms.clone();
         for (place, title) in titles.iter().enumerate() {
-            if !self.rooms.values().any(|room| room.place == Some(place)) {
+            if self.last_room < self.reserved.room
+                && !self.rooms.values().any(|room| room.place == Some(place))
+            {
                 self.add_room(title, Some(place), None);
             }
         }

@@ -54,7 +54,7 @@ impl Storage {
                 self.rooms.remove(&room);
                 self.messages.retain(|(id, _)| *id != room);
             }
-            Memo::LastUser(_) | Memo::Padding(_) => {}
+            Memo::Ids(_) | Memo::Padding(_) => {}
         }
     }
 
@@ -88,6 +88,11 @@ impl Storage {
 
     /// After a restart, rooms are as they were, and users who can resume are away.
     pub(super) fn check_restart(&self, chat: &Chat) -> TestCaseResult {
+        let permanent = chat.rooms.values().filter_map(Room::place).count();
+        if permanent < chat.rules.rooms.len() {
+            // There were no ids for the others, which a restart adds.
+            return Ok(());
+        }
         let (restored, effects) = Chat::restore(chat.rules.clone(), self.stored(chat));
         prop_assert_eq!(effects, []);
         check_consistency_of_restored(&restored)?;

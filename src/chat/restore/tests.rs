@@ -96,7 +96,7 @@ fn restored_users_are_away_and_resume_with_name_room_and_references() {
     };
     let (mut chat, _) = Chat::restore(rules(&["A"]), stored.clone());
     assert_eq!(shown(&chat)[1], (4, "Made".to_owned(), 1));
-    assert_eq!(chat.last_user(), UserId(9));
+    assert_eq!(chat.last_ids().user, 9);
     assert_eq!(chat.next_deadline(), Some(GRACE));
 
     let at = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use serde_json::Value;
 
 use super::*;
-use crate::chat::{Memo, RoomId, Rules, Said, Stored, UserId, Version};
+use crate::chat::{Memo, RoomId, Rules, Said, Stored, Version};
 use crate::history::{self, Batch, History, HistoryError, Location, Opened, Retention};
 use crate::input::{Credentials, Secret};
 use crate::net::stream::MemorySocket;
@@ -78,9 +78,9 @@ impl Stage {
             history::open(&Location::Memory, retention).unwrap();
         let record = Arc::<Mutex<CommitRecord>>::default();
         let history = RecordingHistory { record: record.clone(), history };
-        let mut saver = Saver::new(Box::new(history), Arc::default(), UserId(0));
+        let mut saver = Saver::new(Box::new(history), Arc::default());
         let (chat, effects) = Chat::restore(rules(&["A"]), Stored::default());
-        saver.begin(effects).unwrap();
+        saver.begin(&chat, effects).unwrap();
         let (queries, recall) = Recall::new(reader, epoch.into(), 10, MAX_QUEUED);
         let (lobby, delivery) = (Lobby::new(LIST_INTERVAL), Delivery::new(server_info(1_000)));
         let log = LocalLog::default();

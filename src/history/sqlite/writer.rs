@@ -147,11 +147,11 @@ impl SqliteWriter {
 
     fn remember(&self, memo: &Memo) -> rusqlite::Result<()> {
         match memo {
-            Memo::LastUser(user) => {
+            Memo::Ids(limits) => {
                 // Ids are reserved ahead, and those that are left are given back at the end.
-                let mut put =
-                    self.prepare("INSERT OR REPLACE INTO meta VALUES ('last_user', ?1)")?;
-                put.execute([int(user.0)]).map(drop)
+                let mut put = self.prepare("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?;
+                put.execute(params!["last_user", int(limits.user)])?;
+                put.execute(params!["last_room", int(limits.room)]).map(drop)
             }
             Memo::User(session) => self.put_session(session),
             Memo::UserGone(user) => {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::chat::{Content, UserId};
+use crate::chat::{Content, IdLimits};
 
 #[track_caller]
 fn check_fails(result: Result<(), HistoryError>, words: &str) {
@@ -20,7 +20,7 @@ fn a_full_disk() {
     // A part of the batch would fit.
     let long = Said { content: Content::Text("x".repeat(100_000)), ..text(12) };
     let batch = [(LOBBY, &text(11)), (BAR, &text(1)), (LOBBY, &long)];
-    let memos = [Memo::LastUser(UserId(99)), Memo::RoomGone(BAR)];
+    let memos = [Memo::Ids(IdLimits { user: 99, room: 99 }), Memo::RoomGone(BAR)];
     for _ in 0..3 {
         let failed = server.writer.commit(Batch { said: &batch, memos: &memos });
         check_fails(failed, "history.db cannot be written: the disk is full; free some space");

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::chat::{Person, Position, ResumeKey, StoredRoom, StoredUser, UserId};
+use crate::chat::{IdLimits, Person, Position, ResumeKey, StoredRoom, StoredUser, UserId};
 
 fn session(user: u64, name: &str, room: Option<RoomId>) -> StoredUser {
     StoredUser {
@@ -25,7 +25,7 @@ fn restores_rooms_sessions_and_messages() {
     server.remember(&[
         Memo::Room(StoredRoom { title: "Old".into(), ..lobby.clone() }),
         Memo::Room(bar.clone()),
-        Memo::LastUser(UserId(64)),
+        Memo::Ids(IdLimits { user: 64, room: 2 }),
         Memo::User(session(8, "Bob", Some(BAR))),
         Memo::User(session(7, "An", None)),
         Memo::User(session(9, "Cid", Some(LOBBY))),
@@ -126,12 +126,12 @@ fn references_are_pruned_with_their_messages() {
 fn the_id_of_a_deleted_room_stays_used() {
     let (_folder, path) = new_path();
     let mut server = TestServer::start_anew(&path);
-    server.remember(&[room(RoomId(9), "Nine"), Memo::LastUser(UserId(50))]);
-    server.remember(&[Memo::RoomGone(RoomId(9)), Memo::LastUser(UserId(40))]);
+    server.remember(&[room(RoomId(9), "Nine"), Memo::Ids(IdLimits { user: 50, room: 50 })]);
+    server.remember(&[Memo::RoomGone(RoomId(9)), Memo::Ids(IdLimits { user: 40, room: 9 })]);
     server.remember(&[room(LOBBY, "Lobby")]);
     drop(server);
     let server = TestServer::start(&path);
-    // User ids are reserved ahead, and unused ones are given back.
+    // Ids are reserved ahead, and unused ones are given back.
     assert_eq!((server.remembered.last_room, server.remembered.last_user), (9, 40));
 }
 
