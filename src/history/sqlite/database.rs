@@ -17,7 +17,7 @@ use super::super::{Durability, HistoryError};
 use super::explain::{explain, replaced};
 use super::row::int;
 use super::schema::meta;
-use super::wal::WAL_MAX_BYTES;
+use super::wal::{WAL_MAX_BYTES, discard_tail};
 
 /// After how many messages and transactions upkeep is woken early. The longer a WAL is, the longer it
 /// takes to copy, and it keeps growing meanwhile.
@@ -121,6 +121,20 @@ impl Database {
             .map_err(|error| self.explain(error))?;
         self.check_epoch(&connection)?;
         Ok(connection)
+    }
+
+    /// Makes what a failed commit has written to the WAL unreadable, so that no start finds it. The caller
+    /// holds the write lock.
+    pub(super) fn discard_unfinished(&self) -> Result<(), HistoryError> {
+        // One keeps other programs from writing while the other looks where the WAL ends.
+        let (holder, observer) = (self.connect()?, self.connect()?);
+        holder.execute_batch("BEGIN IMMEDIATE").map_err(|error| self.explain(error))?;
+        let sync = self.durability == Durability::PowerLoss;
+        discard_tail(&observer, &self.path, sync).map_err(|error| {
+            let what = format!("may hold messages that were refused: {error}");
+            let advice = "they count only if the server is killed before it can save again";
+            HistoryError::new(&self.path, what, advice).because_of(error)
+        })
     }
 
     /// Somebody may have replaced the file that was opened first.

@@ -2,13 +2,14 @@
 //!
 //! The delicate part is an error. A transaction whose COMMIT fails may be in the file all the same:
 //! SQLite may have written its last page before the error. But its senders are told that it was not
-//! saved, and the next batch uses the same numbers. So after any error the writer reconnects, and the
+//! saved, and the next batch uses the same numbers. So after any error what it may have written to the
+//! WAL is made unreadable at once, in case the server is killed next. Then the writer reconnects, and the
 //! next batch first deletes what the failed ones may have left.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use log::error;
+use log::{debug, error};
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::super::{Batch, History, HistoryError, Retention};
@@ -252,6 +253,10 @@ impl SqliteWriter {
         for (room, said) in batch.said {
             let first = uncertain.entry(*room).or_insert(said.seq);
             *first = said.seq.min(*first);
+        }
+        if let Err(error) = self.database.discard_unfinished() {
+            // The next failed commit tries again, and one that succeeds overwrites it.
+            debug!("history: {error}");
         }
     }
 

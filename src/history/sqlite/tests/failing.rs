@@ -1,6 +1,7 @@
 //! Commits that fail. They leave nothing behind, and later ones succeed.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 
 use super::*;
 use crate::chat::{Content, IdLimits};
@@ -147,6 +148,50 @@ fn what_a_failed_commit_wrote_is_deleted() {
     assert_eq!(server.all(LOBBY), [1, 2, 3, 4]);
     assert_eq!(query::<i64>(&path, "SELECT count(*) FROM event WHERE name = 'lost'"), 0);
     assert_eq!(query::<i64>(&path, "SELECT count(*) FROM reference"), 0);
+}
+
+/// Writes a commit with the message 4 to the end of the WAL, as one does whose fsync fails: SQLite reports
+/// an error, and does not count it.
+fn write_without_counting(path: &Path) {
+    let (_folder, twin) = new_path();
+    fs::copy(path, &twin).unwrap();
+    fs::copy(wal(path), wal(&twin)).unwrap();
+    let before = fs::read(wal(&twin)).unwrap().len();
+    let other = Connection::open(&twin).unwrap();
+    let sql = "INSERT INTO event SELECT room, 4, time, user, 'lost', ref, kind, body FROM event
+        WHERE room = 1 AND seq = 3";
+    other.execute(sql, []).unwrap();
+    let whole = fs::read(wal(&twin)).unwrap();
+    assert!(whole.len() > before);
+    let file = fs::OpenOptions::new().write(true).open(wal(path)).unwrap();
+    file.write_all_at(&whole[before..], before as u64).unwrap();
+}
+
+#[test]
+fn what_a_failed_commit_wrote_is_gone_after_a_kill() {
+    for durability in [Durability::Process, Durability::PowerLoss] {
+        let (_folder, path) = new_path();
+        let mut server = TestServer::start_as(&path, durability, EVERYTHING);
+        server.remember(&[room(LOBBY, "Lobby")]);
+        server.say(LOBBY, 1..=3);
+        // As a kill would leave it, which shows that a start finds the message.
+        write_without_counting(&path);
+        assert_eq!(after_a_kill(&path), [1, 2, 3, 4]);
+        server.writer.connection().pragma_update(None, "query_only", true).unwrap();
+        check_fails(server.try_say(LOBBY, 4..=4), "read-only");
+        assert_eq!(after_a_kill(&path), [1, 2, 3]);
+        server.say(LOBBY, 4..=5);
+        assert_eq!(after_a_kill(&path), [1, 2, 3, 4, 5]);
+        assert_eq!(query::<i64>(&path, "SELECT count(*) FROM event WHERE name = 'lost'"), 0);
+    }
+}
+
+/// What a start finds if the server is killed now.
+fn after_a_kill(path: &Path) -> Vec<u64> {
+    let (_folder, left) = new_path();
+    fs::copy(path, &left).unwrap();
+    fs::copy(wal(path), wal(&left)).unwrap();
+    TestServer::start(&left).all(LOBBY)
 }
 
 #[test]
