@@ -138,7 +138,11 @@ pub(crate) enum Upkeep {}
 
 #[cfg(not(feature = "sqlite"))]
 impl Upkeep {
-    pub(crate) fn run(self, _stop: &crossbeam_channel::Receiver<()>) {
+    pub(crate) fn run(
+        self,
+        _stop: &crossbeam_channel::Receiver<()>,
+        _health: &crate::health::Health,
+    ) {
         match self {}
     }
 }

@@ -3,7 +3,6 @@
 //! The dispatcher's thread, upkeep's and those that read share the [`Database`]; a connection belongs
 //! to one thread at a time.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +13,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::{Durability, HistoryError};
+use super::claim::Claim;
 use super::explain::{explain, replaced};
+use super::place::OpenFiles;
 use super::row::int;
 use super::schema::meta;
 use super::wal::{WAL_MAX_BYTES, discard_tail};
@@ -40,7 +41,8 @@ pub(super) struct Database {
     /// The dispatcher's last commit failed. A smaller WAL may make room for the next.
     is_failing: AtomicBool,
     /// Keeps other servers away from the file until the last connection is closed.
-    _lock_file: File,
+    pub(super) claim: Claim,
+    files: OpenFiles,
     /// How many pages the database may have (0: no limit), which stands in for a full disk.
     #[cfg(test)]
     pub(super) max_pages: AtomicU64,
@@ -51,7 +53,8 @@ impl Database {
         path: &Path,
         epoch: String,
         durability: Durability,
-        lock_file: File,
+        claim: Claim,
+        files: OpenFiles,
         wake_upkeep: Sender<()>,
     ) -> Self {
         Self {
@@ -63,7 +66,8 @@ impl Database {
             commits: AtomicU64::new(1),
             wake_upkeep,
             is_failing: AtomicBool::new(false),
-            _lock_file: lock_file,
+            claim,
+            files,
             #[cfg(test)]
             max_pages: AtomicU64::new(0),
         }
@@ -103,6 +107,11 @@ impl Database {
 
     pub(super) fn explain(&self, error: rusqlite::Error) -> HistoryError {
         explain(&self.path, error)
+    }
+
+    /// Checks that the files are still in their place.
+    pub(super) fn check_place(&self) -> Result<(), HistoryError> {
+        self.files.check()
     }
 
     /// A connection for a thread that writes: one more, or one in place of one that failed.

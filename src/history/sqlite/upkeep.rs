@@ -16,6 +16,7 @@ use super::super::{HistoryError, Retention};
 use super::database::Database;
 use super::prune::{Progress, Pruner, STEP_PAUSE};
 use super::wal::{WAL_COPY_BYTES, WAL_MAX_BYTES, checkpoint};
+use crate::health::Health;
 
 /// How often it looks whether there is something to do, unless it is woken.
 const ROUND: Duration = Duration::from_secs(1);
@@ -36,9 +37,10 @@ const EXPIRE_INTERVAL: Duration = Duration::from_secs(60);
 /// Keeps the file small.
 #[derive(Debug)]
 pub(crate) struct Upkeep {
-    database: Arc<Database>,
-    /// `None` after an error, until the next round.
+    /// `None` after an error, until the next round. Closed before the database's own descriptor is, which
+    /// would end its locks.
     connection: Option<Connection>,
+    database: Arc<Database>,
     /// The dispatcher has committed much.
     woken: Receiver<()>,
     retention: Retention,
@@ -73,7 +75,7 @@ impl Upkeep {
     }
 
     /// Runs until the other end of `stop` is dropped.
-    pub(crate) fn run(mut self, stop: &Receiver<()>) {
+    pub(crate) fn run(mut self, stop: &Receiver<()>, health: &Health) {
         let sleep = |pause| stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout);
         let woken = self.woken.clone();
         let mut pause = ROUND;
@@ -83,7 +85,8 @@ impl Upkeep {
                 recv(woken) -> _ => {}
                 default(pause) => {}
             }
-            let done = self.round(Instant::now(), &sleep);
+            let place = self.check_place(health);
+            let done = place.and_then(|()| self.round(Instant::now(), &sleep));
             match &done {
                 Ok(_) if self.is_failing => info!("history: upkeep works again"),
                 Err(error) if !self.is_failing => warn!("history: upkeep failed: {error}"),
@@ -92,6 +95,13 @@ impl Upkeep {
             self.is_failing = done.is_err();
             pause = if matches!(done, Ok(Progress::Partial)) { STEP_PAUSE } else { ROUND };
         }
+    }
+
+    /// Checks that the file is in its place, and reports it. While nothing is committed, nobody else looks.
+    pub(super) fn check_place(&self, health: &Health) -> Result<(), HistoryError> {
+        let place = self.database.check_place();
+        health.set_misplaced(place.is_err());
+        place
     }
 
     /// Does what is due. `sleep` waits for the time it is given, and returns false if upkeep is to end.

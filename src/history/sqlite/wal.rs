@@ -5,10 +5,11 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::place::beside;
 use super::row::uint;
 
 /// The lengths of the WAL's header and of that of each frame (<https://sqlite.org/fileformat2.html#walformat>).
@@ -60,7 +61,7 @@ pub(super) fn discard_tail(connection: &Connection, path: &Path, sync: bool) -> 
         return Err(io::Error::other("another program runs a checkpoint"));
     }
     let end = HEADER_BYTES + uint(frames) * (FRAME_HEADER_BYTES + uint(page));
-    let wal = OpenOptions::new().write(true).open(wal_path(path))?;
+    let wal = OpenOptions::new().write(true).open(beside(path, "-wal"))?;
     if wal.metadata()?.len() <= end {
         return Ok(());
     }
@@ -68,13 +69,6 @@ pub(super) fn discard_tail(connection: &Connection, path: &Path, sync: bool) -> 
     // the first of them is enough.
     wal.write_all_at(&[0; 24], end)?;
     if sync { wal.sync_data() } else { Ok(()) }
-}
-
-/// The WAL of the database at `path`.
-pub(super) fn wal_path(path: &Path) -> PathBuf {
-    let mut path = path.to_owned().into_os_string();
-    path.push("-wal");
-    path.into()
 }
 
 /// Empties a long WAL at the start, while nobody else uses the file. Otherwise a server that is

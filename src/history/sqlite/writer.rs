@@ -13,18 +13,21 @@ use log::{debug, error};
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::super::{Batch, History, HistoryError, Retention};
+use super::claim::LastMessages;
 use super::database::Database;
 use super::row::{self, int};
 use super::{explain, file, restore};
-use crate::chat::{Memo, RoomId, Said, StoredRoom, StoredUser};
+use crate::chat::{Memo, Position, RoomId, Said, Stored, StoredRoom, StoredUser};
 
 /// Writes what the dispatcher commits.
 pub(crate) struct SqliteWriter {
-    database: Arc<Database>,
+    /// Closed before the database's own descriptor is, which would end its locks.
     connection: Connection,
+    database: Arc<Database>,
     stores_messages: bool,
     /// The id of the next row in `reference`. No row from here on belongs to a commit that succeeded.
     next_reference: i64,
+    last_messages: LastMessages,
     /// After an error: in each of these rooms, nothing from this `seq` on was committed for sure.
     uncertain: Option<BTreeMap<RoomId, u64>>,
 }
@@ -46,11 +49,7 @@ impl History for SqliteWriter {
     fn commit(&mut self, batch: Batch<'_>) -> Result<(), HistoryError> {
         let database = self.database.clone();
         let _lock = database.lock_for_writing();
-        let result = self.write(batch);
-        match result {
-            Ok(()) => self.uncertain = None,
-            Err(_) => self.roll_back(batch),
-        }
+        let result = database.check_place().and_then(|()| self.commit_in_place(batch));
         database.count_commit(batch.said.len());
         database.set_failing(result.is_err());
         result
@@ -62,12 +61,22 @@ impl SqliteWriter {
         database: Arc<Database>,
         connection: Connection,
         retention: Retention,
+        remembered: &Stored,
     ) -> Result<Self, HistoryError> {
         connection.set_prepared_statement_cache_capacity(32);
         let next_reference =
             restore::next_reference(&connection).map_err(|error| database.explain(error))?;
         let stores_messages = retention.max_events != 0;
-        Ok(Self { database, connection, stores_messages, next_reference, uncertain: None })
+        let last_messages =
+            LastMessages::new(remembered.rooms.iter().map(|(room, seq)| (room.id, *seq)));
+        Ok(Self {
+            database,
+            connection,
+            stores_messages,
+            next_reference,
+            last_messages,
+            uncertain: None,
+        })
     }
 
     pub(crate) fn epoch(&self) -> &str {
@@ -82,6 +91,31 @@ impl SqliteWriter {
     #[cfg(test)]
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    fn commit_in_place(&mut self, batch: Batch<'_>) -> Result<(), HistoryError> {
+        let marked = self.last_messages.marked();
+        for memo in batch.memos {
+            if self.last_messages.forget(memo) {
+                self.mark();
+            }
+        }
+        self.write(batch).inspect_err(|_| self.roll_back(batch))?;
+        self.uncertain = None;
+        for (room, said) in batch.said {
+            self.last_messages.note(Position { room: *room, seq: said.seq });
+        }
+        if self.last_messages.marked() != marked {
+            self.mark();
+        }
+        Ok(())
+    }
+
+    /// Notes the last message outside the file. Without it, a start can notice less.
+    fn mark(&self) {
+        if let Err(error) = self.database.claim.set_last(self.last_messages.marked()) {
+            debug!("history: the mark cannot be written: {error}");
+        }
     }
 
     fn write(&mut self, batch: Batch<'_>) -> Result<(), HistoryError> {

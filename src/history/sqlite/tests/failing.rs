@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 
 use super::*;
 use crate::chat::{Content, IdLimits};
+use crate::health::Health;
 
 #[track_caller]
 fn check_fails(result: Result<(), HistoryError>, words: &str) {
@@ -83,12 +84,39 @@ fn a_missing_file_is_not_created_again() {
     let away = path.with_extension("away");
     fs::rename(&path, &away).unwrap();
     for _ in 0..2 {
-        check_fails(server.try_say(LOBBY, 4..=4), "cannot be opened");
+        check_fails(server.try_say(LOBBY, 4..=4), "no longer in its place");
         assert!(!path.exists());
     }
     fs::rename(&away, &path).unwrap();
     server.say(LOBBY, 4..=5);
     assert_eq!(server.all(LOBBY), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn nothing_is_saved_while_a_file_is_away() {
+    for suffix in ["", "-wal", "-shm"] {
+        let (_folder, path) = new_path();
+        let mut server = TestServer::start_anew(&path);
+        let health = Health::default();
+        server.say(LOBBY, 1..=3);
+        let (file, away) = (beside(&path, suffix), path.with_extension("away"));
+        fs::rename(&file, &away).unwrap();
+        for _ in 0..2 {
+            check_fails(server.try_say(LOBBY, 4..=4), "no longer in its place");
+            server.upkeep.check_place(&health).unwrap_err();
+            assert!(health.is_failing());
+        }
+        // Another file there is not the same.
+        fs::copy(&away, &file).unwrap();
+        check_fails(server.try_say(LOBBY, 4..=4), "no longer the file");
+        server.upkeep.check_place(&health).unwrap_err();
+        fs::rename(&away, &file).unwrap();
+        server.upkeep.check_place(&health).unwrap();
+        assert!(!health.is_failing());
+        server.say(LOBBY, 4..=5);
+        drop(server);
+        assert_eq!(TestServer::start(&path).all(LOBBY), [1, 2, 3, 4, 5]);
+    }
 }
 
 /// `replace` replaces the server's file.
@@ -188,9 +216,7 @@ fn what_a_failed_commit_wrote_is_gone_after_a_kill() {
 
 /// What a start finds if the server is killed now.
 fn after_a_kill(path: &Path) -> Vec<u64> {
-    let (_folder, left) = new_path();
-    fs::copy(path, &left).unwrap();
-    fs::copy(wal(path), wal(&left)).unwrap();
+    let (_folder, left) = killed(path);
     TestServer::start(&left).all(LOBBY)
 }
 

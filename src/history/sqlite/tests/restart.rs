@@ -223,14 +223,11 @@ fn nothing_is_found_before_a_gap() {
 
 #[test]
 fn a_file_survives_a_kill() {
-    let (folder, path) = new_path();
+    let (_folder, path) = new_path();
     let mut server = TestServer::start_anew(&path);
     let epoch = server.writer.epoch().to_owned();
     server.say(LOBBY, 1..=50);
-    // As a kill leaves it: nothing is copied back.
-    let left = folder.path().join("left.db");
-    fs::copy(&path, &left).unwrap();
-    fs::copy(wal(&path), wal(&left)).unwrap();
+    let (_left_folder, left) = killed(&path);
     let mut server = TestServer::start(&left);
     assert_eq!(server.last_seqs(), [(1, 50), (2, 0)]);
     assert_eq!(server.writer.epoch(), epoch);
@@ -246,16 +243,13 @@ fn an_empty_file_from_a_start_cut_short_is_used() {
 
 /// Whether the epoch changes when the file is used after a reboot.
 fn after_a_power_cut(durability: Durability, is_killed: bool) -> bool {
-    let (folder, path) = new_path();
+    let (_folder, path) = new_path();
     let server = TestServer::start_as(&path, durability, EVERYTHING);
     let epoch = server.writer.epoch().to_owned();
-    let left = folder.path().join("left.db");
     if !is_killed {
         drop(server);
     }
-    fs::copy(&path, &left).unwrap();
-    // There is none after a clean end.
-    let _ = fs::copy(wal(&path), wal(&left));
+    let (_left_folder, left) = killed(&path);
     let sql = "UPDATE meta SET value = 'another' WHERE key = 'unsynced_boot'";
     Connection::open(&left).unwrap().execute(sql, []).unwrap();
     let has_changed = TestServer::start(&left).writer.epoch() != epoch;
@@ -269,6 +263,87 @@ fn the_epoch_changes_if_a_loss_of_power_may_have_taken_commits() {
     assert!(after_a_power_cut(Durability::Process, true));
     assert!(!after_a_power_cut(Durability::Process, false));
     assert!(!after_a_power_cut(Durability::PowerLoss, true));
+}
+
+/// Makes a copy of the file, as a backup does.
+fn back_up(path: &Path) -> (TempDir, PathBuf) {
+    let (folder, copy) = new_path();
+    let sql = "VACUUM INTO ?1";
+    Connection::open(path).unwrap().execute(sql, [copy.to_str().unwrap()]).unwrap();
+    (folder, copy)
+}
+
+/// Puts the backup in the place of the file, and returns whether the epoch changes.
+#[track_caller]
+fn epoch_changes_with(backup: &Path, path: &Path, epoch: &str) -> bool {
+    let _ = fs::remove_file(wal(path));
+    fs::copy(backup, path).unwrap();
+    let started = TestServer::start(path).writer.epoch().to_owned();
+    assert_eq!(TestServer::start(path).writer.epoch(), started, "it changes once only");
+    started != epoch
+}
+
+#[test]
+fn a_backup_in_the_place_of_the_file_begins_a_new_epoch() {
+    for is_killed in [false, true] {
+        let (_folder, path) = new_path();
+        let mut server = TestServer::start_anew(&path);
+        let epoch = server.writer.epoch().to_owned();
+        server.say(LOBBY, 1..=5);
+        let (_of_same_run, of_same_run) = back_up(&path);
+        drop(server);
+        let mut server = TestServer::start(&path);
+        server.say(BAR, 1..=3);
+        let (_of_last_run, of_last_run) = back_up(&path);
+        server.say(LOBBY, 6..=6);
+        let (_same, same) = back_up(&path);
+        let left = killed(&path);
+        drop(server);
+        let after = |backup: &Path| {
+            let (_copy_folder, copy) = killed(if is_killed { &left.1 } else { &path });
+            epoch_changes_with(backup, &copy, &epoch)
+        };
+        assert!(after(&of_same_run));
+        assert!(after(&of_last_run));
+        assert!(!after(&same), "nothing is missing in it");
+    }
+}
+
+#[test]
+fn a_deleted_room_is_not_missed_and_a_room_from_after_the_backup_is() {
+    let (_folder, path) = new_path();
+    let mut server = TestServer::start_anew(&path);
+    let epoch = server.writer.epoch().to_owned();
+    server.say(LOBBY, 1..=5);
+    let (_backup_folder, backup) = back_up(&path);
+    server.remember(&[room(RoomId(3), "Short")]);
+    server.say(RoomId(3), 1..=9);
+    let (_later_folder, later) = killed(&path);
+    assert!(epoch_changes_with(&backup, &later, &epoch));
+    server.remember(&[Memo::RoomGone(RoomId(3))]);
+    let (_left_folder, left) = killed(&path);
+    assert_eq!(TestServer::start(&left).writer.epoch(), epoch);
+    drop(server);
+    assert_eq!(TestServer::start(&path).writer.epoch(), epoch);
+}
+
+#[test]
+fn a_start_that_is_cut_short_keeps_the_epoch() {
+    let (_folder, path) = new_path();
+    let server = TestServer::start_anew(&path);
+    let epoch = server.writer.epoch().to_owned();
+    drop(server);
+    // The mark is written before the file: a kill leaves one of them without the other.
+    let old = fs::read(&path).unwrap();
+    let (_later_folder, later) = killed(&path);
+    let (_, claim_of_later) = (TestServer::start(&later), beside(&later, ".lock"));
+    let text = fs::read_to_string(&claim_of_later).unwrap();
+    let before: String = query(&path, "SELECT value FROM meta WHERE key = 'token'");
+    let line = text.lines().nth(1).unwrap();
+    let cut_short = text.replacen(&line[..16], &before, 1);
+    fs::write(beside(&path, ".lock"), cut_short).unwrap();
+    fs::write(&path, old).unwrap();
+    assert_eq!(TestServer::start(&path).writer.epoch(), epoch);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::chat::Content;
+use crate::health::Health;
 
 /// Ends the other threads when it is dropped, even if the test panics.
 struct EndOf<'a>(&'a AtomicBool);
@@ -228,7 +229,7 @@ fn it_stops_when_told_to() {
     let server = TestServer::start_anew(&path);
     let (stop, stopped) = crossbeam_channel::bounded(0);
     let upkeep = server.upkeep;
-    let working = thread::spawn(move || upkeep.run(&stopped));
+    let working = thread::spawn(move || upkeep.run(&stopped, &Health::default()));
     drop(stop);
     working.join().unwrap();
 }
