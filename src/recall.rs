@@ -228,7 +228,7 @@ impl Messages {
     ) -> Result<(Vec<Said>, bool), HistoryError> {
         let (room, up_to) = (snapshot.id, snapshot.seq);
         match since {
-            Some(since) if *since.epoch == *self.epoch && since.seq <= up_to => {
+            Some(since) if since.seq <= up_to && self.is_of_this_history(room, since)? => {
                 let messages = self.reader.since(room, since.seq, up_to, self.max_bytes)?;
                 // The reader leaves no gap between two messages.
                 let ends = messages.first().zip(messages.last()).map(|(a, b)| (a.seq, b.seq));
@@ -242,6 +242,16 @@ impl Messages {
                 Ok((messages, since.is_none()))
             }
         }
+    }
+
+    /// Whether the client's `seq` counts in this history, and stands for the message that it has seen.
+    fn is_of_this_history(&mut self, room: RoomId, since: &Since) -> Result<bool, HistoryError> {
+        if *since.epoch != *self.epoch {
+            return Ok(false);
+        }
+        let Some(time) = since.time else { return Ok(true) };
+        let said = self.reader.message(Position { room, seq: since.seq })?;
+        Ok(said.is_none_or(|said| said.time == time))
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) struct Since {
     /// Names the history in which `seq` counts.
     pub(crate) epoch: String,
     pub(crate) seq: u64,
+    /// When that message was said, in Unix milliseconds, if the client says so.
+    pub(crate) time: Option<u64>,
 }
 
 /// All members that any request has, each as raw JSON.
@@ -96,6 +98,8 @@ struct SinceMembers<'a> {
     epoch: Option<&'a RawValue>,
     #[serde(borrow)]
     seq: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "null_is_a_value")]
+    time: Option<&'a RawValue>,
 }
 
 /// Parses one request of the base protocol.
@@ -175,7 +179,8 @@ fn since(raw: &RawValue) -> Result<Since, ErrorReply> {
     }
     let members: SinceMembers<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
     let epoch = string("epoch", members.epoch)?.into_owned();
-    Ok(Since { epoch, seq: number("seq", members.seq)? })
+    let (seq, time) = (number("seq", members.seq)?, optional_number("time", members.time)?);
+    Ok(Since { epoch, seq, time })
 }
 
 fn optional_number(name: &str, member: Option<&RawValue>) -> Result<Option<u64>, ErrorReply> {

@@ -112,7 +112,12 @@ impl Desk {
     /// A client enters that knows messages up to `since`; the room's last is `up_to`. Returns the `seq`s
     /// it gets, and whether that is everything.
     fn enter(&mut self, up_to: u64, since: Option<(&str, u64)>) -> (Vec<u64>, bool) {
-        let since = since.map(|(epoch, seq)| Box::new(Since { epoch: epoch.to_owned(), seq }));
+        let since = since.map(|(epoch, seq)| Since { epoch: epoch.to_owned(), seq, time: None });
+        self.enter_with(up_to, since)
+    }
+
+    fn enter_with(&mut self, up_to: u64, since: Option<Since>) -> (Vec<u64>, bool) {
+        let since = since.map(Box::new);
         let frame = self.answer(Lookup::Room { snapshot: snapshot(up_to), since });
         assert_eq!(frame["type"], "room");
         assert_eq!(frame["epoch"], EPOCH);
@@ -206,6 +211,18 @@ fn it_is_told_of_a_gap_if_not_all_fit_into_a_frame() {
     let mut desk = Desk::with(9);
     assert_eq!(desk.enter(9, Some((EPOCH, 1))), (range(2, 9), true), "8 fit");
     assert_eq!(desk.enter(9, Some((EPOCH, 0))), (range(2, 9), false));
+}
+
+#[test]
+fn a_client_that_has_seen_another_message_under_its_number_has_another_past() {
+    let mut desk = Desk::with(15);
+    let since = |seq, time| Some(Since { epoch: EPOCH.to_owned(), seq, time: Some(time) });
+    assert_eq!(desk.enter_with(15, since(12, 1_012)), (range(13, 15), true));
+    assert_eq!(desk.enter_with(15, since(10, 1_011)), (range(13, 15), false));
+    // What is no longer kept cannot be compared.
+    assert_eq!(desk.enter_with(15, since(5, 1)), (range(8, 15), false), "not all fit");
+    assert_eq!(desk.enter_with(7, since(5, 1)), (range(6, 7), true));
+    assert_eq!(Desk::with(0).enter_with(0, since(0, 1)), (vec![], true));
 }
 
 #[test]

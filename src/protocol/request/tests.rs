@@ -122,7 +122,7 @@ fn check_v2(text: &str, expected: Parsed<'_>) {
 
 #[test]
 fn requests_of_the_second_version() {
-    let since = Since { epoch: "e1".into(), seq: 12 };
+    let since = Since { epoch: "e1".into(), seq: 12, time: None };
     check_v2(
         r#"{"type":"enter_room","roomId":1,"since":{"epoch":"e1","seq":12,"x":[[]]},"ref":"a"}"#,
         Ok((Request::Chat(chat::Request::EnterRoom(RoomId(1)), Some(Box::new(since))), Some("a"))),
