@@ -147,6 +147,7 @@ impl Chat {
         }
         let Some(user) = self.users.remove(&id) else { return };
         if let Some(resumption) = user.resumption {
+            self.reference_counts.change(id, resumption.references.len(), 0);
             if let Some(Away { until, .. }) = resumption.away {
                 self.away.remove(&(until, id));
                 self.away_with_nothing.remove(&(until, id));

@@ -110,8 +110,9 @@ pub(crate) enum Refusal {
     TooManyRooms {
         max: usize,
     },
-    /// The message was sent before under the same reference, and is no longer kept.
-    AlreadySaid,
+    /// The message was sent before under the same reference, and is no longer kept; with the `seq` 0: the
+    /// room was created before, and is gone.
+    AlreadySaid(Position),
     /// The message cannot be saved, so nobody is told.
     NotSaved,
 }

@@ -114,7 +114,7 @@ fn usual_rules() -> Rules {
         resume_grace: Duration::from_secs(60),
         max_away: 100,
         max_kept: 10_000,
-        max_age: None,
+        max_references: 1_000,
     }
 }
 
@@ -449,6 +449,9 @@ fn show_memo(memo: &Memo) -> String {
             format!("{kind} room {} {:?}", room.id.0, room.title)
         }
         Memo::RoomGone(room) => format!("room {} is gone", room.0),
+        Memo::Created { user, room, reference } => {
+            format!("room {} created by {} as {reference:?}", room.0, user.0)
+        }
         Memo::Padding(bytes) => format!("{bytes} bytes of padding"),
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct EntryId {
     pub(crate) n: u64,
 }
 
-/// The place of a message: its room, and its number there.
+/// The place of a message: its room, and its number there. The number 0 stands for the room itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
     pub(crate) room: RoomId,

@@ -15,6 +15,7 @@
 //! | `arrivals.rs`, `resumption.rs` | connecting, resuming, being away, leaving for good |
 //! | `rooms.rs`, `room.rs` | entering, leaving, creating and removing rooms |
 //! | `message.rs`, `talk.rs` | messages |
+//! | `references.rs` | recognising what is sent once more |
 //! | `names.rs`, `wording.rs` | changing a name; the rules for names, titles and texts |
 //! | `stored.rs`, `restore.rs` | what the history stores, and restoring the chat from it |
 //! | `snapshot.rs` | the whole state as bytes |
@@ -27,6 +28,7 @@ mod entry;
 mod ids;
 mod message;
 mod names;
+mod references;
 mod restore;
 mod resumption;
 mod room;
@@ -56,10 +58,12 @@ pub(crate) use effect::{
 pub(crate) use entry::{Action, Entry, Request, ResumeOffer, Version};
 pub(crate) use ids::{ConnectionId, EntryId, IdLimits, Link, NodeId, Position, RoomId, UserId};
 pub(crate) use message::{Content, MESSAGE_OVERHEAD_BYTES, Person, Reference, Said};
+pub(crate) use references::{MIN_REFERENCES, REFERENCE_BYTES, ReferenceHash};
 pub(crate) use room::Room;
 pub(crate) use stored::{Memo, ResumeKey, Stored, StoredReference, StoredRoom, StoredUser};
 pub(crate) use wording::{Flaw, check_label};
 
+use references::{ReferenceCounts, References};
 use resumption::Resumption;
 use talk::Unsaved;
 
@@ -82,8 +86,9 @@ pub(crate) struct Rules {
     pub(crate) max_away: usize,
     /// How many messages are kept for each room.
     pub(crate) max_kept: u64,
-    /// For how long a message is kept; `None`: for ever.
-    pub(crate) max_age: Option<Duration>,
+    /// How many references of all users together are remembered. Above this, whoever has most loses the
+    /// oldest one.
+    pub(crate) max_references: usize,
 }
 
 #[cfg(any(test, feature = "bench"))]
@@ -100,7 +105,7 @@ impl Rules {
             resume_grace: Duration::ZERO,
             max_away: 0,
             max_kept: 10_000,
-            max_age: None,
+            max_references: usize::MAX,
         }
     }
 }
@@ -117,6 +122,7 @@ pub(crate) struct Chat {
     last_user: u64,
     links: BTreeMap<Link, UserId>,
     resumable: BTreeMap<ResumeKey, UserId>,
+    reference_counts: ReferenceCounts,
     /// Users without a connection, by the time at which they leave.
     away: BTreeSet<(Duration, UserId)>,
     /// Those of them who would lose nothing by leaving.
@@ -269,6 +275,21 @@ impl Chat {
             let user = StoredUser { user: id, key: resumption.key, name, room };
             effects.push(Effect::Store(Memo::User(user)));
         }
+    }
+}
+
+impl User {
+    /// `None` for a user who cannot resume, and so never repeats anything.
+    fn references(&mut self) -> Option<&mut References> {
+        self.resumption.as_mut().map(|resumption| &mut resumption.references)
+    }
+}
+
+impl Position {
+    /// Whether the message, or the room, can still be shown.
+    fn is_kept(self, rooms: &BTreeMap<RoomId, Room>, max_kept: u64) -> bool {
+        let Some(room) = rooms.get(&self.room) else { return false };
+        self.seq == 0 || self.seq.saturating_add(max_kept) > room.last_seq
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::resumption::{Away, References, Resumption, Sent};
+use super::references::ReferenceCounts;
+use super::resumption::{Away, Resumption};
 use super::{
     Chat, Effect, EntryId, IdLimits, Room, Rules, Stored, StoredReference, StoredUser, User,
     Version,
@@ -28,6 +29,7 @@ impl Chat {
             last_user,
             links: BTreeMap::new(),
             resumable: BTreeMap::new(),
+            reference_counts: ReferenceCounts::default(),
             away: BTreeSet::new(),
             away_with_nothing: BTreeSet::new(),
             rooms: BTreeMap::new(),
@@ -63,7 +65,6 @@ impl Chat {
         let mut resumption = Resumption::new(key);
         // Whether the user had anything to lose is not stored. Assume so.
         resumption.away = Some(Away { until, has_nothing: false });
-        resumption.references = restored_references(references);
         let room = room.filter(|id| self.rooms.contains_key(id));
         if let Some(room_id) = room
             && let Some(room) = self.rooms.get_mut(&room_id)
@@ -78,17 +79,16 @@ impl Chat {
         // Only clients of this version can resume.
         let version = Version::V2;
         let user = User { name, version, link: None, room, is_subscribed: false, resumption };
+        // A file with a user twice has been damaged, which must not put the counts wrong.
+        if let Some(references) = self.users.get_mut(&id).and_then(User::references) {
+            let before = references.len();
+            self.reference_counts.change(id, before, 0);
+        }
         self.users.insert(id, user);
+        for (reference, position) in references {
+            self.remember(id, reference, position);
+        }
     }
-}
-
-fn restored_references(stored: Vec<StoredReference>) -> References {
-    let mut references = References::default();
-    for (reference, position) in stored {
-        // The message's time is not known here. The message is kept, so it counts as new.
-        references.note(reference, Sent { position, time: u64::MAX }, |_| true);
-    }
-    references
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Asker, Chat, Effect, Event, IdLimits, Memo, Refusal, Reply, Room, RoomChange, RoomId, Rules,
-    UserId, Version, check_label,
+    Asker, Chat, Effect, Event, IdLimits, Memo, Position, ReferenceHash, Refusal, Reply, Room,
+    RoomChange, RoomId, Rules, UserId, Version, check_label,
 };
 
 impl Chat {
@@ -113,6 +113,11 @@ impl Chat {
         title: &str,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
+        if let Some(position) = self.sent_before(asker.user, asker.reference.as_deref(), 0) {
+            let room = self.rooms.get(&position.room).ok_or(Refusal::AlreadySaid(position))?;
+            effects.push(asker.reply(Reply::RoomAdded(room.summary(position.room))));
+            return Ok(());
+        }
         let title = check_label(title, self.rules.max_title_chars).map_err(Refusal::BadTitle)?;
         let max = self.rules.max_rooms;
         if max != 0 && self.rooms.len() >= max {
@@ -124,12 +129,25 @@ impl Chat {
         let removed_at = self.now.saturating_add(self.rules.empty_room_ttl);
         let id = self.add_room(Room::temporary(title, removed_at, 0), effects);
         self.expiries.insert((removed_at, id));
+        self.note_creation(asker, id, effects);
         if let Some(room) = self.rooms.get(&id)
             && self.users.get(&asker.user).is_some_and(|user| user.version == Version::V2)
         {
             effects.push(asker.reply(Reply::RoomAdded(room.summary(id))));
         }
         Ok(())
+    }
+
+    /// Notes and stores the reference under which the room was created.
+    fn note_creation(&mut self, asker: &Asker, room: RoomId, effects: &mut Vec<Effect>) {
+        let user = asker.user;
+        if let Some(reference) = asker.reference.clone()
+            && self.users.get(&user).is_some_and(|user| user.resumption.is_some())
+        {
+            let hash = ReferenceHash::of(&reference, 0);
+            self.remember(user, hash, Position { room, seq: 0 });
+            effects.push(Effect::Store(Memo::Created { user, room, reference }));
+        }
     }
 
     /// Adds a room under the next id.
@@ -159,6 +177,7 @@ impl Chat {
     /// changes. A room that the rules no longer name becomes temporary.
     pub(super) fn set_rules(&mut self, rules: Rules, effects: &mut Vec<Effect>) {
         self.rules = rules;
+        self.forget_excess_references();
         let titles = self.rules.rooms.clone();
         let removed_at = self.now.saturating_add(self.rules.empty_room_ttl);
         let mut is_there = vec![false; titles.len()];

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::resumption::{Away, References, Resumption, Sent};
+use super::references::{ReferenceCounts, ReferenceHash, References};
+use super::resumption::{Away, Resumption};
 use super::room::Lifetime;
 use super::{
     Chat, ConnectionId, EntryId, IdLimits, Link, NodeId, Position, ResumeKey, Room, RoomId, Rules,
@@ -16,7 +17,7 @@ use super::{
 };
 
 /// The first bytes of every snapshot. The number goes up when the rest is written differently.
-const HEADER: &[u8] = b"wschat 1";
+const HEADER: &[u8] = b"wschat 2";
 
 /// The bytes are not a snapshot of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,7 @@ impl Chat {
             last_user: from.number()?,
             links: BTreeMap::new(),
             resumable: BTreeMap::new(),
+            reference_counts: ReferenceCounts::default(),
             away: BTreeSet::new(),
             away_with_nothing: BTreeSet::new(),
             rooms: BTreeMap::new(),
@@ -102,6 +104,7 @@ impl Chat {
         }
         if let Some(resumption) = &user.resumption {
             ensure(self.resumable.insert(resumption.key, id).is_none())?;
+            self.reference_counts.change(id, 0, resumption.references.len());
         }
         if let Some(Away { until, has_nothing }) = away {
             self.away.insert((until, id));
@@ -175,7 +178,7 @@ impl SnapshotWriter {
         self.duration(rules.resume_grace);
         self.number(rules.max_away as u64);
         self.number(rules.max_kept);
-        self.option(rules.max_age, Self::duration);
+        self.number(rules.max_references as u64);
     }
 
     fn room(&mut self, room: &Room) {
@@ -214,13 +217,12 @@ impl SnapshotWriter {
         });
         let References { sent, order, sweep_at } = &resumption.references;
         self.number(*sweep_at as u64);
-        self.all(order.iter(), |out, name| {
-            out.text(name);
-            // Every name in `order` is in `sent`.
-            out.option(sent.get(name), |out, sent| {
-                out.number(sent.position.room.0);
-                out.number(sent.position.seq);
-                out.number(sent.time);
+        self.all(order.iter(), |out, hash| {
+            out.0.extend_from_slice(&hash.0.to_be_bytes());
+            // Every hash in `order` is in `sent`.
+            out.option(sent.get(hash), |out, position| {
+                out.number(position.room.0);
+                out.number(position.seq);
             });
         });
     }
@@ -293,7 +295,7 @@ impl SnapshotReader<'_> {
             resume_grace: self.duration()?,
             max_away: self.size()?,
             max_kept: self.number()?,
-            max_age: self.option(Self::duration)?,
+            max_references: self.size()?,
         })
     }
 
@@ -330,16 +332,16 @@ impl SnapshotReader<'_> {
         let away =
             self.option(|from| Ok(Away { until: from.duration()?, has_nothing: from.flag()? }))?;
         let sweep_at = self.size()?;
-        let named = self.all(|from| {
-            let name = from.text()?;
-            let sent = from.option(|from| {
-                let position = Position { room: RoomId(from.number()?), seq: from.number()? };
-                Ok(Sent { position, time: from.number()? })
+        let sent = self.all(|from| {
+            let bytes = from.take(16)?.try_into().map_err(|_| MalformedSnapshot)?;
+            let position = from.option(|from| {
+                Ok(Position { room: RoomId(from.number()?), seq: from.number()? })
             })?;
-            Ok((name, sent.ok_or(MalformedSnapshot)?))
+            let hash = ReferenceHash(u128::from_be_bytes(bytes));
+            Ok((hash, position.ok_or(MalformedSnapshot)?))
         })?;
-        let order: VecDeque<Arc<str>> = named.iter().map(|(name, _)| name.clone()).collect();
-        let sent: BTreeMap<_, _> = named.into_iter().collect();
+        let order: VecDeque<ReferenceHash> = sent.iter().map(|(hash, _)| *hash).collect();
+        let sent: BTreeMap<_, _> = sent.into_iter().collect();
         ensure(sent.len() == order.len())?;
         Ok(Resumption { key, away, references: References { sent, order, sweep_at } })
     }

@@ -251,6 +251,7 @@ fn subject(memo: &Memo) -> (u8, u64) {
         Memo::Room(room) => (2, room.id.0),
         Memo::RoomGone(room) => (2, room.0),
         Memo::Padding(_) => (3, 0),
+        Memo::Created { room, .. } => (4, room.0),
     }
 }
 

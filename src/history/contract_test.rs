@@ -18,8 +18,12 @@ const BAR: RoomId = RoomId(2);
 /// No `seq`.
 const NOTHING: [u64; 0] = [];
 
-pub(super) const EVERYTHING: Retention =
-    Retention { max_events: 1_000_000, max_age: None, max_memory_bytes: usize::MAX };
+pub(super) const EVERYTHING: Retention = Retention {
+    max_events: 1_000_000,
+    max_age: None,
+    max_memory_bytes: usize::MAX,
+    max_references: usize::MAX,
+};
 
 /// Defines each test for each backend.
 macro_rules! contract {

@@ -116,7 +116,11 @@ impl Messages {
                 while self.drop_oldest_of(*room) {}
                 self.rooms.remove(room);
             }
-            Memo::Ids(_) | Memo::User(_) | Memo::UserGone(_) | Memo::Padding(_) => {}
+            Memo::Ids(_)
+            | Memo::User(_)
+            | Memo::UserGone(_)
+            | Memo::Created { .. }
+            | Memo::Padding(_) => {}
         }
     }
 

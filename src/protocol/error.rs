@@ -83,7 +83,7 @@ impl From<&Refusal> for ErrorReply {
                 "too_many_rooms",
                 format!("There are {max} rooms already, and no more are allowed."),
             ),
-            Refusal::AlreadySaid => Self::already_said(),
+            Refusal::AlreadySaid(_) => Self::already_said(),
             Refusal::NotSaved => Self::not_saved(),
         }
     }

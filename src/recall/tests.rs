@@ -82,7 +82,12 @@ impl Desk {
     }
 
     fn reporting(last: u64, reads: Option<mpsc::Sender<()>>) -> Self {
-        let retention = Retention { max_events: KEPT, max_age: None, max_memory_bytes: usize::MAX };
+        let retention = Retention {
+            max_events: KEPT,
+            max_age: None,
+            max_memory_bytes: usize::MAX,
+            max_references: usize::MAX,
+        };
         let Opened { mut history, reader, .. } =
             history::open(&Location::Memory, retention).unwrap();
         store(&mut *history, last);

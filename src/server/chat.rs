@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::{Chat, Rules};
+use crate::chat::{Chat, REFERENCE_BYTES, Rules};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, Saver};
 use crate::health::Health;
@@ -35,6 +35,7 @@ impl OpenedChat {
             max_events: limits.history_max_events,
             max_age: max_age(limits),
             max_memory_bytes: limits.history_max_memory_bytes,
+            max_references: max_references(limits),
         };
         let Opened { epoch, remembered, history, reader, upkeep } =
             history::open(&location, retention)?;
@@ -97,8 +98,12 @@ fn rules(settings: &Settings) -> Rules {
         resume_grace: Duration::from_secs(limits.resume_grace_seconds),
         max_away: limits.max_away_users,
         max_kept: limits.history_max_events,
-        max_age: max_age(limits),
+        max_references: max_references(limits),
     }
+}
+
+fn max_references(limits: &Limits) -> usize {
+    limits.history_max_reference_bytes / REFERENCE_BYTES
 }
 
 fn max_age(limits: &Limits) -> Option<Duration> {

@@ -118,9 +118,15 @@ fn request() -> impl Strategy<Value = Request> {
 
 fn rules() -> impl Strategy<Value = Rules> {
     let limits = || (size(), size(), size(), size());
-    let waits = (moment(), moment(), option::of(moment()));
+    let waits = (moment(), moment(), size());
     (vec(text(), 0..4), limits(), size(), waits, number()).prop_map(
-        |(rooms, (max_rooms, names, titles, texts), max_away, (ttl, grace, max_age), max_kept)| {
+        |(
+            rooms,
+            (max_rooms, names, titles, texts),
+            max_away,
+            (ttl, grace, max_references),
+            max_kept,
+        )| {
             Rules {
                 rooms,
                 max_rooms,
@@ -131,7 +137,7 @@ fn rules() -> impl Strategy<Value = Rules> {
                 resume_grace: grace,
                 max_away,
                 max_kept,
-                max_age,
+                max_references,
             }
         },
     )
@@ -147,7 +153,7 @@ fn stored() -> impl Strategy<Value = Stored> {
         StoredUser { user: UserId(id), key, name: name.into(), room: room.map(RoomId) }
     });
     let reference = (text(), number(), number()).prop_map(|(reference, room, seq)| {
-        (Arc::from(reference), Position { room: RoomId(room), seq })
+        (ReferenceHash::of(&reference, seq), Position { room: RoomId(room), seq })
     });
     let users = vec((user, vec(reference, 0..3)), 0..4);
     (number(), number(), vec((room, number()), 0..4), users).prop_map(

@@ -75,6 +75,9 @@ fn check_user(chat: &Chat, id: UserId, user: &User) -> Consistency {
         return Err(format!("is no member of {room:?}"));
     }
     if let Some(resumption) = &user.resumption {
+        let count = (resumption.references.len(), id);
+        let is_counted = chat.reference_counts.by_count.contains(&count);
+        equal("is counted", &is_counted, &(count.0 > 0))?;
         let references = &resumption.references;
         let names: BTreeSet<_> = references.order.iter().collect();
         equal("references", &names, &references.sent.keys().collect())?;

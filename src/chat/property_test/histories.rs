@@ -96,11 +96,11 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
         vec!["Lobby", "Lobby", "Attic"],
         vec![],
     ]);
-    let kept = (select(vec![0, 1, 2, 10]), option::weighted(0.3, select(vec![100, 1_000])));
+    let kept = select(vec![0, 1, 2, 10]);
     let waits = (select(vec![0, 100, 1_000]), select(vec![0, 100, 500, 1_000]));
     let limits = (select(vec![0, 3, 4, 5]), 0..4_usize);
     (rooms, limits, waits, kept).prop_map(
-        |(rooms, (max_rooms, max_away), (ttl, grace), (max_kept, max_age))| Rules {
+        |(rooms, (max_rooms, max_away), (ttl, grace), max_kept)| Rules {
             rooms: rooms.into_iter().map(str::to_owned).collect(),
             max_rooms,
             max_name_chars: MAX_CHARS,
@@ -110,7 +110,7 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
             resume_grace: Duration::from_millis(grace),
             max_away,
             max_kept,
-            max_age: max_age.map(Duration::from_millis),
+            max_references: 1_000_000,
         },
     )
 }

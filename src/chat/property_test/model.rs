@@ -49,12 +49,12 @@ pub(super) struct ModelUser {
     pub(super) sent: Vec<ModelMessage>,
 }
 
-/// A message that was sent with a reference.
+/// A message that was sent with a reference, or a room.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ModelMessage {
     pub(super) reference: String,
+    /// With the `seq` 0: the room that was created.
     pub(super) position: Position,
-    pub(super) time: u64,
     pub(super) is_saved: bool,
 }
 
@@ -291,10 +291,10 @@ impl Model {
     fn say(&mut self, asker: &ModelAsker, content: Content) -> Result<(), Refusal> {
         let (time, reference) = (asker.time, asker.reference.clone());
         let user = &self.users[&asker.id];
-        let sent = user.sent.iter().find(|sent| Some(&*sent.reference) == reference.as_deref());
+        let sent = user.find(&reference, |seq| seq > 0);
         if let Some(sent) = sent {
-            if sent.is_saved && !self.is_kept(sent, time) {
-                return Err(Refusal::AlreadySaid);
+            if sent.is_saved && !self.is_kept(sent) {
+                return Err(Refusal::AlreadySaid(sent.position));
             }
             let position = sent.position;
             self.tell(asker.link, Effect::Repeat { to: asker.id, position, reference });
@@ -311,22 +311,27 @@ impl Model {
         let user = self.users.get_mut(&asker.id).unwrap();
         if let (Some(reference), true) = (&reference, user.key.is_some()) {
             let (reference, position) = (reference.to_string(), Position { room, seq });
-            user.sent.push(ModelMessage { reference, position, time, is_saved: false });
+            user.sent.push(ModelMessage { reference, position, is_saved: false });
         }
         self.tell_room(room, time, &Event::Said(Said { seq, time, from, content, reference }));
         Ok(())
     }
 
-    fn is_kept(&self, sent: &ModelMessage, now: u64) -> bool {
-        let is_young = self.rules.max_age.is_none_or(|max_age| {
-            Duration::from_millis(now) <= Duration::from_millis(sent.time) + max_age
-        });
+    fn is_kept(&self, sent: &ModelMessage) -> bool {
         let Position { room, seq } = sent.position;
         let newer = self.rooms.get(&room).map(|room| room.last_seq - seq);
-        is_young && newer.is_some_and(|newer| newer < self.rules.max_kept)
+        newer.is_some_and(|newer| newer < self.rules.max_kept)
     }
 
     fn create(&mut self, asker: &ModelAsker, title: &str) -> Result<(), Refusal> {
+        if let Some(sent) = self.users[&asker.id].find(&asker.reference, |seq| seq == 0) {
+            let (id, position) = (sent.position.room, sent.position);
+            let room = self.rooms.get(&id).ok_or(Refusal::AlreadySaid(position))?;
+            let (title, users) = (room.title.as_str().into(), self.members(id).len());
+            let summary = RoomSummary { id, title, users, seq: room.saved_seq };
+            self.tell(asker.link, asker.reply(Reply::RoomAdded(summary)));
+            return Ok(());
+        }
         let title = check_line(title, self.rules.max_title_chars).map_err(Refusal::BadTitle)?;
         let max = self.rules.max_rooms;
         if max > 0 && self.rooms.len() >= max {
@@ -336,6 +341,11 @@ impl Model {
             return Err(Refusal::NotSaved);
         }
         let id = self.add_room(title, None, Some(self.now + self.rules.empty_room_ttl));
+        let user = self.users.get_mut(&asker.id).unwrap();
+        if let (Some(reference), true) = (&asker.reference, user.key.is_some()) {
+            let (reference, position) = (reference.to_string(), Position { room: id, seq: 0 });
+            user.sent.push(ModelMessage { reference, position, is_saved: true });
+        }
         if self.users[&asker.id].version == Version::V2 {
             let summary = RoomSummary { id, title: title.into(), users: 0, seq: 0 };
             self.tell(asker.link, asker.reply(Reply::RoomAdded(summary)));
@@ -421,6 +431,12 @@ impl ModelUser {
 
     pub(super) fn person(&self, id: UserId) -> Person {
         Person { id, name: self.name.as_str().into() }
+    }
+
+    /// What was sent with this reference, of the kind that `is_it` tells by the `seq`.
+    fn find(&self, reference: &Reference, is_it: impl Fn(u64) -> bool) -> Option<&ModelMessage> {
+        let reference = reference.as_deref()?;
+        self.sent.iter().find(|it| it.reference == reference && is_it(it.position.seq))
     }
 }
 

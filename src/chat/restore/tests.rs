@@ -92,7 +92,7 @@ fn restored_users_are_away_and_resume_with_name_room_and_references() {
         last_user: 9,
         last_room: 4,
         rooms: vec![(room(1, "A", Some(0)), 0), (room(4, "Made", None), 2)],
-        users: vec![(ann(key), vec![(reference.clone(), position)])],
+        users: vec![(ann(key), vec![(ReferenceHash::of(&reference, 2), position)])],
     };
     let (mut chat, _) = Chat::restore(rules(&["A"]), stored.clone());
     assert_eq!(shown(&chat)[1], (4, "Made".to_owned(), 1));
@@ -156,4 +156,22 @@ fn a_renamed_user_who_goes_away_again_does_not_leave_before_others() {
     apply(&mut chat, at, Action::Disconnect { link: links[0] });
     let effects = apply(&mut chat, at, Action::Disconnect { link: links[1] });
     assert_eq!(effects, [Effect::Store(Memo::UserGone(UserId(4)))]);
+}
+
+#[test]
+fn a_user_who_is_stored_twice_does_not_put_the_counts_of_references_wrong() {
+    let user = |key| ann(ResumeKey([key; 32]));
+    let reference = |seq: u64| {
+        let position = Position { room: RoomId(1), seq };
+        (ReferenceHash::of(&seq.to_string(), seq), position)
+    };
+    let users = vec![(user(1), (1..=9).map(reference).collect()), (user(2), Vec::new())];
+    let rules = Rules { max_references: 3, ..rules(&["A"]) };
+    let (mut chat, _) = Chat::restore(rules, Stored { users, ..Stored::default() });
+    assert_eq!(chat.reference_counts.total, 0);
+    for seq in 1..=9 {
+        let (hash, position) = reference(seq);
+        chat.remember(UserId(3), hash, position);
+    }
+    assert_eq!(chat.reference_counts.total, 3);
 }

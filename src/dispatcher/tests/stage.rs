@@ -72,8 +72,12 @@ impl History for RecordingHistory {
 impl Stage {
     /// With one room, "A", and nobody connected.
     pub(super) fn new() -> Self {
-        let retention =
-            Retention { max_events: 10_000, max_age: None, max_memory_bytes: usize::MAX };
+        let retention = Retention {
+            max_events: 10_000,
+            max_age: None,
+            max_memory_bytes: usize::MAX,
+            max_references: usize::MAX,
+        };
         let Opened { epoch, history, reader, .. } =
             history::open(&Location::Memory, retention).unwrap();
         let record = Arc::<Mutex<CommitRecord>>::default();

@@ -10,7 +10,7 @@ use log::warn;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::super::{Durability, HistoryError, new_epoch};
+use super::super::{Durability, HistoryError, Retention, new_epoch};
 use super::claim::{Claim, LastMessages};
 use super::database::{configure_writer, open_connection};
 use super::explain::{MOVE_AWAY, RESTORE, explain, not_accessible};
@@ -73,15 +73,15 @@ pub(super) fn prepare(
     claim: &mut Claim,
     connection: &mut Connection,
     durability: Durability,
+    retention: Retention,
 ) -> Result<(String, Stored), HistoryError> {
     let explain = |error| explain(path, error);
     let token = new_epoch();
-    let (epoch, remembered) = prepare_with(&token, path, claim, connection, durability).map_err(
-        |failure| match failure {
+    let (epoch, remembered) = prepare_with(&token, path, claim, connection, durability, retention)
+        .map_err(|failure| match failure {
             StartFailure::Sqlite(error) => explain(error),
             StartFailure::Mark(error) => unmarked(path, error),
-        },
-    )?;
+        })?;
     let note = claim.set_tokens(&token, &token);
     let last = LastMessages::new(remembered.rooms.iter().map(|(room, seq)| (room.id, *seq)));
     note.and_then(|()| claim.set_last(last.marked())).map_err(|error| unmarked(path, error))?;
@@ -117,12 +117,13 @@ fn prepare_with(
     claim: &mut Claim,
     connection: &mut Connection,
     durability: Durability,
+    retention: Retention,
 ) -> Result<(String, Stored), StartFailure> {
     // What is decided here must be on the disk before anything that relies on it.
     connection.pragma_update(None, "synchronous", "FULL")?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     migrate(&transaction, STEPS)?;
-    let remembered = restore::load(&transaction)?;
+    let remembered = restore::load(&transaction, retention.max_references)?;
     let before = meta::<String>(&transaction, TOKEN)?;
     let fits = claim.fits(before.as_deref(), |room| restore::last_seq(&transaction, room))?;
     if !fits {

@@ -52,7 +52,8 @@ pub(super) fn open(
 ) -> Result<Parts, HistoryError> {
     let path = &*place::resolve(path)?;
     let (mut claim, mut connection) = file::claim(path)?;
-    let (epoch, remembered) = file::prepare(path, &mut claim, &mut connection, durability)?;
+    let (epoch, remembered) =
+        file::prepare(path, &mut claim, &mut connection, durability, retention)?;
     if let Err(error) = wal::shorten(&connection) {
         // A long WAL only takes space.
         warn!("history: {}", explain(path, error));

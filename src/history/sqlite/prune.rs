@@ -3,6 +3,7 @@
 //! Runs on upkeep's thread, which decides when. A step takes the write lock for well under a
 //! millisecond, so that the dispatcher hardly waits.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use super::super::{Retention, oldest_kept};
 use super::database::Database;
 use super::restore::next_reference;
 use super::row::{int, uint};
+use crate::chat::MIN_REFERENCES;
 
 /// The shortest pause between two steps, which is otherwise as long as the step took. The dispatcher
 /// must get the write lock in between.
@@ -44,11 +46,13 @@ pub(super) enum Progress {
     Partial,
 }
 
-/// How far the references have been looked through.
-#[derive(Debug, Default)]
+/// How far the references have been looked through, from the newest to the oldest.
+#[derive(Debug)]
 struct ReferenceSweep {
     /// The last one that was looked at.
     at: i64,
+    /// How many of each user have been looked at since the newest.
+    newer: HashMap<i64, usize>,
     /// The id of the next new one, when the sweep began.
     next: i64,
     /// How many are still to be looked at in this sweep.
@@ -82,6 +86,12 @@ impl<S: Fn(Duration) -> bool> Steps<'_, S> {
     fn pause(&mut self, started: Instant) -> bool {
         self.left -= 1;
         self.left != 0 && (self.sleep)(started.elapsed().max(STEP_PAUSE))
+    }
+}
+
+impl Default for ReferenceSweep {
+    fn default() -> Self {
+        Self { at: i64::MAX, newer: HashMap::new(), next: 0, left: 0 }
     }
 }
 
@@ -122,32 +132,41 @@ impl Pruner {
     }
 
     /// A step through the references. It deletes those that nobody can use any more: of sessions that
-    /// have ended, or to messages that are not kept. Returns whether the sweep goes on: each looks at
-    /// twice as many as were added since the one before, and so comes round.
+    /// have ended, or to what is not kept, except for the latest of each user. Returns whether the sweep
+    /// goes on: each looks at twice as many as were added since the one before, and so comes round.
     fn sweep_references(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
         if self.sweep.left <= 0 {
             let next = next_reference(connection)?;
             self.sweep.left = 2 * next.saturating_sub(self.sweep.next) + STEP_REFERENCES;
             self.sweep.next = next;
         }
-        let from = self.sweep.at;
-        let up_to: Option<i64> = connection
+        let rows: Vec<(i64, i64, bool, bool)> = connection
             .prepare_cached(
-                "SELECT max(id) FROM (SELECT id FROM reference WHERE id > ?1 ORDER BY id LIMIT ?2)",
+                "SELECT id, user, user IN (SELECT user FROM session), EXISTS
+                    (SELECT 1 FROM room WHERE room.id = reference.room AND (seq = 0 OR seq > pruned))
+                    FROM reference WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
             )?
-            .query_row([from, STEP_REFERENCES], |row| row.get(0))?;
-        let Some(up_to) = up_to else {
-            self.sweep = ReferenceSweep { at: 0, left: 0, ..self.sweep };
+            .query_map([self.sweep.at, STEP_REFERENCES], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        let Some((up_to, ..)) = rows.last() else {
+            self.sweep = ReferenceSweep { next: self.sweep.next, ..ReferenceSweep::default() };
             return Ok(false);
         };
-        let unusable = connection
-            .prepare_cached(
-                "SELECT id FROM reference WHERE id > ?1 AND id <= ?2 AND (
-                    user NOT IN (SELECT user FROM session) OR NOT EXISTS
-                    (SELECT 1 FROM room WHERE room.id = reference.room AND seq > pruned))",
-            )?
-            .query_map([from, up_to], |row| row.get(0))?
-            .collect::<Result<Vec<i64>, _>>()?;
+        self.sweep.at = *up_to;
+        let mut unusable = Vec::new();
+        for (id, user, can_resume, is_kept) in rows {
+            if !can_resume {
+                unusable.push(id);
+                continue;
+            }
+            let newer = self.sweep.newer.entry(user).or_default();
+            if !is_kept && *newer >= MIN_REFERENCES {
+                unusable.push(id);
+            }
+            *newer += 1;
+        }
         // The search needs no lock: what is unusable stays so, since no user id is used again.
         if !unusable.is_empty() {
             let _lock = self.database.lock_for_writing();
@@ -158,7 +177,6 @@ impl Pruner {
             transaction.commit()?;
             self.database.count_commit(1);
         }
-        self.sweep.at = up_to;
         self.sweep.left -= STEP_REFERENCES;
         Ok(self.sweep.left > 0)
     }

@@ -17,7 +17,7 @@ use super::claim::LastMessages;
 use super::database::Database;
 use super::row::{self, int};
 use super::{explain, file, restore};
-use crate::chat::{Memo, Position, RoomId, Said, Stored, StoredRoom, StoredUser};
+use crate::chat::{Memo, Position, RoomId, Said, Stored, StoredRoom, StoredUser, UserId};
 
 /// Writes what the dispatcher commits.
 pub(crate) struct SqliteWriter {
@@ -137,17 +137,23 @@ impl SqliteWriter {
             self.delete_uncertain(uncertain)?;
         }
         for memo in batch.memos {
-            self.remember(memo)?;
+            self.remember(memo, &mut next_reference)?;
         }
         if self.uncertain.is_some() {
             self.check_start(batch.said)?;
         }
         if self.stores_messages {
-            next_reference = self.insert(batch.said)?;
+            self.insert(batch.said)?;
         } else {
             let mut skip = self.prepare("UPDATE room SET pruned = ?2 WHERE id = ?1")?;
             for (room, said) in batch.said {
                 skip.execute(params![int(room.0), int(said.seq)])?;
+            }
+        }
+        for (room, said) in batch.said {
+            if let Some(reference) = &said.reference {
+                let position = Position { room: *room, seq: said.seq };
+                self.insert_reference(&mut next_reference, said.from.id, position, reference)?;
             }
         }
         self.prepare("COMMIT")?.execute([])?;
@@ -155,32 +161,29 @@ impl SqliteWriter {
         Ok(())
     }
 
-    /// Returns the id of the next row in `reference`.
-    fn insert(&self, said: &[(RoomId, &Said)]) -> rusqlite::Result<i64> {
-        let mut next_reference = self.next_reference;
+    fn insert(&self, said: &[(RoomId, &Said)]) -> rusqlite::Result<()> {
         if said.is_empty() {
-            return Ok(next_reference);
+            return Ok(());
         }
         let mut insert = self.prepare(row::INSERT)?;
-        for (room, said) in said {
-            row::insert(&mut insert, *room, said)?;
-            if let Some(reference) = &said.reference {
-                self.prepare("INSERT INTO reference VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(
-                    params![
-                        next_reference,
-                        int(said.from.id.0),
-                        int(room.0),
-                        int(said.seq),
-                        &**reference,
-                    ],
-                )?;
-                next_reference += 1;
-            }
-        }
-        Ok(next_reference)
+        said.iter().try_for_each(|(room, said)| row::insert(&mut insert, *room, said))
     }
 
-    fn remember(&self, memo: &Memo) -> rusqlite::Result<()> {
+    /// Inserts the row `next`, and counts it.
+    fn insert_reference(
+        &self,
+        next: &mut i64,
+        user: UserId,
+        at: Position,
+        reference: &str,
+    ) -> rusqlite::Result<()> {
+        let mut insert = self.prepare("INSERT INTO reference VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        insert.execute(params![*next, int(user.0), int(at.room.0), int(at.seq), reference])?;
+        *next += 1;
+        Ok(())
+    }
+
+    fn remember(&self, memo: &Memo, next_reference: &mut i64) -> rusqlite::Result<()> {
         match memo {
             Memo::Ids(limits) => {
                 // Ids are reserved ahead, and those that are left are given back at the end.
@@ -195,6 +198,10 @@ impl SqliteWriter {
             }
             Memo::Room(room) => self.put_room(room),
             Memo::RoomGone(room) => self.delete_room(*room),
+            Memo::Created { user, room, reference } => {
+                let position = Position { room: *room, seq: 0 };
+                self.insert_reference(next_reference, *user, position, reference)
+            }
             Memo::Padding(bytes) => {
                 let sql = "INSERT OR REPLACE INTO meta VALUES ('ballast', zeroblob(?1))";
                 self.prepare(sql)?.execute([int(*bytes as u64)]).map(drop)

@@ -1,10 +1,14 @@
 //! A server that starts again finds everything as it was.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::chat::{IdLimits, Person, Position, ResumeKey, StoredRoom, StoredUser, UserId};
+use crate::chat::{
+    IdLimits, MIN_REFERENCES, Person, Position, ReferenceHash, ResumeKey, StoredRoom, StoredUser,
+    UserId,
+};
 
 fn session(user: u64, name: &str, room: Option<RoomId>) -> StoredUser {
     StoredUser {
@@ -72,10 +76,21 @@ fn restores_references() {
 
     let mut server = TestServer::start(&path);
     assert_eq!(references(&server), ["7: z=1/1 m=2/1 a=1/2", "9:"]);
-    // Those to messages of a deleted room are not restored.
-    server.remember(&[Memo::RoomGone(BAR)]);
+    // Those to messages that are no longer kept are restored, too: a repetition must not be said again.
+    let created = |room, reference: &str| {
+        let (room, reference) = (RoomId(room), reference.into());
+        Memo::Created { user: UserId(7), room, reference }
+    };
+    server.remember(&[
+        Memo::RoomGone(BAR),
+        created(3, "z"),
+        room(RoomId(4), "Four"),
+        created(4, "c"),
+    ]);
+    server.upkeep.catch_up().unwrap();
     drop(server);
-    assert_eq!(references(&TestServer::start(&path)), ["7: z=1/1 a=1/2", "9:"]);
+    let expected = ["7: z=1/1 m=2/1 a=1/2 z=3/0 c=4/0", "9:"];
+    assert_eq!(references(&TestServer::start(&path)), expected);
 }
 
 fn with_reference(user: u64, seq: u64, reference: &str) -> Said {
@@ -85,10 +100,16 @@ fn with_reference(user: u64, seq: u64, reference: &str) -> Said {
 
 /// The references of each user that the start found, oldest first, as `reference=room/seq`.
 fn references(server: &TestServer) -> Vec<String> {
+    let mut statement =
+        server.writer.connection().prepare("SELECT ref, seq FROM reference").unwrap();
+    let names = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?))).unwrap();
+    let names: BTreeMap<ReferenceHash, String> = names
+        .map(|row| row.map(|(name, seq)| (ReferenceHash::of(&name, uint(seq)), name)).unwrap())
+        .collect();
     let sessions = server.remembered.users.iter().map(|(session, references)| {
         let start = format!("{}:", session.user.0);
         references.iter().fold(start, |line, (reference, at)| {
-            format!("{line} {reference}={}/{}", at.room.0, at.seq)
+            format!("{line} {}={}/{}", names[reference], at.room.0, at.seq)
         })
     });
     sessions.collect()
@@ -106,20 +127,64 @@ fn references_are_pruned_with_their_messages() {
         let said = with_reference(7 + seq % 2, seq, &format!("r{seq}"));
         server.writer.commit(Batch { said: &[(LOBBY, &said)], memos: &[] }).unwrap();
     }
-    server.upkeep.catch_up().unwrap();
+    // A round looks at a few hundred references, if no more were added.
+    for _ in 0..15 {
+        server.upkeep.catch_up().unwrap();
+    }
     drop(server);
     let mut server = TestServer::start_as(&path, Durability::Process, retention);
-    assert_eq!(references(&server), ["7: r3000=1/3000", "8: r2999=1/2999"]);
-    // The rows are deleted, too, and so are those of a session that has ended.
+    // The latest of each user stay.
+    let latest = |user, last: u64| {
+        let seqs = (last - 2 * (MIN_REFERENCES as u64 - 1)..=last).step_by(2);
+        seqs.fold(format!("{user}:"), |line, seq| format!("{line} r{seq}=1/{seq}"))
+    };
+    assert_eq!(references(&server), [latest(7, 3_000), latest(8, 2_999)]);
+    // The rows of the others are deleted, and so are those of a session that has ended.
     server.remember(&[Memo::UserGone(UserId(8))]);
     server.upkeep.catch_up().unwrap();
-    assert_eq!(query::<i64>(&path, "SELECT count(*) FROM reference"), 1);
+    let rows = query::<i64>(&path, "SELECT count(*) FROM reference");
+    assert_eq!(uint(rows), MIN_REFERENCES as u64);
     // A row id is not used twice, or the order would be wrong.
     let said = with_reference(7, 3_001, "last");
     server.writer.commit(Batch { said: &[(LOBBY, &said)], memos: &[] }).unwrap();
     drop(server);
     let server = TestServer::start_as(&path, Durability::Process, retention);
-    assert_eq!(references(&server), ["7: r3000=1/3000 last=1/3001"]);
+    assert_eq!(references(&server), [latest(7, 3_000) + " last=1/3001"]);
+}
+
+#[test]
+fn references_are_kept_where_no_message_is() {
+    let (_folder, path) = new_path();
+    let retention = Retention { max_events: 0, ..EVERYTHING };
+    let mut server = TestServer::start_as(&path, Durability::Process, retention);
+    server.remember(&[room(LOBBY, "Lobby"), Memo::User(session(7, "Ann", None))]);
+    let said = with_reference(7, 1, "a");
+    server.writer.commit(Batch { said: &[(LOBBY, &said)], memos: &[] }).unwrap();
+    server.upkeep.catch_up().unwrap();
+    drop(server);
+    let server = TestServer::start_as(&path, Durability::Process, retention);
+    assert_eq!(references(&server), ["7: a=1/1"]);
+}
+
+#[test]
+fn whoever_has_most_references_does_without_the_oldest_if_there_are_too_many() {
+    let (_folder, path) = new_path();
+    let mut server = TestServer::start_anew(&path);
+    server.remember(&[7, 8, 9].map(|user| Memo::User(session(user, "Ann", None))));
+    let users = (1..=40).map(|seq| if seq <= 3 { 7 } else { 8 + seq % 2 });
+    for (seq, user) in (1..).zip(users) {
+        let said = with_reference(user, seq, &seq.to_string());
+        server.writer.commit(Batch { said: &[(LOBBY, &said)], memos: &[] }).unwrap();
+    }
+    drop(server);
+    let retention = Retention { max_references: 8, ..EVERYTHING };
+    let server = TestServer::start_as(&path, Durability::Process, retention);
+    assert_eq!(references(&server), ["7: 2=1/2 3=1/3", "8: 38=1/38 40=1/40", "9: 37=1/37 39=1/39"]);
+    drop(server);
+    let retention = Retention { max_references: 13, ..EVERYTHING };
+    let server = TestServer::start_as(&path, Durability::Process, retention);
+    let counts: Vec<_> = server.remembered.users.iter().map(|(_, them)| them.len()).collect();
+    assert_eq!(counts, [3, 5, 5]);
 }
 
 #[test]
