@@ -156,7 +156,7 @@ pub(super) fn text(seq: u64) -> Said {
 }
 
 fn now() -> u64 {
-    super::oldest_kept(Some(Duration::ZERO)).unwrap()
+    super::clock::AgeClock::new().limit(Some(Duration::ZERO)).unwrap().oldest
 }
 
 fn a_new_history_is_empty(open: Open) {

@@ -6,6 +6,7 @@
 //! [`Upkeep`], on a thread of its own. Starting those threads, and what clients are told when nothing
 //! can be saved, is left to the server and its dispatcher.
 
+mod clock;
 mod error;
 mod memory;
 #[cfg(feature = "sqlite")]
@@ -15,7 +16,7 @@ mod sqlite;
 mod contract_test;
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::chat::{Memo, Position, RoomId, Said, Stored};
 use crate::settings::Durability;
@@ -176,11 +177,4 @@ fn new_epoch() -> String {
     let mut bytes = [0; 8];
     openssl::rand::rand_bytes(&mut bytes).expect("the system has random bytes");
     format!("{:016x}", u64::from_be_bytes(bytes))
-}
-
-/// Messages from before this time (Unix time in milliseconds) are too old to be kept.
-fn oldest_kept(max_age: Option<Duration>) -> Option<u64> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let oldest = now.saturating_sub(max_age?);
-    Some(u64::try_from(oldest.as_millis()).unwrap_or(u64::MAX))
 }

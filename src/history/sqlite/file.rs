@@ -2,7 +2,7 @@
 //!
 //! Runs on the thread that starts the server. A file that is refused is left as it was.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use log::warn;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::super::clock::boot_id;
 use super::super::{Durability, HistoryError, Retention, new_epoch};
 use super::claim::{Claim, LastMessages};
 use super::database::{configure_writer, open_connection};
@@ -166,10 +167,4 @@ fn begin_epoch(
 /// Notes that all that was committed is on the disk, or will be before this note is.
 pub(super) fn note_synced(connection: &Connection) -> rusqlite::Result<()> {
     delete_meta(connection, UNSYNCED_BOOT)
-}
-
-/// Identifies the time since the machine was booted; empty if the system does not say.
-fn boot_id() -> String {
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    boot.trim().to_owned()
 }

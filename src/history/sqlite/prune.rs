@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::super::{Retention, oldest_kept};
+use super::super::Retention;
+use super::super::clock::AgeLimit;
 use super::database::Database;
 use super::restore::next_reference;
 use super::row::{int, uint};
@@ -33,6 +34,8 @@ const ROUND_STEPS: u32 = 256;
 pub(super) struct Pruner {
     database: Arc<Database>,
     retention: Retention,
+    /// What is too old in this round.
+    age_limit: Option<AgeLimit>,
     sweep: ReferenceSweep,
     /// The last room that was pruned; the next round begins behind it, so that each gets its turn.
     last_room: i64,
@@ -97,15 +100,23 @@ impl Default for ReferenceSweep {
 
 impl Pruner {
     pub(super) fn new(database: Arc<Database>, retention: Retention) -> Self {
-        Self { database, retention, sweep: ReferenceSweep::default(), last_room: 0 }
+        Self {
+            database,
+            retention,
+            age_limit: None,
+            sweep: ReferenceSweep::default(),
+            last_room: 0,
+        }
     }
 
     /// Runs as many steps as fit in a round. `sleep` returns false when upkeep ends.
     pub(super) fn round(
         &mut self,
         connection: &Connection,
+        age_limit: Option<AgeLimit>,
         sleep: &impl Fn(Duration) -> bool,
     ) -> rusqlite::Result<Progress> {
+        self.age_limit = age_limit;
         let mut steps = Steps { left: ROUND_STEPS, sleep };
         if !steps.repeat(|| self.sweep_references(connection))? {
             return Ok(Progress::Partial);
@@ -237,8 +248,8 @@ impl Pruner {
         let (first, last, pruned) = (uint(first), uint(last), uint(pruned));
         let step_end = first - 1 + STEP_MESSAGES;
         let too_many = last.saturating_sub(self.retention.max_events);
-        let too_old = match oldest_kept(self.retention.max_age) {
-            Some(oldest) => last_before(connection, room, step_end, oldest)?,
+        let too_old = match self.age_limit {
+            Some(limit) => last_too_old(connection, room, step_end, limit)?,
             None => 0,
         };
         // Nothing before a gap (`pruned`) is found any more.
@@ -252,26 +263,25 @@ fn ids(connection: &Connection, sql: &str, after: i64) -> rusqlite::Result<Vec<i
     connection.prepare_cached(sql)?.query_map([after], |row| row.get(0))?.collect()
 }
 
-/// The last of the leading messages, up to `step_end`, that were all said before the time `oldest`.
-/// If the clock was set back, a message may have to wait for a younger one before it.
-fn last_before(
+/// The last message up to `step_end` that is too old, and has only such before it. Those with a time that has
+/// not come yet were said while the clock was wrong: they go with the next one that is too old. If the clock
+/// was set back, a message may have to wait for a younger one before it.
+fn last_too_old(
     connection: &Connection,
     room: i64,
     step_end: u64,
-    oldest: u64,
+    limit: AgeLimit,
 ) -> rusqlite::Result<u64> {
-    let first_kept: Option<i64> = connection
-        .prepare_cached(
-            "SELECT seq FROM event WHERE room = ?1 AND seq <= ?2 AND time >= ?3
-                ORDER BY seq LIMIT 1",
-        )?
-        .query_row(params![room, int(step_end), int(oldest)], |row| row.get(0))
-        .optional()?;
-    if let Some(seq) = first_kept {
-        return Ok(uint(seq) - 1);
-    }
     let last: Option<i64> = connection
-        .prepare_cached("SELECT max(seq) FROM event WHERE room = ?1 AND seq <= ?2")?
-        .query_row(params![room, int(step_end)], |row| row.get(0))?;
+        .prepare_cached(
+            "SELECT max(seq) FROM event WHERE room = ?1 AND seq <= ?2 AND time < ?3 AND seq < ifnull(
+                (SELECT seq FROM event
+                    WHERE room = ?1 AND seq <= ?2 AND time BETWEEN ?3 AND ?4 ORDER BY seq LIMIT 1),
+                ?2 + 1)",
+        )?
+        .query_row(
+            params![room, int(step_end), int(limit.oldest), int(limit.latest)],
+            |row| row.get(0),
+        )?;
     Ok(last.map_or(0, uint))
 }

@@ -9,12 +9,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
-use log::{info, warn};
+use log::{debug, info, warn};
 use rusqlite::Connection;
 
+use super::super::clock::{AgeClock, AgeLimit};
 use super::super::{HistoryError, Retention};
 use super::database::Database;
 use super::prune::{Progress, Pruner, STEP_PAUSE};
+use super::row::uint;
+use super::schema::{meta, set_meta};
 use super::wal::{WAL_COPY_BYTES, WAL_MAX_BYTES, checkpoint};
 use crate::health::Health;
 
@@ -34,6 +37,9 @@ const PRUNE_INTERVAL: Duration = Duration::from_secs(10);
 /// How often it looks for messages that have become too old, while nothing is said.
 const EXPIRE_INTERVAL: Duration = Duration::from_secs(60);
 
+/// The key in `meta` of the note of the clock.
+const CLOCK: &str = "clock";
+
 /// Keeps the file small.
 #[derive(Debug)]
 pub(crate) struct Upkeep {
@@ -46,6 +52,8 @@ pub(crate) struct Upkeep {
     retention: Retention,
     wal_max_bytes: u64,
     pruner: Pruner,
+    /// `None` if nothing is ever too old.
+    clock: Option<AgeClock>,
     /// The count of commits when the WAL was last copied as a whole, and when that was.
     copied: (u64, Instant),
     /// The same for pruning.
@@ -59,10 +67,16 @@ impl Upkeep {
         woken: Receiver<()>,
         retention: Retention,
     ) -> Result<Self, HistoryError> {
-        let connection = Some(connect(&database)?);
+        let connection = connect(&database)?;
+        let clock = match retention.max_age {
+            Some(_) => Some(clock(&connection).map_err(|error| database.explain(error))?),
+            None => None,
+        };
+        let connection = Some(connection);
         let now = Instant::now();
         Ok(Self {
             pruner: Pruner::new(database.clone(), retention),
+            clock,
             database,
             connection,
             woken,
@@ -114,13 +128,14 @@ impl Upkeep {
             Some(connection) => connection,
             None => connect(&self.database)?,
         };
+        let age_limit = self.age_limit(&connection);
         let commits = self.database.commits();
         let (commits_before, at) = self.pruned;
         let elapsed = now.duration_since(at);
         let may_expire = self.retention.max_age.is_some() && elapsed >= EXPIRE_INTERVAL;
         let has_grown = commits != commits_before && elapsed >= PRUNE_INTERVAL;
         let pruned = if may_expire || has_grown {
-            self.pruner.round(&connection, sleep)
+            self.pruner.round(&connection, age_limit, sleep)
         } else {
             Ok(Progress::NotDue)
         };
@@ -132,6 +147,19 @@ impl Upkeep {
         }
         self.connection = Some(connection);
         Ok(pruned)
+    }
+
+    /// What is too old. The note of the clock is kept for the next start, so that a restart does not make
+    /// it trusted.
+    fn age_limit(&mut self, connection: &Connection) -> Option<AgeLimit> {
+        let clock = self.clock.as_mut()?;
+        if clock.observe() {
+            let _lock = self.database.lock_for_writing();
+            if let Err(error) = set_meta(connection, CLOCK, &clock.note()) {
+                debug!("history: {}", self.database.explain(error));
+            }
+        }
+        clock.limit(self.retention.max_age)
     }
 
     /// Copies the WAL into the database if that is due.
@@ -170,6 +198,14 @@ impl Upkeep {
         &self.database
     }
 
+    /// The time passes on both clocks, and the time of day jumps by some milliseconds more.
+    #[cfg(test)]
+    pub(super) fn shift_clock(&mut self, time: Duration, jump: i64) {
+        let ahead = &mut self.clock.as_mut().expect("something becomes too old").ahead;
+        ahead.0 += time;
+        ahead.1 += i64::try_from(time.as_millis()).unwrap() + jump;
+    }
+
     #[cfg(test)]
     pub(super) fn set_wal_max_bytes(&mut self, bytes: u64) {
         self.wal_max_bytes = bytes;
@@ -184,6 +220,20 @@ impl Upkeep {
         while let Progress::Partial = self.round(now + EXPIRE_INTERVAL + WAL_MAX_AGE, &|_| true)? {}
         Ok(())
     }
+}
+
+/// The clock as the last upkeep left it, compared with the latest message of each room. It is noted anew.
+fn clock(connection: &Connection) -> rusqlite::Result<AgeClock> {
+    let latest = connection
+        .prepare(
+            "SELECT time FROM room JOIN event ON event.room = room.id
+                AND seq = (SELECT max(seq) FROM event WHERE event.room = room.id)",
+        )?
+        .query_map([], |row| row.get(0).map(uint))?
+        .collect::<Result<Vec<u64>, _>>()?;
+    let clock = AgeClock::resume(meta::<String>(connection, CLOCK)?.as_deref(), &latest);
+    set_meta(connection, CLOCK, &clock.note())?;
+    Ok(clock)
 }
 
 fn connect(database: &Database) -> Result<Connection, HistoryError> {
