@@ -23,6 +23,7 @@ pub(super) const EVERYTHING: Retention = Retention {
     max_age: None,
     max_memory_bytes: usize::MAX,
     max_references: usize::MAX,
+    max_file_bytes: 0,
 };
 
 /// Defines each test for each backend.

@@ -45,6 +45,8 @@ pub(crate) struct Retention {
     /// For the backend in memory: bytes in all rooms together, counted as in
     /// [`HistoryReader::since`].
     pub(crate) max_memory_bytes: usize,
+    /// For a file: bytes that it uses; 0: no limit.
+    pub(crate) max_file_bytes: u64,
     /// For a file: references of all users that a start loads.
     pub(crate) max_references: usize,
 }

@@ -87,6 +87,7 @@ impl Desk {
             max_age: None,
             max_memory_bytes: usize::MAX,
             max_references: usize::MAX,
+            max_file_bytes: 0,
         };
         let Opened { mut history, reader, .. } =
             history::open(&Location::Memory, retention).unwrap();

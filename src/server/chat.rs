@@ -35,6 +35,7 @@ impl OpenedChat {
             max_events: limits.history_max_events,
             max_age: max_age(limits),
             max_memory_bytes: limits.history_max_memory_bytes,
+            max_file_bytes: limits.history_max_file_bytes,
             max_references: max_references(limits),
         };
         let Opened { epoch, remembered, history, reader, upkeep } =

@@ -88,6 +88,7 @@ impl World {
             max_age: None,
             max_memory_bytes: dice.pick(&[3_000, 1_000_000, 1_000_000]),
             max_references: rules.max_references,
+            max_file_bytes: 0,
         };
         let store = FaultyStore::open(retention);
         let epoch = store.epoch();

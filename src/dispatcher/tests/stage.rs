@@ -77,6 +77,7 @@ impl Stage {
             max_age: None,
             max_memory_bytes: usize::MAX,
             max_references: usize::MAX,
+            max_file_bytes: 0,
         };
         let Opened { epoch, history, reader, .. } =
             history::open(&Location::Memory, retention).unwrap();

@@ -16,6 +16,7 @@ mod reader;
 mod restore;
 mod row;
 mod schema;
+mod shrink;
 mod upkeep;
 mod wal;
 mod writer;

@@ -14,6 +14,7 @@ use super::super::clock::AgeLimit;
 use super::database::Database;
 use super::restore::next_reference;
 use super::row::{int, uint};
+use super::shrink::{Heaviest, used_bytes};
 use crate::chat::MIN_REFERENCES;
 
 /// The shortest pause between two steps, which is otherwise as long as the step took. The dispatcher
@@ -139,6 +140,42 @@ impl Pruner {
             self.last_room = room;
         }
         self.last_room = 0;
+        self.shrink(connection, &mut steps)
+    }
+
+    /// Whether more of the file is in use than may be.
+    pub(super) fn is_too_large(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        let max = self.retention.max_file_bytes;
+        Ok(max != 0 && used_bytes(connection)? > max)
+    }
+
+    /// If the file is too large, deletes the oldest messages of the rooms that take most.
+    fn shrink<S: Fn(Duration) -> bool>(
+        &self,
+        connection: &Connection,
+        steps: &mut Steps<'_, S>,
+    ) -> rusqlite::Result<Progress> {
+        if !self.is_too_large(connection)? {
+            return Ok(Progress::Complete);
+        }
+        let max = self.retention.max_file_bytes;
+        let rooms = ids(connection, "SELECT id FROM room WHERE id > ?1", i64::MIN)?;
+        let mut heaviest = Heaviest::measure(connection, &rooms)?;
+        while used_bytes(connection)? > max - max / 16
+            && let Some(room) = heaviest.pop()
+        {
+            let started = Instant::now();
+            let deleted = self.delete(connection, room.id, |first, last| {
+                Some((first - 1 + STEP_MESSAGES).min(last.saturating_sub(1)))
+                    .filter(|seq| *seq >= first)
+            })?;
+            if deleted != 0 {
+                heaviest.push(room, deleted);
+                if !steps.pause(started) {
+                    return Ok(Progress::Partial);
+                }
+            }
+        }
         Ok(Progress::Complete)
     }
 
@@ -222,6 +259,31 @@ impl Pruner {
         // Look again: the dispatcher may have deleted what a failed batch left, to use its numbers
         // again. They must not be among those that count as pruned.
         let Some((first, up_to)) = self.due(&transaction, room)? else { return Ok(0) };
+        self.delete_up_to(transaction, room, first, up_to)
+    }
+
+    /// A step in a room, up to the message that `choose` chooses by its first and its last. Returns how many
+    /// it deleted.
+    fn delete(
+        &self,
+        connection: &Connection,
+        room: i64,
+        choose: impl FnOnce(u64, u64) -> Option<u64>,
+    ) -> rusqlite::Result<u64> {
+        let _lock = self.database.lock_for_writing();
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        let Some((first, last, _)) = bounds(&transaction, room)? else { return Ok(0) };
+        let Some(up_to) = choose(first, last) else { return Ok(0) };
+        self.delete_up_to(transaction, room, first, up_to)
+    }
+
+    fn delete_up_to(
+        &self,
+        transaction: Transaction<'_>,
+        room: i64,
+        first: u64,
+        up_to: u64,
+    ) -> rusqlite::Result<u64> {
         transaction
             .prepare_cached("DELETE FROM event WHERE room = ?1 AND seq <= ?2")?
             .execute(params![room, int(up_to)])?;
@@ -236,16 +298,7 @@ impl Pruner {
     /// The first message of a room, and the last that the next step is to delete; `None` if it is to
     /// delete none.
     fn due(&self, connection: &Connection, room: i64) -> rusqlite::Result<Option<(u64, u64)>> {
-        let bounds: Option<(i64, i64, i64)> = connection
-            .prepare_cached(
-                "SELECT (SELECT min(seq) FROM event WHERE room = ?1),
-                    (SELECT max(seq) FROM event WHERE room = ?1), pruned
-                    FROM room WHERE id = ?1 AND EXISTS (SELECT 1 FROM event WHERE room = ?1)",
-            )?
-            .query_row([room], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .optional()?;
-        let Some((first, last, pruned)) = bounds else { return Ok(None) };
-        let (first, last, pruned) = (uint(first), uint(last), uint(pruned));
+        let Some((first, last, pruned)) = bounds(connection, room)? else { return Ok(None) };
         let step_end = first - 1 + STEP_MESSAGES;
         let too_many = last.saturating_sub(self.retention.max_events);
         let too_old = match self.age_limit {
@@ -256,6 +309,18 @@ impl Pruner {
         let up_to = too_many.max(pruned).min(step_end).max(too_old);
         Ok((up_to >= first).then_some((first, up_to)))
     }
+}
+
+/// The first and the last message of a room that has some, and what was pruned.
+fn bounds(connection: &Connection, room: i64) -> rusqlite::Result<Option<(u64, u64, u64)>> {
+    connection
+        .prepare_cached(
+            "SELECT (SELECT min(seq) FROM event WHERE room = ?1),
+                (SELECT max(seq) FROM event WHERE room = ?1), pruned
+                FROM room WHERE id = ?1 AND EXISTS (SELECT 1 FROM event WHERE room = ?1)",
+        )?
+        .query_row([room], |row| Ok((uint(row.get(0)?), uint(row.get(1)?), uint(row.get(2)?))))
+        .optional()
 }
 
 /// The numbers that `sql` finds beyond `after`.

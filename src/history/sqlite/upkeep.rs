@@ -134,10 +134,12 @@ impl Upkeep {
         let elapsed = now.duration_since(at);
         let may_expire = self.retention.max_age.is_some() && elapsed >= EXPIRE_INTERVAL;
         let has_grown = commits != commits_before && elapsed >= PRUNE_INTERVAL;
-        let pruned = if may_expire || has_grown {
-            self.pruner.round(&connection, age_limit, sleep)
-        } else {
-            Ok(Progress::NotDue)
+        let is_due =
+            if may_expire || has_grown { Ok(true) } else { self.pruner.is_too_large(&connection) };
+        let pruned = match is_due {
+            Ok(true) => self.pruner.round(&connection, age_limit, sleep),
+            Ok(false) => Ok(Progress::NotDue),
+            Err(error) => Err(error),
         };
         // If pruning fails because the disk is full, this may make room.
         let copied = self.copy_wal(&connection, now);

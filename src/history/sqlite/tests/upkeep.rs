@@ -347,3 +347,32 @@ fn messages_with_a_wrong_time_neither_stay_for_ever_nor_take_others_along() {
     server.upkeep.catch_up().unwrap();
     assert_eq!(server.all(LOBBY), [6]);
 }
+
+#[test]
+fn a_file_that_is_too_large_loses_the_oldest_messages_of_the_rooms_that_take_most() {
+    let (_folder, path) = new_path();
+    let max_file_bytes = 1 << 20;
+    let retention = Retention { max_file_bytes, ..EVERYTHING };
+    let mut server = TestServer::start_as(&path, Durability::Process, retention);
+    server.remember(&[room(LOBBY, "Lobby"), room(BAR, "Bar")]);
+    // Many short messages take less than fewer long ones.
+    server.say(LOBBY, 1..=3_000);
+    let mut longest = 0;
+    for seq in 1..=2_000 {
+        let long = Said { content: Content::Text("x".repeat(4_000)), ..text(seq) };
+        server.writer.commit(Batch { said: &[(BAR, &long)], memos: &[] }).unwrap();
+        if seq % 100 == 0 {
+            server.upkeep.catch_up().unwrap();
+            longest = longest.max(fs::metadata(&path).unwrap().len());
+        }
+    }
+    assert!(longest < max_file_bytes + (1 << 20), "{longest}");
+    let used = super::super::shrink::used_bytes(server.writer.connection()).unwrap();
+    assert!(used <= max_file_bytes && used > max_file_bytes / 2, "{used}");
+    assert_eq!(server.all(LOBBY).len(), 3_000);
+    let kept = server.all(BAR);
+    assert!((100..250).contains(&kept.len()), "{}", kept.len());
+    assert_eq!(kept, (2_001 - kept.len() as u64..=2_000).collect::<Vec<_>>());
+    drop(server);
+    assert_eq!(TestServer::start(&path).last_seqs(), [(1, 3_000), (2, 2_000)]);
+}
