@@ -58,7 +58,9 @@ pub(crate) use effect::{
 pub(crate) use entry::{Action, Entry, Request, ResumeOffer, Version};
 pub(crate) use ids::{ConnectionId, EntryId, IdLimits, Link, NodeId, Position, RoomId, UserId};
 pub(crate) use message::{Content, MESSAGE_OVERHEAD_BYTES, Person, Reference, Said};
-pub(crate) use references::{MIN_REFERENCES, REFERENCE_BYTES, ReferenceHash};
+#[cfg(feature = "sqlite")]
+pub(crate) use references::MIN_REFERENCES;
+pub(crate) use references::{REFERENCE_BYTES, ReferenceHash};
 pub(crate) use room::Room;
 pub(crate) use stored::{Memo, ResumeKey, Stored, StoredReference, StoredRoom, StoredUser};
 pub(crate) use wording::{Flaw, check_label};

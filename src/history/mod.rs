@@ -6,6 +6,10 @@
 //! [`Upkeep`], on a thread of its own. Starting those threads, and what clients are told when nothing
 //! can be saved, is left to the server and its dispatcher.
 
+#[cfg_attr(
+    all(not(feature = "sqlite"), not(test)),
+    expect(dead_code, reason = "only a file is opened again")
+)]
 mod clock;
 mod error;
 mod memory;
@@ -36,6 +40,7 @@ pub(crate) enum Location {
 
 /// How much is kept. Each field is a limit.
 #[allow(clippy::struct_field_names)]
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "some are for a file"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retention {
     /// Messages in each room; 0: none.
