@@ -130,6 +130,7 @@ impl Delivery {
         match effect {
             Effect::Connected { link, welcome } => self.welcome(*link, welcome),
             Effect::Superseded { link } => self.close(link.connection, CloseReason::Replaced),
+            Effect::TurnedAway { link } => self.close(link.connection, CloseReason::CannotSave),
             Effect::Subscribe { user, room } => self.subscribe(*user, *room),
             Effect::Unsubscribe { user } => {
                 if let Some(connection) = self.users.get(user) {

@@ -60,7 +60,7 @@ impl<L: Log> Dispatcher<L> {
         recall: Recall,
         max_tick_bytes: usize,
     ) -> Self {
-        Self {
+        let mut dispatcher = Self {
             log,
             chat,
             lobby,
@@ -73,7 +73,9 @@ impl<L: Log> Dispatcher<L> {
             max_tick_bytes,
             now: Now::default(),
             stopping_until: None,
-        }
+        };
+        dispatcher.grant_ids();
+        dispatcher
     }
 
     /// Runs until every sender of inputs is gone.
@@ -360,6 +362,7 @@ impl<L: Log> Dispatcher<L> {
     /// Saves the tick's messages and changes before anything is delivered. If that fails, the messages are
     /// refused, and everything else is delivered.
     fn commit(&mut self) {
+        let reserved = self.saver.reserved();
         match self.saver.commit(&self.chat, &self.outputs, self.now.at) {
             Outcome::NoMessages => {}
             Outcome::Saved => self.propose(Action::Saved, None),
@@ -368,6 +371,14 @@ impl<L: Log> Dispatcher<L> {
                 saver::refuse_unsaved(&mut self.outputs, &self.chat);
             }
         }
+        if self.saver.reserved() != reserved {
+            self.grant_ids();
+        }
+    }
+
+    /// Lets the chat hand out the ids that are reserved in the history.
+    fn grant_ids(&mut self) {
+        self.propose(Action::Reserved(self.saver.reserved()), None);
     }
 }
 

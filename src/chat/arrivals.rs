@@ -24,6 +24,9 @@ impl Chat {
         let resumed = resume.and_then(|offer| self.resumable.get(&offer.resumed?).copied());
         match resumed {
             Some(user) => self.resume(user, arriving, time, effects),
+            None if self.last_user >= self.reserved.user => {
+                effects.push(Effect::TurnedAway { link: arriving.link });
+            }
             None => self.add_user(arriving, resume.map(|offer| offer.fresh), time, effects),
         }
     }
@@ -176,6 +179,7 @@ impl Chat {
         }
         let Some(user) = self.users.remove(&id) else { return };
         if let Some(resumption) = user.resumption {
+            self.reference_counts.change(id, resumption.references.len(), 0);
             if let Some(away) = resumption.away {
                 self.forget_away(id, away, user.source);
             }

@@ -12,6 +12,8 @@ pub(crate) enum Effect {
     Connected { link: Link, welcome: Welcome },
     /// A newer connection already leads to this user, so this one is closed.
     Superseded { link: Link },
+    /// There is no id for the user of this connection, so it is closed.
+    TurnedAway { link: Link },
     /// The user gets the room's events from now on.
     Subscribe { user: UserId, room: RoomId },
     /// The user gets no room's events from now on.
@@ -85,7 +87,12 @@ impl Event {
 impl Refusal {
     /// Whether this refuses to create a room.
     pub(crate) fn is_of_new_room(&self) -> bool {
-        matches!(self, Self::BadTitle(_) | Self::TooManyRooms { .. })
+        match self {
+            // Messages that cannot be saved are refused later.
+            Self::BadTitle(_) | Self::TooManyRooms { .. } | Self::NotSaved => true,
+            Self::AlreadySaid(position) => position.seq == 0,
+            _ => false,
+        }
     }
 }
 
@@ -135,7 +142,8 @@ pub(crate) enum Refusal {
     TooManyRooms {
         max: usize,
     },
-    /// The message was sent before under the same reference, and is no longer kept. This was its place.
+    /// The message was sent before under the same reference, and is no longer kept. This was its place. With
+    /// the `seq` 0: the room was created before, and is gone.
     AlreadySaid(Position),
     /// The message cannot be saved, so nobody is told.
     NotSaved,

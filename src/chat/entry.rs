@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Content, EntryId, Link, Reference, ResumeKey, RoomId, Rules, Source};
+use super::{Content, EntryId, IdLimits, Link, Reference, ResumeKey, RoomId, Rules, Source};
 
 /// One thing that happens to the chat.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +35,8 @@ pub(crate) enum Action {
     Wait,
     /// The rules change.
     SetRules(Box<Rules>),
+    /// The history has reserved the ids up to these.
+    Reserved(IdLimits),
     /// The history has saved all messages so far.
     Saved,
     /// The history could not save the messages since the last `Saved` or `NotSaved`.

@@ -81,6 +81,7 @@ stories! {
     creating_rooms
     disconnecting
     entering
+    ids
     leaving
     messages
     moving
@@ -117,7 +118,7 @@ fn usual_rules() -> Rules {
         resume_grace: Duration::from_secs(60),
         max_away: 100,
         max_kept: 10_000,
-        max_age: None,
+        max_references: 1_000,
     }
 }
 
@@ -245,6 +246,10 @@ impl Story {
             "wait" => Line::Wait(parse_time(next(&mut args)?)?),
             "deadline" => Line::Deadline,
             "rooms" => Line::Rooms,
+            "reserved" => happens(Action::Reserved(IdLimits {
+                user: next(&mut args)?.parse()?,
+                room: next(&mut args)?.parse()?,
+            })),
             "saved" => happens(Action::Saved),
             "not_saved" => happens(Action::NotSaved),
             user => {
@@ -340,6 +345,7 @@ impl Story {
                 format!("{} ← {}", welcome.person.id.0, show_welcome(welcome))
             }
             Effect::Superseded { .. } => "superseded by a newer connection".to_owned(),
+            Effect::TurnedAway { .. } => "turned away".to_owned(),
             Effect::Subscribe { user, room } => {
                 let before = self.heard.insert(*user, *room);
                 assert_eq!(before, None, "nobody is_subscribed two rooms");
@@ -448,7 +454,7 @@ fn show_summary(room: &RoomSummary) -> String {
 
 fn show_memo(memo: &Memo) -> String {
     match memo {
-        Memo::LastUser(user) => format!("users up to {}", user.0),
+        Memo::Ids(limits) => format!("users up to {}, rooms up to {}", limits.user, limits.room),
         Memo::User(user) => {
             let room = user.room.map_or("no room".to_owned(), |room| format!("room {}", room.0));
             format!("{} {:?} in {room}", user.user.0, user.name)
@@ -459,6 +465,9 @@ fn show_memo(memo: &Memo) -> String {
             format!("{kind} room {} {:?}", room.id.0, room.title)
         }
         Memo::RoomGone(room) => format!("room {} is gone", room.0),
+        Memo::Created { user, room, reference } => {
+            format!("room {} created by {} as {reference:?}", room.0, user.0)
+        }
         Memo::Padding(bytes) => format!("{bytes} bytes of padding"),
     }
 }

@@ -16,6 +16,7 @@
 //! | `rooms.rs`, `room.rs` | entering, leaving, creating and removing rooms |
 //! | `source.rs`, `shares.rs` | the networks that clients come from, and which of them holds the most |
 //! | `message.rs`, `talk.rs` | messages |
+//! | `references.rs` | recognising what is sent once more |
 //! | `names.rs`, `wording.rs` | changing a name; the rules for names, titles and texts |
 //! | `stored.rs`, `restore.rs` | what the history stores, and restoring the chat from it |
 //! | `snapshot.rs` | the whole state as bytes |
@@ -28,6 +29,7 @@ mod entry;
 mod ids;
 mod message;
 mod names;
+mod references;
 mod restore;
 mod resumption;
 mod room;
@@ -58,14 +60,18 @@ pub(crate) use effect::{
     Effect, Event, Refusal, Renaming, Reply, RoomChange, RoomSummary, Welcome,
 };
 pub(crate) use entry::{Action, Entry, Request, ResumeOffer, Version};
-pub(crate) use ids::{ConnectionId, EntryId, Link, NodeId, Position, RoomId, UserId};
+pub(crate) use ids::{ConnectionId, EntryId, IdLimits, Link, NodeId, Position, RoomId, UserId};
 pub(crate) use message::{Content, MESSAGE_OVERHEAD_BYTES, Person, Reference, Said};
+#[cfg(feature = "sqlite")]
+pub(crate) use references::MIN_REFERENCES;
+pub(crate) use references::{REFERENCE_BYTES, ReferenceHash};
 pub(crate) use room::Room;
 pub(crate) use shares::{Owner, Shares};
 pub(crate) use source::{Network, Source};
 pub(crate) use stored::{Memo, ResumeKey, Stored, StoredReference, StoredRoom, StoredUser};
 pub(crate) use wording::{Flaw, check_label};
 
+use references::{ReferenceCounts, References};
 use resumption::{AwayRank, Resumption};
 use talk::Unsaved;
 
@@ -88,8 +94,9 @@ pub(crate) struct Rules {
     pub(crate) max_away: usize,
     /// How many messages are kept for each room.
     pub(crate) max_kept: u64,
-    /// For how long a message is kept; `None`: for ever.
-    pub(crate) max_age: Option<Duration>,
+    /// How many references of all users together are remembered. Above this, whoever has most loses the
+    /// oldest one.
+    pub(crate) max_references: usize,
 }
 
 #[cfg(any(test, feature = "bench"))]
@@ -106,7 +113,7 @@ impl Rules {
             resume_grace: Duration::ZERO,
             max_away: 0,
             max_kept: 10_000,
-            max_age: None,
+            max_references: usize::MAX,
         }
     }
 }
@@ -123,12 +130,15 @@ pub(crate) struct Chat {
     last_user: u64,
     links: BTreeMap<Link, UserId>,
     resumable: BTreeMap<ResumeKey, UserId>,
+    reference_counts: ReferenceCounts,
     /// Users without a connection, by the time at which they leave.
     away: BTreeSet<(Duration, UserId)>,
     /// The same users, by the sources that they came from. The first to leave is the greatest.
     away_shares: Shares<AwayRank>,
     rooms: BTreeMap<RoomId, Room>,
     last_room: u64,
+    /// No id above these is handed out.
+    reserved: IdLimits,
     /// Empty temporary rooms, by the time at which they are removed.
     expiries: BTreeSet<(Duration, RoomId)>,
     /// Temporary rooms, by the sources that their creators came from. Empty ones are spare.
@@ -189,6 +199,7 @@ impl Chat {
             Action::Disconnect { link } => self.disconnect(link, time, effects),
             Action::Wait => {}
             Action::SetRules(rules) => self.set_rules(*rules, effects),
+            Action::Reserved(limits) => self.reserve(limits, effects),
             Action::Saved => self.mark_saved(effects),
             Action::NotSaved => self.take_back_unsaved(),
         }
@@ -261,9 +272,9 @@ impl Chat {
         self.resumable.contains_key(key)
     }
 
-    /// The highest user id so far.
-    pub(crate) fn last_user(&self) -> UserId {
-        UserId(self.last_user)
+    /// The highest ids so far.
+    pub(crate) fn last_ids(&self) -> IdLimits {
+        IdLimits { user: self.last_user, room: self.last_room }
     }
 
     /// The `seq` of the last message in a room; 0 if there is none, or no such room.
@@ -314,6 +325,21 @@ impl Chat {
             let user = StoredUser { user: id, key: resumption.key, name, room };
             effects.push(Effect::Store(Memo::User(user)));
         }
+    }
+}
+
+impl User {
+    /// `None` for a user who cannot resume, and so never repeats anything.
+    fn references(&mut self) -> Option<&mut References> {
+        self.resumption.as_mut().map(|resumption| &mut resumption.references)
+    }
+}
+
+impl Position {
+    /// Whether the message, or the room, can still be shown.
+    fn is_kept(self, rooms: &BTreeMap<RoomId, Room>, max_kept: u64) -> bool {
+        let Some(room) = rooms.get(&self.room) else { return false };
+        self.seq == 0 || self.seq.saturating_add(max_kept) > room.last_seq
     }
 }
 

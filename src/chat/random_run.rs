@@ -36,7 +36,7 @@ impl RandomRun {
             resume_grace: Duration::from_secs(3),
             max_away: 4,
             max_kept: 5,
-            max_age: Some(Duration::from_secs(30)),
+            max_references: 200,
         }
     }
 

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::resumption::{Away, References, Resumption, Sent};
+use super::references::ReferenceCounts;
+use super::resumption::{Away, Resumption};
 use super::{
-    Chat, Effect, EntryId, Room, Rules, Shares, Stored, StoredReference, StoredUser, User, Version,
+    Chat, Effect, EntryId, IdLimits, Room, Rules, Shares, Stored, StoredReference, StoredUser,
+    User, Version,
 };
 
 impl Chat {
@@ -27,10 +29,12 @@ impl Chat {
             last_user,
             links: BTreeMap::new(),
             resumable: BTreeMap::new(),
+            reference_counts: ReferenceCounts::default(),
             away: BTreeSet::new(),
             away_shares: Shares::default(),
             rooms: BTreeMap::new(),
             last_room,
+            reserved: IdLimits::NONE,
             expiries: BTreeSet::new(),
             room_shares: Shares::default(),
             unsaved: Vec::new(),
@@ -60,7 +64,6 @@ impl Chat {
         // Whether the user had anything to lose is not stored. Assume so.
         let away = Away { until, has_nothing: false };
         resumption.away = Some(away);
-        resumption.references = restored_references(references);
         let room = room.filter(|id| self.rooms.contains_key(id));
         if let Some(room_id) = room {
             self.put_into_room(id, room_id);
@@ -71,18 +74,17 @@ impl Chat {
         // Only clients of this version can resume.
         let (version, source, link) = (Version::V2, None, None);
         let user = User { name, version, source, link, room, is_subscribed: false, resumption };
+        // A file with a user twice has been damaged, which must not put the counts wrong.
+        if let Some(references) = self.users.get_mut(&id).and_then(User::references) {
+            let before = references.len();
+            self.reference_counts.change(id, before, 0);
+        }
         self.users.insert(id, user);
         self.note_away(id, away, source);
+        for (reference, position) in references {
+            self.remember(id, reference, position);
+        }
     }
-}
-
-fn restored_references(stored: Vec<StoredReference>) -> References {
-    let mut references = References::default();
-    for (reference, position) in stored {
-        // The message's time is not known here. The message is kept, so it counts as new.
-        references.note(reference, Sent { position, time: u64::MAX }, |_| true);
-    }
-    references
 }
 
 #[cfg(test)]

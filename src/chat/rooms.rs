@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Asker, Chat, Effect, Event, Memo, Owner, Reference, Refusal, Reply, Room, RoomChange, RoomId,
-    Rules, UserId, Version, check_label,
+    Asker, Chat, Effect, Event, IdLimits, Memo, Owner, Position, Reference, ReferenceHash, Refusal,
+    Reply, Room, RoomChange, RoomId, Rules, UserId, Version, check_label,
 };
 
 /// How long a room stays that nobody has entered yet, unless empty rooms go even earlier. Its creator enters
@@ -138,12 +138,21 @@ impl Chat {
         title: &str,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
+        if let Some(position) = self.sent_before(asker.user, asker.reference.as_deref(), 0) {
+            let room = self.rooms.get(&position.room).ok_or(Refusal::AlreadySaid(position))?;
+            effects.push(asker.reply(Reply::RoomAdded(room.summary(position.room))));
+            return Ok(());
+        }
         let title = check_label(title, self.rules.max_title_chars).map_err(Refusal::BadTitle)?;
+        if self.last_room >= self.reserved.room {
+            return Err(Refusal::NotSaved);
+        }
         let source = self.users.get(&asker.user).and_then(|user| user.source);
         self.make_space_for_room(Owner::new(source, 0), effects)?;
         let ttl = self.rules.empty_room_ttl.min(NEVER_ENTERED_TTL);
         let removed_at = self.now.saturating_add(ttl);
         let id = self.add_room(Room::temporary(title, removed_at, 0).of(source), effects);
+        self.note_creation(asker, id, effects);
         if let Some(room) = self.rooms.get(&id)
             && self.users.get(&asker.user).is_some_and(|user| user.version == Version::V2)
         {
@@ -170,6 +179,18 @@ impl Chat {
         });
         self.remove_room(first.ok_or(Refusal::TooManyRooms { max })?, effects);
         Ok(())
+    }
+
+    /// Notes and stores the reference under which the room was created.
+    fn note_creation(&mut self, asker: &Asker, room: RoomId, effects: &mut Vec<Effect>) {
+        let user = asker.user;
+        if let Some(reference) = asker.reference.clone()
+            && self.users.get(&user).is_some_and(|user| user.resumption.is_some())
+        {
+            let hash = ReferenceHash::of(&reference, 0);
+            self.remember(user, hash, Position { room, seq: 0 });
+            effects.push(Effect::Store(Memo::Created { user, room, reference }));
+        }
     }
 
     /// Adds a room under the next id.
@@ -223,6 +244,7 @@ impl Chat {
     /// changes. A room that the rules no longer name becomes temporary.
     pub(super) fn set_rules(&mut self, rules: Rules, effects: &mut Vec<Effect>) {
         self.rules = rules;
+        self.forget_excess_references();
         let titles = self.rules.rooms.clone();
         let removed_at = self.now.saturating_add(self.rules.empty_room_ttl);
         let mut is_there = vec![false; titles.len()];
@@ -255,9 +277,30 @@ impl Chat {
             }
             effects.extend(change.map(|change| Effect::RoomListChanged { room: id, change }));
         }
-        let missing = titles.iter().enumerate().zip(is_there).filter(|(_, is_there)| !is_there);
-        for ((place, title), _) in missing {
-            self.add_room(Room::permanent(title, place, 0), effects);
+        self.add_missing_rooms(effects);
+    }
+
+    /// Ids up to these may be handed out now.
+    pub(super) fn reserve(&mut self, limits: IdLimits, effects: &mut Vec<Effect>) {
+        self.reserved = limits;
+        self.add_missing_rooms(effects);
+    }
+
+    /// Adds the permanent rooms that the rules name and that are not there. If the reserved ids are used up,
+    /// the rest of them come with the next ones.
+    fn add_missing_rooms(&mut self, effects: &mut Vec<Effect>) {
+        let mut places = vec![false; self.rules.rooms.len()];
+        for place in self.rooms.values().filter_map(Room::place) {
+            if let Some(is_there) = places.get_mut(place) {
+                *is_there = true;
+            }
+        }
+        for (place, _) in places.iter().enumerate().filter(|(_, is_there)| !**is_there) {
+            if self.last_room >= self.reserved.room {
+                return;
+            }
+            let room = Room::permanent(&self.rules.rooms[place], place, 0);
+            self.add_room(room, effects);
         }
     }
 }

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::resumption::{Away, References, Resumption, Sent};
+use super::references::{ReferenceCounts, ReferenceHash, References};
+use super::resumption::{Away, Resumption};
 use super::room::Lifetime;
 use super::{
-    Chat, ConnectionId, EntryId, Link, NodeId, Position, ResumeKey, Room, RoomId, Rules, Shares,
-    Source, Unsaved, User, UserId, Version,
+    Chat, ConnectionId, EntryId, IdLimits, Link, NodeId, Position, ResumeKey, Room, RoomId, Rules,
+    Shares, Source, Unsaved, User, UserId, Version,
 };
 
 /// The first bytes of every snapshot. The number goes up when the rest is written differently.
@@ -32,6 +33,8 @@ impl Chat {
         out.duration(self.now);
         out.number(self.last_user);
         out.number(self.last_room);
+        out.number(self.reserved.user);
+        out.number(self.reserved.room);
         out.all(self.rooms.iter(), |out, (id, room)| {
             out.number(id.0);
             out.room(room);
@@ -59,10 +62,12 @@ impl Chat {
             last_user: from.number()?,
             links: BTreeMap::new(),
             resumable: BTreeMap::new(),
+            reference_counts: ReferenceCounts::default(),
             away: BTreeSet::new(),
             away_shares: Shares::default(),
             rooms: BTreeMap::new(),
             last_room: from.number()?,
+            reserved: IdLimits { user: from.number()?, room: from.number()? },
             expiries: BTreeSet::new(),
             room_shares: Shares::default(),
             unsaved: Vec::new(),
@@ -98,6 +103,7 @@ impl Chat {
         }
         if let Some(resumption) = &user.resumption {
             ensure(self.resumable.insert(resumption.key, id).is_none())?;
+            self.reference_counts.change(id, 0, resumption.references.len());
         }
         if let Some(away) = away {
             self.note_away(id, away, user.source);
@@ -168,7 +174,7 @@ impl SnapshotWriter {
         self.duration(rules.resume_grace);
         self.number(rules.max_away as u64);
         self.number(rules.max_kept);
-        self.option(rules.max_age, Self::duration);
+        self.number(rules.max_references as u64);
     }
 
     fn room(&mut self, room: &Room) {
@@ -218,13 +224,12 @@ impl SnapshotWriter {
         });
         let References { sent, order, sweep_at } = &resumption.references;
         self.number(*sweep_at as u64);
-        self.all(order.iter(), |out, name| {
-            out.text(name);
-            // Every name in `order` is in `sent`.
-            out.option(sent.get(name), |out, sent| {
-                out.number(sent.position.room.0);
-                out.number(sent.position.seq);
-                out.number(sent.time);
+        self.all(order.iter(), |out, hash| {
+            out.0.extend_from_slice(&hash.0.to_be_bytes());
+            // Every hash in `order` is in `sent`.
+            out.option(sent.get(hash), |out, position| {
+                out.number(position.room.0);
+                out.number(position.seq);
             });
         });
     }
@@ -297,7 +302,7 @@ impl SnapshotReader<'_> {
             resume_grace: self.duration()?,
             max_away: self.size()?,
             max_kept: self.number()?,
-            max_age: self.option(Self::duration)?,
+            max_references: self.size()?,
         })
     }
 
@@ -344,16 +349,16 @@ impl SnapshotReader<'_> {
         let away =
             self.option(|from| Ok(Away { until: from.duration()?, has_nothing: from.flag()? }))?;
         let sweep_at = self.size()?;
-        let named = self.all(|from| {
-            let name = from.text()?;
-            let sent = from.option(|from| {
-                let position = Position { room: RoomId(from.number()?), seq: from.number()? };
-                Ok(Sent { position, time: from.number()? })
+        let sent = self.all(|from| {
+            let bytes = from.take(16)?.try_into().map_err(|_| MalformedSnapshot)?;
+            let position = from.option(|from| {
+                Ok(Position { room: RoomId(from.number()?), seq: from.number()? })
             })?;
-            Ok((name, sent.ok_or(MalformedSnapshot)?))
+            let hash = ReferenceHash(u128::from_be_bytes(bytes));
+            Ok((hash, position.ok_or(MalformedSnapshot)?))
         })?;
-        let order: VecDeque<Arc<str>> = named.iter().map(|(name, _)| name.clone()).collect();
-        let sent: BTreeMap<_, _> = named.into_iter().collect();
+        let order: VecDeque<ReferenceHash> = sent.iter().map(|(hash, _)| *hash).collect();
+        let sent: BTreeMap<_, _> = sent.into_iter().collect();
         ensure(sent.len() == order.len())?;
         Ok(Resumption { key, away, references: References { sent, order, sweep_at } })
     }

@@ -5,7 +5,7 @@ mod endings;
 mod stage;
 
 use super::*;
-use crate::chat::{Memo, Rules, UserId, Version};
+use crate::chat::{IdLimits, Memo, Rules, UserId, Version};
 use crate::log::LocalLog;
 use stage::{LIST_INTERVAL, MAX_QUEUED, MAX_TICK_BYTES, Stage, disconnect, rules, server_info};
 

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use super::{Batch, Durability, Location, Opened, Retention};
 use crate::chat::{
-    Content, Memo, Person, Position, ResumeKey, RoomId, Said, Stored, StoredRoom, StoredUser,
-    UserId,
+    Content, IdLimits, Memo, Person, Position, ResumeKey, RoomId, Said, Stored, StoredRoom,
+    StoredUser, UserId,
 };
 
 const LOBBY: RoomId = RoomId(1);
@@ -18,8 +18,13 @@ const BAR: RoomId = RoomId(2);
 /// No `seq`.
 const NOTHING: [u64; 0] = [];
 
-pub(super) const EVERYTHING: Retention =
-    Retention { max_events: 1_000_000, max_age: None, max_memory_bytes: usize::MAX };
+pub(super) const EVERYTHING: Retention = Retention {
+    max_events: 1_000_000,
+    max_age: None,
+    max_memory_bytes: usize::MAX,
+    max_references: usize::MAX,
+    max_file_bytes: 0,
+};
 
 /// Defines each test for each backend.
 macro_rules! contract {
@@ -159,7 +164,7 @@ pub(super) fn text(seq: u64) -> Said {
 }
 
 fn now() -> u64 {
-    super::oldest_kept(Some(Duration::ZERO)).unwrap()
+    super::clock::AgeClock::new().limit(Some(Duration::ZERO)).unwrap().oldest
 }
 
 fn a_new_history_is_empty(open: Open) {
@@ -373,7 +378,7 @@ fn the_last_memo_about_something_wins(open: Open) {
     let memos = [
         room(LOBBY, "The Lobby"),
         room(RoomId(3), "Short"),
-        Memo::LastUser(UserId(7)),
+        Memo::Ids(IdLimits { user: 7, room: 3 }),
         Memo::User(session),
         Memo::UserGone(UserId(7)),
         Memo::RoomGone(RoomId(3)),

@@ -95,7 +95,13 @@ impl Desk {
     }
 
     fn reporting(last: u64, reads: Option<mpsc::Sender<()>>) -> Self {
-        let retention = Retention { max_events: KEPT, max_age: None, max_memory_bytes: usize::MAX };
+        let retention = Retention {
+            max_events: KEPT,
+            max_age: None,
+            max_memory_bytes: usize::MAX,
+            max_references: usize::MAX,
+            max_file_bytes: 0,
+        };
         let Opened { mut history, reader, .. } =
             history::open(&Location::Memory, retention).unwrap();
         store(&mut *history, last);
@@ -124,10 +130,13 @@ impl Desk {
     /// A client enters that knows messages up to `since`; the room's last is `up_to`. Returns the `seq`s
     /// it gets, and whether that is everything.
     fn enter(&mut self, up_to: u64, since: Option<(&str, u64)>) -> (Vec<u64>, bool) {
-        let since =
-            since.map(|(epoch, seq)| Box::new(Since { epoch: epoch.to_owned(), seq, time: None }));
-        let frame =
-            self.answer(Lookup::Room { snapshot: snapshot(up_to), since, max_frame: MAX_FRAME });
+        let since = since.map(|(epoch, seq)| Since { epoch: epoch.to_owned(), seq, time: None });
+        self.enter_with(up_to, since)
+    }
+
+    fn enter_with(&mut self, up_to: u64, since: Option<Since>) -> (Vec<u64>, bool) {
+        let (since, max_frame) = (since.map(Box::new), MAX_FRAME);
+        let frame = self.answer(Lookup::Room { snapshot: snapshot(up_to), since, max_frame });
         assert_eq!(frame["type"], "room");
         assert_eq!(frame["epoch"], EPOCH);
         assert_eq!(frame["seq"], up_to);
@@ -226,6 +235,18 @@ fn it_is_told_of_a_gap_if_not_all_fit_into_a_frame() {
     let mut desk = Desk::with(9);
     assert_eq!(desk.enter(9, Some((EPOCH, 1))), (range(2, 9), true), "8 fit");
     assert_eq!(desk.enter(9, Some((EPOCH, 0))), (range(2, 9), false));
+}
+
+#[test]
+fn a_client_that_has_seen_another_message_under_its_number_has_another_past() {
+    let mut desk = Desk::with(15);
+    let since = |seq, time| Some(Since { epoch: EPOCH.to_owned(), seq, time: Some(time) });
+    assert_eq!(desk.enter_with(15, since(12, 1_012)), (range(13, 15), true));
+    assert_eq!(desk.enter_with(15, since(10, 1_011)), (range(13, 15), false));
+    // What is no longer kept cannot be compared.
+    assert_eq!(desk.enter_with(15, since(5, 1)), (range(9, 15), false), "not all fit");
+    assert_eq!(desk.enter_with(7, since(5, 1)), (range(6, 7), true));
+    assert_eq!(Desk::with(0).enter_with(0, since(0, 1)), (vec![], true));
 }
 
 #[test]

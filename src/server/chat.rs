@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::{Chat, Rules, UserId};
+use crate::chat::{Chat, REFERENCE_BYTES, Rules};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, NODE, Saver};
 use crate::health::Health;
@@ -40,13 +40,15 @@ impl OpenedChat {
             max_events: limits.history_max_events,
             max_age: max_age(limits),
             max_memory_bytes: limits.history_max_memory_bytes,
+            max_file_bytes: limits.history_max_file_bytes,
+            max_references: max_references(limits),
         };
         let Opened { epoch, remembered, history, reader, upkeep } =
             history::open(&location, retention)?;
-        let mut saver = Saver::new(history, health, UserId(remembered.last_user));
+        let mut saver = Saver::new(history, health);
         let Reload { rules, list_interval, room_bytes_per_second, server } = reload(live);
         let (chat, effects) = Chat::restore(rules, remembered);
-        saver.begin(effects)?;
+        saver.begin(&chat, effects)?;
         let (on_enter, max_bytes) = (limits.history_on_enter, limits.outbox_max_bytes);
         let (epoch, max_frame): (Arc<str>, _) = (epoch.into(), max_frame_bytes(limits));
         let (queries, recall) = Recall::new(reader, epoch.clone(), on_enter);
@@ -118,8 +120,12 @@ fn rules(settings: &Settings) -> Rules {
         resume_grace: Duration::from_secs(limits.resume_grace_seconds),
         max_away: limits.max_away_users,
         max_kept: limits.history_max_events,
-        max_age: max_age(limits),
+        max_references: max_references(limits),
     }
+}
+
+fn max_references(limits: &Limits) -> usize {
+    limits.history_max_reference_bytes / REFERENCE_BYTES
 }
 
 fn max_age(limits: &Limits) -> Option<Duration> {

@@ -253,6 +253,16 @@ limits! {
     Restart "historyMaxMemoryBytes" history_max_memory_bytes: usize = 16_777_216,
         65_536..=4_294_967_295 "bytes";
 
+    /// How large the history's file may become, without its WAL. Then the rooms that take most lose their
+    /// oldest messages.
+    Restart "historyMaxFileBytes" history_max_file_bytes: u64 = 1_073_741_824,
+        1_048_576..=1_099_511_627_776 "bytes", or 0 for "no limit";
+
+    /// How much memory the references of all users may take: `ref` in requests of `wschat.v2`. Each takes
+    /// 96 bytes. When there are more, whoever has most loses the oldest.
+    Live "historyMaxReferenceBytes" history_max_reference_bytes: usize = 33_554_432,
+        65_536..=4_294_967_295 "bytes";
+
     /// How long a client of `wschat.v2` may take to resume its session after its connection was lost
     /// or the server was restarted. Until then the others do not see it leave.
     Live "resumeGraceSeconds" resume_grace_seconds: u64 = 60,

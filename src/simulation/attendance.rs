@@ -54,7 +54,7 @@ impl Attendance {
             Action::SetRules(rules) => {
                 (self.resume_grace, self.max_away) = (rules.resume_grace, rules.max_away);
             }
-            Action::Wait | Action::Saved | Action::NotSaved => {}
+            Action::Reserved(_) | Action::Wait | Action::Saved | Action::NotSaved => {}
         }
         let mut gone = Vec::new();
         for effect in effects {

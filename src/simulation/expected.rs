@@ -326,6 +326,7 @@ impl ExpectedDelivery {
                 self.push(link.connection, ExpectedFrame::Welcome(welcome));
             }
             Effect::Superseded { link } => self.close(link.connection, CloseReason::Replaced),
+            Effect::TurnedAway { link } => self.close(link.connection, CloseReason::CannotSave),
             Effect::Subscribe { user, room } => {
                 if let Some(connection) = self.users.get(&user) {
                     self.seats.insert(*connection, room);

@@ -227,6 +227,12 @@ fn weight(batch: Batch<'_>) -> usize {
 fn some_error() -> HistoryError {
     let path = PathBuf::from("/nowhere/at/all.db");
     let place = Location::File { path, durability: Durability::Process };
-    let retention = Retention { max_events: 1, max_age: None, max_memory_bytes: 1 };
+    let retention = Retention {
+        max_events: 1,
+        max_age: None,
+        max_memory_bytes: 1,
+        max_references: usize::MAX,
+        max_file_bytes: 0,
+    };
     history::open(&place, retention).err().expect("there is no such folder")
 }

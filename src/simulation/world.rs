@@ -12,10 +12,9 @@ use super::random::Dice;
 use super::recorder::{RecordingLog, Tape};
 use super::store::FaultyStore;
 use super::view::ClientView;
-use crate::chat::{Chat, ConnectionId, NodeId, Rules, Stored, UserId, Version};
+use crate::chat::{Chat, ConnectionId, NodeId, Rules, Stored, Version};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, Saver};
-use crate::health::Health;
 use crate::history::Retention;
 use crate::input::Input;
 use crate::lobby::Lobby;
@@ -69,26 +68,34 @@ pub(super) struct Sizes {
     pub(super) on_enter: usize,
 }
 
-impl World {
-    pub(super) fn new(seed: u64, is_traced: bool) -> Self {
-        let mut dice = Dice::new(seed);
-        let sizes = Sizes {
+impl Sizes {
+    fn new(dice: &mut Dice) -> Self {
+        Self {
             outbox_bytes: dice.pick(&[1_500, 3_000, 20_000]),
             tick_bytes: dice.pick(&[300, 1_000, 5_000]),
             frame_bytes: dice.pick(&[1_500, 4_000, 20_000]),
             on_enter: dice.index(6),
-        };
+        }
+    }
+}
+
+impl World {
+    pub(super) fn new(seed: u64, is_traced: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let sizes = Sizes::new(&mut dice);
         let rules = rules(&mut dice);
         let retention = Retention {
             max_events: rules.max_kept,
             max_age: None,
             max_memory_bytes: dice.pick(&[3_000, 1_000_000, 1_000_000]),
+            max_references: rules.max_references,
+            max_file_bytes: 0,
         };
         let store = FaultyStore::open(retention);
         let epoch: Arc<str> = store.epoch().into();
-        let mut saver = Saver::new(Box::new(store.clone()), Arc::<Health>::default(), UserId(0));
+        let mut saver = Saver::new(Box::new(store.clone()), Arc::default());
         let (chat, effects) = Chat::restore(rules.clone(), Stored::default());
-        saver.begin(effects).unwrap();
+        saver.begin(&chat, effects).unwrap();
         let (recall, recall_thread) =
             Recall::new(Box::new(store.clone()), epoch.clone(), sizes.on_enter);
         let list_interval = dice.pick(&[Duration::ZERO, Duration::from_millis(500)]);
@@ -408,7 +415,7 @@ fn rules(dice: &mut Dice) -> Rules {
         resume_grace: Duration::from_secs(dice.pick(&[0, 2, 5, 60])),
         max_away: dice.pick(&[1, 3, 100]),
         max_kept: dice.pick(&[2, 8, 100]),
-        max_age: dice.pick(&[None, None, Some(Duration::from_secs(1))]),
+        max_references: usize::MAX,
     }
 }
 

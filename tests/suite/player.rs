@@ -18,8 +18,8 @@
 //!
 //! These words stand for values of `wschat.v2` that are not known in advance: `TIME` for the present
 //! time, `TOKEN` for the secret of a session, `EPOCH` for the epoch of the history, which must not change,
-//! `SOMEBODY` for a new user whose id may follow a gap after a restart, and `,…}` for the rest of a
-//! welcome. In a request, `EPOCH` is that epoch.
+//! `SOMEBODY` for a new user whose id may follow a gap after a restart, `NEW` for the id of a room that
+//! may, too, and `,…}` for the rest of a welcome. In a request, `EPOCH` is that epoch.
 //!
 //! At the end of a transcript no client may have received anything else.
 
@@ -185,6 +185,11 @@ impl<'a> Player<'a> {
                 let id = self.last_user;
                 let user = format!(r#""user":{{"id":{id},"name":"User {id}"}}"#);
                 folded = folded.replace(&user, r#""user":SOMEBODY"#);
+            }
+            if expected.contains(r#""room":{"id":NEW,"#) {
+                let value: Value = serde_json::from_str(&found).expect(&found);
+                let id = format!(r#""room":{{"id":{},"#, value["room"]["id"]);
+                folded = folded.replace(&id, r#""room":{"id":NEW,"#);
             }
             assert_eq!(folded, expected, "sent to {name}, who got {found}");
         }

@@ -214,7 +214,7 @@ fn sessions_rooms_and_history_survive_a_restart() {
         C offers wschat.v2
         C < {"type":"welcome","user":SOMEBODY,"session":TOKEN,"resumed":false,…}
         C > {"type":"create_room","title":"C's","ref":"c"}
-        C < {"type":"room_added","room":{"id":5,"title":"C's","userCount":0,"seq":0},"ref":"c"}
+        C < {"type":"room_added","room":{"id":NEW,"title":"C's","userCount":0,"seq":0},"ref":"c"}
         "#,
     );
 }

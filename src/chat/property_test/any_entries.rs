@@ -100,6 +100,8 @@ fn action() -> impl Strategy<Value = Action> {
         5 => link().prop_map(|link| Action::Disconnect { link }),
         1 => Just(Action::Wait),
         2 => rules().prop_map(|rules| Action::SetRules(Box::new(rules))),
+        1 => (number(), number())
+            .prop_map(|(user, room)| Action::Reserved(IdLimits { user, room })),
         4 => Just(Action::Saved),
         4 => Just(Action::NotSaved),
     ]
@@ -122,9 +124,15 @@ fn meant_room() -> impl Strategy<Value = Option<RoomId>> {
 
 fn rules() -> impl Strategy<Value = Rules> {
     let limits = || (size(), size(), size(), size());
-    let waits = (moment(), moment(), option::of(moment()));
+    let waits = (moment(), moment(), size());
     (vec(text(), 0..4), limits(), size(), waits, number()).prop_map(
-        |(rooms, (max_rooms, names, titles, texts), max_away, (ttl, grace, max_age), max_kept)| {
+        |(
+            rooms,
+            (max_rooms, names, titles, texts),
+            max_away,
+            (ttl, grace, max_references),
+            max_kept,
+        )| {
             Rules {
                 rooms,
                 max_rooms,
@@ -135,7 +143,7 @@ fn rules() -> impl Strategy<Value = Rules> {
                 resume_grace: grace,
                 max_away,
                 max_kept,
-                max_age,
+                max_references,
             }
         },
     )
@@ -151,7 +159,7 @@ fn stored() -> impl Strategy<Value = Stored> {
         StoredUser { user: UserId(id), key, name: name.into(), room: room.map(RoomId) }
     });
     let reference = (text(), number(), number()).prop_map(|(reference, room, seq)| {
-        (Arc::from(reference), Position { room: RoomId(room), seq })
+        (ReferenceHash::of(&reference, seq), Position { room: RoomId(room), seq })
     });
     let users = vec((user, vec(reference, 0..3)), 0..4);
     (number(), number(), vec((room, number()), 0..4), users).prop_map(

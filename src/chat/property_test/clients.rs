@@ -49,7 +49,7 @@ impl Clients {
                     self.links.insert(user, *link);
                     heard.entry(*link).or_default().push(effect.clone());
                 }
-                Effect::Superseded { link } => {
+                Effect::Superseded { link } | Effect::TurnedAway { link } => {
                     heard.entry(*link).or_default().push(effect.clone());
                 }
                 Effect::Subscribe { user, room } => {

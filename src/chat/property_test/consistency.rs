@@ -85,6 +85,9 @@ fn check_user(chat: &Chat, id: UserId, user: &User) -> Consistency {
         return Err(format!("is no member of {room:?}"));
     }
     if let Some(resumption) = &user.resumption {
+        let count = (resumption.references.len(), id);
+        let is_counted = chat.reference_counts.by_count.contains(&count);
+        equal("is counted", &is_counted, &(count.0 > 0))?;
         let references = &resumption.references;
         let names: BTreeSet<_> = references.order.iter().collect();
         equal("references", &names, &references.sent.keys().collect())?;
@@ -111,6 +114,12 @@ fn check_permanent_rooms(chat: &Chat) -> Consistency {
     let mut permanent: Vec<_> = permanent.collect();
     permanent.sort_unstable();
     let named = chat.rules.rooms.iter().map(String::as_str).enumerate();
+    if chat.last_room >= chat.reserved.room {
+        // There may be no ids for the others.
+        let named: BTreeSet<_> = named.collect();
+        let is_named = permanent.iter().all(|room| named.contains(room));
+        return equal("permanent rooms are named", &is_named, &true);
+    }
     equal("permanent rooms", &permanent, &named.collect())
 }
 

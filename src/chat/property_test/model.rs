@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::heaviest::{first_to_lose, is_lighter, path};
 use crate::chat::{
-    Action, Content, Effect, Event, Flaw, Link, Person, Position, Reference, Refusal, Renaming,
-    Reply, Request, ResumeKey, ResumeOffer, RoomId, RoomSummary, Rules, Said, Source, UserId,
-    Version, Welcome,
+    Action, Content, Effect, Event, Flaw, IdLimits, Link, Person, Position, Reference, Refusal,
+    Renaming, Reply, Request, ResumeKey, ResumeOffer, RoomId, RoomSummary, Rules, Said, Source,
+    UserId, Version, Welcome,
 };
 
 /// What each connection is told, in order. A message to a room counts for each who hears it.
@@ -30,6 +30,7 @@ pub(super) struct Model {
     pub(super) now: Duration,
     pub(super) last_user: u64,
     pub(super) last_room: u64,
+    pub(super) reserved: IdLimits,
     pub(super) users: BTreeMap<UserId, ModelUser>,
     pub(super) rooms: BTreeMap<RoomId, ModelRoom>,
     /// What has been told since it was taken last.
@@ -50,12 +51,12 @@ pub(super) struct ModelUser {
     pub(super) sent: Vec<ModelMessage>,
 }
 
-/// A message that was sent with a reference.
+/// A message that was sent with a reference, or a room.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ModelMessage {
     pub(super) reference: String,
+    /// With the `seq` 0: the room that was created.
     pub(super) position: Position,
-    pub(super) time: u64,
     pub(super) is_saved: bool,
 }
 
@@ -86,6 +87,7 @@ impl Model {
             now: Duration::ZERO,
             last_user: 0,
             last_room: 0,
+            reserved: IdLimits::NONE,
             users: BTreeMap::new(),
             rooms: BTreeMap::new(),
             heard: Heard::new(),
@@ -140,6 +142,10 @@ impl Model {
             }
             Action::Wait => return Fate::Ignored,
             Action::SetRules(rules) => self.set_rules(*rules),
+            Action::Reserved(limits) => {
+                self.reserved = limits;
+                self.add_missing_rooms();
+            }
             Action::Saved => {
                 self.rooms.values_mut().for_each(|room| room.saved_seq = room.last_seq);
                 self.sent().for_each(|message| message.is_saved = true);
@@ -168,6 +174,9 @@ impl Model {
             return Fate::Ignored;
         }
         let found = self.user_of(offer.as_ref().and_then(|offer| offer.resumed));
+        if found.is_none() && self.last_user >= self.reserved.user {
+            return Fate::Refused(Effect::TurnedAway { link });
+        }
         let resumed = found.is_some();
         let id = found.unwrap_or_else(|| self.add_user(source, offer.map(|offer| offer.fresh)));
         let user = self.users.get_mut(&id).unwrap();
@@ -311,9 +320,9 @@ impl Model {
     ) -> Result<(), Refusal> {
         let (time, reference) = (asker.time, asker.reference.clone());
         let user = &self.users[&asker.id];
-        let sent = user.sent.iter().find(|sent| Some(&*sent.reference) == reference.as_deref());
+        let sent = user.find(&reference, |seq| seq > 0);
         if let Some(sent) = sent {
-            if sent.is_saved && !self.is_kept(sent, time) {
+            if sent.is_saved && !self.is_kept(sent) {
                 return Err(Refusal::AlreadySaid(sent.position));
             }
             let position = sent.position;
@@ -332,7 +341,7 @@ impl Model {
         let user = self.users.get_mut(&asker.id).unwrap();
         if let (Some(reference), true) = (&reference, user.key.is_some()) {
             let (reference, position) = (reference.to_string(), Position { room, seq });
-            user.sent.push(ModelMessage { reference, position, time, is_saved: false });
+            user.sent.push(ModelMessage { reference, position, is_saved: false });
         }
         let answers = user.version == Version::V2 && !user.is_subscribed;
         let said = Said { seq, time, from, content, reference };
@@ -343,17 +352,25 @@ impl Model {
         Ok(())
     }
 
-    fn is_kept(&self, sent: &ModelMessage, now: u64) -> bool {
-        let is_young = self.rules.max_age.is_none_or(|max_age| {
-            Duration::from_millis(now) <= Duration::from_millis(sent.time) + max_age
-        });
+    fn is_kept(&self, sent: &ModelMessage) -> bool {
         let Position { room, seq } = sent.position;
         let newer = self.rooms.get(&room).map(|room| room.last_seq - seq);
-        is_young && newer.is_some_and(|newer| newer < self.rules.max_kept)
+        newer.is_some_and(|newer| newer < self.rules.max_kept)
     }
 
     fn create(&mut self, asker: &ModelAsker, title: &str) -> Result<(), Refusal> {
+        if let Some(sent) = self.users[&asker.id].find(&asker.reference, |seq| seq == 0) {
+            let (id, position) = (sent.position.room, sent.position);
+            let room = self.rooms.get(&id).ok_or(Refusal::AlreadySaid(position))?;
+            let (title, users) = (room.title.as_str().into(), self.members(id).len());
+            let summary = RoomSummary { id, title, users, seq: room.saved_seq };
+            self.tell(asker.link, asker.reply(Reply::RoomAdded(summary)));
+            return Ok(());
+        }
         let title = check_line(title, self.rules.max_title_chars).map_err(Refusal::BadTitle)?;
+        if self.last_room >= self.reserved.room {
+            return Err(Refusal::NotSaved);
+        }
         let source = self.users[&asker.id].source;
         if self.rules.max_rooms > 0 && self.rooms.len() >= self.rules.max_rooms {
             self.make_space_for_room(source)?;
@@ -362,6 +379,11 @@ impl Model {
         let ttl = self.rules.empty_room_ttl.min(Duration::from_secs(60));
         let id = self.add_room(title, None, Some(self.now + ttl));
         self.rooms.get_mut(&id).unwrap().source = Some(source);
+        let user = self.users.get_mut(&asker.id).unwrap();
+        if let (Some(reference), true) = (&asker.reference, user.key.is_some()) {
+            let (reference, position) = (reference.to_string(), Position { room: id, seq: 0 });
+            user.sent.push(ModelMessage { reference, position, is_saved: true });
+        }
         if self.users[&asker.id].version == Version::V2 {
             let summary = RoomSummary { id, title: title.into(), users: 0, seq: 0 };
             self.tell(asker.link, asker.reply(Reply::RoomAdded(summary)));
@@ -430,8 +452,15 @@ impl Model {
                 self.begin_expiry(id, self.now);
             }
         }
+        self.add_missing_rooms();
+    }
+
+    fn add_missing_rooms(&mut self) {
+        let titles = self.rules.rooms.clone();
         for (place, title) in titles.iter().enumerate() {
-            if !self.rooms.values().any(|room| room.place == Some(place)) {
+            if self.last_room < self.reserved.room
+                && !self.rooms.values().any(|room| room.place == Some(place))
+            {
                 self.add_room(title, Some(place), None);
             }
         }
@@ -459,6 +488,12 @@ impl ModelUser {
 
     pub(super) fn person(&self, id: UserId) -> Person {
         Person { id, name: self.name.as_str().into() }
+    }
+
+    /// What was sent with this reference, of the kind that `is_it` tells by the `seq`.
+    fn find(&self, reference: &Reference, is_it: impl Fn(u64) -> bool) -> Option<&ModelMessage> {
+        let reference = reference.as_deref()?;
+        self.sent.iter().find(|it| it.reference == reference && is_it(it.position.seq))
     }
 }
 

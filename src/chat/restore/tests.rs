@@ -93,11 +93,11 @@ fn restored_users_are_away_and_resume_with_name_room_and_references() {
         last_user: 9,
         last_room: 4,
         rooms: vec![(room(1, "A", Some(0)), 0), (room(4, "Made", None), 2)],
-        users: vec![(ann(key), vec![(reference.clone(), position)])],
+        users: vec![(ann(key), vec![(ReferenceHash::of(&reference, 2), position)])],
     };
     let (mut chat, _) = Chat::restore(rules(&["A"]), stored.clone());
     assert_eq!(shown(&chat)[1], (4, "Made".to_owned(), 1));
-    assert_eq!(chat.last_user(), UserId(9));
+    assert_eq!(chat.last_ids().user, 9);
     assert_eq!(chat.next_deadline(), Some(GRACE));
 
     let at = Duration::from_secs(1);
@@ -186,4 +186,22 @@ fn an_excess_after_a_restart_is_not_evicted_by_the_first_disconnect() {
     assert_eq!(chat.next_deadline(), Some(GRACE));
     let back = apply(&mut chat, Duration::ZERO, connect(99, ResumeKey([1; 32])));
     assert!(matches!(&back[..], [Effect::Connected { welcome, .. }] if welcome.resumed));
+}
+
+#[test]
+fn a_user_who_is_stored_twice_does_not_put_the_counts_of_references_wrong() {
+    let user = |key| ann(ResumeKey([key; 32]));
+    let reference = |seq: u64| {
+        let position = Position { room: RoomId(1), seq };
+        (ReferenceHash::of(&seq.to_string(), seq), position)
+    };
+    let users = vec![(user(1), (1..=9).map(reference).collect()), (user(2), Vec::new())];
+    let rules = Rules { max_references: 3, ..rules(&["A"]) };
+    let (mut chat, _) = Chat::restore(rules, Stored { users, ..Stored::default() });
+    assert_eq!(chat.reference_counts.total, 0);
+    for seq in 1..=9 {
+        let (hash, position) = reference(seq);
+        chat.remember(UserId(3), hash, position);
+    }
+    assert_eq!(chat.reference_counts.total, 3);
 }

@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::*;
-use crate::chat::Source;
-use crate::chat::{Memo, RoomId, Rules, Said, Stored, UserId, Version};
+use crate::chat::{Memo, RoomId, Rules, Said, Source, Stored, Version};
 use crate::history::{self, Batch, History, HistoryError, Location, Opened, Retention};
 use crate::input::{Arrival, Credentials, Secret};
 use crate::memory::Memory;
@@ -75,15 +74,20 @@ impl History for RecordingHistory {
 impl Stage {
     /// With one room, "A", and nobody connected.
     pub(super) fn new() -> Self {
-        let retention =
-            Retention { max_events: 10_000, max_age: None, max_memory_bytes: usize::MAX };
+        let retention = Retention {
+            max_events: 10_000,
+            max_age: None,
+            max_memory_bytes: usize::MAX,
+            max_references: usize::MAX,
+            max_file_bytes: 0,
+        };
         let Opened { epoch, history, reader, .. } =
             history::open(&Location::Memory, retention).unwrap();
         let record = Arc::<Mutex<CommitRecord>>::default();
         let history = RecordingHistory { record: record.clone(), history };
-        let mut saver = Saver::new(Box::new(history), Arc::default(), UserId(0));
+        let mut saver = Saver::new(Box::new(history), Arc::default());
         let (chat, effects) = Chat::restore(rules(&["A"]), Stored::default());
-        saver.begin(effects).unwrap();
+        saver.begin(&chat, effects).unwrap();
         let epoch: Arc<str> = epoch.into();
         let (queries, recall) = Recall::new(reader, epoch.clone(), 10);
         let lobby = Lobby::new(NodeId(0), LIST_INTERVAL, epoch.clone(), MAX_QUEUED);

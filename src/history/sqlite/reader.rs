@@ -13,9 +13,10 @@ use crate::chat::{Position, RoomId, Said};
 
 /// Reads the file.
 pub(crate) struct SqliteReader {
-    database: Arc<Database>,
-    /// `None` after an error; the next call opens another.
+    /// `None` after an error; the next call opens another. Closed before the database's own descriptor is,
+    /// which would end its locks.
     connection: Option<Connection>,
+    database: Arc<Database>,
 }
 
 /// For SQLite's LIMIT.
@@ -76,7 +77,7 @@ impl HistoryReader for SqliteReader {
 impl SqliteReader {
     pub(super) fn new(database: Arc<Database>) -> Result<Self, HistoryError> {
         let connection = Some(database.connect_read_only()?);
-        Ok(Self { database, connection })
+        Ok(Self { connection, database })
     }
 
     /// Hands the messages after `after`, up to and with `up_to`, to `read`, in the order of `select`.

@@ -9,7 +9,13 @@ const TEXTS: [&str; 6] = ["\"", "\\\\\n", "\u{1}", "\u{2028}\u{2029}", "🚀", "
 /// A desk whose room has these texts, and the snapshot of a room with `users` users, of whom the last one
 /// enters.
 fn desk(texts: &[String], users: u64) -> (Desk, impl Fn() -> RoomSnapshot + use<>) {
-    let retention = Retention { max_events: 1_000, max_age: None, max_memory_bytes: usize::MAX };
+    let retention = Retention {
+        max_events: 1_000,
+        max_age: None,
+        max_memory_bytes: usize::MAX,
+        max_file_bytes: 0,
+        max_references: 1_000,
+    };
     let Opened { mut history, reader, .. } = history::open(&Location::Memory, retention).unwrap();
     store(&mut *history, 0);
     for (seq, text) in (1..).zip(texts) {
