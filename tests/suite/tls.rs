@@ -90,7 +90,7 @@ fn a_flood_of_tiny_records_holds_up_nobody_else() {
     const FLOODERS: usize = 8;
     const TEXTS: usize = 20;
     /// How many records the flooders may send meanwhile. When the dispatcher waited for sessions that
-    /// decrypt, it were three times as many; now it is a third.
+    /// decrypt, that was three times as many; now it is a third.
     const RECORDS: isize = 3_000_000;
 
     let host = Host::with_tls(roomy);

@@ -99,6 +99,14 @@ impl Oracle {
         self.last_room
     }
 
+    /// Adds a room under an id that may be larger than the next one. False if it is smaller.
+    pub(crate) fn add_room_at(&mut self, id: RoomId, title: &str) -> bool {
+        let is_new = id > self.last_room;
+        self.last_room = id - 1;
+        self.add_room(title);
+        is_new
+    }
+
     /// Notes the present state of a room, for those who follow the list.
     fn note(&mut self, id: RoomId) {
         let state = (self.members(id).len() as u64, self.rooms[&id].events.len() as u64);
