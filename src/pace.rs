@@ -25,6 +25,10 @@ const BYTES_IN: f64 = 65_536.0;
 /// How many bytes each WebSocket frame counts for, besides its own: an empty frame costs time, too.
 const BYTES_PER_FRAME: usize = 6_554;
 
+/// A read counts for at least this many bytes, even if it brings one: it costs a system call, and under TLS
+/// the decryption of some records.
+const MIN_READ: usize = 2_048;
+
 /// How many bytes of answers cost as much as one message.
 const BYTES_ANSWERED: f64 = 65_536.0;
 
@@ -193,12 +197,13 @@ impl Pace {
         self.for_all(|buckets| buckets.rooms.refund(1.0));
     }
 
-    /// Counts what was read. Returns how long to read nothing more.
+    /// Counts what was read at once. Returns how long to read nothing more.
     pub(crate) fn intake(&self, bytes: usize, frames: usize) -> Duration {
         if !self.is_limited {
             return Duration::ZERO;
         }
         let now = self.started.elapsed();
+        let bytes = bytes.max(MIN_READ);
         let cost = as_f64(bytes.saturating_add(frames.saturating_mul(BYTES_PER_FRAME)));
         self.longest_wait(|buckets| {
             buckets.intake.charge(cost, now);

@@ -106,6 +106,9 @@ fn bytes_and_frames_make_a_pause() {
     assert_ne!(pace.intake(1, 0), Duration::ZERO);
     assert_ne!(connect().intake(0, 1_000), Duration::ZERO, "a thousand empty frames are too many");
     assert_eq!(connect().intake(0, 20), Duration::ZERO);
+    let pace = connect();
+    let reads = (0..1_000).take_while(|_| pace.intake(1, 0).is_zero()).count();
+    assert_eq!(reads, 96, "single bytes count as 2 KiB each");
 }
 
 #[test]
