@@ -33,6 +33,10 @@ const KINDS: [(&str, &str, bool); 7] = [
 /// Other files that may be there: the code that serves the page, and the code that draws its GIFs.
 const NOT_SERVED: [&str; 3] = ["rs", "py", "md"];
 
+/// The client of the protocol, which is a package of its own. The page's scripts import it as
+/// `../../../clients/js/src/…`, so that there is one copy.
+const CLIENT: &str = "clients/js/src";
+
 /// Python's cache directory.
 const CACHE: &str = "__pycache__";
 
@@ -41,6 +45,7 @@ type Fallible<T> = Result<T, String>;
 fn main() {
     // Watch every directory and file, so that Cargo rebuilds when one is added.
     println!("cargo::rerun-if-changed=src/web");
+    println!("cargo::rerun-if-changed={CLIENT}");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build/join.rs");
     if let Err(problem) = embed() {
@@ -49,14 +54,15 @@ fn main() {
 }
 
 fn embed() -> Fallible<()> {
-    let root = folder("CARGO_MANIFEST_DIR")?.join("src/web");
+    let repository = folder("CARGO_MANIFEST_DIR")?;
+    let root = repository.join("src/web");
     let out = folder("OUT_DIR")?;
     let mut files = Vec::new();
     find(&root, &mut files)?;
     // Sorted, so that the binary does not depend on the file system.
     files.sort();
     let read = |name: &str| {
-        let path = root.join(name);
+        let path = if name.starts_with(CLIENT) { repository.join(name) } else { root.join(name) };
         fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
     };
     let joined =

@@ -171,7 +171,8 @@ fn without_comments<'a>(name: &str, source: &'a str) -> Result<Vec<&'a str>, Ref
     refused.map_or(Ok(lines), Err)
 }
 
-/// Resolves a relative path in a file to a name.
+/// Resolves a relative path in a file to a name. What lies outside of the page is named from the
+/// repository on, as in `clients/js/src/client.js`.
 fn resolve(from: &str, name: &str) -> String {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();

@@ -13,7 +13,7 @@ use bytes::BytesMut;
 
 use crate::chat::{
     Action, Chat, ConnectionId, Content, Effect, Entry, EntryId, Event, Link, NodeId, Person,
-    Request, RoomId, Rules, Said, Stored, UserId, Version, Welcome,
+    Request, RoomId, Rules, Said, Source, Stored, UserId, Version, Welcome,
 };
 use crate::delivery::Delivery;
 use crate::input::Arrival;
@@ -21,7 +21,7 @@ use crate::memory::Memory;
 use crate::outbox::{Flusher, discarding_outbox};
 use crate::output::Output;
 use crate::pace::Pace;
-use crate::protocol::{AdvertisedLimits, Outgoing, ServerInfo};
+use crate::protocol::{Outgoing, ServerInfo};
 
 /// The room that everything happens in.
 const ROOM: RoomId = RoomId(1);
@@ -83,11 +83,11 @@ impl Talk {
         let (chat, _) = Chat::restore(rules, Stored::default());
         let mut talk = Self { chat, effects: Vec::new(), outsider: link(members + 1) };
         for link in (1..=members).map(link) {
-            talk.apply(Action::Connect { link, version: Version::Base, resume: None });
+            talk.apply(connect(link));
             talk.ask(link, Request::EnterRoom(ROOM));
         }
         let link = talk.outsider;
-        talk.apply(Action::Connect { link, version: Version::Base, resume: None });
+        talk.apply(connect(link));
         talk.effects.clear();
         talk
     }
@@ -95,7 +95,7 @@ impl Talk {
     /// A member sends a text, which is copied for it, and the text is saved. Returns the number of effects:
     /// 2.
     pub fn text(&mut self) -> usize {
-        self.ask(link(AUTHOR.0), Request::Say(Content::Text(TEXT.into())));
+        self.ask(link(AUTHOR.0), Request::Say(Content::Text(TEXT.into()), None));
         self.apply(Action::Saved);
         self.take_effects()
     }
@@ -103,7 +103,7 @@ impl Talk {
     /// A user enters and leaves again. Returns the number of effects: 6.
     pub fn enter_and_leave(&mut self) -> usize {
         self.ask(self.outsider, Request::EnterRoom(ROOM));
-        self.ask(self.outsider, Request::LeaveRoom);
+        self.ask(self.outsider, Request::LeaveRoom(None));
         self.take_effects()
     }
 
@@ -134,21 +134,16 @@ impl Tick {
     /// With `members` in the room. Fails when the process is out of descriptors.
     pub fn of(members: u64) -> io::Result<Self> {
         // Nothing is ever queued, so the flusher's thread has nothing to do.
-        let flusher = Arc::new(Flusher::new()?.0);
-        let mut tick = Self {
-            delivery: Delivery::new(
-                ServerInfo::new(AdvertisedLimits::sample(), Vec::new()),
-                Memory::plenty(),
-            ),
-            said: text(),
-        };
+        let flusher = Arc::new(Flusher::new(Memory::plenty())?.0);
+        let delivery = Delivery::new(ServerInfo::sample(), "0".into(), Memory::plenty());
+        let mut tick = Self { delivery, said: text() };
         for id in 1..=members {
             let (link, person) = (link(id), Person { id: UserId(id), name: "User".into() });
             let outbox = discarding_outbox(link.connection, &flusher);
             tick.delivery.connect(link.connection, outbox, Pace::unlimited(), Arrival::Base);
             let version = Version::Base;
             let welcome =
-                Welcome { person, version, resumed: false, can_resume: false, room: None };
+                Welcome { person, version, resumed: false, can_resume: false, room: None, time: 0 };
             tick.follow(Effect::Connected { link, welcome });
             tick.follow(Effect::Subscribe { user: UserId(id), room: ROOM });
         }
@@ -170,6 +165,11 @@ impl Tick {
     fn follow(&mut self, effect: Effect) {
         self.delivery.take(Output::Effect(effect));
     }
+}
+
+fn connect(link: Link) -> Action {
+    let (source, version) = (Source::SAMPLE, Version::Base);
+    Action::Connect { link, source, version, resume: None }
 }
 
 fn link(connection: u64) -> Link {

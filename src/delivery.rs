@@ -23,7 +23,7 @@ use self::audience::Audience;
 use self::client::{Client, Part};
 use self::heaviest::heaviest;
 use self::held_back::Held;
-use crate::chat::{ConnectionId, Effect, Event, Link, RoomId, UserId, Welcome};
+use crate::chat::{ConnectionId, Effect, Link, RoomId, UserId, Welcome};
 use crate::input::{Arrival, Secret};
 use crate::memory::Memory;
 use crate::net::stop::LINGER;
@@ -42,6 +42,8 @@ const PREFETCHED_SEATS: usize = 16;
 pub(crate) struct Delivery {
     server: ServerInfo,
     memory: Arc<Memory>,
+    /// That of the history.
+    epoch: Arc<str>,
     clients: HashMap<ConnectionId, Client>,
     users: HashMap<UserId, ConnectionId>,
     /// Rooms with seats, and rooms that had an event in this tick.
@@ -57,11 +59,13 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    /// `server` is what clients are told about the server when they are welcomed.
-    pub(crate) fn new(server: ServerInfo, memory: Arc<Memory>) -> Self {
+    /// `server` and `epoch` are what clients are told about the server and its history when they are
+    /// welcomed.
+    pub(crate) fn new(server: ServerInfo, epoch: Arc<str>, memory: Arc<Memory>) -> Self {
         Self {
             server,
             memory,
+            epoch,
             clients: HashMap::new(),
             users: HashMap::new(),
             rooms: HashMap::new(),
@@ -112,7 +116,9 @@ impl Delivery {
                 }
             }
             Output::Typing { room, from, person, time } => {
-                self.tell_others(room, from, time, &Event::Typing(person));
+                let (person, reference) = (&person, None);
+                let outgoing = Outgoing::Typing { room, time, person, reference };
+                self.tell_others(room, from, &outgoing);
             }
             Output::Refuse { to, error } => self.send(to, &Outgoing::Error(&error)),
             Output::Close { connection, reason } => self.close(connection, reason),
@@ -124,13 +130,18 @@ impl Delivery {
         match effect {
             Effect::Connected { link, welcome } => self.welcome(*link, welcome),
             Effect::Superseded { link } => self.close(link.connection, CloseReason::Replaced),
+            Effect::TurnedAway { link } => self.close(link.connection, CloseReason::CannotSave),
             Effect::Subscribe { user, room } => self.subscribe(*user, *room),
             Effect::Unsubscribe { user } => {
                 if let Some(connection) = self.users.get(user) {
                     self.unsubscribe(*connection);
                 }
             }
-            Effect::Tell { room, time, event } => self.tell(*room, *time, event),
+            Effect::Tell { room, time, event } => {
+                let (room, time) = (*room, *time);
+                let outgoing = Outgoing::Event { room, time, event };
+                self.tell(room, event.author(), &outgoing);
+            }
             Effect::Reply { to, time, reply, reference } => {
                 if let Some(connection) = self.users.get(to) {
                     let (time, reference) = (*time, reference.as_deref());
@@ -140,6 +151,7 @@ impl Delivery {
             // The dispatcher handles these and does not pass them on.
             Effect::ShowRoom { .. }
             | Effect::Repeat { .. }
+            | Effect::PresenceChanged { .. }
             | Effect::RoomListChanged { .. }
             | Effect::Store(_) => {}
         }
@@ -158,7 +170,8 @@ impl Delivery {
             if welcome.resumed { credentials.resumed.as_ref() } else { Some(&credentials.fresh) }
         });
         let (secret, version) = (secret.map(Secret::text), client.version);
-        let outgoing = Outgoing::Welcome { welcome, secret, server: &self.server };
+        let (server, epoch) = (&self.server, &*self.epoch);
+        let outgoing = Outgoing::Welcome { welcome, secret, epoch, server };
         let start = self.replies.len();
         version.encode(&outgoing, &mut self.replies);
         let end = self.replies.len();
@@ -220,26 +233,26 @@ impl Delivery {
         }
     }
 
-    /// Sends an event to all seats of `room`.
-    fn tell(&mut self, room: RoomId, time: u64, event: &Event) {
+    /// Sends an event to all seats of `room`, at the cost of its author.
+    fn tell(&mut self, room: RoomId, author: UserId, event: &Outgoing<'_>) {
         let Some(audience) = self.rooms.get_mut(&room) else { return };
         let was_told = audience.is_told();
-        let outgoing = Outgoing::Event { room, time, event };
-        let bytes = audience.tell(|version, buffer| version.encode(&outgoing, buffer));
+        let bytes = audience.tell(|version, buffer| version.encode(event, buffer));
         // Not every version has a frame for every event.
         if !was_told && audience.is_told() {
             self.told.push(room);
         }
-        if let Some(pace) = self.pace_of(event.author()) {
+        if let Some(pace) = self.pace_of(author) {
             pace.charge_told(bytes);
         }
     }
 
     /// Sends an event to all seats of `room` except that of one client.
-    fn tell_others(&mut self, room: RoomId, but: ConnectionId, time: u64, event: &Event) {
+    fn tell_others(&mut self, room: RoomId, but: ConnectionId, event: &Outgoing<'_>) {
         // Earlier events are for this client, too.
         self.take_slice(but);
-        self.tell(room, time, event);
+        let author = self.clients.get(&but).map_or(UserId(0), |client| client.outbox.user());
+        self.tell(room, author, event);
         if let Some((own_room, index)) = self.clients.get(&but).and_then(|client| client.seat)
             && own_room == room
             && let Some(audience) = self.rooms.get_mut(&room)

@@ -7,16 +7,17 @@
 
 mod saver;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::chat::{self, Action, Chat, ConnectionId, Effect, Link, NodeId, Reply};
+use crate::clock;
 use crate::delivery::Delivery;
 use crate::input::{Input, Reload};
 use crate::lobby::Lobby;
 use crate::log::{Local, Log, Now, Ordered, Proposal};
 use crate::mailbox::{Mailbox, WaitOutcome};
 use crate::output::Output;
-use crate::protocol::{CloseReason, ErrorReply, Reference, Request, RoomSnapshot, Since};
+use crate::protocol::{CloseReason, ErrorReply, Reference, Request, Since};
 use crate::recall::{Lookup, Query, Recall};
 
 use saver::Outcome;
@@ -26,7 +27,7 @@ pub(crate) use saver::Saver;
 const MAX_TICK_INPUTS: usize = 1_000;
 
 /// This node. There are no others yet.
-const NODE: NodeId = NodeId(0);
+pub(crate) const NODE: NodeId = NodeId(0);
 
 /// See the module's documentation.
 pub(crate) struct Dispatcher<L> {
@@ -59,7 +60,7 @@ impl<L: Log> Dispatcher<L> {
         recall: Recall,
         max_tick_bytes: usize,
     ) -> Self {
-        Self {
+        let mut dispatcher = Self {
             log,
             chat,
             lobby,
@@ -72,7 +73,9 @@ impl<L: Log> Dispatcher<L> {
             max_tick_bytes,
             now: Now::default(),
             stopping_until: None,
-        }
+        };
+        dispatcher.grant_ids();
+        dispatcher
     }
 
     /// Runs until every sender of inputs is gone.
@@ -150,10 +153,16 @@ impl<L: Log> Dispatcher<L> {
             return self.take_while_stopping(input);
         }
         match input {
-            Input::Connect { connection, outbox, arrival, pace } => {
-                let (version, resume) = (arrival.version(), arrival.offer().map(Box::new));
+            Input::Connect { connection, source, outbox, arrival, pace } => {
+                let (link, version) = (link(connection), arrival.version());
+                let resume = arrival.offer().map(Box::new);
                 self.delivery.connect(connection, outbox, pace, arrival);
-                self.propose(Action::Connect { link: link(connection), version, resume }, None);
+                self.propose(Action::Connect { link, source, version, resume }, None);
+            }
+            Input::Recognize(recognition) => {
+                let is_known = self.chat.can_resume(&recognition.key);
+                // It fails when the session has given up.
+                let _ = recognition.answer.try_send(is_known);
             }
             Input::Request { connection, request: Request::Chat(request, since), reference } => {
                 self.ask(connection, request, since, reference);
@@ -194,7 +203,7 @@ impl<L: Log> Dispatcher<L> {
         reference: Reference,
     ) {
         let link = link(connection);
-        if let chat::Request::Say(content) = &request
+        if let chat::Request::Say(content, _) = &request
             && let Some((_, Some(room))) = self.chat.user_at(link)
             && let Some(pace) = self.delivery.pace(connection)
             && let Err(wait) = self.lobby.may_say(room, pace, content.encoded_len(), self.now)
@@ -287,7 +296,7 @@ impl<L: Log> Dispatcher<L> {
         self.lobby.observe(&effect, self.now);
         match effect {
             Effect::Store(memo) => self.saver.note(memo),
-            Effect::RoomListChanged { .. } => {}
+            Effect::RoomListChanged { .. } | Effect::PresenceChanged { .. } => {}
             Effect::Reply { to, reply: Reply::Refused(ref refusal), .. }
                 if refusal.is_of_new_room() =>
             {
@@ -297,10 +306,7 @@ impl<L: Log> Dispatcher<L> {
                 self.push(Output::Effect(effect));
             }
             Effect::ShowRoom { to, room: id, up_to: seq, reference } => {
-                if let Some(room) = self.chat.room(id) {
-                    let users = self.chat.people(room).collect();
-                    let snapshot = RoomSnapshot { id, title: room.title().into(), users, seq };
-                    let what = Lookup::Room { snapshot, since: since.take() };
+                if let Some(what) = self.lobby.show_room(&self.chat, to, (id, seq), since.take()) {
                     self.push(Output::Query { to, query: Query { what, reference } });
                 }
             }
@@ -356,6 +362,7 @@ impl<L: Log> Dispatcher<L> {
     /// Saves the tick's messages and changes before anything is delivered. If that fails, the messages are
     /// refused, and everything else is delivered.
     fn commit(&mut self) {
+        let reserved = self.saver.reserved();
         match self.saver.commit(&self.chat, &self.outputs, self.now.at) {
             Outcome::NoMessages => {}
             Outcome::Saved => self.propose(Action::Saved, None),
@@ -364,6 +371,14 @@ impl<L: Log> Dispatcher<L> {
                 saver::refuse_unsaved(&mut self.outputs, &self.chat);
             }
         }
+        if self.saver.reserved() != reserved {
+            self.grant_ids();
+        }
+    }
+
+    /// Lets the chat hand out the ids that are reserved in the history.
+    fn grant_ids(&mut self) {
+        self.propose(Action::Reserved(self.saver.reserved()), None);
     }
 }
 
@@ -395,9 +410,7 @@ fn link(connection: ConnectionId) -> Link {
 /// The present time by both clocks. The log's clock counts from `started`, so it does not go back even if
 /// the time of day does.
 fn now_since(started: Instant) -> Now {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let time = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
-    Now { at: started.elapsed(), time }
+    Now { at: started.elapsed(), time: clock::unix_millis(SystemTime::now()) }
 }
 
 #[cfg(test)]

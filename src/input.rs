@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use crossbeam_channel::Sender;
 
-use crate::chat::{ConnectionId, ResumeKey, ResumeOffer, Rules, Version};
+use crate::chat::{ConnectionId, ResumeKey, ResumeOffer, Rules, Source, Version};
 use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::protocol::{CloseReason, ErrorReply, Reference, Request, ServerInfo};
@@ -22,11 +23,15 @@ pub(crate) enum Input {
     /// A client has connected, and is reached through this outbox.
     Connect {
         connection: ConnectionId,
+        source: Source,
         outbox: Arc<Outbox>,
         arrival: Arrival,
         /// Is charged for what the client's requests lead to.
         pace: Arc<Pace>,
     },
+    /// A session asks whether a secret belongs to a user who can be resumed. Boxed, so that every input
+    /// stays small.
+    Recognize(Box<Recognition>),
     /// A well-formed request.
     Request { connection: ConnectionId, request: Request, reference: Reference },
     /// A request that the session has refused. It comes this way so that the client gets its answers in
@@ -50,6 +55,13 @@ pub(crate) enum Arrival {
     /// A client of `wschat.v2`, which resumes its user or gets a new one. Boxed, so that every input
     /// stays small.
     V2(Box<Credentials>),
+}
+
+/// A question about a user, and where to answer it. There has to be room for the answer.
+#[derive(Debug)]
+pub(crate) struct Recognition {
+    pub(crate) key: ResumeKey,
+    pub(crate) answer: Sender<bool>,
 }
 
 /// The secrets by which a user can be resumed. `delivery` keeps them until it welcomes the client, and

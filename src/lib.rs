@@ -40,6 +40,7 @@
 #[doc(hidden)]
 pub mod bench;
 mod chat;
+mod clock;
 mod delivery;
 mod dispatcher;
 mod error;

@@ -1,27 +1,35 @@
-//! State that concerns one node alone: the subscribers of the list of rooms, and typing.
+//! State that concerns one node alone: the subscribers of the list of rooms, what clients can take, who is
+//! told who is away, and typing.
 //!
-//! Owns the encoded lists of rooms, when they are sent next, and the throttling of `typing`. It learns of
+//! Owns the encoded lists of rooms and of their users, when they are sent next, and the throttling of
+//! `typing`. It learns of
 //! changes from the chat's effects, and answers the requests that do not change the chat. The dispatcher's
 //! thread runs it.
 
+mod people;
 mod room_rates;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::chat::{
-    Chat, ConnectionId, Effect, Event, Link, MESSAGE_OVERHEAD_BYTES, Refusal, Reply, RoomChange,
-    RoomId, Version,
+    Chat, ConnectionId, Effect, Event, Link, MESSAGE_OVERHEAD_BYTES, NodeId, Person, Refusal,
+    Reply, Room, RoomChange, RoomId, UserId, Version,
 };
 use crate::log::Now;
 use crate::output::Output;
 use crate::pace::Pace;
-use crate::protocol::{LocalRequest, Outgoing, Reference, RoomList, RoomListChange};
+use crate::protocol::{
+    Hello, HelloRequest, LocalRequest, Outgoing, Reference, RoomList, RoomListChange, RoomSnapshot,
+    Since, rooms_frame, users_frame,
+};
 use crate::recall::{Lookup, Query};
 
+use people::{People, users_after};
 use room_rates::RoomRates;
 
 /// A user causes at most one typing event in this time.
@@ -30,10 +38,20 @@ const TYPING_INTERVAL: Duration = Duration::from_secs(2);
 /// How many bytes of lists and their changes each client is sent in an interval, in the long run. One
 /// client can change a thousand rooms at little cost, and a thousand clients have to read it.
 const BYTES_PER_INTERVAL: usize = 16_384;
+/// About how long the member `ref` is without its value.
+const REFERENCE_MEMBER: usize = 10;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Lobby {
+    node: NodeId,
+    /// That of the history.
+    epoch: Arc<str>,
+    /// The longest frame for a client that has not said hello.
+    max_frame_bytes: usize,
+    /// The longest frame for each client that has said so.
+    max_frames: HashMap<ConnectionId, usize>,
+    people: People,
     /// Clients of the base protocol. They are sent the whole list when a room is added or removed.
     base_clients: BTreeSet<ConnectionId>,
     /// Clients of `wschat.v2` that have asked for the list. They are sent its changes.
@@ -64,10 +82,20 @@ struct EncodedList {
 }
 
 impl Lobby {
-    /// `list_interval` is the shortest time between two lists of rooms that are sent to all clients.
-    /// `room_bytes_per_second` is what a room may be told; 0 is no limit.
-    pub(crate) fn new(list_interval: Duration, room_bytes_per_second: f64) -> Self {
+    /// `list_interval` is the shortest time between two lists of rooms that are sent to all clients, and
+    /// `max_frame_bytes` the length of the longest frame, as far as that is up to the server.
+    pub(crate) fn new(
+        node: NodeId,
+        list_interval: Duration,
+        epoch: Arc<str>,
+        max_frame_bytes: usize,
+    ) -> Self {
         Self {
+            node,
+            epoch,
+            max_frame_bytes,
+            max_frames: HashMap::new(),
+            people: People::default(),
             base_clients: BTreeSet::new(),
             subscribers: BTreeSet::new(),
             list_interval,
@@ -78,7 +106,7 @@ impl Lobby {
             last_change: RoomId(0),
             lists: [None, None],
             typing_not_before: HashMap::new(),
-            room_rates: RoomRates::new(room_bytes_per_second),
+            room_rates: RoomRates::new(0.0),
         }
     }
 
@@ -90,7 +118,8 @@ impl Lobby {
         self.list_interval = interval;
     }
 
-    /// This counts from now on, for rooms with a full burst.
+    /// What a room may be told; 0, as at first, is no limit. This counts from now on, for rooms with a full
+    /// burst.
     pub(crate) fn set_room_rate(&mut self, bytes_per_second: f64) {
         self.room_rates.set_rate(bytes_per_second);
     }
@@ -108,6 +137,7 @@ impl Lobby {
 
     /// Updates the lobby with an effect of the chat.
     pub(crate) fn observe(&mut self, effect: &Effect, now: Now) {
+        self.people.observe(effect);
         match effect {
             // What is said has been counted before it was said.
             Effect::Tell { room, event, .. } if !matches!(event, Event::Said(_)) => {
@@ -153,6 +183,8 @@ impl Lobby {
     pub(crate) fn forget(&mut self, connection: ConnectionId) {
         self.base_clients.remove(&connection);
         self.typing_not_before.remove(&connection);
+        self.max_frames.remove(&connection);
+        self.people.forget(connection);
         if self.subscribers.remove(&connection) && self.subscribers.is_empty() {
             self.changes.clear();
         }
@@ -160,7 +192,8 @@ impl Lobby {
 
     /// When [`Lobby::announce`] has something to do, if nothing else happens before.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        [self.list_due_at(), self.changes_due_at()].into_iter().flatten().min()
+        let presence = self.people.due_at(self.list_interval);
+        [self.list_due_at(), self.changes_due_at(), presence].into_iter().flatten().min()
     }
 
     /// When the list is due to be sent to the base clients; `None` if they have it.
@@ -195,6 +228,29 @@ impl Lobby {
             let to = self.subscribers.iter().copied().collect();
             outputs.push(Output::Send { to, frames: frames.freeze() });
         }
+        if self.people.due_at(self.list_interval).is_some_and(|due| due <= now.at) {
+            self.people.tell(now, self.node, chat, outputs);
+        }
+    }
+
+    /// What is to be read for a user who is shown a room with its messages up to `up_to`. `None` if the
+    /// user is not connected to this node.
+    pub(crate) fn show_room(
+        &mut self,
+        chat: &Chat,
+        to: UserId,
+        (id, up_to): (RoomId, u64),
+        since: Option<Box<Since>>,
+    ) -> Option<Lookup> {
+        let link = chat.link_of(to).filter(|link| link.node == self.node)?;
+        let (room, user) = (chat.room(id)?, chat.person(to)?);
+        let (title, users) = (room.title().into(), self.people.list(id, chat));
+        let snapshot = RoomSnapshot { id, title, users, user, seq: up_to };
+        Some(Lookup::Room { snapshot, since, max_frame: self.max_frame(link.connection) })
+    }
+
+    fn max_frame(&self, connection: ConnectionId) -> usize {
+        self.max_frames.get(&connection).copied().unwrap_or(self.max_frame_bytes)
     }
 
     /// The next change to send, by the ids of the rooms in a circle.
@@ -219,39 +275,107 @@ impl Lobby {
         outputs: &mut Vec<Output>,
     ) {
         let Some((user, room)) = chat.user_at(link) else { return };
+        let connection = link.connection;
         let refusal = match request {
-            LocalRequest::ListRooms => {
-                outputs.push(self.list_rooms(link.connection, &reference, chat));
+            LocalRequest::ListRooms { after } => {
+                outputs.push(self.list_rooms(connection, after, &reference, chat));
                 return;
             }
-            LocalRequest::History { room, before, limit } if chat.room(room).is_some() => {
-                let what = Lookup::Page { room, before, limit };
+            LocalRequest::History { room, .. } | LocalRequest::Users { room, .. }
+                if chat.room(room).is_none() =>
+            {
+                Refusal::UnknownRoom(room)
+            }
+            LocalRequest::History { room, part, limit, max_bytes } => {
+                let max_frame = self.max_frame(connection);
+                let max_bytes = (max_bytes.unwrap_or(max_frame).min(max_frame), max_frame);
+                let what = Lookup::Page { room, part, limit, max_bytes };
                 outputs.push(Output::Query { to: user, query: Query { what, reference } });
                 return;
             }
-            LocalRequest::History { room, .. } => Refusal::UnknownRoom(room),
-            LocalRequest::Typing => match (room, chat.person(user)) {
-                (Some(room), Some(person)) => {
-                    if self.may_tell_typing(link.connection, now.at) {
-                        let (from, time) = (link.connection, now.time);
-                        outputs.push(Output::Typing { room, from, person, time });
+            LocalRequest::Users { room, after, limit } => {
+                outputs.push(self.users(connection, room, (after, limit), &reference, chat));
+                return;
+            }
+            LocalRequest::Typing(meant) => match (room, meant) {
+                (_, Some(meant)) if room != Some(meant) => Refusal::NotInThisRoom(meant),
+                (Some(room), _) => {
+                    if let Some(person) = chat.person(user) {
+                        self.tell_typing(link.connection, room, person, &reference, now, outputs);
                     }
                     return;
                 }
-                _ => Refusal::NotInRoom,
+                (None, _) => Refusal::NotInRoom,
             },
+            LocalRequest::Hello(request) => {
+                outputs.push(self.greet(link.connection, request, &reference));
+                return;
+            }
         };
         let reply = Reply::Refused(refusal);
         let effect = Effect::Reply { to: user, time: now.time, reply, reference };
         outputs.push(Output::Effect(effect));
     }
 
-    fn list_rooms(
+    /// The author gets an answer if the request has a reference. The others are not told too often.
+    fn tell_typing(
+        &mut self,
+        from: ConnectionId,
+        room: RoomId,
+        person: Person,
+        reference: &Reference,
+        now: Now,
+        outputs: &mut Vec<Output>,
+    ) {
+        let time = now.time;
+        if let reference @ Some(_) = reference.as_deref() {
+            let outgoing = Outgoing::Typing { room, time, person: &person, reference };
+            outputs.push(Output::Send { to: vec![from], frames: Version::V2.frame(&outgoing) });
+        }
+        if self.may_tell_typing(from, now.at) {
+            outputs.push(Output::Typing { room, from, person, time });
+        }
+    }
+
+    /// Notes what the client can take, and tells it what is in use.
+    fn greet(
         &mut self,
         connection: ConnectionId,
+        request: HelloRequest,
+        reference: &Reference,
+    ) -> Output {
+        let asked = request.max_frame_bytes.unwrap_or(usize::MAX);
+        let max_frame_bytes = self.max_frame_bytes.min(asked);
+        let hello = Hello { presence: request.presence, max_frame_bytes };
+        self.max_frames.insert(connection, max_frame_bytes);
+        self.people.follow(connection, hello.presence);
+        let outgoing = Outgoing::Hello { hello, reference: reference.as_deref() };
+        Output::Send { to: vec![connection], frames: Version::V2.frame(&outgoing) }
+    }
+
+    fn users(
+        &self,
+        connection: ConnectionId,
+        id: RoomId,
+        (after, limit): (UserId, usize),
         reference: &Reference,
         chat: &Chat,
     ) -> Output {
+        let users = users_after(chat, id, after);
+        let count = chat.room(id).map_or(0, Room::user_count);
+        let (reference, max_frame) = (reference.as_deref(), self.max_frame(connection));
+        let frames = users_frame(id, users, limit, count, reference, max_frame);
+        Output::Send { to: vec![connection], frames }
+    }
+
+    fn list_rooms(
+        &mut self,
+        connection: ConnectionId,
+        after: Option<RoomId>,
+        reference: &Reference,
+        chat: &Chat,
+    ) -> Output {
+        let (epoch, max_frame) = (self.epoch.clone(), self.max_frame(connection));
         let version = if self.base_clients.contains(&connection) {
             Version::Base
         } else {
@@ -259,9 +383,19 @@ impl Lobby {
             Version::V2
         };
         let list = self.list(version, chat);
-        let frames = match reference.as_deref() {
-            None => list.frame.clone(),
-            reference => version.frame(&Outgoing::RoomList { rooms: &list.rooms, reference }),
+        let reference = reference.as_deref();
+        // The reference may be the last straw.
+        let len = list.frame.len() + reference.map_or(0, |name| 6 * name.len() + REFERENCE_MEMBER);
+        let frames = if version == Version::V2 && (after.is_some() || len > max_frame) {
+            let after = after.unwrap_or(RoomId(0));
+            let rooms = chat.rooms().filter(|(id, _)| *id > after);
+            let rooms = rooms.map(|(id, room)| room.summary(id));
+            rooms_frame(rooms, &epoch, reference, max_frame)
+        } else if reference.is_none() {
+            list.frame.clone()
+        } else {
+            let (rooms, epoch) = (&list.rooms, &*epoch);
+            version.frame(&Outgoing::RoomList { rooms, epoch, reference })
         };
         Output::Send { to: vec![connection], frames }
     }
@@ -269,7 +403,8 @@ impl Lobby {
     fn list(&mut self, version: Version, chat: &Chat) -> &EncodedList {
         self.lists[version.index()].get_or_insert_with(|| {
             let rooms = version.list_rooms(chat);
-            let frame = version.frame(&Outgoing::RoomList { rooms: &rooms, reference: None });
+            let (epoch, reference) = (&*self.epoch, None);
+            let frame = version.frame(&Outgoing::RoomList { rooms: &rooms, epoch, reference });
             EncodedList { rooms, frame }
         })
     }
@@ -289,7 +424,11 @@ impl Lobby {
     /// Whether nothing is known of any connection.
     pub(crate) fn knows_nobody(&self) -> bool {
         let is_known = !self.base_clients.is_empty() || !self.subscribers.is_empty();
-        !is_known && self.changes.is_empty() && self.typing_not_before.is_empty()
+        !is_known
+            && self.max_frames.is_empty()
+            && self.people.knows_nobody()
+            && self.changes.is_empty()
+            && self.typing_not_before.is_empty()
     }
 }
 

@@ -5,6 +5,9 @@
 
 #![forbid(unsafe_code)]
 
+mod logger;
+mod malloc;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::OpenOptions;
@@ -14,12 +17,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
-use log::{LevelFilter, error, info, warn};
+use log::{error, info, warn};
 use privdrop::PrivDrop;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use simplelog::{ConfigBuilder, WriteLogger};
 use wschat::{LogSettings, ServeError, Server, ServerHandle, Settings, StartError};
+
+use crate::logger::Logger;
 
 const HELP: &str = "\
 wschat - a chat server: one binary, one settings file, one port
@@ -91,6 +95,7 @@ fn run() -> Result<(), ProgramError> {
         Task::Version => say(concat!("wschat ", env!("CARGO_PKG_VERSION"), "\n")),
         Task::Check => check(&arguments.settings()?)?,
         Task::Serve => {
+            malloc::give_memory_back();
             let settings = arguments.settings()?;
             start_logger(&settings.log)?;
             let has_log_file = settings.log.file.is_some();
@@ -169,14 +174,6 @@ fn wait(handle: &ServerHandle) -> Result<(), ProgramError> {
 
 /// Starts logging to the file or to stderr.
 fn start_logger(settings: &LogSettings) -> Result<(), ProgramError> {
-    let config = ConfigBuilder::new()
-        .set_time_format_rfc3339()
-        .set_thread_level(LevelFilter::Off)
-        .set_target_level(LevelFilter::Off)
-        .set_location_level(LevelFilter::Off)
-        // At level `trace` tungstenite logs whole messages, which must not be in the log.
-        .add_filter_ignore_str("tungstenite")
-        .build();
     let out: Box<dyn Write + Send> = match &settings.file {
         None => Box::new(io::stderr()),
         Some(path) => {
@@ -188,7 +185,7 @@ fn start_logger(settings: &LogSettings) -> Result<(), ProgramError> {
             Box::new(file)
         }
     };
-    WriteLogger::init(settings.level, config, out)
+    Logger::start(settings.level, out)
         .map_err(|error| ProgramError::Settings(format!("cannot start the log: {error}")))
 }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
-pub(crate) use detect::detect;
+use detect::detect;
 
 /// About how much memory a connection takes besides its queue: a thread with its stack, the buffers of TLS
 /// and of the kernel.
@@ -41,9 +41,14 @@ struct Counted {
 }
 
 impl Memory {
+    /// The memory that the settings allow; 0 is what there is.
+    pub(crate) fn of_settings(max_bytes: usize) -> Self {
+        Self::new(if max_bytes == 0 { detect() } else { max_bytes })
+    }
+
     /// Of `max_bytes`, a quarter is for frames and a sixteenth for messages that have come in part. Half
     /// is for connections, see [`Memory::max_connections`].
-    pub(crate) fn new(max_bytes: usize) -> Self {
+    fn new(max_bytes: usize) -> Self {
         let (frames, partial_messages) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Self { max_bytes, frames, partial_messages }
     }

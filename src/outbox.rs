@@ -3,18 +3,27 @@
 //! All output of a client goes through its outbox, so frames never interleave. What the socket takes is
 //! written at once, by the thread that sends: the dispatcher for replies and room events, the client's
 //! session for pings and pongs. What the socket does not take is queued, and the flusher's thread writes
-//! it later. The lock is held for non-blocking calls only, so no thread ever waits for a client. What
-//! frames mean is left to `protocol`, who gets them to `delivery`.
+//! it later. What frames mean is left to `protocol`, who gets them to `delivery`.
+//!
+//! These threads use the writer in turns. Under TLS the session also reads in its turn, and that takes as
+//! long as the client likes. So nobody else waits for a turn: who finds it taken leaves an order, which
+//! is carried out by whoever has it (`handoff`).
 
 mod backlog;
 mod flusher;
+mod handoff;
+#[cfg(test)]
+mod handoff_test;
 #[cfg(any(test, feature = "bench"))]
 mod memory;
+mod orders;
+mod writer;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -26,12 +35,20 @@ use crate::net::stop::wait_ready;
 use crate::net::stream::{Stream, Tcp};
 use crate::protocol::{CloseReason, close_frame};
 
-use backlog::Backlog;
 pub(crate) use flusher::{Flusher, FlusherThread};
+use handoff::{Handoff, Turns, lock};
 #[cfg(feature = "bench")]
 pub(crate) use memory::discarding_outbox;
 #[cfg(test)]
 pub(crate) use memory::memory_outbox;
+use orders::{Order, Orders};
+use writer::{State, Writer};
+
+/// What `handoff` is built on. Its test builds it on the same types of a checker.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicBool, Ordering};
+    pub(super) use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+}
 
 /// Pieces that are together no longer than this are copied into one buffer, so that one write sends them.
 const JOIN_MAX_BYTES: usize = 16_384;
@@ -40,7 +57,9 @@ const JOIN_MAX_BYTES: usize = 16_384;
 #[derive(Debug)]
 pub(crate) struct Outbox {
     hot: HotState,
-    /// Set once, under the lock.
+    /// What is to be done by whoever has the turn.
+    orders: Mutex<Orders>,
+    /// Set when the end is decided. The Close frame may follow later.
     ending: OnceLock<Ending>,
     is_tls: bool,
     connection: ConnectionId,
@@ -103,6 +122,9 @@ enum FlushOutcome {
     Done(Option<Ending>),
     /// The socket takes no more for now.
     Blocked(Option<Ending>),
+    /// Another thread has the turn and will write what the socket takes. It asks for a flush if it is not
+    /// all.
+    HandedOver(Option<Ending>),
 }
 
 /// Everything that sending looks at, on one line of the processor's cache. A room's frames are sent to
@@ -111,26 +133,10 @@ enum FlushOutcome {
 #[repr(align(64))]
 struct HotState {
     tcp: Tcp,
-    writer: Mutex<Writer>,
+    writer: Handoff<Writer>,
 }
 
 const _: () = assert!(size_of::<HotState>() == 64, "box what is rarely used");
-
-/// Writes what the socket takes, and queues the rest.
-#[derive(Debug)]
-struct Writer {
-    stream: Stream,
-    /// `None` once it has been sent, or queued in front of the first frame.
-    upgrade_response: Option<Box<Bytes>>,
-    /// `None` while nothing is queued.
-    backlog: Option<Box<Backlog>>,
-    /// The flusher has been asked to write the backlog.
-    is_flush_requested: bool,
-    /// The Close frame has been sent or queued: nothing may follow it.
-    is_ending: bool,
-    /// A write failed. The session learns why when it reads.
-    is_broken: bool,
-}
 
 impl<'a> Piece<'a> {
     pub(crate) fn whole(chunk: &'a Bytes) -> Self {
@@ -156,16 +162,10 @@ impl Outbox {
         let OutboxParts { connection, ticket, tcp, stream, upgrade_response, bounds, flusher } =
             parts;
         let is_tls = stream.is_tls();
-        let writer = Writer {
-            stream,
-            upgrade_response: Some(Box::new(upgrade_response)),
-            backlog: None,
-            is_flush_requested: false,
-            is_ending: false,
-            is_broken: false,
-        };
+        let writer = Writer::new(stream, upgrade_response);
         Arc::new(Self {
-            hot: HotState { tcp, writer: Mutex::new(writer) },
+            hot: HotState { tcp, writer: Handoff::new(writer) },
+            orders: Mutex::default(),
             ending: OnceLock::new(),
             is_tls,
             connection,
@@ -176,7 +176,7 @@ impl Outbox {
         })
     }
 
-    /// Sends whole frames, in order, after everything sent before.
+    /// Sends whole frames, in order, after everything sent before. Never waits.
     ///
     /// A queue above its limit takes nothing more. A send that starts below the limit may exceed it,
     /// so a client that keeps up is never closed for one long frame.
@@ -184,52 +184,85 @@ impl Outbox {
         if pieces.len() > 1
             && let Some(joined) = join(pieces.iter().map(Piece::bytes))
         {
+            let joined = self.flusher.memory.hold(joined);
             return self.send_each(&[Piece::whole(&joined)]);
         }
         self.send_each(pieces)
     }
 
+    /// Like [`Outbox::send`], but waits while another thread writes. For the client's own session: it
+    /// answers as fast as the client asks, and must not keep others busy with what it leaves for them.
+    pub(crate) fn send_waiting(self: &Arc<Self>, frame: &Bytes) -> Result<(), Full> {
+        self.send_now(&mut self.wait_for_turn(), &[Piece::whole(frame)])
+    }
+
     fn send_each(self: &Arc<Self>, pieces: &[Piece<'_>]) -> Result<(), Full> {
-        let mut writer = self.lock();
-        if writer.is_ending || writer.is_broken {
+        if let Some(mut turn) = self.try_turn() {
+            return self.send_now(&mut turn, pieces);
+        }
+        if self.ending().is_some() {
             return Ok(());
         }
-        if writer.backlog.as_ref().is_some_and(|backlog| backlog.is_full(&self.bounds)) {
+        self.hand_over(|orders| orders.leave_frames(pieces, &self.bounds))
+    }
+
+    fn send_now(self: &Arc<Self>, writer: &mut Writer, pieces: &[Piece<'_>]) -> Result<(), Full> {
+        if writer.state != State::Open {
+            return Ok(());
+        }
+        if writer.behind().is_some_and(|behind| behind.is_full(&self.bounds)) {
             return Err(Full);
         }
+        self.write(writer, pieces);
+        self.settle(writer, 0);
+        Ok(())
+    }
+
+    fn write(self: &Arc<Self>, writer: &mut Writer, pieces: &[Piece<'_>]) {
         for piece in pieces {
             writer.send(&self.hot.tcp, *piece);
         }
         if !writer.is_flushed() {
-            self.flush_later(&mut writer);
+            self.flush_later(writer);
         }
-        Ok(())
     }
 
     /// Ends the connection: sends the Close frame for `reason`, if it has one, behind what is queued,
-    /// and nothing after it. The flusher cuts the connection off at `until` if it still stands.
+    /// and nothing after it. The flusher cuts the connection off at `until` if it still stands. Never
+    /// waits.
     pub(crate) fn finish(self: &Arc<Self>, reason: CloseReason, until: Instant) {
-        let mut writer = self.lock();
-        if writer.is_ending {
+        if self.ending.set(Ending { reason, until }).is_err() {
             return;
         }
+        if let Some(mut turn) = self.try_turn() {
+            self.finish_now(&mut turn, reason);
+            return;
+        }
+        self.leave(Order::Finish);
+        // Until then it has to know the deadline: there may be no end to the turn.
+        self.flusher.flush_later(self.clone());
+    }
+
+    fn finish_now(self: &Arc<Self>, writer: &mut Writer, reason: CloseReason) {
         if reason.drops_backlog() {
             writer.drop_unstarted_frames();
         }
         if let Some(frame) = close_frame(reason) {
             writer.send(&self.hot.tcp, Piece::whole(&frame));
         }
-        writer.is_ending = true;
-        self.ending.get_or_init(|| Ending { reason, until });
+        if writer.state == State::Open {
+            writer.state = State::Ending;
+        }
         let is_flushed = writer.is_flushed();
         if is_flushed {
-            self.end_output(&mut writer, reason);
+            self.end_output(writer, reason);
         }
         if !is_flushed || self.waits_for_client(reason) {
             // Asked again even if it knows of the backlog: now there is a deadline, too.
             writer.is_flush_requested = false;
-            self.flush_later(&mut writer);
+            self.flush_later(writer);
         }
+        self.settle(writer, 0);
     }
 
     /// Whether the server, once it has sent everything, waits for the client to close the connection.
@@ -246,14 +279,14 @@ impl Outbox {
 
     /// Reads what the client sends, blocking for up to `timeout`, to which the socket's read timeout
     /// must be set, too. `WouldBlock` means that nothing came. For the session.
-    pub(crate) fn read(&self, buf: &mut [u8], timeout: Duration) -> io::Result<usize> {
+    pub(crate) fn read(self: &Arc<Self>, buf: &mut [u8], timeout: Duration) -> io::Result<usize> {
         if !self.is_tls {
             return self.hot.tcp.read_blocking(buf);
         }
         let deadline = Instant::now() + timeout;
         loop {
             let interest = {
-                let mut writer = self.lock();
+                let mut writer = self.wait_for_turn();
                 match writer.stream.read(&self.hot.tcp, buf) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => return result,
@@ -278,7 +311,7 @@ impl Outbox {
 
     /// How many bytes are queued.
     pub(crate) fn queued(&self) -> usize {
-        self.lock().backlog.as_ref().map_or(0, |backlog| backlog.queued())
+        lock(&self.orders).queued()
     }
 
     /// Notes which user is at the other end.
@@ -293,10 +326,10 @@ impl Outbox {
 
     /// Prefetches the cache line that [`Outbox::send`] needs.
     ///
-    /// Safe Rust has no prefetch instruction. Reading the lock's poison flag loads the same cache line,
+    /// Safe Rust has no prefetch instruction. Looking for calls loads the same cache line,
     /// and as nothing depends on the result, the processor does not wait for it.
     pub(crate) fn prefetch(&self) {
-        std::hint::black_box(self.hot.writer.is_poisoned());
+        std::hint::black_box(self.hot.writer.is_called());
     }
 
     /// The socket, for its options and for `poll`. Panics on a connection in memory.
@@ -304,27 +337,44 @@ impl Outbox {
         self.hot.tcp.socket()
     }
 
-    /// Writes what the socket takes of the queue. For the flusher.
-    fn flush(&self) -> FlushOutcome {
-        let mut writer = self.lock();
+    /// Writes what the socket takes of the queue. For the flusher. Never waits.
+    fn flush(self: &Arc<Self>) -> FlushOutcome {
+        if let Some(mut turn) = self.try_turn() {
+            return self.flush_now(&mut turn);
+        }
+        self.leave(Order::Flush);
+        FlushOutcome::HandedOver(self.ending())
+    }
+
+    fn flush_now(&self, writer: &mut Writer) -> FlushOutcome {
         let was_flushed = writer.is_flushed();
         writer.flush(&self.hot.tcp);
+        self.settle(writer, 0);
         if !writer.is_flushed() {
             return FlushOutcome::Blocked(self.ending());
         }
         writer.is_flush_requested = false;
         if let Some(ending) = self.ending()
+            && writer.state == State::Ending
             && !was_flushed
         {
-            self.end_output(&mut writer, ending.reason);
+            self.end_output(writer, ending.reason);
         }
         FlushOutcome::Done(self.ending())
     }
 
-    /// Ends the connection at once. The session's read returns, and it ends.
-    fn cut_off(&self) {
-        self.lock().mark_broken();
+    /// Ends the connection at once. The session's read returns, and it ends. Never waits.
+    fn cut_off(self: &Arc<Self>) {
         let _ = self.hot.tcp.shutdown(Shutdown::Both);
+        match self.try_turn() {
+            Some(mut turn) => self.mark_cut_off(&mut turn),
+            None => self.leave(Order::CutOff),
+        }
+    }
+
+    fn mark_cut_off(&self, writer: &mut Writer) {
+        writer.mark_broken();
+        self.settle(writer, 0);
     }
 
     /// The last frame has been written: tells the client that nothing follows.
@@ -342,80 +392,62 @@ impl Outbox {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Writer> {
-        // A thread that panicked while it held the lock leaves a queue of bytes that is still whole.
-        self.hot.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn leave(self: &Arc<Self>, order: Order) {
+        let Ok(()) = self.hand_over(|orders| {
+            orders.leave(order);
+            Ok::<(), Infallible>(())
+        });
+    }
+
+    /// Notes for those who leave orders how far the client is behind now, whenever that may have changed,
+    /// and that orders for frames of this many bytes have been carried out.
+    fn settle(&self, writer: &mut Writer, carried_out: usize) {
+        let behind = writer.behind();
+        if carried_out > 0 || behind.is_some() || writer.is_known_behind {
+            writer.is_known_behind = behind.is_some();
+            lock(&self.orders).settle(carried_out, behind);
+        }
     }
 }
 
-impl Writer {
-    fn is_flushed(&self) -> bool {
-        self.backlog.is_none()
+impl Turns for Arc<Outbox> {
+    type Value = Writer;
+    type Orders = Orders;
+
+    fn handoff(&self) -> &Handoff<Writer> {
+        &self.hot.writer
     }
 
-    /// Sends the piece; the first one with the upgrade response in front of it.
-    fn send(&mut self, tcp: &Tcp, piece: Piece<'_>) {
-        match self.upgrade_response.take() {
-            None => self.write_or_queue(tcp, piece, 0),
-            Some(response) => {
-                let both = Bytes::from([&response, piece.bytes()].concat());
-                self.write_or_queue(tcp, Piece::whole(&both), response.len());
-            }
-        }
+    fn orders(&self) -> &Mutex<Orders> {
+        &self.orders
     }
 
-    /// Writes the piece now if nothing is queued, and queues what is left of it. Its first
-    /// `response_len` bytes are the upgrade response.
-    fn write_or_queue(&mut self, tcp: &Tcp, piece: Piece<'_>, response_len: usize) {
-        if let Some(backlog) = &mut self.backlog {
-            backlog.push(piece.to_bytes());
-            return;
-        }
-        if self.is_broken {
-            return;
-        }
-        let bytes = piece.bytes();
-        match self.stream.write_some(tcp, bytes) {
-            Ok(sent) if sent == bytes.len() => {}
-            Ok(sent) => {
-                self.backlog = Some(Box::new(Backlog::new(piece.to_bytes(), sent, response_len)));
-            }
-            Err(_) => self.mark_broken(),
-        }
-    }
-
-    /// Writes what the socket takes of the backlog.
-    fn flush(&mut self, tcp: &Tcp) {
-        while let Some(backlog) = &mut self.backlog {
-            let next = backlog.next();
-            let left = next.len();
-            match self.stream.write_some(tcp, next) {
-                Ok(sent) => {
-                    if !backlog.advance(sent) {
-                        self.backlog = None;
+    fn carry_out_orders(&self, writer: &mut Writer) {
+        let orders = lock(&self.orders).take();
+        for order in orders {
+            match order {
+                Order::Send(frames) => {
+                    // There was room for it when it was left.
+                    if writer.state == State::Open {
+                        self.write(writer, &[Piece::whole(&frames)]);
                     }
-                    if sent < left {
-                        return;
+                    self.settle(writer, frames.len());
+                }
+                Order::Finish => {
+                    if let Some(ending) = self.ending() {
+                        self.finish_now(writer, ending.reason);
                     }
                 }
-                Err(_) => self.mark_broken(),
+                Order::Flush => {
+                    // The flusher does not watch the socket meanwhile.
+                    if let FlushOutcome::Blocked(_) = self.flush_now(writer) {
+                        writer.is_flush_requested = false;
+                        self.flush_later(writer);
+                    }
+                }
+                Order::CutOff => self.mark_cut_off(writer),
             }
         }
-    }
-
-    /// Drops what is queued, except for the rest of a frame that has been sent in part.
-    fn drop_unstarted_frames(&mut self) {
-        if let Some(backlog) = &mut self.backlog
-            && !backlog.drop_unstarted_frames(self.stream.committed(backlog.next().len()))
-        {
-            self.backlog = None;
-        }
-    }
-
-    /// Nothing can be sent any more.
-    fn mark_broken(&mut self) {
-        self.is_broken = true;
-        self.backlog = None;
     }
 }
 

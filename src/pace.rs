@@ -1,9 +1,9 @@
-//! The pace: how much a session, and the network that it comes from, may ask of the server.
+//! The pace: how much a session, and the source that it comes from, may ask of the server.
 //!
 //! A pace is charged by what a request costs: the request itself, its length, the bytes of the answer, and
 //! the bytes that others are sent because of it. The unit is one short message. A session keeps its pace
-//! when it is resumed, so nobody gets a fresh burst by reconnecting. All sessions of one network share the
-//! paces of that network, in steps of larger and larger networks.
+//! when it is resumed, so nobody gets a fresh burst by reconnecting. All sessions of one source share a pace
+//! as well, and so do those of the wider networks around it.
 //!
 //! Session threads count what they read. The dispatcher's thread charges what follows from it. One small
 //! lock guards each pace; none is held while anything else happens.
@@ -11,11 +11,10 @@
 mod bucket;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::chat::ResumeKey;
+use crate::chat::{Network, ResumeKey, Source};
 
 use bucket::FadingSum;
 pub(crate) use bucket::TokenBucket;
@@ -26,6 +25,10 @@ const BYTES_IN: f64 = 65_536.0;
 /// How many bytes each WebSocket frame counts for, besides its own: an empty frame costs time, too.
 const BYTES_PER_FRAME: usize = 6_554;
 
+/// A read counts for at least this many bytes, even if it brings one: it costs a system call, and under TLS
+/// the decryption of some records.
+const MIN_READ: usize = 2_048;
+
 /// How many bytes of answers cost as much as one message.
 const BYTES_ANSWERED: f64 = 65_536.0;
 
@@ -35,9 +38,9 @@ const BYTES_TOLD: f64 = 1_048_576.0;
 /// For how long what a room was told counts towards the share of its author.
 pub(crate) const SHARE_LIFETIME: Duration = Duration::from_secs(4);
 
-/// How much more than one session the sessions of a network may do together: an IPv4 address or a /64
-/// network, then a /56, then a /48.
-const NETWORK_FACTORS: [f64; 3] = [10.0, 20.0, 40.0];
+/// How much more than one session the sessions of a source may do together. Wider networks may do so for
+/// each of their shares.
+const SOURCE_FACTOR: usize = 10;
 
 /// The paces of one server.
 #[derive(Debug)]
@@ -53,9 +56,6 @@ struct Known {
     /// At this number of entries, those that are as good as new are forgotten.
     sweep_at: usize,
 }
-
-/// An address with the bits of its hosts cleared, and how many bits are left.
-type Network = (IpAddr, u8);
 
 /// The rates of a session. A rate of 0 messages is no limit, and then nothing is counted.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +74,7 @@ pub(crate) struct Pace {
     is_limited: bool,
     session: Arc<Mutex<Buckets>>,
     networks: Vec<Arc<Mutex<Buckets>>>,
-    source: IpAddr,
+    source: Source,
 }
 
 /// What to do with a message.
@@ -109,15 +109,14 @@ impl Default for Paces {
 }
 
 impl Paces {
-    /// The pace of a new connection from `address`. `key` is that of the session which it may resume, or
+    /// The pace of a new connection from `source`. `key` is that of the session which it may resume, or
     /// else of its new one. Without a key, the pace ends with the connection.
     ///
-    /// Loopback addresses have no pace of a network: behind one of them may be a proxy, and with it all
-    /// clients.
+    /// A loopback address has no pace of its own: behind it may be a proxy, and with that all clients.
     pub(crate) fn connect(
         &self,
         key: Option<ResumeKey>,
-        address: IpAddr,
+        source: Source,
         limits: PaceLimits,
     ) -> Pace {
         let now = self.started.elapsed();
@@ -130,12 +129,11 @@ impl Paces {
             Some(key) => known.sessions.entry(key).or_insert_with(new).clone(),
         };
         lock(&session).set_limits(limits, 1.0, now);
-        let source = networks(address).last().map_or(address, |(network, _)| network);
-        let networks = networks(address).zip(NETWORK_FACTORS);
-        let networks = networks.map(|(network, factor)| {
-            let buckets = known.networks.entry(network);
-            let buckets =
-                buckets.or_insert_with(|| Arc::new(Mutex::new(Buckets::new(limits, factor, now))));
+        let networks = if source.is_loopback() { None } else { Some(source.steps()) };
+        let networks = networks.into_iter().flatten().map(|network| {
+            let factor = as_f64(SOURCE_FACTOR * network.shares());
+            let new = || Arc::new(Mutex::new(Buckets::new(limits, factor, now)));
+            let buckets = known.networks.entry(network).or_insert_with(new);
             lock(buckets).set_limits(limits, factor, now);
             buckets.clone()
         });
@@ -161,8 +159,7 @@ impl Known {
 }
 
 impl Pace {
-    /// The largest network that the connection counts for, or its loopback address.
-    pub(crate) fn source(&self) -> IpAddr {
+    pub(crate) fn source(&self) -> Source {
         self.source
     }
 
@@ -200,12 +197,13 @@ impl Pace {
         self.for_all(|buckets| buckets.rooms.refund(1.0));
     }
 
-    /// Counts what was read. Returns how long to read nothing more.
+    /// Counts what was read at once. Returns how long to read nothing more.
     pub(crate) fn intake(&self, bytes: usize, frames: usize) -> Duration {
         if !self.is_limited {
             return Duration::ZERO;
         }
         let now = self.started.elapsed();
+        let bytes = bytes.max(MIN_READ);
         let cost = as_f64(bytes.saturating_add(frames.saturating_mul(BYTES_PER_FRAME)));
         self.longest_wait(|buckets| {
             buckets.intake.charge(cost, now);
@@ -308,23 +306,6 @@ impl PaceLimits {
     }
 }
 
-/// The networks that an address counts for. None for loopback.
-fn networks(address: IpAddr) -> impl Iterator<Item = Network> {
-    let address = address.to_canonical();
-    let prefixes: &[u8] = match address {
-        _ if address.is_loopback() => &[],
-        IpAddr::V4(_) => &[32],
-        IpAddr::V6(_) => &[64, 56, 48],
-    };
-    prefixes.iter().map(move |&prefix| match address {
-        IpAddr::V4(_) => (address, prefix),
-        IpAddr::V6(v6) => {
-            let network = v6.to_bits() & (u128::MAX << (128 - prefix));
-            (IpAddr::V6(Ipv6Addr::from_bits(network)), prefix)
-        }
-    })
-}
-
 /// Numbers of bytes are small enough to be exact.
 fn as_f64(bytes: usize) -> f64 {
     u32::try_from(bytes).map_or(f64::from(u32::MAX), f64::from)
@@ -345,8 +326,7 @@ impl Pace {
             rooms_per_second: 0.0,
             room_burst: 1,
         };
-        let address = std::net::Ipv4Addr::LOCALHOST.into();
-        Arc::new(Paces::default().connect(None, address, limits))
+        Arc::new(Paces::default().connect(None, Source::SAMPLE, limits))
     }
 }
 

@@ -5,18 +5,24 @@
 //! the disk. The dispatcher sends a query when the tick that led to it has been committed, and gets the
 //! answer as an input. Until then `delivery` holds back all later output for that client.
 
+mod filler;
+
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use log::error;
 
-use crate::chat::{ConnectionId, Event, Person, Position, RoomId, Said, Version};
+use crate::chat::{ConnectionId, Event, Position, RoomId, Said, Version};
 use crate::history::{HistoryError, HistoryReader};
 use crate::input::Input;
 use crate::mailbox::WeakMailboxSender;
 use crate::outbox::Outbox;
-use crate::protocol::{ErrorReply, Outgoing, RecentMessages, Reference, RoomSnapshot, Since};
+use crate::protocol::{
+    ErrorReply, EventPage, Fit, HistoryPart, Joint, Outgoing, Reference, RoomSnapshot, Since,
+};
+
+use filler::Filler;
 
 /// Only clients of this version query the history.
 const VERSION: Version = Version::V2;
@@ -32,9 +38,20 @@ pub(crate) struct Query {
 #[derive(Debug)]
 pub(crate) enum Lookup {
     /// The recent messages of a room, for a client that enters it and may know some of them.
-    Room { snapshot: RoomSnapshot, since: Option<Box<Since>> },
+    Room {
+        snapshot: RoomSnapshot,
+        since: Option<Box<Since>>,
+        /// How long the answer may be.
+        max_frame: usize,
+    },
     /// A page of messages.
-    Page { room: RoomId, before: u64, limit: usize },
+    Page {
+        room: RoomId,
+        part: HistoryPart,
+        limit: usize,
+        /// How long the answer should be, and may be for one message alone.
+        max_bytes: (usize, usize),
+    },
     /// One message.
     Message(Position),
 }
@@ -77,8 +94,6 @@ struct Messages {
     epoch: Arc<str>,
     /// How many messages a client gets that enters without `since`.
     on_enter: usize,
-    /// How many bytes of messages one frame may have at most.
-    max_bytes: usize,
 }
 
 impl Recall {
@@ -86,12 +101,11 @@ impl Recall {
         reader: Box<dyn HistoryReader>,
         epoch: Arc<str>,
         on_enter: usize,
-        max_bytes: usize,
     ) -> (Self, RecallThread) {
         // Bounded by the number of clients: each has one query here at a time.
         let (query_sender, queries) = unbounded();
         let (permit_taker, permits) = bounded(MAX_RESULTS);
-        let messages = Messages { reader, epoch, on_enter, max_bytes };
+        let messages = Messages { reader, epoch, on_enter };
         let thread = RecallThread { queries, permits: permit_taker, messages };
         (Self { queries: query_sender, permits }, thread)
     }
@@ -118,7 +132,10 @@ impl Query {
     /// About how many bytes it takes in memory.
     pub(crate) fn weight(&self) -> usize {
         match &self.what {
-            Lookup::Room { snapshot, .. } => size_of::<Person>() * snapshot.users.len(),
+            // The users are shared.
+            Lookup::Room { since, .. } => {
+                since.as_ref().map_or(0, |since| size_of::<Since>() + since.epoch.len())
+            }
             Lookup::Page { .. } | Lookup::Message(_) => 0,
         }
     }
@@ -165,11 +182,11 @@ impl Messages {
     fn frames(&mut self, query: Query) -> Bytes {
         let Query { what, reference } = query;
         let frames = match what {
-            Lookup::Room { snapshot, since } => {
-                return self.room(&snapshot, since.as_deref(), reference.as_deref());
+            Lookup::Room { snapshot, since, max_frame } => {
+                return self.room(&snapshot, since.as_deref(), reference.as_deref(), max_frame);
             }
-            Lookup::Page { room, before, limit } => {
-                self.page(room, before, limit, reference.as_deref())
+            Lookup::Page { room, part, limit, max_bytes } => {
+                self.page(room, (part, limit), &reference, max_bytes)
             }
             Lookup::Message(position) => self.message(position, &reference),
         };
@@ -184,25 +201,47 @@ impl Messages {
         room: &RoomSnapshot,
         since: Option<&Since>,
         reference: Option<&str>,
+        max_frame: usize,
     ) -> Bytes {
         // The user has entered, whether or not the messages can be read.
-        let (messages, complete) = self.recent(room, since).unwrap_or_else(|error| {
+        let (messages, mut joint) = self.recent(room, since, max_frame).unwrap_or_else(|error| {
             error!("cannot read the messages of room {}: {error}", room.id.0);
-            (Vec::new(), false)
+            (Vec::new(), Joint { is_complete: false, is_reset: false })
         });
-        let messages = RecentMessages { epoch: &self.epoch, complete, messages: &messages };
-        VERSION.frame(&Outgoing::Room { room, messages: &messages, reference })
+        let mut page = EventPage::room(room, &self.epoch, reference, max_frame);
+        for said in messages.iter().rev() {
+            match page.add_older(said) {
+                Fit::Taken => {}
+                // A client that asks for what it has missed has to know that this is not all.
+                Fit::Full => {
+                    joint.is_complete &= since.is_none();
+                    break;
+                }
+                Fit::TooLong => joint.is_complete = false,
+            }
+        }
+        page.into_room(joint)
     }
 
     fn page(
         &mut self,
         room: RoomId,
-        before: u64,
-        limit: usize,
-        reference: Option<&str>,
+        (part, limit): (HistoryPart, usize),
+        reference: &Reference,
+        max_bytes: (usize, usize),
     ) -> Result<Bytes, HistoryError> {
-        let (page, more) = self.reader.before(room, before, limit, self.max_bytes)?;
-        Ok(VERSION.frame(&Outgoing::History { room, page: &page, more, reference }))
+        let page = EventPage::history(room, &self.epoch, reference.as_deref(), max_bytes);
+        let mut filler = Filler::new(&mut *self.reader, room, page, max_bytes.1);
+        match part {
+            HistoryPart::Newest => filler.before(u64::MAX, limit)?,
+            HistoryPart::Before(seq) => filler.before(seq, limit)?,
+            HistoryPart::After(seq) => filler.after(seq, limit)?,
+            HistoryPart::Around(seq) => filler.around(seq, limit)?,
+        }
+        Ok(filler.finish().unwrap_or_else(|position| {
+            let error = ErrorReply::too_long(position, max_bytes.1).to(reference.clone());
+            VERSION.frame(&Outgoing::Error(&error))
+        }))
     }
 
     fn message(
@@ -212,37 +251,51 @@ impl Messages {
     ) -> Result<Bytes, HistoryError> {
         let room = position.room;
         let Some(said) = self.reader.message(position)? else {
-            let error = ErrorReply::already_said().to(reference.clone());
+            let error = ErrorReply::already_said(position).to(reference.clone());
             return Ok(VERSION.frame(&Outgoing::Error(&error)));
         };
         let (time, event) = (said.time, Event::Said(said));
         Ok(VERSION.frame(&Outgoing::Event { room, time, event: &event }))
     }
 
-    /// The messages of a room up to the snapshot, and whether none is missing between what the client
-    /// knows and these.
+    /// The messages of a room up to the snapshot, and how these join what the client knows.
     fn recent(
         &mut self,
         snapshot: &RoomSnapshot,
         since: Option<&Since>,
-    ) -> Result<(Vec<Said>, bool), HistoryError> {
+        max_frame: usize,
+    ) -> Result<(Vec<Said>, Joint), HistoryError> {
         let (room, up_to) = (snapshot.id, snapshot.seq);
-        match since {
-            Some(since) if *since.epoch == *self.epoch && since.seq <= up_to => {
-                let messages = self.reader.since(room, since.seq, up_to, self.max_bytes)?;
-                // The reader leaves no gap between two messages.
-                let ends = messages.first().zip(messages.last()).map(|(a, b)| (a.seq, b.seq));
-                let (first, last) = ends.unwrap_or((up_to + 1, up_to));
-                Ok((messages, first == since.seq + 1 && last == up_to))
-            }
-            _ => {
-                let before = up_to + 1;
-                let (messages, _) =
-                    self.reader.before(room, before, self.on_enter, self.max_bytes)?;
-                Ok((messages, since.is_none()))
-            }
+        let max_bytes = max_weight(max_frame);
+        if let Some(since) = since
+            && self.knows(room, up_to, since)?
+        {
+            let messages = self.reader.since(room, since.seq, up_to, max_bytes)?;
+            // The reader leaves no gap between two messages.
+            let ends = messages.first().zip(messages.last()).map(|(a, b)| (a.seq, b.seq));
+            let (first, last) = ends.unwrap_or((up_to + 1, up_to));
+            let is_complete = first == since.seq + 1 && last == up_to;
+            return Ok((messages, Joint { is_complete, is_reset: false }));
         }
+        let (messages, _) = self.reader.before(room, up_to + 1, self.on_enter, max_bytes)?;
+        Ok((messages, Joint { is_complete: since.is_none(), is_reset: since.is_some() }))
     }
+
+    /// Whether what the client has seen is from this history.
+    fn knows(&mut self, room: RoomId, up_to: u64, since: &Since) -> Result<bool, HistoryError> {
+        if *since.epoch != *self.epoch || since.seq > up_to {
+            return Ok(false);
+        }
+        let Some(time) = since.time else { return Ok(true) };
+        let last = self.reader.message(Position { room, seq: since.seq })?;
+        Ok(last.is_none_or(|said| said.time == time))
+    }
+}
+
+/// How much the messages in a frame of this length weigh at most: the JSON of each is longer than half its
+/// weight.
+fn max_weight(max_frame: usize) -> usize {
+    max_frame.saturating_mul(2)
 }
 
 #[cfg(test)]

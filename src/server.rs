@@ -31,13 +31,13 @@ use crate::error::{ServeError, StartError};
 use crate::health::Health;
 use crate::input::Input;
 use crate::mailbox::{MailboxSender, mailbox};
-use crate::memory::{self, Memory};
+use crate::memory::Memory;
 use crate::net::listener;
 use crate::net::stop::Stop;
 use crate::outbox::Flusher;
 use crate::pace::Paces;
 use crate::session::{Context, Live, LiveCell};
-use crate::settings::{Limits, Settings};
+use crate::settings::Settings;
 
 /// A server that listens but does not serve yet. This is the moment to drop privileges.
 ///
@@ -78,6 +78,7 @@ pub struct Reloaded {
 struct Control {
     context: Arc<Context>,
     inputs: MailboxSender<Input>,
+    sessions: Arc<SessionThreads>,
 }
 
 #[derive(Debug)]
@@ -107,7 +108,7 @@ impl Server {
     /// Reads and checks everything that `settings` name, as [`Server::bind`] does, without
     /// listening. Returns warnings about what works now and soon will not.
     pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
-        Ok(Live::load(settings.clone())?.warnings().to_vec())
+        Ok(Live::load(settings.clone())?.warnings())
     }
 
     /// Listens and serves.
@@ -125,15 +126,17 @@ impl Server {
         let Self { live, listener, local_addr } = self;
         let (inputs, received) = mailbox(live.settings.limits.command_queue_length);
         let health = Arc::<Health>::default();
-        let memory = Arc::new(memory(&live.settings.limits));
+        let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
         let OpenedChat { dispatcher, recall, upkeep } =
             OpenedChat::open(&live, health.clone(), memory.clone()).map_err(StartError::History)?;
+        let room = live.admission_limits().max_connections;
         let stop = Stop::new().map_err(StartError::Machine)?;
-        let (flusher, flushing) = Flusher::new().map_err(StartError::Machine)?;
+        let (flusher, flushing) = Flusher::new(memory.clone()).map_err(StartError::Machine)?;
         let (live, flusher) = (LiveCell::new(live), Arc::new(flusher));
         let paces = Paces::default();
         let context = Arc::new(Context { live, stop, flusher, health, paces, memory });
-        let control = Control { context: context.clone(), inputs };
+        let (sessions, idle_threads) = SessionThreads::new();
+        let control = Control { context: context.clone(), inputs, sessions: sessions.clone() };
 
         let flusher = {
             // The context holds the `Flusher`, whose drop ends this thread.
@@ -142,9 +145,9 @@ impl Server {
         };
         let history = HistoryThreads::start(recall, upkeep, &control)?;
         let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &received, &context))?;
-        let (accept_loop, sessions) = AcceptLoop::new(control.clone());
+        let accept_loop = AcceptLoop::new(control.clone(), idle_threads);
         let listener = spawn("listener", move || accept_loop.run(&listener))?;
-        info!("listening on {local_addr}");
+        info!("listening on {local_addr}, with room for {room} connections");
         let threads = Threads { listener, dispatcher, history, flusher, sessions };
         Ok(ServerHandle {
             local_addr,
@@ -179,7 +182,7 @@ impl ServerHandle {
     pub fn reload(&self, mut settings: Settings) -> Result<Reloaded, StartError> {
         settings.check().map_err(StartError::Settings)?;
         let _one_at_a_time = lock(&self.reloading);
-        let Some(Control { context, inputs }) = lock(&self.control).clone() else {
+        let Some(Control { context, inputs, .. }) = lock(&self.control).clone() else {
             Live::load(settings)?;
             return Ok(Reloaded::default());
         };
@@ -235,8 +238,7 @@ impl Control {
     fn shut_down(&self) {
         let timeout =
             Duration::from_millis(self.context.live.get().settings.limits.drain_timeout_ms);
-        // The last tenth is for ending the threads.
-        let until = Instant::now() + timeout * 9 / 10;
+        let until = Instant::now() + time_to_close(timeout, self.sessions.count());
         self.context.stop.announce(until);
         // This fails when the dispatcher has panicked, and then the server is ending already. A
         // second stop makes no difference to the dispatcher.
@@ -244,21 +246,18 @@ impl Control {
     }
 }
 
-/// The memory that the settings allow, or else what there is.
-fn memory(limits: &Limits) -> Memory {
-    let memory = Memory::new(match limits.max_memory_bytes {
-        0 => memory::detect(),
-        max => max,
-    });
-    let (max, room) = (limits.max_connections, memory.max_connections());
-    if max == 0 || max > room {
-        info!("the memory allows {room} connections");
-    }
-    memory
+/// How long clients have to close their connections. What is left of `timeout` is for cutting off the others
+/// and for ending the threads, which takes longer the more sessions there are.
+fn time_to_close(timeout: Duration, sessions: usize) -> Duration {
+    /// Several times what a session takes to end if all of them end on one core at once.
+    const ENDING_A_SESSION: Duration = Duration::from_micros(150);
+    let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
+    let ending = (timeout / 10).saturating_add(ENDING_A_SESSION.saturating_mul(sessions));
+    timeout.saturating_sub(ending).max(timeout / 2)
 }
 
 fn log_warnings(live: &Live) {
-    for warning in live.warnings() {
+    for warning in live.new_warnings() {
         warn!("{warning}");
     }
 }
@@ -266,4 +265,25 @@ fn log_warnings(live: &Live) {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // No statement leaves what these locks guard half changed, so a panic does not poison it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_sessions_have_less_time_to_close_so_that_their_threads_end_in_time() {
+        for (timeout, sessions, time) in [
+            (5_000, 0, 4_500),
+            (5_000, 1_000, 4_350),
+            (5_000, 4_000, 3_900),
+            // Half of the time at least is for the clients.
+            (1_000, 4_000, 500),
+            (1_000, usize::MAX, 500),
+            (0, 4_000, 0),
+        ] {
+            let timeout = Duration::from_millis(timeout);
+            assert_eq!(time_to_close(timeout, sessions), Duration::from_millis(time));
+        }
+    }
 }

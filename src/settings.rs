@@ -12,10 +12,12 @@
 //! | `reload.rs` | the same last column for the other settings, and what a reload keeps |
 //! | `rule.rs` | what a single value may be, in code and in words |
 //! | `reader.rs` | the JSON tree, and taking the known keys out of it |
+//! | `origin.rs` | which pages may connect |
 //! | `error.rs` | the errors that the operator reads |
 
 mod error;
 mod limits;
+mod origin;
 mod reader;
 mod reload;
 mod rule;
@@ -30,6 +32,7 @@ use log::LevelFilter;
 
 pub use self::error::SettingsError;
 pub use self::limits::Limits;
+pub(crate) use self::origin::{AllowedOrigins, Host, Origin};
 use self::reader::SettingsReader;
 
 /// All settings of a server.
@@ -58,7 +61,8 @@ pub struct Settings {
     /// also give it as a string of digits.
     pub port: u16,
 
-    /// The public host name of the server, in ASCII, without scheme, port or path. Default `None`.
+    /// The public host name or address of the server, in ASCII, without scheme, port or path. Pages from
+    /// there may connect. Default `None`.
     /// In JSON an empty string is the same as `null`.
     pub domain: Option<String>,
 
@@ -88,12 +92,14 @@ pub struct Settings {
     /// string is the same as `null`.
     pub gifs_directory: Option<PathBuf>,
 
-    /// The other sites whose pages may connect. Default none. Each is a host name
-    /// (`"chat.example.org"`: any scheme and port), a whole origin (`"https://example.org:8443"`),
-    /// or `"*"` for all. Names are in ASCII, as browsers send them; an IPv6 address is in brackets.
+    /// The other sites whose pages may connect. Default none. Each is a host name or address
+    /// (`"chat.example.org"`: any scheme and port), a whole origin (`"https://example.org:8443"`), or
+    /// `"*"` for all. Names are in ASCII, as browsers send them (`xn--…`). If this and
+    /// [`domain`](Self::domain) name nothing, pages may connect that the server itself has sent under an
+    /// IP address or `localhost`.
     pub allowed_origins: Vec<String>,
 
-    /// The reverse proxies whose `X-Forwarded-For` is trusted. Default none. In JSON each is an
+    /// The reverse proxies whose `X-Forwarded-For` or `Forwarded` is trusted. Default none. In JSON each is an
     /// address (`"127.0.0.1"`, `"::1"`) or a network (`"10.0.0.0/8"`).
     pub trusted_proxies: Vec<IpNet>,
 
@@ -223,7 +229,7 @@ impl Settings {
         Self {
             host: reader.text("host", &rule::HOST, default.host),
             port: reader.port("port", default.port),
-            domain: reader.text_or_null("domain", rule::DOMAIN.allowed).filter(is_set),
+            domain: reader.text_or_null("domain", origin::DOMAIN.allowed).filter(is_set),
             username: reader.text_or_null("username", rule::USERNAME.allowed).filter(is_set),
             certificate: reader
                 .text_or_null("certificate", rule::FILE)
@@ -238,7 +244,11 @@ impl Settings {
                 .text_or_null("gifsDirectory", rule::DIRECTORY)
                 .filter(is_set)
                 .map(PathBuf::from),
-            allowed_origins: reader.texts("allowedOrigins", &rule::ORIGIN, default.allowed_origins),
+            allowed_origins: reader.texts(
+                "allowedOrigins",
+                &origin::ORIGIN,
+                default.allowed_origins,
+            ),
             trusted_proxies: reader.networks("trustedProxies", default.trusted_proxies),
             log: LogSettings {
                 level: reader.level("log.level", default.log.level),
@@ -268,7 +278,7 @@ impl Settings {
     fn check_each(&self, mistakes: &mut Vec<String>) {
         rule::HOST.check("host", &self.host, mistakes);
         if let Some(domain) = &self.domain {
-            rule::DOMAIN.check("domain", domain, mistakes);
+            origin::DOMAIN.check("domain", domain, mistakes);
         }
         if let Some(username) = &self.username {
             rule::USERNAME.check("username", username, mistakes);
@@ -285,7 +295,7 @@ impl Settings {
             mistakes.push("rooms is an empty list; allowed: at least one title".to_owned());
         }
         rule::ROOM_TITLE.check_all("rooms", &self.rooms, mistakes);
-        rule::ORIGIN.check_all("allowedOrigins", &self.allowed_origins, mistakes);
+        origin::ORIGIN.check_all("allowedOrigins", &self.allowed_origins, mistakes);
         self.limits.check(mistakes);
     }
 

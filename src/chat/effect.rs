@@ -12,6 +12,8 @@ pub(crate) enum Effect {
     Connected { link: Link, welcome: Welcome },
     /// A newer connection already leads to this user, so this one is closed.
     Superseded { link: Link },
+    /// There is no id for the user of this connection, so it is closed.
+    TurnedAway { link: Link },
     /// The user gets the room's events from now on.
     Subscribe { user: UserId, room: RoomId },
     /// The user gets no room's events from now on.
@@ -24,6 +26,8 @@ pub(crate) enum Effect {
     ShowRoom { to: UserId, room: RoomId, up_to: u64, reference: Reference },
     /// Sends a message to its author once more, in answer to a retry.
     Repeat { to: UserId, position: Position, reference: Reference },
+    /// The user, who is in this room, is away now, or no longer.
+    PresenceChanged { room: RoomId, user: UserId, is_away: bool },
     /// The list of rooms is different now.
     RoomListChanged { room: RoomId, change: RoomChange },
     /// A change to store, no later than the effects after it.
@@ -41,17 +45,18 @@ pub(crate) struct Welcome {
     pub(crate) can_resume: bool,
     /// The room that the user is still in.
     pub(crate) room: Option<RoomId>,
+    /// Unix time in milliseconds.
+    pub(crate) time: u64,
 }
 
 /// Something that happens in a room, as all its members see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Entered(Person),
-    Left(Person),
+    /// With the reference of the user's request, if there was one.
+    Left(Person, Reference),
     Renamed(Renaming),
     Said(Said),
-    /// The user is typing. Never an effect of an entry: each node tells its own clients.
-    Typing(Person),
 }
 
 /// The answer to a request of one user.
@@ -61,6 +66,8 @@ pub(crate) enum Reply {
     Entered(Person),
     /// The new name, for a user who gets no room's events.
     Renamed(Renaming),
+    /// The user's own message, for a user who is in a room and does not get its events yet.
+    Said(RoomId, Said),
     /// The room that the user has created.
     RoomAdded(RoomSummary),
     Refused(Refusal),
@@ -70,7 +77,7 @@ impl Event {
     /// The user whose act this is.
     pub(crate) fn author(&self) -> UserId {
         match self {
-            Self::Entered(person) | Self::Left(person) | Self::Typing(person) => person.id,
+            Self::Entered(person) | Self::Left(person, _) => person.id,
             Self::Renamed(renaming) => renaming.user,
             Self::Said(said) => said.from.id,
         }
@@ -80,7 +87,12 @@ impl Event {
 impl Refusal {
     /// Whether this refuses to create a room.
     pub(crate) fn is_of_new_room(&self) -> bool {
-        matches!(self, Self::BadTitle(_) | Self::TooManyRooms { .. })
+        match self {
+            // Messages that cannot be saved are refused later.
+            Self::BadTitle(_) | Self::TooManyRooms { .. } | Self::NotSaved => true,
+            Self::AlreadySaid(position) => position.seq == 0,
+            _ => false,
+        }
     }
 }
 
@@ -90,6 +102,8 @@ pub(crate) struct Renaming {
     pub(crate) user: UserId,
     pub(crate) old_name: Arc<str>,
     pub(crate) new_name: Arc<str>,
+    /// That of the user's request.
+    pub(crate) reference: Reference,
 }
 
 /// A room as the list shows it.
@@ -120,14 +134,17 @@ pub(crate) enum RoomChange {
 pub(crate) enum Refusal {
     UnknownRoom(RoomId),
     NotInRoom,
+    /// The request was meant for this room, and the user is not in it.
+    NotInThisRoom(RoomId),
     BadName(Flaw),
     BadTitle(Flaw),
     BadText(Flaw),
     TooManyRooms {
         max: usize,
     },
-    /// The message was sent before under the same reference, and is no longer kept.
-    AlreadySaid,
+    /// The message was sent before under the same reference, and is no longer kept. This was its place. With
+    /// the `seq` 0: the room was created before, and is gone.
+    AlreadySaid(Position),
     /// The message cannot be saved, so nobody is told.
     NotSaved,
 }

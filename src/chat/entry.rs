@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Content, EntryId, Link, Reference, ResumeKey, RoomId, Rules};
+use super::{Content, EntryId, IdLimits, Link, Reference, ResumeKey, RoomId, Rules, Source};
 
 /// One thing that happens to the chat.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub(crate) enum Action {
     /// A client connects.
     Connect {
         link: Link,
+        /// The network that the client comes from.
+        source: Source,
         version: Version,
         /// Boxed, so that every entry stays small. `None`: the user leaves when the connection ends.
         resume: Option<Box<ResumeOffer>>,
@@ -33,6 +35,8 @@ pub(crate) enum Action {
     Wait,
     /// The rules change.
     SetRules(Box<Rules>),
+    /// The history has reserved the ids up to these.
+    Reserved(IdLimits),
     /// The history has saved all messages so far.
     Saved,
     /// The history could not save the messages since the last `Saved` or `NotSaved`.
@@ -61,9 +65,10 @@ pub(crate) struct ResumeOffer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     EnterRoom(RoomId),
-    LeaveRoom,
-    /// Sends a message to the room.
-    Say(Content),
+    /// Refused if the user is in another room than this.
+    LeaveRoom(Option<RoomId>),
+    /// Sends a message to the room. Refused if the user is in another room than this.
+    Say(Content, Option<RoomId>),
     /// The new room's title.
     CreateRoom(String),
     /// The new name.

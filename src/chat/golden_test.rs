@@ -10,9 +10,11 @@
 //! | `1 connects`, `1 disconnects` | a client of the base protocol connects or disconnects |
 //! | `1 enters 2`, `1 leaves`, `1 says "Hello"`, `1 shows 3` (a picture), `1 creates Games`, `1 renames Ann` | the requests |
 //! | `1 begins 7`, `1 resumes` | a client of `wschat.v2` connects as a new user with a key made from this number, or resumes user 1 |
+//! | `1 connects from=203.0.113.7` | a client connects, begins or resumes from this address; usually, each client has its own |
 //! | `1 resumes late` | resumes over a connection that was accepted before the present one |
 //! | `1 loses` | the connection ends that the present one has replaced |
 //! | `1 enters 1 ref=a`, `1 says "Hello" ref=a` | a request with a reference |
+//! | `1 says "Hello" room=2`, `1 leaves room=2` | a request that is meant for this room |
 //! | `saved`, `not_saved` | the messages since the last such line are saved, or cannot be |
 //! | `1 enters 4 at=10s` | a request at this time of the log |
 //! | `wait 250ms` | time passes; a `Wait` entry is applied at each deadline on the way |
@@ -27,6 +29,7 @@
 //! | `room 2 [1 3] ← …` | an event in room 2, which users 1 and 3 get |
 //! | `1 → room 2`, `1 → no room` | from now on user 1 gets the events of room 2, or of no room |
 //! | `list: room 2 …` | room 2 has changed in the list of rooms |
+//! | `presence: 1 in room 2 is away` | user 1 has lost the connection |
 //! | `stored: …` | a change to store |
 //! | `at 10s:` | the lines below happened at this time during a `wait` |
 //! | `nothing` | no effect |
@@ -78,6 +81,7 @@ stories! {
     creating_rooms
     disconnecting
     entering
+    ids
     leaving
     messages
     moving
@@ -87,6 +91,7 @@ stories! {
     resuming_too_late
     rules_change
     saving
+    shares
     temporary_rooms
 }
 
@@ -113,7 +118,7 @@ fn usual_rules() -> Rules {
         resume_grace: Duration::from_secs(60),
         max_away: 100,
         max_kept: 10_000,
-        max_age: None,
+        max_references: 1_000,
     }
 }
 
@@ -154,11 +159,12 @@ fn parse_rules(args: &mut ArgumentConsumer<'_>) -> Fallible<Rules> {
 }
 
 fn parse_request(verb: &str, args: &mut ArgumentConsumer<'_>) -> Fallible<Request> {
+    let room = args.take_key("room").map(str::parse).transpose()?.map(RoomId);
     Ok(match verb {
         "enters" => Request::EnterRoom(RoomId(next(args)?.parse()?)),
-        "leaves" => Request::LeaveRoom,
-        "says" => Request::Say(Content::Text(next(args)?.to_owned())),
-        "shows" => Request::Say(Content::Gif(next(args)?.parse()?)),
+        "leaves" => Request::LeaveRoom(room),
+        "says" => Request::Say(Content::Text(next(args)?.to_owned()), room),
+        "shows" => Request::Say(Content::Gif(next(args)?.parse()?), room),
         "creates" => Request::CreateRoom(next(args)?.to_owned()),
         "renames" => Request::ChangeName(next(args)?.to_owned()),
         verb => return Err(format!("nobody can do this: {verb}").into()),
@@ -240,6 +246,10 @@ impl Story {
             "wait" => Line::Wait(parse_time(next(&mut args)?)?),
             "deadline" => Line::Deadline,
             "rooms" => Line::Rooms,
+            "reserved" => happens(Action::Reserved(IdLimits {
+                user: next(&mut args)?.parse()?,
+                room: next(&mut args)?.parse()?,
+            })),
             "saved" => happens(Action::Saved),
             "not_saved" => happens(Action::NotSaved),
             user => {
@@ -253,20 +263,24 @@ impl Story {
 
     fn parse_action(&mut self, user: UserId, args: &mut ArgumentConsumer<'_>) -> Fallible<Action> {
         let reference = args.take_key("ref").map(Arc::from);
+        let source = match args.take_key("from") {
+            Some(address) => Source::of(address.parse()?),
+            None => Source::V4(u32::try_from(self.connections)?),
+        };
         let verb = next(args)?;
         let (links, key) = self.clients.get(&user).cloned().unwrap_or_default();
         // A user who does not exist has no connection. The chat must ignore requests from an unknown one.
         let nowhere = Link { node: NodeId(9), connection: ConnectionId(u64::MAX) };
         let link = links.last().copied().unwrap_or(nowhere);
         Ok(match verb {
-            "connects" => self.connect(Version::Base, None),
+            "connects" => self.connect(source, Version::Base, None),
             "begins" => {
                 let fresh = ResumeKey([next(args)?.parse()?; 32]);
-                self.connect(Version::V2, Some(ResumeOffer { resumed: None, fresh }))
+                self.connect(source, Version::V2, Some(ResumeOffer { resumed: None, fresh }))
             }
             "resumes" => {
                 let offer = ResumeOffer { resumed: key, fresh: ResumeKey([255; 32]) };
-                let mut action = self.connect(Version::V2, Some(offer));
+                let mut action = self.connect(source, Version::V2, Some(offer));
                 if args.next_pos().is_some_and(|word| word == "late")
                     && let Action::Connect { link: late, .. } = &mut action
                 {
@@ -280,10 +294,10 @@ impl Story {
         })
     }
 
-    fn connect(&mut self, version: Version, resume: Option<ResumeOffer>) -> Action {
+    fn connect(&mut self, source: Source, version: Version, resume: Option<ResumeOffer>) -> Action {
         self.connections += 1;
         let link = Link { node: NodeId(1), connection: ConnectionId(self.connections) };
-        Action::Connect { link, version, resume: resume.map(Box::new) }
+        Action::Connect { link, source, version, resume: resume.map(Box::new) }
     }
 
     fn apply(&mut self, action: Action) -> String {
@@ -331,6 +345,7 @@ impl Story {
                 format!("{} ← {}", welcome.person.id.0, show_welcome(welcome))
             }
             Effect::Superseded { .. } => "superseded by a newer connection".to_owned(),
+            Effect::TurnedAway { .. } => "turned away".to_owned(),
             Effect::Subscribe { user, room } => {
                 let before = self.heard.insert(*user, *room);
                 assert_eq!(before, None, "nobody is_subscribed two rooms");
@@ -356,6 +371,10 @@ impl Story {
             Effect::Repeat { to, position, reference } => {
                 let reference = show_reference(reference);
                 format!("{} ← room {} at {} again{reference}", to.0, position.room.0, position.seq)
+            }
+            Effect::PresenceChanged { room, user, is_away } => {
+                let state = if *is_away { "away" } else { "back" };
+                format!("presence: {} in room {} is {state}", user.0, room.0)
             }
             Effect::RoomListChanged { room, change } => match self.chat.room(*room) {
                 Some(it) => {
@@ -392,10 +411,11 @@ fn show_welcome(welcome: &Welcome) -> String {
 fn show_event(event: &Event) -> String {
     match event {
         Event::Entered(person) => format!("entered: {}", show_person(person)),
-        Event::Left(person) => format!("left: {}", show_person(person)),
+        Event::Left(person, reference) => {
+            format!("left: {}{}", show_person(person), show_reference(reference))
+        }
         Event::Renamed(renaming) => show_renaming(renaming),
         Event::Said(said) => show_said(said),
-        Event::Typing(person) => format!("types: {}", show_person(person)),
     }
 }
 
@@ -403,13 +423,15 @@ fn show_reply(reply: &Reply) -> String {
     match reply {
         Reply::Entered(person) => format!("entered: {}", show_person(person)),
         Reply::Renamed(renaming) => show_renaming(renaming),
+        Reply::Said(room, said) => format!("room {}, {}", room.0, show_said(said)),
         Reply::RoomAdded(room) => format!("created: {}", show_summary(room)),
         Reply::Refused(refusal) => format!("refused: {refusal:?}"),
     }
 }
 
 fn show_renaming(renaming: &Renaming) -> String {
-    format!("renamed: {:?} to {:?}", renaming.old_name, renaming.new_name)
+    let Renaming { old_name, new_name, reference, .. } = renaming;
+    format!("renamed: {old_name:?} to {new_name:?}{}", show_reference(reference))
 }
 
 fn show_said(said: &Said) -> String {
@@ -432,7 +454,7 @@ fn show_summary(room: &RoomSummary) -> String {
 
 fn show_memo(memo: &Memo) -> String {
     match memo {
-        Memo::LastUser(user) => format!("users up to {}", user.0),
+        Memo::Ids(limits) => format!("users up to {}, rooms up to {}", limits.user, limits.room),
         Memo::User(user) => {
             let room = user.room.map_or("no room".to_owned(), |room| format!("room {}", room.0));
             format!("{} {:?} in {room}", user.user.0, user.name)
@@ -443,6 +465,9 @@ fn show_memo(memo: &Memo) -> String {
             format!("{kind} room {} {:?}", room.id.0, room.title)
         }
         Memo::RoomGone(room) => format!("room {} is gone", room.0),
+        Memo::Created { user, room, reference } => {
+            format!("room {} created by {} as {reference:?}", room.0, user.0)
+        }
         Memo::Padding(bytes) => format!("{bytes} bytes of padding"),
     }
 }

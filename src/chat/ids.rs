@@ -8,6 +8,19 @@ pub(crate) struct UserId(pub(crate) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RoomId(pub(crate) u64);
 
+/// The highest ids that may be handed out. The history has reserved them, so that no id is handed out
+/// again after a restart, whatever was saved until then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IdLimits {
+    pub(crate) user: u64,
+    pub(crate) room: u64,
+}
+
+impl IdLimits {
+    /// Every id may be handed out.
+    pub(crate) const NONE: Self = Self { user: u64::MAX, room: u64::MAX };
+}
+
 /// A server process that applies the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NodeId(pub(crate) u64);
@@ -34,7 +47,7 @@ pub(crate) struct EntryId {
     pub(crate) n: u64,
 }
 
-/// The place of a message: its room, and its number there.
+/// The place of a message: its room, and its number there. The number 0 stands for the room itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
     pub(crate) room: RoomId,

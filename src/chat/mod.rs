@@ -14,7 +14,9 @@
 //! | `entry.rs`, `effect.rs`, `ids.rs` | what goes in, what comes out, and the numbers in both |
 //! | `arrivals.rs`, `resumption.rs` | connecting, resuming, being away, leaving for good |
 //! | `rooms.rs`, `room.rs` | entering, leaving, creating and removing rooms |
+//! | `source.rs`, `shares.rs` | the networks that clients come from, and which of them holds the most |
 //! | `message.rs`, `talk.rs` | messages |
+//! | `references.rs` | recognising what is sent once more |
 //! | `names.rs`, `wording.rs` | changing a name; the rules for names, titles and texts |
 //! | `stored.rs`, `restore.rs` | what the history stores, and restoring the chat from it |
 //! | `snapshot.rs` | the whole state as bytes |
@@ -27,12 +29,15 @@ mod entry;
 mod ids;
 mod message;
 mod names;
+mod references;
 mod restore;
 mod resumption;
 mod room;
 mod rooms;
+mod shares;
 #[cfg_attr(not(test), expect(dead_code, reason = "for nodes that join a shared log"))]
 mod snapshot;
+mod source;
 mod stored;
 mod talk;
 mod wording;
@@ -47,6 +52,7 @@ mod random_run;
 mod replay_test;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,13 +60,19 @@ pub(crate) use effect::{
     Effect, Event, Refusal, Renaming, Reply, RoomChange, RoomSummary, Welcome,
 };
 pub(crate) use entry::{Action, Entry, Request, ResumeOffer, Version};
-pub(crate) use ids::{ConnectionId, EntryId, Link, NodeId, Position, RoomId, UserId};
+pub(crate) use ids::{ConnectionId, EntryId, IdLimits, Link, NodeId, Position, RoomId, UserId};
 pub(crate) use message::{Content, MESSAGE_OVERHEAD_BYTES, Person, Reference, Said};
+#[cfg(feature = "sqlite")]
+pub(crate) use references::MIN_REFERENCES;
+pub(crate) use references::{REFERENCE_BYTES, ReferenceHash};
 pub(crate) use room::Room;
+pub(crate) use shares::{Owner, Shares};
+pub(crate) use source::{Network, Source};
 pub(crate) use stored::{Memo, ResumeKey, Stored, StoredReference, StoredRoom, StoredUser};
 pub(crate) use wording::{Flaw, check_label};
 
-use resumption::Resumption;
+use references::{ReferenceCounts, References};
+use resumption::{AwayRank, Resumption};
 use talk::Unsaved;
 
 /// What the chat allows. Lengths are in characters (Unicode scalar values).
@@ -77,13 +89,14 @@ pub(crate) struct Rules {
     pub(crate) empty_room_ttl: Duration,
     /// How long a user who has lost the connection may take to resume.
     pub(crate) resume_grace: Duration,
-    /// How many users may be away at once. Above this, one of them leaves: first one who would lose
-    /// nothing, otherwise the one whose grace period ends first.
+    /// How many users may be away at once. With each one above this, one leaves: of the heaviest source,
+    /// first one who would lose nothing, otherwise the one whose grace period ends last.
     pub(crate) max_away: usize,
     /// How many messages are kept for each room.
     pub(crate) max_kept: u64,
-    /// For how long a message is kept; `None`: for ever.
-    pub(crate) max_age: Option<Duration>,
+    /// How many references of all users together are remembered. Above this, whoever has most loses the
+    /// oldest one.
+    pub(crate) max_references: usize,
 }
 
 #[cfg(any(test, feature = "bench"))]
@@ -100,7 +113,7 @@ impl Rules {
             resume_grace: Duration::ZERO,
             max_away: 0,
             max_kept: 10_000,
-            max_age: None,
+            max_references: usize::MAX,
         }
     }
 }
@@ -117,14 +130,19 @@ pub(crate) struct Chat {
     last_user: u64,
     links: BTreeMap<Link, UserId>,
     resumable: BTreeMap<ResumeKey, UserId>,
+    reference_counts: ReferenceCounts,
     /// Users without a connection, by the time at which they leave.
     away: BTreeSet<(Duration, UserId)>,
-    /// Those of them who would lose nothing by leaving.
-    away_with_nothing: BTreeSet<(Duration, UserId)>,
+    /// The same users, by the sources that they came from. The first to leave is the greatest.
+    away_shares: Shares<AwayRank>,
     rooms: BTreeMap<RoomId, Room>,
     last_room: u64,
+    /// No id above these is handed out.
+    reserved: IdLimits,
     /// Empty temporary rooms, by the time at which they are removed.
     expiries: BTreeSet<(Duration, RoomId)>,
+    /// Temporary rooms, by the sources that their creators came from. Empty ones are spare.
+    room_shares: Shares<RoomId>,
     /// Messages since the last [`Action::Saved`] or [`Action::NotSaved`].
     unsaved: Vec<Unsaved>,
 }
@@ -133,6 +151,8 @@ pub(crate) struct Chat {
 struct User {
     name: Arc<str>,
     version: Version,
+    /// Where the user connected from the last time; `None`: before a restart.
+    source: Option<Source>,
     /// `None` while the user is away.
     link: Option<Link>,
     room: Option<RoomId>,
@@ -140,6 +160,14 @@ struct User {
     is_subscribed: bool,
     /// `None`: the user leaves when the connection ends.
     resumption: Option<Box<Resumption>>,
+}
+
+/// A client that connects.
+#[derive(Clone, Copy)]
+struct Arriving {
+    link: Link,
+    source: Source,
+    version: Version,
 }
 
 /// The author of a request.
@@ -161,8 +189,9 @@ impl Chat {
         self.now = self.now.max(at);
         self.expire(time, effects);
         match action {
-            Action::Connect { link, version, resume } => {
-                self.connect(link, version, resume.as_deref(), effects);
+            Action::Connect { link, source, version, resume } => {
+                let arriving = Arriving { link, source, version };
+                self.connect(arriving, resume.as_deref(), time, effects);
             }
             Action::Ask { link, request, reference } => {
                 self.ask(link, request, time, reference, effects);
@@ -170,6 +199,7 @@ impl Chat {
             Action::Disconnect { link } => self.disconnect(link, time, effects),
             Action::Wait => {}
             Action::SetRules(rules) => self.set_rules(*rules, effects),
+            Action::Reserved(limits) => self.reserve(limits, effects),
             Action::Saved => self.mark_saved(effects),
             Action::NotSaved => self.take_back_unsaved(),
         }
@@ -197,9 +227,33 @@ impl Chat {
         room.members.iter().filter_map(|id| Some((*id, &*self.users.get(id)?.name)))
     }
 
-    /// The members of `room` as values of their own, by id.
-    pub(crate) fn people<'a>(&'a self, room: &'a Room) -> impl Iterator<Item = Person> + 'a {
-        room.members.iter().filter_map(|id| self.person(*id))
+    /// The members of `room` with higher ids than `after`: each with its name, and whether it is away.
+    pub(crate) fn members_after<'a>(
+        &'a self,
+        room: &'a Room,
+        after: UserId,
+    ) -> impl Iterator<Item = (UserId, &'a str, bool)> {
+        room.members.range((Bound::Excluded(after), Bound::Unbounded)).filter_map(|id| {
+            let user = self.users.get(id)?;
+            Some((*id, &*user.name, user.link.is_none()))
+        })
+    }
+
+    /// Whether the user is a member of `room`, and then whether it is away.
+    pub(crate) fn is_away(&self, id: UserId, room: RoomId) -> Option<bool> {
+        let user = self.users.get(&id).filter(|user| user.room == Some(room))?;
+        Some(user.link.is_none())
+    }
+
+    /// The room whose events this connection gets.
+    pub(crate) fn heard_at(&self, link: Link) -> Option<RoomId> {
+        let user = self.users.get(self.links.get(&link)?)?;
+        user.room.filter(|_| user.is_subscribed)
+    }
+
+    /// The connection that leads to the user, unless it is away.
+    pub(crate) fn link_of(&self, id: UserId) -> Option<Link> {
+        self.users.get(&id)?.link
     }
 
     /// The user as others see them.
@@ -213,9 +267,14 @@ impl Chat {
         Some((id, self.users.get(&id)?.room))
     }
 
-    /// The highest user id so far.
-    pub(crate) fn last_user(&self) -> UserId {
-        UserId(self.last_user)
+    /// Whether there is a user to be resumed with this key.
+    pub(crate) fn can_resume(&self, key: &ResumeKey) -> bool {
+        self.resumable.contains_key(key)
+    }
+
+    /// The highest ids so far.
+    pub(crate) fn last_ids(&self) -> IdLimits {
+        IdLimits { user: self.last_user, room: self.last_room }
     }
 
     /// The `seq` of the last message in a room; 0 if there is none, or no such room.
@@ -247,8 +306,8 @@ impl Chat {
         let asker = Asker { user, room, time, reference };
         let granted = match request {
             Request::EnterRoom(target) => self.enter_room(&asker, target, effects),
-            Request::LeaveRoom => self.leave_room(&asker, effects),
-            Request::Say(content) => self.say(&asker, content, effects),
+            Request::LeaveRoom(room) => self.leave_room(&asker, room, effects),
+            Request::Say(content, room) => self.say(&asker, content, room, effects),
             Request::CreateRoom(title) => self.create_room(&asker, &title, effects),
             Request::ChangeName(name) => self.change_name(&asker, &name, effects),
         };
@@ -269,7 +328,32 @@ impl Chat {
     }
 }
 
+impl User {
+    /// `None` for a user who cannot resume, and so never repeats anything.
+    fn references(&mut self) -> Option<&mut References> {
+        self.resumption.as_mut().map(|resumption| &mut resumption.references)
+    }
+}
+
+impl Position {
+    /// Whether the message, or the room, can still be shown.
+    fn is_kept(self, rooms: &BTreeMap<RoomId, Room>, max_kept: u64) -> bool {
+        let Some(room) = rooms.get(&self.room) else { return false };
+        self.seq == 0 || self.seq.saturating_add(max_kept) > room.last_seq
+    }
+}
+
 impl Asker {
+    /// The room that the author is in. Refused if the request is meant for another one.
+    fn room_in(&self, meant: Option<RoomId>) -> Result<RoomId, Refusal> {
+        match (self.room, meant) {
+            (Some(room), None) => Ok(room),
+            (Some(room), Some(meant)) if room == meant => Ok(room),
+            (_, Some(meant)) => Err(Refusal::NotInThisRoom(meant)),
+            (None, None) => Err(Refusal::NotInRoom),
+        }
+    }
+
     fn reply(&self, reply: Reply) -> Effect {
         let (to, time, reference) = (self.user, self.time, self.reference.clone());
         Effect::Reply { to, time, reply, reference }

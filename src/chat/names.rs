@@ -15,7 +15,8 @@ impl Chat {
         let Some(user) = self.users.get_mut(&asker.user) else { return Ok(()) };
         let new_name: Arc<str> = name.into();
         let old_name = std::mem::replace(&mut user.name, new_name.clone());
-        let renaming = Renaming { user: asker.user, old_name, new_name };
+        let reference = asker.reference.clone();
+        let renaming = Renaming { user: asker.user, old_name, new_name, reference };
         let is_told_here = user.version == Version::V2 && !user.is_subscribed;
         if let Some(room) = asker.room {
             let event = Event::Renamed(renaming.clone());

@@ -7,7 +7,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `histories.rs` | random histories of plausible steps |
-//! | `model.rs` | what ought to follow from each entry |
+//! | `model.rs`, `heaviest.rs` | what ought to follow from each entry, and who loses a place |
 //! | `clients.rs`, `lists.rs` | what clients are told of rooms, and of the list of rooms |
 //! | `storage.rs` | what a restart brings back |
 //! | `consistency.rs` | what holds between the parts of the chat's state |
@@ -20,6 +20,7 @@
 mod any_entries;
 mod clients;
 mod consistency;
+mod heaviest;
 mod histories;
 mod lists;
 mod model;
@@ -95,13 +96,13 @@ impl World {
 
     fn take(&mut self, step: Step) -> TestCaseResult {
         let action = match step {
-            Step::Connect { link, version, keys } => {
+            Step::Connect { link, source, version, keys } => {
                 let link = self.connecting(&link);
                 let resume = keys.map(|keys| {
                     let resumed = Some(self.key(&keys.resumed));
                     Box::new(ResumeOffer { resumed, fresh: self.key(&keys.fresh) })
                 });
-                Action::Connect { link, version, resume }
+                Action::Connect { link, source, version, resume }
             }
             Step::Disconnect(client) => Action::Disconnect { link: self.client(&client) },
             Step::Ask { by, request, reference } => {
@@ -109,6 +110,10 @@ impl World {
             }
             Step::Saved => Action::Saved,
             Step::NotSaved => Action::NotSaved,
+            Step::Reserved(users, rooms) => {
+                let IdLimits { user, room } = self.chat.last_ids();
+                Action::Reserved(IdLimits { user: user + users, room: room + rooms })
+            }
             Step::SetRules(rules) => Action::SetRules(rules),
             Step::Pass(time) => {
                 self.now += time;
@@ -184,6 +189,7 @@ impl World {
         for link in self.links.clone() {
             self.apply(Action::Disconnect { link })?;
         }
+        self.apply(Action::Reserved(IdLimits::NONE))?;
         self.sleep(2 * MAX_WAIT)?;
         prop_assert_eq!(self.chat.next_deadline(), None);
         prop_assert!(self.chat.users.is_empty());
@@ -282,6 +288,7 @@ fn check_state(model: &Model, chat: &Chat) -> TestCaseResult {
     for (id, user) in &chat.users {
         let expected = &model.users[id];
         prop_assert_eq!(&*user.name, &expected.name, "{:?}", id);
+        prop_assert_eq!(user.source, Some(expected.source), "{:?}", id);
         let reached = (user.version, user.link, user.room, user.is_subscribed);
         let expected_reached =
             (expected.version, expected.link, expected.room, expected.is_subscribed);
@@ -293,9 +300,9 @@ fn check_state(model: &Model, chat: &Chat) -> TestCaseResult {
         let references = resumption.map(|it| &it.references);
         prop_assert_eq!(references.map_or(0, |it| it.order.len()), expected.sent.len(), "{:?}", id);
         for sent in &expected.sent {
-            let found = references.and_then(|it| it.find(&sent.reference));
-            let found = found.map(|found| (found.position, found.time));
-            prop_assert_eq!(found, Some((sent.position, sent.time)), "{:?}: {:?}", id, sent);
+            let hash = ReferenceHash::of(&sent.reference, sent.position.seq);
+            let found = references.and_then(|it| it.find(hash));
+            prop_assert_eq!(found, Some(sent.position), "{:?}: {:?}", id, sent);
         }
     }
     prop_assert!(chat.rooms.keys().eq(model.rooms.keys()), "{:?}", model.rooms);

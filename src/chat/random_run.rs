@@ -36,7 +36,7 @@ impl RandomRun {
             resume_grace: Duration::from_secs(3),
             max_away: 4,
             max_kept: 5,
-            max_age: Some(Duration::from_secs(30)),
+            max_references: 200,
         }
     }
 
@@ -78,9 +78,10 @@ impl RandomRun {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&self.connections.to_le_bytes());
         let fresh = ResumeKey(key);
+        let source = Source::V6(self.below(3) << 15 | self.below(3) << 7 | self.below(2));
         if self.below(3) == 0 {
             self.links.push((link, None));
-            return Action::Connect { link, version: Version::Base, resume: None };
+            return Action::Connect { link, source, version: Version::Base, resume: None };
         }
         let back = self.index(8);
         let resumed = self.keys.iter().rev().nth(back).copied();
@@ -89,7 +90,11 @@ impl RandomRun {
         self.keys.push(key);
         self.links.push((link, Some(key)));
         let resume = Some(Box::new(ResumeOffer { resumed, fresh }));
-        Action::Connect { link, version: Version::V2, resume }
+        Action::Connect { link, source, version: Version::V2, resume }
+    }
+
+    fn meant_room(&mut self) -> Option<RoomId> {
+        (self.below(4) == 0).then(|| RoomId(self.below(9)))
     }
 
     fn disconnect(&mut self) -> Action {
@@ -122,11 +127,11 @@ impl RandomRun {
         };
         let request = match self.below(20) {
             0..5 => Request::EnterRoom(RoomId(self.below(9))),
-            5 => Request::LeaveRoom,
+            5 => Request::LeaveRoom(self.meant_room()),
             6 => Request::CreateRoom(self.wording()),
             7 => Request::ChangeName(self.wording()),
-            8..11 => Request::Say(Content::Gif(self.below(3))),
-            _ => Request::Say(Content::Text(self.wording())),
+            8..11 => Request::Say(Content::Gif(self.below(3)), self.meant_room()),
+            _ => Request::Say(Content::Text(self.wording()), None),
         };
         let reference = key.and_then(|_| match self.below(3) {
             0 => None,

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::resumption::{Away, References, Resumption, Sent};
+use super::references::ReferenceCounts;
+use super::resumption::{Away, Resumption};
 use super::{
-    Chat, Effect, EntryId, Room, Rules, Stored, StoredReference, StoredUser, User, Version,
+    Chat, Effect, EntryId, IdLimits, Room, Rules, Shares, Stored, StoredReference, StoredUser,
+    User, Version,
 };
 
 impl Chat {
@@ -27,11 +29,14 @@ impl Chat {
             last_user,
             links: BTreeMap::new(),
             resumable: BTreeMap::new(),
+            reference_counts: ReferenceCounts::default(),
             away: BTreeSet::new(),
-            away_with_nothing: BTreeSet::new(),
+            away_shares: Shares::default(),
             rooms: BTreeMap::new(),
             last_room,
+            reserved: IdLimits::NONE,
             expiries: BTreeSet::new(),
+            room_shares: Shares::default(),
             unsaved: Vec::new(),
         };
         let removed_at = rules.empty_room_ttl;
@@ -40,11 +45,8 @@ impl Chat {
                 Some(place) => Room::permanent(&stored.title, place, last_seq),
                 None => Room::temporary(&stored.title, removed_at, last_seq),
             };
-            if stored.place.is_none() {
-                chat.expiries.insert((removed_at, stored.id));
-            }
             chat.last_room = chat.last_room.max(stored.id.0);
-            chat.rooms.insert(stored.id, room);
+            chat.insert_room(stored.id, room);
         }
         let mut effects = Vec::new();
         chat.set_rules(rules, &mut effects);
@@ -60,33 +62,29 @@ impl Chat {
         let until = self.rules.resume_grace;
         let mut resumption = Resumption::new(key);
         // Whether the user had anything to lose is not stored. Assume so.
-        resumption.away = Some(Away { until, has_nothing: false });
-        resumption.references = restored_references(references);
+        let away = Away { until, has_nothing: false };
+        resumption.away = Some(away);
         let room = room.filter(|id| self.rooms.contains_key(id));
-        if let Some(room_id) = room
-            && let Some(room) = self.rooms.get_mut(&room_id)
-            && let Some(expiry) = room.enter(id)
-        {
-            self.expiries.remove(&(expiry, room_id));
+        if let Some(room_id) = room {
+            self.put_into_room(id, room_id);
         }
         self.last_user = self.last_user.max(id.0);
-        self.away.insert((until, id));
         self.resumable.insert(key, id);
         let resumption = Some(Box::new(resumption));
         // Only clients of this version can resume.
-        let version = Version::V2;
-        let user = User { name, version, link: None, room, is_subscribed: false, resumption };
+        let (version, source, link) = (Version::V2, None, None);
+        let user = User { name, version, source, link, room, is_subscribed: false, resumption };
+        // A file with a user twice has been damaged, which must not put the counts wrong.
+        if let Some(references) = self.users.get_mut(&id).and_then(User::references) {
+            let before = references.len();
+            self.reference_counts.change(id, before, 0);
+        }
         self.users.insert(id, user);
+        self.note_away(id, away, source);
+        for (reference, position) in references {
+            self.remember(id, reference, position);
+        }
     }
-}
-
-fn restored_references(stored: Vec<StoredReference>) -> References {
-    let mut references = References::default();
-    for (reference, position) in stored {
-        // The message's time is not known here. The message is kept, so it counts as new.
-        references.note(reference, Sent { position, time: u64::MAX }, |_| true);
-    }
-    references
 }
 
 #[cfg(test)]

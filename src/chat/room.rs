@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{RoomId, RoomSummary, StoredRoom, UserId};
+use super::{Owner, RoomId, RoomSummary, Source, StoredRoom, UserId};
 
 /// A room. Its members see each other's messages.
 #[derive(Debug, PartialEq)]
@@ -12,6 +12,8 @@ pub(crate) struct Room {
     pub(super) title: Arc<str>,
     pub(super) members: BTreeSet<UserId>,
     pub(super) lifetime: Lifetime,
+    /// Where its creator came from; `None`: nobody has created it, or that was before a restart.
+    pub(super) source: Option<Source>,
     /// The `seq` of the last message; 0: none yet.
     pub(super) last_seq: u64,
     /// The `seq` of the last saved message.
@@ -40,11 +42,35 @@ impl Room {
 
     fn new(title: &str, lifetime: Lifetime, last_seq: u64) -> Self {
         let members = BTreeSet::new();
-        Self { title: title.into(), members, lifetime, last_seq, saved_seq: last_seq }
+        let (title, source) = (title.into(), None);
+        Self { title, members, lifetime, source, last_seq, saved_seq: last_seq }
+    }
+
+    /// The same room, created by somebody from this source.
+    pub(super) fn of(self, source: Option<Source>) -> Self {
+        Self { source, ..self }
+    }
+
+    /// To whom it counts.
+    pub(super) fn owner(&self, id: RoomId) -> Owner {
+        Owner::new(self.source, id.0)
+    }
+
+    /// When it is removed, if it is empty and temporary.
+    pub(super) fn removed_at(&self) -> Option<Duration> {
+        match self.lifetime {
+            Lifetime::Permanent { .. } => None,
+            Lifetime::Temporary { removed_at } => removed_at,
+        }
     }
 
     pub(crate) fn title(&self) -> &str {
         &self.title
+    }
+
+    /// How many members it has.
+    pub(crate) fn user_count(&self) -> usize {
+        self.members.len()
     }
 
     /// The room as the list shows it. An unsaved message may be taken back, so it does not count.

@@ -8,15 +8,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::resumption::{Away, References, Resumption, Sent};
+use super::references::{ReferenceCounts, ReferenceHash, References};
+use super::resumption::{Away, Resumption};
 use super::room::Lifetime;
 use super::{
-    Chat, ConnectionId, EntryId, Link, NodeId, Position, ResumeKey, Room, RoomId, Rules, Unsaved,
-    User, UserId, Version,
+    Chat, ConnectionId, EntryId, IdLimits, Link, NodeId, Position, ResumeKey, Room, RoomId, Rules,
+    Shares, Source, Unsaved, User, UserId, Version,
 };
 
 /// The first bytes of every snapshot. The number goes up when the rest is written differently.
-const HEADER: &[u8] = b"wschat 1";
+const HEADER: &[u8] = b"wschat 2";
 
 /// The bytes are not a snapshot of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ impl Chat {
         out.duration(self.now);
         out.number(self.last_user);
         out.number(self.last_room);
+        out.number(self.reserved.user);
+        out.number(self.reserved.room);
         out.all(self.rooms.iter(), |out, (id, room)| {
             out.number(id.0);
             out.room(room);
@@ -59,19 +62,20 @@ impl Chat {
             last_user: from.number()?,
             links: BTreeMap::new(),
             resumable: BTreeMap::new(),
+            reference_counts: ReferenceCounts::default(),
             away: BTreeSet::new(),
-            away_with_nothing: BTreeSet::new(),
+            away_shares: Shares::default(),
             rooms: BTreeMap::new(),
             last_room: from.number()?,
+            reserved: IdLimits { user: from.number()?, room: from.number()? },
             expiries: BTreeSet::new(),
+            room_shares: Shares::default(),
             unsaved: Vec::new(),
         };
         for (id, room) in from.all(|from| Ok((RoomId(from.number()?), from.room()?)))? {
-            if let Lifetime::Temporary { removed_at: Some(at) } = room.lifetime {
-                chat.expiries.insert((at, id));
-            }
             let is_numbered = (1..=chat.last_room).contains(&id.0);
-            ensure(is_numbered && chat.rooms.insert(id, room).is_none())?;
+            ensure(is_numbered && !chat.rooms.contains_key(&id))?;
+            chat.insert_room(id, room);
         }
         for (id, user) in from.all(|from| Ok((UserId(from.number()?), from.user()?)))? {
             chat.add_to_indexes(id, &user)?;
@@ -99,12 +103,10 @@ impl Chat {
         }
         if let Some(resumption) = &user.resumption {
             ensure(self.resumable.insert(resumption.key, id).is_none())?;
+            self.reference_counts.change(id, 0, resumption.references.len());
         }
-        if let Some(Away { until, has_nothing }) = away {
-            self.away.insert((until, id));
-            if has_nothing {
-                self.away_with_nothing.insert((until, id));
-            }
+        if let Some(away) = away {
+            self.note_away(id, away, user.source);
         }
         Ok(())
     }
@@ -172,7 +174,7 @@ impl SnapshotWriter {
         self.duration(rules.resume_grace);
         self.number(rules.max_away as u64);
         self.number(rules.max_kept);
-        self.option(rules.max_age, Self::duration);
+        self.number(rules.max_references as u64);
     }
 
     fn room(&mut self, room: &Room) {
@@ -187,6 +189,7 @@ impl SnapshotWriter {
                 self.option(removed_at, Self::duration);
             }
         }
+        self.option(room.source, Self::source);
         self.number(room.last_seq);
         self.number(room.saved_seq);
     }
@@ -194,6 +197,7 @@ impl SnapshotWriter {
     fn user(&mut self, user: &User) {
         self.text(&user.name);
         self.flag(user.version == Version::V2);
+        self.option(user.source, Self::source);
         self.option(user.link, |out, link| {
             out.number(link.node.0);
             out.number(link.connection.0);
@@ -201,6 +205,15 @@ impl SnapshotWriter {
         self.option(user.room, |out, room| out.number(room.0));
         self.flag(user.is_subscribed);
         self.option(user.resumption.as_deref(), Self::resumption);
+    }
+
+    fn source(&mut self, source: Source) {
+        let (is_v6, number) = match source {
+            Source::V4(address) => (false, address.into()),
+            Source::V6(prefix) => (true, prefix),
+        };
+        self.flag(is_v6);
+        self.number(number);
     }
 
     fn resumption(&mut self, resumption: &Resumption) {
@@ -211,13 +224,12 @@ impl SnapshotWriter {
         });
         let References { sent, order, sweep_at } = &resumption.references;
         self.number(*sweep_at as u64);
-        self.all(order.iter(), |out, name| {
-            out.text(name);
-            // Every name in `order` is in `sent`.
-            out.option(sent.get(name), |out, sent| {
-                out.number(sent.position.room.0);
-                out.number(sent.position.seq);
-                out.number(sent.time);
+        self.all(order.iter(), |out, hash| {
+            out.0.extend_from_slice(&hash.0.to_be_bytes());
+            // Every hash in `order` is in `sent`.
+            out.option(sent.get(hash), |out, position| {
+                out.number(position.room.0);
+                out.number(position.seq);
             });
         });
     }
@@ -290,7 +302,7 @@ impl SnapshotReader<'_> {
             resume_grace: self.duration()?,
             max_away: self.size()?,
             max_kept: self.number()?,
-            max_age: self.option(Self::duration)?,
+            max_references: self.size()?,
         })
     }
 
@@ -303,6 +315,7 @@ impl SnapshotReader<'_> {
             } else {
                 Lifetime::Temporary { removed_at: self.option(Self::duration)? }
             },
+            source: self.option(Self::source)?,
             last_seq: self.number()?,
             saved_seq: self.number()?,
         })
@@ -312,6 +325,7 @@ impl SnapshotReader<'_> {
         Ok(User {
             name: self.text()?,
             version: if self.flag()? { Version::V2 } else { Version::Base },
+            source: self.option(Self::source)?,
             link: self.option(|from| {
                 let (node, connection) = (NodeId(from.number()?), ConnectionId(from.number()?));
                 Ok(Link { node, connection })
@@ -322,21 +336,29 @@ impl SnapshotReader<'_> {
         })
     }
 
+    fn source(&mut self) -> Read<Source> {
+        let (is_v6, number) = (self.flag()?, self.number()?);
+        if is_v6 {
+            return Ok(Source::V6(number));
+        }
+        number.try_into().map(Source::V4).map_err(|_| MalformedSnapshot)
+    }
+
     fn resumption(&mut self) -> Read<Resumption> {
         let key = ResumeKey(self.take(32)?.try_into().map_err(|_| MalformedSnapshot)?);
         let away =
             self.option(|from| Ok(Away { until: from.duration()?, has_nothing: from.flag()? }))?;
         let sweep_at = self.size()?;
-        let named = self.all(|from| {
-            let name = from.text()?;
-            let sent = from.option(|from| {
-                let position = Position { room: RoomId(from.number()?), seq: from.number()? };
-                Ok(Sent { position, time: from.number()? })
+        let sent = self.all(|from| {
+            let bytes = from.take(16)?.try_into().map_err(|_| MalformedSnapshot)?;
+            let position = from.option(|from| {
+                Ok(Position { room: RoomId(from.number()?), seq: from.number()? })
             })?;
-            Ok((name, sent.ok_or(MalformedSnapshot)?))
+            let hash = ReferenceHash(u128::from_be_bytes(bytes));
+            Ok((hash, position.ok_or(MalformedSnapshot)?))
         })?;
-        let order: VecDeque<Arc<str>> = named.iter().map(|(name, _)| name.clone()).collect();
-        let sent: BTreeMap<_, _> = named.into_iter().collect();
+        let order: VecDeque<ReferenceHash> = sent.iter().map(|(hash, _)| *hash).collect();
+        let sent: BTreeMap<_, _> = sent.into_iter().collect();
         ensure(sent.len() == order.len())?;
         Ok(Resumption { key, away, references: References { sent, order, sweep_at } })
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Position, RoomId, UserId};
+use super::{IdLimits, Position, ReferenceHash, RoomId, UserId};
 
 /// Identifies a user who resumes: a hash of the secret that only the client keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,8 +15,8 @@ pub(crate) struct ResumeKey(pub(crate) [u8; 32]);
 /// subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Memo {
-    /// User ids up to this one may be in use, and none above it, even if an earlier memo said so.
-    LastUser(UserId),
+    /// Ids up to these may be in use, and none above them, even if an earlier memo said so.
+    Ids(IdLimits),
     /// The present state of a user who can resume.
     User(StoredUser),
     /// Nobody can resume as this user any more.
@@ -25,6 +25,8 @@ pub(crate) enum Memo {
     Room(StoredRoom),
     /// The room is removed, with its messages. Its id counts as used even if the room was never stored.
     RoomGone(RoomId),
+    /// The user has created the room under this reference. It comes after the memos about both.
+    Created { user: UserId, room: RoomId, reference: Arc<str> },
     /// This many bytes of padding. Writing them proves that there is space for them.
     Padding(usize),
 }
@@ -54,10 +56,9 @@ pub(crate) struct Stored {
     pub(crate) last_room: u64,
     /// By id, each with the last `seq` that was used in it (0: none).
     pub(crate) rooms: Vec<(StoredRoom, u64)>,
-    /// By id, each with the messages that the user has sent with a reference and that are still kept,
-    /// oldest first.
+    /// By id, each with what the user has sent with a reference, oldest first.
     pub(crate) users: Vec<(StoredUser, Vec<StoredReference>)>,
 }
 
-/// A reference, and the message that was sent with it.
-pub(crate) type StoredReference = (Arc<str>, Position);
+/// A reference, and what was sent with it.
+pub(crate) type StoredReference = (ReferenceHash, Position);

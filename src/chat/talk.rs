@@ -1,11 +1,8 @@
-//! Messages: their numbers and references, and taking both back when they cannot be saved.
+//! Messages: their numbers, and taking both back when they cannot be saved.
 
-use std::collections::BTreeMap;
-
-use super::resumption::Sent;
 use super::{
-    Asker, Chat, Content, Effect, Event, Position, Reference, Refusal, Room, RoomChange, RoomId,
-    Rules, Said, UserId,
+    Asker, Chat, Content, Effect, Event, Position, Reference, ReferenceHash, Refusal, Reply, Room,
+    RoomChange, RoomId, Said, User, UserId, Version,
 };
 
 /// A message that is taken back if it cannot be saved.
@@ -22,19 +19,21 @@ impl Chat {
         &mut self,
         asker: &Asker,
         content: Content,
+        meant: Option<RoomId>,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
-        if let Some(sent) = self.sent_before(asker) {
+        if let Some(position) = self.sent_before(asker.user, asker.reference.as_deref(), 1) {
             // Whether a message of this tick was said depends on its being saved. A repetition of it is
-            // refused together with it.
-            if !is_kept(&self.rooms, &self.rules, asker.time, sent) && !self.is_unsaved(asker) {
-                return Err(Refusal::AlreadySaid);
+            // refused together with it. Whether a message is too old to be kept is seen where it is kept: the
+            // time of day may be wrong.
+            if !position.is_kept(&self.rooms, self.rules.max_kept) && !self.is_unsaved(asker) {
+                return Err(Refusal::AlreadySaid(position));
             }
             let (to, reference) = (asker.user, asker.reference.clone());
-            effects.push(Effect::Repeat { to, position: sent.position, reference });
+            effects.push(Effect::Repeat { to, position, reference });
             return Ok(());
         }
-        let id = asker.room.ok_or(Refusal::NotInRoom)?;
+        let id = asker.room_in(meant)?;
         content.check(self.rules.max_text_chars).map_err(Refusal::BadText)?;
         let from = self.person(asker.user).ok_or(Refusal::NotInRoom)?;
         let room = self.rooms.get_mut(&id).ok_or(Refusal::NotInRoom)?;
@@ -42,34 +41,24 @@ impl Chat {
         let seq = room.last_seq;
         let (time, reference) = (asker.time, asker.reference.clone());
         self.unsaved.push(Unsaved { room: id, author: asker.user, reference: reference.clone() });
-        self.note_reference(asker, Sent { position: Position { room: id, seq }, time });
-        let event = Event::Said(Said { seq, time, from, content, reference });
-        effects.push(Effect::Tell { room: id, time, event });
+        if let Some(reference) = &reference {
+            let hash = ReferenceHash::of(reference, seq);
+            self.remember(asker.user, hash, Position { room: id, seq });
+        }
+        let said = Said { seq, time, from, content, reference };
+        // A client that has resumed and not entered yet does not get the event, and waits for it.
+        let user = self.users.get(&asker.user);
+        let is_deaf = user.is_some_and(|it| it.version == Version::V2 && !it.is_subscribed);
+        let answer = is_deaf.then(|| asker.reply(Reply::Said(id, said.clone())));
+        effects.push(Effect::Tell { room: id, time, event: Event::Said(said) });
+        effects.extend(answer);
         Ok(())
-    }
-
-    /// The message that the author has sent under the same reference.
-    fn sent_before(&self, asker: &Asker) -> Option<Sent> {
-        let reference = asker.reference.as_deref()?;
-        let resumption = self.users.get(&asker.user)?.resumption.as_ref()?;
-        resumption.references.find(reference)
     }
 
     /// Whether it is not known yet if the author's message under this reference is saved.
     fn is_unsaved(&self, asker: &Asker) -> bool {
         let is_it = |it: &Unsaved| it.author == asker.user && it.reference == asker.reference;
         self.unsaved.iter().any(is_it)
-    }
-
-    fn note_reference(&mut self, asker: &Asker, sent: Sent) {
-        if let Some(reference) = &asker.reference
-            && let Some(user) = self.users.get_mut(&asker.user)
-            && let Some(resumption) = &mut user.resumption
-        {
-            let (rooms, rules) = (&self.rooms, &self.rules);
-            let is_kept = |sent| is_kept(rooms, rules, asker.time, sent);
-            resumption.references.note(reference.clone(), sent, is_kept);
-        }
     }
 
     /// The unsaved messages are saved. The list of rooms shows them from now on.
@@ -90,22 +79,12 @@ impl Chat {
                 room.take_back_unsaved();
             }
             if let Some(reference) = reference
-                && let Some(user) = self.users.get_mut(&author)
-                && let Some(resumption) = &mut user.resumption
+                && let Some(references) = self.users.get_mut(&author).and_then(User::references)
             {
-                resumption.references.forget_latest(&reference);
+                let before = references.len();
+                references.take_back(ReferenceHash::of(&reference, 1));
+                self.reference_counts.change(author, before, references.len());
             }
         }
     }
-}
-
-/// Whether the message can still be shown.
-fn is_kept(rooms: &BTreeMap<RoomId, Room>, rules: &Rules, now: u64, sent: Sent) -> bool {
-    let Position { room, seq } = sent.position;
-    let is_among_the_last =
-        rooms.get(&room).is_some_and(|room| seq.saturating_add(rules.max_kept) > room.last_seq);
-    let is_young = rules
-        .max_age
-        .is_none_or(|max_age| u128::from(now.saturating_sub(sent.time)) <= max_age.as_millis());
-    is_among_the_last && is_young
 }

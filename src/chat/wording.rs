@@ -7,7 +7,7 @@ pub(crate) enum Flaw {
     Blank,
     /// Longer than allowed, in characters (Unicode scalar values).
     TooLong { max_chars: usize },
-    /// Contains a control character, such as a line break or an escape.
+    /// Contains a control character that is not allowed, such as an escape, or a line break in a name.
     ControlCharacter(char),
 }
 
@@ -24,9 +24,23 @@ pub(crate) fn check_label(label: &str, max_chars: usize) -> Result<&str, Flaw> {
     }
 }
 
-/// Checks a text. It is sent unchanged, with its line breaks and tabs.
+/// Checks a text. It is sent unchanged, with its line breaks and tabs. No other control character may be in
+/// it: on a terminal or in a log they would do more than show.
 pub(super) fn check_text(text: &str, max_chars: usize) -> Result<(), Flaw> {
-    check_length(text, max_chars)
+    check_length(text, max_chars)?;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_allowed = match c {
+            '\t' | '\n' => true,
+            // A line break of Windows. Alone it would put the cursor back over what is there.
+            '\r' => rest.peek() == Some(&'\n'),
+            c => !c.is_control(),
+        };
+        if !is_allowed {
+            return Err(Flaw::ControlCharacter(c));
+        }
+    }
+    Ok(())
 }
 
 fn check_length(wording: &str, max_chars: usize) -> Result<(), Flaw> {

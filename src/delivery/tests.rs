@@ -1,11 +1,12 @@
 use super::*;
-use crate::chat::{Content, NodeId, Person, Position, Renaming, Reply, Said, UserId, Version};
+use crate::chat::{
+    Content, Event, NodeId, Person, Position, Renaming, Reply, Said, UserId, Version,
+};
 use crate::input::{Credentials, Secret};
 use crate::memory::Memory;
 use crate::net::stream::MemorySocket;
 use crate::outbox::{Flusher, FlusherThread, memory_outbox};
 use crate::pace::Pace;
-use crate::protocol::AdvertisedLimits;
 use crate::recall::Lookup;
 
 const ROOM: RoomId = RoomId(1);
@@ -30,12 +31,9 @@ impl Crowd {
 
     /// A user for each of these versions.
     fn speaking(versions: &[Version]) -> Self {
-        let (flusher, flusher_thread) = Flusher::new().unwrap();
+        let (flusher, flusher_thread) = Flusher::new(Memory::plenty()).unwrap();
         let mut crowd = Self {
-            delivery: Delivery::new(
-                ServerInfo::new(AdvertisedLimits::sample(), Vec::new()),
-                Memory::plenty(),
-            ),
+            delivery: Delivery::new(ServerInfo::sample(), "0".into(), Memory::plenty()),
             clients: Vec::new(),
             flusher: Arc::new(flusher),
             flusher_thread,
@@ -72,7 +70,8 @@ impl Crowd {
         let link = Link { node: NodeId(0), connection: ConnectionId(connection) };
         let version = self.delivery.clients[&link.connection].version;
         let (resumed, can_resume) = (connection != user, version == Version::V2);
-        let welcome = Welcome { person: person(user), version, resumed, can_resume, room: None };
+        let welcome =
+            Welcome { person: person(user), version, resumed, can_resume, room: None, time: 0 };
         self.follow(Effect::Connected { link, welcome });
     }
 
@@ -127,7 +126,7 @@ impl Crowd {
             Version::Base => Reply::Entered(person(id)),
             Version::V2 => {
                 let (user, old_name, new_name) = (UserId(id), "A".into(), "B".into());
-                Reply::Renamed(Renaming { user, old_name, new_name })
+                Reply::Renamed(Renaming { user, old_name, new_name, reference: None })
             }
         };
         self.follow(Effect::Reply { to: UserId(id), time: 0, reply, reference: None });

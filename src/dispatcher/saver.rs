@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use log::{info, warn};
 
-use crate::chat::{Chat, Effect, Event, Memo, Refusal, Reply, RoomId, Said, UserId};
+use crate::chat::{Chat, Effect, Event, IdLimits, Memo, Refusal, Reply, RoomId, Said, UserId};
 use crate::health::Health;
 use crate::history::{Batch, History, HistoryError};
 use crate::output::Output;
 use crate::recall::Lookup;
 
-/// How many user ids are reserved at a time, so that not every new user takes a commit. A crash skips at
-/// most this many.
-const USER_IDS_AHEAD: u64 = 64;
+/// How far ahead ids are reserved. So many users can still arrive, and so many rooms be created, while
+/// nothing can be saved. A crash skips at most this many.
+const IDS_AHEAD: IdLimits = IdLimits { user: 10_000, room: 256 };
 
 /// How long after a failed commit the next one is tried, unless a new message leads to one earlier.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -31,8 +31,10 @@ pub(crate) struct Saver {
     health: Arc<Health>,
     /// Changes to store with the next commit, besides messages.
     memos: Vec<Memo>,
-    /// User ids up to this one are reserved in the history.
-    reserved_user: UserId,
+    /// Ids up to these are reserved in the history.
+    reserved: IdLimits,
+    /// Ids up to these are reserved with the next commit, if they are more.
+    requested: IdLimits,
     /// The history has nothing about users with higher ids.
     saved_user: UserId,
     failure: Option<Failure>,
@@ -57,18 +59,23 @@ pub(super) enum Outcome {
 }
 
 impl Saver {
-    /// `reserved_user` is the highest user id that the history knows to be in use.
-    pub(crate) fn new(
-        history: Box<dyn History>,
-        health: Arc<Health>,
-        reserved_user: UserId,
-    ) -> Self {
-        let saved_user = reserved_user;
-        Self { history, health, memos: Vec::new(), reserved_user, saved_user, failure: None }
+    pub(crate) fn new(history: Box<dyn History>, health: Arc<Health>) -> Self {
+        let reserved = IdLimits { user: 0, room: 0 };
+        Self {
+            history,
+            health,
+            memos: Vec::new(),
+            reserved,
+            requested: reserved,
+            saved_user: UserId(0),
+            failure: None,
+        }
     }
 
-    /// Saves the changes that restoring the chat led to.
-    pub(crate) fn begin(&mut self, effects: Vec<Effect>) -> Result<(), HistoryError> {
+    /// Saves the changes that restoring the chat led to, and reserves ids for it.
+    pub(crate) fn begin(&mut self, chat: &Chat, effects: Vec<Effect>) -> Result<(), HistoryError> {
+        self.saved_user = UserId(chat.last_ids().user);
+        self.request_ids(chat);
         for effect in effects {
             if let Effect::Store(memo) = effect {
                 self.memos.push(memo);
@@ -76,7 +83,13 @@ impl Saver {
         }
         self.history.commit(Batch { said: &[], memos: &self.memos })?;
         self.memos.clear();
+        self.reserved = self.requested;
         Ok(())
+    }
+
+    /// The ids that may be handed out.
+    pub(super) fn reserved(&self) -> IdLimits {
+        self.reserved
     }
 
     /// Adds a change to the next commit.
@@ -92,10 +105,11 @@ impl Saver {
     /// Saves the messages among `outputs` and the noted changes. If that fails, the changes are kept for
     /// the next commit.
     pub(super) fn commit(&mut self, chat: &Chat, outputs: &[Output], at: Duration) -> Outcome {
-        if chat.last_user() > self.reserved_user {
-            self.reserved_user = UserId(chat.last_user().0 + USER_IDS_AHEAD);
-            self.memos.push(Memo::LastUser(self.reserved_user));
-        }
+        self.request_ids(chat);
+        self.write(chat, outputs, at)
+    }
+
+    fn write(&mut self, chat: &Chat, outputs: &[Output], at: Duration) -> Outcome {
         let said: Vec<(RoomId, &Said)> = outputs.iter().filter_map(said_in).collect();
         if said.is_empty() && (self.memos.is_empty() || self.has_just_failed(at)) {
             return Outcome::NoMessages;
@@ -104,7 +118,8 @@ impl Saver {
         match &result {
             Ok(()) => {
                 self.memos.clear();
-                self.saved_user = chat.last_user();
+                self.reserved = self.requested;
+                self.saved_user = UserId(chat.last_ids().user);
                 self.recover(at);
             }
             Err(error) => {
@@ -120,14 +135,29 @@ impl Saver {
         }
     }
 
-    /// The last commit: stores the highest user id that was used, and gives the reserved ones back.
+    /// The last commit: stores the highest ids that were used, and gives the reserved ones back.
     pub(super) fn end(&mut self, chat: &Chat, at: Duration) {
-        self.reserved_user = chat.last_user();
-        self.memos.push(Memo::LastUser(self.reserved_user));
+        self.memos.push(Memo::Ids(chat.last_ids()));
         if let Some(failure) = &mut self.failure {
             failure.retry_at = at;
         }
-        self.commit(chat, &[], at);
+        self.write(chat, &[], at);
+    }
+
+    /// Reserves more ids with the next commit, if half of those ahead are used. What was requested before
+    /// and could not be committed is among the changes still.
+    fn request_ids(&mut self, chat: &Chat) {
+        let used = chat.last_ids();
+        let is_low = |used: u64, requested, ahead| used.saturating_add(ahead / 2) >= requested;
+        if is_low(used.user, self.requested.user, IDS_AHEAD.user)
+            || is_low(used.room, self.requested.room, IDS_AHEAD.room)
+        {
+            self.requested = IdLimits {
+                user: used.user.saturating_add(IDS_AHEAD.user),
+                room: used.room.saturating_add(IDS_AHEAD.room),
+            };
+            self.memos.push(Memo::Ids(self.requested));
+        }
     }
 
     /// Whether it is too early to retry without a message.
@@ -186,7 +216,11 @@ fn said_in(output: &Output) -> Option<(RoomId, &Said)> {
 }
 
 /// Replaces each message among these outputs, none of which could be saved, with a refusal to its author.
-pub(super) fn refuse_unsaved(outputs: &mut [Output], chat: &Chat) {
+pub(super) fn refuse_unsaved(outputs: &mut Vec<Output>, chat: &Chat) {
+    // The refusal takes the place of the event, and answers the author in any case.
+    outputs.retain(|output| {
+        !matches!(output, Output::Effect(Effect::Reply { reply: Reply::Said(..), .. }))
+    });
     for output in outputs {
         let refused = match output {
             Output::Effect(Effect::Tell { time, event: Event::Said(said), .. }) => {
@@ -215,12 +249,13 @@ pub(super) fn refuse_unsaved(outputs: &mut [Output], chat: &Chat) {
 /// What a memo is about.
 fn subject(memo: &Memo) -> (u8, u64) {
     match memo {
-        Memo::LastUser(_) => (0, 0),
+        Memo::Ids(_) => (0, 0),
         Memo::User(user) => (1, user.user.0),
         Memo::UserGone(user) => (1, user.0),
         Memo::Room(room) => (2, room.id.0),
         Memo::RoomGone(room) => (2, room.0),
         Memo::Padding(_) => (3, 0),
+        Memo::Created { room, .. } => (4, room.0),
     }
 }
 

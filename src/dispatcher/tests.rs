@@ -5,7 +5,7 @@ mod endings;
 mod stage;
 
 use super::*;
-use crate::chat::{Memo, Rules, UserId, Version};
+use crate::chat::{IdLimits, Memo, Rules, UserId, Version};
 use crate::log::LocalLog;
 use stage::{LIST_INTERVAL, MAX_QUEUED, MAX_TICK_BYTES, Stage, disconnect, rules, server_info};
 
@@ -22,7 +22,7 @@ fn answers_come_in_the_order_of_the_requests_whoever_gives_them() {
         stage.ask(1, r#"{"type":"list_rooms"}"#),
         stage.ask(1, r#"{"type":"enter_room","roomId":9}"#),
         stage.ask(1, r#"{"type":"change_name","name":"Ann"}"#),
-        stage.ask(1, r#"{"type":"leave_room","roomId":"x"}"#),
+        stage.ask(1, r#"{"type":"leave_room","roomId":"1"}"#),
         stage.ask(2, UNKNOWN),
         stage.ask(1, UNKNOWN),
     ];
@@ -265,4 +265,29 @@ fn a_reload_changes_the_rules_the_interval_and_later_welcomes() {
     let welcome = String::from_utf8_lossy(&stage.socket(3).take_written()).into_owned();
     assert!(welcome.contains(r#""maxTextChars":3,"#), "{welcome}");
     assert_eq!(stage.dispatcher.next_deadline(), Some(stage.now.at + 10 * LIST_INTERVAL));
+}
+
+#[test]
+fn a_wall_clock_that_jumps_loses_no_message_and_moves_no_deadline() {
+    let mut stage = Stage::new();
+    stage.members(&[Version::V2, Version::V2]);
+    for (time, text) in [(253_402_300_800_000, "a"), (0, "b"), (u64::MAX, "c"), (5, "d")] {
+        stage.now.time = time;
+        let say = stage.say(1, text);
+        stage.tick([say]);
+        stage.expect(1, text);
+        stage.expect(2, text);
+    }
+    stage.tick([disconnect(2, CloseReason::ConnectionLost)]);
+    stage.now.time = u64::MAX;
+    let moment = Duration::from_millis(1);
+    stage.wait(stage::RESUME_GRACE.saturating_sub(moment));
+    stage.expect(1, "");
+    stage.now.time = 0;
+    stage.wait(moment);
+    stage.expect(1, "leave 2");
+    let enter = stage.ask(1, r#"{"type":"enter_room","roomId":1}"#);
+    stage.tick([enter]);
+    stage.recall_all();
+    stage.expect(1, "room 1 [a b c d]");
 }

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use super::{Batch, Durability, Location, Opened, Retention};
 use crate::chat::{
-    Content, Memo, Person, Position, ResumeKey, RoomId, Said, Stored, StoredRoom, StoredUser,
-    UserId,
+    Content, IdLimits, Memo, Person, Position, ResumeKey, RoomId, Said, Stored, StoredRoom,
+    StoredUser, UserId,
 };
 
 const LOBBY: RoomId = RoomId(1);
@@ -18,8 +18,13 @@ const BAR: RoomId = RoomId(2);
 /// No `seq`.
 const NOTHING: [u64; 0] = [];
 
-pub(super) const EVERYTHING: Retention =
-    Retention { max_events: 1_000_000, max_age: None, max_memory_bytes: usize::MAX };
+pub(super) const EVERYTHING: Retention = Retention {
+    max_events: 1_000_000,
+    max_age: None,
+    max_memory_bytes: usize::MAX,
+    max_references: usize::MAX,
+    max_file_bytes: 0,
+};
 
 /// Defines each test for each backend.
 macro_rules! contract {
@@ -57,6 +62,8 @@ contract! {
     before_pages_backwards
     before_says_whether_older_messages_are_kept
     before_returns_the_newest_that_fit
+    after_pages_forwards
+    after_returns_the_oldest_that_fit
     ids_out_of_range_find_nothing
     a_message_is_found_by_its_position
     a_deleted_room_has_no_messages
@@ -122,6 +129,11 @@ impl Fixture {
         seqs(&self.opened.reader.since(room, after, up_to, usize::MAX).unwrap())
     }
 
+    fn after(&mut self, room: RoomId, after: u64, limit: usize) -> (Vec<u64>, bool) {
+        let (found, newer) = self.opened.reader.after(room, after, limit, usize::MAX).unwrap();
+        (seqs(&found), newer)
+    }
+
     fn before(&mut self, room: RoomId, before: u64, limit: usize) -> (Vec<u64>, bool) {
         let (found, more) = self.opened.reader.before(room, before, limit, usize::MAX).unwrap();
         (seqs(&found), more)
@@ -152,7 +164,7 @@ pub(super) fn text(seq: u64) -> Said {
 }
 
 fn now() -> u64 {
-    super::oldest_kept(Some(Duration::ZERO)).unwrap()
+    super::clock::AgeClock::new().limit(Some(Duration::ZERO)).unwrap().oldest
 }
 
 fn a_new_history_is_empty(open: Open) {
@@ -243,6 +255,35 @@ fn before_pages_backwards(open: Open) {
     assert_eq!(lobby.before(LOBBY, 2, 4), (vec![1], false));
     assert_eq!(lobby.before(LOBBY, 1, 4), (vec![], false));
     assert_eq!(lobby.before(LOBBY, 0, 4), (vec![], false));
+}
+
+fn after_pages_forwards(open: Open) {
+    let mut lobby = Fixture::with_rooms(open, Retention { max_events: 8, ..EVERYTHING });
+    lobby.say(LOBBY, 1..=9);
+    lobby.catch_up();
+    assert_eq!(lobby.after(LOBBY, 0, 4), (vec![2, 3, 4, 5], true), "1 is no longer kept");
+    assert_eq!(lobby.after(LOBBY, 4, 4), (vec![5, 6, 7, 8], true));
+    assert_eq!(lobby.after(LOBBY, 5, 4), (vec![6, 7, 8, 9], false));
+    assert_eq!(lobby.after(LOBBY, 5, usize::MAX), (vec![6, 7, 8, 9], false));
+    assert_eq!(lobby.after(LOBBY, 8, 0), (vec![], true));
+    for end in [9, 10, u64::MAX] {
+        assert_eq!(lobby.after(LOBBY, end, 4), (vec![], false));
+    }
+    assert_eq!(lobby.after(RoomId(0), 0, 4), (vec![], false));
+}
+
+fn after_returns_the_oldest_that_fit(open: Open) {
+    let mut lobby = Fixture::with_rooms(open, EVERYTHING);
+    lobby.say(LOBBY, 1..=4);
+    let one = lobby.opened.reader.since(LOBBY, 0, 1, usize::MAX).unwrap()[0].weight();
+    let after = |lobby: &mut Fixture, after, max_bytes| {
+        let (found, newer) = lobby.opened.reader.after(LOBBY, after, 4, max_bytes).unwrap();
+        (seqs(&found), newer)
+    };
+    assert_eq!(after(&mut lobby, 0, 2 * one), (vec![1, 2], true));
+    assert_eq!(after(&mut lobby, 0, 2 * one - 1), (vec![1], true));
+    assert_eq!(after(&mut lobby, 0, 4 * one), (vec![1, 2, 3, 4], false));
+    assert_eq!(after(&mut lobby, 3, 0), (vec![4], false));
 }
 
 fn before_says_whether_older_messages_are_kept(open: Open) {
@@ -337,7 +378,7 @@ fn the_last_memo_about_something_wins(open: Open) {
     let memos = [
         room(LOBBY, "The Lobby"),
         room(RoomId(3), "Short"),
-        Memo::LastUser(UserId(7)),
+        Memo::Ids(IdLimits { user: 7, room: 3 }),
         Memo::User(session),
         Memo::UserGone(UserId(7)),
         Memo::RoomGone(RoomId(3)),

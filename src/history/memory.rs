@@ -8,9 +8,10 @@ use std::convert::Infallible;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::clock::AgeClock;
 use super::{
-    Batch, History, HistoryError, HistoryReader, Opened, Retention, new_epoch, newest_within,
-    oldest_kept,
+    Batch, History, HistoryError, HistoryReader, Opened, Retention, first_within, new_epoch,
+    newest_within,
 };
 use crate::chat::{Memo, Position, RoomId, Said, Stored};
 
@@ -37,6 +38,7 @@ impl MemoryHistory {
 
 struct Messages {
     retention: Retention,
+    clock: AgeClock,
     rooms: BTreeMap<RoomId, VecDeque<StoredMessage>>,
     /// Each room that has messages, by the `order` of its oldest. The first is the oldest of all.
     oldest: BTreeMap<u64, RoomId>,
@@ -93,6 +95,21 @@ impl HistoryReader for MemoryHistory {
         Ok((found, is_cut || newest_first.peek().is_some()))
     }
 
+    fn after(
+        &mut self,
+        room: RoomId,
+        after: u64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<(Vec<Said>, bool), HistoryError> {
+        let mut messages = self.lock();
+        messages.expire();
+        let mut oldest_first = messages.range(room, after.saturating_add(1)..=u64::MAX).peekable();
+        let first = oldest_first.by_ref().take(limit).cloned().map(Ok);
+        let Ok((found, is_cut)) = first_within::<Infallible>(max_bytes, first);
+        Ok((found, is_cut || oldest_first.peek().is_some()))
+    }
+
     fn message(&mut self, position: Position) -> Result<Option<Said>, HistoryError> {
         let mut messages = self.lock();
         messages.expire();
@@ -103,7 +120,7 @@ impl HistoryReader for MemoryHistory {
 impl Messages {
     fn new(retention: Retention) -> Self {
         let (rooms, oldest) = (BTreeMap::new(), BTreeMap::new());
-        Self { retention, rooms, oldest, next_order: 0, bytes: 0 }
+        Self { retention, clock: AgeClock::new(), rooms, oldest, next_order: 0, bytes: 0 }
     }
 
     /// Only rooms matter: the other memos are for a restart, which this history does not outlive.
@@ -116,7 +133,11 @@ impl Messages {
                 while self.drop_oldest_of(*room) {}
                 self.rooms.remove(room);
             }
-            Memo::LastUser(_) | Memo::User(_) | Memo::UserGone(_) | Memo::Padding(_) => {}
+            Memo::Ids(_)
+            | Memo::User(_)
+            | Memo::UserGone(_)
+            | Memo::Created { .. }
+            | Memo::Padding(_) => {}
         }
     }
 
@@ -140,7 +161,11 @@ impl Messages {
     /// Drops what is too old, and the oldest of all rooms while they take too much. If the clock was
     /// set back, an old message waits for the younger ones that were said before it.
     fn expire(&mut self) {
-        let oldest_kept = oldest_kept(self.retention.max_age).unwrap_or(0);
+        let mut oldest_kept = 0;
+        if self.retention.max_age.is_some() {
+            self.clock.observe();
+            oldest_kept = self.clock.limit(self.retention.max_age).map_or(0, |limit| limit.oldest);
+        }
         while let Some((_, &room)) = self.oldest.first_key_value() {
             let is_old = self.rooms[&room][0].said.time < oldest_kept;
             if !is_old && self.bytes <= self.retention.max_memory_bytes {

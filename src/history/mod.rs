@@ -6,6 +6,11 @@
 //! [`Upkeep`], on a thread of its own. Starting those threads, and what clients are told when nothing
 //! can be saved, is left to the server and its dispatcher.
 
+#[cfg_attr(
+    all(not(feature = "sqlite"), not(test)),
+    expect(dead_code, reason = "only a file is opened again")
+)]
+mod clock;
 mod error;
 mod memory;
 #[cfg(feature = "sqlite")]
@@ -15,7 +20,7 @@ mod sqlite;
 mod contract_test;
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::chat::{Memo, Position, RoomId, Said, Stored};
 use crate::settings::Durability;
@@ -35,6 +40,7 @@ pub(crate) enum Location {
 
 /// How much is kept. Each field is a limit.
 #[allow(clippy::struct_field_names)]
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "some are for a file"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retention {
     /// Messages in each room; 0: none.
@@ -44,6 +50,10 @@ pub(crate) struct Retention {
     /// For the backend in memory: bytes in all rooms together, counted as in
     /// [`HistoryReader::since`].
     pub(crate) max_memory_bytes: usize,
+    /// For a file: bytes that it uses; 0: no limit.
+    pub(crate) max_file_bytes: u64,
+    /// For a file: references of all users that a start loads.
+    pub(crate) max_references: usize,
 }
 
 /// A history that is ready for use.
@@ -101,6 +111,16 @@ pub(crate) trait HistoryReader: Send {
         max_bytes: usize,
     ) -> Result<(Vec<Said>, bool), HistoryError>;
 
+    /// The oldest `limit` messages in `room` after `after`, oldest first, and whether newer ones are kept.
+    /// If they take more than `max_bytes`, the oldest that fit, but at least one.
+    fn after(
+        &mut self,
+        room: RoomId,
+        after: u64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<(Vec<Said>, bool), HistoryError>;
+
     /// One message, if it is still kept.
     fn message(&mut self, position: Position) -> Result<Option<Said>, HistoryError>;
 }
@@ -138,7 +158,11 @@ pub(crate) enum Upkeep {}
 
 #[cfg(not(feature = "sqlite"))]
 impl Upkeep {
-    pub(crate) fn run(self, _stop: &crossbeam_channel::Receiver<()>) {
+    pub(crate) fn run(
+        self,
+        _stop: &crossbeam_channel::Receiver<()>,
+        _health: &crate::health::Health,
+    ) {
         match self {}
     }
 }
@@ -149,10 +173,20 @@ fn newest_within<E>(
     max_bytes: usize,
     newest_first: impl Iterator<Item = Result<Said, E>>,
 ) -> Result<(Vec<Said>, bool), E> {
+    let (mut found, is_cut) = first_within(max_bytes, newest_first)?;
+    found.reverse();
+    Ok((found, is_cut))
+}
+
+/// The first messages that fit into `max_bytes`, but at least one; and whether some did not fit.
+fn first_within<E>(
+    max_bytes: usize,
+    messages: impl Iterator<Item = Result<Said, E>>,
+) -> Result<(Vec<Said>, bool), E> {
     let mut found = Vec::new();
     let mut bytes = 0_usize;
     let mut is_cut = false;
-    for said in newest_first {
+    for said in messages {
         let said = said?;
         bytes = bytes.saturating_add(said.weight());
         if bytes > max_bytes && !found.is_empty() {
@@ -161,7 +195,6 @@ fn newest_within<E>(
         }
         found.push(said);
     }
-    found.reverse();
     Ok((found, is_cut))
 }
 
@@ -170,11 +203,4 @@ fn new_epoch() -> String {
     let mut bytes = [0; 8];
     openssl::rand::rand_bytes(&mut bytes).expect("the system has random bytes");
     format!("{:016x}", u64::from_be_bytes(bytes))
-}
-
-/// Messages from before this time (Unix time in milliseconds) are too old to be kept.
-fn oldest_kept(max_age: Option<Duration>) -> Option<u64> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let oldest = now.saturating_sub(max_age?);
-    Some(u64::try_from(oldest.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,7 +1,10 @@
+mod people;
+
 use super::*;
 use crate::chat::{
-    Action, Content, Entry, EntryId, NodeId, Request, ResumeKey, ResumeOffer, Rules, Stored,
+    Action, Content, Entry, EntryId, NodeId, Request, ResumeKey, ResumeOffer, Rules, Source, Stored,
 };
+use crate::protocol::HistoryPart;
 
 /// A chat and its lobby. Connections and users have the same numbers.
 struct Rig {
@@ -10,6 +13,7 @@ struct Rig {
     now: Now,
 }
 
+const MAX_FRAME: usize = 100_000;
 const INTERVAL: Duration = Duration::from_millis(250);
 
 impl Rig {
@@ -17,12 +21,16 @@ impl Rig {
     fn with(versions: &[Version]) -> Self {
         let rules = Rules::sample(&["Lobby"]);
         let (chat, _) = Chat::restore(rules, Stored::default());
-        let mut rig = Self { chat, lobby: Lobby::new(INTERVAL, 0.0), now: Now::default() };
-        for (connection, version) in (1_u8..).zip(versions) {
+        let mut rig = Self {
+            chat,
+            lobby: Lobby::new(NodeId(0), INTERVAL, "e1".into(), MAX_FRAME),
+            now: Now::default(),
+        };
+        for (connection, version) in (1..=u8::MAX).zip(versions) {
             let offer = ResumeOffer { resumed: None, fresh: ResumeKey([connection; 32]) };
             let resume = (*version == Version::V2).then(|| Box::new(offer));
             let (link, version) = (link(connection.into()), *version);
-            rig.apply(Action::Connect { link, version, resume });
+            rig.apply(Action::Connect { link, source: Source::SAMPLE, version, resume });
         }
         rig
     }
@@ -65,7 +73,7 @@ impl Rig {
     }
 
     fn list(&mut self, user: u64) -> String {
-        self.answer(user, LocalRequest::ListRooms)
+        self.answer(user, LocalRequest::ListRooms { after: None })
     }
 
     /// Lets time pass, and applies what becomes due.
@@ -131,9 +139,10 @@ fn a_client_that_asks_gets_the_list_at_once_in_its_version() {
     rig.enter(1, 1);
     let base = "'list_rooms','rooms':{'1':{'id':1,'title':'Lobby','users':{'1':{'id':1,'name':'User 1'}}}}}";
     assert_eq!(rig.list(1), format!("1 ← {base}"));
-    let v2 = "'list_rooms','rooms':{'1':{'id':1,'title':'Lobby','userCount':1,'seq':0}}";
+    let v2 =
+        "'list_rooms','rooms':{'1':{'id':1,'title':'Lobby','userCount':1,'seq':0}},'epoch':'e1'";
     assert_eq!(rig.list(2), format!("2 ← {v2}}}"));
-    let named = rig.answer_to(2, LocalRequest::ListRooms, Some("r"));
+    let named = rig.answer_to(2, LocalRequest::ListRooms { after: None }, Some("r"));
     assert_eq!(named, format!("2 ← {v2},'ref':'r'}}"));
     rig.ask(1, Request::ChangeName("Ann".to_owned()));
     assert_eq!(rig.list(1), format!("1 ← {}", base.replace("User 1", "Ann")));
@@ -156,7 +165,7 @@ fn subscribers_get_the_changes_since_the_last_time() {
     assert_eq!(rig.enter(1, 1), lobby(2, 0));
     // Changes before the next update is due are sent together.
     assert_eq!(rig.enter(3, 1), "");
-    assert_eq!(rig.ask(3, Request::LeaveRoom), "");
+    assert_eq!(rig.ask(3, Request::LeaveRoom(None)), "");
     let created = rig.create(3, "A");
     assert!(created.starts_with("3 ← 'list_rooms'"), "{created}");
     assert_eq!(rig.lobby.next_deadline(), Some(INTERVAL));
@@ -164,7 +173,7 @@ fn subscribers_get_the_changes_since_the_last_time() {
     assert_eq!(rig.wait(250), format!("{}\n{added}", lobby(2, 0)));
     // A message changes the list only when it is saved.
     rig.wait(250);
-    rig.ask(1, Request::Say(Content::Gif(1)));
+    rig.ask(1, Request::Say(Content::Gif(1), None));
     assert_eq!(rig.apply(Action::Saved), lobby(2, 1));
     let removed = rig.wait(10_000);
     assert!(removed.contains("1 2 ← 'room_removed','roomId':2}"), "{removed}");
@@ -239,7 +248,7 @@ fn without_subscribers_no_change_is_due() {
     let mut rig = Rig::with(&[Version::V2, Version::V2]);
     rig.list(1);
     rig.enter(2, 1);
-    rig.ask(2, Request::LeaveRoom);
+    rig.ask(2, Request::LeaveRoom(None));
     assert!(rig.lobby.next_deadline().is_some());
     rig.lobby.forget(ConnectionId(1));
     assert_eq!(rig.lobby.next_deadline(), None);
@@ -250,25 +259,33 @@ fn without_subscribers_no_change_is_due() {
 #[test]
 fn typing_is_throttled_for_each_user() {
     let mut rig = Rig::with(&[Version::V2, Version::V2]);
-    let refused = rig.answer(1, LocalRequest::Typing);
+    let refused = rig.answer(1, LocalRequest::Typing(None));
     assert!(refused.contains("NotInRoom"), "{refused}");
     rig.enter(1, 1);
     let typing = "room 1 but 1 ← User 1 types";
-    assert_eq!(rig.answer(1, LocalRequest::Typing), typing);
+    assert_eq!(rig.answer(1, LocalRequest::Typing(None)), typing);
     rig.wait(1_999);
-    assert_eq!(rig.answer(1, LocalRequest::Typing), "");
+    assert_eq!(rig.answer(1, LocalRequest::Typing(None)), "");
     rig.enter(2, 1);
-    assert_eq!(rig.answer(2, LocalRequest::Typing), "room 1 but 2 ← User 2 types");
+    assert_eq!(rig.answer(2, LocalRequest::Typing(None)), "room 1 but 2 ← User 2 types");
     rig.wait(1);
-    assert_eq!(rig.answer(1, LocalRequest::Typing), typing);
+    assert_eq!(rig.answer(1, LocalRequest::Typing(None)), typing);
 }
 
 #[test]
 fn history_is_read_only_for_existing_rooms() {
     let mut rig = Rig::with(&[Version::V2]);
-    let page = |room| LocalRequest::History { room: RoomId(room), before: 9, limit: 5 };
+    let page = |room| {
+        let (room, part) = (RoomId(room), HistoryPart::Before(9));
+        LocalRequest::History { room, part, limit: 5, max_bytes: Some(2_000) }
+    };
     let asked = rig.answer_to(1, page(1), Some("p"));
-    assert!(asked.contains("Page { room: RoomId(1), before: 9, limit: 5 }"), "{asked}");
+    assert!(
+        asked.contains(
+            "Page { room: RoomId(1), part: Before(9), limit: 5, max_bytes: (2000, 100000) }"
+        ),
+        "{asked}"
+    );
     assert!(asked.contains("Some(\"p\")"), "{asked}");
     let refused = rig.answer_to(1, page(7), Some("p"));
     assert!(refused.contains("UnknownRoom(RoomId(7))"), "{refused}");

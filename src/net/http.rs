@@ -5,7 +5,7 @@
 //! response a request gets is decided in `session::handshake`.
 
 use std::fmt::Write as _;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
@@ -118,11 +118,6 @@ impl RequestHead {
             .flat_map(|value| value.split(','))
             .map(str::trim)
     }
-
-    /// The host of the `Host` field, without the port.
-    pub(crate) fn host(&self) -> Option<&str> {
-        host_name(self.single(&header::HOST)?)
-    }
 }
 
 /// The host of `host[:port]`. An IPv6 address keeps its brackets.
@@ -178,8 +173,14 @@ impl Response {
 
     /// The response as bytes, with `Connection: close`. A `HEAD` request gets no body.
     pub(crate) fn into_bytes(self, method: &Method) -> Vec<u8> {
+        self.into_bytes_at(SystemTime::now(), method)
+    }
+
+    fn into_bytes_at(self, now: SystemTime, method: &Method) -> Vec<u8> {
         let mut head = status_line(self.status);
-        let _ = write!(head, "date: {}\r\n", httpdate::fmt_http_date(SystemTime::now()));
+        if let Some(date) = http_date(now) {
+            let _ = write!(head, "date: {date}\r\n");
+        }
         push_headers(&mut head, &self.headers);
         if self.status != StatusCode::NOT_MODIFIED {
             let _ = write!(head, "content-length: {}\r\n", self.body.len());
@@ -213,9 +214,38 @@ fn status_line(status: StatusCode) -> String {
     format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default())
 }
 
+/// The value of `Date`. A server whose clock is clearly wrong must not send one (RFC 9110 §6.6.1), and
+/// outside the years 1970 to 9999 there is no form for it.
+fn http_date(now: SystemTime) -> Option<String> {
+    const YEAR_10000: Duration = Duration::from_secs(253_402_300_800);
+    let since = now.duration_since(UNIX_EPOCH).ok()?;
+    (since < YEAR_10000).then(|| httpdate::fmt_http_date(now))
+}
+
 fn push_headers(head: &mut String, headers: &[(HeaderName, HeaderValue)]) {
     for (name, value) in headers {
         let value = value.to_str().expect("we write visible ASCII only");
         let _ = write!(head, "{name}: {value}\r\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_sent_whatever_the_clock_shows() {
+        let date = |now| {
+            let bytes = Response::text(StatusCode::OK, "x").into_bytes_at(now, &Method::GET);
+            let text = String::from_utf8(bytes).unwrap();
+            text.lines().find_map(|line| line.strip_prefix("date: ").map(str::to_owned))
+        };
+        let seconds = Duration::from_secs;
+        let (first, last) = (UNIX_EPOCH, UNIX_EPOCH + seconds(253_402_300_799));
+        assert_eq!(date(first).as_deref(), Some("Thu, 01 Jan 1970 00:00:00 GMT"));
+        assert_eq!(date(last).as_deref(), Some("Fri, 31 Dec 9999 23:59:59 GMT"));
+        assert_eq!(date(last + seconds(1)), None);
+        assert_eq!(date(UNIX_EPOCH + seconds(i64::MAX.unsigned_abs())), None);
+        assert_eq!(date(first - Duration::from_nanos(1)), None);
     }
 }

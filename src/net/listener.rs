@@ -25,6 +25,10 @@ const ACCEPT_BATCH: usize = 64;
 /// The pause before the next `accept` when the machine has no resources for it.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
+/// How long the listener sleeps at most, so that what depends on the time of day is looked at even if nobody
+/// connects.
+const LOOK_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
 /// Listens on the first address of `host` that can be bound.
 pub(crate) fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
     let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
@@ -46,16 +50,21 @@ pub(crate) struct Unserved {
 }
 
 /// Accepts connections until the stop and hands each to `start`. A connection that is not served
-/// gets the `busy_response`, if there is one.
+/// gets the `busy_response`, if there is one. Each time it wakes, and every hour at least, it calls `look`.
 pub(crate) fn run(
     listener: &TcpListener,
     stop: &Stop,
     busy_response: impl Fn() -> Option<Vec<u8>>,
     mut start: impl FnMut(TcpStream, SocketAddr) -> Result<(), Unserved>,
+    mut look: impl FnMut(),
 ) -> io::Result<()> {
     let mut spare = SpareDescriptor::new();
     let mut warnings = ThrottledWarnings::default();
-    while stop.wait(listener, PollFlags::IN, None)? == Wakeup::Ready {
+    loop {
+        match stop.wait(listener, PollFlags::IN, Some(Instant::now() + LOOK_INTERVAL))? {
+            Wakeup::Ready | Wakeup::TimedOut => look(),
+            Wakeup::Stopping => return Ok(()),
+        }
         for _ in 0..ACCEPT_BATCH {
             match listener.accept() {
                 Ok((tcp, peer)) => {
@@ -76,7 +85,6 @@ pub(crate) fn run(
             }
         }
     }
-    Ok(())
 }
 
 /// Whether the error is about one lost connection and says nothing about the next one.

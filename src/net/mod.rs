@@ -1,7 +1,8 @@
 //! The network below the chat: the listener, plain and TLS sockets, and HTTP.
 //!
 //! The listener's thread accepts connections. Session threads call everything else, and the
-//! dispatcher and the flusher write through `outbox`. Nothing here knows the chat or its protocol.
+//! dispatcher and the flusher write through `outbox`. Of the chat nothing here is used but the
+//! sources that connections are counted by, and nothing of its protocol.
 
 pub(crate) mod admission;
 pub(crate) mod http;

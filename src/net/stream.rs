@@ -22,6 +22,10 @@ pub(crate) use memory::MemorySocket;
 /// How much plain text OpenSSL puts into one record (RFC 8446 §5.1), and so into one write.
 const TLS_RECORD_BYTES: usize = 16_384;
 
+/// How many TLS records one call reads at most. Each costs a few microseconds, however short it is, and
+/// what others have to send to this client waits meanwhile.
+const MAX_RECORDS: usize = 16;
+
 /// A client's socket.
 ///
 /// Where possible it lies in its owner's memory rather than behind a pointer: a room's frames are
@@ -160,11 +164,11 @@ impl Stream {
         }
     }
 
-    /// Reads what has arrived; `WouldBlock` if nothing has.
+    /// Reads what has arrived, under TLS from a limited number of records; `WouldBlock` if nothing has.
     pub(crate) fn read(&mut self, tcp: &Tcp, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain => tcp.read_now(buf),
-            Self::Tls(tls) => tls.read(buf),
+            Self::Tls(tls) => tls.read_records(buf, MAX_RECORDS),
         }
     }
 

@@ -33,6 +33,7 @@ use self::native as backend;
 use self::openssl as backend;
 
 pub use self::certificate::CertificateError;
+pub(crate) use self::certificate::{Expiring, Expiry};
 
 /// Terminates TLS with one certificate chain and its key.
 ///
@@ -41,7 +42,7 @@ pub use self::certificate::CertificateError;
 #[derive(Clone)]
 pub(crate) struct TlsAcceptor {
     acceptor: backend::BackendAcceptor,
-    warnings: Arc<[String]>,
+    expiry: Arc<Expiry>,
 }
 
 impl TlsAcceptor {
@@ -54,13 +55,12 @@ impl TlsAcceptor {
         let identity = Identity::load(certificate, private_key)?;
         let acceptor = backend::acceptor(&identity)
             .map_err(|error| CertificateError::rejected(certificate, error.to_string()))?;
-        Ok(TlsAcceptor { acceptor, warnings: identity.warnings.into() })
+        Ok(TlsAcceptor { acceptor, expiry: Arc::new(identity.expiry) })
     }
 
-    /// What works now but will soon need the operator, such as a certificate about to expire. One log
-    /// line each.
-    pub(crate) fn warnings(&self) -> &[String] {
-        &self.warnings
+    /// When the certificates expire.
+    pub(crate) fn expiry(&self) -> &Expiry {
+        &self.expiry
     }
 
     /// Starts the server side of a handshake on a non-blocking socket. A TCP socket should have
@@ -76,7 +76,7 @@ impl TlsAcceptor {
 
 impl fmt::Debug for TlsAcceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsAcceptor").field("warnings", &self.warnings).finish_non_exhaustive()
+        f.debug_struct("TlsAcceptor").field("expiry", &self.expiry).finish_non_exhaustive()
     }
 }
 
@@ -116,6 +116,8 @@ impl<S> Blocked<S> {
 pub(crate) struct TlsStream<S> {
     stream: backend::BackendStream<S>,
     write_state: WriteState,
+    /// Met while reading, behind bytes that the reader got first.
+    next_error: Option<io::Error>,
 }
 
 /// What may be sent next.
@@ -130,7 +132,7 @@ enum WriteState {
 
 impl<S> TlsStream<S> {
     fn new(stream: backend::BackendStream<S>) -> TlsStream<S> {
-        TlsStream { stream, write_state: WriteState::Open }
+        TlsStream { stream, write_state: WriteState::Open, next_error: None }
     }
 
     /// The socket.
@@ -140,6 +142,31 @@ impl<S> TlsStream<S> {
 }
 
 impl<S: Read + Write> TlsStream<S> {
+    /// Reads from up to `max_records` records, as long as there is room in `buf` and they have arrived.
+    /// Otherwise like [`TlsStream::read`], which reads from one.
+    pub(crate) fn read_records(&mut self, buf: &mut [u8], max_records: usize) -> io::Result<usize> {
+        if let Some(error) = self.next_error.take() {
+            return Err(error);
+        }
+        let mut read = self.read(buf)?;
+        for _ in 1..max_records {
+            // OpenSSL takes an empty buffer for the end of the stream.
+            if read == 0 || read == buf.len() {
+                break;
+            }
+            match self.read(&mut buf[read..]) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    self.next_error = Some(error);
+                    break;
+                }
+            }
+        }
+        Ok(read)
+    }
+
     /// Sends `close_notify` without waiting for the peer's. After `Ok` the socket may be closed. After
     /// `WouldBlock`, call again when the socket is writable. Does nothing if it was sent before or the
     /// connection has failed.

@@ -1,13 +1,13 @@
 //! The backlog: what one client's socket has not taken yet, in order.
 //!
-//! It lies behind the outbox's lock, and is there only while something is queued.
+//! It belongs to the writer, and is there only while something is queued.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::Bounds;
+use super::orders::Behind;
 use crate::protocol::frame_end;
 
 #[derive(Debug)]
@@ -19,10 +19,7 @@ pub(super) struct Backlog {
     head_sent: usize,
     /// How many bytes at the start of the first entry are the upgrade response.
     response_len: usize,
-    /// How many bytes are left to send.
-    queued: usize,
-    /// When the socket last took something.
-    blocked_since: Instant,
+    behind: Behind,
 }
 
 impl Backlog {
@@ -30,27 +27,21 @@ impl Backlog {
     /// `response_len` bytes are the upgrade response.
     pub(super) fn new(head: Bytes, sent: usize, response_len: usize) -> Self {
         Self {
-            queued: head.len() - sent,
+            behind: Behind { queued: head.len() - sent, blocked_since: Instant::now() },
             queue: VecDeque::from([head]),
             head_sent: sent,
             response_len,
-            blocked_since: Instant::now(),
         }
     }
 
     pub(super) fn push(&mut self, frames: Bytes) {
-        self.queued += frames.len();
+        self.behind.queued += frames.len();
         self.queue.push_back(frames);
     }
 
-    /// Whether the client is too far behind to be sent more.
-    pub(super) fn is_full(&self, bounds: &Bounds) -> bool {
-        self.queued > bounds.max_queued || self.blocked_since.elapsed() >= bounds.write_timeout
-    }
-
-    /// How many bytes are left to send.
-    pub(super) fn queued(&self) -> usize {
-        self.queued
+    /// How far the client is behind.
+    pub(super) fn behind(&self) -> Behind {
+        self.behind
     }
 
     /// What to write next.
@@ -62,9 +53,9 @@ impl Backlog {
     #[must_use]
     pub(super) fn advance(&mut self, sent: usize) -> bool {
         if sent > 0 {
-            self.blocked_since = Instant::now();
+            self.behind.blocked_since = Instant::now();
         }
-        self.queued -= sent;
+        self.behind.queued -= sent;
         self.head_sent += sent;
         if self.head_sent == self.queue[0].len() {
             self.queue.pop_front();
@@ -82,9 +73,11 @@ impl Backlog {
         let started = self.head_sent + committed;
         let frames = self.response_len;
         let head = &mut self.queue[0];
-        head.truncate(frames + frame_end(&head[frames..], started.saturating_sub(frames)));
-        self.queued = head.len() - self.head_sent;
+        let end = frames + frame_end(&head[frames..], started.saturating_sub(frames));
+        // A copy, so that the memory of the rest is free.
+        *head = Bytes::copy_from_slice(&head[..end]);
+        self.behind.queued = head.len() - self.head_sent;
         self.queue.truncate(1);
-        self.queued > 0
+        self.behind.queued > 0
     }
 }

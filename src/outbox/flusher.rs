@@ -19,7 +19,8 @@ use log::warn;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::{FlushOutcome, Outbox};
+use super::{Ending, FlushOutcome, Outbox};
+use crate::memory::Memory;
 use crate::net::stop::{new_event, reset, signal};
 
 /// The key of the wakeup event in `epoll`. Those of outboxes are their connections' numbers, which
@@ -34,6 +35,8 @@ const MAX_EVENTS: usize = 256;
 pub(crate) struct Flusher {
     requests: Sender<FlushRequest>,
     wakeup: Arc<Wakeup>,
+    /// For what the outboxes copy.
+    pub(super) memory: Arc<Memory>,
 }
 
 /// The work of the flusher's thread.
@@ -69,14 +72,14 @@ enum FlushRequest {
 enum Tracked {
     /// Something is queued, and `epoll` watches the socket.
     Behind(Arc<Outbox>),
-    /// Everything has been sent, and the client is to close the connection. When it does, its session
-    /// ends and drops the outbox.
+    /// Everything has been sent or is in the hands of another thread, and the client is to close the
+    /// connection. When it does, its session ends and drops the outbox.
     Closing(Weak<Outbox>),
 }
 
 impl Flusher {
     /// The handle, and the work for its thread. Fails when the process is out of descriptors.
-    pub(crate) fn new() -> io::Result<(Self, FlusherThread)> {
+    pub(crate) fn new(memory: Arc<Memory>) -> io::Result<(Self, FlusherThread)> {
         let (sender, requests) = unbounded();
         let wakeup = Wakeup { event: new_event()?, is_signalled: AtomicBool::new(false) };
         let wakeup = Arc::new(wakeup);
@@ -90,7 +93,7 @@ impl Flusher {
             deadlines: BTreeSet::new(),
             is_stopping: false,
         };
-        Ok((Self { requests: sender, wakeup }, thread))
+        Ok((Self { requests: sender, wakeup, memory }, thread))
     }
 
     /// Asks the thread to flush an outbox that has something queued or is to end.
@@ -175,19 +178,22 @@ impl FlusherThread {
                 }
                 self.track_backlog(key, outbox);
             }
-            FlushOutcome::Done(None) => self.forget(key),
+            FlushOutcome::Done(None) | FlushOutcome::HandedOver(None) => self.forget(key),
             FlushOutcome::Done(Some(ending)) => {
                 self.forget(key);
                 if outbox.waits_for_client(ending.reason) {
-                    self.deadlines.insert((ending.until, key));
-                    self.tracked.insert(key, Tracked::Closing(Arc::downgrade(&outbox)));
+                    self.track_closing(key, ending, &outbox);
                 }
+            }
+            FlushOutcome::HandedOver(Some(ending)) => {
+                self.forget(key);
+                self.track_closing(key, ending, &outbox);
             }
         }
     }
 
     fn track_backlog(&mut self, key: u64, outbox: Arc<Outbox>) {
-        if self.tracked.contains_key(&key) {
+        if matches!(self.tracked.get(&key), Some(Tracked::Behind(_))) {
             return;
         }
         match self.watch(key, &outbox) {
@@ -199,6 +205,11 @@ impl FlusherThread {
                 outbox.cut_off();
             }
         }
+    }
+
+    fn track_closing(&mut self, key: u64, ending: Ending, outbox: &Arc<Outbox>) {
+        self.deadlines.insert((ending.until, key));
+        self.tracked.insert(key, Tracked::Closing(Arc::downgrade(outbox)));
     }
 
     fn forget(&mut self, key: u64) {

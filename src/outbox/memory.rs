@@ -1,12 +1,12 @@
 //! Outboxes without a socket, for tests and benchmarks: the real [`Outbox`] over a connection in memory.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::{Bounds, ConnectionId, Flusher, Outbox, OutboxParts};
-use crate::net::admission::{Admission, AdmissionLimits, Admitted, Ticket};
+use crate::net::admission::{Admission, AdmissionLimits, Ticket};
 #[cfg(test)]
 use crate::net::stream::MemorySocket;
 use crate::net::stream::{Stream, Tcp};
@@ -53,10 +53,8 @@ pub(super) fn parts(
 }
 
 fn ticket() -> Ticket {
-    match Arc::<Admission>::default().admit(None, AdmissionLimits::default()) {
-        Admitted::Serve(ticket) => ticket,
-        Admitted::Refuse(_) | Admitted::Drop => unreachable!("0 is no limit"),
-    }
+    let (admission, limits) = (Arc::<Admission>::default(), AdmissionLimits::default());
+    admission.admit(None, None, limits, Instant::now()).expect("0 is no limit")
 }
 
 #[cfg(test)]

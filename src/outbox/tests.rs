@@ -2,11 +2,13 @@
 //! in `socket`.
 
 mod socket;
+mod turns;
 
 use bytes::BufMut;
 
 use super::memory::parts;
 use super::*;
+use crate::memory::Memory;
 use crate::net::stream::MemorySocket;
 use crate::protocol::ping_frame;
 
@@ -24,14 +26,14 @@ struct Rig {
 
 impl Rig {
     fn new(max_queued: usize) -> Self {
-        let (handle, flusher) = Flusher::new().unwrap();
+        let (handle, flusher) = Flusher::new(Memory::plenty()).unwrap();
         let (outbox, socket) = memory_outbox(CONNECTION, max_queued, &Arc::new(handle));
         Self { outbox, socket, flusher }
     }
 
     /// With these bounds, and a client that has not been sent its upgrade response.
     fn not_upgraded(bounds: Bounds) -> Self {
-        let (handle, flusher) = Flusher::new().unwrap();
+        let (handle, flusher) = Flusher::new(Memory::plenty()).unwrap();
         let socket = MemorySocket::new();
         let tcp = Tcp::Memory(socket.clone());
         let upgrade_response = Bytes::from_static(UPGRADE_RESPONSE);
@@ -72,7 +74,7 @@ fn send(outbox: &Arc<Outbox>, frames: &Bytes) -> Result<(), Full> {
 }
 
 fn is_flushed(outbox: &Outbox) -> bool {
-    outbox.lock().is_flushed()
+    outbox.hot.writer.guard().is_flushed()
 }
 
 fn soon() -> Instant {

@@ -41,6 +41,10 @@ enum BaseFrame<'a> {
         message: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        room_id: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         reference: Option<&'a str>,
     },
@@ -72,7 +76,7 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
         Outgoing::Welcome { welcome, .. } => BaseFrame::Welcome { user: (&welcome.person).into() },
         Outgoing::Event { event, .. } => match event {
             Event::Entered(person) => BaseFrame::EnterRoom { user: person.into() },
-            Event::Left(person) => BaseFrame::LeaveRoom { user: person.into() },
+            Event::Left(person, _) => BaseFrame::LeaveRoom { user: person.into() },
             Event::Renamed(it) => {
                 BaseFrame::ChangeName { old_name: &it.old_name, new_name: &it.new_name }
             }
@@ -80,26 +84,35 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
                 Content::Text(text) => BaseFrame::Text { text, from: (&said.from).into() },
                 Content::Gif(gif) => BaseFrame::Gif { gif_id: *gif, from: (&said.from).into() },
             },
-            Event::Typing(_) => return,
         },
         Outgoing::Reply { reply, .. } => match reply {
             Reply::Entered(person) => BaseFrame::EnterRoom { user: person.into() },
             Reply::Refused(refusal) => return encode_error(&refusal.into(), out),
-            Reply::Renamed(_) | Reply::RoomAdded(_) => return,
+            Reply::Renamed(_) | Reply::Said(..) | Reply::RoomAdded(_) => return,
         },
         Outgoing::Error(error) => return encode_error(error, out),
         Outgoing::RoomList { rooms, .. } => BaseFrame::ListRooms { rooms: &rooms.0 },
-        Outgoing::RoomListChange(_) | Outgoing::Room { .. } | Outgoing::History { .. } => return,
+        Outgoing::Typing { .. }
+        | Outgoing::Hello { .. }
+        | Outgoing::RoomListChange(_)
+        | Outgoing::Presence { .. } => return,
     };
     push_json_frame(out, &frame);
 }
 
 /// Appends an `error` frame, which is the same in both versions. Only clients of `wschat.v2` have set
-/// `reference`.
+/// `reference`, and only they are told a position.
 pub(super) fn encode_error(error: &ErrorReply, out: &mut BytesMut) {
-    let ErrorReply { code, message, retry_after_ms, reference } = error;
-    let (retry_after_ms, reference) = (*retry_after_ms, reference.as_deref());
-    push_json_frame(out, &BaseFrame::Error { code, message, retry_after_ms, reference });
+    let ErrorReply { code, message, retry_after_ms, position, reference } = error;
+    let frame = BaseFrame::Error {
+        code,
+        message,
+        retry_after_ms: *retry_after_ms,
+        room_id: position.map(|position| position.room.0),
+        seq: position.map(|position| position.seq),
+        reference: reference.as_deref(),
+    };
+    push_json_frame(out, &frame);
 }
 
 impl<'a> From<&'a Person> for UserJson<'a> {

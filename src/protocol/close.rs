@@ -31,6 +31,8 @@ pub(crate) enum CloseReason {
     SlowConsumer,
     /// The server is short of memory, and the client has sent a large part of a message.
     OutOfMemory,
+    /// There is no id for a new user, since the history cannot be saved.
+    CannotSave,
     /// The session was resumed on another connection.
     Replaced,
 }
@@ -49,7 +51,7 @@ impl CloseReason {
             Self::TooFast => Some(1008),
             Self::MessageTooBig => Some(1009),
             Self::InternalError | Self::PongTimeout => Some(1011),
-            Self::SlowConsumer | Self::OutOfMemory => Some(1013),
+            Self::SlowConsumer | Self::OutOfMemory | Self::CannotSave => Some(1013),
             Self::Replaced => Some(4001),
         }
     }
@@ -69,6 +71,7 @@ impl CloseReason {
             Self::PongTimeout => "no pong",
             Self::SlowConsumer => "slow consumer",
             Self::OutOfMemory => "out of memory",
+            Self::CannotSave => "no new users can be saved",
             Self::Replaced => "replaced",
         }
     }
@@ -98,7 +101,7 @@ mod tests {
     use super::*;
 
     /// All reasons with a code of the server's own.
-    const OURS: [CloseReason; 11] = [
+    const OURS: [CloseReason; 12] = [
         CloseReason::ServerStopping,
         CloseReason::ProtocolError,
         CloseReason::BinaryMessage,
@@ -109,6 +112,7 @@ mod tests {
         CloseReason::PongTimeout,
         CloseReason::SlowConsumer,
         CloseReason::OutOfMemory,
+        CloseReason::CannotSave,
         CloseReason::Replaced,
     ];
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::chat::{Flaw, Reference, Refusal, RoomId};
+use crate::chat::{Flaw, Position, Reference, Refusal, RoomId};
 
 /// The refusal of a request. The request has changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,13 +11,16 @@ pub(crate) struct ErrorReply {
     pub(crate) message: String,
     /// With `rate_limited`: when the same request will be allowed.
     pub(crate) retry_after_ms: Option<u64>,
+    /// The message that this is about.
+    pub(crate) position: Option<Position>,
     /// The request's reference, for a client of `wschat.v2`.
     pub(crate) reference: Reference,
 }
 
 impl ErrorReply {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after_ms: None, reference: None }
+        let message = message.into();
+        Self { code, message, retry_after_ms: None, position: None, reference: None }
     }
 
     /// The same refusal, with the reference of the request.
@@ -49,14 +52,26 @@ impl ErrorReply {
         )
     }
 
+    /// The message is too long for the frames of the client.
+    pub(crate) fn too_long(position: Position, max_frame_bytes: usize) -> Self {
+        let seq = position.seq;
+        let text = format!(
+            "Message {seq} does not fit into {max_frame_bytes} bytes: say hello with a larger \
+             \"maxFrameBytes\"."
+        );
+        let error = Self::new("too_long", text);
+        Self { position: Some(position), ..error }
+    }
+
     /// The history cannot be read.
     pub(crate) fn not_readable() -> Self {
         Self::new("not_readable", "The server cannot read its history now: try again later.")
     }
 
     /// The message was sent before, so it is not sent again; it is no longer kept, so it cannot be returned.
-    pub(crate) fn already_said() -> Self {
-        Self::new("already_said", "This was said before, and is no longer kept.")
+    pub(crate) fn already_said(position: Position) -> Self {
+        let error = Self::new("already_said", "This was said before, and is no longer kept.");
+        Self { position: Some(position), ..error }
     }
 
     /// The client has sent too many of `what` ("messages", "new rooms").
@@ -76,14 +91,25 @@ impl From<&Refusal> for ErrorReply {
                 Self::new("unknown_room", format!("There is no room {id}."))
             }
             Refusal::NotInRoom => Self::new("not_in_room", "Enter a room first."),
+            Refusal::NotInThisRoom(RoomId(id)) => {
+                Self::new("not_in_room", format!("You are not in room {id}."))
+            }
             Refusal::BadName(flaw) => Self::new("bad_name", flawed("A name", *flaw)),
             Refusal::BadTitle(flaw) => Self::new("bad_title", flawed("A title", *flaw)),
+            Refusal::BadText(Flaw::ControlCharacter(c)) => Self::new(
+                "bad_text",
+                format!(
+                    "A text must not hold control characters other than tabs and line breaks \
+                     (U+{:04X}).",
+                    u32::from(*c)
+                ),
+            ),
             Refusal::BadText(flaw) => Self::new("bad_text", flawed("A text", *flaw)),
             Refusal::TooManyRooms { max } => Self::new(
                 "too_many_rooms",
                 format!("There are {max} rooms already, and no more are allowed."),
             ),
-            Refusal::AlreadySaid => Self::already_said(),
+            Refusal::AlreadySaid(position) => Self::already_said(*position),
             Refusal::NotSaved => Self::not_saved(),
         }
     }

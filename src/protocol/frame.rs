@@ -22,8 +22,11 @@ pub(super) fn push_json_frame(out: &mut BytesMut, value: &impl Serialize) {
     });
 }
 
+/// The length of the longest header of a frame that the server sends.
+pub(super) const MAX_HEADER: usize = 10;
+
 /// Appends a text frame whose payload is what `write` appends.
-fn push_text_frame(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
+pub(super) fn push_text_frame(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
     let start = out.len();
     let body = start + MEDIUM_HEADER;
     out.put_bytes(0, MEDIUM_HEADER);

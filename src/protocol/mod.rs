@@ -9,7 +9,9 @@ mod close;
 mod error;
 mod frame;
 mod outgoing;
+mod page;
 mod request;
+mod users;
 mod v2;
 
 use std::sync::Arc;
@@ -23,12 +25,14 @@ pub(crate) use close::CloseReason;
 pub(crate) use error::ErrorReply;
 pub(crate) use frame::{close_frame, frame_end, ping_frame};
 pub(crate) use outgoing::{
-    AdvertisedLimits, Gif, Outgoing, RecentMessages, RoomList, RoomListChange, RoomSnapshot,
-    ServerInfo,
+    AdvertisedLimits, Gif, Hello, Outgoing, RoomList, RoomListChange, RoomSnapshot, ServerInfo,
 };
+pub(crate) use page::{EventPage, Fit, Joint, rooms_frame, users_frame};
 pub(crate) use request::{
-    HISTORY_MAX_PAGE, LocalRequest, MAX_NUMBER, Request, Since, reference_of,
+    HISTORY_MAX_PAGE, HelloRequest, HistoryPart, LocalRequest, MAX_NUMBER, Request, Since,
+    USERS_MAX_PAGE, reference_of,
 };
+pub(crate) use users::{UserEntry, UserList};
 
 impl Version {
     pub(crate) const COUNT: usize = 2;

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ErrorReply;
-use crate::chat::{Event, Person, Reply, RoomId, RoomSummary, Said, Welcome};
+use super::users::UserList;
+use crate::chat::{Event, Person, Reply, RoomId, RoomSummary, UserId, Welcome};
 
 /// One thing to send to a client. Each version has its own frame for it, or none.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,8 @@ pub(crate) enum Outgoing<'a> {
     Welcome {
         welcome: &'a Welcome,
         secret: Option<&'a str>,
+        /// That of the history.
+        epoch: &'a str,
         server: &'a ServerInfo,
     },
     /// An event in a room.
@@ -22,6 +25,18 @@ pub(crate) enum Outgoing<'a> {
         room: RoomId,
         time: u64,
         event: &'a Event,
+    },
+    /// A user is typing in a room. The reference is for the user alone.
+    Typing {
+        room: RoomId,
+        time: u64,
+        person: &'a Person,
+        reference: Option<&'a str>,
+    },
+    /// What is in use on the connection from now on.
+    Hello {
+        hello: Hello,
+        reference: Option<&'a str>,
     },
     /// The answer to a request.
     Reply {
@@ -33,22 +48,25 @@ pub(crate) enum Outgoing<'a> {
     Error(&'a ErrorReply),
     RoomList {
         rooms: &'a RoomList,
+        epoch: &'a str,
         reference: Option<&'a str>,
     },
     RoomListChange(&'a RoomListChange),
-    /// A room, for a user who enters it.
-    Room {
-        room: &'a RoomSnapshot,
-        messages: &'a RecentMessages<'a>,
-        reference: Option<&'a str>,
-    },
-    /// A page of older messages.
-    History {
+    /// Users of a room who are away now, or no longer.
+    Presence {
         room: RoomId,
-        page: &'a [Said],
-        more: bool,
-        reference: Option<&'a str>,
+        time: u64,
+        users: &'a [(UserId, bool)],
     },
+}
+
+/// What a client has said that it can take, as far as the server can do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hello {
+    /// The client wants to be told who is away.
+    pub(crate) presence: bool,
+    /// No frame whose length is up to the server is longer than this.
+    pub(crate) max_frame_bytes: usize,
 }
 
 /// The rooms at one moment, in the JSON of one version. Encoded once for all clients.
@@ -69,18 +87,12 @@ pub(crate) enum RoomListChange {
 pub(crate) struct RoomSnapshot {
     pub(crate) id: RoomId,
     pub(crate) title: Arc<str>,
-    pub(crate) users: Vec<Person>,
+    /// Shared by everyone who is shown the room with the same users.
+    pub(crate) users: Arc<UserList>,
+    /// The user who has entered.
+    pub(crate) user: Person,
     /// The `seq` of the last message.
     pub(crate) seq: u64,
-}
-
-/// The messages that a client gets when its user enters a room.
-#[derive(Debug)]
-pub(crate) struct RecentMessages<'a> {
-    pub(crate) epoch: &'a str,
-    /// No message is missing between those that the client has and these.
-    pub(crate) complete: bool,
-    pub(crate) messages: &'a [Said],
 }
 
 /// The part of every welcome of `wschat.v2` that is about the server.
@@ -111,6 +123,8 @@ pub(crate) struct AdvertisedLimits {
     pub(crate) resume_grace_seconds: u64,
     pub(crate) history_on_enter: usize,
     pub(crate) history_max_page: usize,
+    pub(crate) max_frame_bytes: usize,
+    pub(crate) users_max_page: usize,
 }
 
 /// A GIF that the server offers, and a description of what it shows.
@@ -135,11 +149,19 @@ impl AdvertisedLimits {
             resume_grace_seconds: 5,
             history_on_enter: 5,
             history_max_page: 100,
+            max_frame_bytes: 100_000,
+            users_max_page: 250,
         }
     }
 }
 
 impl ServerInfo {
+    /// For tests and benchmarks.
+    #[cfg(any(test, feature = "bench"))]
+    pub(crate) fn sample() -> Self {
+        Self::new(AdvertisedLimits::sample(), Vec::new())
+    }
+
     pub(crate) fn new(limits: AdvertisedLimits, gifs: Vec<Gif>) -> Self {
         let server = Software { name: "wschat", version: env!("CARGO_PKG_VERSION") };
         Self { server, limits, gifs }

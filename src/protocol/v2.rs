@@ -11,13 +11,19 @@ use serde_json::value::RawValue;
 use super::base::{UserJson, encode_error};
 use super::frame::push_json_frame;
 use super::{ErrorReply, Outgoing, RoomListChange, ServerInfo};
-use crate::chat::{Chat, Content, Event, Reply, RoomId, RoomSummary, Said};
+use crate::chat::{Chat, Content, Event, Renaming, Reply, RoomId, RoomSummary, Said};
 
-/// All frames of `wschat.v2` except `error`, which is the same in both versions. The order of the members
+/// The feature of clients that want to be told who is away.
+pub(super) const PRESENCE: &str = "presence";
+
+/// What this server can do beyond the core of the protocol.
+const FEATURES: &[&str] = &[PRESENCE, "users", "history.after", "history.around"];
+
+/// The frames of `wschat.v2`, except those of `page`, and `error`, which is the same in both versions. The order of the members
 /// is part of the protocol.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
-enum V2Frame<'a> {
+pub(super) enum V2Frame<'a> {
     Welcome {
         user: UserJson<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,11 +31,21 @@ enum V2Frame<'a> {
         resumed: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         room_id: Option<u64>,
+        epoch: &'a str,
+        time: u64,
+        features: &'static [&'static str],
         #[serde(flatten)]
         server: &'a ServerInfo,
     },
+    Hello {
+        features: &'static [&'static str],
+        max_frame_bytes: usize,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a str>,
+    },
     ListRooms {
         rooms: &'a RawValue,
+        epoch: &'a str,
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         reference: Option<&'a str>,
     },
@@ -44,16 +60,6 @@ enum V2Frame<'a> {
     RoomRemoved {
         room_id: u64,
     },
-    Room {
-        room: RoomHead<'a>,
-        users: Vec<UserJson<'a>>,
-        epoch: &'a str,
-        seq: u64,
-        complete: bool,
-        events: Vec<V2Frame<'a>>,
-        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
-        reference: Option<&'a str>,
-    },
     EnterRoom {
         user: UserJson<'a>,
         room_id: u64,
@@ -63,6 +69,8 @@ enum V2Frame<'a> {
         user: UserJson<'a>,
         room_id: u64,
         time: u64,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a str>,
     },
     Text {
         text: &'a str,
@@ -89,24 +97,26 @@ enum V2Frame<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         room_id: Option<u64>,
         time: u64,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a str>,
     },
     Typing {
         user: UserJson<'a>,
         room_id: u64,
         time: u64,
-    },
-    History {
-        room_id: u64,
-        events: Vec<V2Frame<'a>>,
-        more: bool,
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         reference: Option<&'a str>,
+    },
+    Presence {
+        room_id: u64,
+        users: Vec<PresenceJson>,
+        time: u64,
     },
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct SummaryJson<'a> {
+pub(super) struct SummaryJson<'a> {
     id: u64,
     title: &'a str,
     user_count: usize,
@@ -114,9 +124,15 @@ struct SummaryJson<'a> {
 }
 
 #[derive(Serialize)]
-struct RoomHead<'a> {
+pub(super) struct RoomHead<'a> {
+    pub(super) id: u64,
+    pub(super) title: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct PresenceJson {
     id: u64,
-    title: &'a str,
+    away: bool,
 }
 
 /// All rooms, as an object whose keys are the ids in ascending order.
@@ -124,34 +140,36 @@ pub(super) struct Summaries<'a>(pub(super) &'a Chat);
 
 /// Appends the frame for `outgoing`, or nothing if `wschat.v2` has none.
 pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
+    if let Outgoing::Reply { reply: Reply::Refused(refusal), reference, .. } = *outgoing {
+        return encode_error(&ErrorReply::from(refusal).to(reference.map(Arc::from)), out);
+    }
     let frame = match *outgoing {
-        Outgoing::Welcome { welcome, secret: session, server } => V2Frame::Welcome {
+        Outgoing::Welcome { welcome, secret: session, epoch, server } => V2Frame::Welcome {
             user: (&welcome.person).into(),
             session,
             resumed: welcome.resumed,
             room_id: welcome.room.map(|room| room.0),
+            epoch,
+            time: welcome.time,
+            features: FEATURES,
             server,
         },
         Outgoing::Event { room, time, event } => event_frame(room, time, event),
-        Outgoing::Reply { reply, time, reference } => match reply {
-            Reply::Renamed(it) => V2Frame::ChangeName {
-                old_name: &it.old_name,
-                new_name: &it.new_name,
-                user_id: it.user.0,
-                room_id: None,
-                time,
-            },
-            Reply::RoomAdded(room) => V2Frame::RoomAdded { room: room.into(), reference },
-            Reply::Refused(refusal) => {
-                let error = ErrorReply::from(refusal).to(reference.map(Arc::from));
-                return encode_error(&error, out);
-            }
-            // A client of this version that enters again gets the whole room instead.
-            Reply::Entered(_) => return,
+        Outgoing::Typing { room, time, person, reference } => {
+            V2Frame::Typing { user: person.into(), room_id: room.0, time, reference }
+        }
+        Outgoing::Hello { hello, reference } => V2Frame::Hello {
+            features: if hello.presence { &[PRESENCE] } else { &[] },
+            max_frame_bytes: hello.max_frame_bytes,
+            reference,
+        },
+        Outgoing::Reply { reply, time, reference } => match reply_frame(reply, time, reference) {
+            Some(frame) => frame,
+            None => return,
         },
         Outgoing::Error(error) => return encode_error(error, out),
-        Outgoing::RoomList { rooms, reference } => {
-            V2Frame::ListRooms { rooms: &rooms.0, reference }
+        Outgoing::RoomList { rooms, epoch, reference } => {
+            V2Frame::ListRooms { rooms: &rooms.0, epoch, reference }
         }
         Outgoing::RoomListChange(change) => match change {
             RoomListChange::Added(room) => {
@@ -160,40 +178,50 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
             RoomListChange::Updated(room) => V2Frame::RoomChanged { room: room.into() },
             RoomListChange::Removed(room) => V2Frame::RoomRemoved { room_id: room.0 },
         },
-        Outgoing::Room { room, messages, reference } => V2Frame::Room {
-            room: RoomHead { id: room.id.0, title: &room.title },
-            users: room.users.iter().map(UserJson::from).collect(),
-            epoch: messages.epoch,
-            seq: room.seq,
-            complete: messages.complete,
-            events: said_frames(room.id, messages.messages),
-            reference,
-        },
-        Outgoing::History { room, page, more, reference } => {
-            V2Frame::History { room_id: room.0, events: said_frames(room, page), more, reference }
+        Outgoing::Presence { room, time, users } => {
+            let users = users.iter().map(|(user, away)| PresenceJson { id: user.0, away: *away });
+            V2Frame::Presence { room_id: room.0, users: users.collect(), time }
         }
     };
     push_json_frame(out, &frame);
+}
+
+/// `None`: a client of this version gets something else instead.
+fn reply_frame<'a>(reply: &'a Reply, time: u64, reference: Option<&'a str>) -> Option<V2Frame<'a>> {
+    match reply {
+        Reply::Renamed(it) => Some(renaming_frame(None, time, it)),
+        Reply::Said(room, said) => Some(said_frame(*room, said)),
+        Reply::RoomAdded(room) => Some(V2Frame::RoomAdded { room: room.into(), reference }),
+        // The whole room, and an error.
+        Reply::Entered(_) | Reply::Refused(_) => None,
+    }
 }
 
 fn event_frame(room: RoomId, time: u64, event: &Event) -> V2Frame<'_> {
     let room_id = room.0;
     match event {
         Event::Entered(person) => V2Frame::EnterRoom { user: person.into(), room_id, time },
-        Event::Left(person) => V2Frame::LeaveRoom { user: person.into(), room_id, time },
-        Event::Typing(person) => V2Frame::Typing { user: person.into(), room_id, time },
-        Event::Renamed(it) => V2Frame::ChangeName {
-            old_name: &it.old_name,
-            new_name: &it.new_name,
-            user_id: it.user.0,
-            room_id: Some(room_id),
-            time,
-        },
+        Event::Left(person, reference) => {
+            let (user, reference) = (person.into(), reference.as_deref());
+            V2Frame::LeaveRoom { user, room_id, time, reference }
+        }
+        Event::Renamed(it) => renaming_frame(Some(room_id), time, it),
         Event::Said(said) => said_frame(room, said),
     }
 }
 
-fn said_frame(room: RoomId, said: &Said) -> V2Frame<'_> {
+fn renaming_frame(room_id: Option<u64>, time: u64, it: &Renaming) -> V2Frame<'_> {
+    V2Frame::ChangeName {
+        old_name: &it.old_name,
+        new_name: &it.new_name,
+        user_id: it.user.0,
+        room_id,
+        time,
+        reference: it.reference.as_deref(),
+    }
+}
+
+pub(super) fn said_frame(room: RoomId, said: &Said) -> V2Frame<'_> {
     let Said { seq, time, from, content, reference } = said;
     let (room_id, time, seq, reference) = (room.0, *time, *seq, reference.as_deref());
     let from = from.into();
@@ -201,10 +229,6 @@ fn said_frame(room: RoomId, said: &Said) -> V2Frame<'_> {
         Content::Text(text) => V2Frame::Text { text, from, room_id, time, seq, reference },
         Content::Gif(gif) => V2Frame::Gif { gif_id: *gif, from, room_id, time, seq, reference },
     }
-}
-
-fn said_frames(room: RoomId, messages: &[Said]) -> Vec<V2Frame<'_>> {
-    messages.iter().map(|said| said_frame(room, said)).collect()
 }
 
 impl<'a> From<&'a RoomSummary> for SummaryJson<'a> {

@@ -1,5 +1,7 @@
 //! Answers from a history in memory. The thread runs only where it is the subject.
 
+mod lengths;
+
 use std::sync::Mutex;
 use std::sync::mpsc;
 use std::thread;
@@ -8,9 +10,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::*;
-use crate::chat::{Content, Memo, StoredRoom, UserId};
+use crate::chat::{Content, Memo, Person, StoredRoom, UserId};
 use crate::history::{self, Batch, History, Location, Opened, Retention};
 use crate::mailbox::{WaitOutcome, mailbox};
+use crate::memory::Memory;
 use crate::outbox::{Flusher, memory_outbox};
 use crate::protocol::CloseReason;
 
@@ -21,8 +24,8 @@ const EPOCH: &str = "0123456789abcdef";
 const KEPT: u64 = 10;
 const ON_ENTER: usize = 3;
 
-/// About how many messages of these tests fit into one frame.
-const MAX_MESSAGES: usize = 8;
+/// The frame that 8 messages of these tests fit into, and 9 do not.
+const MAX_FRAME: usize = 870;
 
 /// `recall`, its thread's end, and a client that asks.
 struct Desk {
@@ -70,6 +73,16 @@ impl HistoryReader for WatchedReader {
         self.read()?.before(room, before, limit, max_bytes)
     }
 
+    fn after(
+        &mut self,
+        room: RoomId,
+        after: u64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<(Vec<Said>, bool), HistoryError> {
+        self.read()?.after(room, after, limit, max_bytes)
+    }
+
     fn message(&mut self, position: Position) -> Result<Option<Said>, HistoryError> {
         self.read()?.message(position)
     }
@@ -82,15 +95,20 @@ impl Desk {
     }
 
     fn reporting(last: u64, reads: Option<mpsc::Sender<()>>) -> Self {
-        let retention = Retention { max_events: KEPT, max_age: None, max_memory_bytes: usize::MAX };
+        let retention = Retention {
+            max_events: KEPT,
+            max_age: None,
+            max_memory_bytes: usize::MAX,
+            max_references: usize::MAX,
+            max_file_bytes: 0,
+        };
         let Opened { mut history, reader, .. } =
             history::open(&Location::Memory, retention).unwrap();
         store(&mut *history, last);
         let is_failing = Arc::<Mutex<bool>>::default();
         let reader = WatchedReader { reader, is_failing: is_failing.clone(), reads };
-        let max_bytes = MAX_MESSAGES * said(1).weight();
-        let (recall, thread) = Recall::new(Box::new(reader), EPOCH.into(), ON_ENTER, max_bytes);
-        let (flusher, _) = Flusher::new().unwrap();
+        let (recall, thread) = Recall::new(Box::new(reader), EPOCH.into(), ON_ENTER);
+        let (flusher, _) = Flusher::new(Memory::plenty()).unwrap();
         let (outbox, _) = memory_outbox(ConnectionId(1), 1_000, &Arc::new(flusher));
         Self { recall, thread, outbox, is_failing }
     }
@@ -112,8 +130,13 @@ impl Desk {
     /// A client enters that knows messages up to `since`; the room's last is `up_to`. Returns the `seq`s
     /// it gets, and whether that is everything.
     fn enter(&mut self, up_to: u64, since: Option<(&str, u64)>) -> (Vec<u64>, bool) {
-        let since = since.map(|(epoch, seq)| Box::new(Since { epoch: epoch.to_owned(), seq }));
-        let frame = self.answer(Lookup::Room { snapshot: snapshot(up_to), since });
+        let since = since.map(|(epoch, seq)| Since { epoch: epoch.to_owned(), seq, time: None });
+        self.enter_with(up_to, since)
+    }
+
+    fn enter_with(&mut self, up_to: u64, since: Option<Since>) -> (Vec<u64>, bool) {
+        let (since, max_frame) = (since.map(Box::new), MAX_FRAME);
+        let frame = self.answer(Lookup::Room { snapshot: snapshot(up_to), since, max_frame });
         assert_eq!(frame["type"], "room");
         assert_eq!(frame["epoch"], EPOCH);
         assert_eq!(frame["seq"], up_to);
@@ -123,7 +146,7 @@ impl Desk {
 
     /// Returns the `seq`s of a page, and whether there are older messages.
     fn page(&mut self, before: u64, limit: usize) -> (Vec<u64>, bool) {
-        let frame = self.answer(Lookup::Page { room: ROOM, before, limit });
+        let frame = self.answer(page(HistoryPart::Before(before), limit));
         assert_eq!((&frame["type"], &frame["ref"]), (&"history".into(), &"r".into()));
         (seqs(&frame), frame["more"].as_bool().unwrap())
     }
@@ -144,7 +167,12 @@ fn said(seq: u64) -> Said {
 }
 
 fn snapshot(seq: u64) -> RoomSnapshot {
-    RoomSnapshot { id: ROOM, title: "A".into(), users: Vec::new(), seq }
+    let user = Person { id: UserId(1), name: "Ann".into() };
+    RoomSnapshot { id: ROOM, title: "A".into(), users: Arc::default(), user, seq }
+}
+
+fn page(part: HistoryPart, limit: usize) -> Lookup {
+    Lookup::Page { room: ROOM, part, limit, max_bytes: (MAX_FRAME, MAX_FRAME) }
 }
 
 fn repeat(seq: u64) -> Lookup {
@@ -156,7 +184,8 @@ fn json(answer: Input) -> Value {
     let Input::QueryResult { connection: ConnectionId(1), frames } = answer else {
         panic!("{answer:?}")
     };
-    let start = frames.iter().position(|byte| *byte == b'{').unwrap();
+    // A byte of the header may be a brace as well.
+    let start = frames.windows(8).position(|bytes| bytes == b"{\"type\":").unwrap();
     serde_json::from_slice(&frames[start..]).unwrap()
 }
 
@@ -209,6 +238,18 @@ fn it_is_told_of_a_gap_if_not_all_fit_into_a_frame() {
 }
 
 #[test]
+fn a_client_that_has_seen_another_message_under_its_number_has_another_past() {
+    let mut desk = Desk::with(15);
+    let since = |seq, time| Some(Since { epoch: EPOCH.to_owned(), seq, time: Some(time) });
+    assert_eq!(desk.enter_with(15, since(12, 1_012)), (range(13, 15), true));
+    assert_eq!(desk.enter_with(15, since(10, 1_011)), (range(13, 15), false));
+    // What is no longer kept cannot be compared.
+    assert_eq!(desk.enter_with(15, since(5, 1)), (range(9, 15), false), "not all fit");
+    assert_eq!(desk.enter_with(7, since(5, 1)), (range(6, 7), true));
+    assert_eq!(Desk::with(0).enter_with(0, since(0, 1)), (vec![], true));
+}
+
+#[test]
 fn a_client_with_another_past_gets_the_last_messages_and_is_told_so() {
     let mut desk = Desk::with(5);
     assert_eq!(desk.enter(5, Some(("another epoch", 4))), (range(3, 5), false));
@@ -237,6 +278,52 @@ fn pages_go_back_to_the_oldest_message_that_is_kept() {
 }
 
 #[test]
+fn pages_go_forwards_and_to_both_sides() {
+    let mut desk = Desk::with(15);
+    let mut ask = |part, limit| {
+        let frame = desk.answer(page(part, limit));
+        (seqs(&frame), frame["more"] == true, frame["newer"] == true)
+    };
+    // 6 to 15 are kept.
+    assert_eq!(ask(HistoryPart::After(0), 3), (range(6, 8), false, true));
+    assert_eq!(ask(HistoryPart::After(8), 3), (range(9, 11), true, true));
+    assert_eq!(ask(HistoryPart::After(12), 4), (range(13, 15), true, false));
+    assert_eq!(ask(HistoryPart::After(15), 4), (vec![], true, false));
+    assert_eq!(ask(HistoryPart::Around(10), 5), (range(8, 12), true, true));
+    assert_eq!(ask(HistoryPart::Around(10), 4), (range(8, 11), true, true));
+    assert_eq!(ask(HistoryPart::Around(10), 1), (vec![10], true, true));
+    // Where there are few on one side, the other side has more.
+    assert_eq!(ask(HistoryPart::Around(6), 5), (range(6, 10), false, true));
+    assert_eq!(ask(HistoryPart::Around(15), 5), (range(11, 15), true, false));
+    assert_eq!(ask(HistoryPart::Around(2), 3), (range(6, 8), false, true), "2 is gone");
+    assert_eq!(ask(HistoryPart::Around(99), 3), (range(13, 15), true, false), "not yet there");
+    assert_eq!(ask(HistoryPart::Before(9), 2), (range(7, 8), true, true));
+    assert_eq!(ask(HistoryPart::Before(3), 2), (vec![], false, true));
+    assert_eq!(ask(HistoryPart::Newest, 2), (range(14, 15), true, false));
+}
+
+#[test]
+fn a_message_of_another_time_shows_another_past() {
+    let mut desk = Desk::with(9);
+    let mut enter = |seq, time| {
+        let since = Some(Box::new(Since { epoch: EPOCH.to_owned(), seq, time }));
+        let (snapshot, max_frame) = (snapshot(9), MAX_FRAME);
+        let room = desk.answer(Lookup::Room { snapshot, since, max_frame });
+        (seqs(&room), room["complete"] == true, room["reset"] == true)
+    };
+    assert_eq!(enter(7, Some(1_007)), (range(8, 9), true, false));
+    assert_eq!(enter(7, Some(1_006)), (range(7, 9), false, true));
+    assert_eq!(enter(0, Some(5)), (range(2, 9), false, false), "there is no message 0");
+    assert_eq!(enter(10, None), (range(7, 9), false, true), "ahead of the room");
+    // What is no longer there cannot be compared.
+    let mut desk = Desk::with(15);
+    let since = Some(Box::new(Since { epoch: EPOCH.to_owned(), seq: 5, time: Some(1) }));
+    let (snapshot, max_frame) = (snapshot(9), MAX_FRAME);
+    let room = desk.answer(Lookup::Room { snapshot, since, max_frame });
+    assert_eq!((seqs(&room), &room["complete"]), (range(6, 9), &true.into()));
+}
+
+#[test]
 fn a_message_is_repeated_as_it_was() {
     let mut desk = Desk::with(3);
     let frame = desk.answer(repeat(2));
@@ -258,7 +345,7 @@ fn a_message_that_is_gone_was_said_already() {
 fn what_cannot_be_read_is_an_error() {
     let mut desk = Desk::with(3);
     *desk.is_failing.lock().unwrap() = true;
-    for what in [repeat(2), Lookup::Page { room: ROOM, before: 3, limit: 1 }] {
+    for what in [repeat(2), page(HistoryPart::Before(3), 1)] {
         let frame = desk.answer(what);
         assert_eq!((&frame["code"], &frame["ref"]), (&"not_readable".into(), &"r".into()));
     }
@@ -272,7 +359,7 @@ fn a_query_of_a_client_that_is_gone_is_skipped() {
     let mut desk = Desk::reporting(3, Some(reads));
     desk.ask(repeat(1));
     desk.outbox.finish(CloseReason::TooFast, Instant::now() + Duration::from_secs(60));
-    let (flusher, _) = Flusher::new().unwrap();
+    let (flusher, _) = Flusher::new(Memory::plenty()).unwrap();
     let (outbox, _) = memory_outbox(ConnectionId(1), 1_000, &Arc::new(flusher));
     desk.outbox = outbox.clone();
     desk.ask(repeat(2));

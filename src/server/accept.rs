@@ -3,14 +3,14 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use http::Method;
 
 use super::Control;
-use super::sessions::SessionThreads;
-use crate::chat::ConnectionId;
-use crate::net::admission::{Admission, Admitted};
+use crate::chat::{ConnectionId, Source};
+use crate::net::admission::Admission;
 use crate::net::http::Response;
 use crate::net::listener::{self, Unserved};
 use crate::net::stream::Tcp;
@@ -20,7 +20,6 @@ use crate::session::Session;
 pub(super) struct AcceptLoop {
     control: Control,
     admission: Arc<Admission>,
-    sessions: Arc<SessionThreads>,
     /// Hands a session to an idle thread.
     idle_threads: Sender<Session>,
     /// The number of the connection accepted last.
@@ -28,18 +27,9 @@ pub(super) struct AcceptLoop {
 }
 
 impl AcceptLoop {
-    /// Also returns the session threads that it will start.
-    pub(super) fn new(control: Control) -> (Self, Arc<SessionThreads>) {
-        let admission = Arc::default();
-        let (sessions, idle_threads) = SessionThreads::new();
-        let accept_loop = Self {
-            control,
-            admission,
-            sessions: sessions.clone(),
-            idle_threads,
-            last_connection: 0,
-        };
-        (accept_loop, sessions)
+    /// `idle_threads` hands a session to an idle thread.
+    pub(super) fn new(control: Control, idle_threads: Sender<Session>) -> Self {
+        Self { control, admission: Arc::default(), idle_threads, last_connection: 0 }
     }
 
     /// Accepts connections until the server stops.
@@ -51,32 +41,36 @@ impl AcceptLoop {
             (!is_tls).then(|| Response::unavailable("The server is busy.").into_bytes(&Method::GET))
         };
         let start = |tcp, peer| self.start(tcp, peer);
-        let result = listener::run(listener, &control.context.stop, busy_response, start);
+        let look = || super::log_warnings(&control.context.live.get());
+        let result = listener::run(listener, &control.context.stop, busy_response, start, look);
         control.shut_down();
         result
     }
 
     /// Starts a session for a new connection.
     fn start(&mut self, tcp: TcpStream, peer: SocketAddr) -> Result<(), Unserved> {
-        let Control { context, inputs } = self.control.clone();
+        let Control { context, inputs, .. } = self.control.clone();
         let live = context.live.get();
+        // Only until the upgrade: to cut it off in its handshake.
+        let handle = tcp.try_clone();
         let tcp = if live.tls.is_some() { Tcp::Shared(Arc::new(tcp)) } else { Tcp::Own(tcp) };
         let ip = peer.ip().to_canonical();
         let is_proxy = live.settings.trusted_proxies.iter().any(|net| net.contains(&ip));
-        let address = (!is_proxy).then_some(ip);
-        let (ticket, is_over_limit) = match self.admission.admit(address, live.admission_limits()) {
-            Admitted::Serve(ticket) => (ticket, false),
-            Admitted::Refuse(ticket) => (ticket, true),
-            Admitted::Drop => {
-                return Err(Unserved { tcp, why: io::Error::other("too many connections") });
-            }
+        let source = (!is_proxy).then(|| Source::of(ip));
+        let admitted = handle.and_then(|handle| {
+            let (limits, now) = (live.admission_limits(), Instant::now());
+            self.admission.admit(source, Some(handle), limits, now).map_err(io::Error::other)
+        });
+        let ticket = match admitted {
+            Ok(ticket) => ticket,
+            Err(why) => return Err(Unserved { tcp, why }),
         };
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
-        let session = Session { id, context, live, inputs, tcp, peer, ticket, is_over_limit };
+        let session = Session { id, context, live, inputs, tcp, peer, ticket };
         match self.idle_threads.try_send(session) {
             Ok(()) => Ok(()),
-            Err(no_idle_thread) => self.sessions.start(no_idle_thread.into_inner()),
+            Err(no_idle_thread) => self.control.sessions.start(no_idle_thread.into_inner()),
         }
     }
 }

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::{Chat, Rules, UserId};
+use crate::chat::{Chat, REFERENCE_BYTES, Rules};
 use crate::delivery::Delivery;
-use crate::dispatcher::{Dispatcher, Saver};
+use crate::dispatcher::{Dispatcher, NODE, Saver};
 use crate::health::Health;
 use crate::history::{self, HistoryError, Location, Opened, Retention, Upkeep};
 use crate::input::Reload;
 use crate::lobby::Lobby;
 use crate::log::LocalLog;
 use crate::memory::Memory;
-use crate::protocol::{AdvertisedLimits, HISTORY_MAX_PAGE, ServerInfo};
+use crate::protocol::{AdvertisedLimits, HISTORY_MAX_PAGE, ServerInfo, USERS_MAX_PAGE};
 use crate::recall::{Recall, RecallThread};
 use crate::session::Live;
 use crate::settings::{Limits, Settings};
@@ -40,21 +40,26 @@ impl OpenedChat {
             max_events: limits.history_max_events,
             max_age: max_age(limits),
             max_memory_bytes: limits.history_max_memory_bytes,
+            max_file_bytes: limits.history_max_file_bytes,
+            max_references: max_references(limits),
         };
         let Opened { epoch, remembered, history, reader, upkeep } =
             history::open(&location, retention)?;
-        let mut saver = Saver::new(history, health, UserId(remembered.last_user));
+        let mut saver = Saver::new(history, health);
         let Reload { rules, list_interval, room_bytes_per_second, server } = reload(live);
         let (chat, effects) = Chat::restore(rules, remembered);
-        saver.begin(effects)?;
+        saver.begin(&chat, effects)?;
         let (on_enter, max_bytes) = (limits.history_on_enter, limits.outbox_max_bytes);
-        let (queries, recall) = Recall::new(reader, epoch.into(), on_enter, max_bytes);
+        let (epoch, max_frame): (Arc<str>, _) = (epoch.into(), max_frame_bytes(limits));
+        let (queries, recall) = Recall::new(reader, epoch.clone(), on_enter);
+        let mut lobby = Lobby::new(NODE, list_interval, epoch.clone(), max_frame);
+        lobby.set_room_rate(room_bytes_per_second);
         let dispatcher = Dispatcher::new(
             LocalLog::default(),
             chat,
-            Lobby::new(list_interval, room_bytes_per_second),
+            lobby,
             saver,
-            Delivery::new(server, memory),
+            Delivery::new(server, epoch, memory),
             queries,
             max_bytes / 4,
         );
@@ -90,7 +95,15 @@ fn advertised(limits: &Limits) -> AdvertisedLimits {
         resume_grace_seconds: limits.resume_grace_seconds,
         history_on_enter: limits.history_on_enter,
         history_max_page: HISTORY_MAX_PAGE,
+        max_frame_bytes: max_frame_bytes(limits),
+        users_max_page: USERS_MAX_PAGE,
     }
+}
+
+/// The length of the longest frame, as far as that is up to the server. Behind it an outbox has room for
+/// what happens while the client takes it.
+fn max_frame_bytes(limits: &Limits) -> usize {
+    limits.outbox_max_bytes - limits.outbox_max_bytes / 8
 }
 
 /// The rules of the chat, as the settings have them.
@@ -107,8 +120,12 @@ fn rules(settings: &Settings) -> Rules {
         resume_grace: Duration::from_secs(limits.resume_grace_seconds),
         max_away: limits.max_away_users,
         max_kept: limits.history_max_events,
-        max_age: max_age(limits),
+        max_references: max_references(limits),
     }
+}
+
+fn max_references(limits: &Limits) -> usize {
+    limits.history_max_reference_bytes / REFERENCE_BYTES
 }
 
 fn max_age(limits: &Limits) -> Option<Duration> {

@@ -49,10 +49,11 @@ impl HistoryThreads {
         })?;
         let (stop_upkeep, stopped) = bounded(0);
         let context = Arc::downgrade(&control.context);
+        let health = control.context.health.clone();
         let upkeep = upkeep
             .map(|upkeep| {
                 spawn("upkeep", move || {
-                    stop_on_panic(&context, AssertUnwindSafe(|| upkeep.run(&stopped)))
+                    stop_on_panic(&context, AssertUnwindSafe(|| upkeep.run(&stopped, &health)))
                 })
             })
             .transpose()?;

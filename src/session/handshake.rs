@@ -9,7 +9,9 @@
 //! | `routes.rs` | what a request gets: the upgrade, the page, health, a refusal |
 //! | `upgrade.rs` | the checks of RFC 6455, subprotocols |
 //! | `origin.rs` | which web pages may connect |
+//! | `forwarded.rs` | for whom a proxy speaks |
 
+mod forwarded;
 mod head;
 mod origin;
 mod routes;
@@ -20,13 +22,16 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use crossbeam_channel::bounded;
 use http::Method;
 use log::debug;
 
 use self::head::{HandshakeStream, RequestRead};
 use self::routes::{Route, Visitor};
 use super::Session;
-use crate::input::Arrival;
+use crate::chat::ResumeKey;
+use crate::input::{Arrival, Input, Recognition};
+use crate::mailbox::MailboxSender;
 use crate::net::stream::Stream;
 
 /// How a handshake ended.
@@ -50,7 +55,7 @@ pub(super) struct Upgraded {
 
 /// Performs the handshake of one connection.
 pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
-    let Session { context, live, tcp, peer, ticket, is_over_limit, .. } = session;
+    let Session { context, live, inputs, tcp, peer, ticket, .. } = session;
     let limits = &live.settings.limits;
     let deadline = Instant::now() + Duration::from_millis(limits.handshake_timeout_ms);
     let write_timeout = Duration::from_millis(limits.write_timeout_ms);
@@ -64,8 +69,9 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
             return Ok(Outcome::Responded);
         }
     };
-    let is_over_limit = *is_over_limit;
-    let mut visitor = Visitor::new(live, &context.health, ticket, peer.ip(), &head, is_over_limit);
+    ticket.end_handshake();
+    let is_known = |key| ask_dispatcher(inputs, key, deadline);
+    let mut visitor = Visitor::new(live, &context.health, ticket, peer.ip(), &head, &is_known);
     let address = visitor.address();
     match visitor.route(&head)? {
         Route::Upgrade(upgrade) => {
@@ -80,4 +86,12 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
             Ok(Outcome::Responded)
         }
     }
+}
+
+/// Whether this is the key of a user who can be resumed. The dispatcher does not wait for the answer to be
+/// taken.
+fn ask_dispatcher(inputs: &MailboxSender<Input>, key: ResumeKey, deadline: Instant) -> bool {
+    let (answer, answered) = bounded(1);
+    let question = Input::Recognize(Box::new(Recognition { key, answer }));
+    inputs.send(question).is_ok() && answered.recv_deadline(deadline).unwrap_or(false)
 }

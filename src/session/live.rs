@@ -5,12 +5,16 @@
 //! Nothing here is read for a message. Which settings may differ from those at the start is decided
 //! in `settings`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
+use crate::clock;
 use crate::error::StartError;
+use crate::memory::Memory;
 use crate::net::admission::AdmissionLimits;
-use crate::net::tls::TlsAcceptor;
-use crate::settings::Settings;
+use crate::net::tls::{Expiry, TlsAcceptor};
+use crate::settings::{AllowedOrigins, Settings};
 use crate::web::{self, Site};
 
 /// Settings that are in use, with the files they name.
@@ -19,7 +23,23 @@ pub(crate) struct Live {
     pub(crate) settings: Settings,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) site: Site,
+    pub(crate) origins: AllowedOrigins,
+    pub(crate) told: Told,
+    /// How many connections there is memory for.
+    max_connections: usize,
 }
+
+/// What the operator has been warned of. Once is enough for each, until the next reload.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) unreadable_hop: Once,
+    pub(crate) ambiguous_hops: Once,
+    pub(crate) unknown_name: Once,
+}
+
+/// Something that is done once.
+#[derive(Debug, Default)]
+pub(crate) struct Once(AtomicBool);
 
 /// The [`Live`] that new connections get.
 #[derive(Debug)]
@@ -31,19 +51,48 @@ impl Live {
         settings.check().map_err(StartError::Settings)?;
         let tls = load_tls(&settings)?;
         let site = load_site(&settings)?;
-        Ok(Self { settings, tls, site })
+        let (origins, told) = (settings.origins(), Told::default());
+        let memory = Memory::of_settings(settings.limits.max_memory_bytes);
+        let max_connections = memory.max_connections();
+        Ok(Self { settings, tls, site, origins, told, max_connections })
     }
 
-    /// What works now but will soon need the operator, such as a certificate about to expire.
-    pub(crate) fn warnings(&self) -> &[String] {
-        self.tls.as_ref().map_or(&[], TlsAcceptor::warnings)
+    /// The certificates that have expired or soon will, one line each.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.ask_expiry(Expiry::warnings)
+    }
+
+    /// The warnings that have not been logged yet.
+    pub(crate) fn new_warnings(&self) -> Vec<String> {
+        self.ask_expiry(Expiry::news)
+    }
+
+    /// What to tell of the certificates at present, if there are any.
+    pub(crate) fn ask_expiry<T>(&self, ask: impl FnOnce(&Expiry, i64) -> Vec<T>) -> Vec<T> {
+        let now = clock::unix_seconds(SystemTime::now());
+        self.tls.as_ref().map(|tls| ask(tls.expiry(), now)).unwrap_or_default()
     }
 
     pub(crate) fn admission_limits(&self) -> AdmissionLimits {
+        let limits = &self.settings.limits;
         AdmissionLimits {
-            max_connections: self.settings.limits.max_connections,
-            max_per_address: self.settings.limits.max_connections_per_ip,
+            max_connections: match limits.max_connections {
+                0 => self.max_connections,
+                max => max.min(self.max_connections),
+            },
+            max_per_source: limits.max_connections_per_ip,
+            max_handshakes: limits.max_handshakes,
+            max_handshakes_per_source: limits.max_handshakes_per_ip,
+            connects_per_second: limits.connects_per_second,
+            connect_burst: limits.connect_burst,
         }
+    }
+}
+
+impl Once {
+    /// Whether this is the first call.
+    pub(crate) fn is_first(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
     }
 }
 

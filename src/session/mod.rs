@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use log::{debug, error, info};
 
-use crate::chat::ConnectionId;
+use crate::chat::{ConnectionId, Source};
 use crate::health::Health;
 use crate::input::{Arrival, Input};
 use crate::mailbox::MailboxSender;
@@ -58,8 +58,6 @@ pub(crate) struct Session {
     pub(crate) tcp: Tcp,
     pub(crate) peer: SocketAddr,
     pub(crate) ticket: Ticket,
-    /// The server is full: the client gets a response that says so, and nothing else.
-    pub(crate) is_over_limit: bool,
 }
 
 /// A client that speaks WebSocket.
@@ -68,6 +66,8 @@ struct Connection {
     id: ConnectionId,
     version: Version,
     address: IpAddr,
+    /// The network that the address counts for.
+    source: Source,
     outbox: Arc<Outbox>,
     pace: Arc<Pace>,
     memory: Arc<Memory>,
@@ -104,10 +104,10 @@ impl Session {
         let began = Instant::now();
         info!("connection {} from {address} (port {})", id.0, peer.port());
         let version = arrival.version();
-        let pace = context.paces.connect(arrival.pace_key(), address, pace_limits(limits));
-        let pace = Arc::new(pace);
-        let memory = context.memory.clone();
-        let connection = Connection { inputs, id, version, address, outbox, pace, memory };
+        let source = Source::of(address);
+        let pace = context.paces.connect(arrival.pace_key(), source, pace_limits(limits));
+        let (pace, memory) = (Arc::new(pace), context.memory.clone());
+        let connection = Connection { inputs, id, version, address, source, outbox, pace, memory };
         let pump = Pump::new(&connection, limits, read_ahead);
         // A connection must not keep the old settings and pictures after a reload.
         drop(live);
@@ -120,8 +120,9 @@ impl Session {
 impl Connection {
     /// Registers with the dispatcher, reads until there is a reason to close, and closes.
     fn run(&self, arrival: Arrival, pump: Pump<'_>) -> CloseReason {
-        let (connection, outbox, pace) = (self.id, self.outbox.clone(), self.pace.clone());
-        let connect = Input::Connect { connection, outbox, arrival, pace };
+        let (connection, source) = (self.id, self.source);
+        let (outbox, pace) = (self.outbox.clone(), self.pace.clone());
+        let connect = Input::Connect { connection, source, outbox, arrival, pace };
         if self.inputs.send(connect).is_err() {
             return CloseReason::InternalError;
         }

@@ -22,7 +22,7 @@ use super::heartbeat::{Heartbeat, TimeoutAction};
 use crate::chat;
 use crate::input::Input;
 use crate::memory::PartialMessage;
-use crate::outbox::{Full, Piece};
+use crate::outbox::Full;
 use crate::pace::RateDecision;
 use crate::protocol::{
     CloseReason, ErrorReply, Reference, Request, Version, ping_frame, reference_of,
@@ -126,7 +126,7 @@ impl<'a> Pump<'a> {
             TimeoutAction::Ping => {
                 let ping = ping_frame();
                 let outbox = &self.connection.outbox;
-                outbox.send(&[Piece::whole(&ping)]).map_err(|Full| CloseReason::SlowConsumer)?;
+                outbox.send_waiting(&ping).map_err(|Full| CloseReason::SlowConsumer)?;
                 self.arm_timeout()
             }
         }
@@ -257,7 +257,7 @@ impl Write for OutboxStream<'_> {
     /// Gets whole frames: tungstenite's write buffer is off, so it writes each frame by itself.
     fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
         let bytes = Bytes::copy_from_slice(frame);
-        self.connection.outbox.send(&[Piece::whole(&bytes)]).map_err(|Full| {
+        self.connection.outbox.send_waiting(&bytes).map_err(|Full| {
             self.is_full = true;
             io::Error::other("the outbox is full")
         })?;

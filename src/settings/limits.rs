@@ -98,13 +98,36 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Open connections, those in their handshake included. Each takes a thread.
+    /// Open WebSockets. Each takes a thread. Beyond these there are some more places for clients that
+    /// resume (a 64th of them, from 8 to 64), and 64 for handshakes and HTTP responses.
     Live "maxConnections" max_connections: usize = 4_096,
         1..=1_000_000 "connections", or 0 for "no limit";
 
-    /// Open connections from one address. IPv6 counts per /64 network.
+    /// Open connections of one source, those in their handshake included: of an IPv4 address, or a /64 of
+    /// IPv6. A /56 may have 4 times and a /48 16 times as many, but no more than half of `maxConnections`
+    /// unless one source may. Loopback addresses have no limit.
     Live "maxConnectionsPerIp" max_connections_per_ip: usize = 64,
         1..=1_000_000 "connections", or 0 for "no limit";
+
+    /// Connections that have not sent their request head yet. Above this, a newcomer replaces the oldest
+    /// one of the source that has the most connections, if its own source has fewer or the other has taken
+    /// 5 seconds.
+    Live "maxHandshakes" max_handshakes: usize = 512,
+        1..=1_000_000 "connections", or 0 for "no limit";
+
+    /// The same, of one source, with the same factors for /56 and /48. Above this, a newcomer replaces the
+    /// oldest one that has taken 5 seconds, or is refused.
+    Live "maxHandshakesPerIp" max_handshakes_per_ip: usize = 64,
+        1..=1_000_000 "connections", or 0 for "no limit";
+
+    /// How many connections one source may open in the long run. A page takes some thirty. A /56 may open 4
+    /// times and a /48 16 times as many. Loopback addresses have no limit.
+    Live "connectsPerSecond" connects_per_second: f64 = 100.0,
+        0.001..=1_000_000.0 "connections per second", or 0 for "no limit";
+
+    /// How many connections one source may open at once after a pause.
+    Live "connectBurst" connect_burst: u32 = 1_000,
+        1..=1_000_000 "connections";
 
     /// Commands that may wait for the dispatcher. When the queue is full, sessions wait and read no
     /// more from their clients. The memory of the queue is allocated at the start.
@@ -177,7 +200,9 @@ limits! {
     Live "roomBurst" room_burst: u32 = 3,
         1..=1_000_000 "rooms";
 
-    /// How many rooms may exist, those of the settings included.
+    /// How many rooms may exist, those of the settings included. When there are as many, somebody from a
+    /// source that has created few still gets a room: the newest empty one of the source that has created
+    /// the most goes.
     Live "maxRooms" max_rooms: usize = 1_000,
         1..=1_000_000 "rooms", or 0 for "no limit";
 
@@ -202,7 +227,7 @@ limits! {
         1_024..=67_108_864 "bytes";
 
     /// How long an empty room stays if a user created it. It is empty at first, so this is also the
-    /// time to enter it.
+    /// time to enter it, which is 60 seconds at most.
     Live "emptyRoomTtlSeconds" empty_room_ttl_seconds: u64 = 3_600,
         1..=31_536_000 "seconds";
 
@@ -228,14 +253,24 @@ limits! {
     Restart "historyMaxMemoryBytes" history_max_memory_bytes: usize = 16_777_216,
         65_536..=4_294_967_295 "bytes";
 
+    /// How large the history's file may become, without its WAL. Then the rooms that take most lose their
+    /// oldest messages.
+    Restart "historyMaxFileBytes" history_max_file_bytes: u64 = 1_073_741_824,
+        1_048_576..=1_099_511_627_776 "bytes", or 0 for "no limit";
+
+    /// How much memory the references of all users may take: `ref` in requests of `wschat.v2`. Each takes
+    /// 96 bytes. When there are more, whoever has most loses the oldest.
+    Live "historyMaxReferenceBytes" history_max_reference_bytes: usize = 33_554_432,
+        65_536..=4_294_967_295 "bytes";
+
     /// How long a client of `wschat.v2` may take to resume its session after its connection was lost
     /// or the server was restarted. Until then the others do not see it leave.
     Live "resumeGraceSeconds" resume_grace_seconds: u64 = 60,
         1..=604_800 "seconds", or 0 for "no time";
 
     /// How many users may be away: their connection is lost, and their session can be resumed. When
-    /// there are more, one has to leave. First to go is one that is in no room, has not changed its
-    /// name and has sent nothing with a `ref`; otherwise, the one whose time to resume ends first.
+    /// one more goes away, one has to leave, of the source that has the most: first one that is in no
+    /// room, has not changed its name and has sent nothing with a `ref`; otherwise, the one who went last.
     Live "maxAwayUsers" max_away_users: usize = 4_096,
         1..=1_000_000 "users", or 0 for "nobody";
 

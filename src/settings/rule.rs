@@ -2,7 +2,7 @@
 //! code share both. Pure.
 
 use std::fmt::{self, Debug, Display};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
 use crate::chat::check_label;
@@ -80,7 +80,7 @@ pub(super) static PORT: Range<u16> =
 pub(super) struct TextRule {
     /// The rule in words, to follow "allowed: ".
     pub(super) allowed: &'static str,
-    holds: fn(&str) -> bool,
+    pub(super) holds: fn(&str) -> bool,
 }
 
 impl TextRule {
@@ -104,11 +104,6 @@ pub(super) static HOST: TextRule = TextRule {
     holds: is_listen_host,
 };
 
-pub(super) static DOMAIN: TextRule = TextRule {
-    allowed: "a host name such as \"chat.example.org\", without scheme, port or path, or null",
-    holds: |text| is_host_name(text) || text.parse::<IpAddr>().is_ok(),
-};
-
 pub(super) static USERNAME: TextRule = TextRule {
     allowed: "the name of a user of this machine, or null",
     holds: |text| {
@@ -121,12 +116,6 @@ pub(super) static ROOM_TITLE: TextRule = TextRule {
     allowed: "a title that is not blank and has no control characters or line separators",
     // The rule for titles that users choose. Their length is checked with the limits.
     holds: |text| check_label(text, usize::MAX).is_ok(),
-};
-
-pub(super) static ORIGIN: TextRule = TextRule {
-    allowed: "a host name such as \"chat.example.org\", a whole origin such as \
-              \"https://example.org:8443\" (no path, no slash at the end), or \"*\"",
-    holds: |text| text == "*" || is_origin(text) || is_url_host(text),
 };
 
 /// What `trustedProxies` allows, in words. Parsing checks the value.
@@ -176,7 +165,7 @@ fn is_listen_host(text: &str) -> bool {
 
 /// A host name as in RFC 1123, and with underscores, which container networks use. A name whose last
 /// label is all digits is refused: it is a mistyped address.
-fn is_host_name(text: &str) -> bool {
+pub(super) fn is_host_name(text: &str) -> bool {
     const LONGEST: usize = 253;
     let last = text.rsplit('.').next().unwrap_or_default();
     text.len() <= LONGEST
@@ -191,31 +180,6 @@ fn is_label(text: &str) -> bool {
         && text.bytes().all(allowed)
         && !text.starts_with('-')
         && !text.ends_with('-')
-}
-
-/// An origin as in RFC 6454 §6.2: scheme, host and, unless it is the scheme's default, port.
-fn is_origin(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return false;
-    };
-    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-    is_scheme
-        && match rest.rsplit_once(':') {
-            Some((host, port)) if !rest.ends_with(']') => {
-                is_url_host(host) && parse_port(port).is_some()
-            }
-            _ => is_url_host(rest),
-        }
-}
-
-/// A host as in a URL, where an IPv6 address is in brackets.
-fn is_url_host(text: &str) -> bool {
-    let ipv6 = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    match ipv6 {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => is_host_name(text) || text.parse::<Ipv4Addr>().is_ok(),
-    }
 }
 
 /// A port in digits only. `parse` alone would also accept a sign.

@@ -54,7 +54,7 @@ impl Attendance {
             Action::SetRules(rules) => {
                 (self.resume_grace, self.max_away) = (rules.resume_grace, rules.max_away);
             }
-            Action::Wait | Action::Saved | Action::NotSaved => {}
+            Action::Reserved(_) | Action::Wait | Action::Saved | Action::NotSaved => {}
         }
         let mut gone = Vec::new();
         for effect in effects {
@@ -66,7 +66,8 @@ impl Attendance {
         let overdue = self.away.iter().find(|(_, until)| **until <= self.now);
         assert_eq!(overdue, None, "is still there after the grace period");
         for effect in effects {
-            if let Effect::Tell { event: Event::Entered(person) | Event::Left(person), .. } = effect
+            if let Effect::Tell { event: Event::Entered(person) | Event::Left(person, _), .. } =
+                effect
             {
                 let may = acts == Some(person.id) || gone.contains(&person.id);
                 assert!(may, "{person:?} neither asked nor is gone: {entry:?}");

@@ -44,13 +44,19 @@ impl SimClient {
         match dice.below(100) {
             _ if is_outside && dice.percent(50) => self.enter(on, epoch, dice),
             0..9 => self.enter(on, epoch, dice),
-            9..60 => self.say(on, dice),
-            60..66 => self.plain(on, r#""type":"leave_room""#, true),
+            9..11 => self.repeat(on).unwrap_or_else(|| self.say(on, dice)),
+            11..60 => self.say(on, dice),
+            60..66 => self.plain(on, r#""type":"leave_room""#),
             66..72 => self.create_room(on, dice),
             72..79 => self.change_name(on, dice),
-            79..85 => self.plain(on, r#""type":"list_rooms""#, false),
+            79..85 => self.plain(on, r#""type":"list_rooms""#),
             85..90 if self.version == Version::V2 => self.history(on, dice),
-            90..95 if self.version == Version::V2 => self.plain(on, r#""type":"typing""#, true),
+            90..92 if self.version == Version::V2 => self.plain(on, r#""type":"users","roomId":1"#),
+            92..94 if self.version == Version::V2 => {
+                let features = dice.pick(&[r#"["presence"]"#, r#"["presence"]"#, "[]"]);
+                self.plain(on, &format!(r#""type":"hello","features":{features}"#))
+            }
+            94..97 if self.version == Version::V2 => self.plain(on, r#""type":"typing""#),
             _ => self.malformed(on, dice),
         }
     }
@@ -58,12 +64,11 @@ impl SimClient {
     /// The unacknowledged texts that were not sent on this connection, to be sent again in order, at most
     /// `limit` of them.
     pub(super) fn send_again(&mut self, on: &mut SimConnection, limit: usize) -> Vec<String> {
-        let may_be_silent = on.view.to_enter.is_some();
         let mut requests = Vec::new();
         for sent in &mut self.memory.unacknowledged {
             if sent.sent_on != Some(on.id) && requests.len() < limit {
                 sent.sent_on = Some(on.id);
-                on.view.await_answer(&sent.reference, may_be_silent);
+                on.view.await_answer(&sent.reference);
                 requests.push(sent.request.clone());
             }
         }
@@ -79,7 +84,7 @@ impl SimClient {
 
     /// Asks for the list of rooms.
     pub(super) fn list_rooms(&mut self, on: &mut SimConnection) -> String {
-        self.plain(on, r#""type":"list_rooms""#, false)
+        self.plain(on, r#""type":"list_rooms""#)
     }
 
     fn enter(&mut self, on: &mut SimConnection, epoch: &str, dice: &mut Dice) -> String {
@@ -115,7 +120,7 @@ impl SimClient {
                 format!(r#""type":"enter_room","roomId":{room},"since":{since}"#)
             }
         };
-        self.plain(on, &body, false)
+        self.plain(on, &body)
     }
 
     fn say(&mut self, on: &mut SimConnection, dice: &mut Dice) -> String {
@@ -132,36 +137,43 @@ impl SimClient {
         if self.version == Version::Base || dice.percent(15) {
             return format!("{{{body}}}");
         }
-        // What a user says who has not entered after resuming is not shown to that user.
-        let request = self.plain(on, &body, on.view.to_enter.is_some());
+        let request = self.plain(on, &body);
         let (reference, sent_on) = (name, Some(on.id));
         let sent = SentText { reference, request: request.clone(), sent_on, is_doubled: false };
         self.memory.unacknowledged.push_back(sent);
         request
     }
 
+    /// Sends a text again whose answer is still to come.
+    fn repeat(&mut self, on: &mut SimConnection) -> Option<String> {
+        let is_it = |sent: &&mut SentText| sent.sent_on == Some(on.id);
+        let sent = self.memory.unacknowledged.iter_mut().rfind(is_it)?;
+        sent.is_doubled = true;
+        on.view.await_answer(&sent.reference);
+        Some(sent.request.clone())
+    }
+
     fn create_room(&mut self, on: &mut SimConnection, dice: &mut Dice) -> String {
         let title = dice.pick(&["Attic", " Barn ", "", "A far too long title", "名"]);
-        self.plain(on, &format!(r#""type":"create_room","title":"{title}""#), false)
+        self.plain(on, &format!(r#""type":"create_room","title":"{title}""#))
     }
 
     fn change_name(&mut self, on: &mut SimConnection, dice: &mut Dice) -> String {
         let name = dice.pick(&["Ann", "Bob", "Ann Bob", "", "A far too long name", "名"]);
-        self.plain(on, &format!(r#""type":"change_name","name":"{name}""#), true)
+        self.plain(on, &format!(r#""type":"change_name","name":"{name}""#))
     }
 
     fn history(&mut self, on: &mut SimConnection, dice: &mut Dice) -> String {
         let room = dice.pick(&[1, 1, 1, 2, 2, 3, 9]);
         let limit = 1 + dice.below(6);
         let before = match self.memory.seen.get(&room) {
-            Some(seq) if dice.percent(70) => format!(r#","before":{}"#, dice.below(seq + 2)),
+            Some(seq) if dice.percent(70) => {
+                let part = dice.pick(&["before", "before", "after", "around"]);
+                format!(r#","{part}":{}"#, dice.below(seq + 2))
+            }
             _ => String::new(),
         };
-        self.plain(
-            on,
-            &format!(r#""type":"history","roomId":{room},"limit":{limit}{before}"#),
-            false,
-        )
+        self.plain(on, &format!(r#""type":"history","roomId":{room},"limit":{limit}{before}"#))
     }
 
     fn malformed(&mut self, on: &mut SimConnection, dice: &mut Dice) -> String {
@@ -171,17 +183,17 @@ impl SimClient {
                 .to_owned();
         }
         let reference = self.next_reference();
-        on.view.await_answer(&reference, false);
+        on.view.await_answer(&reference);
         dice.pick(&MALFORMED).replace("\"REF\":0", &format!("\"ref\":\"{reference}\""))
     }
 
     /// A request with a reference, if the version has them.
-    fn plain(&mut self, on: &mut SimConnection, body: &str, may_be_silent: bool) -> String {
+    fn plain(&mut self, on: &mut SimConnection, body: &str) -> String {
         if self.version == Version::Base {
             return format!("{{{body}}}");
         }
         let reference = self.next_reference();
-        on.view.await_answer(&reference, may_be_silent);
+        on.view.await_answer(&reference);
         format!(r#"{{{body},"ref":"{reference}"}}"#)
     }
 

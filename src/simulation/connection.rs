@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::expected::CLOSED_BY_CLIENT;
 use super::view::ClientView;
-use crate::chat::{ConnectionId, Version};
+use crate::chat::{ConnectionId, Source, Version};
 use crate::input::{Arrival, Credentials, Input, Secret};
 use crate::net::stream::MemorySocket;
 use crate::outbox::Outbox;
@@ -78,7 +78,10 @@ impl SimConnection {
             }
         };
         let outbox = self.outbox.clone().unwrap();
-        Input::Connect { connection: self.id, outbox, arrival, pace: Pace::unlimited() }
+        // Two clients share each source.
+        let source = Source::V6(self.client as u64 / 2);
+        let pace = Pace::unlimited();
+        Input::Connect { connection: self.id, source, outbox, arrival, pace }
     }
 
     /// The client sends its Close frame, unless it has.

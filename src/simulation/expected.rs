@@ -5,6 +5,7 @@
 //! that was restored from a snapshot.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -18,7 +19,10 @@ use crate::chat::{
     Stored, UserId, Version, Welcome,
 };
 use crate::output::Output;
-use crate::protocol::{CloseReason, LocalRequest, Outgoing, Reference, RoomSnapshot, Since};
+use crate::protocol::{
+    CloseReason, Hello, HelloRequest, LocalRequest, Outgoing, Reference, RoomSnapshot, Since,
+    UserEntry, UserList, users_frame,
+};
 use crate::recall::{Lookup, Query};
 
 /// The code with which clients close. Their requests are answered first.
@@ -26,6 +30,9 @@ pub(super) const CLOSED_BY_CLIENT: u16 = 1000;
 
 /// See the module's documentation.
 pub(super) struct ExpectedDelivery {
+    /// That of the history.
+    epoch: Arc<str>,
+    max_frame: usize,
     chat: Chat,
     restored: Option<Chat>,
     /// How many entries are to come before the snapshot.
@@ -56,8 +63,15 @@ enum ExpectedFrame {
 }
 
 impl ExpectedDelivery {
-    pub(super) fn new(rules: &Rules, until_snapshot: u64) -> Self {
+    pub(super) fn new(
+        rules: &Rules,
+        epoch: &Arc<str>,
+        max_frame: usize,
+        until_snapshot: u64,
+    ) -> Self {
         Self {
+            max_frame,
+            epoch: epoch.clone(),
             chat: Chat::restore(rules.clone(), Stored::default()).0,
             restored: None,
             until_snapshot,
@@ -82,8 +96,8 @@ impl ExpectedDelivery {
     ) {
         match recorded {
             Recorded::Entry(entry, since) => self.entry(entry, since, store, coverage),
-            Recorded::Request { connection, request, reference } => {
-                self.request(connection, &request, reference);
+            Recorded::Request { connection, request, reference, time } => {
+                self.request(connection, request, reference, time);
             }
             Recorded::Refuse { connection: to, error } => {
                 self.outputs.push(Output::Refuse { to, error });
@@ -165,12 +179,16 @@ impl ExpectedDelivery {
 
     fn follow(&mut self, effect: Effect, since: &mut Option<Box<Since>>) {
         let output = match effect {
-            Effect::Store(_) | Effect::RoomListChanged { .. } => return,
+            Effect::Store(_) | Effect::RoomListChanged { .. } | Effect::PresenceChanged { .. } => {
+                return;
+            }
             Effect::ShowRoom { to, room: id, up_to: seq, reference } => {
                 let room = self.chat.room(id).unwrap();
-                let users = self.chat.people(room).collect();
-                let snapshot = RoomSnapshot { id, title: room.title().into(), users, seq };
-                let what = Lookup::Room { snapshot, since: since.take() };
+                let users = UserList::new(self.users_after(id, UserId(0)), room.user_count());
+                let (user, users) = (self.chat.person(to).unwrap(), Arc::new(users));
+                let title = room.title().into();
+                let snapshot = RoomSnapshot { id, title, users, user, seq };
+                let what = Lookup::Room { snapshot, since: since.take(), max_frame: 0 };
                 Output::Query { to, query: Query { what, reference } }
             }
             Effect::Repeat { to, position, reference } => {
@@ -182,24 +200,66 @@ impl ExpectedDelivery {
         self.outputs.push(output);
     }
 
-    fn request(&mut self, connection: ConnectionId, request: &LocalRequest, reference: Reference) {
+    fn users_after(&self, room: RoomId, after: UserId) -> impl Iterator<Item = UserEntry<'_>> {
+        let room = self.chat.room(room).unwrap();
+        let members = self.chat.members_after(room, after);
+        members.map(|(id, name, away)| UserEntry { id: id.0, name, away })
+    }
+
+    fn request(
+        &mut self,
+        connection: ConnectionId,
+        request: LocalRequest,
+        reference: Reference,
+        time: u64,
+    ) {
         let link = Link { node: NodeId(0), connection };
         let Some((to, is_in)) = self.chat.user_at(link) else { return };
-        let refusal = match *request {
-            LocalRequest::ListRooms => {
+        let refusal = match request {
+            LocalRequest::ListRooms { .. } => {
                 let version = self.streams[&connection].version;
                 let rooms = version.list_rooms(&self.chat);
                 let reference = reference.as_deref();
-                let frames = version.frame(&Outgoing::RoomList { rooms: &rooms, reference });
+                let (rooms, epoch) = (&rooms, &*self.epoch);
+                let frames = version.frame(&Outgoing::RoomList { rooms, epoch, reference });
                 return self.outputs.push(Output::Send { to: vec![connection], frames });
             }
-            LocalRequest::History { room, before, limit } if self.chat.room(room).is_some() => {
-                let what = Lookup::Page { room, before, limit };
+            LocalRequest::History { room, part, limit, .. } if self.chat.room(room).is_some() => {
+                let what = Lookup::Page { room, part, limit, max_bytes: (0, 0) };
                 return self.outputs.push(Output::Query { to, query: Query { what, reference } });
             }
-            LocalRequest::History { room, .. } => Refusal::UnknownRoom(room),
-            LocalRequest::Typing if is_in.is_some() => return,
-            LocalRequest::Typing => Refusal::NotInRoom,
+            LocalRequest::Users { room, after, limit } if self.chat.room(room).is_some() => {
+                let users = self.users_after(room, after);
+                let count = self.chat.room(room).unwrap().user_count();
+                let reference = reference.as_deref();
+                let frames = users_frame(room, users, limit, count, reference, usize::MAX);
+                return self.outputs.push(Output::Send { to: vec![connection], frames });
+            }
+            LocalRequest::History { room, .. } | LocalRequest::Users { room, .. } => {
+                Refusal::UnknownRoom(room)
+            }
+            LocalRequest::Typing(Some(meant)) if is_in != Some(meant) => {
+                Refusal::NotInThisRoom(meant)
+            }
+            LocalRequest::Typing(_) => match (is_in, self.chat.person(to)) {
+                (Some(room), Some(person)) => {
+                    let reference = reference.as_deref();
+                    let outgoing = Outgoing::Typing { room, time, person: &person, reference };
+                    if reference.is_some() {
+                        let frames = Version::V2.frame(&outgoing);
+                        self.outputs.push(Output::Send { to: vec![connection], frames });
+                    }
+                    return;
+                }
+                _ => Refusal::NotInRoom,
+            },
+            LocalRequest::Hello(HelloRequest { presence, max_frame_bytes }) => {
+                let max_frame_bytes = self.max_frame.min(max_frame_bytes.unwrap_or(usize::MAX));
+                let hello = Hello { presence, max_frame_bytes };
+                let outgoing = Outgoing::Hello { hello, reference: reference.as_deref() };
+                let frames = Version::V2.frame(&outgoing);
+                return self.outputs.push(Output::Send { to: vec![connection], frames });
+            }
         };
         let reply = Reply::Refused(refusal);
         self.outputs.push(Output::Effect(Effect::Reply { to, time: 0, reply, reference }));
@@ -207,6 +267,10 @@ impl ExpectedDelivery {
 
     /// The history has not saved what was said: each author is refused, and nobody sees it.
     fn refuse_unsaved(&mut self, coverage: &mut Coverage) {
+        let is_own = |it: &Output| {
+            matches!(it, Output::Effect(Effect::Reply { reply: Reply::Said(..), .. }))
+        };
+        self.outputs.retain(|output| !is_own(output));
         for output in &mut self.outputs {
             let (to, reference) = match output {
                 Output::Effect(Effect::Tell { event: Event::Said(said), .. }) => {
@@ -262,6 +326,7 @@ impl ExpectedDelivery {
                 self.push(link.connection, ExpectedFrame::Welcome(welcome));
             }
             Effect::Superseded { link } => self.close(link.connection, CloseReason::Replaced),
+            Effect::TurnedAway { link } => self.close(link.connection, CloseReason::CannotSave),
             Effect::Subscribe { user, room } => {
                 if let Some(connection) = self.users.get(&user) {
                     self.seats.insert(*connection, room);
@@ -290,6 +355,7 @@ impl ExpectedDelivery {
             Effect::ShowRoom { .. }
             | Effect::Repeat { .. }
             | Effect::RoomListChanged { .. }
+            | Effect::PresenceChanged { .. }
             | Effect::Store(_) => unreachable!("turned into something else"),
         }
     }
@@ -342,7 +408,7 @@ impl ExpectedDelivery {
         let is_paced = match stream.version {
             Version::Base => frame.kind == "list_rooms",
             Version::V2 => {
-                let kinds = ["typing", "room_added", "room_changed", "room_removed"];
+                let kinds = ["typing", "room_added", "room_changed", "room_removed", "presence"];
                 kinds.contains(&&*frame.kind) && frame.reference.is_none()
             }
         };
@@ -391,7 +457,8 @@ impl ExpectedDelivery {
 }
 
 fn is_welcome(welcome: &Welcome, frame: &JsonFrame) -> bool {
-    let user = UserInFrame { id: welcome.person.id.0, name: welcome.person.name.to_string() };
+    let user =
+        UserInFrame { id: welcome.person.id.0, name: welcome.person.name.to_string(), away: false };
     let is_same = frame.kind == "welcome" && frame.user.as_ref() == Some(&user);
     is_same
         && (welcome.version == Version::Base
@@ -409,16 +476,14 @@ fn is_answer(query: &Query, frame: &JsonFrame, store: &FaultyStore) -> bool {
     };
     match &query.what {
         Lookup::Room { snapshot, .. } => {
-            let users: Vec<UserInFrame> = snapshot
-                .users
-                .iter()
-                .map(|person| UserInFrame { id: person.id.0, name: person.name.to_string() })
-                .collect();
+            let users = format!("[{}]", snapshot.users.json());
+            let users: Vec<UserInFrame> = serde_json::from_str(&users).unwrap();
             let is_room =
                 |room: &RoomInFrame| room.id == snapshot.id.0 && *room.title == *snapshot.title;
             frame.kind == "room"
                 && frame.room.as_ref().is_some_and(is_room)
                 && frame.users.as_ref() == Some(&users)
+                && frame.user_count == Some(users.len())
                 && frame.seq == Some(snapshot.seq)
         }
         Lookup::Page { room, .. } => {

@@ -18,7 +18,10 @@ pub(super) enum ReceivedFrame<'a> {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub(super) struct UserInFrame {
     pub(super) id: u64,
+    #[serde(default)]
     pub(super) name: String,
+    #[serde(default)]
+    pub(super) away: bool,
 }
 
 /// A room, as any frame shows it.
@@ -45,7 +48,11 @@ pub(super) struct JsonFrame {
     pub(super) room_id: Option<u64>,
     pub(super) room: Option<RoomInFrame>,
     pub(super) rooms: Option<BTreeMap<u64, RoomInFrame>>,
+    /// In `presence` without names.
     pub(super) users: Option<Vec<UserInFrame>>,
+    pub(super) user_count: Option<usize>,
+    pub(super) features: Option<Vec<String>>,
+    pub(super) newer: Option<bool>,
     pub(super) epoch: Option<String>,
     pub(super) seq: Option<u64>,
     pub(super) complete: Option<bool>,

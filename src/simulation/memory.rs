@@ -87,15 +87,6 @@ impl ClientMemory {
         }
     }
 
-    /// The client has entered the room that it was resumed into, or left it. What it sent before may have
-    /// been saved without its seeing it.
-    pub(super) fn doubt(&mut self) {
-        for sent in &mut self.unacknowledged {
-            sent.sent_on = None;
-            sent.is_doubled = true;
-        }
-    }
-
     /// The client has been welcomed on its latest connection.
     pub(super) fn adopt(&mut self, user: u64, secret: Option<String>, is_resumed: bool) {
         if is_resumed {

@@ -12,9 +12,21 @@ use crate::protocol::{CloseReason, ErrorReply, LocalRequest, Reference, Since};
 #[derive(Debug)]
 pub(super) enum Recorded {
     Entry(Entry, Option<Box<Since>>),
-    Request { connection: ConnectionId, request: LocalRequest, reference: Reference },
-    Refuse { connection: ConnectionId, error: ErrorReply },
-    Close { connection: ConnectionId, reason: CloseReason },
+    /// With the time of day.
+    Request {
+        connection: ConnectionId,
+        request: LocalRequest,
+        reference: Reference,
+        time: u64,
+    },
+    Refuse {
+        connection: ConnectionId,
+        error: ErrorReply,
+    },
+    Close {
+        connection: ConnectionId,
+        reason: CloseReason,
+    },
     Recalled,
 }
 
@@ -24,17 +36,19 @@ pub(super) type Tape = Rc<RefCell<VecDeque<Recorded>>>;
 #[derive(Debug, Default)]
 pub(super) struct RecordingLog {
     inner: LocalLog,
+    now: Now,
     tape: Tape,
 }
 
 impl RecordingLog {
     pub(super) fn new(tape: Tape) -> Self {
-        Self { inner: LocalLog::default(), tape }
+        Self { inner: LocalLog::default(), now: Now::default(), tape }
     }
 }
 
 impl Log for RecordingLog {
     fn set_time(&mut self, now: Now) {
+        self.now = now;
         self.inner.set_time(now);
     }
 
@@ -44,12 +58,12 @@ impl Log for RecordingLog {
 
     fn next(&mut self) -> Option<Ordered> {
         let ordered = self.inner.next()?;
-        self.tape.borrow_mut().push_back(recorded(&ordered));
+        self.tape.borrow_mut().push_back(recorded(&ordered, self.now.time));
         Some(ordered)
     }
 }
 
-fn recorded(ordered: &Ordered) -> Recorded {
+fn recorded(ordered: &Ordered, time: u64) -> Recorded {
     let local = match ordered {
         Ordered::Entry { entry, since } => return Recorded::Entry(entry.clone(), since.clone()),
         Ordered::Local(local) => local,
@@ -57,7 +71,7 @@ fn recorded(ordered: &Ordered) -> Recorded {
     match local {
         Local::Request { connection, request, reference } => {
             let (request, reference) = (*request, reference.clone());
-            Recorded::Request { connection: *connection, request, reference }
+            Recorded::Request { connection: *connection, request, reference, time }
         }
         Local::Refuse { connection, error } => {
             Recorded::Refuse { connection: *connection, error: error.clone() }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::connection::{Phase, Uplink};
 use super::store::CommitFault;
 use super::world::World;
-use crate::chat::{Chat, ConnectionId, Link, NodeId, Version};
+use crate::chat::{Chat, ConnectionId, Link, NodeId, UserId, Version};
 use crate::input::Input;
 
 impl World {
@@ -119,8 +119,7 @@ impl World {
     fn check_view(&self, id: ConnectionId) {
         let (connection, chat) = (&self.connections[&id], self.dispatcher.chat());
         let view = &connection.view;
-        let silent = view.awaited.iter().find(|(_, may_be_silent)| !may_be_silent);
-        assert_eq!(silent, None, "is never answered");
+        assert_eq!(view.awaited.front(), None, "is never answered");
         let link = Link { node: NodeId(0), connection: id };
         let (user, room) = chat.user_at(link).expect("a client that is connected is known");
         assert_eq!(view.user.as_ref().map(|user| user.id), Some(user.0));
@@ -129,6 +128,10 @@ impl World {
             let room = chat.room(room.unwrap()).unwrap();
             let actual = chat.members(room).map(|(id, name)| (id.0, name.to_owned()));
             assert!(members.clone().into_iter().eq(actual), "other members than {members:?}");
+            if let Some(away) = view.room.as_ref().and_then(|room| room.away.as_ref()) {
+                let actual = chat.members_after(room, UserId(0)).filter(|(_, _, away)| *away);
+                assert!(actual.map(|(id, ..)| id.0).eq(away.iter().copied()), "away: {away:?}");
+            }
         }
         let Some(list) = &view.list else { return };
         for (listed, (id, room)) in list.values().zip(chat.rooms()) {

@@ -196,6 +196,18 @@ impl HistoryReader for FaultyStore {
         state.reader.before(room, before, limit, max_bytes)
     }
 
+    fn after(
+        &mut self,
+        room: RoomId,
+        after: u64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<(Vec<Said>, bool), HistoryError> {
+        let mut state = self.lock();
+        state.check_readable(room)?;
+        state.reader.after(room, after, limit, max_bytes)
+    }
+
     fn message(&mut self, position: Position) -> Result<Option<Said>, HistoryError> {
         let mut state = self.lock();
         state.check_readable(position.room)?;
@@ -215,6 +227,12 @@ fn weight(batch: Batch<'_>) -> usize {
 fn some_error() -> HistoryError {
     let path = PathBuf::from("/nowhere/at/all.db");
     let place = Location::File { path, durability: Durability::Process };
-    let retention = Retention { max_events: 1, max_age: None, max_memory_bytes: 1 };
+    let retention = Retention {
+        max_events: 1,
+        max_age: None,
+        max_memory_bytes: 1,
+        max_references: usize::MAX,
+        max_file_bytes: 0,
+    };
     history::open(&place, retention).err().expect("there is no such folder")
 }

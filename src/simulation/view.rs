@@ -1,6 +1,6 @@
 //! What a client knows from the frames of one connection, and what must never contradict it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::coverage::Coverage;
 use super::frames::{JsonFrame, RoomInFrame, UserInFrame};
@@ -21,14 +21,16 @@ pub(super) struct ClientView {
     pub(super) to_enter: Option<u64>,
     /// The list of rooms. With the base protocol only ids and titles.
     pub(super) list: Option<BTreeMap<u64, RoomInFrame>>,
-    /// The names of the requests that have not been answered, in order, and whether each may stay so.
-    pub(super) awaited: VecDeque<(String, bool)>,
+    /// The names of the requests that have not been answered, in order.
+    pub(super) awaited: VecDeque<String>,
     /// What the client has said it knows, by the name of the request.
     pub(super) asked_since: BTreeMap<String, AskedSince>,
     /// The client has sent its Close frame. The server takes it out of its room, and may still tell it about
     /// the list.
     pub(super) is_leaving: bool,
-    /// How many bytes of messages one frame may have.
+    /// The client is told who is away.
+    follows_presence: bool,
+    /// How long a frame may be.
     max_frame_bytes: usize,
 }
 
@@ -38,6 +40,8 @@ pub(super) struct RoomView {
     id: u64,
     /// `None` if the client cannot know.
     pub(super) members: Option<BTreeMap<u64, String>>,
+    /// Who is away; `None` if the client is not told.
+    pub(super) away: Option<BTreeSet<u64>>,
     next_seq: u64,
 }
 
@@ -67,6 +71,7 @@ impl ClientView {
             awaited: VecDeque::new(),
             asked_since: BTreeMap::new(),
             is_leaving: false,
+            follows_presence: false,
             max_frame_bytes,
         }
     }
@@ -88,8 +93,8 @@ impl ClientView {
             (_, "change_name") => self.take_rename(frame, around.coverage),
             (Version::Base, "text" | "gif") => self.check_author(frame),
             (Version::V2, "text" | "gif") => self.take_message(json, frame, around),
-            (Version::V2, "room") => self.take_room(frame, around),
-            (Version::V2, "history") => self.take_page(frame, around),
+            (Version::V2, "room") => self.take_room(json, frame, around),
+            (Version::V2, "history") => self.take_page(json, frame, around),
             (Version::V2, "room_added") => self.take_room_added(frame, around.coverage),
             (Version::V2, "room_changed") => self.take_room_changed(frame, around.coverage),
             (Version::V2, "room_removed") => {
@@ -99,27 +104,33 @@ impl ClientView {
             }
             (Version::V2, "typing") => {
                 around.coverage.hit("typing");
-                assert_ne!(frame.user.as_ref().unwrap().id, self.id(), "the user's own typing");
-                self.check_member(frame.user.as_ref().unwrap());
+                let user = frame.user.as_ref().unwrap();
+                if user.id == self.id() {
+                    assert!(frame.reference.is_some(), "the user's own typing");
+                    self.answer(frame.reference.as_deref());
+                } else {
+                    assert_eq!(frame.reference, None, "another's reference");
+                    self.check_member(user);
+                }
             }
+            (Version::V2, "hello") => self.take_hello(frame, around.coverage),
+            (Version::V2, "users") => self.take_users(frame, around.coverage),
+            (Version::V2, "presence") => self.take_presence(frame, around.coverage),
             (_, "error") => self.take_error(frame, around),
             (_, kind) => panic!("{kind} is no frame of this version"),
         }
     }
 
-    /// The client has sent a request of this name. `may_be_silent`: perhaps nothing has its name.
-    pub(super) fn await_answer(&mut self, reference: &str, may_be_silent: bool) {
-        self.awaited.push_back((reference.to_owned(), may_be_silent));
+    /// The client has sent a request of this name.
+    pub(super) fn await_answer(&mut self, reference: &str) {
+        self.awaited.push_back(reference.to_owned());
     }
 
-    /// Panics unless this is the answer to the next request that has one.
+    /// Panics unless this is the answer to the next request.
     fn answer(&mut self, reference: Option<&str>) {
         let Some(reference) = reference else { return };
-        let at = self.awaited.iter().position(|(name, _)| name == reference);
-        let at = at.unwrap_or_else(|| panic!("{reference} is not awaited: {:?}", self.awaited));
-        let mut before = self.awaited.drain(..=at).take(at);
-        let skipped = before.find(|(_, may_be_silent)| !may_be_silent);
-        assert_eq!(skipped, None, "is not answered, but {reference} is");
+        let next = self.awaited.pop_front();
+        assert_eq!(next.as_deref(), Some(reference), "another request is to be answered");
     }
 
     fn id(&self) -> u64 {
@@ -140,11 +151,51 @@ impl ClientView {
         self.check_member(frame.from.as_ref().unwrap());
     }
 
+    fn take_hello(&mut self, frame: &JsonFrame, coverage: &mut Coverage) {
+        self.answer(frame.reference.as_deref());
+        self.follows_presence = !frame.features.as_ref().unwrap().is_empty();
+        if let Some(room) = self.room.as_mut().filter(|_| !self.follows_presence) {
+            room.away = None;
+        }
+        coverage.hit("hello");
+    }
+
+    fn take_users(&mut self, frame: &JsonFrame, coverage: &mut Coverage) {
+        self.answer(frame.reference.as_deref());
+        let (users, count) = (frame.users.as_ref().unwrap(), frame.user_count.unwrap());
+        assert!(users.is_sorted_by_key(|user| user.id) && users.len() <= count);
+        assert!(!frame.more.unwrap() || users.len() < count);
+        coverage.hit("users");
+        if self.room.as_ref().is_some_and(|room| Some(room.id) == frame.room_id && !self.is_leaving)
+        {
+            for user in users {
+                self.check_member(user);
+            }
+            assert_eq!(self.members().map(|members| members.len()), Some(count));
+        }
+    }
+
+    fn take_presence(&mut self, frame: &JsonFrame, coverage: &mut Coverage) {
+        assert!(self.follows_presence, "only those who asked are told");
+        coverage.hit("presence");
+        let room = self.room.as_mut().expect("the client has entered");
+        assert_eq!(frame.room_id, Some(room.id), "another room");
+        for user in frame.users.iter().flatten() {
+            assert!(room.members.as_ref().unwrap().contains_key(&user.id), "{user:?} is not here");
+            let Some(away) = &mut room.away else { continue };
+            if user.away {
+                away.insert(user.id)
+            } else {
+                away.remove(&user.id)
+            };
+        }
+    }
+
     fn take_enter(&mut self, frame: &JsonFrame) {
-        let UserInFrame { id, name } = frame.user.clone().unwrap();
+        let UserInFrame { id, name, .. } = frame.user.clone().unwrap();
         if id == self.id() {
             assert_eq!(self.version, Version::Base);
-            let new = || RoomView { id: 0, members: None, next_seq: 0 };
+            let new = || RoomView { id: 0, members: None, away: None, next_seq: 0 };
             self.room.get_or_insert_with(new);
         } else if let Some(members) = self.members() {
             assert_eq!(members.insert(id, name), None, "user {id} enters twice");
@@ -156,14 +207,16 @@ impl ClientView {
         if user.id == self.id() {
             let was_in = self.room.take().is_some() || self.to_enter.is_some();
             assert!(was_in, "the client leaves no room");
-            if self.to_enter.take().is_some() {
-                around.memory.doubt();
-            }
+            self.to_enter = None;
+            self.answer(frame.reference.as_deref());
             around.coverage.hit("left");
         } else {
             self.check_member(user);
             if let Some(members) = self.members() {
                 members.remove(&user.id);
+            }
+            if let Some(away) = self.room.as_mut().and_then(|room| room.away.as_mut()) {
+                away.remove(&user.id);
             }
         }
     }
@@ -176,6 +229,7 @@ impl ClientView {
             if id == self.id() {
                 let name = &mut self.user.as_mut().unwrap().name;
                 assert_eq!(std::mem::replace(name, new.clone()), old);
+                self.answer(frame.reference.as_deref());
             }
             if frame.room_id.is_some() {
                 let before = self.members().and_then(|members| members.insert(id, new));
@@ -282,8 +336,9 @@ impl ClientView {
             self.check_author(frame);
             around.memory.see(room, seq);
         } else {
-            assert!(reference.is_some(), "message {seq} of room {room} comes unexpectedly");
-            around.coverage.hit("repeated");
+            let is_answer = is_own && self.to_enter == Some(room);
+            assert!(reference.is_some() || is_answer, "message {seq} of room {room}, unexpectedly");
+            around.coverage.hit(if is_answer { "said before entering" } else { "repeated" });
         }
         self.answer(reference);
         if let Some(reference) = reference
@@ -293,8 +348,9 @@ impl ClientView {
         }
     }
 
-    fn take_room(&mut self, frame: &JsonFrame, around: &mut Around<'_>) {
+    fn take_room(&mut self, json: &str, frame: &JsonFrame, around: &mut Around<'_>) {
         self.answer(frame.reference.as_deref());
+        assert!(json.len() <= self.max_frame_bytes, "a room of {} bytes", json.len());
         let id = frame.room.as_ref().unwrap().id;
         let seq = frame.seq.unwrap();
         let users = frame.users.iter().flatten();
@@ -315,10 +371,10 @@ impl ClientView {
         }
         self.check_complete(frame, id, seq, events, around);
         around.memory.see(id, seq);
-        if self.to_enter.take().is_some() {
-            around.memory.doubt();
-        }
-        self.room = Some(RoomView { id, members: Some(members), next_seq: seq + 1 });
+        self.to_enter = None;
+        let away = frame.users.iter().flatten().filter(|user| user.away).map(|user| user.id);
+        let away = self.follows_presence.then(|| away.collect());
+        self.room = Some(RoomView { id, members: Some(members), away, next_seq: seq + 1 });
     }
 
     /// Panics if `complete` is a lie.
@@ -344,7 +400,9 @@ impl ClientView {
             around.coverage.hit("joined what the client knew");
         } else {
             around.coverage.hit("complete: false");
-            let has_all = can_join && store.has_all(room, asked.seq, seq, self.max_frame_bytes);
+            // With its names, a message takes less than half as much again as it weighs.
+            let max_bytes = self.max_frame_bytes.saturating_sub(700) * 2 / 3;
+            let has_all = can_join && store.has_all(room, asked.seq, seq, max_bytes);
             assert!(!has_all || store.was_unreadable(room), "{asked:?} can be joined to {seq}");
             if can_join && !has_all && !store.was_unreadable(room) {
                 around.coverage.hit("older messages were dropped");
@@ -352,12 +410,16 @@ impl ClientView {
         }
     }
 
-    fn take_page(&mut self, frame: &JsonFrame, around: &mut Around<'_>) {
+    fn take_page(&mut self, json: &str, frame: &JsonFrame, around: &mut Around<'_>) {
         self.answer(frame.reference.as_deref());
         let room = frame.room_id.unwrap();
         let events = self.take_events(room, frame, around);
         let first = events.map_or(u64::MAX, |(first, _)| first);
         around.coverage.hit("page");
+        assert!(json.len() <= self.max_frame_bytes, "a page of {} bytes", json.len());
+        if frame.newer.unwrap() {
+            around.coverage.hit("page in the middle");
+        }
         if !frame.more.unwrap() {
             around.coverage.hit("last page");
             let is_there = first != u64::MAX && first > 1;

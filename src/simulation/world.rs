@@ -12,10 +12,9 @@ use super::random::Dice;
 use super::recorder::{RecordingLog, Tape};
 use super::store::FaultyStore;
 use super::view::ClientView;
-use crate::chat::{Chat, ConnectionId, Rules, Stored, UserId, Version};
+use crate::chat::{Chat, ConnectionId, NodeId, Rules, Stored, Version};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, Saver};
-use crate::health::Health;
 use crate::history::Retention;
 use crate::input::Input;
 use crate::lobby::Lobby;
@@ -69,47 +68,55 @@ pub(super) struct Sizes {
     pub(super) on_enter: usize,
 }
 
+impl Sizes {
+    fn new(dice: &mut Dice) -> Self {
+        Self {
+            outbox_bytes: dice.pick(&[1_500, 3_000, 20_000]),
+            tick_bytes: dice.pick(&[300, 1_000, 5_000]),
+            frame_bytes: dice.pick(&[1_500, 4_000, 20_000]),
+            on_enter: dice.index(6),
+        }
+    }
+}
+
 impl World {
     pub(super) fn new(seed: u64, is_traced: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let sizes = Sizes {
-            outbox_bytes: dice.pick(&[1_500, 3_000, 20_000]),
-            tick_bytes: dice.pick(&[300, 1_000, 5_000]),
-            frame_bytes: dice.pick(&[600, 2_000, 20_000]),
-            on_enter: dice.index(6),
-        };
+        let sizes = Sizes::new(&mut dice);
         let rules = rules(&mut dice);
         let retention = Retention {
             max_events: rules.max_kept,
             max_age: None,
             max_memory_bytes: dice.pick(&[3_000, 1_000_000, 1_000_000]),
+            max_references: rules.max_references,
+            max_file_bytes: 0,
         };
         let store = FaultyStore::open(retention);
-        let epoch = store.epoch();
-        let mut saver = Saver::new(Box::new(store.clone()), Arc::<Health>::default(), UserId(0));
+        let epoch: Arc<str> = store.epoch().into();
+        let mut saver = Saver::new(Box::new(store.clone()), Arc::default());
         let (chat, effects) = Chat::restore(rules.clone(), Stored::default());
-        saver.begin(effects).unwrap();
-        let reader = Box::new(store.clone());
+        saver.begin(&chat, effects).unwrap();
         let (recall, recall_thread) =
-            Recall::new(reader, epoch.as_str().into(), sizes.on_enter, sizes.frame_bytes);
+            Recall::new(Box::new(store.clone()), epoch.clone(), sizes.on_enter);
+        let list_interval = dice.pick(&[Duration::ZERO, Duration::from_millis(500)]);
         let tape = Tape::default();
         let dispatcher = Dispatcher::new(
             RecordingLog::new(tape.clone()),
             chat,
-            Lobby::new(dice.pick(&[Duration::ZERO, Duration::from_millis(500)]), 0.0),
+            Lobby::new(NodeId(0), list_interval, epoch.clone(), sizes.frame_bytes),
             saver,
-            Delivery::new(server_info(), Memory::plenty()),
+            Delivery::new(ServerInfo::sample(), epoch.clone(), Memory::plenty()),
             recall,
             sizes.tick_bytes,
         );
-        let (flusher_handle, flusher) = Flusher::new().unwrap();
+        let (flusher_handle, flusher) = Flusher::new(Memory::plenty()).unwrap();
         let clients = (0..dice.index(6) + 2).map(|number| {
             let version = dice.pick(&[Version::Base, Version::V2, Version::V2]);
             SimClient::new(number, version, dice.percent(60))
         });
         Self {
             clients: clients.collect(),
-            expected: ExpectedDelivery::new(&rules, dice.below(150)),
+            expected: ExpectedDelivery::new(&rules, &epoch, sizes.frame_bytes, dice.below(150)),
             dice,
             coverage: Coverage::default(),
             at: Duration::ZERO,
@@ -121,7 +128,7 @@ impl World {
             flusher,
             flusher_handle: Arc::new(flusher_handle),
             store,
-            epoch,
+            epoch: epoch.to_string(),
             tape,
             connections: BTreeMap::new(),
             last_connection: 0,
@@ -408,7 +415,7 @@ fn rules(dice: &mut Dice) -> Rules {
         resume_grace: Duration::from_secs(dice.pick(&[0, 2, 5, 60])),
         max_away: dice.pick(&[1, 3, 100]),
         max_kept: dice.pick(&[2, 8, 100]),
-        max_age: dice.pick(&[None, None, Some(Duration::from_secs(1))]),
+        max_references: usize::MAX,
     }
 }
 

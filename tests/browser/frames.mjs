@@ -1,4 +1,5 @@
-// Checks frames against docs/protocol.schema.json.
+// Checks frames against docs/protocol.schema.json, which says exactly what the server sends, and against
+// docs/protocol.client.schema.json, which says what a client may rely on.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -14,6 +15,58 @@ export const ENTRIES = ['base-server', 'base-client', 'v2-server', 'v2-client'];
 
 const ajv = new Ajv({ allErrors: true, strict: true, strictRequired: false });
 ajv.addSchema(schema);
+
+const REQUESTS = /^(base|v2)-client|^asked-/;
+
+/** What a client may rely on if `exact` is what the server sends today: anything may be added. */
+export function lenient(exact) {
+  const defs = Object.entries(exact.$defs).filter(([name]) => !REQUESTS.test(name));
+  return {
+    $schema: exact.$schema,
+    $id: 'urn:wschat:protocol:client',
+    title: 'What a client of wschat may rely on',
+    description: 'protocol.schema.json without everything that a later server may change: a frame may have members that do not stand here, and so may every object in it; there may be frames and events of other types, and errors with other codes. A client ignores what it does not know. Where to begin: #/$defs/v2-server, and #/$defs/base-server for the base protocol. protocol.schema.json has the requests.',
+    anyOf: [{ $ref: '#/$defs/base-server' }, { $ref: '#/$defs/v2-server' }],
+    $defs: Object.fromEntries(defs.map(([name, def]) => [name, relaxed(name, def)])),
+  };
+}
+
+/** What is said about these is true of today's server only. */
+const TODAY = ['maxItems', 'minItems', 'pattern', 'maxLength', 'dependentSchemas', 'propertyNames'];
+
+function relaxed(name, def) {
+  if (name.endsWith('-error-code')) return { type: 'string', minLength: 1 };
+  if (name === 'retry-after-with-rate-limited') {
+    const { else: _, ...rest } = def;
+    return rest;
+  }
+  if (def.oneOf) {
+    const known = def.oneOf.map(({ $ref }) => $ref.replace(/^.*-server-/, ''));
+    const other = { type: 'string', not: { enum: known } };
+    // An event that is stored has its place among the others, whatever it is.
+    const properties = name === 'v2-said' ? { type: other, seq: { $ref: '#/$defs/id' } } : { type: other };
+    const unknown = { type: 'object', properties, required: Object.keys(properties) };
+    return { ...def, oneOf: [...def.oneOf, unknown] };
+  }
+  return relaxedValue(def);
+}
+
+function relaxedValue(value, key) {
+  if (Array.isArray(value)) return value.map((item) => relaxedValue(item));
+  if (value === null || typeof value !== 'object') return value;
+  if (key === 'name' && value.const === 'wschat') return { type: 'string' };
+  const entries = Object.entries(value).filter(([member, inner]) => (
+    key === 'properties' || (!TODAY.includes(member) && !(member === 'additionalProperties' && inner === false))
+  ));
+  return Object.fromEntries(entries.map(([member, inner]) => [member, relaxedValue(inner, member)]));
+}
+
+export const CLIENT_SCHEMA = path.join(DOCS, 'protocol.client.schema.json');
+const clientSchema = lenient(schema);
+ajv.addSchema(clientSchema);
+
+/** Whether a client has to expect this as a frame from the server. */
+export const mayCome = (entry, frame) => ajv.getSchema(`${clientSchema.$id}#/$defs/${entry}`)(frame);
 
 const validator = (name) => ajv.getSchema(`${schema.$id}#/$defs/${name}`);
 
@@ -32,7 +85,10 @@ export function check(entry, text) {
   const validate = validator(name);
   assert.ok(validate(frame), `${name}: ${ajv.errorsText(validate.errors)}: ${text}`);
   assert.ok(fits(entry, frame), text);
-  if (entry.endsWith('-server')) checkManner(name, frame, text);
+  if (entry.endsWith('-server')) {
+    checkManner(name, frame, text);
+    assert.ok(mayCome(entry, frame), `no client expects ${text}`);
+  }
   return name;
 }
 

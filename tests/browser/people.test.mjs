@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AWAY, stage } from './browser.mjs';
 import { Client } from './client.mjs';
+import { Talker } from './talker.mjs';
 
 const visit = stage();
 const TWO = [{ name: 'Anna' }, { name: 'Ben' }];
@@ -136,6 +137,25 @@ test('after a restart everybody has their own name, whoever reconnects first', (
     assert.equal(await own(tab).count(), 1);
   }
 }));
+
+test('a member whose connection is lost is away, also for those who come later, until they are back', () => visit([{ name: 'Anna' }], async (anna, { server, open }) => {
+  await anna.enter('Room 1');
+  const ben = await Talker.enter(server, { name: 'Ben' });
+  const away = (tab) => tab.members.getByRole('listitem').filter({ hasText: 'Ben (away)' });
+  await anna.member('Ben').waitFor();
+  assert.equal(await away(anna).count(), 0);
+  ben.socket.terminate();
+  await away(anna).waitFor();
+  const cleo = await open({ name: 'Cleo' });
+  await cleo.enter('Room 1');
+  await away(cleo).waitFor();
+  const back = await Talker.connect(server.socketUrl, { protocols: ['wschat.v2', `session.${ben.welcome.session}`] });
+  await back.go(1);
+  await away(anna).waitFor({ state: 'detached' });
+  await away(cleo).waitFor({ state: 'detached' });
+  assert.equal(await anna.log.getByText('Ben left').count(), 0);
+  back.close();
+}, QUICK));
 
 test('many joins and departures are one line', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
   await anna.enter('Room 1');

@@ -2,10 +2,13 @@
 // docs.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { check, DOCS, ENTRIES, fits, framesOf, schema, Seen, Watched } from './frames.mjs';
+import {
+  check, CLIENT_SCHEMA, DOCS, ENTRIES, fits, framesOf, lenient, mayCome, schema, Seen, Watched,
+} from './frames.mjs';
+import { MALFORMED, MALFORMED_V2, NULLS } from './malformed.mjs';
 import { Server } from './server.mjs';
 
 const V2 = ['wschat.v2'];
@@ -27,63 +30,6 @@ const talk = (name, settings, story, options) => test(name, async () => {
     await server.stop();
   }
 });
-
-/** Requests that are malformed in either protocol, and the code of the refusal. */
-const MALFORMED = [
-  ['{"type":', 'bad_json'],
-  ['', 'bad_json'],
-  ['[]', 'bad_request'],
-  ['"text"', 'bad_request'],
-  ['null', 'bad_request'],
-  ['{}', 'bad_request'],
-  ['{"type":null}', 'bad_request'],
-  ['{"type":7}', 'bad_request'],
-  ['{"type":"dance"}', 'unknown_type'],
-  ['{"type":"welcome"}', 'unknown_type'],
-  ['{"type":"enter_room"}', 'bad_request'],
-  ['{"type":"enter_room","roomId":null}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1.5}', 'bad_request'],
-  ['{"type":"enter_room","roomId":-1}', 'bad_request'],
-  ['{"type":"enter_room","roomId":"one"}', 'bad_request'],
-  ['{"type":"enter_room","roomId":9007199254740992}', 'bad_request'],
-  ['{"type":"text"}', 'bad_request'],
-  ['{"type":"text","text":5}', 'bad_request'],
-  ['{"type":"gif"}', 'bad_request'],
-  ['{"type":"gif","gifId":""}', 'bad_request'],
-  ['{"type":"gif","gifId":[1]}', 'bad_request'],
-  ['{"type":"create_room"}', 'bad_request'],
-  ['{"type":"create_room","title":["a"]}', 'bad_request'],
-  ['{"type":"change_name"}', 'bad_request'],
-  ['{"type":"change_name","name":{}}', 'bad_request'],
-];
-
-/** Requests that only wschat.v2 knows. */
-const MALFORMED_V2 = [
-  ['{"type":"list_rooms","ref":""}', 'bad_request'],
-  ['{"type":"list_rooms","ref":5}', 'bad_request'],
-  [JSON.stringify({ type: 'text', text: 'a', ref: 'r'.repeat(65) }), 'bad_request'],
-  [JSON.stringify({ type: 'gif', gifId: 1, ref: '👋'.repeat(65) }), 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":7}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":[]}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":{}}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":{"epoch":"ab"}}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":{"seq":1}}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":{"epoch":1,"seq":1}}', 'bad_request'],
-  ['{"type":"enter_room","roomId":1,"since":{"epoch":"ab","seq":-1}}', 'bad_request'],
-  ['{"type":"history"}', 'bad_request'],
-  ['{"type":"history","roomId":{}}', 'bad_request'],
-  ['{"type":"history","roomId":1,"before":"x"}', 'bad_request'],
-  ['{"type":"history","roomId":1,"limit":0}', 'bad_request'],
-  ['{"type":"history","roomId":1,"limit":101}', 'bad_request'],
-];
-
-/** A member that may be absent must not be null. */
-const NULLS = [
-  '{"type":"list_rooms","ref":null}',
-  '{"type":"enter_room","roomId":1,"since":null}',
-  '{"type":"history","roomId":1,"before":null}',
-  '{"type":"history","roomId":1,"limit":null}',
-];
 
 /** Lists the rooms, creates one, and enters it. Returns its snapshot. */
 async function enterNewRoom(vera) {
@@ -120,12 +66,13 @@ async function sayFive(vera) {
 }
 
 async function typeAndRename(vera, willi) {
-  willi.ask({ type: 'typing', ref: 'unanswered' });
-  const { user, roomId } = await vera.until('typing');
-  assert.deepEqual([user.id, roomId], [willi.id, 4]);
+  willi.ask({ type: 'typing', roomId: 4, ref: 'types' });
+  assert.equal((await willi.until('typing')).ref, 'types');
+  const { user, roomId, ref } = await vera.until('typing');
+  assert.deepEqual([user.id, roomId, ref], [willi.id, 4, undefined]);
   vera.ask({ type: 'change_name', name: 'Vera V.', ref: 'name' });
   assert.equal((await willi.until('change_name')).roomId, 4);
-  await vera.until('change_name');
+  assert.equal((await vera.until('change_name')).ref, 'name');
 }
 
 async function readHistory(vera, said) {
@@ -134,7 +81,44 @@ async function readHistory(vera, said) {
   assert.deepEqual([newest.ref, newest.more, newest.events], ['newest', false, said]);
   vera.ask({ type: 'history', roomId: '4', before: 4, limit: 2 });
   const page = await vera.until('history');
-  assert.deepEqual([page.more, page.events], [true, said.slice(1, 3)]);
+  assert.deepEqual([page.more, page.newer, page.events], [true, true, said.slice(1, 3)]);
+  vera.ask({ type: 'history', roomId: 4, after: 1, limit: 2, maxBytes: '4096' });
+  const after = await vera.until('history');
+  assert.deepEqual([after.more, after.newer, after.events], [true, true, said.slice(1, 3)]);
+  vera.ask({ type: 'history', roomId: 4, around: 3, limit: 3 });
+  const around = await vera.until('history');
+  assert.deepEqual([around.more, around.newer, around.events], [true, true, said.slice(1, 4)]);
+}
+
+/** Says hello, pages through the users, and is told who is away. */
+async function followPresence(vera, connect) {
+  vera.ask({ type: 'hello', features: ['presence', 'telepathy'], maxFrameBytes: 4096, ref: 'hello' });
+  const hello = await vera.until('hello');
+  assert.deepEqual([hello.ref, hello.features, hello.maxFrameBytes], ['hello', ['presence'], 4096]);
+  const xaver = await connect(V2);
+  xaver.ask({ type: 'enter_room', roomId: 4 });
+  await xaver.until('room');
+  vera.ask({ type: 'users', roomId: 4, limit: 2, ref: 'users' });
+  const users = await vera.until('users');
+  assert.deepEqual([users.ref, users.users.length, users.userCount, users.more], ['users', 2, 3, true]);
+  xaver.socket.terminate();
+  const { users: changed } = await vera.until('presence');
+  assert.deepEqual(changed, [{ id: xaver.id, away: true }]);
+  vera.ask({ type: 'users', roomId: '4', after: users.users[1].id });
+  assert.deepEqual((await vera.until('users')).users.map(({ id, away }) => [id, away]), [[xaver.id, true]]);
+  vera.ask({ type: 'list_rooms', after: 3 });
+  assert.deepEqual(Object.keys((await vera.until('list_rooms')).rooms), ['4']);
+  vera.ask({ type: 'enter_room', roomId: 4 });
+  const room = await vera.until('room');
+  assert.deepEqual([room.userCount, room.users[2].away], [3, true]);
+  const back = await connect([...V2, `session.${xaver.welcome.session}`]);
+  assert.deepEqual((await vera.until('presence')).users, [{ id: xaver.id, away: false }]);
+  back.ask({ type: 'text', text: 'before entering', ref: 'early' });
+  assert.equal((await back.until('text')).ref, 'early');
+  await vera.until('text');
+  back.ask({ type: 'leave_room', roomId: 4, ref: 'out' });
+  assert.equal((await back.until('leave_room')).ref, 'out');
+  await vera.until('leave_room');
 }
 
 /** Leaves and returns: with what the client has, with a `seq` that never was, and with another epoch. */
@@ -145,12 +129,15 @@ async function leaveAndReturn(vera, willi, room, said) {
   const since = { epoch: room.epoch, seq: 3 };
   for (const [asked, complete, events] of [
     [since, true, said.slice(3)],
+    [{ ...since, time: said[2].time, rev: 0 }, true, said.slice(3)],
+    [{ ...since, time: said[2].time + 1 }, false, said],
     [{ epoch: room.epoch, seq: 6 }, false, said],
     [{ epoch: 'another', seq: 3 }, false, said],
   ]) {
     willi.ask({ type: 'enter_room', roomId: 4, since: asked, ref: 'back' });
     const back = await willi.until('room');
     assert.deepEqual([back.complete, back.events, back.seq], [complete, events, 5]);
+    assert.equal(back.reset, complete ? undefined : true);
     willi.ask({ type: 'leave_room' });
     await willi.until('leave_room');
   }
@@ -160,6 +147,8 @@ async function leaveAndReturn(vera, willi, room, said) {
 async function beRefused(willi) {
   willi.ask({ type: 'text', text: 'in no room', ref: 'e1' });
   await willi.refused('not_in_room', 'e1');
+  willi.ask({ type: 'text', text: 'in another room', roomId: 4, ref: 'e0' });
+  await willi.refused('not_in_room', 'e0');
   willi.ask({ type: 'typing', ref: 'e2' });
   await willi.refused('not_in_room', 'e2');
   willi.ask({ type: 'enter_room', roomId: 99, ref: 'e3' });
@@ -329,9 +318,26 @@ talk('messages that are no longer stored', { limits: little }, async (connect) =
     assert.equal((await vera.until('text')).seq, count);
   }
   vera.ask({ type: 'text', text: 'again', ref: 'r1' });
-  await vera.refused('already_said', 'r1');
+  const { roomId, seq } = await vera.refused('already_said', 'r1');
+  assert.deepEqual([roomId, seq], [1, 1]);
   vera.ask({ type: 'text', text: 'again', ref: 'r20' });
   assert.equal((await vera.until('text')).seq, 20);
+});
+
+talk('presence, users and long lists', { limits }, async (connect) => {
+  const vera = await connect(V2);
+  await enterNewRoom(vera);
+  const willi = await connect(V2);
+  willi.ask({ type: 'enter_room', roomId: 4 });
+  await willi.until('room');
+  await followPresence(vera, connect);
+  vera.ask({ type: 'text', text: 'x'.repeat(4000) });
+  const { seq } = await vera.until('text');
+  vera.ask({ type: 'history', roomId: 4, ref: 'page' });
+  const refused = await vera.refused('too_long', 'page');
+  assert.deepEqual([refused.roomId, refused.seq], [4, seq]);
+  vera.ask({ type: 'history', roomId: 4, before: seq });
+  assert.equal((await vera.until('history')).newer, true);
 });
 
 talk('a resumed session', {}, async (connect) => {
@@ -374,6 +380,46 @@ function* spoilt(frame, path = []) {
     }
   }
 }
+
+describe('the schema for clients', () => {
+  test('is the exact one, without what may change', () => {
+    const expected = lenient(schema);
+    if (process.env.UPDATE_SCHEMA) writeFileSync(CLIENT_SCHEMA, `${JSON.stringify(expected, null, 2)}\n`);
+    const written = JSON.parse(readFileSync(CLIENT_SCHEMA, 'utf8'));
+    assert.deepEqual(written, expected, 'run this test with UPDATE_SCHEMA=1, and read the difference');
+  });
+
+  test('takes additional members anywhere, and other types and codes', () => {
+    const grown = (value) => {
+      if (Array.isArray(value)) return value.map(grown);
+      if (value === null || typeof value !== 'object') return value;
+      const entries = Object.entries(value).map(([member, inner]) => [member, grown(inner)]);
+      return { ...Object.fromEntries(entries), ...(value.id || value.type ? { rev: { a: [1] } } : {}) };
+    };
+    for (const entry of ['base-server', 'v2-server']) {
+      for (const name of framesOf(entry)) {
+        for (const frame of seen.of(name)) assert.ok(mayCome(entry, grown(frame)), JSON.stringify(grown(frame)));
+      }
+      assert.ok(mayCome(entry, { type: 'topic', roomId: 1 }));
+      assert.ok(mayCome(entry, { type: 'error', code: 'forbidden', message: 'No.', retryAfterMs: 5 }));
+    }
+    const room = seen.of('v2-server-room').find(({ events }) => events.length > 0);
+    const poll = { type: 'poll', question: 'Tea?', seq: room.events[0].seq };
+    assert.ok(mayCome('v2-server', { ...room, events: [poll, ...room.events.slice(1)] }));
+    assert.ok(!fits('v2-server', { ...room, events: [poll] }));
+  });
+
+  test('refuses a frame without what a client needs, or with the wrong type of it', () => {
+    const [said] = seen.of('v2-server-text');
+    for (const member of ['text', 'from', 'roomId', 'time', 'seq']) {
+      const { [member]: _, ...rest } = said;
+      assert.ok(!mayCome('v2-server', rest), member);
+      assert.ok(!mayCome('v2-server', { ...said, [member]: [] }), member);
+    }
+    const [room] = seen.of('v2-server-room');
+    assert.ok(!mayCome('v2-server', { ...room, events: [{ type: 'poll' }] }), 'what is stored has a seq');
+  });
+});
 
 describe('the schema refuses invalid frames', () => {
   test('a server frame with an extra member, or a member of the wrong type', () => {

@@ -230,18 +230,39 @@ fn bad_texts() {
         (String::new(), "must not be empty."),
         (" \\n ".to_owned(), "must not be empty."),
         ("é".repeat(4_001), "has at most 4000 characters."),
+        ("a\\u0000".to_owned(), &control_character("0000")),
+        ("a\\u0007b".to_owned(), &control_character("0007")),
+        ("a\\u001b[31m".to_owned(), &control_character("001B")),
+        ("a\\rb".to_owned(), &control_character("000D")),
+        ("a\u{7f}".to_owned(), &control_character("007F")),
+        ("a\u{85}b".to_owned(), &control_character("0085")),
+        ("\u{9b}31m".to_owned(), &control_character("009B")),
     ] {
         let host = Host::start();
+        let error = format!(r#"{{"type":"error","code":"bad_text","message":"A text {problem}"}}"#);
+        let good = "one\\n\\ttwo\\r\\nthree";
         let mut user = host.endpoint.user();
         user.request(ENTER);
         user.text();
         user.say(&text);
+        user.expect(&error);
+        user.say(good);
         user.expect(&format!(
-            r#"{{"type":"error","code":"bad_text","message":"A text {problem}"}}"#
+            r#"{{"type":"text","text":"{good}","from":{{"id":1,"name":"User 1"}}}}"#
         ));
-        user.say("a good one");
-        user.expect(r#"{"type":"text","text":"a good one","from":{"id":1,"name":"User 1"}}"#);
+        let mut user = host.endpoint.v2_user();
+        user.request(ENTER);
+        user.skip_to("room");
+        user.say(&text);
+        user.expect(&error);
+        user.say(good);
+        assert_eq!(user.json()["text"], "one\n\ttwo\r\nthree");
     }
+}
+
+/// The refusal of a text for this character.
+fn control_character(code: &str) -> String {
+    format!("must not hold control characters other than tabs and line breaks (U+{code}).")
 }
 
 #[test]

@@ -10,6 +10,7 @@ use openssl::x509::X509;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use serde_json::Value;
 
+use crate::cork::Corkable;
 use crate::frame::{self, CLOSE, Frame, PING, PONG, TEXT};
 
 /// The timeout of every read and write. Only a failing test waits this long.
@@ -59,7 +60,7 @@ pub(crate) struct Client {
 #[derive(Debug)]
 enum Wire {
     Plain(TcpStream),
-    Tls(Box<SslStream<TcpStream>>),
+    Tls(Box<SslStream<Corkable>>),
 }
 
 /// The response to a plain HTTP request.
@@ -95,7 +96,7 @@ impl Endpoint {
     }
 
     /// Tries a TLS handshake.
-    pub(crate) fn try_tls(&self) -> Result<(), HandshakeError<TcpStream>> {
+    pub(crate) fn try_tls(&self) -> Result<(), HandshakeError<Corkable>> {
         let root = self.root.as_ref().expect("a server that speaks TLS");
         connect_tls(TcpStream::connect(self.address).expect("the server listens"), root).map(drop)
     }
@@ -120,12 +121,7 @@ impl Endpoint {
     /// Opens a WebSocket and offers these subprotocols, of which the server selects `wschat.v2`. Reads
     /// the welcome.
     pub(crate) fn connect_offering(&self, protocols: &str) -> (Client, Value) {
-        let mut client = self.connect();
-        client.send(upgrade_offering(protocols));
-        client.expect_switch_to(Some(V2));
-        let welcome = client.json();
-        client.note_welcome(&welcome);
-        (client, welcome)
+        self.connect().offer(protocols)
     }
 
     /// Connects a user and enters room 1.
@@ -153,6 +149,15 @@ impl Client {
             }
         };
         Self { wire, unread: Vec::new(), id: 0, token: String::new() }
+    }
+
+    /// See [`Endpoint::connect_offering`].
+    pub(crate) fn offer(mut self, protocols: &str) -> (Self, Value) {
+        self.send(upgrade_offering(protocols));
+        self.expect_switch_to(Some(V2));
+        let welcome = self.json();
+        self.note_welcome(&welcome);
+        (self, welcome)
     }
 
     pub(crate) fn into_user(mut self) -> Self {
@@ -189,6 +194,13 @@ impl Client {
         match &mut self.wire {
             Wire::Plain(tcp) => tcp.write_all(bytes.as_ref()),
             Wire::Tls(tls) => tls.write_all(bytes.as_ref()),
+        }
+    }
+
+    /// Sends nothing from now on before there are many TLS records to send at once.
+    pub(crate) fn cork(&mut self) {
+        if let Wire::Tls(tls) = &mut self.wire {
+            tls.get_mut().cork();
         }
     }
 
@@ -370,7 +382,7 @@ impl Client {
     pub(crate) fn tcp(&self) -> &TcpStream {
         match &self.wire {
             Wire::Plain(tcp) => tcp,
-            Wire::Tls(tls) => tls.get_ref(),
+            Wire::Tls(tls) => &tls.get_ref().tcp,
         }
     }
 
@@ -467,8 +479,8 @@ pub(crate) fn is_reset(error: &io::Error) -> bool {
 fn connect_tls(
     tcp: TcpStream,
     root: &X509,
-) -> Result<SslStream<TcpStream>, HandshakeError<TcpStream>> {
+) -> Result<SslStream<Corkable>, HandshakeError<Corkable>> {
     let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
     connector.cert_store_mut().add_cert(root.clone()).unwrap();
-    connector.build().connect("localhost", tcp)
+    connector.build().connect("localhost", Corkable::new(tcp))
 }

@@ -2,9 +2,12 @@
 //! the end nothing is lost, duplicated, reordered or falsely called complete, and no client saw more
 //! of it than necessary.
 //!
+//! Meanwhile the disk may refuse to take more, and the wall clock may jump.
+//!
 //! `WSCHAT_CRASH_KILLS` and `WSCHAT_CRASH_CUTS` set the amount. `WSCHAT_CRASH_SEED` repeats the
 //! clients' choices; the moment of each kill also depends on timing.
 
+mod faults;
 mod life;
 mod link;
 
@@ -16,6 +19,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::client::{Client, PATIENCE, V2, upgrade_offering};
+use crate::crash::faults::Faults;
 use crate::crash::life::{END, Life, World, live_in_base};
 use crate::host::Program;
 use crate::model::{self, BaseJournal, Journal, Kept, Model, Rules, Seen, Truth, Violation, check};
@@ -45,6 +49,7 @@ struct Run {
     settings: Value,
     rules: Rules,
     longest_absence: usize,
+    faults: Faults,
 }
 
 /// What all clients recorded.
@@ -81,6 +86,7 @@ fn nothing_is_lost_over_kills_and_cuts() {
         settings: settings(&json!({ "historyMaxEvents": 1_000_000 })),
         rules: Rules { on_enter: 20, ..Rules::default() },
         longest_absence: 300,
+        faults: Faults::None,
     };
     run.run();
 }
@@ -94,6 +100,7 @@ fn a_gap_is_reported_where_little_fits_into_one_frame() {
         settings: settings(&json!({ "historyMaxEvents": 1_000_000, "outboxMaxBytes": 8_192 })),
         rules: Rules { on_enter: 20, is_narrow: true, ..Rules::default() },
         longest_absence: 2_000,
+        faults: Faults::None,
     };
     assert!(incomplete(&run.run()) > 0, "nobody missed anything");
 }
@@ -112,8 +119,36 @@ fn a_gap_is_reported_where_little_is_kept() {
         settings,
         rules: Rules { on_enter: 20, kept: Some(KEPT), ..Rules::default() },
         longest_absence: 1_000,
+        faults: Faults::None,
     };
     assert!(incomplete(&run.run()) > 0, "nobody missed anything");
+}
+
+#[test]
+fn nothing_is_lost_over_kills_while_the_disk_fails() {
+    let (_, refusals) = with_faults("the disk fails", Faults::Disk);
+    assert!(refusals > 0, "nothing was refused");
+}
+
+#[test]
+fn nothing_is_lost_over_kills_while_the_clock_jumps() {
+    if Faults::Clock.can_be_made() {
+        with_faults("the clock jumps", Faults::Clock);
+    }
+}
+
+/// A run with faults; how many texts were refused, too.
+fn with_faults(name: &'static str, faults: Faults) -> (Witnesses, u64) {
+    let run = Run {
+        name,
+        kills: setting("WSCHAT_CRASH_KILLS").map_or(KILLS / 3, |kills: u64| kills.div_ceil(3)),
+        cuts: setting("WSCHAT_CRASH_CUTS").map_or(CUTS / 8, |cuts: u64| cuts.div_ceil(8)),
+        settings: settings(&json!({ "historyMaxEvents": 1_000_000, "resumeGraceSeconds": 3_600 })),
+        rules: Rules { on_enter: 20, may_fail: faults == Faults::Disk, ..Rules::default() },
+        longest_absence: 300,
+        faults,
+    };
+    run.run_counting()
 }
 
 /// How often a client was told that messages are missing.
@@ -127,7 +162,12 @@ fn incomplete(witnesses: &Witnesses) -> usize {
 
 impl Run {
     /// Runs everything and checks the result; returns what the clients recorded.
-    fn run(mut self) -> Witnesses {
+    fn run(self) -> Witnesses {
+        self.run_counting().0
+    }
+
+    /// Like [`Run::run`]; returns the number of refused texts as well.
+    fn run_counting(mut self) -> (Witnesses, u64) {
         let seed = setting("WSCHAT_CRASH_SEED").unwrap_or_else(random::seed);
         let again =
             format!("WSCHAT_CRASH_SEED={seed} for {} kills and {} cuts", self.kills, self.cuts);
@@ -135,10 +175,9 @@ impl Run {
         let began = Instant::now();
         let mut program = match self.kills {
             0 => Program::start(self.settings.clone()),
-            _ => Program::durable(self.settings.clone()),
+            _ => self.faults.start(self.settings.clone()),
         };
-        let world =
-            World::new(program.endpoint.address, ROOMS, self.longest_absence, self.rules.is_narrow);
+        let world = World::new(program.endpoint.address, ROOMS, self.longest_absence, &self.rules);
         let (witnesses, truth) = self.play(&world, &mut program, &mut Random(seed));
         let took = began.elapsed();
         let texts: u64 = truth.values().map(|kept| kept.seq).sum();
@@ -165,7 +204,7 @@ impl Run {
         assert!(count(&world.resumes) > 0 && count(&world.replaced) > 0);
         // On a busy machine a few clients fall behind. Many mean that the server closes them wrongly.
         assert!(count(&world.fallen_behind) * 4 <= count(&world.cuts), "{}: {again}", self.name);
-        witnesses
+        (witnesses, count(&world.refusals))
     }
 
     /// Runs all clients until the run is over; returns what they recorded, and the history at the end.
@@ -177,9 +216,10 @@ impl Run {
     ) -> (Witnesses, Truth) {
         let mut lives = Vec::new();
         for room in 1..=ROOMS {
-            // Two who stay, and one who changes rooms and names.
+            // Two who stay, and one who changes rooms and names: but not while that may be lost, because the
+            // disk fails and the server is killed.
             for number in 0..3 {
-                let is_restless = number == 2;
+                let is_restless = number == 2 && self.faults != Faults::Disk;
                 let kind = if is_restless { "restless" } else { "stayer" };
                 let name = format!("{kind} {room}.{number}");
                 let mut life = Life::new(world, &name, room, Random(random.next()));
@@ -236,6 +276,7 @@ impl Run {
             let life = 1 + random.below(LONGEST_LIFE) as u64;
             let until = world.progress.load(Ordering::SeqCst) + life;
             world.wait("more frames", || world.progress.load(Ordering::SeqCst) >= until)?;
+            self.faults.make(world, program, random)?;
             thread::sleep(Duration::from_micros(random.below(3_000) as u64));
             world.generation.fetch_add(1, Ordering::SeqCst);
             program.kill();

@@ -59,6 +59,22 @@ fn a_slow_consumer_is_closed_and_nobody_else_is_affected() {
     check(true);
 }
 
+#[test]
+fn a_crowd_that_does_not_close_ends_within_the_drain_timeout() {
+    const DRAIN: Duration = Duration::from_secs(1);
+    let mut program = Program::start_after(
+        "ulimit -S -n $(ulimit -H -n)",
+        json!({ "limits": { "maxConnections": 0, "drainTimeoutMs": 1_000 } }),
+    );
+    // Nobody in it reads, so nobody answers the Close frame.
+    let crowd: Vec<_> = (0..clients()).map(|_| program.endpoint.user()).collect();
+    program.signal("TERM");
+    let began = Instant::now();
+    assert_eq!(program.wait().code(), Some(0), "{}", program.log());
+    let elapsed = began.elapsed();
+    assert!(elapsed < DRAIN, "{} are gone after {elapsed:?}", crowd.len());
+}
+
 fn check(with_slow_one: bool) {
     let program = Program::start_after(
         "ulimit -S -n $(ulimit -H -n)",

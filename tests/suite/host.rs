@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use openssl::asn1::Asn1Time;
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
@@ -112,7 +112,12 @@ impl Program {
 
     /// Runs a program that can be killed and restarted: its history is in a file, and it has a loopback
     /// address of its own, so that no other program takes its port meanwhile.
-    pub(crate) fn durable(mut settings: Value) -> Self {
+    pub(crate) fn durable(settings: Value) -> Self {
+        Self::durable_after("true", settings)
+    }
+
+    /// Like [`Program::durable`], after the shell has run `preparation`, at each start.
+    pub(crate) fn durable_after(preparation: &str, mut settings: Value) -> Self {
         static LAST: AtomicU8 = AtomicU8::new(0);
         let [_, _, high, low] = std::process::id().to_be_bytes().map(|byte| byte.max(1));
         let host = Ipv4Addr::new(127, 128 | high, low, LAST.fetch_add(1, Ordering::Relaxed) + 1);
@@ -120,7 +125,12 @@ impl Program {
         if settings["history"]["file"].is_null() {
             settings["history"]["file"] = json!("wschat.db");
         }
-        Self::start(settings)
+        Self::start_after(preparation, settings)
+    }
+
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends the program with SIGKILL.
@@ -227,6 +237,11 @@ pub(crate) fn address_in(line: &str) -> Option<SocketAddr> {
 
 impl Identity {
     pub(crate) fn new() -> Self {
+        Self::until(&Asn1Time::days_from_now(90).unwrap())
+    }
+
+    /// A certificate that expires then.
+    pub(crate) fn until(end: &Asn1TimeRef) -> Self {
         let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
         let key = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
         let mut name = X509NameBuilder::new().unwrap();
@@ -241,7 +256,7 @@ impl Identity {
         builder.set_subject_name(&name).unwrap();
         builder.set_issuer_name(&name).unwrap();
         builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-        builder.set_not_after(&Asn1Time::days_from_now(90).unwrap()).unwrap();
+        builder.set_not_after(end).unwrap();
         builder.set_pubkey(&key).unwrap();
         builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
         let names = SubjectAlternativeName::new()

@@ -6,15 +6,20 @@
 //! | `transcripts`, `texts` | the base protocol is exact to the byte and in order, also beside `wschat.v2` |
 //! | `v2`, `v2_refusals`, `v2_rooms`, `resume` | each rule of `wschat.v2` holds, with the history in memory and in a file |
 //! | `crash`, `model` | nothing is lost, duplicated or reordered when the server is killed and connections are cut |
+//! | `exact` | every frame of random runs is the documented one, to the byte, and in the schema |
 //! | `full_disk` | a full disk refuses texts and nothing else |
 //! | `bad_requests`, `bad_frames` | bad input is refused or closes its own connection, and affects nothing else |
 //! | `http`, `gifs`, `upgrade`, `addresses` | the responses before a WebSocket is open |
 //! | `limits`, `timeouts`, `slow_consumers` | every limit applies, exactly at its value |
+//! | `memory` | all clients together take no more memory than they may, and whoever takes most gives first |
 //! | `pace` | nobody gets a fresh burst by reconnecting, and what costs more counts for more |
+//! | `closing` | every request is answered before the Close frame |
+//! | `sources` | one network takes nothing away from others |
 //! | `tls` | the chat is the same under TLS |
 //! | `reload` | new settings change a running server, and disconnect nobody |
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
 //! | `crowd` | everyone in a big room gets the same |
+//! | `kits` | the Rust client and the example bots lose and repeat nothing |
 //! | `noise` | it survives random input |
 //!
 //! Tests wait for events: a read blocks for up to [`client::PATIENCE`], and what sends no event is
@@ -22,11 +27,12 @@
 //! its answer comes next; it never waits for silence.
 //!
 //! Environment variables enlarge or repeat parts of the suite: `WSCHAT_CROWD` (clients in one room),
-//! `WSCHAT_NOISE_SECONDS`, `WSCHAT_NOISE_SEED`, `WSCHAT_CRASH_KILLS`, `WSCHAT_CRASH_CUTS`,
-//! `WSCHAT_CRASH_ROUNDS` and `WSCHAT_CRASH_SEED`.
+//! `WSCHAT_NOISE_SECONDS`, `WSCHAT_NOISE_SEED`, `WSCHAT_RANDOM_SECONDS`, `WSCHAT_RANDOM_SEED`,
+//! `WSCHAT_CRASH_KILLS`, `WSCHAT_CRASH_CUTS`, `WSCHAT_CRASH_ROUNDS` and `WSCHAT_CRASH_SEED`.
 
 mod client;
 mod companions;
+mod cork;
 mod frame;
 mod host;
 mod model;
@@ -36,19 +42,24 @@ mod random;
 mod addresses;
 mod bad_frames;
 mod bad_requests;
+mod closing;
 mod crash;
 mod crowd;
+mod exact;
 mod full_disk;
 mod gifs;
 mod http;
+mod kits;
 mod lifecycle;
 mod limits;
+mod memory;
 mod noise;
 mod pace;
 mod program;
 mod reload;
 mod resume;
 mod slow_consumers;
+mod sources;
 mod texts;
 mod timeouts;
 mod tls;

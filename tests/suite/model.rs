@@ -80,6 +80,19 @@ pub(crate) enum Seen {
         user: UserId,
         name: String,
     },
+    /// A page of the history, and what was asked for.
+    Page {
+        room: RoomId,
+        before: u64,
+        limit: u64,
+        events: Vec<Said>,
+        more: bool,
+    },
+    /// The list of rooms, or a change of it, shows this last seq of a room.
+    Listed {
+        room: RoomId,
+        seq: u64,
+    },
     Error(String),
     /// The connection ended, and why.
     Gone(#[expect(dead_code, reason = "printed with the journal")] String),
@@ -101,12 +114,15 @@ pub(crate) enum BaseSeen {
     Left(Person),
 }
 
-/// Everything that a client of the base protocol sent and received on one connection, in one room.
+/// Everything that a client of the base protocol sent and received on one connection, while it was in
+/// one room.
 #[derive(Clone, Debug)]
 pub(crate) struct BaseJournal {
     pub(crate) name: String,
     pub(crate) user: Person,
     pub(crate) room: RoomId,
+    /// Whether the user was in another room before, on the same connection.
+    pub(crate) has_moved: bool,
     pub(crate) seen: Vec<BaseSeen>,
 }
 
@@ -133,9 +149,14 @@ pub(crate) struct Model {
     pub(crate) is_listening: bool,
     /// Texts that are not acknowledged yet, each with its `ref`, in the order of sending.
     pub(crate) pending: VecDeque<(String, String)>,
+    /// Whether the server could not save a text, which has to be sent again.
+    pub(crate) was_refused: bool,
+    /// The pages of history that it has asked for: room, `before` and `limit`, by `ref`.
+    asked: BTreeMap<String, (RoomId, u64, u64)>,
     /// Epoch and last seq that it has seen of each room.
     known: BTreeMap<RoomId, (String, u64)>,
     texts: u64,
+    pages: u64,
 }
 
 impl Model {
@@ -147,8 +168,11 @@ impl Model {
             token: None,
             is_listening: false,
             pending: VecDeque::new(),
+            was_refused: false,
+            asked: BTreeMap::new(),
             known: BTreeMap::new(),
             texts: 0,
+            pages: 0,
         }
     }
 
@@ -196,6 +220,17 @@ impl Model {
         json!({ "type": "change_name", "name": name }).to_string()
     }
 
+    /// The request for a page of the history of a room.
+    pub(crate) fn ask_history(&mut self, room: RoomId, before: u64, limit: u64) -> String {
+        self.pages += 1;
+        let reference = format!("h{}", self.pages);
+        let request = json!({
+            "type": "history", "roomId": room, "before": before, "limit": limit, "ref": reference,
+        });
+        self.asked.insert(reference, (room, before, limit));
+        request.to_string()
+    }
+
     pub(crate) fn gone(&mut self, how: &str) {
         self.is_listening = false;
         self.journal.seen.push(Seen::Gone(how.to_owned()));
@@ -204,8 +239,20 @@ impl Model {
     /// Handles a frame from the server.
     pub(crate) fn take(&mut self, text: &str) {
         let value: Value = serde_json::from_str(text).expect(text);
-        if value["type"] == "typing" {
-            return;
+        match value["type"].as_str().expect(text) {
+            "typing" => return,
+            "list_rooms" => {
+                let rooms = value["rooms"].as_object().expect(text);
+                return self.journal.seen.extend(rooms.values().map(listed));
+            }
+            "room_added" | "room_changed" => {
+                return self.journal.seen.push(listed(&value["room"]));
+            }
+            "history" => {
+                let page = self.page(&value).unwrap_or_else(|| panic!("not a page: {text}"));
+                return self.journal.seen.push(page);
+            }
+            _ => {}
         }
         let seen = seen_in(&value).unwrap_or_else(|| panic!("not a frame of wschat.v2: {text}"));
         match &seen {
@@ -230,10 +277,20 @@ impl Model {
             Seen::Error(_) if value["code"] == "already_said" => {
                 self.pending.retain(|(reference, _)| value["ref"] != **reference);
             }
+            Seen::Error(_) if value["code"] == "not_saved" => self.was_refused = true,
             Seen::Left { user, .. } if Some(user.id) == self.id() => self.is_listening = false,
             _ => {}
         }
         self.journal.seen.push(seen);
+    }
+
+    fn page(&mut self, value: &Value) -> Option<Seen> {
+        let (room, before, limit) = self.asked.remove(value["ref"].as_str()?)?;
+        if value["roomId"] != room {
+            return None;
+        }
+        let (events, more) = (events(&value["events"])?, value["more"].as_bool()?);
+        Some(Seen::Page { room, before, limit, events, more })
     }
 
     fn id(&self) -> Option<UserId> {
@@ -269,6 +326,12 @@ fn seen_in(value: &Value) -> Option<Seen> {
         "error" => Seen::Error(value.to_string()),
         _ => return None,
     })
+}
+
+/// A room in the list.
+fn listed(room: &Value) -> Seen {
+    let number = |name: &str| room[name].as_u64().unwrap_or_else(|| panic!("no {name} in {room}"));
+    Seen::Listed { room: number("id"), seq: number("seq") }
 }
 
 pub(crate) fn snapshot(value: &Value) -> Option<Snapshot> {

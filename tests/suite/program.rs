@@ -311,3 +311,37 @@ fn out_of_threads_it_rejects_connections_and_goes_on() {
     check_overload(&program, 20..36);
     assert!(program.log().contains("cannot serve"), "{}", program.log());
 }
+
+#[test]
+fn what_a_client_sends_cannot_disguise_itself_in_the_log() {
+    let program = Program::start(json!({ "log": { "level": "debug" } }));
+    for path in ["/\u{202e}gpj", "/\u{85}2026-11-23T09:16:11Z"] {
+        let response =
+            program.endpoint.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        assert_eq!(response.status, 404);
+    }
+    eventually("the log has both requests", || program.log().matches(" GET /").count() == 2);
+    let log = program.log();
+    assert!(log.contains(r" GET /\u{202e}gpj 404"), "{log}");
+    assert!(log.contains(r" GET /\u{85}2026-11-23T09:16:11Z 404"), "{log}");
+}
+
+#[cfg(target_env = "gnu")]
+#[test]
+fn it_starts_with_settings_for_malloc_and_leaves_those_of_the_operator() {
+    // glibc may have put NULs for the colons between its settings.
+    let tunables = |program: &Program| {
+        let environment = fs::read_to_string(format!("/proc/{}/environ", program.id())).unwrap();
+        let words = environment.split(['\0', ':']);
+        let words = words.map(|word| word.trim_start_matches("GLIBC_TUNABLES=").to_owned());
+        words.filter(|word| word.starts_with("glibc.")).collect::<Vec<_>>()
+    };
+    let unit = include_str!("../../systemd/wschat.service");
+    let in_unit = unit.lines().find_map(|line| line.strip_prefix("Environment=GLIBC_TUNABLES="));
+    let program = Program::start_after("unset GLIBC_TUNABLES", json!({}));
+    assert_eq!(tunables(&program).join(":"), in_unit.expect("the same in the unit"));
+    program.endpoint.user().close();
+    let own = "glibc.malloc.arena_max=3";
+    let program = Program::start_after(&format!("export GLIBC_TUNABLES={own}"), json!({}));
+    assert_eq!(tunables(&program), [own]);
+}

@@ -17,12 +17,12 @@ fn resuming_within_the_grace_is_not_told_to_others() {
                 A offers wschat.v2
                 A < {{"type":"welcome","user":{{"id":1,"name":"User 1"}},"session":TOKEN,"resumed":false,…}}
                 A > {{"type":"enter_room","roomId":1}}
-                A < {{"type":"room","room":{{"id":1,"title":"Room 1"}},"users":[{{"id":1,"name":"User 1"}}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}}
+                A < {{"type":"room","room":{{"id":1,"title":"Room 1"}},"users":[{{"id":1,"name":"User 1"}}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}}
                 B offers wschat.v2
                 B < {{"type":"welcome","user":{{"id":2,"name":"User 2"}},"session":TOKEN,"resumed":false,…}}
                 B > {{"type":"enter_room","roomId":1}}
                 A < {{"type":"enter_room","user":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME}}
-                B < {{"type":"room","room":{{"id":1,"title":"Room 1"}},"users":[{{"id":1,"name":"User 1"}},{{"id":2,"name":"User 2"}}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}}
+                B < {{"type":"room","room":{{"id":1,"title":"Room 1"}},"users":[{{"id":1,"name":"User 1"}},{{"id":2,"name":"User 2"}}],"userCount":2,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}}
                 C connects
                 C < {{"type":"welcome","user":{{"id":3,"name":"User 3"}}}}
                 C > {{"type":"enter_room","roomId":1}}
@@ -39,7 +39,7 @@ fn resuming_within_the_grace_is_not_told_to_others() {
                 B < {{"type":"text","text":"two","from":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME,"seq":2}}
                 C < {{"type":"text","text":"two","from":{{"id":2,"name":"User 2"}}}}
                 A > {{"type":"enter_room","roomId":1,"since":{{"epoch":EPOCH,"seq":0}}}}
-                A < {{"type":"room","room":{{"id":1,"title":"Room 1"}},"users":[{{"id":1,"name":"User 1"}},{{"id":2,"name":"User 2"}},{{"id":3,"name":"User 3"}}],"epoch":EPOCH,"seq":2,"complete":true,"events":[{{"type":"text","text":"one","from":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME,"seq":1}},{{"type":"text","text":"two","from":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME,"seq":2}}]}}
+                A < {{"type":"room","room":{{"id":1,"title":"Room 1"}},"users":[{{"id":1,"name":"User 1"}},{{"id":2,"name":"User 2"}},{{"id":3,"name":"User 3"}}],"userCount":3,"epoch":EPOCH,"seq":2,"complete":true,"events":[{{"type":"text","text":"one","from":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME,"seq":1}},{{"type":"text","text":"two","from":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME,"seq":2}}]}}
                 B > {{"type":"text","text":"three"}}
                 A < {{"type":"text","text":"three","from":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME,"seq":3}}
                 B < {{"type":"text","text":"three","from":{{"id":2,"name":"User 2"}},"roomId":1,"time":TIME,"seq":3}}
@@ -58,12 +58,12 @@ fn after_the_grace_the_user_has_left_and_gets_a_new_id() {
         A offers wschat.v2
         A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
         A > {"type":"enter_room","roomId":1}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         B offers wschat.v2
         B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
         B > {"type":"enter_room","roomId":1}
         A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
-        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         C connects
         C < {"type":"welcome","user":{"id":3,"name":"User 3"}}
         C > {"type":"enter_room","roomId":1}
@@ -91,7 +91,7 @@ fn a_client_of_the_base_protocol_leaves_at_once() {
         B offers wschat.v2
         B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
         B > {"type":"enter_room","roomId":1}
-        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":2,"name":"User 2"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         A > {"type":"enter_room","roomId":1}
         A < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
         B < {"type":"enter_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
@@ -113,13 +113,13 @@ fn resuming_replaces_a_live_connection() {
         B > {"type":"enter_room","roomId":1}
         B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
         A > {"type":"enter_room","roomId":1}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         B < {"type":"enter_room","user":{"id":1,"name":"User 1"}}
         A2 resumes A
         A2 < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":true,"roomId":1,…}
         A closed 4001 replaced
         A2 > {"type":"enter_room","roomId":1}
-        A2 < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A2 < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         A2 > {"type":"text","text":"here"}
         A2 < {"type":"text","text":"here","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}
         B < {"type":"text","text":"here","from":{"id":1,"name":"User 1"}}
@@ -140,7 +140,7 @@ fn a_session_without_a_room_resumes_without_one() {
         A offers wschat.v2
         A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
         A > {"type":"enter_room","roomId":1}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         A > {"type":"leave_room"}
         A < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
         A vanishes
@@ -188,12 +188,12 @@ fn sessions_rooms_and_history_survive_a_restart() {
         A > {"type":"create_room","title":"Ann's","ref":"c"}
         A < {"type":"room_added","room":{"id":4,"title":"Ann's","userCount":0,"seq":0},"ref":"c"}
         A > {"type":"enter_room","roomId":4}
-        A < {"type":"room","room":{"id":4,"title":"Ann's"},"users":[{"id":1,"name":"Ann"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":4,"title":"Ann's"},"users":[{"id":1,"name":"Ann"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         B offers wschat.v2
         B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
         B > {"type":"enter_room","roomId":4}
         A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":4,"time":TIME}
-        B < {"type":"room","room":{"id":4,"title":"Ann's"},"users":[{"id":1,"name":"Ann"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B < {"type":"room","room":{"id":4,"title":"Ann's"},"users":[{"id":1,"name":"Ann"},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         A > {"type":"text","text":"one","ref":"r"}
         A < {"type":"text","text":"one","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":1,"ref":"r"}
         B < {"type":"text","text":"one","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":1,"ref":"r"}
@@ -201,20 +201,20 @@ fn sessions_rooms_and_history_survive_a_restart() {
         B resumes B
         B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":true,"roomId":4,…}
         B > {"type":"enter_room","roomId":4,"since":{"epoch":EPOCH,"seq":1}}
-        B < {"type":"room","room":{"id":4,"title":"Ann's"},"users":[{"id":1,"name":"Ann"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":1,"complete":true,"events":[]}
+        B < {"type":"room","room":{"id":4,"title":"Ann's"},"users":[{"id":1,"name":"Ann","away":true},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":1,"complete":true,"events":[]}
         A resumes A
         A < {"type":"welcome","user":{"id":1,"name":"Ann"},"session":TOKEN,"resumed":true,"roomId":4,…}
         A > {"type":"enter_room","roomId":4,"since":{"epoch":EPOCH,"seq":0}}
         A > {"type":"text","text":"one","ref":"r"}
         A > {"type":"text","text":"two","ref":"s"}
-        A < {"type":"room","room":{"id":4,"title":"Ann's"},"users":[{"id":1,"name":"Ann"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":1,"complete":true,"events":[{"type":"text","text":"one","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":1,"ref":"r"}]}
+        A < {"type":"room","room":{"id":4,"title":"Ann's"},"users":[{"id":1,"name":"Ann"},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":1,"complete":true,"events":[{"type":"text","text":"one","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":1,"ref":"r"}]}
         A < {"type":"text","text":"one","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":1,"ref":"r"}
         A < {"type":"text","text":"two","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":2,"ref":"s"}
         B < {"type":"text","text":"two","from":{"id":1,"name":"Ann"},"roomId":4,"time":TIME,"seq":2,"ref":"s"}
         C offers wschat.v2
         C < {"type":"welcome","user":SOMEBODY,"session":TOKEN,"resumed":false,…}
         C > {"type":"create_room","title":"C's","ref":"c"}
-        C < {"type":"room_added","room":{"id":5,"title":"C's","userCount":0,"seq":0},"ref":"c"}
+        C < {"type":"room_added","room":{"id":NEW,"title":"C's","userCount":0,"seq":0},"ref":"c"}
         "#,
     );
 }
@@ -227,14 +227,14 @@ fn a_session_that_is_not_resumed_after_a_restart_leaves_after_the_grace() {
         A offers wschat.v2
         A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
         A > {"type":"enter_room","roomId":1}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         B offers wschat.v2
         B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
         server dies
         B resumes B
         B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":true,…}
         B > {"type":"enter_room","roomId":1}
-        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1","away":true},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         B < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
         A resumes A
         A < {"type":"welcome","user":SOMEBODY,"session":TOKEN,"resumed":false,…}
@@ -253,6 +253,8 @@ fn a_resumed_client_that_has_not_entered_sees_its_own_leaving() {
     let mut back = program.endpoint.resume(&token);
     // It is still in the room, so its text is said there.
     back.request(r#"{"type":"text","text":"before entering","ref":"r"}"#);
+    let said = back.skip_to("text");
+    assert_eq!((&said["seq"], &said["ref"]), (&json!(1), &json!("r")), "it is answered");
     back.request(r#"{"type":"leave_room"}"#);
     let left = back.skip_to("leave_room");
     assert_eq!((&left["user"]["id"], &left["roomId"]), (&json!(1), &json!(1)));

@@ -14,7 +14,7 @@ fn check_text(sent: &str, told: &str) {
 #[test]
 fn escapes_come_back_in_their_shortest_form() {
     check_text(r#"a\"b\\c\/d \u0041\u00e9"#, r#"a\"b\\c/d Aé"#);
-    check_text(r"\n\r\t\b\f\u0000\u001f\u007f", "\\n\\r\\t\\b\\f\\u0000\\u001f\u{7f}");
+    check_text(r"a\u000ab\u000d\u000ac\u0009d", r"a\nb\r\nc\td");
 }
 
 #[test]

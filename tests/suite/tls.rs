@@ -1,10 +1,21 @@
 //! What TLS changes on the wire. `transcripts` shows that the chat itself is the same.
 
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use openssl::asn1::Asn1Time;
+use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
+use serde_json::json;
 use wschat::Settings;
 
-use crate::client::Endpoint;
+use crate::client::{Client, Endpoint};
 use crate::frame::{self, TEXT};
-use crate::host::Host;
+use crate::host::{Host, Identity, Program, eventually};
 
 /// Texts of up to a million characters, without a rate limit.
 fn roomy(settings: &mut Settings) {
@@ -75,6 +86,51 @@ fn many_frames_in_one_record() {
 }
 
 #[test]
+fn a_flood_of_tiny_records_holds_up_nobody_else() {
+    const FLOODERS: usize = 8;
+    const TEXTS: usize = 20;
+    /// How many records the flooders may send meanwhile. When the dispatcher waited for sessions that
+    /// decrypt, that was three times as many; now it is a third.
+    const RECORDS: isize = 3_000_000;
+
+    let host = Host::with_tls(roomy);
+    let mut speaker = host.endpoint.member();
+    let mut listener = host.endpoint.member();
+    // They are in the same room, so the server has to send every text to them as well.
+    let flooders: Vec<Client> = (0..FLOODERS).map(|_| host.endpoint.member()).collect();
+    let records_left = &AtomicIsize::new(RECORDS);
+    let are_flooding = &Barrier::new(FLOODERS + 1);
+    thread::scope(|scope| {
+        for mut flooder in flooders {
+            scope.spawn(move || flood_with_records(&mut flooder, records_left, are_flooding));
+        }
+        are_flooding.wait();
+        for number in 0..TEXTS {
+            speaker.say(&format!("text {number}"));
+            let from = r#""from":{"id":1,"name":"User 1"}"#;
+            let told = format!(r#"{{"type":"text","text":"text {number}",{from}}}"#);
+            while listener.text() != told {}
+            while speaker.text() != told {}
+        }
+        let left = records_left.swap(0, Ordering::Relaxed);
+        assert!(left > 0, "the flood ended before the last text");
+    });
+}
+
+/// Sends a text that does not end, each byte in a record of its own, until no records are left.
+fn flood_with_records(flooder: &mut Client, records_left: &AtomicIsize, are_flooding: &Barrier) {
+    // The server always has more records to read.
+    flooder.cork();
+    flooder.send(frame::header(TEXT, 4 << 20));
+    let is_open = (0..10_000).all(|_| flooder.try_send(b"x").is_ok());
+    are_flooding.wait();
+    assert!(is_open, "the server lets it flood");
+    while records_left.fetch_sub(1, Ordering::Relaxed) > 0 {
+        flooder.send(b"x");
+    }
+}
+
+#[test]
 fn a_peer_that_closes_without_close_notify() {
     let host = Host::with_tls(|_| {});
     let mut witness = host.endpoint.member();
@@ -117,4 +173,57 @@ fn a_client_that_rejects_the_certificate_affects_nobody_else() {
     let mistaken = Endpoint { address: host.endpoint.address, root: other.endpoint.root.clone() };
     assert!(mistaken.try_tls().is_err());
     host.endpoint.user().close();
+}
+
+/// Asks for `/health`, whether or not the certificate is valid.
+fn health(address: SocketAddr) -> String {
+    let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
+    connector.set_verify(SslVerifyMode::NONE);
+    let connector = connector.build();
+    let mut stream = connector.connect("localhost", TcpStream::connect(address).unwrap()).unwrap();
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    format!("{} {body}", head.split(' ').nth(1).unwrap())
+}
+
+#[test]
+fn a_certificate_that_expires_while_serving_is_told_until_it_is_renewed() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    // Long enough for the first look, also on a busy machine.
+    let end = Asn1Time::from_unix((now + 5).try_into().unwrap()).unwrap();
+    let identity = Identity::until(&end);
+    let files = json!({ "certificate": identity.certificate(), "privateKey": identity.key() });
+    let program = Program::start(files);
+    let host = Host::with(|settings| {
+        settings.certificate = Some(identity.certificate());
+        settings.private_key = Some(identity.key());
+    });
+    let address = host.endpoint.address;
+    let date = &*end;
+    let coming = format!("certificate 1 of 1 expires on {date}; renew it.");
+    let over = format!("certificate 1 of 1 expired on {date}");
+    let count = |what: &str| program.log().matches(what).count();
+    assert_eq!(health(address), format!("200 ok\nwarning: {coming}\n"));
+    assert_eq!((count(&coming), count(&over)), (1, 0));
+
+    let refused =
+        format!("503 503 Service Unavailable\nTLS: {over}, so clients refuse it; renew it.\n");
+    eventually("the certificate has expired", || health(address) == refused);
+    eventually("the log tells it when somebody connects", || {
+        health(program.endpoint.address);
+        count(&over) > 0
+    });
+    health(program.endpoint.address);
+    assert_eq!((count(&coming), count(&over)), (1, 1), "{}", program.log());
+
+    let renewed = Identity::new();
+    fs::copy(renewed.certificate(), identity.certificate()).unwrap();
+    fs::copy(renewed.key(), identity.key()).unwrap();
+    let mut settings = Settings { port: 0, ..Settings::default() };
+    settings.certificate = Some(identity.certificate());
+    settings.private_key = Some(identity.key());
+    host.handle.reload(settings).unwrap();
+    assert_eq!(health(address), "200 ok\n");
 }

@@ -183,6 +183,24 @@ fn an_origin_that_the_settings_name() {
     }
 }
 
+/// A page whose name leads to this server only for the moment (DNS rebinding) has the right host.
+#[test]
+fn a_name_that_the_settings_do_not_know() {
+    let request = with("Host: localhost", "Host: nas.lan:8776")
+        .replace("\r\n\r\n", "\r\nOrigin: http://nas.lan:8776\r\n\r\n");
+    let response = refuse(&request, 403);
+    assert!(
+        response.text().contains(r#"put "domain": "nas.lan" into the settings"#),
+        "{response:?}"
+    );
+    accept_with(|settings| settings.domain = Some("NAS.lan.".to_owned()), &request);
+    let response = Host::with(|settings| settings.domain = Some("chat.example.org".to_owned()))
+        .endpoint
+        .ask(&request);
+    assert_eq!(response.status, 403);
+    assert!(response.text().contains("allowedOrigins"), "{response:?}");
+}
+
 #[test]
 fn a_foreign_origin() {
     for origin in [

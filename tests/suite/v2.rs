@@ -41,18 +41,23 @@ fn the_welcome_has_all_members_in_order() {
         client.expect_switch_to(Some("wschat.v2"));
         client.text()
     };
+    let again: Value = serde_json::from_str(&text).expect(&text);
+    assert_eq!(again["epoch"], welcome["epoch"]);
     let other = text.split(r#""session":""#).nth(1).and_then(|rest| rest.get(..32)).expect(&text);
     assert_ne!(other, token);
     let expected = format!(
         concat!(
             r#"{{"type":"welcome","user":{{"id":2,"name":"User 2"}},"session":"{}","resumed":false,"#,
-            r#""server":{{"name":"wschat","version":"{}"}},"#,
+            r#""epoch":"{}","time":{},"features":["presence","users","history.after","history.around"],"server":{{"name":"wschat","version":"{}"}},"#,
             r#""limits":{{"maxMessageBytes":65536,"maxTextChars":4000,"maxNameChars":32,"#,
             r#""maxTitleChars":64,"messagesPerSecond":10.0,"messageBurst":30,"#,
             r#""pingIntervalMs":25000,"resumeGraceSeconds":60,"historyOnEnter":50,"#,
-            r#""historyMaxPage":100}},"gifs":[{{"id":1,"alt":""#
+            r#""historyMaxPage":100,"maxFrameBytes":917504,"usersMaxPage":250}},"#,
+            r#""gifs":[{{"id":1,"alt":""#
         ),
         other,
+        again["epoch"].as_str().expect("an epoch"),
+        again["time"].as_u64().expect("a time"),
         env!("CARGO_PKG_VERSION"),
     );
     assert!(text.starts_with(&expected), "{text}");
@@ -83,7 +88,7 @@ fn each_member_gets_every_event_in_its_own_version() {
         B connects
         B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
         A > {"type":"enter_room","roomId":"1","ref":"let me in"}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[],"ref":"let me in"}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[],"ref":"let me in"}
         B > {"type":"enter_room","roomId":1}
         B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
         A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
@@ -104,7 +109,7 @@ fn each_member_gets_every_event_in_its_own_version() {
         C > {"type":"enter_room","roomId":1}
         A < {"type":"enter_room","user":{"id":3,"name":"User 3"},"roomId":1,"time":TIME}
         B < {"type":"enter_room","user":{"id":3,"name":"User 3"}}
-        C < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"},{"id":3,"name":"User 3"}],"epoch":EPOCH,"seq":4,"complete":true,"events":[{"type":"text","text":"from \"A\"","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"1"},{"type":"text","text":"from B","from":{"id":2,"name":"User 2"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"from B","from":{"id":2,"name":"User 2"},"roomId":1,"time":TIME,"seq":3},{"type":"gif","gifId":3,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":4}]}
+        C < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"},{"id":3,"name":"User 3"}],"userCount":3,"epoch":EPOCH,"seq":4,"complete":true,"events":[{"type":"text","text":"from \"A\"","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"1"},{"type":"text","text":"from B","from":{"id":2,"name":"User 2"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"from B","from":{"id":2,"name":"User 2"},"roomId":1,"time":TIME,"seq":3},{"type":"gif","gifId":3,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":4}]}
         C > {"type":"leave_room"}
         C < {"type":"leave_room","user":{"id":3,"name":"User 3"},"roomId":1,"time":TIME}
         A < {"type":"leave_room","user":{"id":3,"name":"User 3"},"roomId":1,"time":TIME}
@@ -124,19 +129,19 @@ fn entering_again_or_another_room_sends_a_snapshot() {
         B offers wschat.v2
         B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
         A > {"type":"enter_room","roomId":1}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         B > {"type":"enter_room","roomId":1}
         A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
-        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         A > {"type":"text","text":"one"}
         A < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}
         B < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}
         A > {"type":"enter_room","roomId":1}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":1,"complete":true,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":1,"complete":true,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}]}
         A > {"type":"enter_room","roomId":2}
         A < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
         B < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
-        A < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         A > {"type":"text","text":"elsewhere"}
         A < {"type":"text","text":"elsewhere","from":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"seq":1}
         B > {"type":"text","text":"two"}
@@ -156,20 +161,20 @@ fn with_a_since_a_room_shows_what_was_said_after_it() {
         A > {"type":"text","text":"one"}
         A > {"type":"text","text":"two"}
         A > {"type":"text","text":"three"}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         A < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}
         A < {"type":"text","text":"two","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}
         A < {"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}
         A > {"type":"enter_room","roomId":1}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":3,"complete":true,"events":[{"type":"text","text":"two","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":3,"complete":true,"events":[{"type":"text","text":"two","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
         A > {"type":"enter_room","roomId":1,"since":{"epoch":EPOCH,"seq":0}}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":3,"complete":true,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1},{"type":"text","text":"two","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":3,"complete":true,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1},{"type":"text","text":"two","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
         A > {"type":"enter_room","roomId":1,"since":{"epoch":EPOCH,"seq":2}}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":3,"complete":true,"events":[{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":3,"complete":true,"events":[{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
         A > {"type":"enter_room","roomId":1,"since":{"epoch":EPOCH,"seq":3}}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":3,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":3,"complete":true,"events":[]}
         A > {"type":"enter_room","roomId":1,"since":{"epoch":"0","seq":3}}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":3,"complete":false,"events":[{"type":"text","text":"two","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":3,"complete":false,"reset":true,"events":[{"type":"text","text":"two","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
         "#,
     );
 }
@@ -243,7 +248,8 @@ fn messages_that_are_no_longer_kept_are_not_complete() {
         assert!(kept[0] > 2, "{kept:?}");
         assert_eq!(kept, (kept[0]..=seq).collect::<Vec<_>>());
         client.request(r#"{"type":"history","roomId":1,"before":2}"#);
-        assert_eq!(client.text(), r#"{"type":"history","roomId":1,"events":[],"more":false}"#);
+        let page = client.skip_to("history");
+        assert_eq!((&page["events"], &page["more"]), (&json!([]), &json!(false)), "{page}");
     }
 }
 
@@ -259,25 +265,25 @@ fn history_pages_backwards() {
         A offers wschat.v2
         A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
         A > {"type":"history","roomId":1}
-        A < {"type":"history","roomId":1,"events":[],"more":false}
+        A < {"type":"history","roomId":1,"epoch":EPOCH,"events":[],"more":false,"newer":false}
         A > {"type":"enter_room","roomId":1}
         A > {"type":"text","text":"one","ref":"r"}
         A > {"type":"gif","gifId":2}
         A > {"type":"text","text":"three"}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         A < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}
         A < {"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}
         A < {"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}
         B offers wschat.v2
         B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
         B > {"type":"history","roomId":1,"limit":2,"ref":"newest"}
-        B < {"type":"history","roomId":1,"events":[{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}],"more":true,"ref":"newest"}
+        B < {"type":"history","roomId":1,"epoch":EPOCH,"events":[{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"text","text":"three","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}],"more":true,"newer":false,"ref":"newest"}
         B > {"type":"history","roomId":"1","before":2,"limit":2}
-        B < {"type":"history","roomId":1,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}],"more":false}
+        B < {"type":"history","roomId":1,"epoch":EPOCH,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}],"more":false,"newer":true}
         B > {"type":"history","roomId":1,"before":3,"limit":2}
-        B < {"type":"history","roomId":1,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"},{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}],"more":false}
+        B < {"type":"history","roomId":1,"epoch":EPOCH,"events":[{"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"},{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}],"more":false,"newer":true}
         B > {"type":"history","roomId":1,"before":1}
-        B < {"type":"history","roomId":1,"events":[],"more":false}
+        B < {"type":"history","roomId":1,"epoch":EPOCH,"events":[],"more":false,"newer":true}
         B > {"type":"history","roomId":9,"ref":"lost"}
         B < {"type":"error","code":"unknown_room","message":"There is no room 9.","ref":"lost"}
         "#,
@@ -293,10 +299,10 @@ fn a_text_with_a_repeated_ref_is_not_said_again() {
         B offers wschat.v2
         B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
         A > {"type":"enter_room","roomId":1}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         B > {"type":"enter_room","roomId":1}
         A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
-        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         A > {"type":"text","text":"one","ref":"r"}
         A > {"type":"text","text":"one","ref":"r"}
         A > {"type":"text","text":"two"}
@@ -315,7 +321,7 @@ fn a_text_with_a_repeated_ref_is_not_said_again() {
         A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":true,"roomId":1,…}
         A > {"type":"enter_room","roomId":1,"since":{"epoch":EPOCH,"seq":3}}
         A > {"type":"text","text":"one","ref":"r"}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":3,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":3,"complete":true,"events":[]}
         A < {"type":"text","text":"one","from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}
         "#,
     );
@@ -359,17 +365,18 @@ fn typing_is_throttled_and_told_only_to_others_of_this_version() {
         C connects
         C < {"type":"welcome","user":{"id":3,"name":"User 3"}}
         A > {"type":"enter_room","roomId":2}
-        A < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":1,"name":"User 1"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         B > {"type":"enter_room","roomId":2}
         A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":2,"time":TIME}
-        B < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         C > {"type":"enter_room","roomId":2}
         A < {"type":"enter_room","user":{"id":3,"name":"User 3"},"roomId":2,"time":TIME}
         B < {"type":"enter_room","user":{"id":3,"name":"User 3"},"roomId":2,"time":TIME}
         C < {"type":"enter_room","user":{"id":3,"name":"User 3"}}
         A > {"type":"typing"}
-        A > {"type":"typing"}
+        A > {"type":"typing","ref":"too often"}
         A > {"type":"text","text":"done"}
+        A < {"type":"typing","user":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"ref":"too often"}
         A < {"type":"text","text":"done","from":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"seq":1}
         B < {"type":"typing","user":{"id":1,"name":"User 1"},"roomId":2,"time":TIME}
         B < {"type":"text","text":"done","from":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"seq":1}
@@ -389,14 +396,14 @@ fn a_new_name_is_told_to_the_room_or_only_to_its_owner_outside() {
         A > {"type":"change_name","name":" Änne "}
         A < {"type":"change_name","oldName":"User 1","newName":"Änne","userId":1,"time":TIME}
         A > {"type":"enter_room","roomId":1}
-        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"Änne"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"Änne"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         B connects
         B < {"type":"welcome","user":{"id":2,"name":"User 2"}}
         B > {"type":"enter_room","roomId":1}
         A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
         B < {"type":"enter_room","user":{"id":2,"name":"User 2"}}
-        A > {"type":"change_name","name":"Ann"}
-        A < {"type":"change_name","oldName":"Änne","newName":"Ann","userId":1,"roomId":1,"time":TIME}
+        A > {"type":"change_name","name":"Ann","ref":"n"}
+        A < {"type":"change_name","oldName":"Änne","newName":"Ann","userId":1,"roomId":1,"time":TIME,"ref":"n"}
         B < {"type":"change_name","oldName":"Änne","newName":"Ann"}
         B > {"type":"change_name","name":"Bo"}
         A < {"type":"change_name","oldName":"User 2","newName":"Bo","userId":2,"roomId":1,"time":TIME}
@@ -406,6 +413,87 @@ fn a_new_name_is_told_to_the_room_or_only_to_its_owner_outside() {
         A vanishes
         A resumes A
         A < {"type":"welcome","user":{"id":1,"name":"Ann"},"session":TOKEN,"resumed":true,"roomId":1,…}
+        "#,
+    );
+}
+
+#[test]
+fn a_request_may_name_its_room_and_does_nothing_in_another() {
+    play(
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"text","text":"x","roomId":1,"ref":"a"}
+        A < {"type":"error","code":"not_in_room","message":"You are not in room 1.","ref":"a"}
+        A > {"type":"enter_room","roomId":2}
+        A < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A > {"type":"text","text":"x","roomId":1,"ref":"a"}
+        A > {"type":"gif","gifId":1,"roomId":"1","ref":"b"}
+        A > {"type":"typing","roomId":1,"ref":"c"}
+        A > {"type":"leave_room","roomId":1,"ref":"d"}
+        A > {"type":"leave_room","roomId":-1,"ref":"e"}
+        A < {"type":"error","code":"not_in_room","message":"You are not in room 1.","ref":"a"}
+        A < {"type":"error","code":"not_in_room","message":"You are not in room 1.","ref":"b"}
+        A < {"type":"error","code":"not_in_room","message":"You are not in room 1.","ref":"c"}
+        A < {"type":"error","code":"not_in_room","message":"You are not in room 1.","ref":"d"}
+        A < {"type":"error","code":"bad_request","message":"\"roomId\" must be a whole number from 0 to 9007199254740991, or a string of its digits.","ref":"e"}
+        A > {"type":"text","text":"x","roomId":"2","ref":"a"}
+        A < {"type":"text","text":"x","from":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"seq":1,"ref":"a"}
+        A > {"type":"enter_room","roomId":1,"ref":"f"}
+        A < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":2,"time":TIME}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[],"ref":"f"}
+        A > {"type":"text","text":"x","roomId":2,"ref":"a"}
+        A < {"type":"text","text":"x","from":{"id":1,"name":"User 1"},"roomId":2,"time":TIME,"seq":1,"ref":"a"}
+        A > {"type":"leave_room","roomId":1,"ref":"g"}
+        A < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"ref":"g"}
+        "#,
+    );
+}
+
+#[test]
+fn hello_says_what_is_in_use() {
+    play(
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"hello"}
+        A < {"type":"hello","features":[],"maxFrameBytes":917504}
+        A > {"type":"hello","features":["presence","of mind"],"maxFrameBytes":4096,"ref":"h"}
+        A < {"type":"hello","features":["presence"],"maxFrameBytes":4096,"ref":"h"}
+        A > {"type":"hello","maxFrameBytes":4095}
+        A < {"type":"error","code":"bad_request","message":"\"maxFrameBytes\" must be 4096 or more."}
+        A > {"type":"hello","features":"presence"}
+        A < {"type":"error","code":"bad_request","message":"\"features\" must be an array of strings."}
+        A > {"type":"hello","features":[],"maxFrameBytes":9007199254740991}
+        A < {"type":"hello","features":[],"maxFrameBytes":917504}
+        "#,
+    );
+}
+
+#[test]
+fn history_pages_forwards_and_around_a_message() {
+    play(
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"enter_room","roomId":1}
+        A > {"type":"gif","gifId":1}
+        A > {"type":"gif","gifId":2}
+        A > {"type":"gif","gifId":3}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"gif","gifId":1,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}
+        A < {"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}
+        A < {"type":"gif","gifId":3,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}
+        A > {"type":"history","roomId":1,"after":0,"limit":1}
+        A > {"type":"history","roomId":1,"after":"2","ref":"a"}
+        A > {"type":"history","roomId":1,"around":2,"limit":1,"maxBytes":1024}
+        A > {"type":"history","roomId":1,"after":1,"before":3,"ref":"b"}
+        A < {"type":"history","roomId":1,"epoch":EPOCH,"events":[{"type":"gif","gifId":1,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1}],"more":false,"newer":true}
+        A < {"type":"history","roomId":1,"epoch":EPOCH,"events":[{"type":"gif","gifId":3,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}],"more":true,"newer":false,"ref":"a"}
+        A < {"type":"history","roomId":1,"epoch":EPOCH,"events":[{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2}],"more":true,"newer":true}
+        A < {"type":"error","code":"bad_request","message":"Only one of \"before\", \"after\" and \"around\" can be given.","ref":"b"}
+        A > {"type":"enter_room","roomId":1,"since":{"epoch":EPOCH,"seq":3,"time":5}}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":3,"complete":false,"reset":true,"events":[{"type":"gif","gifId":1,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":1},{"type":"gif","gifId":2,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":2},{"type":"gif","gifId":3,"from":{"id":1,"name":"User 1"},"roomId":1,"time":TIME,"seq":3}]}
         "#,
     );
 }

@@ -20,7 +20,7 @@ fn list_rooms_subscribes_to_changes() {
         C > {"type":"enter_room","roomId":3}
         C < {"type":"enter_room","user":{"id":3,"name":"User 3"}}
         A > {"type":"list_rooms","ref":"list"}
-        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","userCount":0,"seq":0},"2":{"id":2,"title":"Room 2","userCount":0,"seq":0},"3":{"id":3,"title":"Room 3","userCount":1,"seq":0}},"ref":"list"}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","userCount":0,"seq":0},"2":{"id":2,"title":"Room 2","userCount":0,"seq":0},"3":{"id":3,"title":"Room 3","userCount":1,"seq":0}},"epoch":EPOCH,"ref":"list"}
         C > {"type":"leave_room"}
         C < {"type":"leave_room","user":{"id":3,"name":"User 3"}}
         A < {"type":"room_changed","room":{"id":3,"title":"Room 3","userCount":0,"seq":0}}
@@ -29,7 +29,7 @@ fn list_rooms_subscribes_to_changes() {
         A < {"type":"room_added","room":{"id":4,"title":"new","userCount":0,"seq":0}}
         C < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"Room 2","users":{}},"3":{"id":3,"title":"Room 3","users":{}},"4":{"id":4,"title":"new","users":{}}}}
         B > {"type":"enter_room","roomId":4}
-        B < {"type":"room","room":{"id":4,"title":"new"},"users":[{"id":2,"name":"User 2"}],"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B < {"type":"room","room":{"id":4,"title":"new"},"users":[{"id":2,"name":"User 2"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
         A < {"type":"room_changed","room":{"id":4,"title":"new","userCount":1,"seq":0}}
         B > {"type":"leave_room"}
         B < {"type":"leave_room","user":{"id":2,"name":"User 2"},"roomId":4,"time":TIME}
@@ -83,7 +83,7 @@ fn the_list_of_rooms_has_the_seq_of_each_room() {
         B > {"type":"text","text":"before"}
         B < {"type":"text","text":"before","from":{"id":2,"name":"User 2"}}
         A > {"type":"list_rooms"}
-        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","userCount":0,"seq":0},"2":{"id":2,"title":"Room 2","userCount":1,"seq":1},"3":{"id":3,"title":"Room 3","userCount":0,"seq":0}}}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","userCount":0,"seq":0},"2":{"id":2,"title":"Room 2","userCount":1,"seq":1},"3":{"id":3,"title":"Room 3","userCount":0,"seq":0}},"epoch":EPOCH}
         B > {"type":"text","text":"one"}
         B < {"type":"text","text":"one","from":{"id":2,"name":"User 2"}}
         A < {"type":"room_changed","room":{"id":2,"title":"Room 2","userCount":1,"seq":2}}
@@ -99,4 +99,72 @@ fn the_list_of_rooms_has_the_seq_of_each_room() {
         B < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"Room 2","users":{}},"3":{"id":3,"title":"Room 3","users":{}}}}
         "#,
     );
+}
+
+#[test]
+fn who_asks_is_told_who_is_away_and_pages_through_the_users() {
+    play_with(
+        &json!({ "roomListIntervalMs": 0 }),
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        B offers wschat.v2
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"hello","features":["presence"]}
+        A < {"type":"hello","features":["presence"],"maxFrameBytes":917504}
+        A > {"type":"enter_room","roomId":1}
+        A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        B > {"type":"enter_room","roomId":1}
+        B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
+        B vanishes
+        A < {"type":"presence","roomId":1,"users":[{"id":2,"away":true}],"time":TIME}
+        A > {"type":"users","roomId":1,"limit":1,"ref":"u"}
+        A < {"type":"users","roomId":1,"users":[{"id":1,"name":"User 1"}],"userCount":2,"more":true,"ref":"u"}
+        A > {"type":"users","roomId":1,"after":1}
+        A < {"type":"users","roomId":1,"users":[{"id":2,"name":"User 2","away":true}],"userCount":2,"more":false}
+        A > {"type":"users","roomId":9}
+        A < {"type":"error","code":"unknown_room","message":"There is no room 9."}
+        B resumes B
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":true,"roomId":1,…}
+        A < {"type":"presence","roomId":1,"users":[{"id":2,"away":false}],"time":TIME}
+        B > {"type":"text","text":"Here","ref":"r"}
+        A < {"type":"text","text":"Here","from":{"id":2,"name":"User 2"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}
+        B < {"type":"text","text":"Here","from":{"id":2,"name":"User 2"},"roomId":1,"time":TIME,"seq":1,"ref":"r"}
+        A > {"type":"list_rooms","after":2}
+        A < {"type":"list_rooms","rooms":{"3":{"id":3,"title":"Room 3","userCount":0,"seq":0}},"epoch":EPOCH}
+        "#,
+    );
+}
+
+#[test]
+fn a_client_with_short_frames_can_enter_a_room_and_read_all_of_it() {
+    let program = Program::start(json!({
+        "history": { "file": null },
+        "limits": { "messagesPerSecond": 0 },
+    }));
+    let mut author = program.endpoint.v2_user();
+    author.request(r#"{"type":"enter_room","roomId":1}"#);
+    author.skip_to("room");
+    for _ in 0..30 {
+        let text = "\"\\\n".repeat(400);
+        author.request(&json!({ "type": "text", "text": text }).to_string());
+        author.skip_to("text");
+    }
+    let mut reader = program.endpoint.v2_user();
+    reader.request(r#"{"type":"hello","maxFrameBytes":4096}"#);
+    reader.skip_to("hello");
+    reader.request(r#"{"type":"enter_room","roomId":1}"#);
+    let room = reader.skip_to("room");
+    assert!(room.to_string().len() <= 4_096, "{room}");
+    let mut oldest = room["events"][0]["seq"].as_u64().expect("the newest fits");
+    while oldest > 1 {
+        reader.request(&format!(r#"{{"type":"history","roomId":1,"before":{oldest}}}"#));
+        let page = reader.skip_to("history");
+        assert!(page.to_string().len() <= 4_096, "{page}");
+        let events = page["events"].as_array().expect("events");
+        assert_eq!(events.last().expect("one at least")["seq"], oldest - 1);
+        oldest = events[0]["seq"].as_u64().expect("a number");
+        assert_eq!(page["more"], oldest > 1);
+    }
 }

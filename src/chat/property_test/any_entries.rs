@@ -89,8 +89,10 @@ fn action() -> impl Strategy<Value = Action> {
     let offer = (option::of(key()), key())
         .prop_map(|(resumed, fresh)| Box::new(ResumeOffer { resumed, fresh }));
     prop_oneof![
-        10 => (link(), version(), option::of(offer))
-            .prop_map(|(link, version, resume)| Action::Connect { link, version, resume }),
+        10 => (link(), source(), version(), option::of(offer))
+            .prop_map(|(link, source, version, resume)| {
+                Action::Connect { link, source, version, resume }
+            }),
         30 => (link(), request(), option::of(text()))
             .prop_map(|(link, request, reference)| {
                 Action::Ask { link, request, reference: reference.map(Arc::from) }
@@ -98,6 +100,8 @@ fn action() -> impl Strategy<Value = Action> {
         5 => link().prop_map(|link| Action::Disconnect { link }),
         1 => Just(Action::Wait),
         2 => rules().prop_map(|rules| Action::SetRules(Box::new(rules))),
+        1 => (number(), number())
+            .prop_map(|(user, room)| Action::Reserved(IdLimits { user, room })),
         4 => Just(Action::Saved),
         4 => Just(Action::NotSaved),
     ]
@@ -106,19 +110,29 @@ fn action() -> impl Strategy<Value = Action> {
 fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         4 => number().prop_map(|id| Request::EnterRoom(RoomId(id))),
-        1 => Just(Request::LeaveRoom),
-        4 => text().prop_map(|text| Request::Say(Content::Text(text))),
-        1 => number().prop_map(|gif| Request::Say(Content::Gif(gif))),
+        1 => meant_room().prop_map(Request::LeaveRoom),
+        4 => (text(), meant_room()).prop_map(|(text, room)| Request::Say(Content::Text(text), room)),
+        1 => number().prop_map(|gif| Request::Say(Content::Gif(gif), None)),
         1 => text().prop_map(Request::CreateRoom),
         1 => text().prop_map(Request::ChangeName),
     ]
 }
 
+fn meant_room() -> impl Strategy<Value = Option<RoomId>> {
+    prop_oneof![3 => Just(None), 1 => number().prop_map(|id| Some(RoomId(id)))]
+}
+
 fn rules() -> impl Strategy<Value = Rules> {
     let limits = || (size(), size(), size(), size());
-    let waits = (moment(), moment(), option::of(moment()));
+    let waits = (moment(), moment(), size());
     (vec(text(), 0..4), limits(), size(), waits, number()).prop_map(
-        |(rooms, (max_rooms, names, titles, texts), max_away, (ttl, grace, max_age), max_kept)| {
+        |(
+            rooms,
+            (max_rooms, names, titles, texts),
+            max_away,
+            (ttl, grace, max_references),
+            max_kept,
+        )| {
             Rules {
                 rooms,
                 max_rooms,
@@ -129,7 +143,7 @@ fn rules() -> impl Strategy<Value = Rules> {
                 resume_grace: grace,
                 max_away,
                 max_kept,
-                max_age,
+                max_references,
             }
         },
     )
@@ -145,7 +159,7 @@ fn stored() -> impl Strategy<Value = Stored> {
         StoredUser { user: UserId(id), key, name: name.into(), room: room.map(RoomId) }
     });
     let reference = (text(), number(), number()).prop_map(|(reference, room, seq)| {
-        (Arc::from(reference), Position { room: RoomId(room), seq })
+        (ReferenceHash::of(&reference, seq), Position { room: RoomId(room), seq })
     });
     let users = vec((user, vec(reference, 0..3)), 0..4);
     (number(), number(), vec((room, number()), 0..4), users).prop_map(
@@ -160,6 +174,13 @@ fn version() -> impl Strategy<Value = Version> {
 fn link() -> impl Strategy<Value = Link> {
     (select(vec![0, 1]), number())
         .prop_map(|(node, id)| Link { node: NodeId(node), connection: ConnectionId(id) })
+}
+
+fn source() -> impl Strategy<Value = Source> {
+    prop_oneof![
+        2 => number().prop_map(Source::V6),
+        1 => any::<u32>().prop_map(Source::V4),
+    ]
 }
 
 fn key() -> impl Strategy<Value = ResumeKey> {

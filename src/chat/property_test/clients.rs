@@ -49,7 +49,7 @@ impl Clients {
                     self.links.insert(user, *link);
                     heard.entry(*link).or_default().push(effect.clone());
                 }
-                Effect::Superseded { link } => {
+                Effect::Superseded { link } | Effect::TurnedAway { link } => {
                     heard.entry(*link).or_default().push(effect.clone());
                 }
                 Effect::Subscribe { user, room } => {
@@ -81,7 +81,9 @@ impl Clients {
                 Effect::Reply { to, .. } | Effect::Repeat { to, .. } => {
                     heard.entry(self.link_of(*to)?).or_default().push(effect.clone());
                 }
-                Effect::RoomListChanged { .. } | Effect::Store(_) => {}
+                Effect::RoomListChanged { .. }
+                | Effect::PresenceChanged { .. }
+                | Effect::Store(_) => {}
             }
         }
         self.check_views(after)?;
@@ -111,7 +113,7 @@ impl Clients {
                     let before = members.insert(person.id, person.name.to_string());
                     prop_assert_eq!(before, None, "{:?} sees {:?} enter twice", user, person);
                 }
-                Event::Left(person) => {
+                Event::Left(person, _) => {
                     let name = members.remove(&person.id);
                     prop_assert_eq!(name.as_deref(), Some(&*person.name), "as {:?} sees it", user);
                 }
@@ -125,7 +127,6 @@ impl Clients {
                     let name = members.get(&said.from.id).map(String::as_str);
                     prop_assert_eq!(name, Some(&*said.from.name), "as {:?} sees it", user);
                 }
-                Event::Typing(_) => prop_assert!(false, "never an effect of an entry"),
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use crate::chat::room::Lifetime;
-use crate::chat::{Chat, Room, RoomId, User, UserId};
+use crate::chat::{Chat, Owner, Room, RoomId, Shares, User, UserId};
 
 type Consistency = Result<(), String>;
 
@@ -33,7 +33,16 @@ pub(super) fn check_indexes(chat: &Chat) -> Consistency {
         Lifetime::Temporary { removed_at } => Some((removed_at?, *id)),
         Lifetime::Permanent { .. } => None,
     });
-    equal("expiries", &chat.expiries, &expiries.collect())
+    equal("expiries", &chat.expiries, &expiries.collect())?;
+    let mut shares = Shares::default();
+    for (id, room) in chat.rooms.iter().filter(|(_, room)| room.place().is_none()) {
+        let owner = room.owner(*id);
+        shares.add(owner);
+        if room.members.is_empty() {
+            shares.offer(owner, *id);
+        }
+    }
+    equal("shares of rooms", &chat.room_shares, &shares)
 }
 
 fn check_user_indexes(chat: &Chat) -> Consistency {
@@ -49,15 +58,16 @@ fn check_user_indexes(chat: &Chat) -> Consistency {
     equal("resumable", &chat.resumable, &keys)?;
     equal("keys in use twice", &(resumptions.len() - keys.len()), &0)?;
 
-    let away: Vec<_> = resumptions
-        .iter()
-        .filter_map(|(id, resumption)| Some((*id, resumption.away?)))
-        .map(|(id, away)| ((away.until, id), away.has_nothing))
-        .collect();
-    equal("away", &chat.away, &away.iter().map(|(entry, _)| *entry).collect())?;
-    let with_nothing = away.iter().filter(|(_, has_nothing)| *has_nothing);
-    let with_nothing = with_nothing.map(|(entry, _)| *entry).collect();
-    equal("away_with_nothing", &chat.away_with_nothing, &with_nothing)
+    let away = resumptions.iter().filter_map(|(id, resumption)| Some((*id, resumption.away?)));
+    let away: Vec<_> = away.collect();
+    equal("away", &chat.away, &away.iter().map(|(id, away)| (away.until, *id)).collect())?;
+    let mut shares = Shares::default();
+    for (id, away) in away {
+        let owner = Owner::new(chat.users[&id].source, id.0);
+        shares.add(owner);
+        shares.offer(owner, away.rank(id));
+    }
+    equal("shares of those who are away", &chat.away_shares, &shares)
 }
 
 fn check_user(chat: &Chat, id: UserId, user: &User) -> Consistency {
@@ -75,6 +85,9 @@ fn check_user(chat: &Chat, id: UserId, user: &User) -> Consistency {
         return Err(format!("is no member of {room:?}"));
     }
     if let Some(resumption) = &user.resumption {
+        let count = (resumption.references.len(), id);
+        let is_counted = chat.reference_counts.by_count.contains(&count);
+        equal("is counted", &is_counted, &(count.0 > 0))?;
         let references = &resumption.references;
         let names: BTreeSet<_> = references.order.iter().collect();
         equal("references", &names, &references.sent.keys().collect())?;
@@ -101,6 +114,12 @@ fn check_permanent_rooms(chat: &Chat) -> Consistency {
     let mut permanent: Vec<_> = permanent.collect();
     permanent.sort_unstable();
     let named = chat.rules.rooms.iter().map(String::as_str).enumerate();
+    if chat.last_room >= chat.reserved.room {
+        // There may be no ids for the others.
+        let named: BTreeSet<_> = named.collect();
+        let is_named = permanent.iter().all(|room| named.contains(room));
+        return equal("permanent rooms are named", &is_named, &true);
+    }
     equal("permanent rooms", &permanent, &named.collect())
 }
 

@@ -10,7 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::chat::{Content, Reference, Request, RoomId, Rules, Version};
+use crate::chat::{Content, Reference, Request, RoomId, Rules, Source, Version};
 
 /// The longest name, title and text, in characters.
 pub(super) const MAX_CHARS: usize = 8;
@@ -23,6 +23,7 @@ pub(super) const MAX_WAIT: Duration = Duration::from_secs(1);
 pub(super) enum Step {
     Connect {
         link: LinkPick,
+        source: Source,
         version: Version,
         keys: Option<KeyPicks>,
     },
@@ -34,6 +35,8 @@ pub(super) enum Step {
     },
     Saved,
     NotSaved,
+    /// So many more users and rooms may come.
+    Reserved(u64, u64),
     SetRules(Box<Rules>),
     /// Time passes, and nobody looks at the clock meanwhile.
     Pass(Duration),
@@ -94,11 +97,11 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
         vec!["Lobby", "Lobby", "Attic"],
         vec![],
     ]);
-    let kept = (select(vec![0, 1, 2, 10]), option::weighted(0.3, select(vec![100, 1_000])));
+    let kept = select(vec![0, 1, 2, 10]);
     let waits = (select(vec![0, 100, 1_000]), select(vec![0, 100, 500, 1_000]));
     let limits = (select(vec![0, 3, 4, 5]), 0..4_usize);
     (rooms, limits, waits, kept).prop_map(
-        |(rooms, (max_rooms, max_away), (ttl, grace), (max_kept, max_age))| Rules {
+        |(rooms, (max_rooms, max_away), (ttl, grace), max_kept)| Rules {
             rooms: rooms.into_iter().map(str::to_owned).collect(),
             max_rooms,
             max_name_chars: MAX_CHARS,
@@ -108,20 +111,21 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
             resume_grace: Duration::from_millis(grace),
             max_away,
             max_kept,
-            max_age: max_age.map(Duration::from_millis),
+            max_references: 1_000_000,
         },
     )
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => (link(), version(), option::weighted(0.8, keys()))
-            .prop_map(|(link, version, keys)| Step::Connect { link, version, keys }),
+        12 => (link(), source(), version(), option::weighted(0.8, keys()))
+            .prop_map(|(link, source, version, keys)| Step::Connect { link, source, version, keys }),
         8 => client().prop_map(Step::Disconnect),
         50 => (client(), request(), option::weighted(0.6, reference()))
             .prop_map(|(by, request, reference)| Step::Ask { by, request, reference }),
         6 => Just(Step::Saved),
         3 => Just(Step::NotSaved),
+        1 => (0..6_u64, 0..3_u64).prop_map(|(users, rooms)| Step::Reserved(users, rooms)),
         2 => rules().prop_map(|rules| Step::SetRules(Box::new(rules))),
         5 => time().prop_map(Step::Pass),
         4 => time().prop_map(Step::Sleep),
@@ -139,6 +143,15 @@ fn link() -> impl Strategy<Value = LinkPick> {
         8 => (0..2_u64).prop_map(LinkPick::New),
         3 => (0..2_u64).prop_map(LinkPick::Late),
         1 => any::<Index>().prop_map(LinkPick::Reused),
+    ]
+}
+
+/// Few networks of each size, so that their weights differ.
+fn source() -> impl Strategy<Value = Source> {
+    prop_oneof![
+        1 => (1..3_u32).prop_map(Source::V4),
+        3 => (0..2_u64, 0..2_u64, 0..2_u64)
+            .prop_map(|(wide, middle, narrow)| Source::V6(wide << 16 | middle << 8 | narrow)),
     ]
 }
 
@@ -161,12 +174,17 @@ fn client() -> impl Strategy<Value = ClientPick> {
 fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         7 => room().prop_map(Request::EnterRoom),
-        3 => Just(Request::LeaveRoom),
-        6 => wording().prop_map(|text| Request::Say(Content::Text(text))),
-        2 => any::<u64>().prop_map(|gif| Request::Say(Content::Gif(gif))),
+        3 => meant_room().prop_map(Request::LeaveRoom),
+        6 => (wording(), meant_room())
+            .prop_map(|(text, room)| Request::Say(Content::Text(text), room)),
+        2 => any::<u64>().prop_map(|gif| Request::Say(Content::Gif(gif), None)),
         2 => wording().prop_map(Request::CreateRoom),
         2 => wording().prop_map(Request::ChangeName),
     ]
+}
+
+fn meant_room() -> impl Strategy<Value = Option<RoomId>> {
+    prop_oneof![4 => Just(None), 1 => room().prop_map(Some)]
 }
 
 /// Any room: permanent, made by a user, removed, or not there yet.

@@ -1,13 +1,16 @@
 //! What ought to follow from an entry, predicted by a model that is too slow for a server and too simple
 //! to be wrong: it has no indexes and looks through everything each time.
 
+mod rooms;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::heaviest::{first_to_lose, is_lighter, path};
 use crate::chat::{
-    Action, Content, Effect, Event, Flaw, Link, Person, Position, Reference, Refusal, Renaming,
-    Reply, Request, ResumeKey, ResumeOffer, RoomId, RoomSummary, Rules, Said, UserId, Version,
-    Welcome,
+    Action, Content, Effect, Event, Flaw, IdLimits, Link, Person, Position, Reference, Refusal,
+    Renaming, Reply, Request, ResumeKey, ResumeOffer, RoomId, RoomSummary, Rules, Said, Source,
+    UserId, Version, Welcome,
 };
 
 /// What each connection is told, in order. A message to a room counts for each who hears it.
@@ -29,6 +32,7 @@ pub(super) struct Model {
     pub(super) now: Duration,
     pub(super) last_user: u64,
     pub(super) last_room: u64,
+    pub(super) reserved: IdLimits,
     pub(super) users: BTreeMap<UserId, ModelUser>,
     pub(super) rooms: BTreeMap<RoomId, ModelRoom>,
     /// What has been told since it was taken last.
@@ -39,6 +43,7 @@ pub(super) struct Model {
 pub(super) struct ModelUser {
     pub(super) name: String,
     pub(super) version: Version,
+    pub(super) source: Source,
     pub(super) link: Option<Link>,
     pub(super) room: Option<RoomId>,
     pub(super) is_subscribed: bool,
@@ -48,12 +53,12 @@ pub(super) struct ModelUser {
     pub(super) sent: Vec<ModelMessage>,
 }
 
-/// A message that was sent with a reference.
+/// A message that was sent with a reference, or a room.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ModelMessage {
     pub(super) reference: String,
+    /// With the `seq` 0: the room that was created.
     pub(super) position: Position,
-    pub(super) time: u64,
     pub(super) is_saved: bool,
 }
 
@@ -61,6 +66,8 @@ pub(super) struct ModelMessage {
 pub(super) struct ModelRoom {
     pub(super) title: String,
     pub(super) place: Option<usize>,
+    /// Where its creator came from, if anybody has created it.
+    pub(super) source: Option<Source>,
     /// When it is removed, if it is empty and not permanent.
     pub(super) removed_at: Option<Duration>,
     pub(super) last_seq: u64,
@@ -82,6 +89,7 @@ impl Model {
             now: Duration::ZERO,
             last_user: 0,
             last_room: 0,
+            reserved: IdLimits::NONE,
             users: BTreeMap::new(),
             rooms: BTreeMap::new(),
             heard: Heard::new(),
@@ -93,7 +101,7 @@ impl Model {
     /// What has fallen due happens.
     pub(super) fn pass(&mut self, at: Duration, time: u64) {
         self.now = self.now.max(at);
-        while let Some((due, id)) = self.next_to_leave(|_| true)
+        while let Some((due, id)) = self.next_to_leave()
             && due <= self.now
         {
             self.leave_for_good(id, due, time);
@@ -120,8 +128,8 @@ impl Model {
     /// The action happens, at the time of the last [`Model::pass`].
     pub(super) fn act(&mut self, action: Action, time: u64) -> Fate {
         match action {
-            Action::Connect { link, version, resume } => {
-                return self.connect(link, version, resume.map(|offer| *offer));
+            Action::Connect { link, source, version, resume } => {
+                return self.connect((link, source, version), resume.map(|offer| *offer), time);
             }
             Action::Ask { link, request, reference } => {
                 let Some(id) = self.user_at(link) else { return Fate::Ignored };
@@ -136,6 +144,10 @@ impl Model {
             }
             Action::Wait => return Fate::Ignored,
             Action::SetRules(rules) => self.set_rules(*rules),
+            Action::Reserved(limits) => {
+                self.reserved = limits;
+                self.add_missing_rooms();
+            }
             Action::Saved => {
                 self.rooms.values_mut().for_each(|room| room.saved_seq = room.last_seq);
                 self.sent().for_each(|message| message.is_saved = true);
@@ -154,13 +166,21 @@ impl Model {
         self.users.values_mut().flat_map(|user| &mut user.sent)
     }
 
-    fn connect(&mut self, link: Link, version: Version, offer: Option<ResumeOffer>) -> Fate {
+    fn connect(
+        &mut self,
+        (link, source, version): (Link, Source, Version),
+        offer: Option<ResumeOffer>,
+        time: u64,
+    ) -> Fate {
         if self.user_at(link).is_some() {
             return Fate::Ignored;
         }
         let found = self.user_of(offer.as_ref().and_then(|offer| offer.resumed));
+        if found.is_none() && self.last_user >= self.reserved.user {
+            return Fate::Refused(Effect::TurnedAway { link });
+        }
         let resumed = found.is_some();
-        let id = found.unwrap_or_else(|| self.add_user(offer.map(|offer| offer.fresh)));
+        let id = found.unwrap_or_else(|| self.add_user(source, offer.map(|offer| offer.fresh)));
         let user = self.users.get_mut(&id).unwrap();
         let is_outdated = user.link.is_some_and(|current| {
             current.node == link.node && current.connection > link.connection
@@ -168,20 +188,20 @@ impl Model {
         if is_outdated {
             return Fate::Refused(Effect::Superseded { link });
         }
-        (user.link, user.version, user.is_subscribed, user.away) =
-            (Some(link), version, false, None);
+        (user.link, user.source, user.version) = (Some(link), source, version);
+        (user.is_subscribed, user.away) = (false, None);
         let person = user.person(id);
         let (can_resume, room) = (user.key.is_some(), user.room);
-        let welcome = Welcome { person, version, resumed, can_resume, room };
+        let welcome = Welcome { person, version, resumed, can_resume, room, time };
         self.tell(link, Effect::Connected { link, welcome });
         Fate::Granted
     }
 
-    fn add_user(&mut self, key: Option<ResumeKey>) -> UserId {
+    fn add_user(&mut self, source: Source, key: Option<ResumeKey>) -> UserId {
         self.last_user += 1;
         let id = UserId(self.last_user);
         let key = key.filter(|key| self.user_of(Some(*key)).is_none());
-        self.users.insert(id, ModelUser::new(id, key));
+        self.users.insert(id, ModelUser::new(id, source, key));
         id
     }
 
@@ -200,100 +220,68 @@ impl Model {
             user.room.is_none() && user.name == format!("User {}", id.0) && user.sent.is_empty();
         (user.link, user.is_subscribed, user.away) =
             (None, false, Some((now + grace, has_nothing)));
-        while self.users.values().filter(|user| user.away.is_some()).count() > self.rules.max_away {
-            let first = self.next_to_leave(|has_nothing| has_nothing);
-            let (_, first) = first.or(self.next_to_leave(|_| true)).unwrap();
+        let away = self.users.iter().filter_map(|(id, user)| {
+            let (until, has_nothing) = user.away?;
+            Some((path(Some(user.source), id.0), (has_nothing, until, *id)))
+        });
+        let away: Vec<_> = away.collect();
+        if self.rules.max_away == 0 {
+            self.leave_for_good(id, now, time);
+        } else if away.len() > self.rules.max_away {
+            let all: Vec<_> = away.iter().map(|(path, _)| *path).collect();
+            let (_, _, first) = first_to_lose(&all, &away, 0).unwrap();
             self.leave_for_good(first, now, time);
         }
         self.pass(now, time);
     }
 
     /// Of the users who are away, the one whose time is up first.
-    fn next_to_leave(&self, filter: impl Fn(bool) -> bool) -> Option<(Duration, UserId)> {
-        let away = self.users.iter().filter_map(|(id, user)| Some((user.away?, *id)));
-        away.filter(|((_, has_nothing), _)| filter(*has_nothing))
-            .map(|((until, _), id)| (until, id))
-            .min()
+    fn next_to_leave(&self) -> Option<(Duration, UserId)> {
+        self.users.iter().filter_map(|(id, user)| Some((user.away?.0, *id))).min()
     }
 
     fn leave_for_good(&mut self, id: UserId, at: Duration, time: u64) {
         let user = self.users.remove(&id).unwrap();
         if let Some(room) = user.room {
-            self.tell_room(room, time, &Event::Left(user.person(id)));
+            self.tell_room(room, time, &Event::Left(user.person(id), None));
             self.begin_expiry(room, at);
-        }
-    }
-
-    fn begin_expiry(&mut self, id: RoomId, at: Duration) {
-        let is_empty = self.members(id).is_empty();
-        let room = self.rooms.get_mut(&id).unwrap();
-        if is_empty && room.place.is_none() {
-            room.removed_at = Some(at + self.rules.empty_room_ttl);
         }
     }
 
     fn ask(&mut self, asker: &ModelAsker, request: Request) -> Result<(), Refusal> {
         match request {
             Request::EnterRoom(room) => self.enter(asker, room),
-            Request::LeaveRoom => self.leave(asker),
-            Request::Say(content) => self.say(asker, content),
+            Request::LeaveRoom(room) => {
+                self.check_room(asker, room)?;
+                self.leave(asker, asker.reference.clone())
+            }
+            Request::Say(content, room) => self.say(asker, content, room),
             Request::CreateRoom(title) => self.create(asker, &title),
             Request::ChangeName(name) => self.rename(asker, &name),
         }
     }
 
-    fn enter(&mut self, asker: &ModelAsker, target: RoomId) -> Result<(), Refusal> {
-        let room = self.rooms.get(&target).ok_or(Refusal::UnknownRoom(target))?;
-        let (to, up_to, reference) = (asker.id, room.last_seq, asker.reference.clone());
-        let show = Effect::ShowRoom { to, room: target, up_to, reference };
-        let person = self.users[&to].person(to);
-        let is_there = self.users[&to].room == Some(target);
-        if !is_there {
-            // Whoever is in a room leaves it first, and sees that.
-            let _ = self.leave(asker);
-            self.tell_room(target, asker.time, &Event::Entered(person.clone()));
-        }
-        let user = self.users.get_mut(&to).unwrap();
-        (user.room, user.is_subscribed) = (Some(target), true);
-        let answer = match (user.version, is_there) {
-            (Version::V2, _) => show,
-            (Version::Base, true) => asker.reply(Reply::Entered(person)),
-            (Version::Base, false) => {
-                Effect::Tell { room: target, time: asker.time, event: Event::Entered(person) }
-            }
-        };
-        self.tell(asker.link, answer);
-        self.rooms.get_mut(&target).unwrap().removed_at = None;
-        Ok(())
-    }
-
-    fn leave(&mut self, asker: &ModelAsker) -> Result<(), Refusal> {
-        let user = self.users.get_mut(&asker.id).unwrap();
-        let room = user.room.ok_or(Refusal::NotInRoom)?;
-        user.is_subscribed = true;
-        let person = user.person(asker.id);
-        self.tell_room(room, asker.time, &Event::Left(person));
-        let user = self.users.get_mut(&asker.id).unwrap();
-        (user.room, user.is_subscribed) = (None, false);
-        self.begin_expiry(room, self.now);
-        Ok(())
-    }
-
-    fn say(&mut self, asker: &ModelAsker, content: Content) -> Result<(), Refusal> {
+    fn say(
+        &mut self,
+        asker: &ModelAsker,
+        content: Content,
+        named: Option<RoomId>,
+    ) -> Result<(), Refusal> {
         let (time, reference) = (asker.time, asker.reference.clone());
         let user = &self.users[&asker.id];
-        let sent = user.sent.iter().find(|sent| Some(&*sent.reference) == reference.as_deref());
+        let sent = user.find(&reference, |seq| seq > 0);
         if let Some(sent) = sent {
-            if sent.is_saved && !self.is_kept(sent, time) {
-                return Err(Refusal::AlreadySaid);
+            if sent.is_saved && !self.is_kept(sent) {
+                return Err(Refusal::AlreadySaid(sent.position));
             }
             let position = sent.position;
             self.tell(asker.link, Effect::Repeat { to: asker.id, position, reference });
             return Ok(());
         }
+        self.check_room(asker, named)?;
         let room = user.room.ok_or(Refusal::NotInRoom)?;
         if let Content::Text(text) = &content {
-            check_length(text, self.rules.max_text_chars).map_err(Refusal::BadText)?;
+            check_lines(text, self.rules.max_text_chars).map_err(Refusal::BadText)?;
         }
         let from = user.person(asker.id);
         let of_room = self.rooms.get_mut(&room).unwrap();
@@ -302,53 +290,29 @@ impl Model {
         let user = self.users.get_mut(&asker.id).unwrap();
         if let (Some(reference), true) = (&reference, user.key.is_some()) {
             let (reference, position) = (reference.to_string(), Position { room, seq });
-            user.sent.push(ModelMessage { reference, position, time, is_saved: false });
+            user.sent.push(ModelMessage { reference, position, is_saved: false });
         }
-        self.tell_room(room, time, &Event::Said(Said { seq, time, from, content, reference }));
+        let answers = user.version == Version::V2 && !user.is_subscribed;
+        let said = Said { seq, time, from, content, reference };
+        self.tell_room(room, time, &Event::Said(said.clone()));
+        if answers {
+            self.tell(asker.link, asker.reply(Reply::Said(room, said)));
+        }
         Ok(())
     }
 
-    fn is_kept(&self, sent: &ModelMessage, now: u64) -> bool {
-        let is_young = self.rules.max_age.is_none_or(|max_age| {
-            Duration::from_millis(now) <= Duration::from_millis(sent.time) + max_age
-        });
+    fn is_kept(&self, sent: &ModelMessage) -> bool {
         let Position { room, seq } = sent.position;
         let newer = self.rooms.get(&room).map(|room| room.last_seq - seq);
-        is_young && newer.is_some_and(|newer| newer < self.rules.max_kept)
-    }
-
-    fn create(&mut self, asker: &ModelAsker, title: &str) -> Result<(), Refusal> {
-        let title = check_line(title, self.rules.max_title_chars).map_err(Refusal::BadTitle)?;
-        let max = self.rules.max_rooms;
-        if max > 0 && self.rooms.len() >= max {
-            return Err(Refusal::TooManyRooms { max });
-        }
-        let id = self.add_room(title, None, Some(self.now + self.rules.empty_room_ttl));
-        if self.users[&asker.id].version == Version::V2 {
-            let summary = RoomSummary { id, title: title.into(), users: 0, seq: 0 };
-            self.tell(asker.link, asker.reply(Reply::RoomAdded(summary)));
-        }
-        Ok(())
-    }
-
-    fn add_room(
-        &mut self,
-        title: &str,
-        place: Option<usize>,
-        removed_at: Option<Duration>,
-    ) -> RoomId {
-        self.last_room += 1;
-        let title = title.to_owned();
-        let room = ModelRoom { title, place, removed_at, last_seq: 0, saved_seq: 0 };
-        self.rooms.insert(RoomId(self.last_room), room);
-        RoomId(self.last_room)
+        newer.is_some_and(|newer| newer < self.rules.max_kept)
     }
 
     fn rename(&mut self, asker: &ModelAsker, name: &str) -> Result<(), Refusal> {
         let name = check_line(name, self.rules.max_name_chars).map_err(Refusal::BadName)?;
         let user = self.users.get_mut(&asker.id).unwrap();
         let old_name = std::mem::replace(&mut user.name, name.to_owned()).into();
-        let renaming = Renaming { user: asker.id, old_name, new_name: name.into() };
+        let (new_name, reference) = (name.into(), asker.reference.clone());
+        let renaming = Renaming { user: asker.id, old_name, new_name, reference };
         let (room, answers) = (user.room, user.version == Version::V2 && !user.is_subscribed);
         if let Some(room) = room {
             self.tell_room(room, asker.time, &Event::Renamed(renaming.clone()));
@@ -357,27 +321,6 @@ impl Model {
             self.tell(asker.link, asker.reply(Reply::Renamed(renaming)));
         }
         Ok(())
-    }
-
-    /// Rooms are known by their place: the first `rules.rooms.len()` places stay permanent.
-    fn set_rules(&mut self, rules: Rules) {
-        self.rules = rules;
-        let titles = self.rules.rooms.clone();
-        for id in self.rooms.keys().copied().collect::<Vec<_>>() {
-            let room = self.rooms.get_mut(&id).unwrap();
-            let Some(place) = room.place else { continue };
-            if let Some(title) = titles.get(place) {
-                room.title.clone_from(title);
-            } else {
-                room.place = None;
-                self.begin_expiry(id, self.now);
-            }
-        }
-        for (place, title) in titles.iter().enumerate() {
-            if !self.rooms.values().any(|room| room.place == Some(place)) {
-                self.add_room(title, Some(place), None);
-            }
-        }
     }
 
     fn tell(&mut self, link: Link, effect: Effect) {
@@ -394,14 +337,20 @@ impl Model {
 }
 
 impl ModelUser {
-    fn new(id: UserId, key: Option<ResumeKey>) -> Self {
+    fn new(id: UserId, source: Source, key: Option<ResumeKey>) -> Self {
         let (name, version) = (format!("User {}", id.0), Version::Base);
         let (link, room, away, sent) = (None, None, None, Vec::new());
-        Self { name, version, link, room, is_subscribed: false, key, away, sent }
+        Self { name, version, source, link, room, is_subscribed: false, key, away, sent }
     }
 
     pub(super) fn person(&self, id: UserId) -> Person {
         Person { id, name: self.name.as_str().into() }
+    }
+
+    /// What was sent with this reference, of the kind that `is_it` tells by the `seq`.
+    fn find(&self, reference: &Reference, is_it: impl Fn(u64) -> bool) -> Option<&ModelMessage> {
+        let reference = reference.as_deref()?;
+        self.sent.iter().find(|it| it.reference == reference && is_it(it.position.seq))
     }
 }
 
@@ -418,6 +367,16 @@ fn check_length(text: &str, max_chars: usize) -> Result<(), Flaw> {
         Err(Flaw::TooLong { max_chars })
     } else {
         Ok(())
+    }
+}
+
+/// A text. Of the control characters it may have tabs, and line breaks of Unix and of Windows.
+fn check_lines(text: &str, max_chars: usize) -> Result<(), Flaw> {
+    check_length(text, max_chars)?;
+    let without_breaks = text.replace("\r\n", "").replace(['\n', '\t'], "");
+    match without_breaks.chars().find(|c| c.is_control()) {
+        Some(c) => Err(Flaw::ControlCharacter(c)),
+        None => Ok(()),
     }
 }
 

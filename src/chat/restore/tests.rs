@@ -33,9 +33,10 @@ fn apply(chat: &mut Chat, at: Duration, action: Action) -> Vec<Effect> {
 }
 
 fn connect(connection: u64, resumed: ResumeKey) -> Action {
+    let source = Source::SAMPLE;
     let link = Link { node: NodeId(1), connection: ConnectionId(connection) };
     let offer = ResumeOffer { resumed: Some(resumed), fresh: ResumeKey([0; 32]) };
-    Action::Connect { link, version: Version::V2, resume: Some(Box::new(offer)) }
+    Action::Connect { link, source, version: Version::V2, resume: Some(Box::new(offer)) }
 }
 
 #[test]
@@ -92,11 +93,11 @@ fn restored_users_are_away_and_resume_with_name_room_and_references() {
         last_user: 9,
         last_room: 4,
         rooms: vec![(room(1, "A", Some(0)), 0), (room(4, "Made", None), 2)],
-        users: vec![(ann(key), vec![(reference.clone(), position)])],
+        users: vec![(ann(key), vec![(ReferenceHash::of(&reference, 2), position)])],
     };
     let (mut chat, _) = Chat::restore(rules(&["A"]), stored.clone());
     assert_eq!(shown(&chat)[1], (4, "Made".to_owned(), 1));
-    assert_eq!(chat.last_user(), UserId(9));
+    assert_eq!(chat.last_ids().user, 9);
     assert_eq!(chat.next_deadline(), Some(GRACE));
 
     let at = Duration::from_secs(1);
@@ -109,18 +110,23 @@ fn restored_users_are_away_and_resume_with_name_room_and_references() {
         resumed: true,
         can_resume: true,
         room: Some(RoomId(4)),
+        time: 1_000,
     };
-    assert_eq!(welcome, [Effect::Connected { link, welcome: expected }]);
+    let is_back = Effect::PresenceChanged { room: RoomId(4), user: UserId(3), is_away: false };
+    assert_eq!(welcome, [is_back, Effect::Connected { link, welcome: expected }]);
     let mut say = |reference: &str| {
-        let request = Request::Say(Content::Text("Hi".into()));
+        let request = Request::Say(Content::Text("Hi".into()), None);
         apply(&mut chat, at, Action::Ask { link, request, reference: Some(reference.into()) })
     };
     let repeat = Effect::Repeat { to: UserId(3), position, reference: Some(reference) };
     assert_eq!(say("a"), [repeat]);
-    assert!(matches!(
-        &say("b")[..],
-        [Effect::Tell { event: Event::Said(Said { seq: 3, .. }), .. }]
-    ));
+    // The user has not entered yet, and is answered all the same.
+    let [Effect::Tell { event: Event::Said(said), .. }, Effect::Reply { reply, .. }] =
+        &say("b")[..]
+    else {
+        panic!("told and answered")
+    };
+    assert_eq!((said.seq, reply), (3, &Reply::Said(RoomId(4), said.clone())));
 
     // A user who does not resume leaves.
     let (mut chat, _) = Chat::restore(rules(&["A"]), stored);
@@ -156,4 +162,46 @@ fn a_renamed_user_who_goes_away_again_does_not_leave_before_others() {
     apply(&mut chat, at, Action::Disconnect { link: links[0] });
     let effects = apply(&mut chat, at, Action::Disconnect { link: links[1] });
     assert_eq!(effects, [Effect::Store(Memo::UserGone(UserId(4)))]);
+}
+
+/// After a restart with more users than may be away, those who come and go have no power over the others.
+#[test]
+fn an_excess_after_a_restart_is_not_evicted_by_the_first_disconnect() {
+    let users = (1..=20_u8).map(|user| {
+        let (id, key) = (UserId(user.into()), ResumeKey([user; 32]));
+        (StoredUser { user: id, key, name: "Ann".into(), room: None }, Vec::new())
+    });
+    let stored = Stored { users: users.collect(), ..Stored::default() };
+    let (mut chat, _) = Chat::restore(rules(&["A"]), stored);
+    for connection in 1..=10 {
+        let fresh = ResumeKey([100 + u8::try_from(connection).unwrap(); 32]);
+        let link = Link { node: NodeId(1), connection: ConnectionId(connection) };
+        let resume = Some(Box::new(ResumeOffer { resumed: None, fresh }));
+        let (source, version) = (Source::SAMPLE, Version::V2);
+        apply(&mut chat, Duration::ZERO, Action::Connect { link, source, version, resume });
+        let effects = apply(&mut chat, Duration::ZERO, Action::Disconnect { link });
+        let newcomer = Effect::Store(Memo::UserGone(UserId(20 + connection)));
+        assert_eq!(effects, [newcomer], "it has nothing to lose");
+    }
+    assert_eq!(chat.next_deadline(), Some(GRACE));
+    let back = apply(&mut chat, Duration::ZERO, connect(99, ResumeKey([1; 32])));
+    assert!(matches!(&back[..], [Effect::Connected { welcome, .. }] if welcome.resumed));
+}
+
+#[test]
+fn a_user_who_is_stored_twice_does_not_put_the_counts_of_references_wrong() {
+    let user = |key| ann(ResumeKey([key; 32]));
+    let reference = |seq: u64| {
+        let position = Position { room: RoomId(1), seq };
+        (ReferenceHash::of(&seq.to_string(), seq), position)
+    };
+    let users = vec![(user(1), (1..=9).map(reference).collect()), (user(2), Vec::new())];
+    let rules = Rules { max_references: 3, ..rules(&["A"]) };
+    let (mut chat, _) = Chat::restore(rules, Stored { users, ..Stored::default() });
+    assert_eq!(chat.reference_counts.total, 0);
+    for seq in 1..=9 {
+        let (hash, position) = reference(seq);
+        chat.remember(UserId(3), hash, position);
+    }
+    assert_eq!(chat.reference_counts.total, 3);
 }

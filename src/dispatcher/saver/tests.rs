@@ -28,7 +28,9 @@ fn start() -> (Saver, Chat, Arc<Mutex<Record>>, Arc<Health>) {
     let rules = Rules::sample(&["A"]);
     let (chat, _) = Chat::restore(rules, Stored { last_user: 7, ..Stored::default() });
     let (record, health) = (Arc::<Mutex<Record>>::default(), Arc::<Health>::default());
-    let saver = Saver::new(Box::new(FailingHistory(record.clone())), health.clone(), UserId(7));
+    let mut saver = Saver::new(Box::new(FailingHistory(record.clone())), health.clone());
+    saver.begin(&chat, Vec::new()).unwrap();
+    record.lock().unwrap().batches.clear();
     (saver, chat, record, health)
 }
 
@@ -97,21 +99,58 @@ fn memos_do_not_pile_up_while_commits_fail() {
         saver.end(&chat, START);
     }
     // The history may know of user 7 only.
-    assert_eq!(saver.memos, [user(7), Memo::LastUser(UserId(7)), Memo::Padding(1)]);
+    assert_eq!(saver.memos, [user(7), Memo::Ids(chat.last_ids()), Memo::Padding(1)]);
+}
+
+/// So many users arrive.
+fn arrive(chat: &mut Chat, users: u64) {
+    for _ in 0..users {
+        let connection = ConnectionId(chat.last_ids().user);
+        let link = Link { node: NodeId(0), connection };
+        let action =
+            Action::Connect { link, source: Source::SAMPLE, version: Version::Base, resume: None };
+        apply(chat, action);
+    }
+}
+
+fn apply(chat: &mut Chat, action: Action) {
+    chat.apply(Entry { id: EntryId::default(), at: START, time: 0, action }, &mut Vec::new());
 }
 
 #[test]
-fn user_ids_are_reserved_ahead_and_given_back_at_the_end() {
+fn ids_are_reserved_ahead_and_given_back_at_the_end() {
     let (mut saver, mut chat, record, _) = start();
-    let link = Link { node: NodeId(0), connection: ConnectionId(1) };
-    let action = Action::Connect { link, version: Version::Base, resume: None };
-    chat.apply(Entry { id: EntryId::default(), at: START, time: 0, action }, &mut Vec::new());
+    assert_eq!(saver.reserved(), IdLimits { user: 7 + 10_000, room: 1 + 256 });
+    arrive(&mut chat, 4_999);
+    saver.commit(&chat, &[], START);
+    assert_eq!(record.lock().unwrap().batches.len(), 0, "half of them are there still");
+    arrive(&mut chat, 1);
     saver.commit(&chat, &[], START);
     saver.commit(&chat, &[], START);
+    assert_eq!(saver.reserved(), IdLimits { user: 5_007 + 10_000, room: 1 + 256 });
     saver.end(&chat, START);
     let batches = &record.lock().unwrap().batches;
-    let last_users = [8 + USER_IDS_AHEAD, 8].map(|id| vec![Memo::LastUser(UserId(id))]);
-    assert_eq!(batches[..], last_users);
+    let expected = [saver.reserved(), IdLimits { user: 5_007, room: 1 }];
+    assert_eq!(batches[..], expected.map(|ids| vec![Memo::Ids(ids)]));
+}
+
+#[test]
+fn ids_that_could_not_be_reserved_are_not_handed_out() {
+    let (mut saver, mut chat, record, _) = start();
+    apply(&mut chat, Action::Reserved(saver.reserved()));
+    record.lock().unwrap().is_failing = true;
+    for _ in 0..3 {
+        arrive(&mut chat, 5_000);
+        saver.commit(&chat, &[], START);
+    }
+    assert_eq!(chat.last_ids().user, 7 + 10_000, "the others are turned away");
+    assert_eq!(saver.reserved().user, 7 + 10_000);
+    // What was requested meanwhile is reserved as soon as something can be saved.
+    record.lock().unwrap().is_failing = false;
+    saver.commit(&chat, &[], START + RETRY_AFTER);
+    assert_eq!(saver.reserved().user, 7 + 20_000);
+    let batches = &record.lock().unwrap().batches;
+    assert!(batches.last().unwrap().contains(&Memo::Ids(saver.reserved())), "{batches:?}");
 }
 
 #[test]
@@ -123,11 +162,19 @@ fn unsaved_messages_are_refused_in_their_place() {
         Output::Query { to: UserId(7), query }
     };
     let left = || {
-        let event = Event::Left(Person { id: UserId(8), name: "Bob".into() });
+        let event = Event::Left(Person { id: UserId(8), name: "Bob".into() }, None);
         Output::Effect(Effect::Tell { room: RoomId(1), time: 5, event })
     };
     // The chat has already taken message 1 back, so its room is empty.
-    let mut outputs = [said(1), left(), repeat(1), repeat(0)];
+    // The author of message 1 did not get the room's events, and would have been answered itself.
+    let answer = || {
+        let Output::Effect(Effect::Tell { event: Event::Said(said), .. }) = said(1) else {
+            unreachable!()
+        };
+        let (reply, reference) = (Reply::Said(RoomId(1), said), None);
+        Output::Effect(Effect::Reply { to: UserId(7), time: 5, reply, reference })
+    };
+    let mut outputs = vec![said(1), answer(), left(), repeat(1), repeat(0)];
     refuse_unsaved(&mut outputs, &chat);
     let expected = [refusal("1", 5), left(), refusal("again", 0), repeat(0)];
     assert_eq!(format!("{outputs:?}"), format!("{expected:?}"));

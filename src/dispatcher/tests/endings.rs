@@ -110,7 +110,11 @@ fn a_stop_closes_everyone_and_users_who_can_resume_stay_stored() {
     stage.expect(2, "a, close 1001");
     stage.expect(3, "close 1001");
     stage.expect(4, "close 1001");
-    assert_eq!(memos, [Memo::LastUser(UserId(2))], "nobody left, and ids are given back");
+    assert_eq!(
+        memos,
+        [Memo::Ids(IdLimits { user: 2, room: 1 })],
+        "nobody left, and ids are given back"
+    );
     assert_eq!(stage.record.lock().unwrap().commits.concat(), [1]);
 }
 
@@ -121,7 +125,7 @@ fn a_user_whose_time_is_up_while_the_server_stops_is_gone() {
     stage.tick([disconnect(3, CloseReason::ConnectionLost)]);
     stage.now.at += stage::RESUME_GRACE;
     let memos = stop(&mut stage);
-    assert_eq!(memos, [Memo::UserGone(UserId(3)), Memo::LastUser(UserId(3))]);
+    assert_eq!(memos, [Memo::UserGone(UserId(3)), Memo::Ids(IdLimits { user: 3, room: 1 })]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::*;
-use crate::chat::{Memo, RoomId, Rules, Said, Stored, UserId, Version};
+use crate::chat::{Memo, RoomId, Rules, Said, Source, Stored, Version};
 use crate::history::{self, Batch, History, HistoryError, Location, Opened, Retention};
 use crate::input::{Arrival, Credentials, Secret};
 use crate::memory::Memory;
@@ -74,22 +74,28 @@ impl History for RecordingHistory {
 impl Stage {
     /// With one room, "A", and nobody connected.
     pub(super) fn new() -> Self {
-        let retention =
-            Retention { max_events: 10_000, max_age: None, max_memory_bytes: usize::MAX };
+        let retention = Retention {
+            max_events: 10_000,
+            max_age: None,
+            max_memory_bytes: usize::MAX,
+            max_references: usize::MAX,
+            max_file_bytes: 0,
+        };
         let Opened { epoch, history, reader, .. } =
             history::open(&Location::Memory, retention).unwrap();
         let record = Arc::<Mutex<CommitRecord>>::default();
         let history = RecordingHistory { record: record.clone(), history };
-        let mut saver = Saver::new(Box::new(history), Arc::default(), UserId(0));
+        let mut saver = Saver::new(Box::new(history), Arc::default());
         let (chat, effects) = Chat::restore(rules(&["A"]), Stored::default());
-        saver.begin(effects).unwrap();
-        let (queries, recall) = Recall::new(reader, epoch.into(), 10, MAX_QUEUED);
-        let (lobby, delivery) =
-            (Lobby::new(LIST_INTERVAL, 0.0), Delivery::new(server_info(1_000), Memory::plenty()));
+        saver.begin(&chat, effects).unwrap();
+        let epoch: Arc<str> = epoch.into();
+        let (queries, recall) = Recall::new(reader, epoch.clone(), 10);
+        let lobby = Lobby::new(NodeId(0), LIST_INTERVAL, epoch.clone(), MAX_QUEUED);
+        let delivery = Delivery::new(server_info(1_000), epoch, Memory::plenty());
         let log = LocalLog::default();
         let dispatcher =
             Dispatcher::new(log, chat, lobby, saver, delivery, queries, MAX_TICK_BYTES);
-        let (flusher, flusher_thread) = Flusher::new().unwrap();
+        let (flusher, flusher_thread) = Flusher::new(Memory::plenty()).unwrap();
         let (now, flusher) = (Now { at: Duration::from_secs(100), time: 5 }, Arc::new(flusher));
         Self { dispatcher, recall, record, now, flusher_thread, flusher, clients: Vec::new() }
     }
@@ -133,7 +139,8 @@ impl Stage {
                 fresh: secret(id),
             })),
         };
-        Input::Connect { connection, outbox, arrival, pace: Pace::unlimited() }
+        let (source, pace) = (Source::SAMPLE, Pace::unlimited());
+        Input::Connect { connection, source, outbox, arrival, pace }
     }
 
     /// A client for each of these, welcomed and in room 1. Nothing is left for them to read.

@@ -3,7 +3,6 @@
 //! The dispatcher's thread, upkeep's and those that read share the [`Database`]; a connection belongs
 //! to one thread at a time.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,10 +13,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::{Durability, HistoryError};
+use super::claim::Claim;
 use super::explain::{explain, replaced};
+use super::place::OpenFiles;
 use super::row::int;
 use super::schema::meta;
-use super::wal::WAL_MAX_BYTES;
+use super::wal::{WAL_MAX_BYTES, discard_tail};
 
 /// After how many messages and transactions upkeep is woken early. The longer a WAL is, the longer it
 /// takes to copy, and it keeps growing meanwhile.
@@ -40,7 +41,8 @@ pub(super) struct Database {
     /// The dispatcher's last commit failed. A smaller WAL may make room for the next.
     is_failing: AtomicBool,
     /// Keeps other servers away from the file until the last connection is closed.
-    _lock_file: File,
+    pub(super) claim: Claim,
+    files: OpenFiles,
     /// How many pages the database may have (0: no limit), which stands in for a full disk.
     #[cfg(test)]
     pub(super) max_pages: AtomicU64,
@@ -51,7 +53,8 @@ impl Database {
         path: &Path,
         epoch: String,
         durability: Durability,
-        lock_file: File,
+        claim: Claim,
+        files: OpenFiles,
         wake_upkeep: Sender<()>,
     ) -> Self {
         Self {
@@ -63,7 +66,8 @@ impl Database {
             commits: AtomicU64::new(1),
             wake_upkeep,
             is_failing: AtomicBool::new(false),
-            _lock_file: lock_file,
+            claim,
+            files,
             #[cfg(test)]
             max_pages: AtomicU64::new(0),
         }
@@ -105,6 +109,11 @@ impl Database {
         explain(&self.path, error)
     }
 
+    /// Checks that the files are still in their place.
+    pub(super) fn check_place(&self) -> Result<(), HistoryError> {
+        self.files.check()
+    }
+
     /// A connection for a thread that writes: one more, or one in place of one that failed.
     pub(super) fn connect(&self) -> Result<Connection, HistoryError> {
         let connection = open_connection(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)
@@ -121,6 +130,20 @@ impl Database {
             .map_err(|error| self.explain(error))?;
         self.check_epoch(&connection)?;
         Ok(connection)
+    }
+
+    /// Makes what a failed commit has written to the WAL unreadable, so that no start finds it. The caller
+    /// holds the write lock.
+    pub(super) fn discard_unfinished(&self) -> Result<(), HistoryError> {
+        // One keeps other programs from writing while the other looks where the WAL ends.
+        let (holder, observer) = (self.connect()?, self.connect()?);
+        holder.execute_batch("BEGIN IMMEDIATE").map_err(|error| self.explain(error))?;
+        let sync = self.durability == Durability::PowerLoss;
+        discard_tail(&observer, &self.path, sync).map_err(|error| {
+            let what = format!("may hold messages that were refused: {error}");
+            let advice = "they count only if the server is killed before it can save again";
+            HistoryError::new(&self.path, what, advice).because_of(error)
+        })
     }
 
     /// Somebody may have replaced the file that was opened first.

@@ -64,7 +64,15 @@ pub(super) fn not_accessible(path: &Path) -> HistoryError {
     HistoryError::new(path, "cannot be read and written (permission denied)", advice)
 }
 
+pub(super) fn gone(path: &Path, error: std::io::Error) -> HistoryError {
+    let what = format!("is no longer in its place: {error}");
+    let advice =
+        "put it back, and writing resumes by itself; what is saved without it would be lost";
+    HistoryError::new(path, what, advice).because_of(error)
+}
+
 pub(super) fn replaced(path: &Path) -> HistoryError {
-    let advice = "put the original file back, or restart wschat to go on with this one";
+    let advice = "put the original file back, and writing resumes by itself; or restart wschat to go on \
+                  with this one";
     HistoryError::new(path, "is no longer the file that this server opened", advice)
 }

@@ -14,6 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::super::contract_test::{EVERYTHING, room, text};
 use super::super::{Batch, Durability, History, HistoryReader};
 use crate::chat::{Content, Memo, Person, ResumeKey, RoomId, Said, StoredUser, UserId};
+use crate::health::Health;
 
 const ROOMS: u64 = 100;
 const EVENTS_PER_ROOM: u64 = 10_000;
@@ -149,7 +150,7 @@ fn upkeep_beside_commits() {
         let memos: Vec<Memo> = (1..=10).map(|id| room(RoomId(id), "Room")).collect();
         writer.commit(Batch { said: &[], memos: &memos }).unwrap();
         let (stop, stopped) = crossbeam_channel::bounded(0);
-        let working = std::thread::spawn(move || upkeep.run(&stopped));
+        let working = std::thread::spawn(move || upkeep.run(&stopped, &Health::default()));
         let mut times = Vec::new();
         let mut wal_bytes = 0;
         let started = Instant::now();

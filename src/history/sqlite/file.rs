@@ -2,31 +2,34 @@
 //!
 //! Runs on the thread that starts the server. A file that is refused is left as it was.
 
-use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
+use log::warn;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
-use rustix::fs::{FlockOperation, flock};
 
-use super::super::{Durability, HistoryError, new_epoch};
+use super::super::clock::boot_id;
+use super::super::{Durability, HistoryError, Retention, new_epoch};
+use super::claim::{Claim, LastMessages};
 use super::database::{configure_writer, open_connection};
 use super::explain::{MOVE_AWAY, RESTORE, explain, not_accessible};
+use super::place::{beside, unreadable};
 use super::restore;
 use super::schema::{Marks, STEPS, VERSION, delete_meta, meta, migrate, set_meta};
 use crate::chat::Stored;
-use crate::shell::directory;
 
 /// The key in `meta` of the boot (see [`boot_id`]) since which commits may be in the page cache only.
 const UNSYNCED_BOOT: &str = "unsynced_boot";
 
+/// The key in `meta` of the token that the mark beside the file has, too: another one for each start.
+const TOKEN: &str = "token";
+
 /// Makes sure that no other server uses the file, and that it is one of wschat's.
-pub(super) fn claim(path: &Path) -> Result<(File, Connection), HistoryError> {
-    let lock_file = lock(path)?;
-    check_header(path)?;
+pub(super) fn claim(path: &Path) -> Result<(Claim, Connection), HistoryError> {
+    let claim = Claim::new(path)?;
+    check_header(path, claim.database())?;
     let connection = open_connection(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
         .and_then(|connection| {
             // A file that is refused in the end must not be written to.
@@ -42,72 +45,16 @@ pub(super) fn claim(path: &Path) -> Result<(File, Connection), HistoryError> {
     if connection.is_readonly("main").map_err(|error| explain(path, error))? {
         return Err(not_accessible(path));
     }
-    Ok((lock_file, connection))
+    Ok((claim, connection))
 }
 
-/// Locks a file beside the database. A lock on the database itself would be lost as soon as SQLite,
-/// or anybody in this process, closed another descriptor of it.
-fn lock(path: &Path) -> Result<File, HistoryError> {
-    let folder = directory(path);
-    if !folder.is_dir() {
-        let what = format!("cannot be created: the folder {} does not exist", folder.display());
-        return Err(HistoryError::new(path, what, "create the folder, or name another file"));
-    }
-    let mut lock_path = path.to_owned().into_os_string();
-    lock_path.push(".lock");
-    let lock_path = PathBuf::from(lock_path);
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut lock_file = options.open(&lock_path).map_err(|error| {
-        let what = format!("cannot be used: {} cannot be created: {error}", lock_path.display());
-        let advice = "give the user that wschat runs as the right to write in that folder, or name \
-                      a file in another one";
-        HistoryError::new(path, what, advice).because_of(error)
-    })?;
-    match flock(&lock_file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(rustix::io::Errno::WOULDBLOCK) => return Err(in_use(path, &mut lock_file)),
-        Err(error) => {
-            let what = format!("cannot be locked: {error}");
-            return Err(HistoryError::new(path, what, "put it on a local disk").because_of(error));
-        }
-    }
-    // For `in_use`, in another server. The lock holds without it.
-    let _ = lock_file.set_len(0).and_then(|()| writeln!(lock_file, "{}", std::process::id()));
-    Ok(lock_file)
-}
-
-fn in_use(path: &Path, lock_file: &mut File) -> HistoryError {
-    let mut owner = String::new();
-    // If the process cannot be read, the message does without it.
-    let _ = lock_file.read_to_string(&mut owner);
-    let mut what = "is in use by another server".to_owned();
-    if let Ok(process) = owner.trim().parse::<u32>() {
-        let _ = write!(what, " (process {process})");
-    }
-    HistoryError::new(path, what, "stop that server, or name another file")
-}
-
-/// Checks the header without SQLite, which might change the file. Creates the file if there is none.
-fn check_header(path: &Path) -> Result<(), HistoryError> {
-    let unreadable = |error: std::io::Error| {
-        if error.kind() == ErrorKind::PermissionDenied {
-            return not_accessible(path).because_of(error);
-        }
-        let what = format!("cannot be opened: {error}");
-        HistoryError::new(path, what, "name a file that can be read and written").because_of(error)
-    };
+/// Checks the header without SQLite, which might change the file. A new file is empty, and so is one whose
+/// first start was cut short.
+fn check_header(path: &Path, file: &File) -> Result<(), HistoryError> {
     let mut header = Vec::with_capacity(100);
-    match File::open(path).and_then(|file| file.take(100).read_to_end(&mut header)) {
-        // A start was cut short after it created the file.
-        Ok(0) => return Ok(()),
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true).mode(0o600);
-            return options.open(path).map(drop).map_err(unreadable);
-        }
-        Err(error) => return Err(unreadable(error)),
+    file.take(100).read_to_end(&mut header).map_err(|error| unreadable(path, error))?;
+    if header.is_empty() {
+        return Ok(());
     }
     if !header.starts_with(b"SQLite format 3\0") {
         return Err(HistoryError::new(path, "is not a wschat history", MOVE_AWAY));
@@ -123,30 +70,90 @@ fn check_header(path: &Path) -> Result<(), HistoryError> {
 /// Brings the file up to date, and loads its epoch and what is remembered. All of it is one
 /// transaction: where it fails, or is killed, nothing has changed.
 pub(super) fn prepare(
+    path: &Path,
+    claim: &mut Claim,
     connection: &mut Connection,
     durability: Durability,
-) -> rusqlite::Result<(String, Stored)> {
+    retention: Retention,
+) -> Result<(String, Stored), HistoryError> {
+    let explain = |error| explain(path, error);
+    let token = new_epoch();
+    let (epoch, remembered) = prepare_with(&token, path, claim, connection, durability, retention)
+        .map_err(|failure| match failure {
+            StartFailure::Sqlite(error) => explain(error),
+            StartFailure::Mark(error) => unmarked(path, error),
+        })?;
+    let note = claim.set_tokens(&token, &token);
+    let last = LastMessages::new(remembered.rooms.iter().map(|(room, seq)| (room.id, *seq)));
+    note.and_then(|()| claim.set_last(last.marked())).map_err(|error| unmarked(path, error))?;
+    // Only now: the marks of a new file must be in the database itself, where `check_header` looks.
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(explain)?;
+    configure_writer(connection, durability).map_err(explain)?;
+    Ok((epoch, remembered))
+}
+
+enum StartFailure {
+    Sqlite(rusqlite::Error),
+    /// The mark beside the file could not be written.
+    Mark(io::Error),
+}
+
+impl From<rusqlite::Error> for StartFailure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+fn unmarked(path: &Path, error: io::Error) -> HistoryError {
+    let what =
+        format!("cannot be used: {} cannot be written: {error}", beside(path, ".lock").display());
+    let advice = "free some space there, and let the user that wschat runs as write it";
+    HistoryError::new(path, what, advice).because_of(error)
+}
+
+/// The transaction of [`prepare`], which gives the file this token.
+fn prepare_with(
+    token: &str,
+    path: &Path,
+    claim: &mut Claim,
+    connection: &mut Connection,
+    durability: Durability,
+    retention: Retention,
+) -> Result<(String, Stored), StartFailure> {
     // What is decided here must be on the disk before anything that relies on it.
     connection.pragma_update(None, "synchronous", "FULL")?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     migrate(&transaction, STEPS)?;
-    let remembered = restore::load(&transaction)?;
-    let epoch = begin_epoch(&transaction, durability)?;
+    let remembered = restore::load(&transaction, retention.max_references)?;
+    let before = meta::<String>(&transaction, TOKEN)?;
+    let fits = claim.fits(before.as_deref(), |room| restore::last_seq(&transaction, room))?;
+    if !fits {
+        warn!(
+            "history: {} is not as the last server left it, as when a backup was put in its place; \
+             clients are told that messages they have seen may be missing",
+            path.display(),
+        );
+    }
+    let epoch = begin_epoch(&transaction, durability, fits)?;
+    set_meta(&transaction, TOKEN, token)?;
+    // If the server is killed now, the file has the token from before.
+    claim.set_tokens(before.as_deref().unwrap_or(token), token).map_err(StartFailure::Mark)?;
     transaction.commit()?;
-    // Only now: the marks of a new file must be in the database itself, where `check_header` looks.
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    configure_writer(connection, durability)?;
     Ok((epoch, remembered))
 }
 
-/// The epoch of the file, a new one if a loss of power may have taken commits: clients may have seen
-/// them.
-fn begin_epoch(connection: &Connection, durability: Durability) -> rusqlite::Result<String> {
+/// The epoch of the file. A new one unless the file `fits`, or if a loss of power may have taken commits:
+/// clients may have seen what is missing.
+fn begin_epoch(
+    connection: &Connection,
+    durability: Durability,
+    fits: bool,
+) -> rusqlite::Result<String> {
     let this_boot = boot_id();
     let mut epoch: String = meta(connection, "epoch")?.unwrap_or_default();
     let may_have_lost = meta::<String>(connection, UNSYNCED_BOOT)?
         .is_some_and(|boot| boot.is_empty() || boot != this_boot);
-    if epoch.is_empty() || may_have_lost {
+    if epoch.is_empty() || may_have_lost || !fits {
         epoch = new_epoch();
         set_meta(connection, "epoch", &epoch)?;
     }
@@ -160,10 +167,4 @@ fn begin_epoch(connection: &Connection, durability: Durability) -> rusqlite::Res
 /// Notes that all that was committed is on the disk, or will be before this note is.
 pub(super) fn note_synced(connection: &Connection) -> rusqlite::Result<()> {
     delete_meta(connection, UNSYNCED_BOOT)
-}
-
-/// Identifies the time since the machine was booted; empty if the system does not say.
-fn boot_id() -> String {
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    boot.trim().to_owned()
 }

@@ -6,14 +6,17 @@
 //! Both write only while they hold [`Database::lock_for_writing`], so neither ever finds the database
 //! busy. A [`SqliteReader`] reads at the same time, and makes nobody wait.
 
+mod claim;
 mod database;
 mod explain;
 mod file;
+mod place;
 mod prune;
 mod reader;
 mod restore;
 mod row;
 mod schema;
+mod shrink;
 mod upkeep;
 mod wal;
 mod writer;
@@ -33,7 +36,8 @@ use super::{Durability, HistoryError, Retention};
 use crate::chat::Stored;
 
 use database::Database;
-use explain::explain;
+use explain::{explain, gone};
+use place::OpenFiles;
 use reader::SqliteReader;
 pub(crate) use upkeep::Upkeep;
 use writer::SqliteWriter;
@@ -47,16 +51,19 @@ pub(super) fn open(
     durability: Durability,
     retention: Retention,
 ) -> Result<Parts, HistoryError> {
-    let (lock_file, mut connection) = file::claim(path)?;
+    let path = &*place::resolve(path)?;
+    let (mut claim, mut connection) = file::claim(path)?;
     let (epoch, remembered) =
-        file::prepare(&mut connection, durability).map_err(|error| explain(path, error))?;
+        file::prepare(path, &mut claim, &mut connection, durability, retention)?;
     if let Err(error) = wal::shorten(&connection) {
         // A long WAL only takes space.
         warn!("history: {}", explain(path, error));
     }
     let (wake_upkeep, woken) = bounded(1);
-    let database = Arc::new(Database::new(path, epoch, durability, lock_file, wake_upkeep));
-    let writer = SqliteWriter::new(database.clone(), connection, retention)?;
+    let files = OpenFiles::find(path).map_err(|error| gone(path, error))?;
+    let database = Database::new(path, epoch, durability, claim, files, wake_upkeep);
+    let database = Arc::new(database);
+    let writer = SqliteWriter::new(database.clone(), connection, retention, &remembered)?;
     let reader = SqliteReader::new(database.clone())?;
     let upkeep = Upkeep::new(database, woken, retention)?;
     Ok((remembered, writer, reader, upkeep))

@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Rows};
 
-use super::super::{HistoryError, HistoryReader, newest_within};
+use super::super::{HistoryError, HistoryReader, first_within, newest_within};
 use super::database::Database;
 use super::row::{self, int};
 use crate::chat::{Position, RoomId, Said};
 
 /// Reads the file.
 pub(crate) struct SqliteReader {
-    database: Arc<Database>,
-    /// `None` after an error; the next call opens another.
+    /// `None` after an error; the next call opens another. Closed before the database's own descriptor is,
+    /// which would end its locks.
     connection: Option<Connection>,
+    database: Arc<Database>,
 }
 
 /// For SQLite's LIMIT.
@@ -29,7 +30,7 @@ impl HistoryReader for SqliteReader {
         up_to: u64,
         max_bytes: usize,
     ) -> Result<Vec<Said>, HistoryError> {
-        self.newest_first(room, after, up_to, NO_LIMIT, |messages| {
+        self.messages(row::SELECT, room, after, up_to, NO_LIMIT, |messages| {
             Ok(newest_within(max_bytes, messages)?.0)
         })
     }
@@ -43,43 +44,60 @@ impl HistoryReader for SqliteReader {
     ) -> Result<(Vec<Said>, bool), HistoryError> {
         // One more shows whether there are older ones.
         let limit_and_one = int(limit as u64).saturating_add(1);
-        self.newest_first(room, 0, before.saturating_sub(1), limit_and_one, |messages| {
+        let up_to = before.saturating_sub(1);
+        self.messages(row::SELECT, room, 0, up_to, limit_and_one, |messages| {
             let (found, is_cut) = newest_within(max_bytes, messages.by_ref().take(limit))?;
+            Ok((found, is_cut || messages.next().transpose()?.is_some()))
+        })
+    }
+
+    fn after(
+        &mut self,
+        room: RoomId,
+        after: u64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<(Vec<Said>, bool), HistoryError> {
+        // One more shows whether there are newer ones.
+        let limit_and_one = int(limit as u64).saturating_add(1);
+        let select = row::SELECT_OLDEST_FIRST;
+        self.messages(select, room, after, u64::MAX, limit_and_one, |messages| {
+            let (found, is_cut) = first_within(max_bytes, messages.by_ref().take(limit))?;
             Ok((found, is_cut || messages.next().transpose()?.is_some()))
         })
     }
 
     fn message(&mut self, position: Position) -> Result<Option<Said>, HistoryError> {
         let Position { room, seq } = position;
-        self.newest_first(room, seq.saturating_sub(1), seq, 1, |messages| {
-            messages.next().transpose()
-        })
+        let after = seq.saturating_sub(1);
+        self.messages(row::SELECT, room, after, seq, 1, |messages| messages.next().transpose())
     }
 }
 
 impl SqliteReader {
     pub(super) fn new(database: Arc<Database>) -> Result<Self, HistoryError> {
         let connection = Some(database.connect_read_only()?);
-        Ok(Self { database, connection })
+        Ok(Self { connection, database })
     }
 
-    /// Hands the messages after `after`, up to and with `up_to`, to `read`.
-    fn newest_first<T>(
+    /// Hands the messages after `after`, up to and with `up_to`, to `read`, in the order of `select`.
+    fn messages<T>(
         &mut self,
+        select: &str,
         room: RoomId,
         after: u64,
         up_to: u64,
         limit: i64,
-        read: impl FnOnce(&mut NewestFirst<'_>) -> rusqlite::Result<T>,
+        read: impl FnOnce(&mut Messages<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, HistoryError> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.database.connect_read_only()?,
         };
         let query = || {
-            let mut statement = connection.prepare_cached(row::SELECT)?;
+            let mut statement = connection.prepare_cached(select)?;
             let rows = statement.query([int(room.0), int(after), int(up_to), limit])?;
-            read(&mut NewestFirst(rows))
+            read(&mut Messages(rows))
         };
         let found = query().map_err(|error| self.database.explain(error))?;
         self.connection = Some(connection);
@@ -87,9 +105,9 @@ impl SqliteReader {
     }
 }
 
-struct NewestFirst<'a>(Rows<'a>);
+struct Messages<'a>(Rows<'a>);
 
-impl Iterator for NewestFirst<'_> {
+impl Iterator for Messages<'_> {
     type Item = rusqlite::Result<Said>;
 
     fn next(&mut self) -> Option<Self::Item> {

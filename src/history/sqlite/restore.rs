@@ -7,16 +7,18 @@ use rusqlite::{Connection, Row, params};
 use super::row::{int, text, uint};
 use super::schema::meta;
 use crate::chat::{
-    Position, ResumeKey, RoomId, Stored, StoredReference, StoredRoom, StoredUser, UserId,
+    Position, ReferenceHash, ResumeKey, RoomId, Stored, StoredReference, StoredRoom, StoredUser,
+    UserId,
 };
 
-/// Takes one look-up for each room, however much was said there, and one pass over the references.
-pub(super) fn load(connection: &Connection) -> rusqlite::Result<Stored> {
+/// Takes one look-up for each room, however much was said there, and two passes over the references, of
+/// which no more than `max_references` are loaded.
+pub(super) fn load(connection: &Connection, max_references: usize) -> rusqlite::Result<Stored> {
     Ok(Stored {
         last_user: uint(meta(connection, "last_user")?.unwrap_or(0)),
         last_room: uint(meta(connection, "last_room")?.unwrap_or(0)),
         rooms: load_rooms(connection)?,
-        users: load_users(connection)?,
+        users: load_users(connection, max_references)?,
     })
 }
 
@@ -39,6 +41,7 @@ fn load_rooms(connection: &Connection) -> rusqlite::Result<Vec<(StoredRoom, u64)
 
 fn load_users(
     connection: &Connection,
+    max_references: usize,
 ) -> rusqlite::Result<Vec<(StoredUser, Vec<StoredReference>)>> {
     let user = |row: &Row<'_>| {
         let room: Option<i64> = row.get(3)?;
@@ -54,30 +57,60 @@ fn load_users(
         connection.prepare("SELECT user, key, name, room FROM session ORDER BY user")?;
     let mut users: Vec<_> = statement.query_map([], user)?.collect::<Result<_, _>>()?;
     if !users.is_empty() {
-        load_references(connection, &mut users)?;
+        load_references(connection, &mut users, max_references)?;
     }
     Ok(users)
 }
 
-/// `users` are sorted by user.
+/// `users` are sorted by user. If there are more references than may be remembered, whoever has most does
+/// without the oldest.
 fn load_references(
     connection: &Connection,
     users: &mut [(StoredUser, Vec<StoredReference>)],
+    max: usize,
 ) -> rusqlite::Result<()> {
+    let most = most_per_user(connection, max)?;
     // CROSS JOIN makes SQLite keep this order of the tables.
     let mut statement = connection.prepare(
         "SELECT reference.user, ref, reference.room, seq FROM reference
-            CROSS JOIN session USING (user) CROSS JOIN room ON room.id = reference.room
-            WHERE seq > pruned ORDER BY reference.id",
+            CROSS JOIN session USING (user) ORDER BY reference.id DESC",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let user = UserId(uint(row.get(0)?));
         let at = users.binary_search_by_key(&user, |(stored, _)| stored.user);
-        let position = Position { room: RoomId(uint(row.get(2)?)), seq: uint(row.get(3)?) };
-        users[at.expect("it is joined with them")].1.push((text(row, 1)?, position));
+        let references = &mut users[at.expect("it is joined with them")].1;
+        if references.len() < most {
+            let position = Position { room: RoomId(uint(row.get(2)?)), seq: uint(row.get(3)?) };
+            let hash = ReferenceHash::of(row.get_ref(1)?.as_str()?, position.seq);
+            references.push((hash, position));
+        }
+    }
+    for (_, references) in users {
+        references.reverse();
     }
     Ok(())
+}
+
+/// The most references that each user may have, so that all together have no more than `max`.
+fn most_per_user(connection: &Connection, max: usize) -> rusqlite::Result<usize> {
+    let mut counts: Vec<usize> = connection
+        .prepare(
+            "SELECT count(*) FROM reference WHERE user IN (SELECT user FROM session) GROUP BY user",
+        )?
+        .query_map([], |row| row.get(0).map(uint))?
+        .map(|count| count.map(|count| usize::try_from(count).unwrap_or(usize::MAX)))
+        .collect::<Result<_, _>>()?;
+    counts.sort_unstable();
+    let mut left = max;
+    for (at, count) in counts.iter().enumerate() {
+        let share = left / (counts.len() - at);
+        if *count > share {
+            return Ok(share);
+        }
+        left -= count;
+    }
+    Ok(usize::MAX)
 }
 
 /// The last `seq` used in a room, as far as the file knows; `None` if the room is not in it.

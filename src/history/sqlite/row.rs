@@ -26,6 +26,21 @@ macro_rules! columns {
     };
 }
 
+macro_rules! select {
+    ($order:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM event
+                WHERE room = ?1 AND seq <= ?3
+                    AND seq > max(?2, (SELECT pruned FROM room WHERE id = ?1))
+                ORDER BY seq ",
+            $order,
+            " LIMIT ?4"
+        )
+    };
+}
+
 /// For [`insert`].
 pub(super) const INSERT: &str =
     concat!("INSERT INTO event (room, ", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
@@ -34,14 +49,10 @@ pub(super) const INSERT: &str =
 ///
 /// It finds nothing that `pruned` covers, even if upkeep has not deleted it yet: there may be a gap
 /// behind it. A room that is not in the file has no `pruned`, and `seq > NULL` finds nothing.
-pub(super) const SELECT: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM event
-        WHERE room = ?1 AND seq <= ?3
-            AND seq > max(?2, (SELECT pruned FROM room WHERE id = ?1))
-        ORDER BY seq DESC LIMIT ?4"
-);
+pub(super) const SELECT: &str = select!("DESC");
+
+/// As [`SELECT`], oldest first.
+pub(super) const SELECT_OLDEST_FIRST: &str = select!("ASC");
 
 /// The file has a kind of message that this program does not know.
 #[derive(Debug)]

@@ -16,6 +16,7 @@ use super::super::contract_test::{EVERYTHING, room, seqs, text};
 use super::super::{Batch, Durability, History, HistoryError, HistoryReader, Retention};
 use super::Upkeep;
 use super::database::Database;
+use super::place::beside;
 use super::reader::SqliteReader;
 use super::row::{int, uint};
 use super::writer::SqliteWriter;
@@ -119,6 +120,16 @@ fn new_path() -> (TempDir, PathBuf) {
 #[track_caller]
 fn query<T: rusqlite::types::FromSql>(path: &Path, sql: &str) -> T {
     Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// A copy of what a kill leaves now: nothing is copied back.
+fn killed(path: &Path) -> (TempDir, PathBuf) {
+    let (folder, left) = new_path();
+    for suffix in ["", "-wal", ".lock"] {
+        // After a clean end there is no WAL.
+        let _ = std::fs::copy(beside(path, suffix), beside(&left, suffix));
+    }
+    (folder, left)
 }
 
 fn wal(path: &Path) -> PathBuf {

@@ -9,13 +9,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
-use log::{info, warn};
+use log::{debug, info, warn};
 use rusqlite::Connection;
 
+use super::super::clock::{AgeClock, AgeLimit};
 use super::super::{HistoryError, Retention};
 use super::database::Database;
 use super::prune::{Progress, Pruner, STEP_PAUSE};
+use super::row::uint;
+use super::schema::{meta, set_meta};
 use super::wal::{WAL_COPY_BYTES, WAL_MAX_BYTES, checkpoint};
+use crate::health::Health;
 
 /// How often it looks whether there is something to do, unless it is woken.
 const ROUND: Duration = Duration::from_secs(1);
@@ -33,17 +37,23 @@ const PRUNE_INTERVAL: Duration = Duration::from_secs(10);
 /// How often it looks for messages that have become too old, while nothing is said.
 const EXPIRE_INTERVAL: Duration = Duration::from_secs(60);
 
+/// The key in `meta` of the note of the clock.
+const CLOCK: &str = "clock";
+
 /// Keeps the file small.
 #[derive(Debug)]
 pub(crate) struct Upkeep {
-    database: Arc<Database>,
-    /// `None` after an error, until the next round.
+    /// `None` after an error, until the next round. Closed before the database's own descriptor is, which
+    /// would end its locks.
     connection: Option<Connection>,
+    database: Arc<Database>,
     /// The dispatcher has committed much.
     woken: Receiver<()>,
     retention: Retention,
     wal_max_bytes: u64,
     pruner: Pruner,
+    /// `None` if nothing is ever too old.
+    clock: Option<AgeClock>,
     /// The count of commits when the WAL was last copied as a whole, and when that was.
     copied: (u64, Instant),
     /// The same for pruning.
@@ -57,10 +67,16 @@ impl Upkeep {
         woken: Receiver<()>,
         retention: Retention,
     ) -> Result<Self, HistoryError> {
-        let connection = Some(connect(&database)?);
+        let connection = connect(&database)?;
+        let clock = match retention.max_age {
+            Some(_) => Some(clock(&connection).map_err(|error| database.explain(error))?),
+            None => None,
+        };
+        let connection = Some(connection);
         let now = Instant::now();
         Ok(Self {
             pruner: Pruner::new(database.clone(), retention),
+            clock,
             database,
             connection,
             woken,
@@ -73,7 +89,7 @@ impl Upkeep {
     }
 
     /// Runs until the other end of `stop` is dropped.
-    pub(crate) fn run(mut self, stop: &Receiver<()>) {
+    pub(crate) fn run(mut self, stop: &Receiver<()>, health: &Health) {
         let sleep = |pause| stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout);
         let woken = self.woken.clone();
         let mut pause = ROUND;
@@ -83,7 +99,8 @@ impl Upkeep {
                 recv(woken) -> _ => {}
                 default(pause) => {}
             }
-            let done = self.round(Instant::now(), &sleep);
+            let place = self.check_place(health);
+            let done = place.and_then(|()| self.round(Instant::now(), &sleep));
             match &done {
                 Ok(_) if self.is_failing => info!("history: upkeep works again"),
                 Err(error) if !self.is_failing => warn!("history: upkeep failed: {error}"),
@@ -92,6 +109,13 @@ impl Upkeep {
             self.is_failing = done.is_err();
             pause = if matches!(done, Ok(Progress::Partial)) { STEP_PAUSE } else { ROUND };
         }
+    }
+
+    /// Checks that the file is in its place, and reports it. While nothing is committed, nobody else looks.
+    pub(super) fn check_place(&self, health: &Health) -> Result<(), HistoryError> {
+        let place = self.database.check_place();
+        health.set_misplaced(place.is_err());
+        place
     }
 
     /// Does what is due. `sleep` waits for the time it is given, and returns false if upkeep is to end.
@@ -104,15 +128,18 @@ impl Upkeep {
             Some(connection) => connection,
             None => connect(&self.database)?,
         };
+        let age_limit = self.age_limit(&connection);
         let commits = self.database.commits();
         let (commits_before, at) = self.pruned;
         let elapsed = now.duration_since(at);
         let may_expire = self.retention.max_age.is_some() && elapsed >= EXPIRE_INTERVAL;
         let has_grown = commits != commits_before && elapsed >= PRUNE_INTERVAL;
-        let pruned = if may_expire || has_grown {
-            self.pruner.round(&connection, sleep)
-        } else {
-            Ok(Progress::NotDue)
+        let is_due =
+            if may_expire || has_grown { Ok(true) } else { self.pruner.is_too_large(&connection) };
+        let pruned = match is_due {
+            Ok(true) => self.pruner.round(&connection, age_limit, sleep),
+            Ok(false) => Ok(Progress::NotDue),
+            Err(error) => Err(error),
         };
         // If pruning fails because the disk is full, this may make room.
         let copied = self.copy_wal(&connection, now);
@@ -122,6 +149,19 @@ impl Upkeep {
         }
         self.connection = Some(connection);
         Ok(pruned)
+    }
+
+    /// What is too old. The note of the clock is kept for the next start, so that a restart does not make
+    /// it trusted.
+    fn age_limit(&mut self, connection: &Connection) -> Option<AgeLimit> {
+        let clock = self.clock.as_mut()?;
+        if clock.observe() {
+            let _lock = self.database.lock_for_writing();
+            if let Err(error) = set_meta(connection, CLOCK, &clock.note()) {
+                debug!("history: {}", self.database.explain(error));
+            }
+        }
+        clock.limit(self.retention.max_age)
     }
 
     /// Copies the WAL into the database if that is due.
@@ -160,6 +200,14 @@ impl Upkeep {
         &self.database
     }
 
+    /// The time passes on both clocks, and the time of day jumps by some milliseconds more.
+    #[cfg(test)]
+    pub(super) fn shift_clock(&mut self, time: Duration, jump: i64) {
+        let ahead = &mut self.clock.as_mut().expect("something becomes too old").ahead;
+        ahead.0 += time;
+        ahead.1 += i64::try_from(time.as_millis()).unwrap() + jump;
+    }
+
     #[cfg(test)]
     pub(super) fn set_wal_max_bytes(&mut self, bytes: u64) {
         self.wal_max_bytes = bytes;
@@ -174,6 +222,20 @@ impl Upkeep {
         while let Progress::Partial = self.round(now + EXPIRE_INTERVAL + WAL_MAX_AGE, &|_| true)? {}
         Ok(())
     }
+}
+
+/// The clock as the last upkeep left it, compared with the latest message of each room. It is noted anew.
+fn clock(connection: &Connection) -> rusqlite::Result<AgeClock> {
+    let latest = connection
+        .prepare(
+            "SELECT time FROM room JOIN event ON event.room = room.id
+                AND seq = (SELECT max(seq) FROM event WHERE event.room = room.id)",
+        )?
+        .query_map([], |row| row.get(0).map(uint))?
+        .collect::<Result<Vec<u64>, _>>()?;
+    let clock = AgeClock::resume(meta::<String>(connection, CLOCK)?.as_deref(), &latest);
+    set_meta(connection, CLOCK, &clock.note())?;
+    Ok(clock)
 }
 
 fn connect(database: &Database) -> Result<Connection, HistoryError> {

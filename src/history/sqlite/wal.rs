@@ -2,9 +2,19 @@
 //!
 //! `upkeep` decides when, on its own thread; the thread that starts the server empties a long one.
 
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
 use rusqlite::Connection;
 
+use super::place::beside;
 use super::row::uint;
+
+/// The lengths of the WAL's header and of that of each frame (<https://sqlite.org/fileformat2.html#walformat>).
+const HEADER_BYTES: u64 = 32;
+const FRAME_HEADER_BYTES: u64 = 24;
 
 /// A WAL with more than this to copy is copied back in the next round of upkeep.
 pub(super) const WAL_COPY_BYTES: u64 = 4 << 20;
@@ -34,6 +44,31 @@ pub(super) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Resul
             is_copied: pages >= 0 && pages == copied,
         })
     })
+}
+
+/// Makes the frames behind the end of the WAL unreadable, and `sync`s that. A commit that failed may have
+/// written them: SQLite does not count them now, but a start after a kill would.
+///
+/// Nobody may write to the WAL meanwhile. It takes no space, so a full disk does not prevent it.
+pub(super) fn discard_tail(connection: &Connection, path: &Path, sync: bool) -> io::Result<()> {
+    let page: i64 = connection
+        .pragma_query_value(None, "page_size", |row| row.get(0))
+        .map_err(io::Error::other)?;
+    let frames: i64 = connection
+        .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1))
+        .map_err(io::Error::other)?;
+    if frames < 0 {
+        return Err(io::Error::other("another program runs a checkpoint"));
+    }
+    let end = HEADER_BYTES + uint(frames) * (FRAME_HEADER_BYTES + uint(page));
+    let wal = OpenOptions::new().write(true).open(beside(path, "-wal"))?;
+    if wal.metadata()?.len() <= end {
+        return Ok(());
+    }
+    // A frame counts only if its checksum, which is in its header, continues that of the frame before. So
+    // the first of them is enough.
+    wal.write_all_at(&[0; 24], end)?;
+    if sync { wal.sync_data() } else { Ok(()) }
 }
 
 /// Empties a long WAL at the start, while nobody else uses the file. Otherwise a server that is

@@ -2,28 +2,32 @@
 //!
 //! The delicate part is an error. A transaction whose COMMIT fails may be in the file all the same:
 //! SQLite may have written its last page before the error. But its senders are told that it was not
-//! saved, and the next batch uses the same numbers. So after any error the writer reconnects, and the
+//! saved, and the next batch uses the same numbers. So after any error what it may have written to the
+//! WAL is made unreadable at once, in case the server is killed next. Then the writer reconnects, and the
 //! next batch first deletes what the failed ones may have left.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use log::error;
+use log::{debug, error};
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::super::{Batch, History, HistoryError, Retention};
+use super::claim::LastMessages;
 use super::database::Database;
 use super::row::{self, int};
 use super::{explain, file, restore};
-use crate::chat::{Memo, RoomId, Said, StoredRoom, StoredUser};
+use crate::chat::{Memo, Position, RoomId, Said, Stored, StoredRoom, StoredUser, UserId};
 
 /// Writes what the dispatcher commits.
 pub(crate) struct SqliteWriter {
-    database: Arc<Database>,
+    /// Closed before the database's own descriptor is, which would end its locks.
     connection: Connection,
+    database: Arc<Database>,
     stores_messages: bool,
     /// The id of the next row in `reference`. No row from here on belongs to a commit that succeeded.
     next_reference: i64,
+    last_messages: LastMessages,
     /// After an error: in each of these rooms, nothing from this `seq` on was committed for sure.
     uncertain: Option<BTreeMap<RoomId, u64>>,
 }
@@ -45,11 +49,7 @@ impl History for SqliteWriter {
     fn commit(&mut self, batch: Batch<'_>) -> Result<(), HistoryError> {
         let database = self.database.clone();
         let _lock = database.lock_for_writing();
-        let result = self.write(batch);
-        match result {
-            Ok(()) => self.uncertain = None,
-            Err(_) => self.roll_back(batch),
-        }
+        let result = database.check_place().and_then(|()| self.commit_in_place(batch));
         database.count_commit(batch.said.len());
         database.set_failing(result.is_err());
         result
@@ -61,12 +61,22 @@ impl SqliteWriter {
         database: Arc<Database>,
         connection: Connection,
         retention: Retention,
+        remembered: &Stored,
     ) -> Result<Self, HistoryError> {
         connection.set_prepared_statement_cache_capacity(32);
         let next_reference =
             restore::next_reference(&connection).map_err(|error| database.explain(error))?;
         let stores_messages = retention.max_events != 0;
-        Ok(Self { database, connection, stores_messages, next_reference, uncertain: None })
+        let last_messages =
+            LastMessages::new(remembered.rooms.iter().map(|(room, seq)| (room.id, *seq)));
+        Ok(Self {
+            database,
+            connection,
+            stores_messages,
+            next_reference,
+            last_messages,
+            uncertain: None,
+        })
     }
 
     pub(crate) fn epoch(&self) -> &str {
@@ -81,6 +91,31 @@ impl SqliteWriter {
     #[cfg(test)]
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    fn commit_in_place(&mut self, batch: Batch<'_>) -> Result<(), HistoryError> {
+        let marked = self.last_messages.marked();
+        for memo in batch.memos {
+            if self.last_messages.forget(memo) {
+                self.mark();
+            }
+        }
+        self.write(batch).inspect_err(|_| self.roll_back(batch))?;
+        self.uncertain = None;
+        for (room, said) in batch.said {
+            self.last_messages.note(Position { room: *room, seq: said.seq });
+        }
+        if self.last_messages.marked() != marked {
+            self.mark();
+        }
+        Ok(())
+    }
+
+    /// Notes the last message outside the file. Without it, a start can notice less.
+    fn mark(&self) {
+        if let Err(error) = self.database.claim.set_last(self.last_messages.marked()) {
+            debug!("history: the mark cannot be written: {error}");
+        }
     }
 
     fn write(&mut self, batch: Batch<'_>) -> Result<(), HistoryError> {
@@ -102,17 +137,23 @@ impl SqliteWriter {
             self.delete_uncertain(uncertain)?;
         }
         for memo in batch.memos {
-            self.remember(memo)?;
+            self.remember(memo, &mut next_reference)?;
         }
         if self.uncertain.is_some() {
             self.check_start(batch.said)?;
         }
         if self.stores_messages {
-            next_reference = self.insert(batch.said)?;
+            self.insert(batch.said)?;
         } else {
             let mut skip = self.prepare("UPDATE room SET pruned = ?2 WHERE id = ?1")?;
             for (room, said) in batch.said {
                 skip.execute(params![int(room.0), int(said.seq)])?;
+            }
+        }
+        for (room, said) in batch.said {
+            if let Some(reference) = &said.reference {
+                let position = Position { room: *room, seq: said.seq };
+                self.insert_reference(&mut next_reference, said.from.id, position, reference)?;
             }
         }
         self.prepare("COMMIT")?.execute([])?;
@@ -120,38 +161,35 @@ impl SqliteWriter {
         Ok(())
     }
 
-    /// Returns the id of the next row in `reference`.
-    fn insert(&self, said: &[(RoomId, &Said)]) -> rusqlite::Result<i64> {
-        let mut next_reference = self.next_reference;
+    fn insert(&self, said: &[(RoomId, &Said)]) -> rusqlite::Result<()> {
         if said.is_empty() {
-            return Ok(next_reference);
+            return Ok(());
         }
         let mut insert = self.prepare(row::INSERT)?;
-        for (room, said) in said {
-            row::insert(&mut insert, *room, said)?;
-            if let Some(reference) = &said.reference {
-                self.prepare("INSERT INTO reference VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(
-                    params![
-                        next_reference,
-                        int(said.from.id.0),
-                        int(room.0),
-                        int(said.seq),
-                        &**reference,
-                    ],
-                )?;
-                next_reference += 1;
-            }
-        }
-        Ok(next_reference)
+        said.iter().try_for_each(|(room, said)| row::insert(&mut insert, *room, said))
     }
 
-    fn remember(&self, memo: &Memo) -> rusqlite::Result<()> {
+    /// Inserts the row `next`, and counts it.
+    fn insert_reference(
+        &self,
+        next: &mut i64,
+        user: UserId,
+        at: Position,
+        reference: &str,
+    ) -> rusqlite::Result<()> {
+        let mut insert = self.prepare("INSERT INTO reference VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        insert.execute(params![*next, int(user.0), int(at.room.0), int(at.seq), reference])?;
+        *next += 1;
+        Ok(())
+    }
+
+    fn remember(&self, memo: &Memo, next_reference: &mut i64) -> rusqlite::Result<()> {
         match memo {
-            Memo::LastUser(user) => {
+            Memo::Ids(limits) => {
                 // Ids are reserved ahead, and those that are left are given back at the end.
-                let mut put =
-                    self.prepare("INSERT OR REPLACE INTO meta VALUES ('last_user', ?1)")?;
-                put.execute([int(user.0)]).map(drop)
+                let mut put = self.prepare("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?;
+                put.execute(params!["last_user", int(limits.user)])?;
+                put.execute(params!["last_room", int(limits.room)]).map(drop)
             }
             Memo::User(session) => self.put_session(session),
             Memo::UserGone(user) => {
@@ -160,6 +198,10 @@ impl SqliteWriter {
             }
             Memo::Room(room) => self.put_room(room),
             Memo::RoomGone(room) => self.delete_room(*room),
+            Memo::Created { user, room, reference } => {
+                let position = Position { room: *room, seq: 0 };
+                self.insert_reference(next_reference, *user, position, reference)
+            }
             Memo::Padding(bytes) => {
                 let sql = "INSERT OR REPLACE INTO meta VALUES ('ballast', zeroblob(?1))";
                 self.prepare(sql)?.execute([int(*bytes as u64)]).map(drop)
@@ -252,6 +294,10 @@ impl SqliteWriter {
         for (room, said) in batch.said {
             let first = uncertain.entry(*room).or_insert(said.seq);
             *first = said.seq.min(*first);
+        }
+        if let Err(error) = self.database.discard_unfinished() {
+            // The next failed commit tries again, and one that succeeds overwrites it.
+            debug!("history: {error}");
         }
     }
 

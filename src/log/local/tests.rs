@@ -60,7 +60,7 @@ fn an_entry_has_the_time_of_its_proposal() {
 #[test]
 fn what_stays_on_the_node_comes_back_with_its_entry() {
     let mut log = LocalLog::default();
-    let since = Since { epoch: "e".to_owned(), seq: 3 };
+    let since = Since { epoch: "e".to_owned(), seq: 3, time: None };
     wait(&mut log);
     let kept = Some(Box::new(since.clone()));
     log.propose(Proposal::Action { action: Action::Wait, since: kept });

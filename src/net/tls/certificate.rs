@@ -6,28 +6,27 @@
 //! to the backends.
 
 mod error;
+mod expiry;
 
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
-use openssl::asn1::Asn1Time;
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::{X509, X509Ref};
 
 pub use self::error::CertificateError;
-use self::error::{CertificateFault, FileFault, KeyFault, show_subjects};
-
-/// A certificate that expires sooner than this causes a warning: it should have been renewed by then.
-const WARN_BEFORE_EXPIRY_DAYS: u32 = 14;
+use self::error::{CertificateFault, FileFault, KeyFault};
+pub(crate) use self::expiry::{Expiring, Expiry};
+use crate::clock;
 
 /// A certificate chain and the key of its first certificate, which match and are valid now.
 pub(super) struct Identity {
     /// Never empty. The server's own certificate is the first.
     chain: Vec<X509>,
     pub(super) key: PKey<Private>,
-    /// What the operator should do soon.
-    pub(super) warnings: Vec<String>,
+    pub(super) expiry: Expiry,
 }
 
 impl Identity {
@@ -36,8 +35,14 @@ impl Identity {
         let chain = read_chain(certificate)?;
         let key = read_key(private_key)?;
         check_match(&chain, &key, certificate, private_key)?;
-        let warnings = check_dates(&chain, certificate)?;
-        Ok(Identity { chain, key, warnings })
+        let rejected =
+            |error: ErrorStack| CertificateError::rejected(certificate, error.to_string());
+        let now = clock::unix_seconds(SystemTime::now());
+        if let Some(fault) = date_fault(&chain[0], now).map_err(rejected)? {
+            return Err(CertificateError::new(certificate, fault));
+        }
+        let expiry = Expiry::new(&chain, certificate).map_err(rejected)?;
+        Ok(Identity { chain, key, expiry })
     }
 
     pub(super) fn leaf(&self) -> &X509Ref {
@@ -159,38 +164,17 @@ fn check_match(
     }
 }
 
-/// Refuses a leaf certificate that is not valid now. An intermediate only causes a warning, because
+/// Why the server's own certificate cannot be used now. An intermediate only causes a warning, because
 /// clients may know another chain.
-fn check_dates(chain: &[X509], file: &Path) -> Result<Vec<String>, CertificateError> {
-    let refuse = |fault| Err(CertificateError::new(file, fault));
-    let days_from_now = |days| {
-        Asn1Time::days_from_now(days)
-            .map_err(|error| CertificateError::rejected(file, error.to_string()))
-    };
-    let now = days_from_now(0)?;
-    let soon = days_from_now(WARN_BEFORE_EXPIRY_DAYS)?;
-
-    let mut warnings = Vec::new();
-    for (index, certificate) in chain.iter().enumerate() {
-        let (begin, end) = (certificate.not_before(), certificate.not_after());
-        if index == 0 && begin > now {
-            return refuse(CertificateFault::NotYetValid { from: begin.to_string() });
-        }
-        if index == 0 && end < now {
-            return refuse(CertificateFault::Expired { on: end.to_string() });
-        }
-        if end < soon {
-            warnings.push(format!(
-                "{}: certificate {} of {} {} on {end}; renew it. Its subject: {}",
-                file.display(),
-                index + 1,
-                chain.len(),
-                if end < now { "expired" } else { "expires" },
-                show_subjects(file),
-            ));
-        }
-    }
-    Ok(warnings)
+fn date_fault(leaf: &X509Ref, now: i64) -> Result<Option<CertificateFault>, ErrorStack> {
+    let (begin, end) = (leaf.not_before(), leaf.not_after());
+    Ok(if expiry::unix_seconds(begin)? > now {
+        Some(CertificateFault::NotYetValid { from: begin.to_string() })
+    } else if expiry::unix_seconds(end)? < now {
+        Some(CertificateFault::Expired { on: end.to_string() })
+    } else {
+        None
+    })
 }
 
 /// OpenSSL's text for the first error on its stack.

@@ -3,6 +3,7 @@
 //! of its own.
 
 mod certificate;
+mod records;
 
 use std::cell::Cell;
 use std::fmt::Debug;

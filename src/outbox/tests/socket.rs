@@ -11,7 +11,7 @@ fn outbox_and_client(max_queued: usize) -> (Arc<Outbox>, TcpStream, FlusherThrea
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let tcp = Tcp::Own(listener.accept().unwrap().0);
-    let (handle, flusher) = Flusher::new().unwrap();
+    let (handle, flusher) = Flusher::new(Memory::plenty()).unwrap();
     let outbox = Outbox::new(parts(CONNECTION, tcp, bounds(max_queued), &Arc::new(handle)));
     (outbox, client, flusher)
 }
@@ -80,7 +80,7 @@ fn nothing_is_queued_for_a_socket_that_was_reset() {
     send(&outbox, &ping_frame()).unwrap();
     client.peek(&mut [0]).unwrap();
     drop(client);
-    while !outbox.lock().is_broken {
+    while outbox.hot.writer.guard().state != State::Broken {
         send(&outbox, &ping_frame()).unwrap();
     }
     send(&outbox, &frame(b'x', 1_000_000)).unwrap();

@@ -5,31 +5,31 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::time::Instant;
 
-use bytes::Bytes;
-use http::header::{self, HeaderName};
+use http::header;
 use http::{HeaderValue, Method, StatusCode};
+use log::warn;
 
+use super::forwarded::{self, Doubt, NamedClient};
 use super::upgrade::{self, Upgrade};
+use crate::chat::{ResumeKey, Source};
 use crate::health::Health;
-use crate::net::admission::Ticket;
+use crate::net::admission::{AdmissionLimits, NotAdmitted, Ticket};
 use crate::net::http::{RequestHead, Response};
+use crate::net::tls::{Expiring, Expiry};
 use crate::session::live::Live;
 
 const HEALTH_PATH: &str = "/health";
-
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Who sent a request.
 pub(super) struct Visitor<'a> {
     live: &'a Live,
     health: &'a Health,
     ticket: &'a mut Ticket,
-    /// The peer's address, or the one that a trusted proxy named.
-    address: IpAddr,
-    is_proxied: bool,
-    /// There are too many connections.
-    is_over_limit: bool,
+    peer: IpAddr,
+    client: NamedClient,
+    is_known: &'a dyn Fn(ResumeKey) -> bool,
 }
 
 /// What a request gets.
@@ -39,91 +39,134 @@ pub(super) enum Route {
 }
 
 impl<'a> Visitor<'a> {
+    /// `is_known` asks the dispatcher whether a secret belongs to a user.
     pub(super) fn new(
         live: &'a Live,
         health: &'a Health,
         ticket: &'a mut Ticket,
         peer: IpAddr,
         head: &RequestHead,
-        is_over_limit: bool,
+        is_known: &'a dyn Fn(ResumeKey) -> bool,
     ) -> Self {
         let peer = peer.to_canonical();
-        let address = client_address(live, peer, head);
-        Self { live, health, ticket, address, is_proxied: address != peer, is_over_limit }
+        let trusted = &live.settings.trusted_proxies;
+        let client = forwarded::client(peer, head, |address| {
+            trusted.iter().any(|net| net.contains(address))
+        });
+        Self { live, health, ticket, peer, client, is_known }
     }
 
     pub(super) fn address(&self) -> IpAddr {
-        self.address
+        self.client.address
     }
 
     /// Decides what the request gets.
     pub(super) fn route(&mut self, head: &RequestHead) -> io::Result<Route> {
-        if let Some(response) = self.refusal(head) {
-            return Ok(Route::Respond(response));
+        self.warn_of_doubt();
+        // Whoever watches the server is answered also when it is full.
+        let is_upgrade = head.has_token(&header::UPGRADE, "websocket");
+        let is_readable = head.method == Method::GET || head.method == Method::HEAD;
+        if is_readable && !is_upgrade && head.uri.path() == HEALTH_PATH {
+            return Ok(Route::Respond(health_response(
+                self.health,
+                &self.live.ask_expiry(Expiry::state),
+            )));
         }
-        if head.has_token(&header::UPGRADE, "websocket") {
-            return Ok(match upgrade::check(head, &self.live.settings) {
-                Ok(key) => Route::Upgrade(Upgrade { key, arrival: upgrade::arrival(head)? }),
-                Err(response) => Route::Respond(response),
-            });
+        let limits = self.live.admission_limits();
+        if let Err(why) = self.count(limits) {
+            return Ok(Route::Respond(Response::unavailable(why)));
         }
-        if head.headers.contains_key(header::SEC_WEBSOCKET_KEY) {
+        if !is_readable {
+            return Ok(Route::Respond(Response::method_not_allowed("GET, HEAD")));
+        }
+        if is_upgrade {
+            return self.upgrade(head, limits);
+        }
+        Ok(Route::Respond(if self.ticket.is_full(limits) {
+            server_is_full()
+        } else if head.headers.contains_key(header::SEC_WEBSOCKET_KEY) {
             let text =
                 "The Upgrade header is missing. A proxy in front of the server has to pass it on.";
-            return Ok(Route::Respond(upgrade::required(text)));
-        }
-        Ok(Route::Respond(if head.uri.path() == HEALTH_PATH {
-            health_response(self.health)
+            upgrade::required(text)
         } else {
             self.live.site.respond(head)
         }))
     }
 
-    /// Refuses a request for a reason that has nothing to do with what it asks for.
-    fn refusal(&mut self, head: &RequestHead) -> Option<Response> {
-        if self.is_over_limit {
-            return Some(Response::unavailable("The server is full."));
+    fn upgrade(&mut self, head: &RequestHead, limits: AdmissionLimits) -> io::Result<Route> {
+        let key = match upgrade::check(head, self.live) {
+            Ok(key) => key,
+            Err(response) => return Ok(Route::Respond(response)),
+        };
+        let arrival = upgrade::arrival(head)?;
+        let resumed = || arrival.offer().and_then(|offer| offer.resumed);
+        let is_resuming = self.ticket.is_full(limits) && resumed().is_some_and(self.is_known);
+        Ok(if self.ticket.take_place(is_resuming, limits) {
+            Route::Upgrade(Upgrade { key, arrival })
+        } else {
+            Route::Respond(server_is_full())
+        })
+    }
+
+    /// Counts the connection for its source, unless the listener has done that: a trusted proxy is not
+    /// counted before it is known for whom it speaks.
+    fn count(&mut self, limits: AdmissionLimits) -> Result<(), &'static str> {
+        let trusted = &self.live.settings.trusted_proxies;
+        if !trusted.iter().any(|net| net.contains(&self.peer)) {
+            return Ok(());
         }
-        let limits = self.live.admission_limits();
-        if self.is_proxied && !self.ticket.count_for(self.address, limits) {
-            let text = "There are too many connections from your address.";
-            return Some(Response::unavailable(text));
+        let source = Source::of(self.client.address);
+        // A proxy on this machine that does not say clearly for whom it speaks is limited like any client.
+        let is_exempt = !matches!(self.client.doubt, Some(Doubt::Unreadable(_)));
+        self.ticket.count_for(source, is_exempt, limits, Instant::now()).map_err(|why| match why {
+            NotAdmitted::TooFast => "Your address connects too often.",
+            NotAdmitted::SourceHasTooMany | NotAdmitted::Full => {
+                "There are too many connections from your address."
+            }
+        })
+    }
+
+    fn warn_of_doubt(&self) {
+        let (told, peer) = (&self.live.told, self.peer);
+        match &self.client.doubt {
+            Some(Doubt::Unreadable(hop)) if told.unreadable_hop.is_first() => warn!(
+                "the proxy {peer} names a client by {hop:.60?}, which is no address: all such clients \
+                 together count as {}, and have its limits; make the proxy send addresses",
+                self.client.address
+            ),
+            Some(Doubt::Ambiguous) if told.ambiguous_hops.is_first() => warn!(
+                "the proxy {peer} sends both X-Forwarded-For and Forwarded, and they name different \
+                 clients: X-Forwarded-For counts; make the proxy remove the one that it does not write itself"
+            ),
+            _ => {}
         }
-        if head.method != Method::GET && head.method != Method::HEAD {
-            return Some(Response::method_not_allowed("GET, HEAD"));
-        }
-        None
     }
 }
 
-/// The client's address: the peer's, or what the nearest trusted proxies say in `X-Forwarded-For`.
-fn client_address(live: &Live, peer: IpAddr, head: &RequestHead) -> IpAddr {
-    let trusted = &live.settings.trusted_proxies;
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
-    let values = head.headers.get_all(FORWARDED_FOR);
-    let mut hops = values
-        .iter()
-        .rev()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.rsplit(',').map(|hop| hop.trim().parse::<IpAddr>()));
-    let mut address = peer;
-    // A trusted proxy vouches for the hop before it, and for no other.
-    while is_trusted(&address)
-        && let Some(Ok(hop)) = hops.next()
-    {
-        address = hop.to_canonical();
-    }
-    address
+fn server_is_full() -> Response {
+    Response::unavailable("The server is full.")
 }
 
-/// Whether the server can keep what is said, for monitors.
-fn health_response(health: &Health) -> Response {
+/// What needs the operator, for monitors. 503 if messages are refused or a certificate has expired, since
+/// clients cannot use the server then; otherwise 200, with a line for each certificate that will expire soon.
+fn health_response(health: &Health, expiring: &[Expiring]) -> Response {
+    let mut problems = Vec::new();
     if health.is_failing() {
-        let text = "The history cannot be saved, so messages are refused. See the log.";
-        Response::text(StatusCode::SERVICE_UNAVAILABLE, text)
-    } else {
-        Response::new(StatusCode::OK, Bytes::from_static(b"ok\n"))
+        problems
+            .push("The history cannot be saved, so messages are refused. See the log.".to_owned());
+    }
+    let (over, soon): (Vec<_>, Vec<_>) = expiring.iter().partition(|expiring| expiring.is_over);
+    let warnings = soon.iter().map(|expiring| format!("warning: {expiring}; renew it."));
+    let expired =
+        over.iter().map(|expiring| format!("TLS: {expiring}, so clients refuse it; renew it."));
+    problems.extend(expired);
+    if problems.is_empty() {
+        let lines: Vec<_> = std::iter::once("ok".to_owned()).chain(warnings).collect();
+        Response::new(StatusCode::OK, (lines.join("\n") + "\n").into())
             .with(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
+    } else {
+        problems.extend(warnings);
+        Response::text(StatusCode::SERVICE_UNAVAILABLE, &problems.join("\n"))
     }
     .with(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }

@@ -1,17 +1,18 @@
 //! The upgrade to WebSocket: the checks of RFC 6455 and the choice of the subprotocol.
 //!
-//! Pure, except that a new session needs random bytes for its secret.
+//! Pure, except that a new session needs random bytes for its secret, and that the operator is warned once.
 
 use std::io;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Version, header};
+use log::warn;
 
-use super::origin;
+use super::origin::{self, Refused};
 use crate::input::{Arrival, Credentials, Secret};
 use crate::net::http::{RequestHead, Response, switching_protocols};
 use crate::protocol::Version as ProtocolVersion;
-use crate::settings::Settings;
+use crate::session::live::Live;
 
 /// The version of RFC 6455, the only one in use.
 const WEBSOCKET_VERSION: &str = "13";
@@ -42,7 +43,7 @@ impl Upgrade {
 }
 
 /// Checks a request for an upgrade (RFC 6455 §4.2.1) and returns its key.
-pub(super) fn check(head: &RequestHead, settings: &Settings) -> Result<String, Response> {
+pub(super) fn check(head: &RequestHead, live: &Live) -> Result<String, Response> {
     if head.method != Method::GET {
         return Err(Response::method_not_allowed("GET"));
     }
@@ -59,11 +60,11 @@ pub(super) fn check(head: &RequestHead, settings: &Settings) -> Result<String, R
     let Some(key) = head.single(&header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key)) else {
         return Err(Response::bad_request("Sec-WebSocket-Key is not 16 bytes in base64"));
     };
-    if !origin::is_allowed(head, settings.domain.as_deref(), &settings.allowed_origins) {
-        return Err(Response::text(
-            StatusCode::FORBIDDEN,
-            "Pages from this origin may not connect. The server's \"allowedOrigins\" names those that may.",
-        ));
+    if let Err(Refused { advice, is_own_name }) = origin::check(head, &live.origins) {
+        if is_own_name && live.told.unknown_name.is_first() {
+            warn!("{advice}");
+        }
+        return Err(Response::text(StatusCode::FORBIDDEN, &advice));
     }
     Ok(key.to_owned())
 }

@@ -6,6 +6,10 @@ use super::*;
 const LIMITS: &str = "
 maxConnections      |     -1 |    1000001 | a whole number from 1 to 1000000 (connections), or 0 for no limit
 maxConnectionsPerIp |     -1 |    1000001 | a whole number from 1 to 1000000 (connections), or 0 for no limit
+maxHandshakes       |     -1 |    1000001 | a whole number from 1 to 1000000 (connections), or 0 for no limit
+maxHandshakesPerIp  |     -1 |    1000001 | a whole number from 1 to 1000000 (connections), or 0 for no limit
+connectsPerSecond   | 0.0009 |  1000000.5 | a number from 0.001 to 1000000 (connections per second), or 0 for no limit
+connectBurst        |      0 |    1000001 | a whole number from 1 to 1000000 (connections)
 commandQueueLength  |      0 |    1048577 | a whole number from 1 to 1048576 (commands)
 handshakeTimeoutMs  |     99 |     600001 | a whole number from 100 to 600000 (milliseconds)
 maxRequestHeadBytes |    255 |      65537 | a whole number from 256 to 65536 (bytes)
@@ -32,6 +36,8 @@ historyOnEnter      |     -1 |       1001 | a whole number from 1 to 1000 (event
 historyMaxEvents    |     -1 | 4294967296 | a whole number from 1 to 4294967295 (events), or 0 for none
 historyMaxDays      |     -1 |      36501 | a whole number from 1 to 36500 (days), or 0 for no limit
 historyMaxMemoryBytes | 65535 | 4294967296 | a whole number from 65536 to 4294967295 (bytes)
+historyMaxFileBytes | 1048575 | 1099511627777 | a whole number from 1048576 to 1099511627776 (bytes), or 0 for no limit
+historyMaxReferenceBytes | 65535 | 4294967296 | a whole number from 65536 to 4294967295 (bytes)
 resumeGraceSeconds  |     -1 |     604801 | a whole number from 1 to 604800 (seconds), or 0 for no time
 maxAwayUsers        |     -1 |    1000001 | a whole number from 1 to 1000000 (users), or 0 for nobody
 drainTimeoutMs      |     -1 |     600001 | a whole number from 1 to 600000 (milliseconds), or 0 for no wait

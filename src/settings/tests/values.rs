@@ -5,13 +5,12 @@ use super::*;
 #[test]
 fn every_other_key_refuses_the_wrong_type() {
     const HOST: &str = r#"an address such as "127.0.0.1" or "::", or a host name, without a port"#;
-    const DOMAIN: &str =
-        r#"a host name such as "chat.example.org", without scheme, port or path, or null"#;
+    const DOMAIN: &str = r#"a host name such as "chat.example.org", in ASCII, without scheme, port or path, or null"#;
     const USERNAME: &str = "the name of a user of this machine, or null";
     const FILE: &str = "the path of a file, or null";
     const DIRECTORY: &str = "the path of a directory, or null";
     const TITLES: &str = "a list, each item a title that is not blank and has no control characters or line separators";
-    const ORIGINS: &str = r#"a list, each item a host name such as "chat.example.org", a whole origin such as "https://example.org:8443" (no path, no slash at the end), or "*""#;
+    const ORIGINS: &str = r#"a list, each item a host name such as "chat.example.org", a whole origin such as "https://example.org:8443" (not wss, no path, no slash at the end), or "*" for all; names as browsers send them (in ASCII), without wildcards"#;
     const NETWORKS: &str = r#"a list, each item an address such as "127.0.0.1" or "::1", or a network such as "10.0.0.0/8""#;
     const LEVEL: &str = r#""off", "error", "warn", "info", "debug", "trace""#;
     const DURABILITY: &str = r#""process", "power-loss""#;
@@ -84,11 +83,21 @@ fn host() {
 fn domain() {
     check_texts(
         "domain",
-        &["", "chat.example.org", "203.0.113.7", "2001:db8::1"],
+        &[
+            "",
+            "chat.example.org",
+            "chat.example.org.",
+            "203.0.113.7",
+            "2001:db8::1",
+            "[2001:db8::1]",
+        ],
         &[
             " ",
             "https://chat.example.org",
             "chat.example.org:443",
+            "[2001:db8::1]:443",
+            "*.example.org",
+            "chat.example.org..",
             "chat.example.org/",
             "münchen.de",
         ],
@@ -126,7 +135,10 @@ fn allowed_origins() {
             "chat.example.org",
             "127.0.0.1",
             "[::1]",
+            "::1",
+            "chat.example.org.",
             "https://example.org",
+            "https://example.org:443",
             "https://example.org:8443",
             "http://[::1]:8080",
             "http://[::1]",
@@ -136,7 +148,10 @@ fn allowed_origins() {
             "",
             "*.example.org",
             "localhost:3000",
-            "::1",
+            "https://*.example.org",
+            "[::1",
+            "[::1]:80",
+            "https://::1",
             "https://",
             "://example.org",
             "https://example.org/",
@@ -145,6 +160,11 @@ fn allowed_origins() {
             "https://example.org:65536",
             "https://example.org/chat",
             "https://me@example.org",
+            "https://example.org:0",
+            "https://münchen.de",
+            "münchen.de",
+            "wss://example.org",
+            "file://example.org",
         ],
     );
 }

@@ -14,6 +14,9 @@ const ABOUT = {
 const isSame = (event, request) =>
   event.type === request.type && event.text === request.text && event.gifId === request.gifId;
 
+/** The request without what only wschat.v2 has. */
+const inBase = ({ ref, since, roomId, ...base }) => (base.type === 'enter_room' ? { ...base, roomId } : base);
+
 export class BaseProtocol {
   #send;
   #receive;
@@ -74,8 +77,7 @@ export class BaseProtocol {
     const request = this.#queue.shift();
     const before = new Set(this.#rooms.keys());
     this.#current = { request, before };
-    const { ref, since, ...base } = request;
-    this.#send(base);
+    this.#send(inBase(request));
     // Outside a room nobody is told of a new name. The room list arrives after a refusal would have.
     if (request.type === 'change_name' && this.#here === null) this.#send({ type: 'list_rooms' });
   }

@@ -1,44 +1,28 @@
-// The chat as the views see it. Turns what the user wants (enter, say, rename …) into requests, restores the state
-// after a reconnect, and handles refusals. The views call its methods and read `state`.
+// The chat as the views see it. Turns what the user wants (enter, say, rename …) into calls of the protocol's client,
+// and handles refusals. The views call its methods and read `state`.
 
+import { CLOCK, Engine } from '../../../clients/js/src/engine.js';
 import { BaseProtocol } from './base.js';
-import { Connection } from './connection.js';
 import { Name } from './name.js';
 import { Notes } from './notes.js';
-import { Outbox } from './outbox.js';
 import { Pages } from './pages.js';
+import { Pending } from './pending.js';
 import { Navigation } from './navigation.js';
 import { ReadMarks } from './read.js';
-import { Requests } from './requests.js';
-import { Sender } from './sender.js';
 import { State } from './state.js';
 import { browserStorage } from './storage.js';
+import { Versions } from './versions.js';
 
 const TYPING_INTERVAL_MS = 2_500;
-/** After this long without a frame the connection may be dead; a request finds out. */
-const SILENCE_MS = 45_000;
-/** The ref of requests whose answer does not matter. */
-const TYPING_REF = 'typing';
 /** Allowance for everything in a request but the text. */
-const ENVELOPE_BYTES = 160;
-
-const CLOCK = {
-  now: () => Date.now(),
-  setTimeout: (action, ms) => setTimeout(action, ms),
-  clearTimeout: (timer) => clearTimeout(timer),
-  random: () => Math.random(),
-};
+const ENVELOPE_BYTES = 200;
 
 export class Chat {
-  #storage;
   #clock;
   #loadGifs;
-  #connection;
-  #base;
-  #requests;
+  #client;
   #outbox;
   #marks;
-  #sender;
   #listeners = new Set();
   #messageListeners = new Set();
   #pages;
@@ -46,8 +30,6 @@ export class Chat {
   #notes;
   #navigation;
   #typedAt = -Infinity;
-  #lastFrameAt = 0;
-  #probeTimer = null;
 
   /**
    * `storage` is `{ local, session }`, each with get(key), set(key, value) and remove(key). `clock` has now(),
@@ -58,45 +40,42 @@ export class Chat {
     url, WebSocket = globalThis.WebSocket, storage = browserStorage(), clock = CLOCK,
     isMentioned = () => false, loadGifs = async () => [],
   }) {
-    this.#storage = storage;
+    const { local, session } = storage;
     this.#clock = clock;
     this.#loadGifs = loadGifs;
-    this.#outbox = new Outbox({ store: storage.session, clock });
-    this.#marks = new ReadMarks({ store: storage.local, clock });
-    const changed = () => this.#changed();
-    this.state = new State({ clock, storage, outbox: this.#outbox, marks: this.#marks, isMentioned, changed });
-    this.#connection = new Connection({
-      url, WebSocket, clock,
-      secret: () => storage.session.get('session'),
-      handlers: {
-        connecting: () => this.#connecting(),
-        frame: (frame, version) => this.#frameArrived(frame, version),
-        lost: (loss) => this.#lost({ phase: 'waiting', ...loss }),
-        replaced: (reason) => this.#lost({ phase: 'replaced', code: 0, reason }),
-      },
-    });
-    this.#base = new BaseProtocol({
-      clock,
-      send: (request) => this.#connection.send(request),
-      receive: (frame) => this.#receive(frame),
-    });
-    this.#requests = new Requests({
-      clock,
-      send: (request) => this.#send(request),
-      giveUp: () => this.#connection.giveUp('no answer'),
+    this.#outbox = new Pending({ store: session, clock });
+    this.#marks = new ReadMarks({ store: local, clock });
+    this.state = new State({
+      clock, store: session, outbox: this.#outbox, marks: this.#marks, isMentioned, changed: () => this.#changed(),
     });
     const { state } = this;
-    const requests = this.#requests;
+    this.#client = new Engine({
+      url, WebSocket, clock, state,
+      store: session,
+      outbox: this.#outbox,
+      features: ['presence'],
+      versions: new Versions(),
+      base: (options) => new BaseProtocol(options),
+    });
+    const client = this.#client;
     this.#notes = new Notes(storage);
-    this.#name = new Name({ store: storage.local, state, requests });
-    this.#pages = new Pages({ state, requests, acknowledge: (events) => this.#acknowledge(events) });
-    this.#navigation = new Navigation({
-      state, requests, store: storage.session, outbox: this.#outbox, pages: this.#pages,
-      proceed: () => this.#proceed(),
-    });
-    this.#sender = new Sender({
-      clock, state, requests, outbox: this.#outbox, pages: this.#pages, proceed: () => this.#proceed(),
-    });
+    this.#name = new Name({ store: local, state, client });
+    this.#pages = new Pages({ state, client });
+    this.#navigation = new Navigation({ state, client, store: session, outbox: this.#outbox, pages: this.#pages });
+    this.#listen();
+  }
+
+  #listen() {
+    const client = this.#client;
+    client.on('change', () => this.#changed());
+    client.on('welcome', (frame) => this.#welcomed(frame));
+    client.on('disconnected', () => this.#outbox.failUnverifiable());
+    client.on('list_rooms', () => this.#navigation.listed());
+    client.on('removed', () => this.#navigation.want(null));
+    client.on('room_gone', (gone) => this.#navigation.roomGone(gone));
+    client.on('news', (entry) => { for (const listener of this.#messageListeners) listener(entry); });
+    client.on('error', ({ code, message }) => { this.state.notice = { code, message }; });
+    client.on('idle', () => this.#pages.proceed());
   }
 
   /** Calls `listener()` after every change. Returns the function that unsubscribes. */
@@ -118,43 +97,37 @@ export class Chat {
 
   start() {
     this.#navigation.begin();
-    this.#connection.open();
+    this.#client.start();
   }
 
-  /**
-   * Reconnects at once: after sleep or a change of network there is no point in waiting. An open connection may be
-   * dead, so it is probed.
-   */
+  /** Reconnects at once, or makes sure that the connection is alive. */
   wake() {
-    if (this.#connection.isReplaced) return;
-    if (this.state.phase === 'online') this.#probe();
-    else this.#connection.open();
+    this.#client.wake();
   }
 
-  /** Takes the session back from the tab that has taken it. */
+  /** Takes the session back from the tab that has taken it; or connects again although the server did not want it. */
   takeOver() {
-    if (this.#connection.isReplaced) this.#connection.open();
+    this.#client.start();
   }
 
   stop() {
-    this.#connection.close();
-    this.#lost({ phase: 'waiting', code: 1000, reason: '' });
+    this.#client.stop();
     this.#marks.flush();
   }
 
   enter(roomId) {
     this.#navigation.enter(roomId);
-    this.#proceed();
+    this.#client.proceed();
   }
 
   leave() {
     this.#navigation.want(null);
-    this.#proceed();
+    this.#client.proceed();
   }
 
   open(link) {
     this.#navigation.open(link);
-    this.#proceed();
+    this.#client.proceed();
   }
 
   /** Returns whether the message was accepted; if not, it stays in the box. */
@@ -171,8 +144,8 @@ export class Chat {
 
   retry(ref) {
     const entry = this.#outbox.find(ref);
-    if (entry) this.#outbox.retry(ref, this.#navigation.find(entry.room));
-    this.#proceed();
+    if (entry) this.#outbox.retry(ref, this.#client.find(entry.room));
+    this.#client.proceed();
   }
 
   discard(ref) {
@@ -216,7 +189,7 @@ export class Chat {
     const now = this.#clock.now();
     if (!this.state.inRoom || now - this.#typedAt < TYPING_INTERVAL_MS) return;
     this.#typedAt = now;
-    this.#send({ type: 'typing', ref: TYPING_REF });
+    this.#client.typing();
   }
 
   /** Whether the user is looking at the newest messages. */
@@ -246,113 +219,18 @@ export class Chat {
     this.#changed();
   }
 
-  // ---- events from the connection
-
-  #connecting() {
-    this.state.phase = 'connecting';
-    this.state.retryAt = null;
-    this.#changed();
-  }
-
-  #lost({ phase, code, reason, retryAt }) {
-    this.#clock.clearTimeout(this.#probeTimer);
-    this.state.disconnected({ phase, reason, retryAt });
-    this.#sender.lost({ code, reason });
-    this.#requests.lost();
-    this.#base.reset();
-    this.#changed();
-  }
-
-  #frameArrived(frame, version) {
-    this.#lastFrameAt = this.#clock.now();
-    this.state.version = version;
-    if (version === 'base') this.#base.receive(frame);
-    else this.#receive(frame);
-  }
-
-  #receive(frame) {
-    const { state } = this;
-    const wasHere = state.hereId;
-    if (frame.type === 'error') {
-      this.#refused(frame);
-      return this.#proceed();
-    }
-    const isOurs = frame.from === undefined || frame.from.id === state.me?.id;
-    this.#acknowledge(frame.type === 'room' ? frame.events : frame.from ? [frame] : []);
-    const entry = state.apply(frame);
-    if (isOurs && frame.ref !== undefined) this.#requests.answer(frame);
-    switch (frame.type) {
-      case 'welcome': this.#welcomed(frame); break;
-      case 'list_rooms': this.#navigation.listed(); break;
-      case 'room_changed': this.#navigation.titleChanged(frame.room); break;
-      case 'leave_room': if (frame.user.id === state.me.id) this.#navigation.left(wasHere, frame); break;
-      case 'change_name': if (frame.userId === state.me.id) this.#requests.answerOldest('change_name', frame); break;
-    }
-    if (entry) for (const listener of this.#messageListeners) listener(entry);
-    this.#proceed();
-  }
-
-  /** Acknowledges our own messages among the events. */
-  #acknowledge(events) {
-    for (const event of events) this.#outbox.acknowledge(event, this.state.me?.id);
-  }
-
-  #welcomed({ session, resumed, gifs }) {
-    if (session) this.#storage.session.set('session', session);
-    this.#requests.ask({ type: 'list_rooms' });
-    this.#name.welcomed(resumed);
-    if (!gifs) this.#loadGifs().then((own) => { this.state.gifs = own; this.#changed(); }, () => {});
-    this.#watchSilence();
-  }
-
-  #refused(error) {
-    if (error.ref === TYPING_REF || this.#requests.refuse(error)) return;
-    this.state.notice = { code: error.code, message: error.message };
-  }
-
-  // ---- requests
-
-  /** Does the next step: goes to the room of the next unsent message or to the room the user wants, and sends. */
-  #proceed() {
-    const { state } = this;
-    // While we change rooms, it is not certain in which room a message would be said.
-    if (state.phase === 'online' && state.isListed && !this.#navigation.isMoving()) {
-      const head = this.#outbox.head;
-      // Messages written before the user went elsewhere are sent before leaving.
-      const target = head && !this.#sender.isStalled ? head.room : state.wanted;
-      if (!this.#navigation.isAt(target)) this.#navigation.go(target);
-      else if (head && head.room.id === target?.id) this.#sender.next();
-      this.#pages.proceed();
-    }
-    this.#changed();
-  }
-
-  /** Sends a cheap request if nothing has arrived for a while; without an answer, the connection is given up. */
-  #watchSilence() {
-    this.#probeTimer = this.#clock.setTimeout(() => {
-      this.#requests.resetTimeout();
-      if (this.#clock.now() - this.#lastFrameAt >= SILENCE_MS) this.#probe();
-      this.#watchSilence();
-    }, SILENCE_MS);
-  }
-
-  #probe() {
-    const [room] = this.state.rooms.values();
-    if (this.state.version === 'base' || !room) this.#requests.ask({ type: 'list_rooms' });
-    else this.#requests.ask({ type: 'history', roomId: room.id, before: 1, limit: 1 }, { refused() {} });
-  }
-
   // ---- helpers
 
-  #send(request) {
-    return this.state.version === 'base' ? this.#base.send(request) : this.#connection.send(request);
+  #welcomed({ resumed, gifs }) {
+    this.#name.welcomed(resumed);
+    if (!gifs) this.#loadGifs().then((own) => { this.state.gifs = own; this.#changed(); }, () => {});
   }
 
   #add(content) {
     const { room } = this.state;
     if (!room || this.#outbox.isFull) return false;
     this.#outbox.add(content, room);
-    this.#proceed();
+    this.#client.proceed();
     return true;
   }
 

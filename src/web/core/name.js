@@ -5,14 +5,14 @@ const KEY = 'name';
 export class Name {
   #store;
   #state;
-  #requests;
+  #client;
   /** The requested name, and the one to restore if the server refuses it. */
   #pending = null;
 
-  constructor({ store, state, requests }) {
+  constructor({ store, state, client }) {
     this.#store = store;
     this.#state = state;
-    this.#requests = requests;
+    this.#client = client;
     this.#updateHasName();
   }
 
@@ -35,11 +35,11 @@ export class Name {
   #sendPending() {
     if (this.#pending === null) return;
     const { name, before } = this.#pending;
-    if (name === this.#state.me.name && !this.#requests.isOpen('change_name')) {
+    if (name === this.#state.me.name && !this.#client.isOpen('change_name')) {
       this.#pending = null;
       return;
     }
-    this.#requests.ask({ type: 'change_name', name }, {
+    this.#client.ask({ type: 'change_name', name }, {
       retriesWhenLimited: true,
       answered: () => { if (this.#pending?.name === name) this.#pending = null; },
       refused: (error) => this.#refused(name, before, error),

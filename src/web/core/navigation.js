@@ -1,27 +1,24 @@
-// Which room the user wants to be in, and how to get there: entering, leaving, creating, following links, and rooms
-// that no longer exist.
+// Which room the user wants to be in: entering, leaving, creating, following links, and rooms that no longer exist. The
+// client goes there.
 
 const KEY = 'room';
 
 export class Navigation {
   #state;
-  #requests;
+  #client;
   #store;
   #outbox;
   #pages;
-  #proceed;
-  /** The title of the room to create and enter. */
+  /** `{ title, ref }` of the room to create and enter: with the same ref it is not created twice. */
   #creating = null;
   /** A link to follow once the list of rooms has arrived. */
   #link = null;
 
-  /** `proceed()` is called when there may be something to do. */
-  constructor({ state, requests, store, outbox, pages, proceed }) {
+  constructor({ state, client, store, outbox, pages }) {
     this.#state = state;
-    this.#requests = requests;
+    this.#client = client;
     this.#store = store;
     this.#outbox = outbox;
-    this.#proceed = proceed;
     this.#pages = pages;
   }
 
@@ -73,46 +70,13 @@ export class Navigation {
   create(title) {
     if (title === '') return;
     this.#state.notice = null;
-    this.#creating = title;
-    if (this.#state.isListed) this.#requestRoom(title);
+    this.#creating = { title, ref: `room-${Math.random()}` };
+    if (this.#state.isListed) this.#requestRoom();
   }
 
-  // ---- getting there
-
-  /** Whether the server has us in this room and sends us its events. */
-  isAt(room) {
-    const { hereId, isSubscribed } = this.#state;
-    return room === null ? hereId === null : isSubscribed && hereId === room.id;
-  }
-
-  isMoving() {
-    return this.#requests.isOpen('enter_room') || this.#requests.isOpen('leave_room');
-  }
-
-  /** The title is compared too: after a server restart the id may mean another room. */
-  go(room) {
-    if (room === null) this.#leave();
-    else if (this.#state.rooms.get(room.id)?.title === room.title) this.#enter(room);
-    else this.#roomGone(room);
-  }
-
-  #enter(room) {
-    const since = this.#state.since(room.id);
-    this.#requests.ask({ type: 'enter_room', roomId: room.id, ...(since && { since }) }, {
-      retriesWhenLimited: true,
-      refused: ({ code, message }) => this.#roomGone(room, code === 'unknown_room' ? null : { code, message }),
-    });
-  }
-
-  #leave() {
-    this.#requests.ask({ type: 'leave_room' }, {
-      retriesWhenLimited: true,
-      refused: () => { this.#state.hereId = null; }, // not being in a room is what we wanted
-    });
-  }
-
-  #requestRoom(title) {
-    this.#requests.ask({ type: 'create_room', title }, {
+  #requestRoom() {
+    const { title, ref } = this.#creating;
+    this.#client.ask({ type: 'create_room', title, ref }, {
       answered: ({ room }) => this.#created(room),
       refused: ({ code, message }) => {
         this.#creating = null;
@@ -130,57 +94,29 @@ export class Navigation {
 
   // ---- what the server says
 
-  /** Ids may have changed after a server restart: rooms are matched by title. */
   listed() {
-    const state = this.#state;
-    const find = (room) => this.find(room);
-    this.#outbox.relocate(find);
-    state.relocate(find);
-    if (this.#creating !== null && !this.#requests.isOpen('create_room')) {
+    if (this.#creating !== null && !this.#client.isOpen('create_room')) {
       // It may have been created before the connection was lost.
-      const made = this.#findByTitle(this.#creating);
+      const made = this.#findByTitle(this.#creating.title);
       if (made) this.#created(made);
-      else this.#requestRoom(this.#creating);
+      else this.#requestRoom();
     }
     if (this.#link) this.open(this.#link);
   }
 
-  titleChanged({ id, title }) {
-    this.#outbox.relocate((room) => (room.id === id ? { id, title } : null));
-    this.#state.relocate((room) => (room.id === id ? { id, title } : room));
-  }
-
-  /** We have left `roomId`: on the way to another room, at our request, or because the server said so. */
-  left(roomId, frame) {
-    if (this.#requests.isOpen('enter_room')) return;
-    if (this.#requests.isOpen('leave_room')) this.#requests.answerOldest('leave_room', frame);
-    else if (this.#state.wanted?.id === roomId) this.want(null);
-  }
-
-  /** The current room for a remembered one, or null. */
-  find({ id, title }) {
-    const room = this.#state.rooms.get(id);
-    return room?.title === title ? room : this.#findByTitle(title);
-  }
-
   #findByTitle(title) {
-    return [...this.#state.rooms.values()].find((room) => room.title === title) ?? null;
+    return this.#client.find({ id: null, title });
   }
 
-  /** Unsent messages stay on the page. */
-  #roomGone(room, notice = null) {
-    const state = this.#state;
-    this.#outbox.failRoom(room, 'room_gone');
-    if (state.wanted?.id === room.id && state.wanted.title === room.title) {
-      const here = state.isSubscribed ? state.rooms.get(state.hereId) : null;
+  /** Unsent messages stay on the page. `here` is the room that we are still in, or null. */
+  roomGone({ room, error, here, wasWanted }) {
+    if (wasWanted) {
       const hasFailed = this.#outbox.of(room).length > 0;
-      if (here || !hasFailed) this.want(here ?? null);
-      else state.wanted = null;
-      if (!here) this.#store.remove(KEY);
+      if (here || !hasFailed) this.want(here);
+      else this.#store.remove(KEY);
     }
-    if (notice) state.notice = notice;
+    if (error) this.#state.notice = { code: error.code, message: error.message };
     else this.#noticeNoSuchRoom(room.title);
-    this.#proceed();
   }
 
   #noticeNoSuchRoom(room) {

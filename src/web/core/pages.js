@@ -5,41 +5,23 @@ const MAX_PAGE = 100;
 
 export class Pages {
   #state;
-  #requests;
-  #acknowledge;
+  #client;
   /** The `seq` of a message to show as soon as we are in its room. */
   #seqToShow = null;
 
-  /** `acknowledge(events)` looks for our own messages among the events. */
-  constructor({ state, requests, acknowledge }) {
+  constructor({ state, client }) {
     this.#state = state;
-    this.#requests = requests;
-    this.#acknowledge = acknowledge;
-  }
-
-  /** Adds a page to the room's timeline. Then calls `done(events, more)`, `refused(error)` or `lost()`. */
-  ask(roomId, before, { done, refused, lost, limit = MAX_PAGE }) {
-    const timeline = this.#state.timelineOf(roomId);
-    const page = Math.min(limit, this.#state.limits.historyMaxPage ?? limit);
-    this.#requests.ask({ type: 'history', roomId, before, limit: page }, {
-      retriesWhenLimited: true,
-      answered: ({ events, more }) => {
-        this.#acknowledge(events);
-        timeline.addPage(events, more, before);
-        done(events, more);
-      },
-      refused,
-      lost,
-    });
+    this.#client = client;
   }
 
   loadOlder() {
-    const { inRoom, room, timeline, loadingOlder } = this.#state;
+    const { inRoom, room, timeline, loadingOlder, limits } = this.#state;
     if (!inRoom || loadingOlder || !timeline.hasOlder || timeline.isFull) return false;
     this.#state.loadingOlder = true;
     const done = () => { if (this.#state.timeline === timeline) this.#state.loadingOlder = false; };
     const before = timeline.oldestSeq ?? timeline.endSeq + 1;
-    this.ask(room.id, before, { done, refused: done, lost: done, limit: OLDER_PAGE });
+    const limit = Math.min(OLDER_PAGE, limits.historyMaxPage ?? OLDER_PAGE);
+    this.#client.page(room.id, { before, limit }, { done, refused: done, lost: done });
     return true;
   }
 
@@ -54,7 +36,7 @@ export class Pages {
       const isFilling = events.some(({ seq }) => seq > gap.after && seq < gap.before);
       timeline.setGap(key, more && isFilling ? 'open' : 'gone');
     };
-    this.ask(room.id, gap.before, { done, refused: open, lost: open });
+    this.#client.page(room.id, { before: gap.before }, { done, refused: open, lost: open });
   }
 
   /** Highlights a message of the current room, and loads it with its context if needed. */
@@ -73,7 +55,7 @@ export class Pages {
         else if (isStillShown()) this.#state.target = { seq };
       };
       const lost = () => { if (isStillShown()) this.#seqToShow = seq; };
-      this.ask(room.id, seq + MAX_PAGE / 2, { done, refused: none, lost });
+      this.#client.page(room.id, { before: seq + MAX_PAGE / 2 }, { done, refused: none, lost });
     }
   }
 

@@ -1,75 +1,49 @@
-// The client-side state: who we are, the rooms, the members of ours, and what was said. It applies the server's frames
-// and sends nothing. chat.js sends requests; the views only read.
+// The state of the page: what the server has told (its base class), what was said, and how far it was read. It
+// applies the server's frames and sends nothing. chat.js sends requests; the views only read.
 
+import { continues, ServerState } from '../../../clients/js/src/state.js';
 import { Timeline } from './timeline.js';
 
 /** Without a message after this long, somebody no longer counts as typing. */
 const TYPING_MS = 6_000;
 /** The number of rooms whose timelines are kept. */
 const MAX_MEMORIES = 8;
-const MAX_OWN_IDS = 64;
 
 const NOTHING = new Timeline(() => ({}));
+const NOBODY = new Map();
 
-export class State {
-  /** 'connecting', 'online', 'waiting' (for the next attempt) or 'replaced' (by another tab, for good). */
-  phase = 'connecting';
-  retryAt = null;
-  lostReason = '';
-  wasOnline = false;
-  version = null;
-  /** The secret that resumes the session; null over the base protocol. */
-  session = null;
-  me = null;
-  limits = { maxTextChars: 4_000, maxNameChars: 32, maxTitleChars: 64 };
-  gifs = [];
-  /** id → { id, title, userCount, seq } */
-  rooms = new Map();
-  /** Whether the list of rooms has arrived on this connection. */
-  isListed = false;
-  /** `{ id, title }` of the room on screen, and of the one the user wants to be in. */
+export class State extends ServerState {
+  /** `{ id, title }` of the room on screen. */
   room = null;
-  wanted = null;
-  /**
-   * The room the server has us in, and whether it sends us that room's events. A resumed session is in its room, but
-   * gets no events until it enters again.
-   */
-  hereId = null;
-  isSubscribed = false;
+  wasOnline = false;
   divider = null;
   notice = null;
   target = null;
-  pausedUntil = null;
-  pauseReason = null;
   loadingOlder = false;
   hasName = false;
 
   #clock;
-  #storage;
   #outbox;
   #marks;
   #isMentioned;
   #changed;
-  #members = new Map();
+  /** The room that `members` are in: they stay on screen while the connection is lost. */
   #membersOf = null;
   #typing = new Map();
   /** Room id → { title, timeline } */
   #memories = new Map();
-  #own;
   #isWatching = false;
   /** The room has just been chosen, so the divider does not know yet how far it was read. */
   #isFresh = false;
   #counted = {};
 
-  constructor({ clock, storage, outbox, marks, isMentioned, changed }) {
+  constructor({ clock, store, outbox, marks, isMentioned, changed }) {
+    super({ store });
     this.#clock = clock;
-    this.#storage = storage;
     this.#outbox = outbox;
     this.#marks = marks;
     this.#isMentioned = isMentioned;
     this.#changed = changed;
-    const own = storage.session.get('own');
-    this.#own = { epoch: own?.epoch ?? null, ids: Array.isArray(own?.ids) ? own.ids : [] };
   }
 
   // ---- for the views
@@ -84,8 +58,13 @@ export class State {
     return this.phase === 'online' && this.wanted !== null && !this.inRoom ? this.wanted : null;
   }
 
-  get members() {
-    return this.#membersOf !== null && this.#membersOf === this.room?.id ? this.#members : new Map();
+  /** The people in the room on screen: id → name; and how many they are, some of whom may not be known yet. */
+  get people() {
+    return this.#isMembersRoom ? this.members : NOBODY;
+  }
+
+  get peopleCount() {
+    return this.#isMembersRoom ? this.memberCount : 0;
   }
 
   get typing() {
@@ -120,19 +99,15 @@ export class State {
     if (id === this.room?.id) return this.#isWatching || this.divider === null ? 0 : this.#othersAfterDivider();
     const room = this.rooms.get(id);
     const mark = room?.seq === undefined ? null : this.#marks.get(room);
-    return mark === null ? 0 : Math.max(0, room.seq - mark.seq);
+    // In another epoch the numbers mean other messages.
+    if (mark === null || (this.epoch !== null && mark.epoch !== this.epoch)) return 0;
+    return Math.max(0, room.seq - mark.seq);
   }
 
   // ---- for the chat
 
-  timelineOf(id) {
+  position(id) {
     return this.#memories.get(id)?.timeline ?? null;
-  }
-
-  /** From where the server can resume a room's events, or null if nothing is known of it. */
-  since(id) {
-    const timeline = this.timelineOf(id);
-    return timeline?.newestSeq ? { epoch: timeline.epoch, seq: timeline.newestSeq } : null;
   }
 
   show(room) {
@@ -161,13 +136,13 @@ export class State {
     return true;
   }
 
-  disconnected({ phase, reason, retryAt = null }) {
-    Object.assign(this, { phase, retryAt, lostReason: reason, isListed: false, hereId: null, isSubscribed: false });
+  disconnected(loss) {
+    super.disconnected(loss);
     this.#clearTyping();
   }
 
-  /** Ids may change when the server restarts: `find(room)` returns the current room, or null. */
   relocate(find) {
+    super.relocate(find);
     const memories = [...this.#memories].map(([id, { title, timeline }]) => {
       const room = find({ id, title });
       return room && [room.id, { title: room.title, timeline }];
@@ -178,103 +153,73 @@ export class State {
     if (gone && gone.title === this.room.title && !find(this.room) && !this.#memories.has(this.room.id)) {
       this.#memories.set(this.room.id, gone);
     }
-    const now = (room) => {
-      const found = room && find(room);
-      return found ? { id: found.id, title: found.title } : room;
-    };
-    this.room = now(this.room);
-    this.wanted = now(this.wanted);
+    const found = this.room && find(this.room);
+    if (found) this.room = { id: found.id, title: found.title };
   }
 
-  /** Applies a frame. Returns the new entry if somebody else has said something, else null. */
   apply(frame) {
-    switch (frame.type) {
-      case 'welcome': this.#welcome(frame); break;
-      case 'list_rooms': this.#listRooms(frame); break;
-      case 'room_added': case 'room_changed': this.#roomChanged(frame.room); break;
-      case 'room_removed': this.rooms.delete(frame.roomId); break;
-      case 'room': this.#enteredRoom(frame); break;
-      case 'enter_room': this.#entered(frame); break;
-      case 'leave_room': this.#left(frame); break;
+    const { type, roomId, user, time } = frame;
+    const isNew = !this.members.has(user?.id);
+    const happened = super.apply(frame);
+    this.wasOnline ||= type === 'welcome';
+    if (!this.isFollowing(roomId)) return happened;
+    switch (type) {
+      case 'enter_room': if (isNew) this.position(roomId).entered(user, time); break;
+      case 'leave_room': this.#left(user, roomId, time); break;
       case 'change_name': this.#renamed(frame); break;
       case 'typing': this.#startTyping(frame); break;
-      case 'text': case 'gif': return this.#said(frame);
     }
-    return null;
+    return happened;
   }
 
   // ---- frames
 
-  #welcome({ user, session, resumed, roomId, limits, gifs }) {
-    Object.assign(this, { phase: 'online', retryAt: null, lostReason: '', wasOnline: true });
-    Object.assign(this, { me: { ...user }, session, limits });
-    this.hereId = resumed ? roomId ?? null : null;
-    this.isSubscribed = false;
-    if (gifs) this.gifs = gifs;
-  }
-
-  #listRooms({ rooms }) {
-    this.rooms = new Map(Object.values(rooms).map((room) => [room.id, room]));
-    this.isListed = true;
-  }
-
-  #roomChanged(room) {
-    const known = this.rooms.get(room.id);
-    // The list's numbers are batched and may lag behind the events.
-    const seq = known?.seq > room.seq ? known.seq : room.seq;
-    this.rooms.set(room.id, { ...room, ...(seq !== undefined && { seq }) });
-  }
-
-  /** A full snapshot of the room. */
-  #enteredRoom({ room, users, epoch, seq, events }) {
-    this.hereId = room.id;
-    this.isSubscribed = true;
-    this.#members = new Map(users.map(({ id, name }) => [id, name]));
-    this.#membersOf = room.id;
-    const mine = this.#members.get(this.me.id);
-    if (mine !== undefined) this.me = { ...this.me, name: mine };
+  entered(frame) {
+    const { room, epoch, seq } = frame;
     this.#clearTyping();
-    this.#noteOwnId(epoch);
     const { timeline } = this.#memory(room);
-    const before = timeline.epoch === epoch && seq >= timeline.endSeq ? timeline.newestSeq : null;
+    const before = continues(timeline, frame) ? timeline.newestSeq : null;
     if (timeline.epoch !== null && before === null) this.divider = null;
-    timeline.enter({ epoch, seq, events });
+    timeline.enter(frame);
     // The base protocol has no history, so gaps cannot be filled.
     if (this.version === 'base') timeline.setGaps('open', 'gone');
+    this.#membersOf = room.id;
     this.#noteSeq(room.id, seq);
     if (room.id === this.room?.id) this.#placeDivider(before);
+    return [];
   }
 
-  #entered({ user, roomId, time }) {
-    if (!this.#isSubscribedTo(roomId) || user.id === this.me.id) return;
-    const isNew = !this.#members.has(user.id);
-    this.#members.set(user.id, user.name);
-    if (isNew) this.timelineOf(roomId).entered(user, time);
+  said(event) {
+    const { roomId, seq, from } = event;
+    const timeline = this.position(roomId);
+    this.#noteSeq(roomId, seq);
+    // An old message may be repeated. If it is older than everything here, it would stand alone.
+    if (!timeline || timeline.epoch === null || seq < timeline.oldestSeq) return [];
+    const isNew = seq > timeline.endSeq && this.isFollowing(roomId);
+    if (!isNew && !timeline.hasMissing) return [];
+    this.#stopTyping(from?.id);
+    const [entry] = timeline.add([event]);
+    if (roomId === this.room?.id && this.#isWatching) this.#read();
+    return entry && isNew && !entry.own ? [['news', entry]] : [];
   }
 
-  #left({ user, roomId, time }) {
-    if (user.id === this.me.id) {
-      this.hereId = null;
-      this.isSubscribed = false;
-      return;
-    }
-    if (!this.#isSubscribedTo(roomId)) return;
-    this.#members.delete(user.id);
+  paged(roomId, { events, more }, { before }) {
+    this.position(roomId)?.addPage(events, more, before);
+  }
+
+  #left(user, roomId, time) {
     this.#stopTyping(user.id);
-    this.timelineOf(roomId).left(user, time);
+    this.position(roomId).left(user, time);
   }
 
   #renamed({ oldName, newName, userId, roomId, time }) {
-    if (userId === this.me.id) this.me = { ...this.me, name: newName };
-    if (!this.#isSubscribedTo(roomId)) return;
-    if (this.#members.has(userId)) this.#members.set(userId, newName);
     const typing = this.#typing.get(userId);
     if (typing) typing.name = newName;
-    if (oldName !== newName) this.timelineOf(roomId).renamed(userId, oldName, newName, time);
+    if (oldName !== newName) this.position(roomId).renamed(userId, oldName, newName, time);
   }
 
   #startTyping({ user, roomId }) {
-    if (!this.#isSubscribedTo(roomId) || roomId !== this.room?.id || user.id === this.me.id) return;
+    if (roomId !== this.room?.id || user.id === this.me.id) return;
     this.#stopTyping(user.id);
     const timer = this.#clock.setTimeout(() => {
       this.#typing.delete(user.id);
@@ -283,24 +228,10 @@ export class State {
     this.#typing.set(user.id, { name: user.name, timer });
   }
 
-  #said(event) {
-    const { roomId, seq, from } = event;
-    const timeline = this.timelineOf(roomId);
-    this.#noteSeq(roomId, seq);
-    // An old message may be repeated. If it is older than everything here, it would stand alone.
-    if (!timeline || timeline.epoch === null || seq < timeline.oldestSeq) return null;
-    const isNew = seq > timeline.endSeq && this.#isSubscribedTo(roomId);
-    if (!isNew && !timeline.hasMissing) return null;
-    this.#stopTyping(from.id);
-    const [entry] = timeline.add([event]);
-    if (roomId === this.room?.id && this.#isWatching) this.#read();
-    return entry && isNew && !entry.own ? entry : null;
-  }
-
   // ---- helpers
 
-  #isSubscribedTo(roomId) {
-    return this.isSubscribed && this.hereId === roomId;
+  get #isMembersRoom() {
+    return this.#membersOf !== null && this.#membersOf === this.room?.id;
   }
 
   #memory({ id, title }) {
@@ -315,20 +246,10 @@ export class State {
     return memory;
   }
 
-  #describe({ from, text }) {
-    const own = from.id === this.me.id || this.#own.ids.includes(from.id);
-    return { own, mentionsMe: !own && text !== undefined && this.#isMentioned(text, this.me.name) };
-  }
-
-  /**
-   * Ids are never reused within an epoch, but in another one they may be anybody's. The base protocol has no epochs.
-   */
-  #noteOwnId(epoch) {
-    const { id } = this.me;
-    const isSame = epoch === this.#own.epoch && this.version !== 'base';
-    const earlier = isSame ? this.#own.ids.filter((one) => one !== id) : [];
-    this.#own = { epoch, ids: [...earlier, id].slice(-MAX_OWN_IDS) };
-    this.#storage.session.set('own', this.#own);
+  #describe(event) {
+    const own = this.isOwn(event);
+    const { text } = event;
+    return { own, mentionsMe: !own && typeof text === 'string' && this.#isMentioned(text, this.me.name) };
   }
 
   #noteSeq(id, seq) {

@@ -1,6 +1,7 @@
 // One room's entries, oldest first. Messages are numbered without gaps by the server, so a missing number means a
 // missing message, and is shown as a gap.
 
+import { continues } from '../../../clients/js/src/state.js';
 import { Presence } from './presence.js';
 
 /** Older messages are dropped, so that a page left open for weeks stays fast. */
@@ -15,6 +16,7 @@ export class Timeline {
    *    { key, kind: 'text', seq, time, from: { id, name }, own, text, mentionsMe, ref? (of our own) }
    *    { key, kind: 'gif', seq, time, from, own, gifId, ref? }
    *    { key, kind: 'presence', time, entered, left, passed: [name], renamed: [{ from, to }], more: { … counts } }
+   *    { key, kind: 'other', seq, time, from, own } (of a type that this page does not know)
    *    { key, kind: 'gap', after, before, status: 'open' | 'loading' | 'gone' }
    *    { key, kind: 'lost' }
    */
@@ -27,6 +29,7 @@ export class Timeline {
   endSeq = 0;
   oldestSeq = null;
   newestSeq = null;
+  newestTime = null;
 
   #describe;
   #nextKey = 1;
@@ -53,9 +56,9 @@ export class Timeline {
   }
 
   /** Applies the snapshot that the server sends on entering. Returns the new entries. */
-  enter({ epoch, seq, events }) {
-    // A lower `seq` in the same epoch means that the server has lost messages and reuses their numbers.
-    if (this.epoch !== null && (this.epoch !== epoch || seq < this.endSeq)) this.#forget();
+  enter(frame) {
+    const { epoch, seq, events } = frame;
+    if (this.epoch !== null && !continues(this, frame)) this.#forget();
     this.epoch = epoch;
     this.endSeq = seq;
     const added = this.add(events);
@@ -178,10 +181,12 @@ export class Timeline {
   // ---- merging
 
   #entry(event) {
-    const { type: kind, seq, time, from, text, gifId, ref } = event;
+    const { type, seq, time, from, text, gifId, ref } = event;
     const { own, mentionsMe } = this.#describe(event);
-    const said = kind === 'text' ? { text, mentionsMe } : { gifId };
-    return { key: this.#newKey(), kind, seq, time, from, own, ...(own && ref && { ref }), ...said };
+    // What cannot be shown need not be read either.
+    const kind = type === 'text' || type === 'gif' ? type : 'other';
+    const said = { text: { text, mentionsMe }, gif: { gifId }, other: {} }[kind];
+    return { key: this.#newKey(), kind, seq, time, from, own: own || kind === 'other', ...(own && ref && { ref }), ...said };
   }
 
   #newKey() {
@@ -218,9 +223,9 @@ export class Timeline {
 
   #count(added) {
     this.#messages += added.length;
-    for (const { seq } of added) {
+    for (const { seq, time } of added) {
       if (this.oldestSeq === null || seq < this.oldestSeq) this.oldestSeq = seq;
-      if (this.newestSeq === null || seq > this.newestSeq) this.newestSeq = seq;
+      if (this.newestSeq === null || seq > this.newestSeq) Object.assign(this, { newestSeq: seq, newestTime: time });
     }
     this.#changed();
   }
@@ -281,6 +286,7 @@ export class Timeline {
     this.#messages = 0;
     this.oldestSeq = null;
     this.newestSeq = null;
+    this.newestTime = null;
     this.#more = null;
     this.#presence = null;
     this.#changed();

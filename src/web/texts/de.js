@@ -30,6 +30,7 @@ export default {
   member_find: 'Mitglieder suchen',
   members_none: 'Keine Mitglieder gefunden',
   you: 'du',
+  member_away: 'abwesend',
   mention: '{name} erwähnen',
   mute: 'Stummschalten',
   unmute: 'Stummschaltung aufheben',
@@ -114,6 +115,8 @@ export default {
   try_now: 'Jetzt versuchen',
   replaced: 'Dieser Chat ist in einem anderen Tab oder Fenster offen.',
   take_over: 'Hier verwenden',
+  stopped: 'Getrennt.',
+  stopped_because: 'Getrennt: {reason}.',
 
   // ---- dialogs: the name
   name_welcome: 'Willkommen!',
@@ -201,6 +204,8 @@ export default {
   error_not_saved: 'Der Server kann gerade keine Nachrichten speichern. Versuch es später noch einmal.',
   error_already_said: 'Das wurde schon gesendet.',
   error_not_readable: 'Der Server kann ältere Nachrichten gerade nicht laden. Versuch es später noch einmal.',
+  error_forbidden: 'Das darfst du nicht.',
+  error_too_long: 'Eine Nachricht ist zu lang, um geladen zu werden.',
 
   // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'der Server startet neu',

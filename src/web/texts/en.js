@@ -34,6 +34,7 @@ export default {
   member_find: 'Search members',
   members_none: 'No members found',
   you: 'you',
+  member_away: 'away',
   mention: 'Mention {name}',
   mute: 'Mute',
   unmute: 'Unmute',
@@ -118,6 +119,8 @@ export default {
   try_now: 'Try now',
   replaced: 'This chat is open in another tab or window.',
   take_over: 'Use here',
+  stopped: 'Disconnected.',
+  stopped_because: 'Disconnected: {reason}.',
 
   // ---- dialogs: the name
   name_welcome: 'Welcome!',
@@ -202,6 +205,8 @@ export default {
   error_not_saved: 'The server can’t save messages right now. Try again later.',
   error_already_said: 'This has already been sent.',
   error_not_readable: 'The server can’t load older messages right now. Try again later.',
+  error_forbidden: 'You’re not allowed to do this.',
+  error_too_long: 'A message is too long to be loaded.',
 
   // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'the server is restarting',

@@ -30,6 +30,7 @@ export default {
   member_find: 'Buscar miembros',
   members_none: 'No se han encontrado miembros',
   you: 'tú',
+  member_away: 'ausente',
   mention: 'Mencionar a {name}',
   mute: 'Silenciar',
   unmute: 'No silenciar',
@@ -114,6 +115,8 @@ export default {
   try_now: 'Probar ahora',
   replaced: 'Este chat está abierto en otra pestaña o ventana.',
   take_over: 'Usar aquí',
+  stopped: 'Desconectado.',
+  stopped_because: 'Desconectado: {reason}.',
 
   // ---- dialogs: the name
   name_welcome: '¡Hola!',
@@ -198,6 +201,8 @@ export default {
   error_not_saved: 'El servidor no puede guardar mensajes ahora. Inténtalo más tarde.',
   error_already_said: 'Esto ya se ha enviado.',
   error_not_readable: 'El servidor no puede cargar los mensajes anteriores ahora. Inténtalo más tarde.',
+  error_forbidden: 'No tienes permiso para hacer esto.',
+  error_too_long: 'Un mensaje es demasiado largo para cargarlo.',
 
   // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'el servidor se está reiniciando',

@@ -30,6 +30,7 @@ export default {
   member_find: 'Rechercher des membres',
   members_none: 'Aucun membre trouvé',
   you: 'vous',
+  member_away: 'absent',
   mention: 'Mentionner {name}',
   mute: 'Sourdine',
   unmute: 'Réactiver',
@@ -114,6 +115,8 @@ export default {
   try_now: 'Réessayer',
   replaced: 'Ce chat est ouvert dans un autre onglet ou une autre fenêtre.',
   take_over: 'Utiliser ici',
+  stopped: 'Déconnecté.',
+  stopped_because: 'Déconnecté : {reason}.',
 
   // ---- dialogs: the name
   name_welcome: 'Bienvenue !',
@@ -201,6 +204,8 @@ export default {
   error_not_saved: 'Le serveur ne peut pas enregistrer de messages pour l’instant. Réessayez plus tard.',
   error_already_said: 'Cela a déjà été envoyé.',
   error_not_readable: 'Le serveur ne peut pas charger les anciens messages pour l’instant. Réessayez plus tard.',
+  error_forbidden: 'Vous n’avez pas le droit de faire cela.',
+  error_too_long: 'Un message est trop long pour être chargé.',
 
   // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'le serveur redémarre',

@@ -31,12 +31,12 @@ export class Announcer {
 
   /** Announces a change of room, which the focus does not tell, and messages that could not be sent. */
   draw() {
-    const { inRoom, members, pending, room } = this.#chat.state;
+    const { inRoom, peopleCount: count, pending, room } = this.#chat.state;
     if (!room && this.#room) this.say(t('left_room', { room: visible(this.#room.title) }));
     if (!room) this.#room = null;
     if (inRoom && room.id !== this.#room?.id) {
       this.#room = room;
-      this.say(t('entered_room', { room: visible(room.title), count: members.size }));
+      this.say(t('entered_room', { room: visible(room.title), count }));
     }
     const failed = pending.filter(({ status }) => status === 'failed');
     for (const entry of failed) if (!this.#failed.has(entry.key)) this.say(notSent(entry));

@@ -74,6 +74,10 @@ export class BannerView {
     if (phase === 'replaced') {
       return { kind: 'replaced', words: t('replaced'), action: [t('take_over'), () => this.#chat.takeOver()] };
     }
+    if (phase === 'stopped') {
+      const words = lostReason === '' ? t('stopped') : t('stopped_because', { reason: t(`reason: ${lostReason}`) });
+      return { kind: 'stopped', words, action: [t('try_now'), () => this.#chat.takeOver()] };
+    }
     if (phase === 'connecting' && !this.#wasAway && now - this.#began < CONNECTING_AFTER_MS) {
       return { kind: '', words: '', again: CONNECTING_AFTER_MS - (now - this.#began) };
     }

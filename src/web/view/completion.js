@@ -26,7 +26,7 @@ export class CompletionView {
 
   update() {
     const { selectionStart, selectionEnd, value } = this.#box;
-    const { members, me } = this.#chat.state;
+    const { people: members, me } = this.#chat.state;
     this.#offer = selectionStart === selectionEnd ? completion(value, selectionStart, { members, me }) : null;
     this.#chosen = 0;
     this.#draw();

@@ -214,7 +214,7 @@ export class LogView {
   }
 
   #create(row) {
-    const { gifs, members, me } = this.#chat.state;
+    const { gifs, people, me } = this.#chat.state;
     switch (row.kind) {
       case 'head': return headRow(row.looks);
       case 'day': return dayRow(row.time, Date.now());
@@ -224,7 +224,7 @@ export class LogView {
       case 'presence': return presenceRow(row.entry);
       default: return messageRow(row, {
         gifs,
-        names: () => (this.#names ??= new Names(members.values())),
+        names: () => (this.#names ??= new Names(people.values())),
         me: me?.name,
       });
     }

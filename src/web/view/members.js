@@ -20,49 +20,50 @@ export class MembersView {
     byId('member-search').addEventListener('input', () => this.#drawList());
     byId('member-list').addEventListener('click', (event) => {
       const id = Number(event.target.closest('li')?.dataset.id);
-      const name = this.#chat.state.members.get(id);
+      const name = this.#chat.state.people.get(id);
       if (name !== undefined) mention(name);
     });
   }
 
   draw() {
-    const { room, members, me } = this.#chat.state;
+    const { room, people, peopleCount, me } = this.#chat.state;
     byId('members').hidden = !room;
     if (!room) return;
     const search = byId('member-search');
-    search.hidden = members.size <= FEW;
+    search.hidden = people.size <= FEW;
     if (search.hidden) search.value = '';
     // With thousands of members joining and leaving, the list is compared before anything is redrawn.
     const shown = this.#chosen();
-    const key = JSON.stringify([me?.id, members.size, shown]);
+    const key = JSON.stringify([me?.id, peopleCount, shown]);
     if (key === this.#shown) return;
     this.#shown = key;
     this.#drawList(shown);
   }
 
   #chosen() {
-    const { members } = this.#chat.state;
+    const { people, away } = this.#chat.state;
     const wanted = byId('member-search').value.trim().toLowerCase();
     const chosen = [];
-    for (const [id, name] of members) {
+    for (const [id, name] of people) {
       if (wanted !== '' && !name.toLowerCase().includes(wanted)) continue;
-      chosen.push({ id, name });
+      chosen.push({ id, name, isAway: away.has(id) });
       if (chosen.length === SHOWN) break;
     }
     return chosen;
   }
 
   #drawList(chosen = this.#chosen()) {
-    const { members, me } = this.#chat.state;
+    const { peopleCount, me } = this.#chat.state;
     reconcile(byId('member-list'), chosen, ({ id, name }) => {
       const button = element('button', 'plain', avatar(id, name), element('span', 'name', element('bdi'), element('span', 'mark')));
       button.type = 'button';
       return element('li', '', button);
-    }, (item, { id, name }) => {
+    }, (item, { id, name, isAway }) => {
       const button = item.firstElementChild;
       const shown = visible(name);
       // After a server restart the same id may be somebody else's.
-      setText(button.querySelector('.mark'), id === me?.id ? ` (${t('you')})` : '');
+      setText(button.querySelector('.mark'), id === me?.id ? ` (${t('you')})` : isAway ? ` (${t('member_away')})` : '');
+      item.classList.toggle('away', isAway);
       if (item.dataset.name === shown) return;
       item.dataset.name = shown;
       setText(button.querySelector('bdi'), shown);
@@ -70,7 +71,7 @@ export class MembersView {
       button.title = t('mention', { name: shown });
     });
     const isSearching = byId('member-search').value.trim() !== '';
-    const more = isSearching ? 0 : members.size - chosen.length;
+    const more = isSearching ? 0 : peopleCount - chosen.length;
     byId('members-more').hidden = more <= 0 && chosen.length > 0;
     setText(byId('members-more'), more > 0 ? t('members_more', { count: more }) : t('members_none'));
   }

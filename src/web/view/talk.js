@@ -55,7 +55,7 @@ export class TalkView {
   }
 
   draw() {
-    const { room, entering, members, inRoom } = this.#chat.state;
+    const { room, entering, peopleCount: count, inRoom } = this.#chat.state;
     byId('room').hidden = !room;
     byId('no-room').hidden = Boolean(room);
     byId('skip').hidden = !room;
@@ -66,10 +66,10 @@ export class TalkView {
     setAttribute(byId('room-title'), 'title', visible(room.title));
     byId('room').classList.toggle('away', !inRoom);
     this.#drawToggle();
-    if (this.#shownCount !== members.size) {
-      this.#shownCount = members.size;
-      byId('members-toggle').replaceChildren(icon('people'), String(members.size));
-      byId('members-toggle').setAttribute('aria-label', t('member_count', { count: members.size }));
+    if (this.#shownCount !== count) {
+      this.#shownCount = count;
+      byId('members-toggle').replaceChildren(icon('people'), String(count));
+      byId('members-toggle').setAttribute('aria-label', t('member_count', { count }));
     }
     this.#drawMute(room);
   }

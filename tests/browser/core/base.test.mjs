@@ -93,7 +93,7 @@ test('rooms, members, messages', async () => {
     ['Room 1', 2], ['Room 2', 0], ['Room 3', 0],
   ]);
   assert.ok(it.state.inRoom);
-  assert.deepEqual([...it.state.members], [[it.state.me.id, it.state.me.name], [901, 'Anna']]);
+  assert.deepEqual([...it.state.people], [[it.state.me.id, it.state.me.name], [901, 'Anna']]);
   const heard = [];
   it.chat.onMessage(({ text }) => heard.push(text));
   it.server.tell(1, { type: 'text', text: 'Hello', from: ANNA });
@@ -180,7 +180,7 @@ test('names: in a room, outside, refused, and no guess between two members of on
   assert.deepEqual([it.state.me.name, it.state.notice], ['Me', { code: 'bad_name', message: 'No.' }]);
   it.chat.rename('Mia');
   it.flow();
-  assert.deepEqual([it.state.me.name, it.state.members.get(it.state.me.id)], ['Mia', 'Mia']);
+  assert.deepEqual([it.state.me.name, it.state.people.get(it.state.me.id)], ['Mia', 'Mia']);
   it.server.others = [{ ...ANNA, name: 'Twin', room: 1 }, { ...BEN, name: 'Twin', room: 1 }];
   it.server.tell(1, { type: 'enter_room', user: { ...BEN, name: 'Twin' } });
   it.server.tell(1, { type: 'change_name', oldName: 'Anna', newName: 'Twin' });
@@ -188,7 +188,7 @@ test('names: in a room, outside, refused, and no guess between two members of on
   it.server.others[1].name = 'Tom';
   it.server.tell(1, { type: 'change_name', oldName: 'Twin', newName: 'Tom' });
   it.flow();
-  assert.deepEqual([it.state.members.get(901), it.state.members.get(902)], ['Twin', 'Tom']);
+  assert.deepEqual([it.state.people.get(901), it.state.members.get(902)], ['Twin', 'Tom']);
   it.loseAndReturn();
   it.wait(2);
   assert.equal(it.state.me.name, 'Mia', 'and a new user gets the name');

@@ -11,7 +11,7 @@ test('the room is entered again after a lost connection and after a reload', () 
   page.flow();
   page.watch();
   page.loseAndReturn();
-  const since = { epoch: 'epoch 1', seq: 1 };
+  const since = { epoch: 'epoch 1', seq: 1, time: page.room.record[0].time };
   assert.deepEqual(page.types('enter_room'), [{ type: 'enter_room', roomId: 1, since }]);
   page.reload();
   assert.deepEqual(page.state.room, { id: 1, title: 'Room 1' });
@@ -37,7 +37,7 @@ test('to another room and back: known messages are kept, the rest is requested',
   page.chat.enter(2);
   const { room, entering, inRoom } = page.state;
   assert.deepEqual([room.title, entering.title, inRoom], ['Room 2', 'Room 2', false]);
-  assert.deepEqual([page.shown(), [...page.state.members]], [[], []]);
+  assert.deepEqual([page.shown(), [...page.state.people]], [[], []]);
   page.flow();
   assert.deepEqual([page.state.entering, page.state.inRoom], [null, true]);
   page.server.sayAs(ANNA, page.room, 'two');
@@ -226,7 +226,7 @@ test('a name chosen while the connection is being lost still takes effect', () =
   page.chat.rename('Mia');
   page.loseAndReturn();
   assert.equal(page.state.me.name, 'Mia');
-  assert.equal(page.state.members.get(1), 'Mia');
+  assert.equal(page.state.people.get(1), 'Mia');
 });
 
 test('members: joining, leaving and changing names', () => {
@@ -237,9 +237,70 @@ test('members: joining, leaving and changing names', () => {
   tell({ type: 'change_name', oldName: 'Anna', newName: 'Ann', userId: ANNA.id });
   tell({ type: 'leave_room', user: BEN });
   page.flow();
-  assert.deepEqual([...page.state.members], [[1, 'User 1'], [ANNA.id, 'Ann']]);
+  assert.deepEqual([...page.state.people], [[1, 'User 1'], [ANNA.id, 'Ann']]);
   const [{ entered, passed }] = page.state.timeline.entries;
   assert.deepEqual([entered, passed], [['Ann'], ['Ben']]);
+});
+
+test('who is away, and members that do not fit into one frame', () => {
+  const page = new Page();
+  page.server.frameUsers = 2;
+  page.server.crowd.set(1, [ANNA, { ...BEN, away: true }, { id: 903, name: 'Cleo' }]);
+  page.flow();
+  page.chat.enter(1);
+  page.server.step(page.socket, true);
+  page.server.step(page.socket, false);
+  assert.deepEqual([page.state.people.size, page.state.peopleCount], [2, 4]);
+  page.flow();
+  assert.deepEqual([[...page.state.people.values()], page.state.peopleCount], [['User 1', 'Anna', 'Ben', 'Cleo'], 4]);
+  assert.deepEqual([...page.state.away], [BEN.id]);
+  const users = [{ id: ANNA.id, away: true }, { id: BEN.id, away: false }];
+  page.server.push(page.socket, { type: 'presence', roomId: 1, users, time: 1 });
+  page.flow();
+  assert.deepEqual([...page.state.away], [ANNA.id]);
+  assert.deepEqual(page.state.timeline.entries, [], 'nobody has left');
+});
+
+test('a message of an unknown type is not shown, and is no gap', () => {
+  const page = Page.inRoom();
+  page.chat.setWatching(false);
+  page.server.sayAs(ANNA, page.room, 'one');
+  page.room.record.push({ type: 'poll', question: 'Tea?', from: ANNA, roomId: 1, time: 1, seq: 2 });
+  page.room.lastSeq = 2;
+  page.server.push(page.socket, page.room.record[1]);
+  page.server.sayAs(ANNA, page.room, 'three');
+  page.flow();
+  assert.deepEqual(page.shown(), ['one', 'other', 'three']);
+  assert.equal(page.state.unread(1), 2);
+  page.loseAndReturn();
+  page.reload().flow();
+  assert.deepEqual(page.shown(), ['one', 'other', 'three']);
+});
+
+test('a room is created once, although its answer was lost and its title is another one by now', () => {
+  const page = new Page();
+  page.flow();
+  page.watch();
+  page.chat.create('Attic');
+  page.server.step(page.socket, true);
+  page.server.rooms.get(4).title = 'Loft';
+  page.loseAndReturn();
+  const [first, again] = page.server.rooms.size === 4 ? page.types('create_room') : [];
+  assert.ok(again, 'asked twice, with one ref');
+  assert.deepEqual([page.state.room.title, page.server.rooms.size, first.title], ['Loft', 4, 'Attic']);
+});
+
+test('unread is 0 where the mark is of another epoch', () => {
+  const page = Page.inRoom();
+  page.chat.setWatching(true);
+  page.server.sayAs(ANNA, page.room, 'one');
+  page.flow();
+  page.chat.enter(2);
+  page.flow();
+  page.server.restart({ keeps: false });
+  for (let i = 0; i < 5; i += 1) page.server.sayAs(ANNA, page.room, `m${i}`);
+  page.wait(2);
+  assert.equal(page.state.unread(1), 0);
 });
 
 test('typing: sent at most every 2.5 s, shown for 6 s or until a message', () => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { backoffMs } from '../../../src/web/core/connection.js';
+import { backoffMs } from '../../../clients/js/src/connection.js';
 import { FakeClock, FakeServer } from './fake.mjs';
 import { Page } from './page.mjs';
 
@@ -86,6 +86,20 @@ test('replaced: only the user reconnects', () => {
   it.chat.takeOver();
   it.flow();
   assert.deepEqual([it.state.phase, it.state.session], ['online', session]);
+});
+
+test('a close code from 4000 to 4499 means to stay away, until the user connects', () => {
+  const it = page();
+  it.flow();
+  it.server.cut(it.socket, 4400, 'banned');
+  it.chat.wake();
+  it.wait(100);
+  assert.deepEqual([it.state.phase, it.state.lostReason, it.server.sockets.length], ['stopped', 'banned', 0]);
+  it.chat.takeOver();
+  it.flow();
+  assert.equal(it.state.phase, 'online');
+  it.server.cut(it.socket, 4500, 'busy');
+  assert.equal(it.state.phase, 'waiting');
 });
 
 test('no welcome in 15 s: the connection is given up', () => {

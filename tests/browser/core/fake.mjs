@@ -2,16 +2,7 @@
 // wschat.v2, from a small model. Every message waits until it is delivered, so that the connection can be cut between
 // any two of them.
 
-/** Pseudo-random numbers from 0 to 1, the same for the same seed. */
-export function seeded(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { seeded } from './seeded.mjs';
 
 export class FakeClock {
   #now = 1_795_531_200_000;
@@ -74,6 +65,7 @@ export const stores = () => ({ local: new FakeStore(), session: new FakeStore() 
 const LIMITS = {
   maxMessageBytes: 65_536, maxTextChars: 4_000, maxNameChars: 32, maxTitleChars: 64, messagesPerSecond: 10,
   messageBurst: 30, pingIntervalMs: 25_000, resumeGraceSeconds: 60, historyOnEnter: 50, historyMaxPage: 100,
+  usersMaxPage: 250,
 };
 
 /** More steps than this mean an endless loop. */
@@ -92,6 +84,9 @@ export class FakeServer {
   onEnter = 50;
   /** How many events fit in one frame. */
   frameEvents = 1_000;
+  /** How many users fit in one frame. */
+  frameUsers = 250;
+  features = ['presence', 'users', 'history.after', 'history.around'];
   /** Everything that was ever in the history, by epoch and in order, and the texts that were lost. */
   said = [];
   lost = new Set();
@@ -252,7 +247,8 @@ export class FakeServer {
     const { user, room } = session;
     this.push(socket, {
       type: 'welcome', user, session: session.secret, resumed: known !== undefined,
-      ...(known && room && { roomId: room }), server: { name: 'fake', version: '0' }, limits: LIMITS,
+      ...(known && room && { roomId: room }), epoch: this.epoch, time: this.clock.now(), features: this.features,
+      server: { name: 'fake', version: '0' }, limits: LIMITS,
       gifs: [{ id: 1, alt: 'A waving hand' }],
     });
     return true;
@@ -262,7 +258,7 @@ export class FakeServer {
     this.lastUser += 1;
     const secret = `${this.epoch}-${this.lastUser}`.replaceAll(' ', '');
     const user = { id: this.lastUser, name: `User ${this.lastUser}` };
-    const session = { secret, user, room: null, refs: new Map(), socket: null };
+    const session = { secret, user, room: null, refs: new Map(), made: new Map(), socket: null };
     this.sessions.set(secret, session);
     return session;
   }
@@ -300,9 +296,18 @@ export class FakeServer {
     switch (request.type) {
       case 'list_rooms':
         session.follows = true;
-        return reply({ type: 'list_rooms', rooms: this.#list() });
+        return reply({ type: 'list_rooms', rooms: this.#list(), epoch: this.epoch });
+      case 'hello': {
+        const features = (request.features ?? []).filter((name) => name === 'presence');
+        return reply({ type: 'hello', features, maxFrameBytes: 1_048_576 });
+      }
+      case 'users': return reply(this.#page(this.rooms.get(request.roomId), request));
       case 'create_room': {
+        const before = this.rooms.get(session.made.get(request.ref));
+        if (before) return reply({ type: 'room_added', room: this.#summary(before) });
+        if (session.made.has(request.ref)) return { code: 'already_said' };
         const room = this.#summary(this.makeRoom(request.title));
+        session.made.set(request.ref, room.id);
         this.#tellList({ type: 'room_added', room }, session);
         return reply({ type: 'room_added', room });
       }
@@ -318,15 +323,16 @@ export class FakeServer {
         return reply(this.#snapshot(room, request.since));
       }
       case 'leave_room':
-        if (!session.room) return { code: 'not_in_room' };
+        if (isElsewhere(session, request)) return { code: 'not_in_room' };
         session.isSubscribed = true;
-        return this.#leave(session);
+        return this.#leave(session, ref(request));
       case 'change_name': {
         const frame = { type: 'change_name', oldName: user.name, newName: request.name, userId: user.id };
+        const answer = ref(request);
         session.user = { ...user, name: request.name };
         const room = this.rooms.get(session.room);
-        if (room) this.#tell(room, { ...frame, roomId: room.id, time: this.clock.now() });
-        if (!room || !session.isSubscribed) this.push(socket, { ...frame, time: this.clock.now() });
+        if (room) this.#tell(room, { ...frame, roomId: room.id, time: this.clock.now(), ...answer });
+        if (!room || !session.isSubscribed) this.push(socket, { ...frame, time: this.clock.now(), ...answer });
         return undefined;
       }
       case 'history': {
@@ -334,26 +340,32 @@ export class FakeServer {
         if (!room) return { code: 'unknown_room' };
         const older = room.record.filter(({ seq }) => seq < (request.before ?? Infinity));
         const events = older.slice(-Math.min(request.limit ?? 50, this.frameEvents));
-        return reply({ type: 'history', roomId: room.id, events, more: older.length > events.length });
+        const page = { type: 'history', roomId: room.id, epoch: this.epoch, events, more: older.length > events.length };
+        return reply({ ...page, newer: events.at(-1)?.seq !== room.record.at(-1)?.seq });
       }
       case 'text': case 'gif': return this.#asksToSay(session, request);
-      case 'typing': return session.room ? undefined : { code: 'not_in_room' };
+      case 'typing':
+        if (isElsewhere(session, request)) return { code: 'not_in_room' };
+        return reply({ type: 'typing', user, roomId: session.room, time: this.clock.now() });
       default: return { code: 'unknown_type' };
     }
   }
 
-  #asksToSay(session, { type, text, gifId, ref: name }) {
+  #asksToSay(session, request) {
+    const { type, text, gifId, ref: name } = request;
     const before = session.refs.get(name);
     if (before) {
       const room = this.rooms.get(before.roomId);
-      if (!room || before.seq < room.keptFrom) return { code: 'already_said' };
+      if (!room || before.seq < room.keptFrom) return { code: 'already_said', roomId: before.roomId, seq: before.seq };
       this.push(session.socket, before);
       return undefined;
     }
+    if (isElsewhere(session, request)) return { code: 'not_in_room' };
     const room = this.rooms.get(session.room);
-    if (!room) return { code: 'not_in_room' };
     const what = type === 'text' ? { type, text } : { type, gifId };
-    session.refs.set(name, this.#say(room, { ...what, from: session.user }, name));
+    const event = this.#say(room, { ...what, from: session.user }, name);
+    session.refs.set(name, event);
+    if (!session.isSubscribed) this.push(session.socket, event);
     return undefined;
   }
 
@@ -369,9 +381,10 @@ export class FakeServer {
     return event;
   }
 
-  #leave(session) {
+  #leave(session, answer = {}) {
     const room = this.rooms.get(session.room);
-    if (room) this.#tell(room, { type: 'leave_room', user: session.user, roomId: room.id, time: this.clock.now() });
+    const frame = { type: 'leave_room', user: session.user, roomId: room?.id, time: this.clock.now(), ...answer };
+    if (room) this.#tell(room, frame);
     session.room = null;
     session.isSubscribed = false;
   }
@@ -388,8 +401,19 @@ export class FakeServer {
     }
   }
 
+  /** Other people, without a session: room id → users in the order of ids. */
+  crowd = new Map();
+
   #users(room) {
-    return [...this.sessions.values()].filter((session) => session.room === room.id).map(({ user }) => user);
+    const users = [...this.sessions.values()].filter((session) => session.room === room.id).map(({ user }) => user);
+    return [...users, ...(this.crowd.get(room.id) ?? [])];
+  }
+
+  #page(room, { after = 0, limit = this.frameUsers }) {
+    const rest = this.#users(room).filter(({ id }) => id > after);
+    const users = rest.slice(0, Math.min(limit, this.frameUsers));
+    const userCount = this.#users(room).length;
+    return { type: 'users', roomId: room.id, users, userCount, more: rest.length > users.length };
   }
 
   #list() {
@@ -401,17 +425,23 @@ export class FakeServer {
   }
 
   #snapshot(room, since) {
-    const isKnown = since && since.epoch === this.epoch && since.seq <= room.lastSeq;
+    const last = room.record.find(({ seq }) => seq === since?.seq);
+    const isSame = !last || since.time === undefined || since.time === last.time;
+    const isKnown = since && since.epoch === this.epoch && since.seq <= room.lastSeq && isSame;
     const asked = isKnown ? room.record.filter(({ seq }) => seq > since.seq) : room.record.slice(-this.onEnter);
     const events = asked.slice(-this.frameEvents);
     const first = events[0]?.seq ?? room.lastSeq + 1;
     const complete = since ? Boolean(isKnown) && first === since.seq + 1 : true;
     return {
-      type: 'room', room: { id: room.id, title: room.title }, users: this.#users(room), epoch: this.epoch,
-      seq: room.lastSeq, complete, events,
+      type: 'room', room: { id: room.id, title: room.title }, users: this.#users(room).slice(0, this.frameUsers),
+      userCount: this.#users(room).length, epoch: this.epoch,
+      seq: room.lastSeq, complete, ...(since && !isKnown && { reset: true }), events,
     };
   }
 }
+
+/** Whether the user is in no room, or not in the one that the request names. */
+const isElsewhere = ({ room }, { roomId = room }) => !room || room !== roomId;
 
 const ref = (request) => (request.ref === undefined ? {} : { ref: request.ref });
 

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Chat } from '../../../src/web/core/chat.js';
-import { FakeClock, FakeServer, seeded, stores } from './fake.mjs';
+import { FakeClock, FakeServer, stores } from './fake.mjs';
+import { seeded } from './seeded.mjs';
 
 const HISTORIES = Number(process.env.HISTORIES ?? 300);
 const STEPS = 120;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatLink, parseLink } from '../../../src/web/core/link.js';
 import { ReadMarks } from '../../../src/web/core/read.js';
-import { Requests } from '../../../src/web/core/requests.js';
+import { Requests } from '../../../clients/js/src/requests.js';
 import { browserStorage } from '../../../src/web/core/storage.js';
 import { FakeClock, FakeStore } from './fake.mjs';
 

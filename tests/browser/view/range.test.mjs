@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RenderedRange } from '../../../src/web/view/range.js';
-import { seeded } from '../core/fake.mjs';
+import { seeded } from '../core/seeded.mjs';
 
 const entries = (from, to) => Array.from({ length: to - from }, (_, i) => ({ key: from + i }));
 const keys = (range, all) => all.slice(range.start, range.end).map(({ key }) => key);

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::link::{End, How, Link, Plan};
 use crate::client::{UPGRADE, upgrade_offering};
-use crate::model::{BaseJournal, BaseSeen, Model, Person, RoomId, Seen, person};
+use crate::model::{BaseJournal, BaseSeen, Model, Person, RoomId, Rules, Seen, person};
 use crate::random::Random;
 
 /// The beginning of the last text in each room.
@@ -36,6 +36,11 @@ pub(crate) struct World {
     pub(crate) has_failed: AtomicBool,
     /// The longest absence of a client, in frames to the others.
     pub(crate) longest_absence: usize,
+    /// Whether the disk may fail: then clients send one text at a time, so that a refusal cannot change
+    /// their order.
+    may_fail: bool,
+    /// How many texts were refused, because they could not be saved.
+    pub(crate) refusals: AtomicU64,
     /// Whether outboxes are so small that a client may become a slow consumer on a busy machine.
     is_narrow: bool,
     /// How often that happened.
@@ -47,7 +52,7 @@ impl World {
         address: SocketAddr,
         rooms: u64,
         longest_absence: usize,
-        is_narrow: bool,
+        rules: &Rules,
     ) -> Self {
         Self {
             address,
@@ -61,7 +66,9 @@ impl World {
             at_rest: AtomicUsize::new(0),
             has_failed: AtomicBool::new(false),
             longest_absence,
-            is_narrow,
+            may_fail: rules.may_fail,
+            refusals: AtomicU64::new(0),
+            is_narrow: rules.is_narrow,
             fallen_behind: AtomicU64::new(0),
         }
     }
@@ -109,6 +116,12 @@ impl World {
         let text = link.text()?;
         self.progress.fetch_add(1, Ordering::SeqCst);
         Ok(text)
+    }
+
+    /// A text was refused, because it could not be saved. Returns after a moment, to send it again.
+    fn note_refusal(&self) {
+        self.refusals.fetch_add(1, Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(1));
     }
 
     /// Waits until the others have received some more frames.
@@ -206,7 +219,7 @@ impl<'a> Life<'a> {
             self.world.resumes.fetch_add(1, Ordering::SeqCst);
         }
         self.resend(link)?;
-        let window = 1 + self.random.below(8);
+        let window = if self.world.may_fail { 1 } else { 1 + self.random.below(8) };
         loop {
             if self.world.is_over() {
                 link.plan = None;
@@ -222,6 +235,10 @@ impl<'a> Life<'a> {
             }
             if self.hear(link)? && self.is_at_rest {
                 return Ok(());
+            }
+            if std::mem::take(&mut self.model.was_refused) {
+                self.world.note_refusal();
+                self.resend(link)?;
             }
             self.check_frozen(generation);
         }
@@ -271,6 +288,13 @@ impl<'a> Life<'a> {
             // The present room again.
             2 => self.model.enter(self.model.room),
             3 => r#"{"type":"typing"}"#.to_owned(),
+            4 => {
+                let room = 1 + self.random.below(usize::try_from(self.world.rooms).unwrap()) as u64;
+                let before = 1 + self.random.below(2_000) as u64;
+                let limit = 1 + self.random.below(100) as u64;
+                self.model.ask_history(room, before, limit)
+            }
+            5 => r#"{"type":"list_rooms"}"#.to_owned(),
             _ => self.model.say(),
         };
         link.request(&request)
@@ -304,20 +328,17 @@ impl<'a> Life<'a> {
     }
 }
 
-/// Runs a client of the base protocol in one room. It never sends a text twice.
+/// Runs a client of the base protocol, which moves between rooms. It never sends a text twice.
 pub(crate) fn live_in_base(
     world: &World,
     name: &str,
     room: RoomId,
     mut random: Random,
 ) -> (Vec<BaseJournal>, Vec<String>) {
-    let (mut journals, mut complaints) = (Vec::new(), Vec::new());
-    let mut texts = 0;
+    let mut base = Base { world, name, room, texts: 0, journals: Vec::new(), is_at_rest: false };
+    let mut complaints = Vec::new();
     while let Some((mut link, generation)) = world.connect(&mut random) {
-        let mut journal = None;
-        let end = talk_base(world, &mut link, (name, room), &mut texts, &mut journal);
-        journals.extend(journal);
-        match end {
+        match base.talk(&mut link, &mut random) {
             Ok(()) => break,
             Err(End::Cut) => {
                 world.cuts.fetch_add(1, Ordering::SeqCst);
@@ -332,56 +353,103 @@ pub(crate) fn live_in_base(
             }
         }
     }
-    (journals, complaints)
+    (base.journals, complaints)
 }
 
-fn talk_base(
-    world: &World,
-    link: &mut Link,
-    (name, room): (&str, RoomId),
-    texts: &mut u64,
-    journal: &mut Option<BaseJournal>,
-) -> Result<(), End> {
-    link.send(UPGRADE.as_bytes())?;
-    link.head()?;
-    let welcome: Value = serde_json::from_str(&world.next(link)?).expect("JSON");
-    let user = person(&welcome["user"]).expect("a welcome");
-    let id = user.id;
-    let journal = journal.insert(BaseJournal { name: name.to_owned(), user, room, seen: vec![] });
-    link.request(&format!(r#"{{"type":"enter_room","roomId":{room}}}"#))?;
-    let mut pending = None;
-    let (mut is_in, mut is_at_rest) = (false, false);
-    loop {
-        if is_in && pending.is_none() {
-            if !world.is_over() {
-                *texts += 1;
-                let what = format!("{name}:{texts}");
-                journal.seen.push(BaseSeen::Sends(what.clone()));
-                link.request(&format!(r#"{{"type":"text","text":"{what}"}}"#))?;
-                pending = Some(what);
-            } else if !is_at_rest {
-                link.plan = None;
-                is_at_rest = true;
-                world.at_rest.fetch_add(1, Ordering::SeqCst);
-            }
-        }
-        match base_seen(&world.next(link)?) {
-            None => {}
-            Some(seen) => {
-                match &seen {
-                    BaseSeen::Entered(user) if user.id == id => is_in = true,
-                    BaseSeen::Told { from, what } if from.id == id => {
-                        pending.take_if(|pending| pending == what);
-                    }
-                    BaseSeen::Told { what, .. } if what.starts_with(END) && is_at_rest => {
-                        return Ok(());
-                    }
-                    _ => {}
+/// A client of the base protocol.
+struct Base<'a> {
+    world: &'a World,
+    name: &'a str,
+    /// The room that it is in or has asked to enter.
+    room: RoomId,
+    texts: u64,
+    /// One for each stay in a room.
+    journals: Vec<BaseJournal>,
+    is_at_rest: bool,
+}
+
+impl Base<'_> {
+    fn talk(&mut self, link: &mut Link, random: &mut Random) -> Result<(), End> {
+        link.send(UPGRADE.as_bytes())?;
+        link.head()?;
+        let welcome: Value = serde_json::from_str(&self.world.next(link)?).expect("JSON");
+        let user = person(&welcome["user"]).expect("a welcome");
+        self.enter(link, &user, false)?;
+        let mut pending: Option<String> = None;
+        let mut is_in = false;
+        loop {
+            if is_in && pending.is_none() && !self.world.is_over() {
+                if random.one_in(30) {
+                    self.room = 1 + random.below(usize::try_from(self.world.rooms).unwrap()) as u64;
+                    // It is in the old room until it is told that it has left it.
+                    is_in = self.move_on(link, &user)?;
+                    continue;
                 }
-                journal.seen.push(seen);
+                self.texts += 1;
+                let what = format!("{}:{}", self.name, self.texts);
+                self.note(BaseSeen::Sends(what.clone()));
+                say(link, &what)?;
+                pending = Some(what);
+            } else if is_in && pending.is_none() && !self.is_at_rest {
+                link.plan = None;
+                self.is_at_rest = true;
+                self.world.at_rest.fetch_add(1, Ordering::SeqCst);
+            }
+            let text = self.world.next(link)?;
+            if self.world.may_fail && text.contains(r#""code":"not_saved""#) {
+                self.world.note_refusal();
+                // Nobody was told, so it may be sent again.
+                pending.iter().try_for_each(|what| say(link, what))?;
+                continue;
+            }
+            let Some(seen) = base_seen(&text) else { continue };
+            match &seen {
+                BaseSeen::Entered(who) if who.id == user.id => is_in = true,
+                BaseSeen::Told { from, what } if from.id == user.id => {
+                    pending.take_if(|pending| pending == what);
+                }
+                BaseSeen::Told { what, .. } if what.starts_with(END) && self.is_at_rest => {
+                    return Ok(());
+                }
+                _ => {}
+            }
+            self.note(seen);
+        }
+    }
+
+    /// Asks to enter its room, and begins a journal for it.
+    fn enter(&mut self, link: &mut Link, user: &Person, has_moved: bool) -> Result<(), End> {
+        let (name, user, room) = (self.name.to_owned(), user.clone(), self.room);
+        self.journals.push(BaseJournal { name, user, room, has_moved, seen: Vec::new() });
+        link.request(&format!(r#"{{"type":"enter_room","roomId":{room}}}"#))
+    }
+
+    /// Moves to its room; whether it is there already. What comes before it has left belongs to the room
+    /// before.
+    fn move_on(&mut self, link: &mut Link, user: &Person) -> Result<bool, End> {
+        let before = self.journals.last().map(|journal| journal.room);
+        if before == Some(self.room) {
+            return Ok(true);
+        }
+        let at = self.journals.len() - 1;
+        self.enter(link, user, true)?;
+        loop {
+            let Some(seen) = base_seen(&self.world.next(link)?) else { continue };
+            let has_left = matches!(&seen, BaseSeen::Left(who) if who.id == user.id);
+            self.journals[at].seen.push(seen);
+            if has_left {
+                return Ok(false);
             }
         }
     }
+
+    fn note(&mut self, seen: BaseSeen) {
+        self.journals.last_mut().expect("a journal").seen.push(seen);
+    }
+}
+
+fn say(link: &mut Link, what: &str) -> Result<(), End> {
+    link.request(&format!(r#"{{"type":"text","text":"{what}"}}"#))
 }
 
 /// Parses a frame of the base protocol, which must be exact to the byte.

@@ -55,6 +55,8 @@ pub(crate) struct Rules {
     pub(crate) kept: Option<u64>,
     /// Whether the missed messages may exceed what fits into one frame.
     pub(crate) is_narrow: bool,
+    /// Whether the disk may fail, so that texts may be refused for a while.
+    pub(crate) may_fail: bool,
     /// `historyOnEnter`.
     pub(crate) on_enter: u64,
     /// The users who entered each room before the journals begin, and never left.
@@ -202,15 +204,19 @@ impl Checker<'_> {
     }
 
     fn take_base(&mut self, journal: &BaseJournal) {
-        self.take_id(journal.user.id, &journal.name, 0);
+        if !journal.has_moved {
+            self.take_id(journal.user.id, &journal.name, 0);
+        }
         // It enters once, and leaves at the latest when its connection ends.
-        let moves = Moves { enters: 1, leaves: 1 };
-        self.moves.insert((journal.user.id, journal.room), moves);
+        let moves = self.moves.entry((journal.user.id, journal.room)).or_default();
+        (moves.enters, moves.leaves) = (moves.enters + 1, moves.leaves + 1);
         // Each connection counts as a sender: the order between two connections is not defined.
         let sender = format!("{} as {}", journal.name, journal.user.id);
         for (place, seen) in journal.seen.iter().enumerate() {
             if let BaseSeen::Sends(what) = seen {
-                self.take_sent(&sender, what, place);
+                // A text ends in its number, which counts on when the client changes its room.
+                let number = what.rsplit(':').next().and_then(|number| number.parse().ok());
+                self.take_sent(&sender, what, number.unwrap_or(place));
             }
         }
     }

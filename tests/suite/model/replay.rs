@@ -22,6 +22,8 @@ pub(crate) struct Replay<'a> {
     sent: BTreeMap<&'a str, (&'a str, RoomId, u32)>,
     /// The last seq that it saw of each room.
     last: BTreeMap<RoomId, u64>,
+    /// The last seq that the list showed of each room.
+    listed: BTreeMap<RoomId, u64>,
     snapshots: u32,
 }
 
@@ -45,6 +47,7 @@ impl<'a> Replay<'a> {
             since: None,
             sent: BTreeMap::new(),
             last: BTreeMap::new(),
+            listed: BTreeMap::new(),
             snapshots: 0,
         }
     }
@@ -74,6 +77,13 @@ impl<'a> Replay<'a> {
             Seen::Entered { room, user } => self.entered(*room, user, checker),
             Seen::Left { room, user } => self.left(*room, user, checker),
             Seen::Renamed { user, name } => self.renamed(*user, name),
+            Seen::Page { room, before, limit, events, more } => {
+                self.page(*room, (*before, *limit), events, *more, checker);
+            }
+            Seen::Listed { room, seq } => self.listed(*room, *seq, checker),
+            Seen::Error(error)
+                if checker.rules.may_fail
+                    && (error.contains("not_saved") || error.contains("not_readable")) => {}
             // It was saved, but is no longer kept.
             Seen::Error(error)
                 if error.contains("already_said") && checker.rules.kept.is_some() => {}
@@ -218,6 +228,50 @@ impl<'a> Replay<'a> {
                 snapshot.complete, self.since
             );
             self.violation(checker, Kind::FalseComplete, what);
+        }
+    }
+
+    /// A page is a run of messages, and has as many as were asked for, as far as there are.
+    fn page(
+        &mut self,
+        room: RoomId,
+        (before, limit): (u64, u64),
+        events: &'a [Said],
+        more: bool,
+        checker: &mut Checker<'_>,
+    ) {
+        for said in events {
+            checker.take_said(room, said, Some((&self.journal.name, self.place)));
+        }
+        let seqs: Vec<u64> = events.iter().map(|said| said.seq).collect();
+        let last = seqs.last().copied().unwrap_or_default();
+        let seen = self.last.get(&room).copied().unwrap_or_default();
+        // What it has seen is there, as far as it was asked for and is kept.
+        let is_dropped = seqs.is_empty() && checker.rules.kept.is_some();
+        let is_late = last < before && (last + 1 >= before || last >= seen) || is_dropped;
+        if !is_run_to(&seqs, last) || !is_late {
+            self.violation(
+                checker,
+                Kind::Gap,
+                format!("room {room} before {before}, having seen {seen}: {seqs:?}"),
+            );
+        }
+        let (len, rules) = (seqs.len() as u64, checker.rules);
+        let is_first = seqs.first().is_none_or(|&first| first == 1);
+        let is_all = rules.kept.is_some() || more != is_first;
+        let is_full = len == limit || !more || rules.is_narrow;
+        if len > limit || !is_all || !is_full {
+            let what = format!("room {room} before {before}: {limit} of {seqs:?}, more: {more}");
+            self.violation(checker, Kind::FalseComplete, what);
+        }
+    }
+
+    /// What the list shows does not decrease.
+    fn listed(&mut self, room: RoomId, seq: u64, checker: &mut Checker<'_>) {
+        let before = self.listed.insert(room, seq).unwrap_or_default();
+        if seq < before {
+            let what = format!("the list has seq {seq} of room {room}, and had {before}");
+            self.violation(checker, Kind::Lost, what);
         }
     }
 

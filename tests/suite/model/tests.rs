@@ -68,7 +68,13 @@ fn right() -> Account {
     Account {
         a: Journal { name: "a".to_owned(), seen: seen_by_a() },
         b: Journal { name: "b".to_owned(), seen: seen_by_b() },
-        base: BaseJournal { name: "base".to_owned(), user: user(3), room: 1, seen: seen_by_base() },
+        base: BaseJournal {
+            name: "base".to_owned(),
+            user: user(3),
+            room: 1,
+            has_moved: false,
+            seen: seen_by_base(),
+        },
         truth: BTreeMap::from([(1, kept)]),
         rules: Rules { on_enter: 50, ..Rules::default() },
     }
@@ -185,6 +191,49 @@ impl Account {
 #[test]
 fn a_correct_run_is_accepted() {
     let account = right();
+    assert_eq!(violations(&account), BTreeSet::new());
+}
+
+/// A page of what the client has seen, at the end of its journal.
+fn page(seqs: &[u64], more: bool) -> Seen {
+    let events = seqs.iter().copied().map(said).collect();
+    Seen::Page { room: 1, before: 8, limit: 4, events, more }
+}
+
+#[test]
+fn wrong_pages_and_lists() {
+    let mut account = right();
+    account.a.seen.push(page(&[4, 5, 6, 7], true));
+    account.a.seen.extend([Seen::Listed { room: 1, seq: 8 }, Seen::Listed { room: 1, seq: 9 }]);
+    assert_eq!(violations(&account), BTreeSet::new());
+
+    for wrong in [page(&[4, 6, 7], true), page(&[3, 4, 5, 6], true), page(&[5, 6, 7, 8], true)] {
+        finds(&[Kind::Gap], |account| account.a.seen.push(wrong));
+    }
+    for wrong in [page(&[4, 5, 6, 7], false), page(&[5, 6, 7], true), page(&[3, 4, 5, 6, 7], true)]
+    {
+        finds(&[Kind::FalseComplete], |account| account.a.seen.push(wrong));
+    }
+    finds(&[Kind::Differs], |account| {
+        let mut wrong = page(&[4, 5, 6, 7], true);
+        if let Seen::Page { events, .. } = &mut wrong {
+            events[0].what = "another".to_owned();
+        }
+        account.a.seen.push(wrong);
+    });
+    finds(&[Kind::Lost], |account| {
+        let listed = [9, 8].map(|seq| Seen::Listed { room: 1, seq });
+        account.a.seen.extend(listed);
+    });
+}
+
+#[test]
+fn a_refusal_is_allowed_only_where_the_disk_may_fail() {
+    let refused = || Seen::Error(r#"{"type":"error","code":"not_saved"}"#.to_owned());
+    finds(&[Kind::Refused], |account| account.a.seen.push(refused()));
+    let mut account = right();
+    account.rules.may_fail = true;
+    account.a.seen.push(refused());
     assert_eq!(violations(&account), BTreeSet::new());
 }
 

@@ -172,7 +172,7 @@ fn the_number_of_rooms_follows_the_new_limit() {
     let host = Host::with(max(3));
     let mut user = host.endpoint.v2_user();
     let create = |user: &mut Client| {
-        user.request(r#"{"type":"create_room","title":"C","ref":"c"}"#);
+        user.request(r#"{"type":"create_room","title":"C"}"#);
         user.json()
     };
     assert_eq!(create(&mut user)["type"], "room_added");

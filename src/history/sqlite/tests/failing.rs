@@ -1,9 +1,11 @@
 //! Commits that fail. They leave nothing behind, and later ones succeed.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 
 use super::*;
-use crate::chat::{Content, UserId};
+use crate::chat::{Content, IdLimits};
+use crate::health::Health;
 
 #[track_caller]
 fn check_fails(result: Result<(), HistoryError>, words: &str) {
@@ -20,7 +22,7 @@ fn a_full_disk() {
     // A part of the batch would fit.
     let long = Said { content: Content::Text("x".repeat(100_000)), ..text(12) };
     let batch = [(LOBBY, &text(11)), (BAR, &text(1)), (LOBBY, &long)];
-    let memos = [Memo::LastUser(UserId(99)), Memo::RoomGone(BAR)];
+    let memos = [Memo::Ids(IdLimits { user: 99, room: 99 }), Memo::RoomGone(BAR)];
     for _ in 0..3 {
         let failed = server.writer.commit(Batch { said: &batch, memos: &memos });
         check_fails(failed, "history.db cannot be written: the disk is full; free some space");
@@ -82,12 +84,39 @@ fn a_missing_file_is_not_created_again() {
     let away = path.with_extension("away");
     fs::rename(&path, &away).unwrap();
     for _ in 0..2 {
-        check_fails(server.try_say(LOBBY, 4..=4), "cannot be opened");
+        check_fails(server.try_say(LOBBY, 4..=4), "no longer in its place");
         assert!(!path.exists());
     }
     fs::rename(&away, &path).unwrap();
     server.say(LOBBY, 4..=5);
     assert_eq!(server.all(LOBBY), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn nothing_is_saved_while_a_file_is_away() {
+    for suffix in ["", "-wal", "-shm"] {
+        let (_folder, path) = new_path();
+        let mut server = TestServer::start_anew(&path);
+        let health = Health::default();
+        server.say(LOBBY, 1..=3);
+        let (file, away) = (beside(&path, suffix), path.with_extension("away"));
+        fs::rename(&file, &away).unwrap();
+        for _ in 0..2 {
+            check_fails(server.try_say(LOBBY, 4..=4), "no longer in its place");
+            server.upkeep.check_place(&health).unwrap_err();
+            assert!(health.is_failing());
+        }
+        // Another file there is not the same.
+        fs::copy(&away, &file).unwrap();
+        check_fails(server.try_say(LOBBY, 4..=4), "no longer the file");
+        server.upkeep.check_place(&health).unwrap_err();
+        fs::rename(&away, &file).unwrap();
+        server.upkeep.check_place(&health).unwrap();
+        assert!(!health.is_failing());
+        server.say(LOBBY, 4..=5);
+        drop(server);
+        assert_eq!(TestServer::start(&path).all(LOBBY), [1, 2, 3, 4, 5]);
+    }
 }
 
 /// `replace` replaces the server's file.
@@ -147,6 +176,48 @@ fn what_a_failed_commit_wrote_is_deleted() {
     assert_eq!(server.all(LOBBY), [1, 2, 3, 4]);
     assert_eq!(query::<i64>(&path, "SELECT count(*) FROM event WHERE name = 'lost'"), 0);
     assert_eq!(query::<i64>(&path, "SELECT count(*) FROM reference"), 0);
+}
+
+/// Writes a commit with the message 4 to the end of the WAL, as one does whose fsync fails: SQLite reports
+/// an error, and does not count it.
+fn write_without_counting(path: &Path) {
+    let (_folder, twin) = new_path();
+    fs::copy(path, &twin).unwrap();
+    fs::copy(wal(path), wal(&twin)).unwrap();
+    let before = fs::read(wal(&twin)).unwrap().len();
+    let other = Connection::open(&twin).unwrap();
+    let sql = "INSERT INTO event SELECT room, 4, time, user, 'lost', ref, kind, body FROM event
+        WHERE room = 1 AND seq = 3";
+    other.execute(sql, []).unwrap();
+    let whole = fs::read(wal(&twin)).unwrap();
+    assert!(whole.len() > before);
+    let file = fs::OpenOptions::new().write(true).open(wal(path)).unwrap();
+    file.write_all_at(&whole[before..], before as u64).unwrap();
+}
+
+#[test]
+fn what_a_failed_commit_wrote_is_gone_after_a_kill() {
+    for durability in [Durability::Process, Durability::PowerLoss] {
+        let (_folder, path) = new_path();
+        let mut server = TestServer::start_as(&path, durability, EVERYTHING);
+        server.remember(&[room(LOBBY, "Lobby")]);
+        server.say(LOBBY, 1..=3);
+        // As a kill would leave it, which shows that a start finds the message.
+        write_without_counting(&path);
+        assert_eq!(after_a_kill(&path), [1, 2, 3, 4]);
+        server.writer.connection().pragma_update(None, "query_only", true).unwrap();
+        check_fails(server.try_say(LOBBY, 4..=4), "read-only");
+        assert_eq!(after_a_kill(&path), [1, 2, 3]);
+        server.say(LOBBY, 4..=5);
+        assert_eq!(after_a_kill(&path), [1, 2, 3, 4, 5]);
+        assert_eq!(query::<i64>(&path, "SELECT count(*) FROM event WHERE name = 'lost'"), 0);
+    }
+}
+
+/// What a start finds if the server is killed now.
+fn after_a_kill(path: &Path) -> Vec<u64> {
+    let (_folder, left) = killed(path);
+    TestServer::start(&left).all(LOBBY)
 }
 
 #[test]

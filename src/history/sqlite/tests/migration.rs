@@ -9,7 +9,7 @@ use std::fs;
 use rusqlite::TransactionBehavior;
 
 use super::*;
-use crate::chat::{Content, Position};
+use crate::chat::{Content, Position, ReferenceHash};
 use crate::history::sqlite::schema::{Marks, STEPS, VERSION, migrate};
 
 const DATABASE: &[u8] = include_bytes!("version-1.sqlite");
@@ -34,6 +34,7 @@ fn version_1_killed() -> (TempDir, PathBuf) {
 fn check_contents(server: &mut TestServer, list: &str) {
     let found = contents(server);
     let listed = list.lines().filter(|line| !line.starts_with('#') && !line.starts_with("epoch "));
+    let listed = listed.map(with_hash);
     for (found, listed) in found.lines().zip(listed.clone()) {
         assert_eq!(found, listed);
     }
@@ -55,7 +56,7 @@ fn contents(server: &mut TestServer) -> String {
         let key = session.key.0.iter().fold(String::new(), |key, byte| format!("{key}{byte:02x}"));
         writeln!(list, "session {user} {} room={room} key={key}", quoted(&session.name)).unwrap();
         for (reference, Position { room, seq }) in references {
-            writeln!(list, "reference {user} {}/{seq} {}", room.0, quoted(reference)).unwrap();
+            writeln!(list, "reference {user} {}/{seq} {}", room.0, hashed(*reference)).unwrap();
         }
     }
     for (room, _) in rooms {
@@ -78,6 +79,18 @@ fn contents(server: &mut TestServer) -> String {
         }
     }
     list
+}
+
+/// A line of the lists with the hash of the reference that it has.
+fn with_hash(line: &str) -> String {
+    let Some(reference) = line.strip_prefix("reference ") else { return line.to_owned() };
+    let (place, reference) = reference.split_once(" \"").unwrap();
+    let hash = ReferenceHash::of(reference.strip_suffix('"').unwrap(), 1);
+    format!("reference {place} {}", hashed(hash))
+}
+
+fn hashed(reference: ReferenceHash) -> String {
+    format!("{reference:?}")
 }
 
 fn quoted(text: &str) -> String {

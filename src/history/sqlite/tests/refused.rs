@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
 use crate::history::sqlite::schema::VERSION;
@@ -162,6 +162,72 @@ fn a_file_in_use_by_another_server() {
     check_refused(&folder, &path, &["in use by another server"]);
     drop(reader);
     assert_eq!(TestServer::start(&path).last_seqs(), [(1, 3), (2, 0)]);
+}
+
+#[test]
+fn a_link_to_a_file_in_use() {
+    let (folder, path) = new_path();
+    let server = TestServer::start_anew(&path);
+    let link = folder.path().join("link.db");
+    symlink(&path, &link).unwrap();
+    let error = super::super::open(&link, Durability::Process, EVERYTHING).err().unwrap();
+    assert!(error.to_string().contains("in use by another server"), "{error}");
+    // The link leads to the same file, whichever folder it is in.
+    drop(server);
+    let mut server = TestServer::start(&link);
+    server.say(LOBBY, 1..=3);
+    drop(server);
+    assert_eq!(TestServer::start(&path).last_seqs(), [(1, 3), (2, 0)]);
+}
+
+#[test]
+fn a_link_that_leads_nowhere() {
+    let (folder, path) = new_path();
+    symlink(folder.path().join("nowhere.db"), &path).unwrap();
+    check_refused(&folder, &path, &["is a link to", "nowhere.db, which does not exist"]);
+    fs::remove_file(&path).unwrap();
+    symlink(&path, &path).unwrap();
+    check_refused(&folder, &path, &["cannot be opened", "name a file"]);
+}
+
+#[test]
+fn a_file_with_several_names() {
+    let (folder, path) = new_path();
+    drop(TestServer::start_anew(&path));
+    let other = folder.path().join("other.db");
+    fs::hard_link(&path, &other).unwrap();
+    check_refused(&folder, &path, &["has 2 names (hard links)", "leave one of them"]);
+    check_refused(&folder, &other, &["has 2 names (hard links)", "leave one of them"]);
+    fs::remove_file(&other).unwrap();
+    drop(TestServer::start(&path));
+}
+
+#[test]
+fn a_link_in_the_place_of_what_lies_beside_the_file() {
+    for suffix in ["-wal", "-shm"] {
+        let (folder, path) = new_path();
+        drop(TestServer::start_anew(&path));
+        let elsewhere = folder.path().join("elsewhere");
+        fs::write(&elsewhere, "").unwrap();
+        symlink(&elsewhere, beside(&path, suffix)).unwrap();
+        let error = super::super::open(&path, Durability::Process, EVERYTHING).err().unwrap();
+        let words = format!("history.db{suffix} is a link");
+        assert!(error.to_string().contains(&words), "{error}");
+        fs::remove_file(beside(&path, suffix)).unwrap();
+        fs::hard_link(&elsewhere, beside(&path, suffix)).unwrap();
+        let error = super::super::open(&path, Durability::Process, EVERYTHING).err().unwrap();
+        assert!(error.to_string().contains("has 2 names (hard links)"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_in_use_that_was_moved() {
+    let (folder, path) = new_path();
+    let _server = TestServer::start_anew(&path);
+    let moved = folder.path().join("moved.db");
+    fs::rename(&path, &moved).unwrap();
+    let error = super::super::open(&moved, Durability::Process, EVERYTHING).err().unwrap();
+    assert!(error.to_string().contains("in use by another server"), "{error}");
 }
 
 #[test]

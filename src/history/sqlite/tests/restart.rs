@@ -1,10 +1,14 @@
 //! A server that starts again finds everything as it was.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::chat::{Person, Position, ResumeKey, StoredRoom, StoredUser, UserId};
+use crate::chat::{
+    IdLimits, MIN_REFERENCES, Person, Position, ReferenceHash, ResumeKey, StoredRoom, StoredUser,
+    UserId,
+};
 
 fn session(user: u64, name: &str, room: Option<RoomId>) -> StoredUser {
     StoredUser {
@@ -25,7 +29,7 @@ fn restores_rooms_sessions_and_messages() {
     server.remember(&[
         Memo::Room(StoredRoom { title: "Old".into(), ..lobby.clone() }),
         Memo::Room(bar.clone()),
-        Memo::LastUser(UserId(64)),
+        Memo::Ids(IdLimits { user: 64, room: 2 }),
         Memo::User(session(8, "Bob", Some(BAR))),
         Memo::User(session(7, "An", None)),
         Memo::User(session(9, "Cid", Some(LOBBY))),
@@ -72,10 +76,21 @@ fn restores_references() {
 
     let mut server = TestServer::start(&path);
     assert_eq!(references(&server), ["7: z=1/1 m=2/1 a=1/2", "9:"]);
-    // Those to messages of a deleted room are not restored.
-    server.remember(&[Memo::RoomGone(BAR)]);
+    // Those to messages that are no longer kept are restored, too: a repetition must not be said again.
+    let created = |room, reference: &str| {
+        let (room, reference) = (RoomId(room), reference.into());
+        Memo::Created { user: UserId(7), room, reference }
+    };
+    server.remember(&[
+        Memo::RoomGone(BAR),
+        created(3, "z"),
+        room(RoomId(4), "Four"),
+        created(4, "c"),
+    ]);
+    server.upkeep.catch_up().unwrap();
     drop(server);
-    assert_eq!(references(&TestServer::start(&path)), ["7: z=1/1 a=1/2", "9:"]);
+    let expected = ["7: z=1/1 m=2/1 a=1/2 z=3/0 c=4/0", "9:"];
+    assert_eq!(references(&TestServer::start(&path)), expected);
 }
 
 fn with_reference(user: u64, seq: u64, reference: &str) -> Said {
@@ -85,10 +100,16 @@ fn with_reference(user: u64, seq: u64, reference: &str) -> Said {
 
 /// The references of each user that the start found, oldest first, as `reference=room/seq`.
 fn references(server: &TestServer) -> Vec<String> {
+    let mut statement =
+        server.writer.connection().prepare("SELECT ref, seq FROM reference").unwrap();
+    let names = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?))).unwrap();
+    let names: BTreeMap<ReferenceHash, String> = names
+        .map(|row| row.map(|(name, seq)| (ReferenceHash::of(&name, uint(seq)), name)).unwrap())
+        .collect();
     let sessions = server.remembered.users.iter().map(|(session, references)| {
         let start = format!("{}:", session.user.0);
         references.iter().fold(start, |line, (reference, at)| {
-            format!("{line} {reference}={}/{}", at.room.0, at.seq)
+            format!("{line} {}={}/{}", names[reference], at.room.0, at.seq)
         })
     });
     sessions.collect()
@@ -106,32 +127,76 @@ fn references_are_pruned_with_their_messages() {
         let said = with_reference(7 + seq % 2, seq, &format!("r{seq}"));
         server.writer.commit(Batch { said: &[(LOBBY, &said)], memos: &[] }).unwrap();
     }
-    server.upkeep.catch_up().unwrap();
+    // A round looks at a few hundred references, if no more were added.
+    for _ in 0..15 {
+        server.upkeep.catch_up().unwrap();
+    }
     drop(server);
     let mut server = TestServer::start_as(&path, Durability::Process, retention);
-    assert_eq!(references(&server), ["7: r3000=1/3000", "8: r2999=1/2999"]);
-    // The rows are deleted, too, and so are those of a session that has ended.
+    // The latest of each user stay.
+    let latest = |user, last: u64| {
+        let seqs = (last - 2 * (MIN_REFERENCES as u64 - 1)..=last).step_by(2);
+        seqs.fold(format!("{user}:"), |line, seq| format!("{line} r{seq}=1/{seq}"))
+    };
+    assert_eq!(references(&server), [latest(7, 3_000), latest(8, 2_999)]);
+    // The rows of the others are deleted, and so are those of a session that has ended.
     server.remember(&[Memo::UserGone(UserId(8))]);
     server.upkeep.catch_up().unwrap();
-    assert_eq!(query::<i64>(&path, "SELECT count(*) FROM reference"), 1);
+    let rows = query::<i64>(&path, "SELECT count(*) FROM reference");
+    assert_eq!(uint(rows), MIN_REFERENCES as u64);
     // A row id is not used twice, or the order would be wrong.
     let said = with_reference(7, 3_001, "last");
     server.writer.commit(Batch { said: &[(LOBBY, &said)], memos: &[] }).unwrap();
     drop(server);
     let server = TestServer::start_as(&path, Durability::Process, retention);
-    assert_eq!(references(&server), ["7: r3000=1/3000 last=1/3001"]);
+    assert_eq!(references(&server), [latest(7, 3_000) + " last=1/3001"]);
+}
+
+#[test]
+fn references_are_kept_where_no_message_is() {
+    let (_folder, path) = new_path();
+    let retention = Retention { max_events: 0, ..EVERYTHING };
+    let mut server = TestServer::start_as(&path, Durability::Process, retention);
+    server.remember(&[room(LOBBY, "Lobby"), Memo::User(session(7, "Ann", None))]);
+    let said = with_reference(7, 1, "a");
+    server.writer.commit(Batch { said: &[(LOBBY, &said)], memos: &[] }).unwrap();
+    server.upkeep.catch_up().unwrap();
+    drop(server);
+    let server = TestServer::start_as(&path, Durability::Process, retention);
+    assert_eq!(references(&server), ["7: a=1/1"]);
+}
+
+#[test]
+fn whoever_has_most_references_does_without_the_oldest_if_there_are_too_many() {
+    let (_folder, path) = new_path();
+    let mut server = TestServer::start_anew(&path);
+    server.remember(&[7, 8, 9].map(|user| Memo::User(session(user, "Ann", None))));
+    let users = (1..=40).map(|seq| if seq <= 3 { 7 } else { 8 + seq % 2 });
+    for (seq, user) in (1..).zip(users) {
+        let said = with_reference(user, seq, &seq.to_string());
+        server.writer.commit(Batch { said: &[(LOBBY, &said)], memos: &[] }).unwrap();
+    }
+    drop(server);
+    let retention = Retention { max_references: 8, ..EVERYTHING };
+    let server = TestServer::start_as(&path, Durability::Process, retention);
+    assert_eq!(references(&server), ["7: 2=1/2 3=1/3", "8: 38=1/38 40=1/40", "9: 37=1/37 39=1/39"]);
+    drop(server);
+    let retention = Retention { max_references: 13, ..EVERYTHING };
+    let server = TestServer::start_as(&path, Durability::Process, retention);
+    let counts: Vec<_> = server.remembered.users.iter().map(|(_, them)| them.len()).collect();
+    assert_eq!(counts, [3, 5, 5]);
 }
 
 #[test]
 fn the_id_of_a_deleted_room_stays_used() {
     let (_folder, path) = new_path();
     let mut server = TestServer::start_anew(&path);
-    server.remember(&[room(RoomId(9), "Nine"), Memo::LastUser(UserId(50))]);
-    server.remember(&[Memo::RoomGone(RoomId(9)), Memo::LastUser(UserId(40))]);
+    server.remember(&[room(RoomId(9), "Nine"), Memo::Ids(IdLimits { user: 50, room: 50 })]);
+    server.remember(&[Memo::RoomGone(RoomId(9)), Memo::Ids(IdLimits { user: 40, room: 9 })]);
     server.remember(&[room(LOBBY, "Lobby")]);
     drop(server);
     let server = TestServer::start(&path);
-    // User ids are reserved ahead, and unused ones are given back.
+    // Ids are reserved ahead, and unused ones are given back.
     assert_eq!((server.remembered.last_room, server.remembered.last_user), (9, 40));
 }
 
@@ -223,14 +288,11 @@ fn nothing_is_found_before_a_gap() {
 
 #[test]
 fn a_file_survives_a_kill() {
-    let (folder, path) = new_path();
+    let (_folder, path) = new_path();
     let mut server = TestServer::start_anew(&path);
     let epoch = server.writer.epoch().to_owned();
     server.say(LOBBY, 1..=50);
-    // As a kill leaves it: nothing is copied back.
-    let left = folder.path().join("left.db");
-    fs::copy(&path, &left).unwrap();
-    fs::copy(wal(&path), wal(&left)).unwrap();
+    let (_left_folder, left) = killed(&path);
     let mut server = TestServer::start(&left);
     assert_eq!(server.last_seqs(), [(1, 50), (2, 0)]);
     assert_eq!(server.writer.epoch(), epoch);
@@ -246,16 +308,13 @@ fn an_empty_file_from_a_start_cut_short_is_used() {
 
 /// Whether the epoch changes when the file is used after a reboot.
 fn after_a_power_cut(durability: Durability, is_killed: bool) -> bool {
-    let (folder, path) = new_path();
+    let (_folder, path) = new_path();
     let server = TestServer::start_as(&path, durability, EVERYTHING);
     let epoch = server.writer.epoch().to_owned();
-    let left = folder.path().join("left.db");
     if !is_killed {
         drop(server);
     }
-    fs::copy(&path, &left).unwrap();
-    // There is none after a clean end.
-    let _ = fs::copy(wal(&path), wal(&left));
+    let (_left_folder, left) = killed(&path);
     let sql = "UPDATE meta SET value = 'another' WHERE key = 'unsynced_boot'";
     Connection::open(&left).unwrap().execute(sql, []).unwrap();
     let has_changed = TestServer::start(&left).writer.epoch() != epoch;
@@ -269,6 +328,87 @@ fn the_epoch_changes_if_a_loss_of_power_may_have_taken_commits() {
     assert!(after_a_power_cut(Durability::Process, true));
     assert!(!after_a_power_cut(Durability::Process, false));
     assert!(!after_a_power_cut(Durability::PowerLoss, true));
+}
+
+/// Makes a copy of the file, as a backup does.
+fn back_up(path: &Path) -> (TempDir, PathBuf) {
+    let (folder, copy) = new_path();
+    let sql = "VACUUM INTO ?1";
+    Connection::open(path).unwrap().execute(sql, [copy.to_str().unwrap()]).unwrap();
+    (folder, copy)
+}
+
+/// Puts the backup in the place of the file, and returns whether the epoch changes.
+#[track_caller]
+fn epoch_changes_with(backup: &Path, path: &Path, epoch: &str) -> bool {
+    let _ = fs::remove_file(wal(path));
+    fs::copy(backup, path).unwrap();
+    let started = TestServer::start(path).writer.epoch().to_owned();
+    assert_eq!(TestServer::start(path).writer.epoch(), started, "it changes once only");
+    started != epoch
+}
+
+#[test]
+fn a_backup_in_the_place_of_the_file_begins_a_new_epoch() {
+    for is_killed in [false, true] {
+        let (_folder, path) = new_path();
+        let mut server = TestServer::start_anew(&path);
+        let epoch = server.writer.epoch().to_owned();
+        server.say(LOBBY, 1..=5);
+        let (_of_same_run, of_same_run) = back_up(&path);
+        drop(server);
+        let mut server = TestServer::start(&path);
+        server.say(BAR, 1..=3);
+        let (_of_last_run, of_last_run) = back_up(&path);
+        server.say(LOBBY, 6..=6);
+        let (_same, same) = back_up(&path);
+        let left = killed(&path);
+        drop(server);
+        let after = |backup: &Path| {
+            let (_copy_folder, copy) = killed(if is_killed { &left.1 } else { &path });
+            epoch_changes_with(backup, &copy, &epoch)
+        };
+        assert!(after(&of_same_run));
+        assert!(after(&of_last_run));
+        assert!(!after(&same), "nothing is missing in it");
+    }
+}
+
+#[test]
+fn a_deleted_room_is_not_missed_and_a_room_from_after_the_backup_is() {
+    let (_folder, path) = new_path();
+    let mut server = TestServer::start_anew(&path);
+    let epoch = server.writer.epoch().to_owned();
+    server.say(LOBBY, 1..=5);
+    let (_backup_folder, backup) = back_up(&path);
+    server.remember(&[room(RoomId(3), "Short")]);
+    server.say(RoomId(3), 1..=9);
+    let (_later_folder, later) = killed(&path);
+    assert!(epoch_changes_with(&backup, &later, &epoch));
+    server.remember(&[Memo::RoomGone(RoomId(3))]);
+    let (_left_folder, left) = killed(&path);
+    assert_eq!(TestServer::start(&left).writer.epoch(), epoch);
+    drop(server);
+    assert_eq!(TestServer::start(&path).writer.epoch(), epoch);
+}
+
+#[test]
+fn a_start_that_is_cut_short_keeps_the_epoch() {
+    let (_folder, path) = new_path();
+    let server = TestServer::start_anew(&path);
+    let epoch = server.writer.epoch().to_owned();
+    drop(server);
+    // The mark is written before the file: a kill leaves one of them without the other.
+    let old = fs::read(&path).unwrap();
+    let (_later_folder, later) = killed(&path);
+    let (_, claim_of_later) = (TestServer::start(&later), beside(&later, ".lock"));
+    let text = fs::read_to_string(&claim_of_later).unwrap();
+    let before: String = query(&path, "SELECT value FROM meta WHERE key = 'token'");
+    let line = text.lines().nth(1).unwrap();
+    let cut_short = text.replacen(&line[..16], &before, 1);
+    fs::write(beside(&path, ".lock"), cut_short).unwrap();
+    fs::write(&path, old).unwrap();
+    assert_eq!(TestServer::start(&path).writer.epoch(), epoch);
 }
 
 #[test]

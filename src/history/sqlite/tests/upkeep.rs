@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::AtomicBool;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::*;
 use crate::chat::Content;
+use crate::health::Health;
 
 /// Ends the other threads when it is dropped, even if the test panics.
 struct EndOf<'a>(&'a AtomicBool);
@@ -228,7 +229,7 @@ fn it_stops_when_told_to() {
     let server = TestServer::start_anew(&path);
     let (stop, stopped) = crossbeam_channel::bounded(0);
     let upkeep = server.upkeep;
-    let working = thread::spawn(move || upkeep.run(&stopped));
+    let working = thread::spawn(move || upkeep.run(&stopped, &Health::default()));
     drop(stop);
     working.join().unwrap();
 }
@@ -279,4 +280,99 @@ fn it_waits_for_the_write_lock_however_long_a_commit_takes() {
         told.recv().unwrap().unwrap();
     });
     assert_eq!(seqs(&reader.since(LOBBY, 0, 9, 1_000).unwrap()), [9]);
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const YEAR_MS: i64 = 365 * 24 * 3_600 * 1_000;
+
+/// A message of now, or of some hours before.
+fn said_before(seq: u64, hours: u32) -> Said {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = now.saturating_sub(hours * HOUR);
+    Said { time: u64::try_from(now.as_millis()).unwrap(), ..text(seq) }
+}
+
+/// A server that keeps messages for a week, with these messages.
+fn keeps_a_week(path: &Path, messages: &[Said]) -> TestServer {
+    let retention = Retention { max_age: Some(7 * 24 * HOUR), ..EVERYTHING };
+    let mut server = TestServer::start_as(path, Durability::Process, retention);
+    server.remember(&[room(LOBBY, "Lobby")]);
+    let batch: Vec<_> = messages.iter().map(|said| (LOBBY, said)).collect();
+    server.writer.commit(Batch { said: &batch, memos: &[] }).unwrap();
+    server
+}
+
+#[test]
+fn a_clock_that_is_wrong_for_less_than_a_day_deletes_nothing() {
+    let (_folder, path) = new_path();
+    let mut server =
+        keeps_a_week(&path, &[said_before(1, 2), said_before(2, 1), said_before(3, 0)]);
+    for jump in [75 * YEAR_MS, -130 * YEAR_MS, 8_000 * YEAR_MS] {
+        server.upkeep.shift_clock(HOUR, jump);
+        server.upkeep.catch_up().unwrap();
+        assert_eq!(server.all(LOBBY), [1, 2, 3], "{jump}");
+    }
+    // Neither does a restart while it is wrong, whatever was said meanwhile.
+    drop(server);
+    let mut server = keeps_a_week(&path, &[]);
+    server.upkeep.catch_up().unwrap();
+    assert_eq!(server.all(LOBBY), [1, 2, 3]);
+    server.upkeep.shift_clock(23 * HOUR, 8 * YEAR_MS);
+    server.upkeep.catch_up().unwrap();
+    assert_eq!(server.all(LOBBY), [1, 2, 3]);
+    // After a day the clock counts.
+    server.upkeep.shift_clock(25 * HOUR, 0);
+    server.upkeep.catch_up().unwrap();
+    assert_eq!(server.all(LOBBY), NOTHING);
+}
+
+#[test]
+fn messages_with_a_wrong_time_neither_stay_for_ever_nor_take_others_along() {
+    let (_folder, path) = new_path();
+    let of_9999 = |seq| Said { time: 253_370_764_800_000, ..text(seq) };
+    let of_1970 = |seq| Said { time: 0, ..text(seq) };
+    let week = 7 * 24;
+    let messages = [
+        of_9999(1),
+        said_before(2, week + 2),
+        of_9999(3),
+        said_before(4, week - 1),
+        of_1970(5),
+        said_before(6, 0),
+    ];
+    let mut server = keeps_a_week(&path, &messages);
+    server.upkeep.catch_up().unwrap();
+    assert_eq!(server.all(LOBBY), [3, 4, 5, 6]);
+    server.upkeep.shift_clock(2 * HOUR, 0);
+    server.upkeep.catch_up().unwrap();
+    assert_eq!(server.all(LOBBY), [6]);
+}
+
+#[test]
+fn a_file_that_is_too_large_loses_the_oldest_messages_of_the_rooms_that_take_most() {
+    let (_folder, path) = new_path();
+    let max_file_bytes = 1 << 20;
+    let retention = Retention { max_file_bytes, ..EVERYTHING };
+    let mut server = TestServer::start_as(&path, Durability::Process, retention);
+    server.remember(&[room(LOBBY, "Lobby"), room(BAR, "Bar")]);
+    // Many short messages take less than fewer long ones.
+    server.say(LOBBY, 1..=3_000);
+    let mut longest = 0;
+    for seq in 1..=2_000 {
+        let long = Said { content: Content::Text("x".repeat(4_000)), ..text(seq) };
+        server.writer.commit(Batch { said: &[(BAR, &long)], memos: &[] }).unwrap();
+        if seq % 100 == 0 {
+            server.upkeep.catch_up().unwrap();
+            longest = longest.max(fs::metadata(&path).unwrap().len());
+        }
+    }
+    assert!(longest < max_file_bytes + (1 << 20), "{longest}");
+    let used = super::super::shrink::used_bytes(server.writer.connection()).unwrap();
+    assert!(used <= max_file_bytes && used > max_file_bytes / 2, "{used}");
+    assert_eq!(server.all(LOBBY).len(), 3_000);
+    let kept = server.all(BAR);
+    assert!((100..250).contains(&kept.len()), "{}", kept.len());
+    assert_eq!(kept, (2_001 - kept.len() as u64..=2_000).collect::<Vec<_>>());
+    drop(server);
+    assert_eq!(TestServer::start(&path).last_seqs(), [(1, 3_000), (2, 2_000)]);
 }

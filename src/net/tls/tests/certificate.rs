@@ -1,13 +1,12 @@
 //! Which certificates and keys are refused, with which text, and which are accepted.
 
-use std::{fs, io};
+use std::{fs, io, slice};
 
-use openssl::asn1::Asn1Time;
 use openssl::symm::Cipher;
 use openssl::x509::X509;
 use tempfile::TempDir;
 
-use super::super::{CertificateError, TlsAcceptor};
+use super::super::{CertificateError, Expiry, TlsAcceptor};
 use super::{
     FAR_OFF, LONG_AGO, certificate, date, ec_key, identity, load, load_in, pkcs8, rsa_key,
     valid_certificate,
@@ -224,19 +223,83 @@ fn a_certificate_that_is_not_valid_now_is_refused() {
              is wrong (see date -u). {dates}"
         ),
     );
+}
 
-    // An intermediate may have expired, and the server's own may expire soon.
-    let soon = Asn1Time::days_from_now(7).unwrap();
-    let ending = certificate(&key, &date(LONG_AGO), &soon);
-    let acceptor = load(&[ending, expired].concat(), &pkcs8(&key)).unwrap();
-    let [leaf, intermediate] = acceptor.warnings() else {
-        panic!("{:?}", acceptor.warnings());
+const DAY: i64 = 24 * 60 * 60;
+
+/// When the leaf and the intermediate of the chain below expire: on 11 and 21 January 2999.
+const LEAF_END: i64 = 32_473_008_000;
+const INTERMEDIATE_END: i64 = LEAF_END + 10 * DAY;
+
+/// Which certificates are in the news at this time, and whether they have expired.
+#[track_caller]
+fn check_news(expiry: &Expiry, now: i64, expected: &[&str]) {
+    let news = expiry.news(now);
+    let in_short: Vec<_> = news
+        .iter()
+        .map(|line| &line[line.find("chain.pem").unwrap()..line.find("; renew it.").unwrap()])
+        .collect();
+    assert_eq!(in_short, expected);
+}
+
+#[test]
+fn the_end_of_each_certificate_is_told_once_30_14_and_3_days_before_and_after() {
+    let key = ec_key();
+    let leaf = certificate(&key, &date(LONG_AGO), &date("29990111000000Z"));
+    let intermediate = certificate(&key, &date(LONG_AGO), &date("29990121000000Z"));
+    let acceptor = load(&[leaf, intermediate].concat(), &pkcs8(&key)).unwrap();
+    let expiry = acceptor.expiry();
+    let leaf_ends = "chain.pem: certificate 1 of 2 expires on Jan 11 00:00:00 2999 GMT";
+    let leaf_is_over = "chain.pem: certificate 1 of 2 expired on Jan 11 00:00:00 2999 GMT";
+    let other_ends = "chain.pem: certificate 2 of 2 expires on Jan 21 00:00:00 2999 GMT";
+    let other_is_over = "chain.pem: certificate 2 of 2 expired on Jan 21 00:00:00 2999 GMT";
+    for (now, news) in [
+        (0, &[][..]),
+        (LEAF_END - 30 * DAY - 1, &[]),
+        (LEAF_END - 30 * DAY, &[leaf_ends]),
+        (LEAF_END - 20 * DAY, &[other_ends]),
+        (LEAF_END - 14 * DAY - 1, &[]),
+        (LEAF_END - 14 * DAY, &[leaf_ends]),
+        (LEAF_END - 4 * DAY, &[other_ends]),
+        (LEAF_END - 3 * DAY, &[leaf_ends]),
+        (LEAF_END, &[]),
+        (LEAF_END + 1, &[leaf_is_over]),
+        (INTERMEDIATE_END - 3 * DAY, &[other_ends]),
+        (INTERMEDIATE_END + 1, &[other_is_over]),
+        (i64::MAX, &[]),
+    ] {
+        check_news(expiry, now, news);
+        check_news(expiry, now, &[]);
+    }
+    // The clock was wrong, and is put right.
+    check_news(expiry, i64::MIN, &[]);
+    check_news(expiry, LEAF_END - 5 * DAY, &[leaf_ends, other_ends]);
+}
+
+#[test]
+fn what_is_about_to_expire_is_known_at_any_time() {
+    let key = ec_key();
+    let leaf = certificate(&key, &date(LONG_AGO), &date("29990111000000Z"));
+    let expired = certificate(&key, &date(LONG_AGO), &date("20210203040506Z"));
+    let acceptor = load(&[leaf, expired].concat(), &pkcs8(&key)).unwrap();
+    let expiry = acceptor.expiry();
+    let state = |now| -> Vec<_> {
+        expiry.state(now).iter().map(|it| (it.is_over, it.to_string())).collect()
     };
+    // An intermediate may have expired, because clients may know another chain.
+    let intermediate = (true, "certificate 2 of 2 expired on Feb  3 04:05:06 2021 GMT".to_owned());
+    let leaf =
+        |is_over, verb| (is_over, format!("certificate 1 of 2 {verb} on Jan 11 00:00:00 2999 GMT"));
+    assert_eq!(state(LEAF_END - 31 * DAY), slice::from_ref(&intermediate));
+    assert_eq!(state(LEAF_END - 5 * DAY), [leaf(false, "expires"), intermediate.clone()]);
+    assert_eq!(state(LEAF_END), [leaf(false, "expires"), intermediate.clone()]);
+    assert_eq!(state(LEAF_END + 1), [leaf(true, "expired"), intermediate]);
+    let warnings = expiry.warnings(LEAF_END - 31 * DAY);
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
     assert!(
-        leaf.contains(&format!("certificate 1 of 2 expires on {}; renew it", &*soon)),
-        "{leaf}"
+        warning.contains("Feb  3 04:05:06 2021 GMT; renew it. Its subject: openssl"),
+        "{warning}"
     );
-    assert!(intermediate.contains("certificate 2 of 2 expired on Feb  3"), "{intermediate}");
 }
 
 #[test]

@@ -9,8 +9,8 @@ const STEADY_MS = 10_000;
 /** From opening the socket to the welcome. */
 const WELCOME_MS = 15_000;
 
-/** Another tab has taken over the session. Reconnecting would take it back. */
-const REPLACED = 4001;
+/** After a close code of this range the client must not reconnect by itself, such as 4001: another has the session. */
+const isFinal = (code) => code >= 4000 && code < 4500;
 /** Close codes that a quick retry would not help: see docs/protocol.md, "How a connection ends". */
 const NOT_SOON = new Set([1002, 1003, 1007, 1008]);
 
@@ -31,34 +31,35 @@ export class Connection {
   #clock;
   #secret;
   #handlers;
+  #versions;
   #socket = null;
-  #state = 'idle'; // connecting | open | waiting | replaced
+  #state = 'idle'; // connecting | open | waiting | stopped
   #attempt = 0;
   #openedAt = null;
   #retryTimer = null;
   #welcomeTimer = null;
-  #version = null;
-  /** The protocol this server speaks, once a connection has opened. */
-  #known = null;
-  #isBaseNext = false;
-  #isChecking = false;
+  #version = V2;
   /** Whether the server has sent anything on this connection. */
   #isWelcome = false;
 
   /**
    * `secret()` returns the secret of the session to resume, or null. `handlers` are connecting(), frame(object,
-   * version), lost({ code, reason, retryAt }) and replaced().
+   * version) and lost({ code, reason, retryAt }), where `retryAt` is null if there will be no retry. `versions` is for
+   * programs that also speak the base protocol: next() returns 'wschat.v2' or 'base'; opened(version), whether to stay
+   * with it; lost({ version, hadOpened, isWelcome }), whether to connect again at once.
    */
-  constructor({ url, WebSocket, clock, secret, handlers }) {
+  constructor({ url, WebSocket, clock, secret, handlers, versions = null }) {
     this.#url = url;
     this.#WebSocket = WebSocket;
     this.#clock = clock;
     this.#secret = secret;
     this.#handlers = handlers;
+    this.#versions = versions;
   }
 
-  get isReplaced() {
-    return this.#state === 'replaced';
+  /** Whether only `open` reconnects. */
+  get isStopped() {
+    return this.#state === 'stopped';
   }
 
   /** Connects, unless connected or connecting. */
@@ -86,7 +87,7 @@ export class Connection {
   close() {
     const socket = this.#socket;
     this.#socket = null;
-    this.#state = 'idle';
+    this.#state = 'stopped';
     this.#clearTimers();
     socket?.close();
   }
@@ -96,7 +97,7 @@ export class Connection {
     this.#state = 'connecting';
     this.#openedAt = null;
     this.#isWelcome = false;
-    this.#version = this.#known ?? (this.#isBaseNext && !this.#isChecking ? 'base' : V2);
+    this.#version = this.#versions?.next() ?? V2;
     const secret = this.#secret();
     const protocols = this.#version === V2 ? [V2, ...(secret ? [`session.${secret}`] : [])] : [];
     const socket = new this.#WebSocket(this.#url, protocols);
@@ -107,31 +108,25 @@ export class Connection {
     listen('open', () => this.#opened());
     listen('message', ({ data }) => this.#received(data));
     listen('close', ({ code, reason }) => this.#lost(code, reason ?? ''));
+    // What went wrong comes with `close`; but the package ws throws an error that nobody listens to.
+    socket.addEventListener('error', () => {});
     this.#welcomeTimer = this.#clock.setTimeout(() => this.giveUp('no answer'), WELCOME_MS);
     this.#handlers.connecting();
   }
 
   #opened() {
     // The server ignored the offered subprotocol, and the browser accepted that.
-    if (this.#version === V2 && this.#socket.protocol !== V2) this.#version = 'base';
-    if (this.#version === 'base' && this.#known === null && this.#isBaseNext && !this.#isChecking) {
-      return this.#checkOnce();
+    if (this.#version === V2 && this.#socket.protocol !== V2) {
+      if (!this.#versions) return this.giveUp('the server does not speak wschat.v2');
+      this.#version = 'base';
     }
-    this.#known = this.#version;
-    this.#isChecking = false;
+    if (this.#versions && !this.#versions.opened(this.#version)) {
+      const socket = this.#socket;
+      this.#connect();
+      return socket.close();
+    }
     this.#state = 'open';
     this.#openedAt = this.#clock.now();
-  }
-
-  /**
-   * wschat.v2 failed, but perhaps only because the network was down. Now that the server is known to be reachable,
-   * tries wschat.v2 once more before settling for the base protocol.
-   */
-  #checkOnce() {
-    const socket = this.#socket;
-    this.#isChecking = true;
-    this.#connect();
-    socket.close();
   }
 
   #received(data) {
@@ -144,26 +139,18 @@ export class Connection {
     } catch {
       return; // ignored, like a frame of an unknown type
     }
-    this.#handlers.frame(frame, this.#version);
+    if (typeof frame?.type === 'string') this.#handlers.frame(frame, this.#version);
   }
 
   #lost(code, reason) {
     const hadOpened = this.#openedAt !== null;
     this.#clearTimers();
     this.#socket = null;
-    if (!hadOpened && this.#isChecking) {
-      this.#isChecking = false;
-      this.#known = 'base';
-      return this.#connect();
-    }
-    // A connection that never worked may have used the wrong protocol. A server that has spoken wschat.v2 always will.
-    if (!this.#isWelcome && this.#known !== V2) {
-      this.#known = null;
-      this.#isBaseNext = this.#version === V2;
-    }
-    if (code === REPLACED) {
-      this.#state = 'replaced';
-      return this.#handlers.replaced(reason);
+    const ended = { version: this.#version, hadOpened, isWelcome: this.#isWelcome };
+    if (this.#versions?.lost(ended)) return this.#connect();
+    if (isFinal(code)) {
+      this.#state = 'stopped';
+      return this.#handlers.lost({ code, reason, retryAt: null });
     }
     this.#state = 'waiting';
     if (hadOpened && this.#clock.now() - this.#openedAt >= STEADY_MS) this.#attempt = 0;

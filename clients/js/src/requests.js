@@ -36,9 +36,7 @@ export class Requests {
     const askedAt = this.#clock.now();
     const open = { request: { ...request, ref }, answered, refused, lost, retriesWhenLimited, askedAt };
     this.#open.set(ref, open);
-    if (!this.#send(open.request)) return false;
-    this.#startTimer();
-    return true;
+    if (this.#send(open.request)) this.#startTimer();
   }
 
   /** Whether a request of this type waits for its answer or its retry. */
@@ -51,17 +49,13 @@ export class Requests {
     this.#close(frame.ref)?.answered?.(frame);
   }
 
-  /** An answer without a ref belongs to the oldest request of this type. */
-  answerOldest(type, frame) {
-    const found = [...this.#open.values()].find(({ request }) => request.type === type);
-    if (found) this.answer({ ...frame, ref: found.request.ref });
-  }
-
   /** Returns whether the error belonged to one of these requests and was handled. */
   refuse(error) {
     const open = this.#close(error.ref);
     if (!open) return false;
-    if (error.code === 'rate_limited' && open.retriesWhenLimited) this.#retryLater(open, error.retryAfterMs ?? RETRY_MS);
+    // A code that this client does not know is to be retried if it says when.
+    const isLimited = error.code === 'rate_limited' || error.retryAfterMs !== undefined;
+    if (isLimited && open.retriesWhenLimited) this.#retryLater(open, error.retryAfterMs ?? RETRY_MS);
     else if (open.refused) open.refused(error);
     else return false;
     return true;

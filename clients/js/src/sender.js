@@ -14,7 +14,7 @@ export class Sender {
   #state;
   #requests;
   #clock;
-  #pages;
+  #page;
   #proceed;
   /** The ref of the message in flight. */
   #inFlight = null;
@@ -23,15 +23,14 @@ export class Sender {
   #saveFailures = 0;
   #reentries = 0;
 
-  /** `pages` loads history; `proceed()` is called when sending may continue. */
-  constructor({ outbox, state, requests, clock, pages, proceed }) {
+  /** `page(roomId, query, then)` loads history; `proceed()` is called when sending may continue. */
+  constructor({ outbox, state, requests, clock, page, proceed }) {
     this.#outbox = outbox;
     this.#state = state;
     this.#requests = requests;
     this.#clock = clock;
-    this.#pages = pages;
+    this.#page = page;
     this.#proceed = proceed;
-    outbox.failUnverifiable();
   }
 
   /** While the server cannot save, nobody has to wait for it in the room of the message. */
@@ -45,7 +44,7 @@ export class Sender {
     const head = this.#outbox.head;
     if (head === null || this.#inFlight !== null || this.#isVerifying || pausedUntil !== null) return;
     // In the same session the server recognises a repeated ref. In another one, the history tells whether it was said.
-    if (head.sent !== null && head.sent.session !== session) this.#verify(head, this.#timeline(head).completeFrom());
+    if (head.sent !== null && head.sent.session !== session) this.#verify(head, this.#position(head).completeFrom());
     else this.#send(head);
   }
 
@@ -54,7 +53,6 @@ export class Sender {
     this.#inFlight = null;
     this.#isVerifying = false;
     this.#reentries = 0;
-    this.#outbox.failUnverifiable();
     this.#resume();
   }
 
@@ -62,11 +60,12 @@ export class Sender {
     const { session, me } = this.#state;
     // The first attempt may have arrived. If the server was restored from an older history, a repeat comes after fewer
     // messages.
-    const seq = Math.min(before?.seq ?? Infinity, this.#timeline({ room }).endSeq);
+    const seq = Math.min(before?.seq ?? Infinity, this.#position({ room }).endSeq);
     const sent = { session, user: me.id, seq };
     this.#outbox.setSent(ref, sent);
     this.#inFlight = ref;
-    this.#requests.ask({ type: kind, ...(kind === 'text' ? { text } : { gifId }), ref }, {
+    // With its room, so that it is never said in another one.
+    this.#requests.ask({ type: kind, ...(kind === 'text' ? { text } : { gifId }), roomId: room.id, ref }, {
       answered: () => this.#acknowledged(),
       refused: (error) => this.#refused(ref, before, error),
     });
@@ -79,12 +78,10 @@ export class Sender {
   }
 
   /** `before` is what was known before this attempt, which had no effect. */
-  #refused(ref, before, { code, message, retryAfterMs }) {
+  #refused(ref, before, error) {
+    const { code, message, retryAfterMs } = error;
     this.#inFlight = null;
     switch (code) {
-      case 'rate_limited':
-        this.#outbox.setSent(ref, before);
-        return this.#pause(code, retryAfterMs ?? RATE_WAIT_MS);
       case 'not_saved':
         this.#outbox.setSent(ref, before);
         return this.#retryLater();
@@ -92,13 +89,18 @@ export class Sender {
         return this.#retryLater();
       case 'already_said':
         this.#acknowledged();
-        return this.#outbox.discard(ref);
+        return this.#outbox.said(this.#outbox.find(ref), error);
       case 'not_in_room':
         this.#reentries += 1;
         if (this.#reentries > MAX_REENTRIES) break;
         this.#outbox.setSent(ref, before);
         this.#state.hereId = null;
         return undefined;
+    }
+    // A code that this client does not know is to be retried if it says when.
+    if (code === 'rate_limited' || retryAfterMs !== undefined) {
+      this.#outbox.setSent(ref, before);
+      return this.#pause('rate_limited', retryAfterMs ?? RATE_WAIT_MS);
     }
     return this.#outbox.fail(ref, message, code);
   }
@@ -108,9 +110,12 @@ export class Sender {
    * it is safe to send.
    */
   #verify({ ref, room, sent }, cursor) {
-    if (cursor <= sent.seq + 1) return this.#verified(ref);
+    if (cursor <= sent.seq + 1) {
+      this.#outbox.setSent(ref, null);
+      return this.next();
+    }
     this.#isVerifying = true;
-    this.#pages.ask(room.id, cursor, {
+    this.#page(room.id, { before: cursor }, {
       done: (events, more) => {
         this.#isVerifying = false;
         if (!this.#outbox.find(ref)) return;
@@ -118,16 +123,13 @@ export class Sender {
         if (lowest > sent.seq + 1 && (!more || lowest === cursor)) this.#outbox.fail(ref, '', 'unknown');
         else this.#verify({ ref, room, sent }, lowest);
       },
-      refused: () => {
+      refused: ({ code }) => {
         this.#isVerifying = false;
-        this.#retryLater();
+        // A message that is longer than our frames may be this one.
+        if (code === 'too_long') this.#outbox.fail(ref, '', 'unknown');
+        else this.#retryLater();
       },
     });
-  }
-
-  #verified(ref) {
-    this.#outbox.setSent(ref, null);
-    this.next();
   }
 
   #retryLater() {
@@ -152,7 +154,7 @@ export class Sender {
     this.#state.pauseReason = null;
   }
 
-  #timeline({ room }) {
-    return this.#state.timelineOf(room.id);
+  #position({ room }) {
+    return this.#state.position(room.id);
   }
 }

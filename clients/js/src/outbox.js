@@ -12,52 +12,46 @@ const MAX_ENTRIES = 500;
  * that moment.
  */
 export class Outbox {
+  /** All of them, in the order they were written. Only to be read. */
+  entries;
   #store;
   #clock;
-  #entries;
+  #settled;
   #prefix;
   #count = 0;
 
-  constructor({ store, clock }) {
+  /** `settled(entry, event)` is called when an entry is acknowledged, and without an event when it has failed. */
+  constructor({ store, clock, settled = () => {} }) {
     this.#store = store;
     this.#clock = clock;
+    this.#settled = settled;
     const kept = store.get(KEY);
-    this.#entries = Array.isArray(kept) ? kept : [];
+    this.entries = Array.isArray(kept) ? kept : [];
     // Different on every page load, so that a duplicated tab does not reuse refs.
     this.#prefix = [0, 0].map(() => Math.floor(clock.random() * 2 ** 32).toString(36)).join('');
   }
 
   /** The next entry to send, or null. */
   get head() {
-    return this.#entries.find(({ failed }) => failed === null) ?? null;
+    return this.entries.find(({ failed }) => failed === null) ?? null;
   }
 
   get isFull() {
-    return this.#entries.length >= MAX_ENTRIES;
-  }
-
-  /** The rooms of all entries, in order. */
-  get rooms() {
-    return this.#entries.map(({ room }) => room);
+    return this.entries.length >= MAX_ENTRIES;
   }
 
   find(ref) {
-    return this.#entries.find((entry) => entry.ref === ref) ?? null;
+    return this.entries.find((entry) => entry.ref === ref) ?? null;
   }
 
-  /** The entries of a room. A failed one also shows in a later room of the same title. */
-  of({ id, title }) {
-    const isHere = ({ room, failed }) => room.title === title && (room.id === id || failed !== null);
-    return this.#entries.filter(isHere);
-  }
-
-  /** `content` is `{ kind: 'text', text }` or `{ kind: 'gif', gifId }`. */
+  /** `content` is `{ kind: 'text', text }` or `{ kind: 'gif', gifId }`. Returns the ref. */
   add(content, room) {
     this.#count += 1;
     const ref = `${this.#prefix}-${this.#count}`;
     const { id, title } = room;
-    this.#entries.push({ ref, ...content, time: this.#clock.now(), room: { id, title }, failed: null, sent: null });
+    this.entries.push({ ref, ...content, time: this.#clock.now(), room: { id, title }, failed: null, sent: null });
     this.#save();
+    return ref;
   }
 
   /** Call this before sending: afterwards the page may be gone before it is stored. */
@@ -66,13 +60,18 @@ export class Outbox {
     if (entry) this.#replace(entry, { sent });
   }
 
-  /** Removes the entry that this event acknowledges. Returns whether there was one. */
-  acknowledge({ ref, from }, myId) {
+  /** Removes the entry that this event acknowledges. */
+  acknowledge(event, myId) {
+    const { ref, from } = event;
     const entry = ref === undefined ? null : this.find(ref);
     // Everybody in the room sees the ref and could use it: only events from us count.
-    if (!entry?.sent || !(from.id === myId || from.id === entry.sent.user)) return false;
-    this.discard(ref);
-    return true;
+    if (entry?.sent && from && (from.id === myId || from.id === entry.sent.user)) this.said(entry, event);
+  }
+
+  /** An entry was said: `event` is what the server has sent of it. */
+  said(entry, event) {
+    this.discard(entry.ref);
+    this.#settled(entry, event);
   }
 
   /**
@@ -81,33 +80,17 @@ export class Outbox {
    */
   fail(ref, problem, reason = null) {
     const entry = this.find(ref);
-    if (entry) this.#replace(entry, { failed: { problem, reason } });
+    if (entry) this.#settled(this.#replace(entry, { failed: { problem, reason } }));
   }
 
   failRoom(room, reason) {
-    for (const { ref, failed } of this.of(room)) if (!failed) this.fail(ref, '', reason);
-  }
-
-  /**
-   * Over the base protocol nobody can tell whether a message arrived before the connection was lost: the user decides.
-   */
-  failUnverifiable() {
-    for (const { ref, failed, sent } of this.#entries) {
-      if (sent?.session === null && !failed) this.fail(ref, '', 'unknown');
+    for (const { ref, room: { id, title }, failed } of this.entries) {
+      if (id === room.id && title === room.title && !failed) this.fail(ref, '', reason);
     }
   }
 
-  /** Moves the entry to the end, under a new ref: the server may still know the old one. */
-  retry(ref, room) {
-    const entry = this.find(ref);
-    if (!entry?.failed) return;
-    const { kind, text, gifId } = entry;
-    this.discard(ref);
-    this.add(kind === 'text' ? { kind, text } : { kind, gifId }, room ?? entry.room);
-  }
-
   discard(ref) {
-    this.#entries = this.#entries.filter((entry) => entry.ref !== ref);
+    this.entries = this.entries.filter((entry) => entry.ref !== ref);
     this.#save();
   }
 
@@ -116,7 +99,7 @@ export class Outbox {
    * id does not count.
    */
   relocate(find) {
-    for (const entry of this.#entries) {
+    for (const entry of this.entries) {
       const room = find(entry.room);
       if (room && (room.id !== entry.room.id || room.title !== entry.room.title)) {
         const isOther = room.id !== entry.room.id;
@@ -126,12 +109,13 @@ export class Outbox {
   }
 
   #replace(entry, change) {
-    this.#entries = this.#entries.map((other) => (other.ref === entry.ref ? { ...other, ...change } : other));
+    const changed = { ...entry, ...change };
+    this.entries = this.entries.map((other) => (other.ref === entry.ref ? changed : other));
     this.#save();
+    return changed;
   }
 
   #save() {
-    if (this.#entries.length > 0) this.#store.set(KEY, this.#entries);
-    else this.#store.remove(KEY);
+    this.#store.set(KEY, this.entries);
   }
 }

@@ -1,0 +1,113 @@
+//! Where the file is: the names that lead to it, and whether it is still there.
+//!
+//! SQLite finds the WAL by the name of the database. So one database under two names is two databases,
+//! which overwrite each other. The thread that starts the server resolves links and refuses what has
+//! several names; later the dispatcher's thread and upkeep look whether the files are still in place.
+
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::super::HistoryError;
+use super::explain::{gone, not_accessible, replaced};
+use crate::shell::directory;
+
+/// The files that a server has opened.
+#[derive(Debug)]
+pub(super) struct OpenFiles(Vec<(PathBuf, FileId)>);
+
+/// Identifies a file under whatever name: its device and its inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId(u64, u64);
+
+impl From<&Metadata> for FileId {
+    fn from(metadata: &Metadata) -> Self {
+        Self(metadata.dev(), metadata.ino())
+    }
+}
+
+impl OpenFiles {
+    /// The database and what SQLite keeps beside it. All are open, so they exist.
+    pub(super) fn find(database: &Path) -> io::Result<Self> {
+        let paths = [database.to_owned(), beside(database, "-wal"), beside(database, "-shm")];
+        let files = paths.into_iter().map(|path| {
+            let id = (&fs::metadata(&path)?).into();
+            Ok((path, id))
+        });
+        files.collect::<io::Result<_>>().map(Self)
+    }
+
+    /// Checks that no file has been deleted, moved away or replaced. What is written to it then would be
+    /// lost.
+    pub(super) fn check(&self) -> Result<(), HistoryError> {
+        for (path, id) in &self.0 {
+            match fs::metadata(path) {
+                Ok(metadata) if FileId::from(&metadata) == *id => {}
+                Ok(_) => return Err(replaced(path)),
+                Err(error) => return Err(gone(path, error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The one name of the file, without links. The file need not exist, but its folder must.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, HistoryError> {
+    let folder = directory(path);
+    if !folder.is_dir() {
+        let what = format!("cannot be created: the folder {} does not exist", folder.display());
+        return Err(HistoryError::new(path, what, "create the folder, or name another file"));
+    }
+    let resolved = match fs::canonicalize(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => resolve_new(path, folder)?,
+        resolved => resolved.map_err(|error| unreadable(path, error))?,
+    };
+    for suffix in ["", "-wal", "-shm"] {
+        check_names(&beside(&resolved, suffix))?;
+    }
+    Ok(resolved)
+}
+
+fn resolve_new(path: &Path, folder: &Path) -> Result<PathBuf, HistoryError> {
+    if let Ok(target) = fs::read_link(path) {
+        let what = format!("is a link to {}, which does not exist", target.display());
+        let advice = "put the file back there, or remove the link to start with an empty one";
+        return Err(HistoryError::new(path, what, advice));
+    }
+    let folder = fs::canonicalize(folder).map_err(|error| unreadable(path, error))?;
+    // A path without a name ends in "..", which exists.
+    Ok(folder.join(path.file_name().unwrap_or_default()))
+}
+
+/// Checks that nothing else leads to this file, if it exists.
+fn check_names(path: &Path) -> Result<(), HistoryError> {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
+    if metadata.is_symlink() {
+        let advice = "put the file that it leads to in its place: SQLite looks for it by its name";
+        return Err(HistoryError::new(path, "is a link", advice));
+    }
+    if metadata.is_file() && metadata.nlink() > 1 {
+        let what = format!("has {} names (hard links)", metadata.nlink());
+        let advice = "leave one of them (`find -samefile` shows all), or make the others copies: \
+                      under another name SQLite would not find its latest messages";
+        return Err(HistoryError::new(path, what, advice));
+    }
+    Ok(())
+}
+
+/// The file cannot be opened.
+pub(super) fn unreadable(path: &Path, error: io::Error) -> HistoryError {
+    if error.kind() == ErrorKind::PermissionDenied {
+        return not_accessible(path).because_of(error);
+    }
+    let what = format!("cannot be opened: {error}");
+    HistoryError::new(path, what, "name a file that can be read and written").because_of(error)
+}
+
+/// The file of this name beside the database.
+pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.to_owned().into_os_string();
+    path.push(suffix);
+    path.into()
+}

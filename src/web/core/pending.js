@@ -1,0 +1,33 @@
+// The messages of the page that the server has not acknowledged. They are shown, and those that failed can be sent again.
+
+import { Outbox } from '../../../clients/js/src/outbox.js';
+
+export class Pending extends Outbox {
+  constructor(options) {
+    super(options);
+    this.failUnverifiable();
+  }
+
+  /** The entries of a room. A failed one also shows in a later room of the same title. */
+  of({ id, title }) {
+    return this.entries.filter(({ room, failed }) => room.title === title && (room.id === id || failed !== null));
+  }
+
+  /**
+   * Over the base protocol nobody can tell whether a message arrived before the connection was lost: the user decides.
+   */
+  failUnverifiable() {
+    for (const { ref, failed, sent } of this.entries) {
+      if (sent?.session === null && !failed) this.fail(ref, '', 'unknown');
+    }
+  }
+
+  /** Moves the entry to the end, under a new ref: the server may still know the old one. */
+  retry(ref, room) {
+    const entry = this.find(ref);
+    if (!entry?.failed) return;
+    const { kind, text, gifId } = entry;
+    this.discard(ref);
+    this.add(kind === 'text' ? { kind, text } : { kind, gifId }, room ?? entry.room);
+  }
+}

@@ -1,0 +1,97 @@
+//! All clients together may take only so much memory, and whoever takes most gives first.
+
+use crate::client::{Client, UPGRADE, V2};
+use crate::frame;
+use crate::host::Host;
+
+/// The least that the settings allow: room for 128 connections, 4 MiB of frames, and 1 MiB of messages that
+/// have come in part.
+const LITTLE: usize = 16 << 20;
+
+#[test]
+fn there_are_no_more_connections_than_the_memory_allows() {
+    let host = Host::with(|settings| settings.limits.max_memory_bytes = LITTLE);
+    let users: Vec<Client> = (0..128).map(|_| host.endpoint.user()).collect();
+    let mut refused = host.endpoint.connect();
+    refused.send(UPGRADE);
+    assert_eq!(refused.response().status, 503);
+    drop(users);
+}
+
+#[test]
+fn queues_that_need_too_much_memory_are_closed_and_nobody_else_notices() {
+    let host = Host::with(|settings| {
+        settings.limits.max_memory_bytes = LITTLE;
+        settings.limits.messages_per_second = 0.0;
+        settings.limits.max_message_bytes = 1 << 20;
+        settings.limits.max_text_chars = 1_000_000;
+        settings.limits.outbox_max_bytes = 64 << 20;
+    });
+    let mut author = host.endpoint.v2_user();
+    author.request(r#"{"type":"enter_room","roomId":1}"#);
+    author.skip_to("room");
+    author.say(&"x".repeat(900_000));
+    author.skip_to("text");
+    let mut members = [host.endpoint.member(), host.endpoint.member()];
+
+    let mut greedy: Vec<Client> = (0..6)
+        .map(|_| {
+            let mut client = host.endpoint.connect_with_small_buffer().offer(V2).0;
+            for _ in 0..20 {
+                client.request(r#"{"type":"history","roomId":1}"#);
+            }
+            client.request(r#"{"type":"leave_room"}"#);
+            client
+        })
+        .collect();
+    // Closed with 1013, or answered up to the last request.
+    let closed = greedy.iter_mut().filter_map(|client| {
+        loop {
+            let frame = client.frame_or_end()?;
+            if frame.first == frame::CLOSE {
+                return Some(frame.payload);
+            }
+            if frame.payload.starts_with(br#"{"type":"error""#) {
+                return None;
+            }
+        }
+    });
+    let closed: Vec<Vec<u8>> = closed.collect();
+    assert!(
+        !closed.is_empty(),
+        "6 times 20 answers of 900 KB do not fit into 4 MiB and the buffers of the kernel"
+    );
+    let slow = [&1013_u16.to_be_bytes()[..], b"slow consumer"].concat();
+    assert!(closed.iter().all(|payload| *payload == slow));
+    members[0].say("still here");
+    members[1].skip_to("text");
+}
+
+#[test]
+fn messages_that_come_in_part_leave_room_for_others() {
+    let host = Host::with(|settings| {
+        settings.limits.max_memory_bytes = LITTLE;
+        settings.limits.messages_per_second = 0.0;
+    });
+    let part = [frame::header(frame::TEXT, 65_000), vec![b' '; 60_000]].concat();
+    let mut hoarders: Vec<Client> = (0..40)
+        .map(|_| {
+            let mut client = host.endpoint.user();
+            client.send(&part);
+            client
+        })
+        .collect();
+    let mut calm = host.endpoint.member();
+    calm.say("still here");
+    calm.skip_to("text");
+    // The rest of the message shows whether the part was kept.
+    let mut closed = 0;
+    for client in &mut hoarders {
+        if client.try_send(vec![b' '; 5_000]).is_err()
+            || client.frame_or_end().is_none_or(|it| it.first == frame::CLOSE)
+        {
+            closed += 1;
+        }
+    }
+    assert!(closed > 20, "40 parts of 60 KB do not fit into 1 MiB: {closed}");
+}
