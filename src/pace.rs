@@ -77,6 +77,17 @@ pub(crate) struct Pace {
     source: Source,
 }
 
+/// What rooms were told lately by one author.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    /// How many bytes this session has said.
+    pub(crate) by_session: f64,
+    /// The same for the network of it that has said most.
+    pub(crate) by_networks: f64,
+    /// How long the session has been known.
+    pub(crate) age: Duration,
+}
+
 /// What to do with a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum RateDecision {
@@ -100,6 +111,7 @@ struct Buckets {
     rooms: TokenBucket,
     /// The bytes of messages that rooms were told recently.
     told: FadingSum,
+    created_at: Duration,
 }
 
 impl Default for Paces {
@@ -231,12 +243,13 @@ impl Pace {
         }
     }
 
-    /// How many bytes of messages rooms were told recently: by this session, and by the busiest of its
-    /// networks.
-    pub(crate) fn told(&self) -> (f64, f64) {
+    /// What counts when a room is near its rate.
+    pub(crate) fn told(&self) -> Told {
         let now = self.started.elapsed();
         let told = |buckets: &Arc<Mutex<Buckets>>| lock(buckets).told.value(SHARE_LIFETIME, now);
-        (told(&self.session), self.networks.iter().map(told).fold(0.0, f64::max))
+        let by_networks = self.networks.iter().map(told).fold(0.0, f64::max);
+        let age = now.saturating_sub(lock(&self.session).created_at);
+        Told { by_session: told(&self.session), by_networks, age }
     }
 
     fn charge(&self, cost: f64) {
@@ -269,6 +282,7 @@ impl Buckets {
             intake: bucket(limits.intake(factor)),
             rooms: bucket(limits.rooms(factor)),
             told: FadingSum::default(),
+            created_at: now,
         }
     }
 
@@ -327,6 +341,24 @@ impl Pace {
             room_burst: 1,
         };
         Arc::new(Paces::default().connect(None, Source::SAMPLE, limits))
+    }
+}
+
+#[cfg(test)]
+impl Paces {
+    /// As if they had been there for a long time. Sessions are new when they connect, and known for as long
+    /// when [`Pace::grow_old`] has been called.
+    pub(crate) fn old() -> Self {
+        let started =
+            Instant::now().checked_sub(Duration::from_secs(60)).expect("the machine is up");
+        Self { started, known: Mutex::default() }
+    }
+}
+
+#[cfg(test)]
+impl Pace {
+    pub(crate) fn grow_old(&self) {
+        lock(&self.session).created_at = Duration::ZERO;
     }
 }
 

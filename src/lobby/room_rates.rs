@@ -1,18 +1,23 @@
 //! How much each room may be told in a second, so that its members on slow lines can follow.
 //!
-//! When a room comes near its rate, those who have said most lately are refused first.
+//! When a room comes near its rate, those who have said most lately are refused first, and those who have
+//! just come.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::chat::RoomId;
-use crate::pace::{Pace, SHARE_LIFETIME, TokenBucket};
+use crate::pace::{Pace, SHARE_LIFETIME, TokenBucket, Told};
 
 /// How many seconds' worth a room may be told at once after a pause.
 const BURST_SECONDS: f64 = 4.0;
 
 /// This part of the burst is left to those who have said little.
 const RESERVE: f64 = 0.4;
+
+/// A session that is younger than this may use only a part of the reserve: otherwise one who connects anew
+/// for each message would always have said little.
+const NEWCOMER: Duration = Duration::from_secs(10);
 
 /// A session that takes this part of the rate may use none of the reserve, nor may all sessions of a
 /// network that together take twice that.
@@ -71,10 +76,11 @@ impl RoomRates {
         if self.bytes_per_second == 0.0 {
             return 0.0;
         }
-        let (by_session, by_network) = author.told();
+        let Told { by_session, by_networks, age } = author.told();
         let full_share = FULL_SHARE * self.bytes_per_second * SHARE_LIFETIME.as_secs_f64();
-        let share = (by_session / full_share).max(by_network / (2.0 * full_share)).min(1.0);
-        share * RESERVE * self.burst()
+        let newness = 1.0 - age.as_secs_f64() / NEWCOMER.as_secs_f64();
+        let share = (by_session / full_share).max(by_networks / (2.0 * full_share)).max(newness);
+        share.min(1.0) * RESERVE * self.burst()
     }
 
     fn burst(&self) -> f64 {
