@@ -120,7 +120,8 @@ impl Program {
     pub(crate) fn durable_after(preparation: &str, mut settings: Value) -> Self {
         static LAST: AtomicU8 = AtomicU8::new(0);
         let [_, _, high, low] = std::process::id().to_be_bytes().map(|byte| byte.max(1));
-        let host = Ipv4Addr::new(127, 128 | high, low, LAST.fetch_add(1, Ordering::Relaxed) + 1);
+        let host =
+            Ipv4Addr::new(127, 128 | high, low, LAST.fetch_add(1, Ordering::Relaxed) % 254 + 1);
         settings["host"] = json!(host.to_string());
         if settings["history"]["file"].is_null() {
             settings["history"]["file"] = json!("wschat.db");

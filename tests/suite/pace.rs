@@ -135,20 +135,23 @@ fn frames_that_ask_for_nothing_count() {
 fn a_room_is_told_no_more_than_its_members_can_follow() {
     let host = Host::with(|settings| settings.limits.room_bytes_per_second = 1_024.0);
     let mut loud = host.endpoint.member();
-    let mut quiet = host.endpoint.member();
     let long = "x".repeat(400);
-    let refused = (0..10).find(|_| {
+    let mut said = 0;
+    let refusal = loop {
         loud.say(&long);
-        loop {
-            match loud.json()["type"].as_str() {
-                Some("text") => return false,
-                Some("error") => return true,
-                _ => {}
-            }
+        let answer = loud.json();
+        if answer["type"] == "error" {
+            break answer;
         }
-    });
+        said += 1;
+        assert!(said < 10, "nothing was refused");
+    };
     // Four seconds' worth at once, of which a part is left to those who have said less.
-    assert!(refused.is_some_and(|said| (3..=6).contains(&said)), "{refused:?}");
-    quiet.say("quiet");
+    assert!((3..=6).contains(&said), "{said}");
+    assert_eq!(refusal["code"], "rate_limited");
+    assert!(refusal["retryAfterMs"].as_u64().is_some_and(|millis| millis <= 4_000), "{refusal}");
+    // Another room has a rate of its own.
+    loud.request(r#"{"type":"enter_room","roomId":2}"#);
+    loud.say(&long);
     loud.skip_to("text");
 }
