@@ -41,6 +41,9 @@ pub(super) struct Mark {
 /// space on a full disk.
 const MARK_AT: u64 = 11;
 
+/// More than the file ever has, so that another one in its place is not read as a whole.
+const MAX_BYTES: u64 = 1_024;
+
 const NO_MESSAGE: Position = Position { room: RoomId(0), seq: 0 };
 
 /// The last messages of all rooms, of which one is in the mark.
@@ -93,7 +96,7 @@ impl Claim {
         let lock_path = beside(path, ".lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut lock_file = options.open(&lock_path).map_err(|error| {
+        let lock_file = options.open(&lock_path).map_err(|error| {
             let what =
                 format!("cannot be used: {} cannot be created: {error}", lock_path.display());
             let advice = "give the user that wschat runs as the right to write in that folder, or \
@@ -103,7 +106,7 @@ impl Claim {
         let is_locked = lock(path, &lock_file)?;
         let mut text = String::new();
         // If it cannot be read, nothing is known of the last server.
-        let _ = lock_file.read_to_string(&mut text);
+        let _ = (&lock_file).take(MAX_BYTES).read_to_string(&mut text);
         if !is_locked {
             return Err(in_use(path, text.lines().next()));
         }
