@@ -8,16 +8,26 @@ use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
 
 use super::super::HistoryError;
-use super::explain::{gone, not_accessible, replaced};
+use super::explain::{cut_short, gone, not_accessible, replaced};
+use super::wal::WAL_MAX_BYTES;
 use crate::shell::directory;
+
+/// The places of two of the files in [`OpenFiles`].
+const DATABASE: usize = 0;
+const WAL: usize = 1;
 
 /// The files that a server has opened.
 #[derive(Debug)]
-pub(super) struct OpenFiles(Vec<(PathBuf, FileId)>);
+pub(super) struct OpenFiles {
+    files: Vec<(PathBuf, FileId)>,
+    /// The WAL is at least this long, unless another program has shortened it.
+    wal_bytes: AtomicU64,
+}
 
 /// Identifies a file under whatever name: its device and its inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,20 +47,37 @@ impl OpenFiles {
             let id = (&fs::metadata(&path)?).into();
             Ok((path, id))
         });
-        files.collect::<io::Result<_>>().map(Self)
+        Ok(Self { files: files.collect::<io::Result<_>>()?, wal_bytes: AtomicU64::new(0) })
     }
 
-    /// Checks that no file has been deleted, moved away or replaced. What is written to it then would be
-    /// lost.
+    /// Checks that no file has been deleted, moved away, replaced or emptied. What is written to it then
+    /// would be lost.
     pub(super) fn check(&self) -> Result<(), HistoryError> {
-        for (path, id) in &self.0 {
+        for (index, (path, id)) in self.files.iter().enumerate() {
             match fs::metadata(path) {
+                Ok(metadata) if index == DATABASE && metadata.len() == 0 => {
+                    return Err(cut_short(path));
+                }
                 Ok(metadata) if FileId::from(&metadata) == *id => {}
                 Ok(_) => return Err(replaced(path)),
                 Err(error) => return Err(gone(path, error)),
             }
         }
         Ok(())
+    }
+
+    /// Notes how long the WAL is after a commit.
+    pub(super) fn note_wal(&self) {
+        if let Ok(metadata) = fs::metadata(&self.files[WAL].0) {
+            // SQLite itself shortens a longer one.
+            self.wal_bytes.store(metadata.len().min(WAL_MAX_BYTES), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the WAL has become shorter since.
+    pub(super) fn is_wal_shorter(&self) -> bool {
+        let len = fs::metadata(&self.files[WAL].0).map_or(0, |metadata| metadata.len());
+        len < self.wal_bytes.load(Ordering::Relaxed)
     }
 }
 

@@ -49,7 +49,13 @@ impl History for SqliteWriter {
     fn commit(&mut self, batch: Batch<'_>) -> Result<(), HistoryError> {
         let database = self.database.clone();
         let _lock = database.lock_for_writing();
-        let result = database.check_place().and_then(|()| self.commit_in_place(batch));
+        let result = database
+            .check_place()
+            .and_then(|()| database.check_wal(&self.connection))
+            .and_then(|()| self.commit_in_place(batch));
+        if result.is_ok() {
+            database.note_wal();
+        }
         database.count_commit(batch.said.len());
         database.set_failing(result.is_err());
         result
