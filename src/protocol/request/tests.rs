@@ -238,9 +238,7 @@ fn a_request_may_name_the_room_that_it_is_meant_for() {
     check_v2(r#"{"type":"typing","roomId":"3"}"#, Ok((typing, None)));
     let say = plain(chat::Request::Say(Content::Gif(1), room));
     check_v2(r#"{"type":"gif","gifId":1,"roomId":3}"#, Ok((say, None)));
-    for kind in
-        [r#""leave_room""#, r#""text","text":"x""#, r#""gif","gifId":1"#, r#""typing""#]
-    {
+    for kind in [r#""leave_room""#, r#""text","text":"x""#, r#""gif","gifId":1"#, r#""typing""#] {
         for wrong in ["\"x\"", "null"] {
             let text = format!(r#"{{"type":{kind},"roomId":{wrong}}}"#);
             check_v2(&text, Err(("bad_request", None)));
