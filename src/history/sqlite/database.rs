@@ -126,7 +126,7 @@ impl Database {
 
     /// Notes how long the WAL is after a commit.
     pub(super) fn note_wal(&self) {
-        self.files.note_wal();
+        self.files.note_wal(WAL_MAX_BYTES);
     }
 
     /// A connection for a thread that writes: one more, or one in place of one that failed.

@@ -14,7 +14,6 @@ use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
 
 use super::super::HistoryError;
 use super::explain::{cut_short, gone, not_accessible, replaced};
-use super::wal::WAL_MAX_BYTES;
 use crate::shell::directory;
 
 /// The places of two of the files in [`OpenFiles`].
@@ -66,11 +65,10 @@ impl OpenFiles {
         Ok(())
     }
 
-    /// Notes how long the WAL is after a commit.
-    pub(super) fn note_wal(&self) {
+    /// Notes how long the WAL is after a commit. SQLite itself may shorten it to `max_bytes`.
+    pub(super) fn note_wal(&self, max_bytes: u64) {
         if let Ok(metadata) = fs::metadata(&self.files[WAL].0) {
-            // SQLite itself shortens a longer one.
-            self.wal_bytes.store(metadata.len().min(WAL_MAX_BYTES), Ordering::Relaxed);
+            self.wal_bytes.store(metadata.len().min(max_bytes), Ordering::Relaxed);
         }
     }
 
