@@ -102,7 +102,7 @@ pub(crate) struct Since {
 struct Members<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "null_is_a_value")]
     room_id: Option<&'a RawValue>,
     #[serde(borrow)]
     text: Option<&'a RawValue>,
@@ -201,18 +201,18 @@ fn v2_request(members: &Members<'_>) -> Result<Request, ErrorReply> {
     let kind = string("type", members.kind)?;
     Ok(match &*kind {
         "enter_room" => {
-            let room = RoomId(number("roomId", members.room_id)?);
+            let room = room(members)?;
             let since = members.since.map(since).transpose()?.map(Box::new);
             Request::Chat(chat::Request::EnterRoom(room), since)
         }
         "history" => Request::Local(LocalRequest::History {
-            room: RoomId(number("roomId", members.room_id)?),
+            room: room(members)?,
             part: history_part(members)?,
             limit: limit(members, HISTORY_PAGE, HISTORY_MAX_PAGE)?,
             max_bytes: bytes("maxBytes", members.max_bytes, MIN_PAGE_BYTES)?,
         }),
         "users" => Request::Local(LocalRequest::Users {
-            room: RoomId(number("roomId", members.room_id)?),
+            room: room(members)?,
             after: UserId(optional_number("after", members.after)?.unwrap_or(0)),
             limit: limit(members, USERS_MAX_PAGE, USERS_MAX_PAGE)?,
         }),
@@ -276,7 +276,13 @@ fn since(raw: &RawValue) -> Result<Since, ErrorReply> {
     Ok(Since { epoch, seq, time })
 }
 
-/// The room that a request is meant for.
+/// The room that a request must name. As in the base protocol, `null` counts as left out.
+fn room(members: &Members<'_>) -> Result<RoomId, ErrorReply> {
+    number("roomId", members.room_id.filter(|raw| raw.get() != "null")).map(RoomId)
+}
+
+/// The room that a request is meant for, if it says so. One that says `null` is meant for none: it must not
+/// act on the room that the user happens to be in.
 fn meant_room(members: &Members<'_>) -> Result<Option<RoomId>, ErrorReply> {
     Ok(optional_number("roomId", members.room_id)?.map(RoomId))
 }

@@ -293,20 +293,11 @@ impl Core {
         self.saved.room = Some(room);
         self.tell(Event::Entered { room, title, users, user_count });
         let seen = before.as_ref().filter(|_| is_same).map_or(0, |before| before.seq);
-        if is_same && first > seen + 1 {
-            self.tell(Event::Gap { room, after: seen, before: first });
-        }
+        let last = if is_same { seen } else { first - 1 };
+        let whole_from = self.tell_missed(room, &events, last, seq);
         let is_still = before.filter(|before| is_same && before.seq == seq);
-        let mut time = is_still.and_then(|before| before.time);
-        for message in events.iter().filter_map(read::<Message>) {
-            if message.seq == seq {
-                time = Some(message.time);
-            }
-            if message.seq > seen {
-                self.tell(Event::Message(message.clone()));
-            }
-            self.acknowledge(&message);
-        }
+        let newest = events.last().filter(|event| event["seq"] == seq);
+        let time = newest.map_or(is_still.and_then(|it| it.time), |event| event["time"].as_u64());
         self.saved.positions.insert(room, Position { epoch, seq, time });
         if is_answer {
             if self.queue.setup.is_empty() {
@@ -315,7 +306,29 @@ impl Core {
                 self.queue.take_first();
             }
         }
-        self.look_for_doubtful(room, (first, seen), complete, !is_same);
+        self.look_for_doubtful(room, (whole_from, seen), complete, !is_same);
+    }
+
+    /// Tells the messages after `last`, up to `seq`, and where some are missing: also between two of them, if one
+    /// was too long for this client. Returns the `seq` from which on none is.
+    fn tell_missed(&mut self, room: u64, events: &[Value], mut last: u64, seq: u64) -> u64 {
+        let mut whole_from = last + 1;
+        let numbers = events.iter().map(|event| event["seq"].as_u64().unwrap_or_default());
+        for (number, event) in numbers.zip(events.iter().map(Some)).chain([(seq + 1, None)]) {
+            if number > last + 1 {
+                self.tell(Event::Gap { room, after: last, before: number });
+                whole_from = number;
+            }
+            let is_new = number > last;
+            last = last.max(number);
+            if let Some(message) = event.and_then(read::<Message>) {
+                if is_new {
+                    self.tell(Event::Message(message.clone()));
+                }
+                self.acknowledge(&message);
+            }
+        }
+        whole_from
     }
 
     /// After the session was lost, finds out whether the message that was sent last was said: the
@@ -323,7 +336,7 @@ impl Core {
     fn look_for_doubtful(
         &mut self,
         room: u64,
-        (first, seen): (u64, u64),
+        (whole_from, seen): (u64, u64),
         complete: bool,
         is_other: bool,
     ) {
@@ -338,7 +351,7 @@ impl Core {
         // An earlier search may have ended with its connection.
         doubt.seen = if is_other { Some(0) } else { doubt.seen.or(Some(seen)) };
         doubt.is_other_epoch |= is_other;
-        self.search_before(room, first);
+        self.search_before(room, whole_from);
     }
 
     fn search_before(&mut self, room: u64, before: u64) {

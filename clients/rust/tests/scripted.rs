@@ -214,6 +214,23 @@ fn a_lost_session_and_an_incomplete_answer_lead_to_a_search() {
 }
 
 #[test]
+fn a_message_that_is_too_long_for_the_client_is_searched_for_where_it_was_left_out() {
+    let too_long = r#"> {"type":"error","code":"too_long","message":"Message 2 does not fit.","roomId":1,"seq":2,"ref":"REF"}"#;
+    let (mut client, reference, server) = say_and_lose(&[
+        &room(3, "e", false, &[text(1, 2, "Hello", "x"), text(3, 2, "Bye", "y")]),
+        r#"< {"type":"history","roomId":1,"before":3}"#,
+        too_long,
+    ]);
+    assert!(matches!(next(&mut client), Event::Entered { .. }));
+    expect_text(&mut client, 1, "Hello");
+    assert_eq!(next(&mut client), Event::Gap { room: 1, after: 1, before: 3 });
+    expect_text(&mut client, 3, "Bye");
+    assert_eq!(next(&mut client), Event::InDoubt(reference));
+    client.close();
+    server.join().unwrap();
+}
+
+#[test]
 fn what_cannot_be_searched_is_in_doubt_and_not_sent_again() {
     let page = r#"> {"type":"history","roomId":1,"epoch":"e","events":[],"more":false,"newer":true,"ref":"REF"}"#;
     let (mut client, reference, server) = say_and_lose(&[

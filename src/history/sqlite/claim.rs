@@ -2,7 +2,8 @@
 //!
 //! The lock is on a file beside the database, which has the id of the process that holds it, and on the
 //! database itself, in case that is reached under another name. The file beside it also has the *mark*: a
-//! token that the database has as well, and the last message. So a start notices when the database is not
+//! token that the database has as well, the last message, and how many rooms
+//! were deleted. So a start notices when the database is not
 //! the one that the last server left, but an older copy. The thread that starts the server makes the
 //! [`Claim`]; later the dispatcher's thread alone writes the mark.
 
@@ -33,38 +34,53 @@ pub(super) struct Claim {
 pub(super) struct Mark {
     /// The database has one of them: the second, unless a start was cut short.
     tokens: [String; 2],
+    last: Last,
+}
+
+/// What a database at least has, unless it is an older copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Last {
     /// The last message of some room that has not been deleted; room 0: there is none.
-    last: Position,
+    message: Position,
+    /// How many rooms have been deleted. In an older copy they are still there, with numbers that were used
+    /// again.
+    deleted_rooms: u64,
 }
 
 /// The mark begins here. All of it has a fixed length, so that it is overwritten in place, which takes no
 /// space on a full disk.
 const MARK_AT: u64 = 11;
 
-const NO_MESSAGE: Position = Position { room: RoomId(0), seq: 0 };
+/// More than the file ever has, so that another one in its place is not read as a whole.
+const MAX_BYTES: u64 = 1_024;
+
+const NOTHING: Last = Last { message: Position { room: RoomId(0), seq: 0 }, deleted_rooms: 0 };
 
 /// The last messages of all rooms, of which one is in the mark.
 #[derive(Debug)]
 pub(super) struct LastMessages {
     seqs: BTreeMap<RoomId, u64>,
     marked: RoomId,
+    deleted_rooms: u64,
 }
 
 impl LastMessages {
-    /// Of the rooms that there are.
-    pub(super) fn new(seqs: impl Iterator<Item = (RoomId, u64)>) -> Self {
-        let mut new = Self { seqs: seqs.filter(|(_, seq)| *seq > 0).collect(), marked: RoomId(0) };
+    /// Of the rooms that there are, when so many have been deleted.
+    pub(super) fn new(seqs: impl Iterator<Item = (RoomId, u64)>, deleted_rooms: u64) -> Self {
+        let seqs = seqs.filter(|(_, seq)| *seq > 0).collect();
+        let mut new = Self { seqs, marked: RoomId(0), deleted_rooms };
         new.mark_another();
         new
     }
 
-    /// The one in the mark.
-    pub(super) fn marked(&self) -> Position {
+    /// What the mark says of them.
+    pub(super) fn marked(&self) -> Last {
         let seq = self.seqs.get(&self.marked).copied().unwrap_or(0);
-        Position { room: self.marked, seq }
+        let message = Position { room: self.marked, seq };
+        Last { message, deleted_rooms: self.deleted_rooms }
     }
 
-    /// A room is deleted; returns whether the mark has to change before that is committed.
+    /// A room is about to be deleted; returns whether the mark has to change before that is committed.
     pub(super) fn forget(&mut self, memo: &Memo) -> bool {
         let Memo::RoomGone(room) = memo else { return false };
         self.seqs.remove(room);
@@ -81,6 +97,11 @@ impl LastMessages {
         self.marked = message.room;
     }
 
+    /// A deletion was committed.
+    pub(super) fn count_deleted(&mut self, memo: &Memo) {
+        self.deleted_rooms += u64::from(matches!(memo, Memo::RoomGone(_)));
+    }
+
     fn mark_another(&mut self) {
         let most = self.seqs.iter().max_by_key(|(_, seq)| **seq);
         self.marked = most.map_or(RoomId(0), |(room, _)| *room);
@@ -93,7 +114,7 @@ impl Claim {
         let lock_path = beside(path, ".lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut lock_file = options.open(&lock_path).map_err(|error| {
+        let lock_file = options.open(&lock_path).map_err(|error| {
             let what =
                 format!("cannot be used: {} cannot be created: {error}", lock_path.display());
             let advice = "give the user that wschat runs as the right to write in that folder, or \
@@ -103,7 +124,7 @@ impl Claim {
         let is_locked = lock(path, &lock_file)?;
         let mut text = String::new();
         // If it cannot be read, nothing is known of the last server.
-        let _ = lock_file.read_to_string(&mut text);
+        let _ = (&lock_file).take(MAX_BYTES).read_to_string(&mut text);
         if !is_locked {
             return Err(in_use(path, text.lines().next()));
         }
@@ -128,24 +149,26 @@ impl Claim {
     }
 
     /// Whether the database with this token may be the one that the last server left. `last_seq` finds the
-    /// last message in it of a room that it has.
+    /// last message in it of a room that it has, and `deleted_rooms` have been deleted in it.
     pub(super) fn fits<E>(
         &self,
         token: Option<&str>,
+        deleted_rooms: u64,
         last_seq: impl FnOnce(RoomId) -> Result<Option<u64>, E>,
     ) -> Result<bool, E> {
         // Before there were marks, a database had no token.
         let Some(token) = token else { return Ok(true) };
         let Some(Mark { tokens, last }) = &self.mark else { return Ok(false) };
-        if !tokens.iter().any(|known| known == token) {
+        if !tokens.iter().any(|known| known == token) || deleted_rooms < last.deleted_rooms {
             return Ok(false);
         }
-        Ok(last.room.0 == 0 || last_seq(last.room)?.is_some_and(|seq| seq >= last.seq))
+        let Position { room, seq } = last.message;
+        Ok(room.0 == 0 || last_seq(room)?.is_some_and(|found| found >= seq))
     }
 
     /// Notes the tokens of the database before and after a commit, for good.
     pub(super) fn set_tokens(&mut self, before: &str, after: &str) -> io::Result<()> {
-        let last = self.mark.as_ref().map_or(NO_MESSAGE, |mark| mark.last);
+        let last = self.mark.as_ref().map_or(NOTHING, |mark| mark.last);
         let mark = Mark { tokens: [before.to_owned(), after.to_owned()], last };
         self.lock_file.write_all_at(owner_line().as_bytes(), 0)?;
         self.lock_file.write_all_at(mark.to_line().as_bytes(), MARK_AT)?;
@@ -154,9 +177,9 @@ impl Claim {
         Ok(())
     }
 
-    /// Notes the last message that was committed. It need not reach the disk: if it is lost together with
-    /// the message, nothing is wrong.
-    pub(super) fn set_last(&self, last: Position) -> io::Result<()> {
+    /// Notes what was committed last. It need not reach the disk: if it is lost together with
+    /// the commit, nothing is wrong.
+    pub(super) fn set_last(&self, last: Last) -> io::Result<()> {
         self.lock_file.write_all_at(last_line(last).as_bytes(), MARK_AT + 2 * 17)
     }
 }
@@ -168,7 +191,10 @@ impl Mark {
         let tokens = [word()?.to_owned(), word()?.to_owned()];
         let room = RoomId(word()?.parse().ok()?);
         let seq = word()?.parse().ok()?;
-        Some(Self { tokens, last: Position { room, seq } })
+        // Before deleted rooms were counted, the line ended here.
+        let deleted_rooms = word().and_then(|number| number.parse().ok()).unwrap_or(0);
+        let last = Last { message: Position { room, seq }, deleted_rooms };
+        Some(Self { tokens, last })
     }
 
     fn to_line(&self) -> String {
@@ -179,8 +205,9 @@ impl Mark {
     }
 }
 
-fn last_line(last: Position) -> String {
-    format!("{:020} {:020}\n", last.room.0, last.seq)
+fn last_line(last: Last) -> String {
+    let Last { message: Position { room, seq }, deleted_rooms } = last;
+    format!("{:020} {seq:020} {deleted_rooms:020}\n", room.0)
 }
 
 fn owner_line() -> String {

@@ -14,11 +14,11 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::super::{Durability, HistoryError};
 use super::claim::Claim;
-use super::explain::{explain, replaced};
-use super::place::OpenFiles;
+use super::explain::{cut_short, explain, replaced};
+use super::place::{OpenFiles, beside, unreadable};
 use super::row::int;
 use super::schema::meta;
-use super::wal::{WAL_MAX_BYTES, discard_tail};
+use super::wal::{WAL_MAX_BYTES, discard_tail, is_cut_short};
 
 /// After how many messages and transactions upkeep is woken early. The longer a WAL is, the longer it
 /// takes to copy, and it keeps growing meanwhile.
@@ -112,6 +112,21 @@ impl Database {
     /// Checks that the files are still in their place.
     pub(super) fn check_place(&self) -> Result<(), HistoryError> {
         self.files.check()
+    }
+
+    /// Checks that no commit is missing at the end of the WAL: SQLite would go on behind the gap, and the next
+    /// start would find nothing from there on.
+    pub(super) fn check_wal(&self, connection: &Connection) -> Result<(), HistoryError> {
+        // A checkpoint of another program may have emptied it, too.
+        let is_cut = self.files.is_wal_shorter()
+            && is_cut_short(connection, &self.path)
+                .map_err(|error| unreadable(&beside(&self.path, "-wal"), error))?;
+        if is_cut { Err(cut_short(&beside(&self.path, "-wal"))) } else { Ok(()) }
+    }
+
+    /// Notes how long the WAL is after a commit.
+    pub(super) fn note_wal(&self) {
+        self.files.note_wal(WAL_MAX_BYTES);
     }
 
     /// A connection for a thread that writes: one more, or one in place of one that failed.

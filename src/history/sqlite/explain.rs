@@ -71,6 +71,12 @@ pub(super) fn gone(path: &Path, error: std::io::Error) -> HistoryError {
     HistoryError::new(path, what, advice).because_of(error)
 }
 
+pub(super) fn cut_short(path: &Path) -> HistoryError {
+    let advice = "find out which program did that, and restart wschat; what was cut off is lost, unless there \
+                  is a backup";
+    HistoryError::new(path, "was cut short by another program", advice)
+}
+
 pub(super) fn replaced(path: &Path) -> HistoryError {
     let advice = "put the original file back, and writing resumes by itself; or restart wschat to go on \
                   with this one";

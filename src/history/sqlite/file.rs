@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::super::clock::boot_id;
 use super::super::{Durability, HistoryError, Retention, new_epoch};
-use super::claim::{Claim, LastMessages};
+use super::claim::Claim;
 use super::database::{configure_writer, open_connection};
 use super::explain::{MOVE_AWAY, RESTORE, explain, not_accessible};
 use super::place::{beside, unreadable};
@@ -84,7 +84,7 @@ pub(super) fn prepare(
             StartFailure::Mark(error) => unmarked(path, error),
         })?;
     let note = claim.set_tokens(&token, &token);
-    let last = LastMessages::new(remembered.rooms.iter().map(|(room, seq)| (room.id, *seq)));
+    let last = restore::last_messages(connection, &remembered).map_err(explain)?;
     note.and_then(|()| claim.set_last(last.marked())).map_err(|error| unmarked(path, error))?;
     // Only now: the marks of a new file must be in the database itself, where `check_header` looks.
     connection.pragma_update(None, "journal_mode", "WAL").map_err(explain)?;
@@ -126,7 +126,9 @@ fn prepare_with(
     migrate(&transaction, STEPS)?;
     let remembered = restore::load(&transaction, retention.max_references)?;
     let before = meta::<String>(&transaction, TOKEN)?;
-    let fits = claim.fits(before.as_deref(), |room| restore::last_seq(&transaction, room))?;
+    let fits = claim.fits(before.as_deref(), restore::deleted_rooms(&transaction)?, |room| {
+        restore::last_seq(&transaction, room)
+    })?;
     if !fits {
         warn!(
             "history: {} is not as the last server left it, as when a backup was put in its place; \

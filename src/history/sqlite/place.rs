@@ -8,14 +8,25 @@ use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
 
 use super::super::HistoryError;
-use super::explain::{gone, not_accessible, replaced};
+use super::explain::{cut_short, gone, not_accessible, replaced};
 use crate::shell::directory;
+
+/// The places of two of the files in [`OpenFiles`].
+const DATABASE: usize = 0;
+const WAL: usize = 1;
 
 /// The files that a server has opened.
 #[derive(Debug)]
-pub(super) struct OpenFiles(Vec<(PathBuf, FileId)>);
+pub(super) struct OpenFiles {
+    files: Vec<(PathBuf, FileId)>,
+    /// The WAL is at least this long, unless another program has shortened it.
+    wal_bytes: AtomicU64,
+}
 
 /// Identifies a file under whatever name: its device and its inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,20 +46,36 @@ impl OpenFiles {
             let id = (&fs::metadata(&path)?).into();
             Ok((path, id))
         });
-        files.collect::<io::Result<_>>().map(Self)
+        Ok(Self { files: files.collect::<io::Result<_>>()?, wal_bytes: AtomicU64::new(0) })
     }
 
-    /// Checks that no file has been deleted, moved away or replaced. What is written to it then would be
-    /// lost.
+    /// Checks that no file has been deleted, moved away, replaced or emptied. What is written to it then
+    /// would be lost.
     pub(super) fn check(&self) -> Result<(), HistoryError> {
-        for (path, id) in &self.0 {
+        for (index, (path, id)) in self.files.iter().enumerate() {
             match fs::metadata(path) {
+                Ok(metadata) if index == DATABASE && metadata.len() == 0 => {
+                    return Err(cut_short(path));
+                }
                 Ok(metadata) if FileId::from(&metadata) == *id => {}
                 Ok(_) => return Err(replaced(path)),
                 Err(error) => return Err(gone(path, error)),
             }
         }
         Ok(())
+    }
+
+    /// Notes how long the WAL is after a commit. SQLite itself may shorten it to `max_bytes`.
+    pub(super) fn note_wal(&self, max_bytes: u64) {
+        if let Ok(metadata) = fs::metadata(&self.files[WAL].0) {
+            self.wal_bytes.store(metadata.len().min(max_bytes), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the WAL has become shorter since.
+    pub(super) fn is_wal_shorter(&self) -> bool {
+        let len = fs::metadata(&self.files[WAL].0).map_or(0, |metadata| metadata.len());
+        len < self.wal_bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -63,8 +90,8 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, HistoryError> {
         Err(error) if error.kind() == ErrorKind::NotFound => resolve_new(path, folder)?,
         resolved => resolved.map_err(|error| unreadable(path, error))?,
     };
-    for suffix in ["", "-wal", "-shm"] {
-        check_names(&beside(&resolved, suffix))?;
+    for suffix in ["", "-wal", "-shm", ".lock"] {
+        check_file(&beside(&resolved, suffix))?;
     }
     Ok(resolved)
 }
@@ -80,20 +107,39 @@ fn resolve_new(path: &Path, folder: &Path) -> Result<PathBuf, HistoryError> {
     Ok(folder.join(path.file_name().unwrap_or_default()))
 }
 
-/// Checks that nothing else leads to this file, if it exists.
-fn check_names(path: &Path) -> Result<(), HistoryError> {
+/// Checks that this is a file, and that nothing else leads to it, if it exists.
+fn check_file(path: &Path) -> Result<(), HistoryError> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     if metadata.is_symlink() {
-        let advice = "put the file that it leads to in its place: SQLite looks for it by its name";
+        let advice = "put the file that it leads to in its place: it is looked for by its name";
         return Err(HistoryError::new(path, "is a link", advice));
     }
-    if metadata.is_file() && metadata.nlink() > 1 {
+    // Reading a pipe could wait for ever.
+    if !metadata.is_file() {
+        let advice = "move it away, or name a file that can be read and written";
+        return Err(HistoryError::new(path, "cannot be opened: it is no file", advice));
+    }
+    if is_mounted(path) {
+        let advice = "mount the folder that it is in: what lies beside it must be reached under the \
+                      same name";
+        return Err(HistoryError::new(path, "is mounted by itself", advice));
+    }
+    if metadata.nlink() > 1 {
         let what = format!("has {} names (hard links)", metadata.nlink());
         let advice = "leave one of them (`find -samefile` shows all), or make the others copies: \
                       under another name SQLite would not find its latest messages";
         return Err(HistoryError::new(path, what, advice));
     }
     Ok(())
+}
+
+/// Whether something is mounted at this very name, as far as the kernel says.
+pub(super) fn is_mounted(path: &Path) -> bool {
+    let status = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS);
+    status.is_ok_and(|status| {
+        status.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT)
+            && status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
+    })
 }
 
 /// The file cannot be opened.

@@ -348,5 +348,27 @@ fn last_too_old(
             params![room, int(step_end), int(limit.oldest), int(limit.latest)],
             |row| row.get(0),
         )?;
-    Ok(last.map_or(0, uint))
+    let is_before_old = || is_before_too_old(connection, room, step_end, limit);
+    match last {
+        Some(last) => Ok(uint(last)),
+        None if is_before_old()? => Ok(step_end),
+        None => Ok(0),
+    }
+}
+
+/// Whether all messages up to `step_end` have a time that has not come yet, and the first that has another time
+/// is too old.
+fn is_before_too_old(
+    connection: &Connection,
+    room: i64,
+    step_end: u64,
+    limit: AgeLimit,
+) -> rusqlite::Result<bool> {
+    let first: Option<(i64, i64)> = connection
+        .prepare_cached(
+            "SELECT seq, time FROM event WHERE room = ?1 AND time <= ?2 ORDER BY seq LIMIT 1",
+        )?
+        .query_row([room, int(limit.latest)], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(first.is_some_and(|(seq, time)| uint(seq) > step_end && uint(time) < limit.oldest))
 }

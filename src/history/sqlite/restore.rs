@@ -4,12 +4,16 @@
 
 use rusqlite::{Connection, Row, params};
 
+use super::claim::LastMessages;
 use super::row::{int, text, uint};
 use super::schema::meta;
 use crate::chat::{
     Position, ReferenceHash, ResumeKey, RoomId, Stored, StoredReference, StoredRoom, StoredUser,
     UserId,
 };
+
+/// The key in `meta` of the number of rooms that have been deleted.
+pub(super) const DELETED_ROOMS: &str = "deleted_rooms";
 
 /// Takes one look-up for each room, however much was said there, and two passes over the references, of
 /// which no more than `max_references` are loaded.
@@ -121,6 +125,20 @@ pub(super) fn last_seq(connection: &Connection, room: RoomId) -> rusqlite::Resul
     )?;
     let mut rows = statement.query(params![int(room.0)])?;
     rows.next()?.map(|row| row.get(0).map(uint)).transpose()
+}
+
+/// How many rooms have been deleted in the file, as far as they were counted.
+pub(super) fn deleted_rooms(connection: &Connection) -> rusqlite::Result<u64> {
+    Ok(meta(connection, DELETED_ROOMS)?.map_or(0, uint))
+}
+
+/// What the mark beside the file is made of.
+pub(super) fn last_messages(
+    connection: &Connection,
+    stored: &Stored,
+) -> rusqlite::Result<LastMessages> {
+    let seqs = stored.rooms.iter().map(|(room, seq)| (room.id, *seq));
+    Ok(LastMessages::new(seqs, deleted_rooms(connection)?))
 }
 
 /// The id of the next row in `reference`.

@@ -2,7 +2,7 @@
 //!
 //! `upkeep` decides when, on its own thread; the thread that starts the server empties a long one.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -51,6 +51,26 @@ pub(super) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Resul
 ///
 /// Nobody may write to the WAL meanwhile. It takes no space, so a full disk does not prevent it.
 pub(super) fn discard_tail(connection: &Connection, path: &Path, sync: bool) -> io::Result<()> {
+    let end = end(connection)?;
+    let wal = OpenOptions::new().write(true).open(beside(path, "-wal"))?;
+    if wal.metadata()?.len() <= end {
+        return Ok(());
+    }
+    // A frame counts only if its checksum, which is in its header, continues that of the frame before. So
+    // the first of them is enough.
+    wal.write_all_at(&[0; 24], end)?;
+    if sync { wal.sync_data() } else { Ok(()) }
+}
+
+/// Whether commits are missing at the end of the WAL, because another program has shortened the file.
+pub(super) fn is_cut_short(connection: &Connection, path: &Path) -> io::Result<bool> {
+    // A WAL without a frame may be empty.
+    let end = end(connection)?;
+    Ok(end > HEADER_BYTES && fs::metadata(beside(path, "-wal"))?.len() < end)
+}
+
+/// Where the WAL ends, as far as SQLite counts it.
+fn end(connection: &Connection) -> io::Result<u64> {
     let page: i64 = connection
         .pragma_query_value(None, "page_size", |row| row.get(0))
         .map_err(io::Error::other)?;
@@ -60,15 +80,7 @@ pub(super) fn discard_tail(connection: &Connection, path: &Path, sync: bool) -> 
     if frames < 0 {
         return Err(io::Error::other("another program runs a checkpoint"));
     }
-    let end = HEADER_BYTES + uint(frames) * (FRAME_HEADER_BYTES + uint(page));
-    let wal = OpenOptions::new().write(true).open(beside(path, "-wal"))?;
-    if wal.metadata()?.len() <= end {
-        return Ok(());
-    }
-    // A frame counts only if its checksum, which is in its header, continues that of the frame before. So
-    // the first of them is enough.
-    wal.write_all_at(&[0; 24], end)?;
-    if sync { wal.sync_data() } else { Ok(()) }
+    Ok(HEADER_BYTES + uint(frames) * (FRAME_HEADER_BYTES + uint(page)))
 }
 
 /// Empties a long WAL at the start, while nobody else uses the file. Otherwise a server that is

@@ -49,7 +49,13 @@ impl History for SqliteWriter {
     fn commit(&mut self, batch: Batch<'_>) -> Result<(), HistoryError> {
         let database = self.database.clone();
         let _lock = database.lock_for_writing();
-        let result = database.check_place().and_then(|()| self.commit_in_place(batch));
+        let result = database
+            .check_place()
+            .and_then(|()| database.check_wal(&self.connection))
+            .and_then(|()| self.commit_in_place(batch));
+        if result.is_ok() {
+            database.note_wal();
+        }
         database.count_commit(batch.said.len());
         database.set_failing(result.is_err());
         result
@@ -67,8 +73,8 @@ impl SqliteWriter {
         let next_reference =
             restore::next_reference(&connection).map_err(|error| database.explain(error))?;
         let stores_messages = retention.max_events != 0;
-        let last_messages =
-            LastMessages::new(remembered.rooms.iter().map(|(room, seq)| (room.id, *seq)));
+        let last_messages = restore::last_messages(&connection, remembered)
+            .map_err(|error| database.explain(error))?;
         Ok(Self {
             database,
             connection,
@@ -102,6 +108,7 @@ impl SqliteWriter {
         }
         self.write(batch).inspect_err(|_| self.roll_back(batch))?;
         self.uncertain = None;
+        batch.memos.iter().for_each(|memo| self.last_messages.count_deleted(memo));
         for (room, said) in batch.said {
             self.last_messages.note(Position { room: *room, seq: said.seq });
         }
@@ -111,7 +118,7 @@ impl SqliteWriter {
         Ok(())
     }
 
-    /// Notes the last message outside the file. Without it, a start can notice less.
+    /// Notes what is last outside the file. Without it, a start can notice less.
     fn mark(&self) {
         if let Err(error) = self.database.claim.set_last(self.last_messages.marked()) {
             debug!("history: the mark cannot be written: {error}");
@@ -234,6 +241,10 @@ impl SqliteWriter {
         // The memo that created the room may have been in a batch that failed; it does not come again.
         self.raise_last_room(room)?;
         self.prepare("DELETE FROM room WHERE id = ?1")?.execute([int(room.0)])?;
+        let mut count = self.prepare(
+            "INSERT INTO meta VALUES (?1, 1) ON CONFLICT DO UPDATE SET value = value + 1",
+        )?;
+        count.execute([restore::DELETED_ROOMS])?;
         self.prepare("INSERT OR IGNORE INTO gone VALUES (?1)")?.execute([int(room.0)]).map(drop)
     }
 

@@ -238,12 +238,17 @@ fn a_request_may_name_the_room_that_it_is_meant_for() {
     check_v2(r#"{"type":"typing","roomId":"3"}"#, Ok((typing, None)));
     let say = plain(chat::Request::Say(Content::Gif(1), room));
     check_v2(r#"{"type":"gif","gifId":1,"roomId":3}"#, Ok((say, None)));
-    for kind in [r#""leave_room""#, r#""text","text":"x""#, r#""typing""#] {
-        let text = format!(r#"{{"type":{kind},"roomId":"x"}}"#);
-        check_v2(&text, Err(("bad_request", None)));
+    for kind in [r#""leave_room""#, r#""text","text":"x""#, r#""gif","gifId":1"#, r#""typing""#] {
+        for wrong in ["\"x\"", "null"] {
+            let text = format!(r#"{{"type":{kind},"roomId":{wrong}}}"#);
+            check_v2(&text, Err(("bad_request", None)));
+        }
     }
     // The base protocol does not know it.
-    check(r#"{"type":"leave_room","roomId":"x"}"#, Ok(plain(chat::Request::LeaveRoom(None))));
+    for other in ["\"x\"", "null"] {
+        let text = format!(r#"{{"type":"leave_room","roomId":{other}}}"#);
+        check(&text, Ok(plain(chat::Request::LeaveRoom(None))));
+    }
 }
 
 #[test]

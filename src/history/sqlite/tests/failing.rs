@@ -119,6 +119,33 @@ fn nothing_is_saved_while_a_file_is_away() {
     }
 }
 
+#[test]
+fn files_that_another_program_has_cut_short_are_not_written() {
+    for suffix in ["", "-wal"] {
+        let (_folder, path) = new_path();
+        let mut server = TestServer::start_anew(&path);
+        server.say(LOBBY, 1..=3);
+        let file = fs::OpenOptions::new().write(true).open(beside(&path, suffix)).unwrap();
+        file.set_len(0).unwrap();
+        for _ in 0..2 {
+            check_fails(server.try_say(LOBBY, 4..=4), "was cut short by another program");
+        }
+    }
+}
+
+#[test]
+fn another_program_may_empty_the_wal() {
+    let (_folder, path) = new_path();
+    let mut server = TestServer::start_anew(&path);
+    server.say(LOBBY, 1..=3);
+    let other = Connection::open(&path).unwrap();
+    other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    assert_eq!(fs::metadata(wal(&path)).unwrap().len(), 0);
+    server.say(LOBBY, 4..=5);
+    let (_killed_folder, killed) = killed(&path);
+    assert_eq!(TestServer::start(&killed).all(LOBBY), [1, 2, 3, 4, 5]);
+}
+
 /// `replace` replaces the server's file.
 #[track_caller]
 fn check_replaced(replace: impl FnOnce(&Path)) {

@@ -204,9 +204,10 @@ fn a_file_with_several_names() {
 
 #[test]
 fn a_link_in_the_place_of_what_lies_beside_the_file() {
-    for suffix in ["-wal", "-shm"] {
+    for suffix in ["-wal", "-shm", ".lock"] {
         let (folder, path) = new_path();
         drop(TestServer::start_anew(&path));
+        let _ = fs::remove_file(beside(&path, suffix));
         let elsewhere = folder.path().join("elsewhere");
         fs::write(&elsewhere, "").unwrap();
         symlink(&elsewhere, beside(&path, suffix)).unwrap();
@@ -218,6 +219,30 @@ fn a_link_in_the_place_of_what_lies_beside_the_file() {
         let error = super::super::open(&path, Durability::Process, EVERYTHING).err().unwrap();
         assert!(error.to_string().contains("has 2 names (hard links)"), "{error}");
     }
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file() {
+    for suffix in ["", "-wal", "-shm", ".lock"] {
+        let (folder, path) = new_path();
+        let pipe = beside(&path, suffix);
+        let mode = rustix::fs::Mode::RWXU;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let error = super::super::open(&path, Durability::Process, EVERYTHING).err().unwrap();
+        let words = format!("history.db{suffix} cannot be opened: it is no file");
+        assert!(error.to_string().contains(&words), "{error}");
+        drop(folder);
+    }
+}
+
+#[test]
+fn only_what_is_mounted_by_itself_is_a_mount() {
+    use super::super::place::is_mounted;
+
+    let (folder, path) = new_path();
+    drop(TestServer::start_anew(&path));
+    assert!(!is_mounted(&path) && !is_mounted(&folder.path().join("missing")));
+    assert!(is_mounted(Path::new("/proc")));
 }
 
 #[test]

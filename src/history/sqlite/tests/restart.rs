@@ -393,6 +393,24 @@ fn a_deleted_room_is_not_missed_and_a_room_from_after_the_backup_is() {
 }
 
 #[test]
+fn a_backup_from_before_a_room_was_deleted_begins_a_new_epoch() {
+    let (_folder, path) = new_path();
+    let mut server = TestServer::start_anew(&path);
+    let epoch = server.writer.epoch().to_owned();
+    server.say(LOBBY, 1..=5);
+    server.say(BAR, 1..=3);
+    let (_backup_folder, backup) = back_up(&path);
+    // Clients have seen these, and in the backup their numbers are free.
+    server.say(BAR, 4..=5);
+    server.remember(&[Memo::RoomGone(BAR)]);
+    let (_same_folder, same) = back_up(&path);
+    for (backup, is_older) in [(&backup, true), (&same, false)] {
+        let (_left_folder, left) = killed(&path);
+        assert_eq!(epoch_changes_with(backup, &left, &epoch), is_older);
+    }
+}
+
+#[test]
 fn a_start_that_is_cut_short_keeps_the_epoch() {
     let (_folder, path) = new_path();
     let server = TestServer::start_anew(&path);

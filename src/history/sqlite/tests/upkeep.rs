@@ -349,6 +349,21 @@ fn messages_with_a_wrong_time_neither_stay_for_ever_nor_take_others_along() {
 }
 
 #[test]
+fn many_messages_with_a_time_to_come_go_with_the_next_one_that_is_too_old() {
+    let (_folder, path) = new_path();
+    let of_9999 = |seq| Said { time: 253_370_764_800_000, ..text(seq) };
+    let mut messages: Vec<Said> = (1..=500).map(of_9999).collect();
+    messages.push(said_before(501, 7 * 24 - 1));
+    messages.extend((502..=900).map(of_9999));
+    let mut server = keeps_a_week(&path, &messages);
+    server.upkeep.catch_up().unwrap();
+    assert_eq!(server.all(LOBBY).len(), 900, "none of them need be old");
+    server.upkeep.shift_clock(2 * HOUR, 0);
+    server.upkeep.catch_up().unwrap();
+    assert_eq!(server.all(LOBBY), (502..=900).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_file_that_is_too_large_loses_the_oldest_messages_of_the_rooms_that_take_most() {
     let (_folder, path) = new_path();
     let max_file_bytes = 1 << 20;
