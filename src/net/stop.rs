@@ -8,6 +8,7 @@ use std::io;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -18,6 +19,11 @@ use super::stream::read_now;
 ///
 /// Closing a socket with unread input sends RST, which can destroy data still in flight.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
+
+/// How much input is discarded at once, and the pause after it. What comes after the end may come as fast
+/// as the peer can send, and nothing is gained by taking it as fast.
+pub(crate) const DISCARDED_BYTES: usize = 4_096;
+pub(crate) const DISCARD_PAUSE: Duration = Duration::from_millis(5);
 
 /// The stop signal of one server: once announced, it stays.
 #[derive(Debug)]
@@ -81,11 +87,11 @@ impl Stop {
     pub(crate) fn linger(&self, tcp: &TcpStream) {
         let _ = tcp.shutdown(std::net::Shutdown::Write);
         let deadline = Instant::now() + LINGER;
-        let mut sink = [0; 1024];
+        let mut sink = [0; DISCARDED_BYTES];
         loop {
             match read_now(tcp, &mut sink) {
                 Ok(0) => return,
-                Ok(_) if Instant::now() < self.limit(deadline) => {}
+                Ok(_) if Instant::now() < self.limit(deadline) => thread::sleep(DISCARD_PAUSE),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let mut fds =
                         [PollFd::new(tcp, PollFlags::IN), PollFd::new(&self.event, PollFlags::IN)];
