@@ -106,7 +106,7 @@ impl Session {
         info!("connection {} from {address} (port {})", id.0, peer.port());
         let version = arrival.version();
         let source = Source::of(address);
-        let pace = context.paces.connect(arrival.pace_key(), source, pace_limits(limits));
+        let pace = context.paces.connect(&arrival.pace_keys(), source, pace_limits(limits));
         let (pace, memory) = (Arc::new(pace), context.memory.clone());
         let connection = Connection { inputs, id, version, address, source, outbox, pace, memory };
         let pump = Pump::new(&connection, limits, read_ahead);
