@@ -104,9 +104,11 @@ impl Arrival {
         }
     }
 
-    /// The key of the session that the client wants to resume, or else of its new one.
-    pub(crate) fn pace_key(&self) -> Option<ResumeKey> {
-        self.offer().map(|offer| offer.resumed.unwrap_or(offer.fresh))
+    /// The keys by which the client may resume from here on: that of the session which it wants to resume,
+    /// if it does, and that of its new one.
+    pub(crate) fn pace_keys(&self) -> Vec<ResumeKey> {
+        let offer = self.offer();
+        offer.into_iter().flat_map(|offer| offer.resumed.into_iter().chain([offer.fresh])).collect()
     }
 
     pub(crate) fn into_credentials(self) -> Option<Box<Credentials>> {

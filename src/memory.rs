@@ -78,27 +78,24 @@ impl PartialMessage {
         Self { memory, len: 0 }
     }
 
-    /// Counts `len` bytes more. Returns whether there is still room for them.
-    pub(crate) fn grow(&mut self, len: usize) -> bool {
-        self.len += len;
-        let before = self.memory.partial_messages.fetch_add(len, Ordering::Relaxed);
-        before.saturating_add(len) <= self.memory.max_bytes / 16
-    }
-
-    /// The message is complete, or gone.
-    pub(crate) fn clear(&mut self) {
-        self.memory.partial_messages.fetch_sub(std::mem::take(&mut self.len), Ordering::Relaxed);
-    }
-
-    /// How many bytes there are.
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    /// Counts as `len` bytes from now on. Returns whether there is room for them.
+    pub(crate) fn set_len(&mut self, len: usize) -> bool {
+        if len == 0 && self.len == 0 {
+            // Nearly every message comes in one read.
+            return true;
+        }
+        let all = &self.memory.partial_messages;
+        // Added before the old ones are taken off, so that the sum never wraps around.
+        let before = all.fetch_add(len, Ordering::Relaxed);
+        let old = std::mem::replace(&mut self.len, len);
+        all.fetch_sub(old, Ordering::Relaxed);
+        (before - old).saturating_add(len) <= self.memory.max_bytes / 16
     }
 }
 
 impl Drop for PartialMessage {
     fn drop(&mut self) {
-        self.clear();
+        self.set_len(0);
     }
 }
 
@@ -151,12 +148,11 @@ mod tests {
         let memory = Arc::new(Memory::new(1_600));
         let partial = || PartialMessage::new(memory.clone());
         let (mut one, mut other) = (partial(), partial());
-        assert!(one.grow(60));
-        assert!(other.grow(40));
-        assert!(!one.grow(1));
-        one.clear();
-        assert_eq!(one.len(), 0);
-        assert!(one.grow(60));
+        assert!(one.set_len(60));
+        assert!(other.set_len(40));
+        assert!(!one.set_len(61));
+        assert!(one.set_len(0));
+        assert!(one.set_len(60));
         drop((one, other));
         assert_eq!(memory.partial_messages.load(Ordering::Relaxed), 0);
     }

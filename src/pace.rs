@@ -102,6 +102,8 @@ pub(crate) enum RateDecision {
 
 #[derive(Debug)]
 struct Buckets {
+    /// How many connections use it.
+    connections: usize,
     messages: TokenBucket,
     /// Rejections have the same rate and burst. A client that exceeds these as well does not slow
     /// down when it is told to.
@@ -121,25 +123,23 @@ impl Default for Paces {
 }
 
 impl Paces {
-    /// The pace of a new connection from `source`. `key` is that of the session which it may resume, or
-    /// else of its new one. Without a key, the pace ends with the connection.
+    /// The pace of a new connection from `source`. `keys` are those by which it may be resumed: whether the
+    /// first one is good is decided later. If that has a pace, this is it; otherwise the pace is from then on
+    /// that of all of them. Without a key, the pace ends with the connection.
     ///
     /// A loopback address has no pace of its own: behind it may be a proxy, and with that all clients.
-    pub(crate) fn connect(
-        &self,
-        key: Option<ResumeKey>,
-        source: Source,
-        limits: PaceLimits,
-    ) -> Pace {
+    pub(crate) fn connect(&self, keys: &[ResumeKey], source: Source, limits: PaceLimits) -> Pace {
         let now = self.started.elapsed();
         let is_limited = limits.messages_per_second != 0.0;
         let mut known = lock(&self.known);
         known.sweep(now);
         let new = || Arc::new(Mutex::new(Buckets::new(limits, 1.0, now)));
-        let session = match key {
-            None => new(),
-            Some(key) => known.sessions.entry(key).or_insert_with(new).clone(),
-        };
+        let resumed = keys.first().and_then(|key| known.sessions.get(key)).cloned();
+        let session = resumed.unwrap_or_else(|| {
+            let session = new();
+            known.sessions.extend(keys.iter().map(|key| (*key, session.clone())));
+            session
+        });
         lock(&session).set_limits(limits, 1.0, now);
         let networks = if source.is_loopback() { None } else { Some(source.steps()) };
         let networks = networks.into_iter().flatten().map(|network| {
@@ -149,7 +149,10 @@ impl Paces {
             lock(buckets).set_limits(limits, factor, now);
             buckets.clone()
         });
-        Pace { started: self.started, is_limited, session, networks: networks.collect(), source }
+        let networks = networks.collect();
+        let pace = Pace { started: self.started, is_limited, session, networks, source };
+        pace.for_all(|buckets| buckets.connections += 1);
+        pace
     }
 }
 
@@ -161,7 +164,8 @@ impl Known {
             return;
         }
         let is_used = |buckets: &Arc<Mutex<Buckets>>| {
-            Arc::strong_count(buckets) > 1 || !lock(buckets).is_full(now)
+            let mut buckets = lock(buckets);
+            buckets.connections > 0 || !buckets.is_full(now)
         };
         self.sessions.retain(|_, buckets| is_used(buckets));
         self.networks.retain(|_, buckets| is_used(buckets));
@@ -272,11 +276,18 @@ impl Pace {
     }
 }
 
+impl Drop for Pace {
+    fn drop(&mut self) {
+        self.for_all(|buckets| buckets.connections -= 1);
+    }
+}
+
 impl Buckets {
     /// `factor`: how much more than one session may do.
     fn new(limits: PaceLimits, factor: f64, now: Duration) -> Self {
         let bucket = |(per_second, burst)| TokenBucket::new(per_second, burst, now);
         Self {
+            connections: 0,
             messages: bucket(limits.messages(factor)),
             rejections: bucket(limits.messages(factor)),
             intake: bucket(limits.intake(factor)),
@@ -340,7 +351,7 @@ impl Pace {
             rooms_per_second: 0.0,
             room_burst: 1,
         };
-        Arc::new(Paces::default().connect(None, Source::SAMPLE, limits))
+        Arc::new(Paces::default().connect(&[], Source::SAMPLE, limits))
     }
 }
 

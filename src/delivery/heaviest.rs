@@ -85,7 +85,7 @@ mod tests {
             let frames = Bytes::from(vec![0; *bytes]);
             outbox.send(&[Piece::whole(&frames)]).unwrap();
             let source = Source::of(address.parse().unwrap());
-            let pace = Arc::new(Paces::default().connect(None, source, limits));
+            let pace = Arc::new(Paces::default().connect(&[], source, limits));
             (ConnectionId(id), Client::new(outbox, pace, Version::Base, None))
         };
         let clients = (1..).zip(waiting).map(client).collect();

@@ -14,6 +14,9 @@ use httparse::Status;
 /// How many header fields a request may have. Browsers send about 15, and proxies add some.
 const MAX_HEADERS: usize = 64;
 
+/// A body that is no longer than this is sent in one write with its head.
+const JOINED_BODY_BYTES: usize = 16_384;
+
 /// A request without its body.
 #[derive(Debug)]
 pub(crate) struct RequestHead {
@@ -176,7 +179,29 @@ impl Response {
         self.into_bytes_at(SystemTime::now(), method)
     }
 
+    /// The same in two pieces. A long body is not copied: thousands of clients may be slow to take the same
+    /// picture.
+    pub(crate) fn into_pieces(mut self, method: &Method) -> [Bytes; 2] {
+        if self.body.len() <= JOINED_BODY_BYTES || !self.has_body(method) {
+            return [self.into_bytes(method).into(), Bytes::new()];
+        }
+        let head = self.head(SystemTime::now()).into();
+        [head, std::mem::take(&mut self.body)]
+    }
+
     fn into_bytes_at(self, now: SystemTime, method: &Method) -> Vec<u8> {
+        let mut bytes = self.head(now);
+        if self.has_body(method) {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+
+    fn has_body(&self, method: &Method) -> bool {
+        method != Method::HEAD && self.status != StatusCode::NOT_MODIFIED
+    }
+
+    fn head(&self, now: SystemTime) -> Vec<u8> {
         let mut head = status_line(self.status);
         if let Some(date) = http_date(now) {
             let _ = write!(head, "date: {date}\r\n");
@@ -186,11 +211,7 @@ impl Response {
             let _ = write!(head, "content-length: {}\r\n", self.body.len());
         }
         head.push_str("x-content-type-options: nosniff\r\nconnection: close\r\n\r\n");
-        let mut bytes = head.into_bytes();
-        if method != Method::HEAD && self.status != StatusCode::NOT_MODIFIED {
-            bytes.extend_from_slice(&self.body);
-        }
-        bytes
+        head.into_bytes()
     }
 }
 
@@ -232,6 +253,19 @@ fn push_headers(head: &mut String, headers: &[(HeaderName, HeaderValue)]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_body_is_not_copied() {
+        let body = Bytes::from(vec![b'x'; JOINED_BODY_BYTES + 1]);
+        let response = |len| Response::new(StatusCode::OK, body.slice(..len));
+        let [head, sent] = response(body.len()).into_pieces(&Method::GET);
+        assert_eq!((sent.as_ptr(), sent.len()), (body.as_ptr(), body.len()));
+        assert!(head.ends_with(b"\r\n\r\n"));
+        let [head, sent] = response(body.len()).into_pieces(&Method::HEAD);
+        assert!(head.ends_with(b"\r\n\r\n") && sent.is_empty());
+        let [all, rest] = response(5).into_pieces(&Method::GET);
+        assert!(all.ends_with(b"\r\n\r\nxxxxx") && rest.is_empty());
+    }
 
     #[test]
     fn a_response_is_sent_whatever_the_clock_shows() {

@@ -20,10 +20,9 @@ use super::stream::read_now;
 /// Closing a socket with unread input sends RST, which can destroy data still in flight.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
-/// How many bytes are discarded at once from a client that goes on sending.
-pub(crate) const DISCARD_BYTES: usize = 16_384;
-
-/// The pause after that, so that a flood costs little: TCP slows the client down.
+/// How much input is discarded at once, and the pause after it. What comes after the end may come as fast
+/// as the peer can send, and nothing is gained by taking it as fast.
+pub(crate) const DISCARDED_BYTES: usize = 4_096;
 pub(crate) const DISCARD_PAUSE: Duration = Duration::from_millis(5);
 
 /// The stop signal of one server: once announced, it stays.
@@ -88,7 +87,7 @@ impl Stop {
     pub(crate) fn linger(&self, tcp: &TcpStream) {
         let _ = tcp.shutdown(std::net::Shutdown::Write);
         let deadline = Instant::now() + LINGER;
-        let mut sink = [0; DISCARD_BYTES];
+        let mut sink = [0; DISCARDED_BYTES];
         loop {
             match read_now(tcp, &mut sink) {
                 Ok(0) => return,

@@ -21,7 +21,7 @@ fn allowed(pace: &Pace) -> usize {
 
 #[test]
 fn a_flood_is_rejected_and_then_disconnected() {
-    let pace = Paces::default().connect(None, source("192.0.2.1"), LIMITS);
+    let pace = Paces::default().connect(&[], source("192.0.2.1"), LIMITS);
     let decisions: Vec<RateDecision> = (0..7).map(|_| pace.message(10)).collect();
     assert_eq!(decisions[..3], [RateDecision::Allow; 3]);
     assert!(decisions[3..6].iter().all(|it| matches!(it, RateDecision::Reject { .. })));
@@ -31,15 +31,31 @@ fn a_flood_is_rejected_and_then_disconnected() {
 #[test]
 fn a_session_keeps_its_pace_across_connections_and_addresses() {
     let paces = Paces::default();
-    let first = paces.connect(Some(KEY), source("192.0.2.1"), LIMITS);
+    let first = paces.connect(&[KEY], source("192.0.2.1"), LIMITS);
     assert_eq!(allowed(&first), 3);
     assert!(first.take_room().is_ok());
     drop(first);
-    let second = paces.connect(Some(KEY), source("192.0.2.2"), LIMITS);
+    let second = paces.connect(&[KEY], source("192.0.2.2"), LIMITS);
     assert!(matches!(second.message(10), RateDecision::Disconnect | RateDecision::Reject { .. }));
     assert!(second.take_room().is_err());
-    let another = paces.connect(Some(ResumeKey([8; 32])), source("192.0.2.2"), LIMITS);
+    let another = paces.connect(&[ResumeKey([8; 32])], source("192.0.2.2"), LIMITS);
     assert_eq!(allowed(&another), 3);
+}
+
+#[test]
+fn a_secret_that_nobody_knows_brings_no_second_burst() {
+    let paces = Paces::default();
+    let (made_up, fresh) = (ResumeKey([1; 32]), ResumeKey([2; 32]));
+    let first = paces.connect(&[made_up, fresh], source("192.0.2.1"), LIMITS);
+    assert_eq!(allowed(&first), 3);
+    drop(first);
+    // The client has been given the fresh one, and resumes with that.
+    let resumed = paces.connect(&[fresh, ResumeKey([3; 32])], source("192.0.2.1"), LIMITS);
+    assert_eq!(allowed(&resumed), 0);
+    for i in 10..20 {
+        drop(paces.connect(&[fresh, ResumeKey([i; 32])], source("192.0.2.1"), LIMITS));
+    }
+    assert_eq!(lock(&paces.known).sessions.len(), 2, "resuming adds nothing");
 }
 
 #[test]
@@ -49,7 +65,7 @@ fn the_sessions_of_a_network_share_its_pace() {
         (["2001:db8::1", "2001:db8::ffff:2"], "2001:db8:1::1"),
     ] {
         let paces = Paces::default();
-        let connect = |of| paces.connect(None, source(of), LIMITS);
+        let connect = |of| paces.connect(&[], source(of), LIMITS);
         let told: usize = (0..100).map(|i| allowed(&connect(addresses[i % 2]))).sum();
         assert_eq!(told, 30, "ten times a session's burst from {addresses:?}");
         assert_eq!(allowed(&connect(other)), 3);
@@ -60,7 +76,7 @@ fn the_sessions_of_a_network_share_its_pace() {
 fn larger_networks_have_a_pace_as_well() {
     let paces = Paces::default();
     let told = |third: &str, range: std::ops::Range<u32>| -> usize {
-        let pace = |i| paces.connect(None, source(&format!("2001:db8:{third}{i:02x}::1")), LIMITS);
+        let pace = |i| paces.connect(&[], source(&format!("2001:db8:{third}{i:02x}::1")), LIMITS);
         range.map(|i| allowed(&pace(i))).sum()
     };
     for middle in ["aa", "bb", "cc", "dd"] {
@@ -74,7 +90,7 @@ fn larger_networks_have_a_pace_as_well() {
 fn loopback_has_no_pace_of_a_network() {
     let paces = Paces::default();
     for of in ["127.0.0.1", "::1"] {
-        let told: usize = (0..100).map(|_| allowed(&paces.connect(None, source(of), LIMITS))).sum();
+        let told: usize = (0..100).map(|_| allowed(&paces.connect(&[], source(of), LIMITS))).sum();
         assert_eq!(told, 300, "{of}");
     }
 }
@@ -82,7 +98,7 @@ fn loopback_has_no_pace_of_a_network() {
 #[test]
 fn long_messages_and_what_follows_from_a_request_cost_more() {
     let paces = Paces::default();
-    let connect = || paces.connect(None, source("127.0.0.1"), LIMITS);
+    let connect = || paces.connect(&[], source("127.0.0.1"), LIMITS);
     assert_eq!(connect().message(4 * 65_536), RateDecision::Allow, "a whole burst allows it");
     let pace = connect();
     assert_eq!(pace.message(2 * 65_536), RateDecision::Allow);
@@ -100,7 +116,7 @@ fn long_messages_and_what_follows_from_a_request_cost_more() {
 #[test]
 fn bytes_and_frames_make_a_pause() {
     let paces = Paces::default();
-    let connect = || paces.connect(None, source("127.0.0.1"), LIMITS);
+    let connect = || paces.connect(&[], source("127.0.0.1"), LIMITS);
     let pace = connect();
     assert_eq!(pace.intake(3 * 65_536, 0), Duration::ZERO);
     assert_ne!(pace.intake(1, 0), Duration::ZERO);
@@ -113,7 +129,7 @@ fn bytes_and_frames_make_a_pause() {
 
 #[test]
 fn a_refused_room_costs_nothing() {
-    let pace = Paces::default().connect(None, source("192.0.2.1"), LIMITS);
+    let pace = Paces::default().connect(&[], source("192.0.2.1"), LIMITS);
     for _ in 0..5 {
         assert!(pace.take_room().is_ok());
         pace.refund_room();
@@ -125,7 +141,7 @@ fn a_refused_room_costs_nothing() {
 #[test]
 fn no_rate_of_messages_means_no_limit_at_all() {
     let limits = PaceLimits { messages_per_second: 0.0, ..LIMITS };
-    let pace = Paces::default().connect(Some(KEY), source("192.0.2.1"), limits);
+    let pace = Paces::default().connect(&[KEY], source("192.0.2.1"), limits);
     assert_eq!(allowed(&pace), 10_000);
     assert_eq!(pace.intake(usize::MAX, usize::MAX), Duration::ZERO);
 }
@@ -133,21 +149,21 @@ fn no_rate_of_messages_means_no_limit_at_all() {
 #[test]
 fn limits_may_change_between_connections() {
     let paces = Paces::default();
-    let first = paces.connect(Some(KEY), source("192.0.2.1"), LIMITS);
+    let first = paces.connect(&[KEY], source("192.0.2.1"), LIMITS);
     assert_eq!(allowed(&first), 3);
     let more = PaceLimits { messages_per_second: 1e9, message_burst: 100, ..LIMITS };
-    let second = paces.connect(Some(KEY), source("192.0.2.1"), more);
+    let second = paces.connect(&[KEY], source("192.0.2.1"), more);
     assert_eq!(second.message(10), RateDecision::Allow);
 }
 
 #[test]
 fn paces_that_are_as_good_as_new_are_forgotten() {
     let paces = Paces::default();
-    let held = paces.connect(Some(KEY), source("192.0.2.1"), LIMITS);
+    let held = paces.connect(&[KEY], source("192.0.2.1"), LIMITS);
     for i in 0..100_000_u32 {
         let mut key = [0; 32];
         key[..4].copy_from_slice(&i.to_be_bytes());
-        let pace = paces.connect(Some(ResumeKey(key)), source("192.0.2.1"), LIMITS);
+        let pace = paces.connect(&[ResumeKey(key)], source("192.0.2.1"), LIMITS);
         if i == 5 {
             assert_eq!(pace.message(10), RateDecision::Allow);
         }

@@ -6,6 +6,12 @@
 /// The length of the masking key.
 const MASK_BYTES: usize = 4;
 
+/// In the first byte of a frame: it is the last one of its message.
+const FINAL: u8 = 0x80;
+
+/// In the first byte of a frame: it is no part of a message, and may come between two that are.
+const CONTROL: u8 = 0x08;
+
 /// Follows the headers of one client's frames.
 #[derive(Debug, Default)]
 pub(super) struct FrameCounter {
@@ -14,6 +20,10 @@ pub(super) struct FrameCounter {
     header_len: usize,
     /// The rest of a frame, after those.
     rest: u64,
+    /// The first byte of that frame.
+    first: u8,
+    /// The length of a message of which not all has come.
+    partial: usize,
 }
 
 impl FrameCounter {
@@ -23,6 +33,7 @@ impl FrameCounter {
         while !bytes.is_empty() {
             let skipped = usize::try_from(self.rest).unwrap_or(usize::MAX).min(bytes.len());
             self.rest -= skipped as u64;
+            self.note_content(skipped);
             bytes = &bytes[skipped..];
             let Some((&first, more)) = bytes.split_first() else { break };
             if self.header_len == 0 {
@@ -32,11 +43,27 @@ impl FrameCounter {
             self.header_len += 1;
             bytes = more;
             if let Some(rest) = self.rest_of_frame() {
-                self.rest = rest;
+                (self.rest, self.first) = (rest, self.header[0]);
                 self.header_len = 0;
+                self.note_content(0);
             }
         }
         frames
+    }
+
+    /// How many bytes have come of a message that is not complete.
+    pub(super) fn partial(&self) -> usize {
+        self.partial
+    }
+
+    /// Counts content of the present frame for its message.
+    fn note_content(&mut self, len: usize) {
+        if self.first & CONTROL == 0 {
+            self.partial += len;
+            if self.rest == 0 && self.first & FINAL != 0 {
+                self.partial = 0;
+            }
+        }
     }
 
     /// How many bytes follow the header, once its length field is complete.
@@ -85,6 +112,29 @@ mod tests {
             assert_eq!(frames, lengths.len(), "pieces of {piece}");
             assert_eq!((counter.header_len, counter.rest), (0, 0), "pieces of {piece}");
         }
+    }
+
+    #[test]
+    fn a_message_is_partial_until_its_last_frame_is_complete() {
+        let mut counter = FrameCounter::default();
+        let mut after = |first: u8, bytes: &[u8]| {
+            let len = u8::try_from(bytes.len()).unwrap();
+            counter.count(&[&[first, len][..], bytes].concat());
+            counter.partial()
+        };
+        let (text, more, pong, end) = (0x01, 0x00, 0x8a, 0x80);
+        assert_eq!(after(text, &[7; 100]), 100);
+        assert_eq!(after(pong, &[7; 50]), 100, "it comes in between");
+        assert_eq!(after(more, &[7; 20]), 120);
+        assert_eq!(after(pong, &[]), 120);
+        assert_eq!(after(end, &[]), 0);
+        assert_eq!(after(pong, &[7; 50]), 0);
+        assert_eq!(after(text | end, &[7; 125]), 0);
+        counter.count(&[0x81, 100]);
+        counter.count(&[7; 60]);
+        assert_eq!(counter.partial(), 60);
+        counter.count(&[7; 40]);
+        assert_eq!(counter.partial(), 0);
     }
 
     #[test]

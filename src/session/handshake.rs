@@ -81,7 +81,9 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
         }
         Route::Respond(response) => {
             debug!("{address}: {} {} {}", head.method, head.uri.path(), response.status());
-            stream.write(&response.into_bytes(&head.method), write_timeout)?;
+            for piece in response.into_pieces(&head.method) {
+                stream.write(&piece, write_timeout)?;
+            }
             stream.close_notify();
             Ok(Outcome::Responded)
         }

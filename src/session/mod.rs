@@ -25,7 +25,7 @@ use crate::input::{Arrival, Input};
 use crate::mailbox::MailboxSender;
 use crate::memory::Memory;
 use crate::net::admission::Ticket;
-use crate::net::stop::{DISCARD_BYTES, DISCARD_PAUSE, LINGER, Stop};
+use crate::net::stop::{DISCARD_PAUSE, DISCARDED_BYTES, LINGER, Stop};
 use crate::net::stream::{Tcp, read_blocking};
 use crate::outbox::{Bounds, Flusher, Outbox, OutboxParts};
 use crate::pace::{Pace, PaceLimits, Paces};
@@ -106,7 +106,7 @@ impl Session {
         info!("connection {} from {address} (port {})", id.0, peer.port());
         let version = arrival.version();
         let source = Source::of(address);
-        let pace = context.paces.connect(arrival.pace_key(), source, pace_limits(limits));
+        let pace = context.paces.connect(&arrival.pace_keys(), source, pace_limits(limits));
         let (pace, memory) = (Arc::new(pace), context.memory.clone());
         let connection = Connection { inputs, id, version, address, source, outbox, pace, memory };
         let pump = Pump::new(&connection, limits, read_ahead);
@@ -148,7 +148,7 @@ impl Connection {
     /// client that takes too long.
     fn discard_input(&self) {
         let tcp = self.outbox.tcp();
-        let mut sink = [0; DISCARD_BYTES];
+        let mut sink = [0; DISCARDED_BYTES];
         // The flusher's deadline is no later than this, unless the dispatcher has not set it yet.
         if tcp.set_read_timeout(Some(LINGER)).is_ok() {
             while matches!(read_blocking(tcp, &mut sink), Ok(1..)) {

@@ -107,10 +107,7 @@ impl<'a> Pump<'a> {
         let _ = set_tcp_quickack(self.connection.outbox.tcp(), false);
         loop {
             match self.socket.read() {
-                Ok(message) => {
-                    self.socket.get_mut().partial.clear();
-                    self.on_message(message)?;
-                }
+                Ok(message) => self.on_message(message)?,
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
                     self.on_timeout()?;
                 }
@@ -242,7 +239,8 @@ impl Read for OutboxStream<'_> {
         }
         let read = self.connection.outbox.read(buf, self.heartbeat.timeout())?;
         self.count(&buf[..read]);
-        if !self.partial.grow(read) && self.partial.len() > SMALL_MESSAGE_BYTES {
+        let partial = self.frames.partial();
+        if !self.partial.set_len(partial) && partial > SMALL_MESSAGE_BYTES {
             self.is_out_of_memory = true;
             return Err(io::Error::other("too many messages have come in part"));
         }

@@ -1,10 +1,14 @@
 //! A client that closes gets everything it has asked for first, however the answers come about.
 
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::Value;
 use wschat::Settings;
 
 use crate::client::{Client, UPGRADE, V2, upgrade_offering};
-use crate::frame::{self, CLOSE, Frame, PING, PONG, TEXT};
+use crate::frame::{self, BINARY, CLOSE, Frame, PING, PONG, TEXT};
 use crate::host::Host;
 
 /// How often each is tried: whether an answer from the history is overtaken depends on the moment.
@@ -95,4 +99,39 @@ fn every_request_is_answered_before_the_close_frame() {
         check(&host);
         host.stop();
     }
+}
+
+/// How much the kernel may have taken for a connection that is not read from.
+const KERNEL_BYTES: usize = 32 << 20;
+
+/// Sends as fast as the server takes it, until that has lingered for long enough. Returns how many bytes it
+/// took.
+fn flood(mut tcp: &TcpStream) -> usize {
+    tcp.set_write_timeout(Some(Duration::from_secs(3))).unwrap();
+    let rubbish = vec![0; 65_536];
+    let mut sent = 0;
+    loop {
+        match tcp.write(&rubbish) {
+            Ok(len) => sent += len,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return sent,
+        }
+    }
+}
+
+/// Whoever has been told the end could otherwise keep a thread as busy as it likes, within no pace.
+#[test]
+fn what_comes_after_the_end_is_taken_slowly() {
+    let host = Host::start();
+    let mut closed = host.endpoint.user();
+    closed.send(frame::masked(BINARY, b"x"));
+    closed.expect_close(1003);
+    let taken = flood(closed.tcp());
+    assert!(taken < KERNEL_BYTES, "{taken} bytes after the Close frame");
+
+    let mut answered = host.endpoint.connect();
+    answered.send("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(answered.response().status, 404);
+    let taken = flood(answered.tcp());
+    assert!(taken < KERNEL_BYTES, "{taken} bytes after the response");
 }

@@ -69,15 +69,29 @@ fn queues_that_need_too_much_memory_are_closed_and_nobody_else_notices() {
 
 #[test]
 fn messages_that_come_in_part_leave_room_for_others() {
+    let part = [frame::header(frame::TEXT, 65_000), vec![b' '; 60_000]].concat();
+    check_parts(&part, &vec![b' '; 5_000]);
+}
+
+/// What comes between the fragments of a message does not complete it.
+#[test]
+fn fragments_with_pongs_between_them_leave_room_for_others() {
+    let first = frame::masked(frame::FIRST_FRAGMENT, &[b' '; 60_000]);
+    let part = [first, frame::masked(frame::PONG, b"")].concat();
+    let last = frame::masked(frame::LAST_FRAGMENT, &[b' '; 4_000]);
+    check_parts(&part, &last);
+}
+
+/// Sends this part of a message from many clients, and then its rest.
+fn check_parts(part: &[u8], rest: &[u8]) {
     let host = Host::with(|settings| {
         settings.limits.max_memory_bytes = LITTLE;
         settings.limits.messages_per_second = 0.0;
     });
-    let part = [frame::header(frame::TEXT, 65_000), vec![b' '; 60_000]].concat();
     let mut hoarders: Vec<Client> = (0..40)
         .map(|_| {
             let mut client = host.endpoint.user();
-            client.send(&part);
+            client.send(part);
             client
         })
         .collect();
@@ -87,7 +101,7 @@ fn messages_that_come_in_part_leave_room_for_others() {
     // The rest of the message shows whether the part was kept.
     let mut closed = 0;
     for client in &mut hoarders {
-        if client.try_send(vec![b' '; 5_000]).is_err()
+        if client.try_send(rest).is_err()
             || client.frame_or_end().is_none_or(|it| it.first == frame::CLOSE)
         {
             closed += 1;

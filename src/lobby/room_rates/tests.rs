@@ -23,7 +23,7 @@ fn newcomer(paces: &Paces, address: &str) -> Pace {
         rooms_per_second: 1.0,
         room_burst: 1,
     };
-    paces.connect(None, Source::of(address.parse().unwrap()), limits)
+    paces.connect(&[], Source::of(address.parse().unwrap()), limits)
 }
 
 /// How many bytes this author can say at once, in messages of 100.
