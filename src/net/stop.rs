@@ -20,10 +20,30 @@ use super::stream::read_now;
 /// Closing a socket with unread input sends RST, which can destroy data still in flight.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
-/// How much input is discarded at once, and the pause after it. What comes after the end may come as fast
-/// as the peer can send, and nothing is gained by taking it as fast.
-pub(crate) const DISCARDED_BYTES: usize = 4_096;
-pub(crate) const DISCARD_PAUSE: Duration = Duration::from_millis(5);
+/// What is discarded of the input that comes after the end: at first what may have been on its way, at once;
+/// then only so much in each pause. A peer can send as fast as it likes, and nothing is gained by taking it
+/// as fast.
+#[derive(Debug, Default)]
+pub(crate) struct Discarded {
+    bytes: usize,
+}
+
+impl Discarded {
+    /// The size of the buffer for one read.
+    pub(crate) const BUFFER_BYTES: usize = 4_096;
+    const AT_ONCE: usize = 65_536;
+    const PAUSE: Duration = Duration::from_millis(5);
+    /// A read counts for at least this much.
+    const MIN_READ: usize = 1_024;
+
+    /// Counts what has been read, and waits if that is much.
+    pub(crate) fn count(&mut self, len: usize) {
+        self.bytes += len.max(Self::MIN_READ);
+        if self.bytes > Self::AT_ONCE {
+            thread::sleep(Self::PAUSE);
+        }
+    }
+}
 
 /// The stop signal of one server: once announced, it stays.
 #[derive(Debug)]
@@ -87,11 +107,11 @@ impl Stop {
     pub(crate) fn linger(&self, tcp: &TcpStream) {
         let _ = tcp.shutdown(std::net::Shutdown::Write);
         let deadline = Instant::now() + LINGER;
-        let mut sink = [0; DISCARDED_BYTES];
+        let (mut sink, mut discarded) = ([0; Discarded::BUFFER_BYTES], Discarded::default());
         loop {
             match read_now(tcp, &mut sink) {
                 Ok(0) => return,
-                Ok(_) if Instant::now() < self.limit(deadline) => thread::sleep(DISCARD_PAUSE),
+                Ok(len) if Instant::now() < self.limit(deadline) => discarded.count(len),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let mut fds =
                         [PollFd::new(tcp, PollFlags::IN), PollFd::new(&self.event, PollFlags::IN)];

@@ -14,7 +14,6 @@ mod pump;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{debug, error, info};
@@ -25,7 +24,7 @@ use crate::input::{Arrival, Input};
 use crate::mailbox::MailboxSender;
 use crate::memory::Memory;
 use crate::net::admission::Ticket;
-use crate::net::stop::{DISCARD_PAUSE, DISCARDED_BYTES, LINGER, Stop};
+use crate::net::stop::{Discarded, LINGER, Stop};
 use crate::net::stream::{Tcp, read_blocking};
 use crate::outbox::{Bounds, Flusher, Outbox, OutboxParts};
 use crate::pace::{Pace, PaceLimits, Paces};
@@ -148,11 +147,11 @@ impl Connection {
     /// client that takes too long.
     fn discard_input(&self) {
         let tcp = self.outbox.tcp();
-        let mut sink = [0; DISCARDED_BYTES];
+        let (mut sink, mut discarded) = ([0; Discarded::BUFFER_BYTES], Discarded::default());
         // The flusher's deadline is no later than this, unless the dispatcher has not set it yet.
         if tcp.set_read_timeout(Some(LINGER)).is_ok() {
-            while matches!(read_blocking(tcp, &mut sink), Ok(1..)) {
-                thread::sleep(DISCARD_PAUSE);
+            while let Ok(len @ 1..) = read_blocking(tcp, &mut sink) {
+                discarded.count(len);
             }
         }
     }

@@ -78,7 +78,7 @@ fn messages_that_come_in_part_leave_room_for_others() {
 fn fragments_with_pongs_between_them_leave_room_for_others() {
     let first = frame::masked(frame::FIRST_FRAGMENT, &vec![b' '; 60_000]);
     let part = [first, frame::masked(frame::PONG, b"")].concat();
-    let last = frame::masked(frame::LAST_FRAGMENT, &[b' '; 4_000]);
+    let last = frame::masked(frame::LAST_FRAGMENT, &vec![b' '; 4_000]);
     check_parts(&part, &last);
 }
 

@@ -82,6 +82,7 @@ pub static ATTACKS: &[Attack] = &[
     Attack { name: "incomplete", about: "messages of 64 KiB that do not end", run: pools::incomplete, variants: &[(Net, Plain), (Net6, Plain), (Loopback, Plain)] },
     Attack { name: "rubbish", about: "random bytes and half frames", run: pools::rubbish, variants: BOTH },
     Attack { name: "braces", about: "10,000 opening braces", run: frames::braces, variants: BOTH },
+    Attack { name: "after-end", about: "goes on sending after the end", run: pools::after_end, variants: BOTH },
     Attack { name: "connects", about: "connects and leaves", run: pools::connects, variants: WITH_TLS },
 ];
 

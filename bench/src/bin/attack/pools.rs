@@ -11,6 +11,7 @@ use crate::line::Opening;
 /// More than `maxConnections`.
 const MANY: usize = 4_400;
 const FIN: u8 = 0x80;
+const BINARY: u8 = 0x02;
 const MASKED: u8 = 0x80;
 /// The head of a frame of 100 bytes, and of a frame whose length follows in 8 bytes.
 const HUNDRED: u8 = MASKED + 100;
@@ -60,6 +61,24 @@ pub fn connects(field: &Field) {
             let _ = line.read(&mut [0; 512])?;
         }
         Ok(())
+    });
+}
+
+/// Has the server end the connection, with a Close frame or a response, and goes on sending.
+pub fn after_end(field: &Field) {
+    field.crowd(64, |door, turn| {
+        let mut line = door.dial(turn, None)?;
+        if turn % 2 == 0 {
+            line.write_all(door.head(&Opening::default()).as_bytes())?;
+            line.write_all(&[FIN | BINARY, MASKED])?;
+            line.write_all(&MASK)?;
+        } else {
+            line.write_all(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")?;
+        }
+        let rubbish = [b'x'; 16 << 10];
+        loop {
+            line.write_all(&rubbish)?;
+        }
     });
 }
 
