@@ -443,9 +443,15 @@ impl Client {
 
     fn read_more(&mut self) -> io::Result<usize> {
         let mut buf = [0; 16_384];
-        let read = match &mut self.wire {
-            Wire::Plain(tcp) => tcp.read(&mut buf)?,
-            Wire::Tls(tls) => tls.read(&mut buf)?,
+        let read = loop {
+            let read = match &mut self.wire {
+                Wire::Plain(tcp) => tcp.read(&mut buf),
+                Wire::Tls(tls) => tls.read(&mut buf),
+            };
+            // A read with a timeout is interrupted when the process is stopped and continued.
+            if !matches!(&read, Err(error) if error.kind() == ErrorKind::Interrupted) {
+                break read?;
+            }
         };
         self.unread.extend_from_slice(&buf[..read]);
         Ok(read)
