@@ -129,7 +129,8 @@ test('addresses become links, and nothing else does', () => visit([ANNA], async 
   for (const text of others) await anna.say(text);
   await anna.say('the end');
   await bubble(anna, 'the end').waitFor();
-  await anna.log.getByText('Sending…').waitFor({ state: 'detached' });
+  // The last one is sent after all the others.
+  await anna.message('the end').getByText('Sending…').waitFor({ state: 'detached' });
   assert.deepEqual((await links().allTextContents()).slice(2), []);
 }));
 
