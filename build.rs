@@ -11,10 +11,9 @@ mod join;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use flate2::{Compression, GzBuilder};
+use zopfli::{Format, Options};
 
 use self::join::{Joined, join_script, join_style};
 
@@ -169,9 +168,8 @@ fn address(name: &str) -> String {
 
 /// The gzip of a file. It holds no time stamp, so every build gives the same bytes.
 fn compress(body: &[u8]) -> Fallible<Vec<u8>> {
-    let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
-    encoder
-        .write_all(body)
-        .and_then(|()| encoder.finish())
-        .map_err(|error| format!("cannot compress the page: {error}"))
+    let mut compressed = Vec::new();
+    zopfli::compress(Options::default(), Format::Gzip, body, &mut compressed)
+        .map_err(|error| format!("cannot compress the page: {error}"))?;
+    Ok(compressed)
 }
