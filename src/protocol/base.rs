@@ -109,7 +109,8 @@ pub(super) fn encode_error(error: &ErrorReply, out: &mut BytesMut) {
         message,
         retry_after_ms: *retry_after_ms,
         room_id: position.map(|position| position.room.0),
-        seq: position.map(|position| position.seq),
+        // The position of a room that was created has none.
+        seq: position.map(|position| position.seq).filter(|seq| *seq > 0),
         reference: reference.as_deref(),
     };
     push_json_frame(out, &frame);

@@ -36,6 +36,8 @@ fn list_rooms_subscribes_to_changes() {
         A < {"type":"room_changed","room":{"id":4,"title":"new","userCount":0,"seq":0}}
         A < {"type":"room_removed","roomId":4}
         C < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","users":{}},"2":{"id":2,"title":"Room 2","users":{}},"3":{"id":3,"title":"Room 3","users":{}}}}
+        B > {"type":"create_room","title":" new ","ref":"c"}
+        B < {"type":"error","code":"already_said","message":"This was said before, and is no longer kept.","roomId":4,"ref":"c"}
         "#,
     );
 }
