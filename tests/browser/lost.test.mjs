@@ -61,7 +61,7 @@ story('a refused message stays, with the reason, to be retried or discarded', {}
   const refused = anna.page.locator('.said.failed');
   await refused.nth(1).waitFor();
   await anna.message('good 2').locator('time').waitFor();
-  await refused.first().getByText('Not sent: The message is empty or too long.').waitFor();
+  await refused.first().getByText('Not sent: The message is empty, too long, or has characters that are not allowed.').waitFor();
   await anna.page.reload();
   await refused.nth(1).waitFor();
   isStrict = false;

@@ -13,6 +13,9 @@ import { State } from './state.js';
 import { browserStorage } from './storage.js';
 import { Versions } from './versions.js';
 
+/** Control characters other than tabs and line breaks, such as a terminal leaves in what is pasted. The server refuses them. */
+const FORBIDDEN = /[^\P{Cc}\t\n]/gu;
+
 const TYPING_INTERVAL_MS = 2_500;
 /** Allowance for everything in a request but the text. */
 const ENVELOPE_BYTES = 200;
@@ -131,7 +134,8 @@ export class Chat {
   }
 
   /** Returns whether the message was accepted; if not, it stays in the box. */
-  say(text) {
+  say(written) {
+    const text = written.replace(/\r\n?/g, '\n').replace(FORBIDDEN, '');
     const { maxTextChars, maxMessageBytes = Infinity } = this.state.limits;
     const bytes = new TextEncoder().encode(JSON.stringify(text)).length + ENVELOPE_BYTES;
     if (text.trim() === '' || [...text].length > maxTextChars || bytes > maxMessageBytes) return false;

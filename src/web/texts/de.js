@@ -198,7 +198,7 @@ export default {
   error_not_in_room: 'Du bist in keinem Raum.',
   error_bad_name: 'Er ist leer, zu lang oder enthält unerlaubte Zeichen.',
   error_bad_title: 'Er ist leer, zu lang oder enthält unerlaubte Zeichen.',
-  error_bad_text: 'Die Nachricht ist leer oder zu lang.',
+  error_bad_text: 'Die Nachricht ist leer, zu lang oder enthält unzulässige Zeichen.',
   error_too_many_rooms: 'Es gibt schon zu viele Räume.',
   error_rate_limited: 'Das war zu schnell. Versuch es gleich noch einmal.',
   error_not_saved: 'Der Server kann gerade keine Nachrichten speichern. Versuch es später noch einmal.',

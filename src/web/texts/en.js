@@ -199,7 +199,7 @@ export default {
   error_not_in_room: 'You’re not in a room.',
   error_bad_name: 'It’s empty, too long, or contains characters that aren’t allowed.',
   error_bad_title: 'It’s empty, too long, or contains characters that aren’t allowed.',
-  error_bad_text: 'The message is empty or too long.',
+  error_bad_text: 'The message is empty, too long, or has characters that are not allowed.',
   error_too_many_rooms: 'There are already too many rooms.',
   error_rate_limited: 'You’re going too fast. Try again in a moment.',
   error_not_saved: 'The server can’t save messages right now. Try again later.',

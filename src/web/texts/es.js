@@ -195,7 +195,7 @@ export default {
   error_not_in_room: 'No estás en ninguna sala.',
   error_bad_name: 'Está vacío, es demasiado largo o tiene caracteres no permitidos.',
   error_bad_title: 'Está vacío, es demasiado largo o tiene caracteres no permitidos.',
-  error_bad_text: 'El mensaje está vacío o es demasiado largo.',
+  error_bad_text: 'El mensaje está vacío, es demasiado largo o contiene caracteres no permitidos.',
   error_too_many_rooms: 'Ya hay demasiadas salas.',
   error_rate_limited: 'Demasiado rápido. Inténtalo dentro de un momento.',
   error_not_saved: 'El servidor no puede guardar mensajes ahora. Inténtalo más tarde.',

@@ -198,7 +198,7 @@ export default {
   error_not_in_room: 'Vous n’êtes dans aucun salon.',
   error_bad_name: 'Il est vide, trop long ou contient des caractères interdits.',
   error_bad_title: 'Il est vide, trop long ou contient des caractères interdits.',
-  error_bad_text: 'Le message est vide ou trop long.',
+  error_bad_text: 'Le message est vide, trop long ou contient des caractères non autorisés.',
   error_too_many_rooms: 'Il y a déjà trop de salons.',
   error_rate_limited: 'C’était trop rapide. Réessayez dans un instant.',
   error_not_saved: 'Le serveur ne peut pas enregistrer de messages pour l’instant. Réessayez plus tard.',

@@ -27,6 +27,7 @@ test('a message that cannot be sent at all stays in the box', () => {
   page.chat.enter(1);
   page.flow();
   assert.equal(page.chat.say('  \n'), false);
+  assert.equal(page.chat.say('\u001b\u0085'), false, 'nothing is left of it');
   assert.equal(page.chat.say('🙂'.repeat(4_001)), false);
   assert.equal(page.chat.say('🙂'.repeat(4_000)), true);
   page.flow();
