@@ -170,3 +170,24 @@ export class Watched extends Client {
     return frame;
   }
 }
+
+/** `frame` with one thing wrong, in every possible way and at any depth: `[what, frame]`. */
+export function* spoilt(frame, path = []) {
+  const at = (change) => {
+    const copy = structuredClone(frame);
+    change(path.reduce((inner, key) => inner[key], copy));
+    return copy;
+  };
+  const inner = path.reduce((value, key) => value[key], frame);
+  const where = (member) => [...path, member].join('.');
+  if (!Array.isArray(inner)) yield [`${where('more')} is there`, at((object) => { object.more = 1; })];
+  for (const [member, value] of Object.entries(inner)) {
+    yield [`${where(member)} is null`, at((object) => { object[member] = null; })];
+    if (value !== null && typeof value === 'object') {
+      yield [`${where(member)} is a string`, at((object) => { object[member] = 'wrong'; })];
+      yield* spoilt(frame, [...path, member]);
+    } else {
+      yield [`${where(member)} is a list`, at((object) => { object[member] = [value]; })];
+    }
+  }
+}

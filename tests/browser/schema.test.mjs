@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import {
-  check, CLIENT_SCHEMA, DOCS, ENTRIES, fits, framesOf, lenient, mayCome, schema, Seen, Watched,
+  check, CLIENT_SCHEMA, DOCS, ENTRIES, fits, framesOf, lenient, mayCome, schema, Seen, spoilt, Watched,
 } from './frames.mjs';
 import { MALFORMED, MALFORMED_V2, NULLS } from './malformed.mjs';
 import { Server } from './server.mjs';
@@ -365,27 +365,6 @@ test('every kind of frame was seen, and every code', () => {
     assert.deepEqual([...said].sort(), codes.sort(), version);
   }
 });
-
-/** `frame` with one thing wrong, in every possible way and at any depth: `[what, frame]`. */
-function* spoilt(frame, path = []) {
-  const at = (change) => {
-    const copy = structuredClone(frame);
-    change(path.reduce((inner, key) => inner[key], copy));
-    return copy;
-  };
-  const inner = path.reduce((value, key) => value[key], frame);
-  const where = (member) => [...path, member].join('.');
-  if (!Array.isArray(inner)) yield [`${where('more')} is there`, at((object) => { object.more = 1; })];
-  for (const [member, value] of Object.entries(inner)) {
-    yield [`${where(member)} is null`, at((object) => { object[member] = null; })];
-    if (value !== null && typeof value === 'object') {
-      yield [`${where(member)} is a string`, at((object) => { object[member] = 'wrong'; })];
-      yield* spoilt(frame, [...path, member]);
-    } else {
-      yield [`${where(member)} is a list`, at((object) => { object[member] = [value]; })];
-    }
-  }
-}
 
 describe('the schema for clients', () => {
   test('is the exact one, without what may change', () => {
