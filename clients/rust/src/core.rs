@@ -340,16 +340,20 @@ impl Core {
         complete: bool,
         is_other: bool,
     ) {
+        let job = self.queue.jobs.front_mut();
+        let about = job.filter(|job| job.kind == Kind::Say { room } && job.is_in_doubt);
+        let Some(job) = about else { return self.saved.doubt = None };
+        if !complete || is_other {
+            job.heard_up_to = Some(job.heard_up_to.map_or(seen, |earlier| earlier.min(seen)));
+        }
         let Some(doubt) = &mut self.saved.doubt else { return };
-        let job = self.queue.jobs.front();
-        let is_about = job.is_some_and(|job| job.kind == Kind::Say { room } && job.is_in_doubt);
-        if !is_about || doubt.seen.is_none() && complete && !is_other {
+        if job.heard_up_to.is_none() {
             // Everything since the message was sent is here, and the message is not.
             self.saved.doubt = None;
             return;
         }
         // An earlier search may have ended with its connection.
-        doubt.seen = if is_other { Some(0) } else { doubt.seen.or(Some(seen)) };
+        doubt.seen = job.heard_up_to;
         doubt.is_other_epoch |= is_other;
         self.search_before(room, whole_from);
     }

@@ -16,6 +16,10 @@ pub struct Job {
     pub(crate) kind: Kind,
     /// Whether the server may have carried it out already.
     pub(crate) is_in_doubt: bool,
+    /// If it is a message and is in doubt, and the client has missed a part of the room since: what is before
+    /// that. The message may be in that part, even if nothing is missing afterwards.
+    #[serde(default)]
+    pub(crate) heard_up_to: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +56,7 @@ impl Job {
     pub(crate) fn new(kind: Kind, mut request: Value) -> Self {
         let reference = format!("{:016x}{:016x}", random(), random());
         request["ref"] = reference.clone().into();
-        Self { reference, request, kind, is_in_doubt: false }
+        Self { reference, request, kind, is_in_doubt: false, heard_up_to: None }
     }
 }
 

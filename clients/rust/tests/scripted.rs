@@ -247,6 +247,39 @@ fn what_cannot_be_searched_is_in_doubt_and_not_sent_again() {
 }
 
 #[test]
+fn what_was_missed_in_the_session_is_searched_after_its_loss() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = Config::new(&format!("ws://{}/", listener.local_addr().unwrap()));
+    let mut client = Client::new(config).unwrap();
+    client.enter(1);
+    let reference = client.say("Hi").unwrap();
+    let page = format!(
+        r#"> {{"type":"history","roomId":1,"epoch":"e","events":[{},{}],"more":false,"newer":true,"ref":"REF"}}"#,
+        text(1, 3, "Hi", &reference),
+        text(2, 2, "a", "x"),
+    );
+    let say = r#"< {"type":"text","text":"Hi"}"#;
+    let missed = room(3, "e", false, &[text(3, 2, "b", "y")]);
+    let whole = room(3, "e", true, &[]);
+    // What is missed has the message, and its repetition is not answered.
+    let lines = script(&[
+        &[WELCOME, ENTER, EMPTY, say, "cut"],
+        &[RESUMED, ENTER, &missed, say, "cut"],
+        &[ANEW, ENTER, &whole, r#"< {"type":"history","roomId":1,"before":4}"#, &page],
+    ]);
+    let server = thread::spawn(move || lines.iter().for_each(|lines| play(&listener, lines)));
+    assert!(matches!(next(&mut client), Event::Entered { .. }));
+    assert!(matches!(next(&mut client), Event::Done { .. }));
+    assert!(matches!(next(&mut client), Event::Entered { .. }));
+    assert_eq!(next(&mut client), Event::Gap { room: 1, after: 0, before: 3 });
+    expect_text(&mut client, 3, "b");
+    assert!(matches!(next(&mut client), Event::Entered { .. }));
+    assert_eq!(next(&mut client), Event::Done { reference, seq: Some(1), room: Some(1) });
+    client.close();
+    server.join().unwrap();
+}
+
+#[test]
 fn another_history_does_not_show_that_it_was_not_said() {
     let page = format!(
         r#"> {{"type":"history","roomId":1,"epoch":"f","events":[{}],"more":false,"newer":true,"ref":"REF"}}"#,
