@@ -332,7 +332,7 @@ impl PaceLimits {
 }
 
 /// Numbers of bytes are small enough to be exact.
-fn as_f64(bytes: usize) -> f64 {
+pub(crate) fn as_f64(bytes: usize) -> f64 {
     u32::try_from(bytes).map_or(f64::from(u32::MAX), f64::from)
 }
 

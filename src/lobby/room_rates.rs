@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::chat::RoomId;
-use crate::pace::{Pace, SHARE_LIFETIME, TokenBucket, Told};
+use crate::pace::{Pace, SHARE_LIFETIME, TokenBucket, Told, as_f64};
 
 /// How many seconds' worth a room may be told at once after a pause.
 const BURST_SECONDS: f64 = 4.0;
@@ -105,10 +105,6 @@ impl RoomRates {
             self.sweep_at = 2 * self.buckets.len();
         }
     }
-}
-
-fn as_f64(bytes: usize) -> f64 {
-    u32::try_from(bytes).map_or(f64::from(u32::MAX), f64::from)
 }
 
 #[cfg(test)]
