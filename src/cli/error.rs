@@ -1,0 +1,49 @@
+//! Why the program ends with an error, and its exit status.
+
+use std::fmt;
+
+use wschat::{ServeError, StartError};
+
+/// Why the program ends with an error. Each has its exit status.
+#[derive(Debug)]
+pub(super) enum ProgramError {
+    Usage(String),
+    /// The log file or the user of the settings cannot be used.
+    Settings(String),
+    Start(StartError),
+    Serve(ServeError),
+}
+
+impl ProgramError {
+    pub(super) fn exit_status(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Settings(_)
+            | Self::Start(
+                StartError::Settings(_)
+                | StartError::Certificate(_)
+                | StartError::Gifs(_)
+                | StartError::History(_),
+            ) => 3,
+            Self::Start(StartError::Listen { .. }) => 4,
+            Self::Start(_) | Self::Serve(_) => 1,
+        }
+    }
+}
+
+impl From<lexopt::Error> for ProgramError {
+    fn from(error: lexopt::Error) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl fmt::Display for ProgramError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(problem) => write!(f, "{problem}; `wschat --help` shows what there is"),
+            Self::Settings(problem) => f.write_str(problem),
+            Self::Start(error) => error.fmt(f),
+            Self::Serve(error) => error.fmt(f),
+        }
+    }
+}
