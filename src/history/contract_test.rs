@@ -50,6 +50,8 @@ macro_rules! contract {
     };
 }
 
+mod archive;
+
 contract! {
     a_new_history_is_empty
     each_history_has_its_own_epoch

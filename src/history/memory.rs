@@ -10,24 +10,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock::AgeClock;
 use super::{
-    Batch, History, HistoryError, HistoryReader, Opened, Retention, first_within, new_epoch,
-    newest_within,
+    Archive, Batch, History, HistoryError, HistoryReader, Opened, Retention, first_within,
+    new_epoch, newest_within,
 };
 use crate::chat::{Memo, Position, RoomId, Said, Stored};
 
 pub(super) fn open(retention: Retention) -> Opened {
-    let messages = Arc::new(Mutex::new(Messages::new(retention)));
+    let history = MemoryHistory(Arc::new(Mutex::new(Messages::new(retention))));
     Opened {
         epoch: new_epoch(),
         remembered: Stored::default(),
-        history: Box::new(MemoryHistory(messages.clone())),
-        reader: Box::new(MemoryHistory(messages)),
+        history: Box::new(history.clone()),
+        reader: Box::new(history.clone()),
         upkeep: None,
+        archive: Archive::Memory(history),
     }
 }
 
 /// A handle for the dispatcher or a reader.
-struct MemoryHistory(Arc<Mutex<Messages>>);
+#[derive(Clone, Debug)]
+pub(super) struct MemoryHistory(Arc<Mutex<Messages>>);
 
 impl MemoryHistory {
     /// Nothing that is done under the lock can panic half-way, so a poisoned one is as good as any.
@@ -36,6 +38,7 @@ impl MemoryHistory {
     }
 }
 
+#[derive(Debug)]
 struct Messages {
     retention: Retention,
     clock: AgeClock,
@@ -46,6 +49,7 @@ struct Messages {
     bytes: usize,
 }
 
+#[derive(Debug)]
 struct StoredMessage {
     /// Counts up over all rooms.
     order: u64,

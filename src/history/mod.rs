@@ -6,6 +6,7 @@
 //! [`Upkeep`], on a thread of its own. Starting those threads, and what clients are told when nothing
 //! can be saved, is left to the server and its dispatcher.
 
+mod archive;
 #[cfg_attr(
     all(not(feature = "sqlite"), not(test)),
     expect(dead_code, reason = "only a file is opened again")
@@ -25,6 +26,7 @@ use std::time::Duration;
 use crate::chat::{Memo, Position, RoomId, Said, Stored};
 use crate::settings::Durability;
 
+pub(crate) use archive::{Archive, ArchiveError, Backup};
 pub use error::HistoryError;
 pub(crate) use error::may_pass;
 #[cfg(feature = "sqlite")]
@@ -66,6 +68,7 @@ pub(crate) struct Opened {
     pub(crate) reader: Box<dyn HistoryReader>,
     /// To be run on a thread of its own; `None` if there is nothing to do.
     pub(crate) upkeep: Option<Upkeep>,
+    pub(crate) archive: Archive,
 }
 
 /// What a tick commits: all of it or nothing.
@@ -134,13 +137,15 @@ pub(crate) fn open(location: &Location, retention: Retention) -> Result<Opened, 
         Location::Memory => Ok(memory::open(retention)),
         #[cfg(feature = "sqlite")]
         Location::File { path, durability } => {
-            let (remembered, writer, reader, upkeep) = sqlite::open(path, *durability, retention)?;
+            let (remembered, writer, reader, upkeep, archive) =
+                sqlite::open(path, *durability, retention)?;
             Ok(Opened {
                 epoch: writer.epoch().to_owned(),
                 remembered,
                 history: Box::new(writer),
                 reader: Box::new(reader),
                 upkeep: Some(upkeep),
+                archive: Archive::File(archive),
             })
         }
         #[cfg(not(feature = "sqlite"))]

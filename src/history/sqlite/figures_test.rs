@@ -48,7 +48,7 @@ fn commits() {
     for (events, rooms) in [(1, 1), (10, 1), (10, 10), (100, 1)] {
         for has_reference in [false, true] {
             let folder = tempfile::tempdir().unwrap();
-            let (_, mut writer, _, mut upkeep) =
+            let (_, mut writer, _, mut upkeep, _) =
                 open(&folder.path().join("history.db"), Durability::Process);
             let memos: Vec<Memo> = (1..=rooms).map(|id| room(RoomId(id), "Room")).collect();
             writer.commit(Batch { said: &[], memos: &memos }).unwrap();
@@ -88,7 +88,7 @@ fn commits() {
 fn a_million_events() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
-    let (_, mut writer, reader, mut upkeep) = open(&path, Durability::Process);
+    let (_, mut writer, reader, mut upkeep, _) = open(&path, Durability::Process);
     let rooms = (1..=ROOMS).map(|id| room(RoomId(id), "Room"));
     let sessions = (1..=100).map(|user| {
         Memo::User(StoredUser {
@@ -114,7 +114,7 @@ fn a_million_events() {
 
     for _ in 0..2 {
         let started = Instant::now();
-        let (remembered, writer, mut reader, upkeep) = open(&path, Durability::Process);
+        let (remembered, writer, mut reader, upkeep, _) = open(&path, Durability::Process);
         let took = started.elapsed();
         let references: usize = remembered.users.iter().map(|(_, them)| them.len()).sum();
         println!("open: {took:?} with {references} references");
@@ -146,7 +146,7 @@ fn upkeep_beside_commits() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.db");
         let retention = super::Retention { max_events: 10_000, ..EVERYTHING };
-        let (_, mut writer, _, upkeep) = super::open(&path, durability, retention).unwrap();
+        let (_, mut writer, _, upkeep, _) = super::open(&path, durability, retention).unwrap();
         let memos: Vec<Memo> = (1..=10).map(|id| room(RoomId(id), "Room")).collect();
         writer.commit(Batch { said: &[], memos: &memos }).unwrap();
         let (stop, stopped) = crossbeam_channel::bounded(0);

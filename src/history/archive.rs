@@ -1,0 +1,136 @@
+//! What is asked of a history beside the chat: a copy of all of it, and all that was said in a room.
+//!
+//! The thread that asks runs it. It makes nobody wait.
+
+use std::error::Error;
+use std::fmt;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use super::memory::MemoryHistory;
+#[cfg(feature = "sqlite")]
+use super::sqlite::FileArchive;
+use super::{HistoryError, HistoryReader};
+use crate::chat::{RoomId, Said};
+
+/// How much of a room is read at once.
+const PAGE_MESSAGES: usize = 500;
+const PAGE_BYTES: usize = 256 << 10;
+
+/// The history, for those who copy it while the chat goes on.
+#[derive(Clone, Debug)]
+pub(crate) enum Archive {
+    Memory(MemoryHistory),
+    #[cfg(feature = "sqlite")]
+    File(FileArchive),
+}
+
+/// A whole copy of a history's file. It has no name, and is gone when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Backup {
+    pub(crate) file: File,
+    pub(crate) bytes: u64,
+}
+
+/// Why a history cannot be copied.
+#[derive(Debug)]
+pub(crate) enum ArchiveError {
+    /// It is in memory only.
+    Memory,
+    /// Another backup is being made.
+    Busy,
+    /// Whoever asked for it wants it no more.
+    Cancelled,
+    /// The server has ended.
+    Closed,
+    History(HistoryError),
+}
+
+impl Archive {
+    /// Where the file is, and how many bytes it takes; `None` if there is no file.
+    pub(crate) fn place(&self) -> Option<(PathBuf, u64)> {
+        match self {
+            Self::Memory(_) => None,
+            #[cfg(feature = "sqlite")]
+            Self::File(file) => file.place().ok(),
+        }
+    }
+
+    /// Makes a copy of the history as it is now. `progress` hears now and then how many bytes have been copied, and
+    /// of how many; it can end the backup.
+    ///
+    /// One backup is made at a time. The copy takes as much of the disk as the file does, until it is dropped.
+    #[cfg_attr(not(feature = "sqlite"), expect(unused_variables, reason = "there is no file"))]
+    pub(crate) fn backup(
+        &self,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Backup, ArchiveError> {
+        match self {
+            Self::Memory(_) => Err(ArchiveError::Memory),
+            #[cfg(feature = "sqlite")]
+            Self::File(file) => file.backup(progress),
+        }
+    }
+
+    /// All that is kept of a room, oldest first, in pages. What is said meanwhile comes too.
+    pub(crate) fn pages(&self, room: RoomId) -> Result<Pages, ArchiveError> {
+        let reader: Box<dyn HistoryReader> = match self {
+            Self::Memory(memory) => Box::new(memory.clone()),
+            #[cfg(feature = "sqlite")]
+            Self::File(file) => Box::new(file.reader()?),
+        };
+        Ok(Pages { reader, room, after: Some(0) })
+    }
+}
+
+/// The messages of a room, page by page.
+pub(crate) struct Pages {
+    reader: Box<dyn HistoryReader>,
+    room: RoomId,
+    /// The last message that was read; `None` at the end.
+    after: Option<u64>,
+}
+
+impl Iterator for Pages {
+    type Item = Result<Vec<Said>, HistoryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let after = self.after.take()?;
+        let page = self.reader.after(self.room, after, PAGE_MESSAGES, PAGE_BYTES);
+        if let Ok((said, true)) = &page {
+            self.after = said.last().map(|said| said.seq);
+        }
+        Some(page.map(|(said, _)| said))
+    }
+}
+
+impl From<HistoryError> for ArchiveError {
+    fn from(error: HistoryError) -> Self {
+        Self::History(error)
+    }
+}
+
+impl fmt::Display for ArchiveError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Memory => {
+                "the history is in memory only; to keep one that can be backed up, name a file in \"history\" of the \
+                 settings and restart"
+            }
+            Self::Busy => "another backup is being made; try again when it is done",
+            Self::Cancelled => "the backup was cancelled",
+            Self::Closed => "the server is ending; try again when it runs",
+            Self::History(error) => return error.fmt(out),
+        })
+    }
+}
+
+impl Error for ArchiveError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::History(error) => error.source(),
+            Self::Memory | Self::Busy | Self::Cancelled | Self::Closed => None,
+        }
+    }
+}
