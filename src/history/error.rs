@@ -1,4 +1,4 @@
-//! Why a history cannot be used, in words for the operator.
+//! Why a history cannot be used or copied, in words for the operator.
 
 use std::error::Error;
 use std::fmt;
@@ -50,6 +50,20 @@ impl HistoryError {
     }
 }
 
+/// Why a history cannot be copied.
+#[derive(Debug)]
+pub(crate) enum ArchiveError {
+    /// It is in memory only.
+    Memory,
+    /// Another backup is being made.
+    Busy,
+    /// Whoever asked for it wants it no more.
+    Cancelled,
+    /// The server has ended.
+    Closed,
+    History(HistoryError),
+}
+
 #[cfg(test)]
 impl HistoryError {
     /// An error, for tests of what follows from one.
@@ -68,6 +82,36 @@ impl Error for HistoryError {
     /// The text above includes it; this is for programs that look at its type.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<HistoryError> for ArchiveError {
+    fn from(error: HistoryError) -> Self {
+        Self::History(error)
+    }
+}
+
+impl fmt::Display for ArchiveError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Memory => {
+                "the history is in memory only; to keep one that can be backed up, name a file in \"history\" of the \
+                 settings and restart"
+            }
+            Self::Busy => "another backup is being made; try again when it is done",
+            Self::Cancelled => "the backup was cancelled",
+            Self::Closed => "the server is ending; try again when it runs",
+            Self::History(error) => return error.fmt(out),
+        })
+    }
+}
+
+impl Error for ArchiveError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::History(error) => error.source(),
+            Self::Memory | Self::Busy | Self::Cancelled | Self::Closed => None,
+        }
     }
 }
 

@@ -20,15 +20,17 @@ mod sqlite;
 #[cfg(test)]
 mod contract_test;
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::chat::{Memo, Position, RoomId, Said, Stored};
 use crate::settings::Durability;
 
-pub(crate) use archive::{Archive, ArchiveError, Backup};
+pub(crate) use archive::Archive;
 pub use error::HistoryError;
-pub(crate) use error::may_pass;
+pub(crate) use error::{ArchiveError, may_pass};
+use memory::MemoryHistory;
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::Upkeep;
 
@@ -69,6 +71,13 @@ pub(crate) struct Opened {
     /// To be run on a thread of its own; `None` if there is nothing to do.
     pub(crate) upkeep: Option<Upkeep>,
     pub(crate) archive: Archive,
+}
+
+/// A whole copy of a history's file. It has no name, and is gone when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Backup {
+    pub(crate) file: File,
+    pub(crate) bytes: u64,
 }
 
 /// What a tick commits: all of it or nothing.
@@ -134,7 +143,17 @@ pub(crate) trait HistoryReader: Send {
 /// Open a file as the user who uses it later on, since SQLite creates further files beside it.
 pub(crate) fn open(location: &Location, retention: Retention) -> Result<Opened, HistoryError> {
     match location {
-        Location::Memory => Ok(memory::open(retention)),
+        Location::Memory => {
+            let history = MemoryHistory::new(retention);
+            Ok(Opened {
+                epoch: new_epoch(),
+                remembered: Stored::default(),
+                history: Box::new(history.clone()),
+                reader: Box::new(history.clone()),
+                upkeep: None,
+                archive: Archive::Memory(history),
+            })
+        }
         #[cfg(feature = "sqlite")]
         Location::File { path, durability } => {
             let (remembered, writer, reader, upkeep, archive) =

@@ -152,6 +152,14 @@ fn begin_epoch(
     fits: bool,
 ) -> rusqlite::Result<String> {
     let this_boot = boot_id();
+    if this_boot.is_empty() && durability == Durability::Process {
+        warn!(
+            "history: the system does not say whether the machine has been booted since the last start; if the server is \
+             killed, clients are told that messages may be missing. Let it read \
+             /proc/sys/kernel/random/boot_id (under systemd `ProcSubset=all`), or set \"durability\" of the history to \
+             \"powerLoss\"",
+        );
+    }
     let mut epoch: String = meta(connection, "epoch")?.unwrap_or_default();
     let may_have_lost = meta::<String>(connection, UNSYNCED_BOOT)?
         .is_some_and(|boot| boot.is_empty() || boot != this_boot);

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::chat::Content;
-use crate::history::archive::{ArchiveError, Backup};
+use crate::history::{ArchiveError, Backup};
 
 /// As it comes to whoever asked for it: in a file of its own.
 fn save(backup: Backup) -> (TempDir, PathBuf) {
