@@ -66,7 +66,7 @@ mod simulation;
 mod web;
 
 pub use error::{ServeError, StartError};
-pub use history::HistoryError;
+pub use history::{HistoryError, Restored, restore};
 pub use net::tls::CertificateError;
 pub use server::{Reloaded, Server, ServerHandle};
 pub use settings::{Durability, HistorySettings, Limits, LogSettings, Settings, SettingsError};

@@ -30,6 +30,12 @@ impl HistoryError {
         Self { file: file.to_owned(), what, advice, may_pass: false, source: None }
     }
 
+    #[cfg(not(feature = "sqlite"))]
+    pub(super) fn without_sqlite(path: &Path) -> Self {
+        let what = "cannot be used: this wschat was built without the feature `sqlite`";
+        Self::new(path, what, "build it with that feature, or set the history's file to null")
+    }
+
     /// Whether the same may succeed later without anybody's changing the settings or the file: the disk is full,
     /// the file is in use, or the system lacks something for the moment.
     #[must_use]
@@ -37,6 +43,21 @@ impl HistoryError {
         let source = self.source.as_deref();
         let system = source.and_then(|source| source.downcast_ref::<io::Error>());
         self.may_pass || system.is_some_and(may_pass)
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(super) fn about(self, file: &Path) -> Self {
+        Self { file: file.to_owned(), ..self }
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(super) fn advice(&self) -> &str {
+        &self.advice
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(super) fn with_advice(self, advice: &str) -> Self {
+        Self { advice: advice.to_owned(), ..self }
     }
 
     #[cfg(feature = "sqlite")]

@@ -14,7 +14,7 @@ use crate::chat::{Memo, Position, RoomId, Said};
 
 /// A handle for the dispatcher or a reader.
 #[derive(Clone, Debug)]
-pub(super) struct MemoryHistory(Arc<Mutex<Messages>>);
+pub(crate) struct MemoryHistory(Arc<Mutex<Messages>>);
 
 impl MemoryHistory {
     pub(super) fn new(retention: Retention) -> Self {

@@ -21,7 +21,7 @@ mod sqlite;
 mod contract_test;
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::chat::{Memo, Position, RoomId, Said, Stored};
@@ -168,11 +168,40 @@ pub(crate) fn open(location: &Location, retention: Retention) -> Result<Opened, 
             })
         }
         #[cfg(not(feature = "sqlite"))]
-        Location::File { path, .. } => Err(HistoryError::new(
-            path,
-            "cannot be used: this wschat was built without the feature `sqlite`",
-            "build it with that feature, or set the history's file to null",
-        )),
+        Location::File { path, .. } => Err(HistoryError::without_sqlite(path)),
+    }
+}
+
+/// What [`restore`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Restored {
+    /// The history's file.
+    pub file: PathBuf,
+    /// Where the file that was there before is kept; `None` if there was none. It can be restored as well.
+    pub kept: Option<PathBuf>,
+    /// How many messages the history has now.
+    pub messages: u64,
+    /// When the newest of them was said. Unix time in milliseconds.
+    pub newest: Option<u64>,
+}
+
+/// Puts a copy of `backup` in the place of the history's file at `path`, which no server may use meanwhile. The backup
+/// itself stays as it is. A new epoch begins, so that clients know that messages they have seen may be missing.
+///
+/// If this runs as root, the file is given to `owner` (user and group); otherwise to the owner of its folder or of
+/// the file that was there, if that is not root.
+pub fn restore(
+    path: &Path,
+    backup: &Path,
+    owner: Option<(u32, u32)>,
+) -> Result<Restored, HistoryError> {
+    #[cfg(feature = "sqlite")]
+    return sqlite::replace(path, backup, owner);
+    #[cfg(not(feature = "sqlite"))]
+    {
+        let _ = (backup, owner);
+        Err(HistoryError::without_sqlite(path))
     }
 }
 

@@ -24,7 +24,7 @@ use crate::chat::Stored;
 const UNSYNCED_BOOT: &str = "unsynced_boot";
 
 /// The key in `meta` of the token that the mark beside the file has, too: another one for each start.
-const TOKEN: &str = "token";
+pub(super) const TOKEN: &str = "token";
 
 /// Makes sure that no other server uses the file, and that it is one of wschat's.
 pub(super) fn claim(path: &Path) -> Result<(Claim, Connection), HistoryError> {
@@ -50,7 +50,7 @@ pub(super) fn claim(path: &Path) -> Result<(Claim, Connection), HistoryError> {
 
 /// Checks the header without SQLite, which might change the file. A new file is empty, and so is one whose
 /// first start was cut short.
-fn check_header(path: &Path, file: &File) -> Result<(), HistoryError> {
+pub(super) fn check_header(path: &Path, file: &File) -> Result<(), HistoryError> {
     let mut header = Vec::with_capacity(100);
     file.take(100).read_to_end(&mut header).map_err(|error| unreadable(path, error))?;
     if header.is_empty() {

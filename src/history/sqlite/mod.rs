@@ -15,6 +15,7 @@ mod file;
 mod place;
 mod prune;
 mod reader;
+mod replace;
 mod restore;
 mod row;
 mod schema;
@@ -42,6 +43,7 @@ use database::Database;
 use explain::{explain, gone};
 use place::OpenFiles;
 use reader::SqliteReader;
+pub(super) use replace::replace;
 pub(crate) use upkeep::Upkeep;
 use writer::SqliteWriter;
 

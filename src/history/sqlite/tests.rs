@@ -4,6 +4,7 @@ mod backup;
 mod failing;
 mod migration;
 mod refused;
+mod replace;
 mod restart;
 mod upkeep;
 
@@ -14,7 +15,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::contract_test::{EVERYTHING, room, seqs, text};
-use super::super::{Batch, Durability, History, HistoryError, HistoryReader, Retention};
+use super::super::{Batch, Durability, History, HistoryError, HistoryReader, Restored, Retention};
 use super::database::Database;
 use super::place::beside;
 use super::reader::SqliteReader;
