@@ -440,6 +440,7 @@ fn show_said(said: &Said) -> String {
     match &said.content {
         Content::Text(text) => format!("{}: text {text:?}{reference} from {from}", said.seq),
         Content::Gif(gif) => format!("{}: gif {gif}{reference} from {from}", said.seq),
+        Content::Erased => format!("{}: erased", said.seq),
     }
 }
 

@@ -16,6 +16,7 @@
 //! | `rooms.rs`, `room.rs` | entering, leaving, creating and removing rooms |
 //! | `source.rs`, `shares.rs` | the networks that clients come from, and which of them holds the most |
 //! | `message.rs`, `talk.rs` | messages |
+//! | `erasure.rs` | erasing messages for good |
 //! | `references.rs` | recognising what is sent once more |
 //! | `names.rs`, `wording.rs` | changing a name; the rules for names, titles and texts |
 //! | `stored.rs`, `restore.rs` | what the history stores, and restoring the chat from it |
@@ -26,6 +27,7 @@
 mod arrivals;
 mod effect;
 mod entry;
+mod erasure;
 mod ids;
 mod message;
 mod names;
@@ -60,6 +62,7 @@ pub(crate) use effect::{
     Effect, Event, Refusal, Renaming, Reply, RoomChange, RoomSummary, Welcome,
 };
 pub(crate) use entry::{Action, Entry, Request, ResumeOffer, Version};
+pub(crate) use erasure::Erasure;
 pub(crate) use ids::{ConnectionId, EntryId, IdLimits, Link, NodeId, Position, RoomId, UserId};
 pub(crate) use message::{Content, MESSAGE_OVERHEAD_BYTES, Person, Reference, Said};
 #[cfg(feature = "sqlite")]

@@ -1,4 +1,5 @@
-//! What is asked of a history beside the chat: a copy of all of it, and all that was said in a room.
+//! What is asked of a history beside the chat: a copy of all of it, all that was said in a room, and that
+//! messages are erased.
 //!
 //! The thread that asks runs it. It makes nobody wait.
 
@@ -9,7 +10,7 @@ use super::memory::MemoryHistory;
 #[cfg(feature = "sqlite")]
 use super::sqlite::FileArchive;
 use super::{ArchiveError, Backup, HistoryError, HistoryReader};
-use crate::chat::{RoomId, Said};
+use crate::chat::{Content, Erasure, RoomId, Said};
 
 /// How much of a room is read at once.
 const PAGE_MESSAGES: usize = 500;
@@ -49,6 +50,24 @@ impl Archive {
         }
     }
 
+    /// Erases the messages that `what` takes, in these rooms up to their `seq` here, and in all rooms that are gone.
+    /// Returns how many.
+    ///
+    /// Others read and write meanwhile, and find some messages erased and others not. When this has ended
+    /// without an error, no reader finds any of them, and nothing of them is left in the file. After an error
+    /// some may be erased; to repeat it does the rest.
+    pub(crate) fn erase(
+        &self,
+        what: Erasure,
+        up_to: &[(RoomId, u64)],
+    ) -> Result<u64, ArchiveError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.erase(what, up_to)),
+            #[cfg(feature = "sqlite")]
+            Self::File(file) => file.erase(what, up_to),
+        }
+    }
+
     /// All that is kept of a room, oldest first, in pages. What is said meanwhile comes too.
     pub(crate) fn pages(&self, room: RoomId) -> Result<Pages, ArchiveError> {
         let reader: Box<dyn HistoryReader> = match self {
@@ -77,6 +96,9 @@ impl Iterator for Pages {
         if let Ok((said, true)) = &page {
             self.after = said.last().map(|said| said.seq);
         }
-        Some(page.map(|(said, _)| said))
+        Some(page.map(|(mut said, _)| {
+            said.retain(|said| said.content != Content::Erased);
+            said
+        }))
     }
 }

@@ -51,6 +51,7 @@ macro_rules! contract {
 }
 
 mod archive;
+mod erase;
 
 contract! {
     a_new_history_is_empty

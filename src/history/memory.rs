@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock::AgeClock;
 use super::{Batch, History, HistoryError, HistoryReader, Retention, first_within, newest_within};
-use crate::chat::{Memo, Position, RoomId, Said};
+use crate::chat::{Content, Erasure, Memo, Position, RoomId, Said};
 
 /// A handle for the dispatcher or a reader.
 #[derive(Clone, Debug)]
@@ -43,6 +43,24 @@ struct StoredMessage {
     /// Counts up over all rooms.
     order: u64,
     said: Said,
+}
+
+/// How many messages are looked at while others wait for the lock.
+const ERASE_STEP: usize = 10_000;
+
+impl MemoryHistory {
+    /// As [`Archive::erase`].
+    pub(super) fn erase(&self, what: Erasure, up_to: &[(RoomId, u64)]) -> u64 {
+        let mut erased = 0;
+        for &(room, up_to) in up_to {
+            let mut next = Some(0);
+            while let Some(from) = next {
+                next = self.lock().erase(what, room, from..=up_to, &mut erased);
+            }
+            self.lock().drop_erased(room);
+        }
+        erased
+    }
 }
 
 impl History for MemoryHistory {
@@ -164,6 +182,38 @@ impl Messages {
             if !is_old && self.bytes <= self.retention.max_memory_bytes {
                 break;
             }
+            self.drop_oldest_of(room);
+        }
+    }
+
+    /// A step of an erasure. Returns where the next one begins.
+    fn erase(
+        &mut self,
+        what: Erasure,
+        room: RoomId,
+        seqs: RangeInclusive<u64>,
+        erased: &mut u64,
+    ) -> Option<u64> {
+        let messages = self.rooms.get_mut(&room)?;
+        let first = messages.partition_point(|message| message.said.seq < *seqs.start());
+        let end = messages.partition_point(|message| message.said.seq <= *seqs.end());
+        for StoredMessage { said, .. } in messages.range_mut(first..end.max(first)).take(ERASE_STEP)
+        {
+            if said.content != Content::Erased && what.takes(said.from.id, said.time) {
+                self.bytes -= said.weight();
+                *said = said.erased();
+                self.bytes += said.weight();
+                *erased += 1;
+            }
+        }
+        (first + ERASE_STEP < end).then(|| messages[first + ERASE_STEP].said.seq)
+    }
+
+    /// What is erased at the oldest end of a room need not be kept.
+    fn drop_erased(&mut self, room: RoomId) {
+        while let Some(messages) = self.rooms.get(&room)
+            && messages.front().is_some_and(|oldest| oldest.said.content == Content::Erased)
+        {
             self.drop_oldest_of(room);
         }
     }

@@ -83,6 +83,7 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
             Event::Said(said) => match &said.content {
                 Content::Text(text) => BaseFrame::Text { text, from: (&said.from).into() },
                 Content::Gif(gif) => BaseFrame::Gif { gif_id: *gif, from: (&said.from).into() },
+                Content::Erased => return,
             },
         },
         Outgoing::Reply { reply, .. } => match reply {

@@ -90,6 +90,12 @@ pub(super) enum V2Frame<'a> {
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         reference: Option<&'a str>,
     },
+    /// What is left of an erased message.
+    Gone {
+        room_id: u64,
+        time: u64,
+        seq: u64,
+    },
     ChangeName {
         old_name: &'a str,
         new_name: &'a str,
@@ -228,6 +234,7 @@ pub(super) fn said_frame(room: RoomId, said: &Said) -> V2Frame<'_> {
     match content {
         Content::Text(text) => V2Frame::Text { text, from, room_id, time, seq, reference },
         Content::Gif(gif) => V2Frame::Gif { gif_id: *gif, from, room_id, time, seq, reference },
+        Content::Erased => V2Frame::Gone { room_id, time, seq },
     }
 }
 

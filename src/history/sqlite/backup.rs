@@ -101,7 +101,7 @@ impl FileArchive {
         Ok(Backup { file, bytes })
     }
 
-    fn database(&self) -> Result<Arc<Database>, ArchiveError> {
+    pub(super) fn database(&self) -> Result<Arc<Database>, ArchiveError> {
         self.0.upgrade().ok_or(ArchiveError::Closed)
     }
 }

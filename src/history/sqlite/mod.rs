@@ -10,6 +10,7 @@
 mod backup;
 mod claim;
 mod database;
+mod erase;
 mod explain;
 mod file;
 mod place;

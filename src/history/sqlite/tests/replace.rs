@@ -156,10 +156,10 @@ fn a_damaged_backup_is_refused() {
         File::options().write(true).open(&damaged).unwrap().set_len(len).unwrap();
         check_refused(&damaged, &["damaged", "restore another backup"]);
     }
-    // The head of a page of messages.
     fs::copy(&backup, &damaged).unwrap();
+    let page: i64 = query(&damaged, "SELECT rootpage FROM sqlite_schema WHERE name = 'event'");
     let file = File::options().write(true).open(&damaged).unwrap();
-    file.write_all_at(&[0x55; 100], len / 2 / 4_096 * 4_096).unwrap();
+    file.write_all_at(&[0x55; 100], uint(page - 1) * 4_096).unwrap();
     check_refused(&damaged, &["is damaged", "restore another backup"]);
     fs::copy(&backup, &damaged).unwrap();
     Connection::open(&damaged).unwrap().execute_batch("DROP TABLE event").unwrap();
