@@ -158,6 +158,13 @@ fn prepare(copy: &Path, backup: &Path) -> Result<Prepared, HistoryError> {
         open_connection(copy, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(explain)?;
     let marks = Marks::read(&connection).map_err(explain)?;
     marks.check(backup, VERSION).map_err(of_backup)?;
+    let page: i64 =
+        connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(explain)?;
+    let len = fs::metadata(copy).map_err(|error| unwritable(copy, error))?.len();
+    if !len.is_multiple_of(uint(page)) {
+        // SQLite takes what is missing of the last page for zeros.
+        return Err(HistoryError::new(backup, "is damaged: its end is missing", ANOTHER));
+    }
     let fault: String =
         connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(explain)?;
     if fault != "ok" {
