@@ -1,6 +1,7 @@
 //! What only a file does: it outlives the server, and it can fail.
 
 mod backup;
+mod erase;
 mod failing;
 mod migration;
 mod refused;
