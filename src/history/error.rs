@@ -2,7 +2,10 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
 
 /// Why a history cannot be opened, read or written.
 ///
@@ -12,6 +15,7 @@ pub struct HistoryError {
     file: PathBuf,
     what: String,
     advice: String,
+    may_pass: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -22,7 +26,22 @@ impl HistoryError {
         what: impl Into<String>,
         advice: impl Into<String>,
     ) -> HistoryError {
-        Self { file: file.to_owned(), what: what.into(), advice: advice.into(), source: None }
+        let (what, advice) = (what.into(), advice.into());
+        Self { file: file.to_owned(), what, advice, may_pass: false, source: None }
+    }
+
+    /// Whether the same may succeed later without anybody's changing the settings or the file: the disk is full,
+    /// the file is in use, or the system lacks something for the moment.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        let source = self.source.as_deref();
+        let system = source.and_then(|source| source.downcast_ref::<io::Error>());
+        self.may_pass || system.is_some_and(may_pass)
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(super) fn that_may_pass(self, may_pass: bool) -> Self {
+        Self { may_pass, ..self }
     }
 
     #[cfg(feature = "sqlite")]
@@ -50,4 +69,23 @@ impl Error for HistoryError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
+}
+
+/// Whether the system may give later what it has just refused.
+pub(crate) fn may_pass(error: &io::Error) -> bool {
+    let lacks_descriptors = error.raw_os_error().is_some_and(|code| {
+        code == Errno::MFILE.raw_os_error() || code == Errno::NFILE.raw_os_error()
+    });
+    lacks_descriptors
+        || matches!(
+            error.kind(),
+            ErrorKind::StorageFull
+                | ErrorKind::QuotaExceeded
+                | ErrorKind::OutOfMemory
+                | ErrorKind::WouldBlock
+                | ErrorKind::ResourceBusy
+                | ErrorKind::Interrupted
+                | ErrorKind::TimedOut
+                | ErrorKind::StaleNetworkFileHandle
+        )
 }

@@ -26,6 +26,7 @@ use crate::chat::{Memo, Position, RoomId, Said, Stored};
 use crate::settings::Durability;
 
 pub use error::HistoryError;
+pub(crate) use error::may_pass;
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::Upkeep;
 
