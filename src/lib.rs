@@ -39,6 +39,7 @@
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
+mod build_info;
 mod chat;
 mod clock;
 mod delivery;
@@ -65,6 +66,7 @@ mod shell;
 mod simulation;
 mod web;
 
+pub use build_info::{COMMIT, FEATURES};
 pub use error::{ServeError, StartError};
 pub use history::{HistoryError, Restored, restore};
 pub use net::tls::CertificateError;

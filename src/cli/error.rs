@@ -15,25 +15,15 @@ pub(super) enum ProgramError {
 }
 
 impl ProgramError {
+    /// The table of `wschat --help`.
     pub(super) fn exit_status(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Settings(_)
-            | Self::Start(
-                StartError::Settings(_)
-                | StartError::Certificate(_)
-                | StartError::Gifs(_)
-                | StartError::History(_),
-            ) => 3,
+            Self::Start(error) if error.may_pass() => 5,
             Self::Start(StartError::Listen { .. }) => 4,
-            Self::Start(_) | Self::Serve(_) => 1,
+            Self::Settings(_) | Self::Start(_) => 3,
+            Self::Serve(_) => 1,
         }
-    }
-}
-
-impl From<lexopt::Error> for ProgramError {
-    fn from(error: lexopt::Error) -> Self {
-        Self::Usage(error.to_string())
     }
 }
 

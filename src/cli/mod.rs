@@ -5,20 +5,22 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `arguments.rs` | the options, and the help |
+//! | `arguments.rs` | the options and subcommands, and the help |
+//! | `version.rs` | what `--version` names |
 //! | `serve.rs` | running the server: the log, the user, signals |
 //! | `error.rs` | why the program ends with an error, and its exit status |
 
 mod arguments;
 mod error;
 mod serve;
+mod version;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use wschat::{Server, Settings};
 
-use self::arguments::{Arguments, HELP, Task};
+use self::arguments::{Arguments, Command, Request};
 use self::error::ProgramError;
 
 /// Runs the program with the arguments of the process.
@@ -33,14 +35,18 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn perform() -> Result<(), ProgramError> {
-    let arguments = Arguments::parse(std::env::args_os())?;
-    match arguments.task {
-        Task::Help => say(HELP),
-        Task::Version => say(concat!("wschat ", env!("CARGO_PKG_VERSION"), "\n")),
-        Task::Check => check(&arguments.settings()?)?,
-        Task::Serve => serve::run(&arguments)?,
+    let arguments = match Arguments::parse(std::env::args_os())? {
+        Request::Print(text) => {
+            say(&text);
+            return Ok(());
+        }
+        Request::Run(arguments) => arguments,
+    };
+    match &arguments.command {
+        None if arguments.check => check(&arguments.settings(&arguments.place)?),
+        None => serve::run(&arguments),
+        Some(Command::Check(place)) => check(&arguments.settings(place)?),
     }
-    Ok(())
 }
 
 fn check(settings: &Settings) -> Result<(), ProgramError> {

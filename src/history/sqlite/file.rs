@@ -157,7 +157,7 @@ fn begin_epoch(
             "history: the system does not say whether the machine has been booted since the last start; if the server is \
              killed, clients are told that messages may be missing. Let it read \
              /proc/sys/kernel/random/boot_id (under systemd `ProcSubset=all`), or set \"durability\" of the history to \
-             \"powerLoss\"",
+             \"power-loss\"",
         );
     }
     let mut epoch: String = meta(connection, "epoch")?.unwrap_or_default();
