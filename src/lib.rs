@@ -68,7 +68,9 @@ mod web;
 
 pub use build_info::{COMMIT, FEATURES};
 pub use error::{ServeError, StartError};
-pub use history::{HistoryError, Restored, restore};
+pub use history::{
+    HistoryError, HistoryState, Restored, inspect as inspect_history, restore as restore_history,
+};
 pub use net::tls::CertificateError;
 pub use server::{Reloaded, Server, ServerHandle};
 pub use settings::{Durability, HistorySettings, Limits, LogSettings, Settings, SettingsError};

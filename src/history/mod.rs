@@ -186,6 +186,32 @@ pub struct Restored {
     pub newest: Option<u64>,
 }
 
+/// What [`inspect`] sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HistoryState {
+    /// Whether there is a file. If not, a start creates it.
+    pub exists: bool,
+    /// The process that uses it; 0 if that cannot be read.
+    pub used_by: Option<u32>,
+    /// Its length.
+    pub bytes: u64,
+    /// When the newest message was said. Unix time in milliseconds.
+    pub newest: Option<u64>,
+}
+
+/// Looks at the history's file at `path`, which may be in use, and changes nothing. The contents are checked as far as
+/// that takes no longer than `patience`.
+pub fn inspect(path: &Path, patience: Duration) -> Result<HistoryState, HistoryError> {
+    #[cfg(feature = "sqlite")]
+    return sqlite::inspect(path, patience);
+    #[cfg(not(feature = "sqlite"))]
+    {
+        let _ = patience;
+        Err(HistoryError::without_sqlite(path))
+    }
+}
+
 /// Puts a copy of `backup` in the place of the history's file at `path`, which no server may use meanwhile. The backup
 /// itself stays as it is. A new epoch begins, so that clients know that messages they have seen may be missing.
 ///

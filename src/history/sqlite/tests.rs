@@ -3,6 +3,7 @@
 mod backup;
 mod erase;
 mod failing;
+mod inspect;
 mod migration;
 mod refused;
 mod replace;
