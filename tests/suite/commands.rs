@@ -362,7 +362,7 @@ fn nothing_is_left_of_a_backup_that_is_interrupted() {
         let mut backup =
             Command::new(env!("CARGO_BIN_EXE_wschat")).args(arguments).spawn().unwrap();
         let (mut stream, _) = listener.accept().unwrap();
-        let answer = backup_of(&[1; 100_000]);
+        let answer = backup_of(&vec![1; 100_000]);
         stream.write_all(&answer[..answer.len() - 1]).unwrap();
         let part = folder.path().join("chat.db.part");
         eventually("something is written", || {
