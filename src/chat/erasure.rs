@@ -16,6 +16,15 @@ pub(crate) enum Erasure {
     Before(u64),
 }
 
+/// An erasure in one room that is done: nobody finds the messages up to `up_to` that it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Erased {
+    pub(crate) what: Erasure,
+    pub(crate) up_to: u64,
+    /// Unix time in milliseconds.
+    pub(crate) time: u64,
+}
+
 impl Erasure {
     /// Whether it is about messages in this room.
     pub(crate) fn concerns(self, room: RoomId) -> bool {

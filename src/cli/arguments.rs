@@ -1,12 +1,17 @@
 //! The command line: its options and subcommands, and the help.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use wschat::{Settings, StartError};
 
+use super::client::{AdminAddress, AdminClient};
+use super::commands::Erased;
 use super::error::ProgramError;
 use super::version;
 
@@ -54,11 +59,153 @@ pub(super) struct Place {
     pub(super) port: Option<u16>,
 }
 
+/// How to ask the running server.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Ask {
+    /// Ask at this admin address, a path or HOST:PORT [default: `admin.listen` of the settings]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) admin: Option<String>,
+}
+
+/// How to print an answer.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Output {
+    /// Print what the server answers, as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A command. The first line of its comment is in the list of commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Show how the running server fares
+    #[command(after_help = "Example:\n  wschat status")]
+    Status {
+        #[command(flatten)]
+        ask: Ask,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List the rooms
+    #[command(after_help = "Example:\n  wschat rooms --json | jq '.rooms[] | select(.users > 0)'")]
+    Rooms {
+        #[command(flatten)]
+        ask: Ask,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List the clients, and the users who are away
+    #[command(after_help = "Example:\n  wschat clients")]
+    Clients {
+        #[command(flatten)]
+        ask: Ask,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Close the connections of a user, or of an address
+    #[command(after_help = "Examples:\n  wschat kick 17 --reason 'no advertising'\n  \
+                            wschat kick --address 203.0.113.7")]
+    Kick {
+        /// The id of the user, as `wschat clients` lists it
+        #[arg(required_unless_present = "address", conflicts_with = "address")]
+        user: Option<u64>,
+        /// All clients of this IP address
+        #[arg(long, value_name = "IP")]
+        address: Option<IpAddr>,
+        /// Why, for the log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        ask: Ask,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Tell all clients something
+    #[command(after_help = "Example:\n  wschat announce 'We restart in five minutes.'")]
+    Announce {
+        /// What to tell them
+        text: String,
+        #[command(flatten)]
+        ask: Ask,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Save the history while the server runs
+    #[command(after_help = "Example:\n  wschat backup /var/backups/wschat.db")]
+    Backup {
+        /// The file to write; only its owner can read it
+        file: PathBuf,
+        /// Replace FILE if it exists
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        ask: Ask,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Print what was said in a room, a message a line, as JSON
+    #[command(after_help = "Example:\n  wschat export --room 1 room-1.jsonl")]
+    Export {
+        /// The id of the room, as `wschat rooms` lists it
+        #[arg(long, value_name = "ID")]
+        room: u64,
+        /// The file to write [default: the standard output]
+        file: Option<PathBuf>,
+        /// Replace FILE if it exists
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        ask: Ask,
+    },
+    /// Erase messages for good
+    #[command(after_help = "Examples:\n  wschat erase --user 17\n  \
+                            wschat erase --before 2026-11-01 --yes")]
+    Erase {
+        #[command(flatten)]
+        what: What,
+        /// Do not ask whether you are sure
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        ask: Ask,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Have the server read its settings, certificate and pictures again
+    #[command(after_help = "Example:\n  wschat reload")]
+    Reload {
+        #[command(flatten)]
+        ask: Ask,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Read and check the settings and everything that they name
     #[command(after_help = "Example:\n  wschat check --settings /etc/wschat/settings.json")]
     Check(Place),
+}
+
+/// Which messages to erase.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct What {
+    /// What this user has said, by id
+    #[arg(long, value_name = "ID")]
+    user: Option<u64>,
+    /// What was said in this room, by id
+    #[arg(long, value_name = "ID")]
+    room: Option<u64>,
+    /// What was said before a date (2026-11-01, in UTC) or time (2026-11-01T12:00:00+01:00)
+    #[arg(long, value_name = "DATE", value_parser = unix_ms)]
+    before: Option<i64>,
+}
+
+impl What {
+    pub(super) fn erased(&self) -> Erased {
+        let user = self.user.map(Erased::OfUser);
+        let room = self.room.map(Erased::InRoom);
+        let before = self.before.map(Erased::Before);
+        user.or(room).or(before).expect("clap takes one of them")
+    }
 }
 
 const AFTER_HELP: &str = "\
@@ -66,7 +213,7 @@ const AFTER_HELP: &str = "\
 
 Exit status:
   0  done, or ended as asked (SIGTERM, SIGINT)
-  1  failed while serving
+  1  failed: a command, or the server while it served
   2  wrong usage
   3  the settings, or files that they name, cannot be used
   4  cannot listen
@@ -99,6 +246,12 @@ impl Arguments {
         Ok(self)
     }
 
+    /// A client of the running server.
+    pub(super) fn client(ask: &Ask) -> AdminClient {
+        let given = ask.admin.as_deref().map(AdminAddress::parse);
+        AdminClient::new(given.unwrap_or_else(AdminAddress::usual))
+    }
+
     /// The settings of the file or the defaults, with the options of the command line applied.
     pub(super) fn settings(&self, place: &Place) -> Result<Settings, ProgramError> {
         let mut settings = match &self.settings {
@@ -114,6 +267,14 @@ impl Arguments {
         }
         Ok(settings)
     }
+}
+
+/// A date or a time, in Unix milliseconds.
+fn unix_ms(text: &str) -> Result<i64, String> {
+    let time = OffsetDateTime::parse(text, &Rfc3339)
+        .or_else(|_| OffsetDateTime::parse(&format!("{text}T00:00:00Z"), &Rfc3339))
+        .map_err(|_| "neither a date such as 2026-11-01 nor a time such as 2026-11-01T12:00:00Z")?;
+    Ok(time.unix_timestamp() * 1000 + i64::from(time.millisecond()))
 }
 
 fn port(text: &str) -> Result<u16, String> {

@@ -10,6 +10,8 @@ pub(super) enum ProgramError {
     Usage(String),
     /// The log file or the user of the settings cannot be used.
     Settings(String),
+    /// What was asked of the running server has failed.
+    Command(String),
     Start(StartError),
     Serve(ServeError),
 }
@@ -22,7 +24,7 @@ impl ProgramError {
             Self::Start(error) if error.may_pass() => 5,
             Self::Start(StartError::Listen { .. }) => 4,
             Self::Settings(_) | Self::Start(_) => 3,
-            Self::Serve(_) => 1,
+            Self::Command(_) | Self::Serve(_) => 1,
         }
     }
 }
@@ -31,7 +33,7 @@ impl fmt::Display for ProgramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(problem) => write!(f, "{problem}; `wschat --help` shows what there is"),
-            Self::Settings(problem) => f.write_str(problem),
+            Self::Settings(problem) | Self::Command(problem) => f.write_str(problem),
             Self::Start(error) => error.fmt(f),
             Self::Serve(error) => error.fmt(f),
         }

@@ -6,11 +6,16 @@
 //! | file | owns |
 //! |---|---|
 //! | `arguments.rs` | the options and subcommands, and the help |
+//! | `commands/` | the commands on the running server |
+//! | `client.rs`, `answer.rs` | asking the admin listener |
 //! | `version.rs` | what `--version` names |
 //! | `serve.rs` | running the server: the log, the user, signals |
 //! | `error.rs` | why the program ends with an error, and its exit status |
 
+mod answer;
 mod arguments;
+mod client;
+mod commands;
 mod error;
 mod serve;
 mod version;
@@ -21,6 +26,7 @@ use std::process::ExitCode;
 use wschat::{Server, Settings};
 
 use self::arguments::{Arguments, Command, Request};
+use self::commands::Kicked;
 use self::error::ProgramError;
 
 /// Runs the program with the arguments of the process.
@@ -45,7 +51,35 @@ fn perform() -> Result<(), ProgramError> {
     match &arguments.command {
         None if arguments.check => check(&arguments.settings(&arguments.place)?),
         None => serve::run(&arguments),
-        Some(Command::Check(place)) => check(&arguments.settings(place)?),
+        Some(command) => run_command(&arguments, command),
+    }
+}
+
+fn run_command(arguments: &Arguments, command: &Command) -> Result<(), ProgramError> {
+    let client = Arguments::client;
+    match command {
+        Command::Status { ask, output } => commands::status(&client(ask), output.json),
+        Command::Rooms { ask, output } => commands::rooms(&client(ask), output.json),
+        Command::Clients { ask, output } => commands::clients(&client(ask), output.json),
+        Command::Kick { user, address, reason, ask, output } => {
+            let whom = user.map(Kicked::User).or(address.map(Kicked::Address));
+            let whom = whom.expect("clap takes one of them");
+            commands::kick(&client(ask), whom, reason.as_deref(), output.json)
+        }
+        Command::Announce { text, ask, output } => {
+            commands::announce(&client(ask), text, output.json)
+        }
+        Command::Backup { file, force, ask, output } => {
+            commands::backup(&client(ask), file, *force, output.json)
+        }
+        Command::Export { room, file, force, ask } => {
+            commands::export(&client(ask), *room, file.as_deref(), *force)
+        }
+        Command::Erase { what, yes, ask, output } => {
+            commands::erase(&client(ask), what.erased(), *yes, output.json)
+        }
+        Command::Reload { ask, output } => commands::reload(&client(ask), output.json),
+        Command::Check(place) => check(&arguments.settings(place)?),
     }
 }
 
