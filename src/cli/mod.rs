@@ -9,6 +9,8 @@
 //! | `commands/` | the commands on the running server |
 //! | `client.rs`, `answer.rs` | asking the admin listener |
 //! | `check.rs`, `restore.rs` | commands that need no running server |
+//! | `print/` | configuration of nginx, Caddy and systemd |
+//! | `manual.rs` | the man page, and completions for shells |
 //! | `version.rs` | what `--version` names |
 //! | `serve.rs` | running the server: the log, the user, signals |
 //! | `error.rs` | why the program ends with an error, and its exit status |
@@ -19,6 +21,8 @@ mod check;
 mod client;
 mod commands;
 mod error;
+mod manual;
+mod print;
 mod restore;
 mod serve;
 mod version;
@@ -85,6 +89,15 @@ fn run_command(arguments: &Arguments, command: &Command) -> Result<(), ProgramEr
         Command::Restore { backup } => {
             restore::run(&arguments.settings(&Place::default())?, backup)
         }
+        Command::Print { target, path, place } => {
+            let settings = arguments.settings(place)?;
+            print::run(*target, path.as_ref(), &settings, arguments.settings.as_deref())
+        }
+        Command::Completions { shell } => {
+            manual::completions(*shell);
+            Ok(())
+        }
+        Command::Man => manual::page(),
         Command::Check { place, output } => check::run(&arguments.settings(place)?, output.json),
     }
 }
