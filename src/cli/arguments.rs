@@ -179,6 +179,30 @@ pub(super) enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Put a backup in the place of the history, while the server is stopped
+    #[command(
+        after_help = "Example:\n  systemctl stop wschat\n  wschat restore /var/backups/wschat.db \
+                            --settings /etc/wschat/settings.json\n  systemctl start wschat"
+    )]
+    Restore {
+        /// The backup; it stays as it is
+        file: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Look for what keeps the server from working, and say what to do about it
+    #[command(after_help = "Examples:\n  wschat doctor --settings /etc/wschat/settings.json\n  \
+                            wschat doctor https://chat.example.org/")]
+    Doctor {
+        /// The public URL: try the way through the proxy as well
+        url: Option<String>,
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        ask: Ask,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Read and check the settings and everything that they name
     #[command(after_help = "Example:\n  wschat check --settings /etc/wschat/settings.json")]
     Check(Place),

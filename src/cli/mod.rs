@@ -8,6 +8,8 @@
 //! | `arguments.rs` | the options and subcommands, and the help |
 //! | `commands/` | the commands on the running server |
 //! | `client.rs`, `answer.rs` | asking the admin listener |
+//! | `doctor/` | looking for what is wrong |
+//! | `restore.rs` | putting a backup in the place of the history |
 //! | `version.rs` | what `--version` names |
 //! | `serve.rs` | running the server: the log, the user, signals |
 //! | `error.rs` | why the program ends with an error, and its exit status |
@@ -16,7 +18,9 @@ mod answer;
 mod arguments;
 mod client;
 mod commands;
+mod doctor;
 mod error;
+mod restore;
 mod serve;
 mod version;
 
@@ -25,7 +29,7 @@ use std::process::ExitCode;
 
 use wschat::{Server, Settings};
 
-use self::arguments::{Arguments, Command, Request};
+use self::arguments::{Arguments, Command, Place, Request};
 use self::commands::Kicked;
 use self::error::ProgramError;
 
@@ -79,6 +83,13 @@ fn run_command(arguments: &Arguments, command: &Command) -> Result<(), ProgramEr
             commands::erase(&client(ask), what.erased(), *yes, output.json)
         }
         Command::Reload { ask, output } => commands::reload(&client(ask), output.json),
+        Command::Restore { file, output } => {
+            restore::run(&arguments.settings(&Place::default())?, file, output.json)
+        }
+        Command::Doctor { url, place, ask, output } => {
+            let settings = arguments.settings(place);
+            doctor::run(settings, url.as_deref(), &client(ask), output.json)
+        }
         Command::Check(place) => check(&arguments.settings(place)?),
     }
 }
