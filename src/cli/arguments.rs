@@ -70,7 +70,7 @@ pub(super) struct Ask {
 /// How to print an answer.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Output {
-    /// Print what the server answers, as JSON
+    /// Print it as JSON
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -179,14 +179,16 @@ pub(super) enum Command {
         #[command(flatten)]
         output: Output,
     },
-    /// Put a backup in the place of the history, while the server is stopped
-    #[command(
-        after_help = "Example:\n  systemctl stop wschat\n  wschat restore /var/backups/wschat.db \
-                            --settings /etc/wschat/settings.json\n  systemctl start wschat"
-    )]
+    /// Put a backup in the place of the history, while the server does not run
+    ///
+    /// What was there is kept under another name.
+    #[command(after_help = "Example:\n  systemctl stop wschat\n  wschat restore \
+                            /var/backups/wschat.db --settings /etc/wschat/settings.json\n  \
+                            systemctl start wschat")]
     Restore {
-        /// The backup; it stays as it is
-        file: PathBuf,
+        /// The file that `wschat backup` has written
+        #[arg(value_name = "FILE")]
+        backup: PathBuf,
         #[command(flatten)]
         output: Output,
     },
@@ -203,9 +205,16 @@ pub(super) enum Command {
         #[command(flatten)]
         output: Output,
     },
-    /// Read and check the settings and everything that they name
+    /// Check the settings, the files that they name, and the port
+    ///
+    /// It changes nothing, also beside a running server.
     #[command(after_help = "Example:\n  wschat check --settings /etc/wschat/settings.json")]
-    Check(Place),
+    Check {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 /// Which messages to erase.

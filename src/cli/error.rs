@@ -14,6 +14,8 @@ pub(super) enum ProgramError {
     Command(String),
     Start(StartError),
     Serve(ServeError),
+    /// Everything has been printed. Only the exit status is left.
+    Told(u8),
 }
 
 impl ProgramError {
@@ -25,6 +27,7 @@ impl ProgramError {
             Self::Start(StartError::Listen { .. }) => 4,
             Self::Settings(_) | Self::Start(_) => 3,
             Self::Command(_) | Self::Serve(_) => 1,
+            Self::Told(status) => *status,
         }
     }
 }
@@ -36,6 +39,7 @@ impl fmt::Display for ProgramError {
             Self::Settings(problem) | Self::Command(problem) => f.write_str(problem),
             Self::Start(error) => error.fmt(f),
             Self::Serve(error) => error.fmt(f),
+            Self::Told(_) => Ok(()),
         }
     }
 }

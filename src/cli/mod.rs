@@ -8,14 +8,15 @@
 //! | `arguments.rs` | the options and subcommands, and the help |
 //! | `commands/` | the commands on the running server |
 //! | `client.rs`, `answer.rs` | asking the admin listener |
-//! | `doctor/` | looking for what is wrong |
-//! | `restore.rs` | putting a backup in the place of the history |
+//! | `check.rs`, `restore.rs` | commands that need no running server |
+//! | `doctor/` | looking for what is wrong, and for what to do about it |
 //! | `version.rs` | what `--version` names |
 //! | `serve.rs` | running the server: the log, the user, signals |
 //! | `error.rs` | why the program ends with an error, and its exit status |
 
 mod answer;
 mod arguments;
+mod check;
 mod client;
 mod commands;
 mod doctor;
@@ -27,8 +28,6 @@ mod version;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use wschat::{Server, Settings};
-
 use self::arguments::{Arguments, Command, Place, Request};
 use self::commands::Kicked;
 use self::error::ProgramError;
@@ -38,7 +37,9 @@ pub(crate) fn run() -> ExitCode {
     match perform() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "wschat: {error}");
+            if !matches!(error, ProgramError::Told(_)) {
+                let _ = writeln!(io::stderr(), "wschat: {error}");
+            }
             ExitCode::from(error.exit_status())
         }
     }
@@ -53,7 +54,7 @@ fn perform() -> Result<(), ProgramError> {
         Request::Run(arguments) => arguments,
     };
     match &arguments.command {
-        None if arguments.check => check(&arguments.settings(&arguments.place)?),
+        None if arguments.check => check::run(&arguments.settings(&arguments.place)?, false),
         None => serve::run(&arguments),
         Some(command) => run_command(&arguments, command),
     }
@@ -83,24 +84,15 @@ fn run_command(arguments: &Arguments, command: &Command) -> Result<(), ProgramEr
             commands::erase(&client(ask), what.erased(), *yes, output.json)
         }
         Command::Reload { ask, output } => commands::reload(&client(ask), output.json),
-        Command::Restore { file, output } => {
-            restore::run(&arguments.settings(&Place::default())?, file, output.json)
+        Command::Restore { backup, output } => {
+            restore::run(&arguments.settings(&Place::default())?, backup, output.json)
         }
         Command::Doctor { url, place, ask, output } => {
             let settings = arguments.settings(place);
             doctor::run(settings, url.as_deref(), &client(ask), output.json)
         }
-        Command::Check(place) => check(&arguments.settings(place)?),
+        Command::Check { place, output } => check::run(&arguments.settings(place)?, output.json),
     }
-}
-
-fn check(settings: &Settings) -> Result<(), ProgramError> {
-    let warnings = Server::check(settings).map_err(ProgramError::Start)?;
-    for warning in warnings {
-        say(&format!("warning: {warning}\n"));
-    }
-    say("The settings are good.\n");
-    Ok(())
 }
 
 /// Writes to stdout. It may be closed, which is no error.

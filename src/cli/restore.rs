@@ -16,7 +16,8 @@ use super::say;
 pub(super) fn run(settings: &Settings, backup: &Path, is_json: bool) -> Result<(), ProgramError> {
     let Some(path) = &settings.history.file else {
         return Err(ProgramError::Settings(
-            "the settings name no file for the history; name them with --settings FILE, and a file in \"history\""
+            "history.file is not set, so there is no history to restore; name the server's \
+             settings with --settings FILE"
                 .to_owned(),
         ));
     };
@@ -38,16 +39,17 @@ fn ids_of(name: &str) -> Result<(u32, u32), ProgramError> {
 }
 
 fn to_text(restored: &Restored) -> String {
+    let mut text = format!("{}: {} messages\n", restored.file.display(), restored.messages);
     let newest = restored.newest.and_then(|time| {
         let time = i64::try_from(time / 1_000).ok()?;
         OffsetDateTime::from_unix_timestamp(time).ok()?.format(&Rfc3339).ok()
     });
-    let newest = newest.map_or(String::new(), |time| format!(", the newest of {time}"));
-    let file = restored.file.display();
-    let mut text = format!("{file} has {} messages now{newest}.\n", restored.messages);
+    if let Some(time) = newest {
+        text.push_str(&format!("The newest is of {time}.\n"));
+    }
     if let Some(kept) = &restored.kept {
         text.push_str(&format!(
-            "What was there before is kept in {}; delete it when you no longer need it.\n",
+            "What was there before is kept as {}; delete it when you no longer need it.\n",
             kept.display()
         ));
     }

@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use wschat::Settings;
 
+use super::super::check::is_wschat;
 use super::finding::Findings;
-use super::probe;
 
 const SUBJECT: &str = "port";
 
@@ -82,7 +82,7 @@ fn in_use(
                 cure,
             );
         }
-        None if addresses.iter().any(|address| probe::is_wschat(*address, is_tls)) => {}
+        None if addresses.iter().any(|address| is_wschat(address, is_tls)) => {}
         None => {
             let what =
                 format!("{place} is in use by another program (as root, `ss -ltnp` shows which)");

@@ -15,9 +15,6 @@ use tungstenite::{Message, WebSocket};
 /// How long each step may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a server on this machine may take.
-const LOCAL_PATIENCE: Duration = Duration::from_millis(200);
-
 /// A public URL.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
@@ -95,7 +92,7 @@ impl Target {
     pub(super) fn connect(&self) -> Result<Probe, Failure> {
         let tcp = self.reach()?;
         let local = tcp.local_addr().map_err(Failure::Unreachable)?.ip();
-        let wire = if self.is_tls { encrypt(&self.host, tcp, false)? } else { Wire::Plain(tcp) };
+        let wire = if self.is_tls { encrypt(&self.host, tcp)? } else { Wire::Plain(tcp) };
         let (ws, http) = if self.is_tls { ("wss", "https") } else { ("ws", "http") };
         let broken = |error: &dyn fmt::Display| Failure::Broken(error.to_string());
         let mut request = format!("{ws}://{}{}", self.authority, self.path)
@@ -178,23 +175,6 @@ fn welcome(socket: &mut WebSocket<Wire>) -> Option<u64> {
     }
 }
 
-/// Whether a wschat listens there.
-pub(super) fn is_wschat(address: SocketAddr, is_tls: bool) -> bool {
-    let ask = || {
-        let tcp = open(address, LOCAL_PATIENCE).ok()?;
-        let host = address.ip().to_string();
-        let mut wire = if is_tls { encrypt(&host, tcp, true).ok()? } else { Wire::Plain(tcp) };
-        wire.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            .ok()?;
-        let mut answer = String::new();
-        // An end without a farewell is no error here.
-        let _ = wire.take(4_096).read_to_string(&mut answer);
-        let (_, body) = answer.split_once("\r\n\r\n")?;
-        Some(["ok\n", "The history cannot", "TLS: "].iter().any(|start| body.starts_with(start)))
-    };
-    ask().unwrap_or(false)
-}
-
 fn open(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
     let tcp = TcpStream::connect_timeout(&address, patience)?;
     tcp.set_read_timeout(Some(patience))?;
@@ -202,12 +182,8 @@ fn open(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
     Ok(tcp)
 }
 
-fn encrypt(host: &str, tcp: TcpStream, takes_any: bool) -> Result<Wire, Failure> {
-    let connector = TlsConnector::builder()
-        .danger_accept_invalid_certs(takes_any)
-        .danger_accept_invalid_hostnames(takes_any)
-        .build()
-        .map_err(|error| Failure::Tls(error.to_string()))?;
+fn encrypt(host: &str, tcp: TcpStream) -> Result<Wire, Failure> {
+    let connector = TlsConnector::new().map_err(|error| Failure::Tls(error.to_string()))?;
     match connector.connect(host, tcp) {
         Ok(stream) => Ok(Wire::Tls(Box::new(stream))),
         Err(HandshakeError::Failure(error)) => Err(Failure::Tls(error.to_string())),

@@ -21,14 +21,7 @@ pub(super) fn refused(text: &str, findings: &mut Findings) {
 }
 
 pub(super) fn examine(settings: &Settings, findings: &mut Findings) {
-    match Server::check(settings) {
-        Ok(warnings) => {
-            warnings.iter().for_each(|warning| findings.concern("certificate", warning));
-        }
-        Err(StartError::Certificate(error)) => findings.refusal("certificate", &error.to_string()),
-        Err(StartError::Gifs(error)) => findings.refusal("gifs", &error.to_string()),
-        Err(error) => refused(&error.to_string(), findings),
-    }
+    examine_files(settings.clone(), findings);
     let is_direct = settings.certificate.is_some();
     let is_local = is_loopback(&settings.host);
     if !is_direct && is_local && settings.domain.is_some() && settings.trusted_proxies.is_empty() {
@@ -53,6 +46,27 @@ pub(super) fn examine(settings: &Settings, findings: &mut Findings) {
             "no page may connect that was opened under a name: neither \"domain\" nor \"allowedOrigins\" is set",
             "set \"domain\" to the public name of the server",
         );
+    }
+}
+
+/// What is wrong is left out, to find what else is.
+fn examine_files(mut settings: Settings, findings: &mut Findings) {
+    loop {
+        match Server::check(&settings) {
+            Ok(warnings) => {
+                warnings.iter().for_each(|warning| findings.concern("certificate", warning));
+                return;
+            }
+            Err(StartError::Certificate(error)) if settings.certificate.is_some() => {
+                findings.refusal("certificate", &error.to_string());
+                (settings.certificate, settings.private_key) = (None, None);
+            }
+            Err(StartError::Gifs(error)) if settings.gifs_directory.is_some() => {
+                findings.refusal("gifs", &error.to_string());
+                settings.gifs_directory = None;
+            }
+            Err(error) => return refused(&error.to_string(), findings),
+        }
     }
 }
 
