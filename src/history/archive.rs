@@ -3,16 +3,13 @@
 //!
 //! The thread that asks runs it. It makes nobody wait.
 
-use std::error::Error;
-use std::fmt;
-use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::memory::MemoryHistory;
 #[cfg(feature = "sqlite")]
 use super::sqlite::FileArchive;
-use super::{HistoryError, HistoryReader};
+use super::{ArchiveError, Backup, HistoryError, HistoryReader};
 use crate::chat::{Content, Erasure, RoomId, Said};
 
 /// How much of a room is read at once.
@@ -25,27 +22,6 @@ pub(crate) enum Archive {
     Memory(MemoryHistory),
     #[cfg(feature = "sqlite")]
     File(FileArchive),
-}
-
-/// A whole copy of a history's file. It has no name, and is gone when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Backup {
-    pub(crate) file: File,
-    pub(crate) bytes: u64,
-}
-
-/// Why a history cannot be copied.
-#[derive(Debug)]
-pub(crate) enum ArchiveError {
-    /// It is in memory only.
-    Memory,
-    /// Another backup is being made.
-    Busy,
-    /// Whoever asked for it wants it no more.
-    Cancelled,
-    /// The server has ended.
-    Closed,
-    History(HistoryError),
 }
 
 impl Archive {
@@ -124,35 +100,5 @@ impl Iterator for Pages {
             said.retain(|said| said.content != Content::Erased);
             said
         }))
-    }
-}
-
-impl From<HistoryError> for ArchiveError {
-    fn from(error: HistoryError) -> Self {
-        Self::History(error)
-    }
-}
-
-impl fmt::Display for ArchiveError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Memory => {
-                "the history is in memory only; to keep one that can be backed up, name a file in \"history\" of the \
-                 settings and restart"
-            }
-            Self::Busy => "another backup is being made; try again when it is done",
-            Self::Cancelled => "the backup was cancelled",
-            Self::Closed => "the server is ending; try again when it runs",
-            Self::History(error) => return error.fmt(out),
-        })
-    }
-}
-
-impl Error for ArchiveError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::History(error) => error.source(),
-            Self::Memory | Self::Busy | Self::Cancelled | Self::Closed => None,
-        }
     }
 }

@@ -9,29 +9,18 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock::AgeClock;
-use super::{
-    Archive, Batch, History, HistoryError, HistoryReader, Opened, Retention, first_within,
-    new_epoch, newest_within,
-};
-use crate::chat::{Content, Erasure, Memo, Position, RoomId, Said, Stored};
-
-pub(super) fn open(retention: Retention) -> Opened {
-    let history = MemoryHistory(Arc::new(Mutex::new(Messages::new(retention))));
-    Opened {
-        epoch: new_epoch(),
-        remembered: Stored::default(),
-        history: Box::new(history.clone()),
-        reader: Box::new(history.clone()),
-        upkeep: None,
-        archive: Archive::Memory(history),
-    }
-}
+use super::{Batch, History, HistoryError, HistoryReader, Retention, first_within, newest_within};
+use crate::chat::{Content, Erasure, Memo, Position, RoomId, Said};
 
 /// A handle for the dispatcher or a reader.
 #[derive(Clone, Debug)]
-pub(super) struct MemoryHistory(Arc<Mutex<Messages>>);
+pub(crate) struct MemoryHistory(Arc<Mutex<Messages>>);
 
 impl MemoryHistory {
+    pub(super) fn new(retention: Retention) -> Self {
+        Self(Arc::new(Mutex::new(Messages::new(retention))))
+    }
+
     /// Nothing that is done under the lock can panic half-way, so a poisoned one is as good as any.
     fn lock(&self) -> MutexGuard<'_, Messages> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -18,6 +18,8 @@
 //! | `tls` | the chat is the same under TLS |
 //! | `reload` | new settings change a running server, and disconnect nobody |
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
+//! | `checks` | settings are checked as a whole, and backups restored, without a running server |
+//! | `commands` | the commands ask the running server for the right thing, and show its answer |
 //! | `crowd` | everyone in a big room gets the same |
 //! | `kits` | the Rust client and the example bots lose and repeat nothing |
 //! | `noise` | it survives random input |
@@ -42,7 +44,9 @@ mod random;
 mod addresses;
 mod bad_frames;
 mod bad_requests;
+mod checks;
 mod closing;
+mod commands;
 mod crash;
 mod crowd;
 mod exact;

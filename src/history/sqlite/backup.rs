@@ -16,8 +16,7 @@ use rusqlite::backup::{self, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::fstatvfs;
 
-use super::super::HistoryError;
-use super::super::archive::{ArchiveError, Backup};
+use super::super::{ArchiveError, Backup, HistoryError};
 use super::database::{Database, open_connection};
 use super::explain::explain;
 use super::place::beside;

@@ -200,6 +200,8 @@ pub(super) fn configure_writer(
     // Upkeep runs checkpoints, while the dispatcher goes on.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", int(WAL_MAX_BYTES))?;
+    // What is deleted is overwritten: otherwise it stays in pages that are not used for anything else.
+    connection.pragma_update(None, "secure_delete", true)?;
     let synchronous = match durability {
         Durability::Process => "NORMAL",
         Durability::PowerLoss => "FULL",

@@ -6,16 +6,22 @@
 //! count as pruned, and upkeep deletes them.
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::super::archive::ArchiveError;
+use super::super::ArchiveError;
 use super::backup::FileArchive;
 use super::database::Database;
 use super::prune::STEP_PAUSE;
 use super::row::{int, uint};
+use super::upkeep::READERS_TIMEOUT;
+use super::wal::checkpoint;
 use crate::chat::{Erasure, RoomId};
+
+/// How often, and with which pauses, it tries to empty the WAL. Readers are done with a page in a few milliseconds.
+const EMPTY_ATTEMPTS: u32 = 50;
+const EMPTY_PAUSE: Duration = Duration::from_millis(20);
 
 /// How many messages a step looks at.
 const STEP_MESSAGES: u64 = 256;
@@ -42,9 +48,13 @@ impl FileArchive {
         up_to: &[(RoomId, u64)],
     ) -> Result<u64, ArchiveError> {
         let database = self.database()?;
+        if database.is_backing_up() {
+            // The copy would have what is erased here.
+            return Err(ArchiveError::Busy);
+        }
         let connection = database.connect()?;
         let erase = || {
-            connection.pragma_update(None, "secure_delete", true)?;
+            connection.busy_timeout(READERS_TIMEOUT)?;
             let mut erased = 0;
             for &(room, up_to) in up_to {
                 erased += erase_in_room(&database, &connection, what, int(room.0), up_to)?;
@@ -59,8 +69,31 @@ impl FileArchive {
             }
             Ok(erased)
         };
-        erase().map_err(|error| database.explain(error).into())
+        let explain = |error| ArchiveError::from(database.explain(error));
+        let erased = erase().map_err(explain)?;
+        if empty_wal(&database, &connection).map_err(explain)? {
+            Ok(erased)
+        } else {
+            Err(ArchiveError::Busy)
+        }
     }
+}
+
+/// Copies the WAL into the database and leaves it empty: it has pages from before the erasure. Returns false if somebody
+/// reads it for long.
+fn empty_wal(database: &Database, connection: &Connection) -> rusqlite::Result<bool> {
+    for _ in 0..EMPTY_ATTEMPTS {
+        // Most of it is copied while others write.
+        checkpoint(connection, "PASSIVE")?;
+        let lock = database.lock_for_writing();
+        let wal = checkpoint(connection, "TRUNCATE")?;
+        drop(lock);
+        if wal.is_copied && wal.bytes == 0 {
+            return Ok(true);
+        }
+        thread::sleep(EMPTY_PAUSE);
+    }
+    Ok(false)
 }
 
 fn erase_in_room(
@@ -94,9 +127,11 @@ fn erase_in_room(
         }
         let lock = database.lock_for_writing();
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-        erased += transaction.prepare_cached(ERASE)?.execute(rows)? as u64;
+        let messages = transaction.prepare_cached(ERASE)?.execute(rows)?;
         transaction.commit()?;
-        database.count_commit(1);
+        erased += messages as u64;
+        // Upkeep has to copy the WAL meanwhile.
+        database.count_commit(messages);
         drop(lock);
         // The dispatcher must get the write lock in between.
         thread::sleep(started.elapsed().max(STEP_PAUSE));

@@ -11,8 +11,8 @@ use super::row::UnknownKind;
 
 pub(super) const MOVE_AWAY: &str =
     "move it away to start with an empty one, or name another file in the settings";
-pub(super) const RESTORE: &str =
-    "restore a backup, or move it (and its -wal file) away to start with an empty one";
+pub(super) const RESTORE: &str = "stop the server and restore a backup (`wschat restore FILE`), or move it away together with its -wal file \
+     to start with an empty one";
 
 pub(super) fn explain(path: &Path, error: Error) -> HistoryError {
     if let Some(UnknownKind(kind)) = unknown_kind(&error) {

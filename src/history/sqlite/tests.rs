@@ -1,9 +1,12 @@
 //! What only a file does: it outlives the server, and it can fail.
 
 mod backup;
+mod erase;
 mod failing;
+mod inspect;
 mod migration;
 mod refused;
+mod replace;
 mod restart;
 mod upkeep;
 
@@ -14,7 +17,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::contract_test::{EVERYTHING, room, seqs, text};
-use super::super::{Batch, Durability, History, HistoryError, HistoryReader, Retention};
+use super::super::{Batch, Durability, History, HistoryError, HistoryReader, Restored, Retention};
 use super::database::Database;
 use super::place::beside;
 use super::reader::SqliteReader;

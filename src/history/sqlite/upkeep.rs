@@ -30,7 +30,7 @@ const ROUND: Duration = Duration::from_secs(1);
 const WAL_MAX_AGE: Duration = Duration::from_secs(60);
 
 /// How long copying waits for readers, at most. They are done with a page in a few milliseconds.
-const READERS_TIMEOUT: Duration = Duration::from_millis(20);
+pub(super) const READERS_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// How often it looks for something to prune after commits.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(10);

@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use super::*;
 use crate::chat::Content;
-use crate::history::archive::{ArchiveError, Backup};
+use crate::history::{ArchiveError, Backup};
 
 /// As it comes to whoever asked for it: in a file of its own.
-fn save(backup: Backup) -> (TempDir, PathBuf) {
+pub(super) fn save(backup: Backup) -> (TempDir, PathBuf) {
     let Backup { mut file, bytes } = backup;
     let (folder, path) = new_path();
     assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
@@ -23,14 +23,14 @@ fn save(backup: Backup) -> (TempDir, PathBuf) {
 }
 
 /// The names of the files in the folder.
-fn names(folder: &TempDir) -> Vec<String> {
+pub(super) fn names(folder: &TempDir) -> Vec<String> {
     let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
     names.sort();
     names
 }
 
-fn whole(_: u64, _: u64) -> ControlFlow<()> {
+pub(super) fn whole(_: u64, _: u64) -> ControlFlow<()> {
     Continue(())
 }
 
