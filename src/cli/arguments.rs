@@ -191,6 +191,21 @@ pub(super) enum Command {
         /// The file that `wschat backup` has written
         #[arg(value_name = "FILE")]
         backup: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Look for what keeps the server from working, and say what to do about it
+    #[command(after_help = "Examples:\n  wschat doctor --settings /etc/wschat/settings.json\n  \
+                            wschat doctor https://chat.example.org/")]
+    Doctor {
+        /// The public URL: try the way through the proxy as well
+        url: Option<String>,
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        ask: Ask,
+        #[command(flatten)]
+        output: Output,
     },
     /// Check the settings, the files that they name, and the port
     ///

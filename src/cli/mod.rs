@@ -11,6 +11,7 @@
 //! | `check.rs`, `restore.rs` | commands that need no running server |
 //! | `print/` | configuration of nginx, Caddy and systemd |
 //! | `manual.rs` | the man page, and completions for shells |
+//! | `doctor/` | looking for what is wrong, and for what to do about it |
 //! | `version.rs` | what `--version` names |
 //! | `serve.rs` | running the server: the log, the user, signals |
 //! | `error.rs` | why the program ends with an error, and its exit status |
@@ -20,6 +21,7 @@ mod arguments;
 mod check;
 mod client;
 mod commands;
+mod doctor;
 mod error;
 mod manual;
 mod print;
@@ -86,8 +88,12 @@ fn run_command(arguments: &Arguments, command: &Command) -> Result<(), ProgramEr
             commands::erase(&client(ask), what.erased(), *yes, output.json)
         }
         Command::Reload { ask, output } => commands::reload(&client(ask), output.json),
-        Command::Restore { backup } => {
-            restore::run(&arguments.settings(&Place::default())?, backup)
+        Command::Restore { backup, output } => {
+            restore::run(&arguments.settings(&Place::default())?, backup, output.json)
+        }
+        Command::Doctor { url, place, ask, output } => {
+            let settings = arguments.settings(place);
+            doctor::run(settings, url.as_deref(), &client(ask), output.json)
         }
         Command::Print { target, path, place } => {
             let settings = arguments.settings(place)?;
