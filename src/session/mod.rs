@@ -136,9 +136,9 @@ impl UpgradedSession {
 impl Connection {
     /// Registers with the dispatcher, reads until there is a reason to close, and closes.
     fn run(&self, arrival: Arrival, pump: Pump<'_>) -> CloseReason {
-        let (connection, source) = (self.id, self.source);
+        let (connection, address) = (self.id, self.address);
         let (outbox, pace) = (self.outbox.clone(), self.pace.clone());
-        let connect = Input::Connect { connection, source, outbox, arrival, pace };
+        let connect = Input::Connect { connection, address, outbox, arrival, pace };
         if self.inputs.send(connect).is_err() {
             return CloseReason::InternalError;
         }
