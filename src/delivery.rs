@@ -30,7 +30,7 @@ use crate::net::stop::LINGER;
 use crate::outbox::{Full, Outbox, Piece};
 use crate::output::Output;
 use crate::pace::Pace;
-use crate::protocol::{CloseReason, Outgoing, ServerInfo};
+use crate::protocol::{CloseReason, Outgoing, ServerInfo, Version};
 use crate::recall::{PendingQuery, Query};
 
 /// How many outboxes are prefetched at once. That takes little longer than prefetching one, and these fit
@@ -131,6 +131,10 @@ impl Delivery {
             Effect::Connected { link, welcome } => self.welcome(*link, welcome),
             Effect::Superseded { link } => self.close(link.connection, CloseReason::Replaced),
             Effect::TurnedAway { link } => self.close(link.connection, CloseReason::CannotSave),
+            Effect::Kicked { link } => self.close(link.connection, CloseReason::Kicked),
+            Effect::Announce { text, time } => {
+                self.tell_everyone(&Outgoing::Announcement { text, time: *time });
+            }
             Effect::Subscribe { user, room } => self.subscribe(*user, *room),
             Effect::Unsubscribe { user } => {
                 if let Some(connection) = self.users.get(user) {
@@ -258,6 +262,17 @@ impl Delivery {
             && let Some(audience) = self.rooms.get_mut(&room)
         {
             audience.skip(index);
+        }
+    }
+
+    /// Sends something to every client that has been welcomed.
+    fn tell_everyone(&mut self, outgoing: &Outgoing<'_>) {
+        let frames = Version::ALL.map(|version| self.memory.hold(version.frame(outgoing)));
+        let connections: Vec<_> = self.users.values().copied().collect();
+        for connection in connections {
+            let Some(client) = self.clients.get(&connection) else { continue };
+            let frames = frames[client.version.index()].clone();
+            self.add_part(connection, Part::Shared(frames));
         }
     }
 

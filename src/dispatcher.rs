@@ -9,7 +9,7 @@ mod saver;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::chat::{self, Action, Chat, ConnectionId, Effect, Link, NodeId, Reply};
+use crate::chat::{self, Action, Chat, ConnectionId, Effect, Link, NodeId, Reply, RoomId, UserId};
 use crate::clock;
 use crate::delivery::Delivery;
 use crate::input::{Input, Reload};
@@ -306,8 +306,12 @@ impl<L: Log> Dispatcher<L> {
                 self.push(Output::Effect(effect));
             }
             Effect::ShowRoom { to, room: id, up_to: seq, reference } => {
+                let comes_back = since.is_some();
                 if let Some(what) = self.lobby.show_room(&self.chat, to, (id, seq), since.take()) {
                     self.push(Output::Query { to, query: Query { what, reference } });
+                }
+                if comes_back {
+                    self.repeat_erasures(to, id);
                 }
             }
             Effect::Repeat { to, position, reference } => {
@@ -315,6 +319,14 @@ impl<L: Log> Dispatcher<L> {
                 self.push(Output::Query { to, query: Query { what, reference } });
             }
             effect => self.push(Output::Effect(effect)),
+        }
+    }
+
+    /// Tells a client what has been erased in a room since the start: it may know messages from before.
+    fn repeat_erasures(&mut self, to: UserId, room: RoomId) {
+        for erased in self.chat.erasures(room) {
+            let (time, reply, reference) = (erased.time, Reply::Erased(room, erased), None);
+            self.outputs.push(Output::Effect(Effect::Reply { to, time, reply, reference }));
         }
     }
 

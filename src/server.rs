@@ -127,7 +127,7 @@ impl Server {
         let (inputs, received) = mailbox(live.settings.limits.command_queue_length);
         let health = Arc::<Health>::default();
         let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
-        let OpenedChat { dispatcher, recall, upkeep } =
+        let OpenedChat { dispatcher, recall, upkeep, .. } =
             OpenedChat::open(&live, health.clone(), memory.clone()).map_err(StartError::History)?;
         let room = live.admission_limits().max_connections;
         let stop = Stop::new().map_err(StartError::Machine)?;

@@ -54,7 +54,13 @@ impl Attendance {
             Action::SetRules(rules) => {
                 (self.resume_grace, self.max_away) = (rules.resume_grace, rules.max_away);
             }
-            Action::Reserved(_) | Action::Wait | Action::Saved | Action::NotSaved => {}
+            Action::Kick { .. }
+            | Action::Announce { .. }
+            | Action::Erased { .. }
+            | Action::Reserved(_)
+            | Action::Wait
+            | Action::Saved
+            | Action::NotSaved => {}
         }
         let mut gone = Vec::new();
         for effect in effects {

@@ -327,6 +327,12 @@ impl ExpectedDelivery {
             }
             Effect::Superseded { link } => self.close(link.connection, CloseReason::Replaced),
             Effect::TurnedAway { link } => self.close(link.connection, CloseReason::CannotSave),
+            Effect::Kicked { link } => self.close(link.connection, CloseReason::Kicked),
+            Effect::Announce { text, time } => {
+                for connection in self.users.values().copied().collect::<Vec<_>>() {
+                    self.send(connection, &Outgoing::Announcement { text: &text, time });
+                }
+            }
             Effect::Subscribe { user, room } => {
                 if let Some(connection) = self.users.get(&user) {
                     self.seats.insert(*connection, room);
