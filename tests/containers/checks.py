@@ -208,6 +208,8 @@ def kills_lose_and_invent_nothing(machine):
             time.sleep(0.3)
             machine.kill('KILL')
             eventually('it runs again', lambda: is_ready(machine) and machine.show('MainPID') not in (before, '0'))
+            # The pauses begin anew.
+            machine.run('systemctl', 'reset-failed', 'wschat.service')
         result = clients.go_on()
     assert result['wrong'] == [] and result['said'] > 20, result
 
