@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     /// All reasons with a code of the server's own.
-    const OURS: [CloseReason; 13] = [
+    const OURS: [CloseReason; 14] = [
         CloseReason::ServerStopping,
         CloseReason::ProxyStopping,
         CloseReason::ProtocolError,
