@@ -9,11 +9,13 @@
 //! | `sessions.rs` | the session threads |
 //! | `chat.rs` | opening the history and restoring the chat from it |
 //! | `threads.rs` | spawning the other threads, and what their panics lead to |
+//! | `watch.rs` | what is looked at every second |
 
 mod accept;
 mod chat;
 mod sessions;
 mod threads;
+mod watch;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -27,6 +29,7 @@ use self::accept::AcceptLoop;
 use self::chat::OpenedChat;
 use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
+use self::watch::Watch;
 use crate::error::{ServeError, StartError};
 use crate::health::Health;
 use crate::input::Input;
@@ -87,6 +90,7 @@ struct Threads {
     dispatcher: JoinHandle<Result<(), ServeError>>,
     history: HistoryThreads,
     flusher: JoinHandle<io::Result<()>>,
+    watch: Watch,
     sessions: Arc<SessionThreads>,
 }
 
@@ -151,10 +155,11 @@ impl Server {
         };
         let history = HistoryThreads::start(recall, upkeep, &control)?;
         let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &received, &context))?;
+        let watch = Watch::start(&control.context)?;
         let accept_loop = AcceptLoop::new(control.clone(), idle_threads);
         let listener = spawn("listener", move || accept_loop.run(&listener))?;
         info!("listening on {local_addr}, with room for {room} connections");
-        let threads = Threads { listener, dispatcher, history, flusher, sessions };
+        let threads = Threads { listener, dispatcher, history, flusher, watch, sessions };
         Ok(ServerHandle {
             local_addr,
             control: Mutex::new(Some(control)),
@@ -221,6 +226,7 @@ impl ServerHandle {
         let Some(threads) = lock(&self.threads).take() else { return Ok(()) };
         let listened = threads.listener.join();
         threads.sessions.join_all();
+        threads.watch.join();
         // Dropping the last sender ends the dispatcher, dropping the last outbox the flusher.
         lock(&self.control).take();
         let dispatched = threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher));
