@@ -67,7 +67,10 @@ mod web;
 
 pub use error::{ServeError, StartError};
 pub use history::HistoryError;
+pub use net::sockets::Listening;
 pub use net::tls::CertificateError;
 pub use server::{Reloaded, Server, ServerHandle};
-pub use settings::{Durability, HistorySettings, Limits, LogSettings, Settings, SettingsError};
+pub use settings::{
+    Durability, HistorySettings, Limits, ListenAddress, LogSettings, Settings, SettingsError,
+};
 pub use web::GifsError;

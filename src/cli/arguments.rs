@@ -13,7 +13,7 @@ wschat - a chat server: one binary, one settings file, one port
 Usage: wschat [--settings FILE] [--host HOST] [--port PORT] [--check]
 
   --settings FILE   read the settings from FILE (default: the built-in settings)
-  --host HOST       listen on this address or name, whatever the settings say
+  --host HOST       listen on this address or name, and nothing else
   --port PORT       listen on this port instead (0: any free port)
   --check           read and check everything, certificate, key and pictures included,
                     and exit
@@ -90,9 +90,11 @@ impl Arguments {
         };
         if let Some(host) = &self.host {
             settings.host.clone_from(host);
+            settings.listen.clear();
         }
         if let Some(port) = self.port {
             settings.port = port;
+            settings.listen.clear();
         }
         Ok(settings)
     }
