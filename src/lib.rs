@@ -69,7 +69,7 @@ pub use error::{ServeError, StartError};
 pub use history::HistoryError;
 pub use net::sockets::Listening;
 pub use net::tls::CertificateError;
-pub use server::{Reloaded, Server, ServerHandle};
+pub use server::{Bound, Capacity, Reloaded, Server, ServerHandle, capacity};
 pub use settings::{
     Durability, HistorySettings, Limits, ListenAddress, LogSettings, Settings, SettingsError,
 };

@@ -5,6 +5,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `server.rs` | the public API, the order of start and end, reload |
+//! | `capacity.rs` | how many connections the machine can carry |
 //! | `listening.rs` | opening all sockets that the settings name |
 //! | `accept.rs` | what the listener's thread does with a new connection |
 //! | `sessions.rs` | the session threads |
@@ -12,6 +13,7 @@
 //! | `threads.rs` | spawning the other threads, and what their panics lead to |
 
 mod accept;
+mod capacity;
 mod chat;
 mod listening;
 mod sessions;
@@ -26,6 +28,7 @@ use std::time::{Duration, Instant};
 use log::{info, warn};
 
 use self::accept::AcceptLoop;
+pub use self::capacity::{Bound, Capacity, capacity};
 use self::chat::OpenedChat;
 use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
@@ -99,6 +102,7 @@ impl Server {
     pub fn bind(settings: Settings) -> Result<Self, StartError> {
         let live = Live::load(settings)?;
         log_warnings(&live);
+        capacity::log_warnings(&live.settings);
         let sockets = listening::open(&live.settings)?;
         let listening = sockets.iter().map(ListenSocket::listening).collect::<io::Result<_>>();
         let listening = listening.map_err(StartError::Machine)?;
@@ -106,9 +110,12 @@ impl Server {
     }
 
     /// Reads and checks everything that `settings` name, as [`Server::bind`] does, without
-    /// listening. Returns warnings about what works now and soon will not.
+    /// listening. Returns warnings: about what works now and soon will not, and about connections that the
+    /// machine cannot carry.
     pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
-        Ok(Live::load(settings.clone())?.warnings())
+        let mut warnings = Live::load(settings.clone())?.warnings();
+        warnings.extend(capacity(settings).warnings());
+        Ok(warnings)
     }
 
     /// Listens and serves.
@@ -202,6 +209,7 @@ impl ServerHandle {
         let needs_restart = settings.keep_restart_only(&context.live.get().settings);
         let live = Live::load(settings)?;
         log_warnings(&live);
+        capacity::log_warnings(&live.settings);
         let reload = Box::new(chat::reload(&live));
         context.live.swap(live);
         // It fails when the dispatcher has panicked, and then the server is ending.

@@ -6,10 +6,12 @@
 //! | file | owns |
 //! |---|---|
 //! | `arguments.rs` | the options, and the help |
+//! | `descriptors.rs` | how many files the process may open |
 //! | `serve.rs` | running the server: the log, the user, signals |
 //! | `error.rs` | why the program ends with an error, and its exit status |
 
 mod arguments;
+mod descriptors;
 mod error;
 mod serve;
 
@@ -34,6 +36,7 @@ pub(crate) fn run() -> ExitCode {
 
 fn perform() -> Result<(), ProgramError> {
     let arguments = Arguments::parse(std::env::args_os())?;
+    descriptors::raise_limit();
     match arguments.task {
         Task::Help => say(HELP),
         Task::Version => say(concat!("wschat ", env!("CARGO_PKG_VERSION"), "\n")),
