@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `arguments.rs` | the options and subcommands, and the help |
 //! | `commands/` | the commands on the running server |
+//! | `descriptors.rs` | how many files the process may open |
 //! | `client.rs`, `answer.rs` | asking the admin listener |
 //! | `check.rs`, `restore.rs` | commands that need no running server |
 //! | `print/` | configuration of nginx, Caddy and systemd |
@@ -21,6 +22,7 @@ mod arguments;
 mod check;
 mod client;
 mod commands;
+mod descriptors;
 mod doctor;
 mod error;
 mod manual;
@@ -57,6 +59,7 @@ fn perform() -> Result<(), ProgramError> {
         }
         Request::Run(arguments) => arguments,
     };
+    descriptors::raise_limit();
     match &arguments.command {
         None if arguments.check => check::run(&arguments.settings(&arguments.place)?, false),
         None => serve::run(&arguments),

@@ -365,3 +365,28 @@ fn it_starts_with_settings_for_malloc_and_leaves_those_of_the_operator() {
     let program = Program::start_after(&format!("export GLIBC_TUNABLES={own}"), json!({}));
     assert_eq!(tunables(&program), [own]);
 }
+
+#[test]
+fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
+    let program = Program::start_after("ulimit -S -n 20", json!({}));
+    let users: Vec<_> = (0..30).map(|_| program.endpoint.user()).collect();
+    drop(users);
+    let limits = fs::read_to_string(format!("/proc/{}/limits", program.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let numbers: Vec<&str> = line.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(numbers[0], numbers[1], "{line}");
+}
+
+#[test]
+fn a_start_warns_of_connections_that_the_machine_cannot_carry() {
+    let program = Program::start_after("ulimit -n 400", json!({}));
+    let log = program.log();
+    let warning = "[WARN] limits.maxConnections is 4096, but the limit of open files";
+    assert!(
+        log.contains(warning) && log.contains("is 400, which carries about 80 connections"),
+        "{log}"
+    );
+    let program =
+        Program::start_after("ulimit -n 400", json!({ "limits": { "maxConnections": 50 } }));
+    assert!(!program.log().contains("open files"), "{}", program.log());
+}
