@@ -9,10 +9,12 @@ mod saver;
 
 use std::time::{Duration, Instant, SystemTime};
 
+use crossbeam_channel::Sender;
+
 use crate::chat::{self, Action, Chat, ConnectionId, Effect, Link, NodeId, Reply};
 use crate::clock;
 use crate::delivery::Delivery;
-use crate::input::{Input, Reload};
+use crate::input::{Control, Input, Reload};
 use crate::lobby::Lobby;
 use crate::log::{Local, Log, Now, Ordered, Proposal};
 use crate::mailbox::{Mailbox, WaitOutcome};
@@ -45,6 +47,8 @@ pub(crate) struct Dispatcher<L> {
     weight: usize,
     /// A tick with more weight than this gathers no more inputs.
     max_tick_bytes: usize,
+    /// Who is told that this tick is over.
+    pings: Vec<Sender<()>>,
     now: Now,
     stopping_until: Option<Instant>,
 }
@@ -71,6 +75,7 @@ impl<L: Log> Dispatcher<L> {
             outputs: Vec::new(),
             weight: 0,
             max_tick_bytes,
+            pings: Vec::new(),
             now: Now::default(),
             stopping_until: None,
         };
@@ -111,6 +116,10 @@ impl<L: Log> Dispatcher<L> {
             input = if is_full { None } else { next() };
         }
         self.commit_and_deliver();
+        for ping in self.pings.drain(..) {
+            // It fails when nobody waits any more.
+            let _ = ping.try_send(());
+        }
     }
 
     /// When a tick has something to do without an input.
@@ -178,6 +187,7 @@ impl<L: Log> Dispatcher<L> {
                 self.propose_local(Local::QueryResult { connection, frames });
             }
             Input::Reload(reload) => self.reload(*reload),
+            Input::Control(control) => self.control(*control),
             Input::Stop { until } => self.stop(until),
         }
     }
@@ -186,11 +196,19 @@ impl<L: Log> Dispatcher<L> {
     /// with the rooms they were in.
     fn take_while_stopping(&mut self, input: Input) {
         match (input, self.stopping_until) {
+            (Input::Control(control), _) => self.control(*control),
             (Input::Connect { outbox, .. }, Some(until)) => {
                 outbox.finish(CloseReason::ServerStopping, until);
             }
             (Input::QueryResult { .. }, _) => self.recall.release_permit(),
             _ => {}
+        }
+    }
+
+    /// Answers the operator, also while stopping.
+    fn control(&mut self, control: Control) {
+        match control {
+            Control::Ping(answer) => self.pings.push(answer),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Sessions, `recall` and the server send inputs through the mailbox; the dispatcher's thread takes them.
 
+mod control;
 mod secret;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::protocol::{CloseReason, ErrorReply, Reference, Request, ServerInfo};
 
+pub(crate) use control::Control;
 pub(crate) use secret::Secret;
 
 /// One thing for the dispatcher to deal with.
@@ -43,6 +45,8 @@ pub(crate) enum Input {
     QueryResult { connection: ConnectionId, frames: Bytes },
     /// The settings have changed. Boxed, so that every input stays small.
     Reload(Box<Reload>),
+    /// The operator asks for something. Boxed, so that every input stays small.
+    Control(Box<Control>),
     /// The server stops. Clients have until then to take what is queued for them.
     Stop { until: Instant },
 }
