@@ -5,16 +5,17 @@
 //! does not take at once stays in that client's outbox, for the flusher. It never reads from the history
 //! either: `recall` does.
 
+mod control;
 mod saver;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::Sender;
-
-use crate::chat::{self, Action, Chat, ConnectionId, Effect, Link, NodeId, Reply};
+use crate::chat::{
+    self, Action, Chat, ConnectionId, Effect, Link, NodeId, Reply, RoomId, Source, UserId,
+};
 use crate::clock;
 use crate::delivery::Delivery;
-use crate::input::{Control, Input, Reload};
+use crate::input::{Input, Reload};
 use crate::lobby::Lobby;
 use crate::log::{Local, Log, Now, Ordered, Proposal};
 use crate::mailbox::{Mailbox, WaitOutcome};
@@ -22,6 +23,7 @@ use crate::output::Output;
 use crate::protocol::{CloseReason, ErrorReply, Reference, Request, Since};
 use crate::recall::{Lookup, Query, Recall};
 
+use control::Desk;
 use saver::Outcome;
 pub(crate) use saver::Saver;
 
@@ -47,10 +49,9 @@ pub(crate) struct Dispatcher<L> {
     weight: usize,
     /// A tick with more weight than this gathers no more inputs.
     max_tick_bytes: usize,
-    /// Who is told that this tick is over.
-    pings: Vec<Sender<()>>,
     now: Now,
     stopping_until: Option<Instant>,
+    desk: Desk,
 }
 
 impl<L: Log> Dispatcher<L> {
@@ -75,9 +76,9 @@ impl<L: Log> Dispatcher<L> {
             outputs: Vec::new(),
             weight: 0,
             max_tick_bytes,
-            pings: Vec::new(),
             now: Now::default(),
             stopping_until: None,
+            desk: Desk::default(),
         };
         dispatcher.grant_ids();
         dispatcher
@@ -116,10 +117,6 @@ impl<L: Log> Dispatcher<L> {
             input = if is_full { None } else { next() };
         }
         self.commit_and_deliver();
-        for ping in self.pings.drain(..) {
-            // It fails when nobody waits any more.
-            let _ = ping.try_send(());
-        }
     }
 
     /// When a tick has something to do without an input.
@@ -162,8 +159,10 @@ impl<L: Log> Dispatcher<L> {
             return self.take_while_stopping(input);
         }
         match input {
-            Input::Connect { connection, source, outbox, arrival, pace } => {
+            Input::Connect { connection, address, outbox, arrival, pace } => {
                 let (link, version) = (link(connection), arrival.version());
+                let source = Source::of(address);
+                self.desk.note(connection, address, self.now.time);
                 let resume = arrival.offer().map(Box::new);
                 self.delivery.connect(connection, outbox, pace, arrival);
                 self.propose(Action::Connect { link, source, version, resume }, None);
@@ -186,8 +185,8 @@ impl<L: Log> Dispatcher<L> {
             Input::QueryResult { connection, frames } => {
                 self.propose_local(Local::QueryResult { connection, frames });
             }
-            Input::Reload(reload) => self.reload(*reload),
             Input::Control(control) => self.control(*control),
+            Input::Reload(reload) => self.reload(*reload),
             Input::Stop { until } => self.stop(until),
         }
     }
@@ -196,19 +195,11 @@ impl<L: Log> Dispatcher<L> {
     /// with the rooms they were in.
     fn take_while_stopping(&mut self, input: Input) {
         match (input, self.stopping_until) {
-            (Input::Control(control), _) => self.control(*control),
             (Input::Connect { outbox, .. }, Some(until)) => {
                 outbox.finish(CloseReason::ServerStopping, until);
             }
             (Input::QueryResult { .. }, _) => self.recall.release_permit(),
             _ => {}
-        }
-    }
-
-    /// Answers the operator, also while stopping.
-    fn control(&mut self, control: Control) {
-        match control {
-            Control::Ping(answer) => self.pings.push(answer),
         }
     }
 
@@ -304,6 +295,7 @@ impl<L: Log> Dispatcher<L> {
             }
             Local::Close { connection, reason } => {
                 self.lobby.forget(connection);
+                self.desk.forget(connection);
                 self.push(Output::Close { connection, reason });
             }
         }
@@ -324,8 +316,12 @@ impl<L: Log> Dispatcher<L> {
                 self.push(Output::Effect(effect));
             }
             Effect::ShowRoom { to, room: id, up_to: seq, reference } => {
+                let comes_back = since.is_some();
                 if let Some(what) = self.lobby.show_room(&self.chat, to, (id, seq), since.take()) {
                     self.push(Output::Query { to, query: Query { what, reference } });
+                }
+                if comes_back {
+                    self.repeat_erasures(to, id);
                 }
             }
             Effect::Repeat { to, position, reference } => {
@@ -333,6 +329,14 @@ impl<L: Log> Dispatcher<L> {
                 self.push(Output::Query { to, query: Query { what, reference } });
             }
             effect => self.push(Output::Effect(effect)),
+        }
+    }
+
+    /// Tells a client what has been erased in a room since the start: it may know messages from before.
+    fn repeat_erasures(&mut self, to: UserId, room: RoomId) {
+        for erased in self.chat.erasures(room) {
+            let (time, reply, reference) = (erased.time, Reply::Erased(room, erased), None);
+            self.outputs.push(Output::Effect(Effect::Reply { to, time, reply, reference }));
         }
     }
 
@@ -369,7 +373,7 @@ impl<L: Log> Dispatcher<L> {
             self.weight = 0;
             let fallen_behind = self.delivery.deliver();
             if fallen_behind.is_empty() {
-                return;
+                return self.desk.answer();
             }
             for connection in fallen_behind {
                 self.disconnect(connection, CloseReason::SlowConsumer);

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
-use crate::history::HistoryError;
+use crate::history::{HistoryError, may_pass};
 use crate::net::tls::CertificateError;
 use crate::settings::SettingsError;
 use crate::web::GifsError;
@@ -44,6 +44,22 @@ pub enum ServeError {
     History,
     /// Waiting for the sockets of slow clients failed.
     Flusher(io::Error),
+}
+
+impl StartError {
+    /// Whether the same start may succeed later without anybody's changing the settings or the files: a disk is full,
+    /// a file is in use by another server, the address is not there yet, or no descriptor or thread is left.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::History(error) => error.may_pass(),
+            Self::Listen { source, .. } => {
+                source.kind() == ErrorKind::AddrNotAvailable || may_pass(source)
+            }
+            Self::Machine(_) => true,
+            Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for StartError {

@@ -39,6 +39,7 @@
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
+mod build_info;
 mod chat;
 mod clock;
 mod delivery;
@@ -65,8 +66,11 @@ mod shell;
 mod simulation;
 mod web;
 
+pub use build_info::{COMMIT, FEATURES};
 pub use error::{ServeError, StartError};
-pub use history::HistoryError;
+pub use history::{
+    HistoryError, HistoryState, Restored, inspect as inspect_history, restore as restore_history,
+};
 pub use net::tls::CertificateError;
 pub use server::{Reloaded, Server, ServerHandle};
 pub use settings::{Durability, HistorySettings, Limits, LogSettings, Settings, SettingsError};

@@ -111,6 +111,12 @@ impl Server {
         Ok(Live::load(settings.clone())?.warnings())
     }
 
+    /// How many connections there is memory for, by `limits.maxMemoryBytes` or by what this machine or its control
+    /// group has.
+    pub fn room_for_connections(settings: &Settings) -> usize {
+        Memory::of_settings(settings.limits.max_memory_bytes).max_connections()
+    }
+
     /// Listens and serves.
     pub fn start(settings: Settings) -> Result<ServerHandle, StartError> {
         Self::bind(settings)?.run()
@@ -127,7 +133,7 @@ impl Server {
         let (inputs, received) = mailbox(live.settings.limits.command_queue_length);
         let health = Arc::<Health>::default();
         let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
-        let OpenedChat { dispatcher, recall, upkeep } =
+        let OpenedChat { dispatcher, recall, upkeep, .. } =
             OpenedChat::open(&live, health.clone(), memory.clone()).map_err(StartError::History)?;
         let room = live.admission_limits().max_connections;
         let stop = Stop::new().map_err(StartError::Machine)?;

@@ -22,7 +22,7 @@ use crate::malloc;
 /// Serves until the end.
 pub(super) fn run(arguments: &Arguments) -> Result<(), ProgramError> {
     malloc::give_memory_back();
-    let settings = arguments.settings()?;
+    let settings = arguments.settings(&arguments.place)?;
     start_logger(&settings.log)?;
     let has_log_file = settings.log.file.is_some();
     // The caller writes it to stderr as well.

@@ -35,6 +35,8 @@ pub(crate) enum CloseReason {
     CannotSave,
     /// The session was resumed on another connection.
     Replaced,
+    /// The operator has put the user out.
+    Kicked,
 }
 
 impl CloseReason {
@@ -53,6 +55,7 @@ impl CloseReason {
             Self::InternalError | Self::PongTimeout => Some(1011),
             Self::SlowConsumer | Self::OutOfMemory | Self::CannotSave => Some(1013),
             Self::Replaced => Some(4001),
+            Self::Kicked => Some(4003),
         }
     }
 
@@ -73,12 +76,13 @@ impl CloseReason {
             Self::OutOfMemory => "out of memory",
             Self::CannotSave => "no new users can be saved",
             Self::Replaced => "replaced",
+            Self::Kicked => "kicked",
         }
     }
 
     /// Whether queued frames are dropped, so that the Close frame goes out immediately.
     pub(crate) fn drops_backlog(self) -> bool {
-        matches!(self, Self::SlowConsumer | Self::Replaced)
+        matches!(self, Self::SlowConsumer | Self::Replaced | Self::Kicked)
     }
 
     /// Whether all requests are answered before the Close frame goes out, also from the history.
@@ -101,7 +105,7 @@ mod tests {
     use super::*;
 
     /// All reasons with a code of the server's own.
-    const OURS: [CloseReason; 12] = [
+    const OURS: [CloseReason; 13] = [
         CloseReason::ServerStopping,
         CloseReason::ProtocolError,
         CloseReason::BinaryMessage,
@@ -114,6 +118,7 @@ mod tests {
         CloseReason::OutOfMemory,
         CloseReason::CannotSave,
         CloseReason::Replaced,
+        CloseReason::Kicked,
     ];
 
     #[test]

@@ -7,7 +7,7 @@ use crate::chat::{Chat, REFERENCE_BYTES, Rules};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, NODE, Saver};
 use crate::health::Health;
-use crate::history::{self, HistoryError, Location, Opened, Retention, Upkeep};
+use crate::history::{self, Archive, HistoryError, Location, Opened, Retention, Upkeep};
 use crate::input::Reload;
 use crate::lobby::Lobby;
 use crate::log::LocalLog;
@@ -22,6 +22,7 @@ pub(super) struct OpenedChat {
     pub(super) dispatcher: Dispatcher<LocalLog>,
     pub(super) recall: RecallThread,
     pub(super) upkeep: Option<Upkeep>,
+    pub(super) archive: Archive,
 }
 
 impl OpenedChat {
@@ -43,7 +44,7 @@ impl OpenedChat {
             max_file_bytes: limits.history_max_file_bytes,
             max_references: max_references(limits),
         };
-        let Opened { epoch, remembered, history, reader, upkeep } =
+        let Opened { epoch, remembered, history, reader, upkeep, archive } =
             history::open(&location, retention)?;
         let mut saver = Saver::new(history, health);
         let Reload { rules, list_interval, room_bytes_per_second, server } = reload(live);
@@ -63,7 +64,7 @@ impl OpenedChat {
             queries,
             max_bytes / 4,
         );
-        Ok(Self { dispatcher, recall, upkeep })
+        Ok(Self { dispatcher, recall, upkeep, archive })
     }
 }
 

@@ -18,6 +18,10 @@
 //! | `tls` | the chat is the same under TLS |
 //! | `reload` | new settings change a running server, and disconnect nobody |
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
+//! | `checks` | settings are checked as a whole, and backups restored, without a running server |
+//! | `commands` | the commands ask the running server for the right thing, and show its answer |
+//! | `proxies` | it works behind nginx and Caddy, as they are configured by `wschat print` |
+//! | `snippets` | the docs show what the program prints and takes |
 //! | `crowd` | everyone in a big room gets the same |
 //! | `kits` | the Rust client and the example bots lose and repeat nothing |
 //! | `noise` | it survives random input |
@@ -42,7 +46,9 @@ mod random;
 mod addresses;
 mod bad_frames;
 mod bad_requests;
+mod checks;
 mod closing;
+mod commands;
 mod crash;
 mod crowd;
 mod exact;
@@ -56,9 +62,11 @@ mod memory;
 mod noise;
 mod pace;
 mod program;
+mod proxies;
 mod reload;
 mod resume;
 mod slow_consumers;
+mod snippets;
 mod sources;
 mod texts;
 mod timeouts;

@@ -48,17 +48,23 @@ fn help_and_version() {
         check(&run(&[option]), 0, &["Usage: wschat", "--settings", "--check", "Exit status"]);
     }
     for option in ["--version", "-V"] {
-        check(&run(&[option]), 0, &[concat!("wschat ", env!("CARGO_PKG_VERSION"), "\n")]);
+        let commit = wschat::COMMIT.map_or(String::new(), |commit| format!("{commit}; "));
+        let build = format!("({commit}{})\n", wschat::FEATURES.join(", "));
+        check(&run(&[option]), 0, &[concat!("wschat ", env!("CARGO_PKG_VERSION"), " "), &build]);
     }
+    check(&run(&["check", "--help"]), 0, &["Usage: wschat check", "Example:\n  wschat check"]);
 }
 
 #[test]
 fn wrong_usage() {
-    check(&run(&["--prot", "1"]), 2, &["wschat: ", "--prot", "wschat --help"]);
-    check(&run(&["extra"]), 2, &["extra"]);
+    check(&run(&["--prot", "1"]), 2, &["wschat: ", "--prot", "'--port'", "`wschat --help`"]);
+    check(&run(&["extra"]), 2, &["'extra'", "`wschat --help`"]);
     check(&run(&["--port"]), 2, &["--port"]);
-    check(&run(&["--port", "65536"]), 2, &["--port 65536"]);
-    check(&run(&["--port", "http"]), 2, &["--port http"]);
+    for port in ["65536", "http", "-1", ""] {
+        check(&run(&["--port", port]), 2, &["--port", port]);
+    }
+    check(&run(&["--check", "check"]), 2, &["--check"]);
+    check(&run(&["--port", "1", "check"]), 2, &["--port", "after"]);
 }
 
 #[test]
@@ -78,6 +84,7 @@ fn a_check_of_good_settings() {
     let port = host.endpoint.address.port().to_string();
     // A check does not listen, so it works beside a running server.
     check(&run(&["--check", "--port", &port]), 0, &["The settings are good.\n"]);
+    check(&run(&["check", "--port", &port]), 0, &["The settings are good.\n"]);
     let settings = include_str!("../../settings.json");
     check(&run_with(settings, &["--check"]), 0, &["The settings are good.\n"]);
 }
@@ -118,6 +125,19 @@ fn a_port_in_use() {
     let port = host.endpoint.address.port().to_string();
     let output = run(&["--port", &port]);
     check(&output, 4, &[&format!("cannot listen on 127.0.0.1 port {port}"), "--port"]);
+}
+
+/// These may pass by themselves, so that a service is to be started again.
+#[test]
+fn an_address_that_is_not_there_yet_and_a_history_in_use() {
+    let output = run(&["--host", "203.0.113.1", "--port", "0"]);
+    check(&output, 5, &["cannot listen on 203.0.113.1", "ip address"]);
+
+    let program = Program::durable(json!({}));
+    let file = json!({ "history": { "file": program.file("wschat.db") } }).to_string();
+    let output = run_with(&file, &["--port", "0"]);
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("in use by another server"));
 }
 
 #[test]

@@ -52,6 +52,15 @@ impl Clients {
                 Effect::Superseded { link } | Effect::TurnedAway { link } => {
                     heard.entry(*link).or_default().push(effect.clone());
                 }
+                Effect::Kicked { link } => {
+                    heard.entry(*link).or_default().push(effect.clone());
+                    self.disconnect(*link);
+                }
+                Effect::Announce { .. } => {
+                    for link in self.links.values() {
+                        heard.entry(*link).or_default().push(effect.clone());
+                    }
+                }
                 Effect::Subscribe { user, room } => {
                     prop_assert!(self.links.contains_key(user), "{:?} is not connected", user);
                     let members = before[room].members.clone();
@@ -127,6 +136,7 @@ impl Clients {
                     let name = members.get(&said.from.id).map(String::as_str);
                     prop_assert_eq!(name, Some(&*said.from.name), "as {:?} sees it", user);
                 }
+                Event::Erased(_) => {}
             }
         }
         Ok(())
