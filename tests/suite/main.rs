@@ -20,6 +20,7 @@
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
 //! | `checks` | settings are checked as a whole, and backups restored, without a running server |
 //! | `commands` | the commands ask the running server for the right thing, and show its answer |
+//! | `governed` | what the operator commands happens, and every client sees exactly what it is to see |
 //! | `crowd` | everyone in a big room gets the same |
 //! | `kits` | the Rust client and the example bots lose and repeat nothing |
 //! | `noise` | it survives random input |
@@ -52,6 +53,7 @@ mod crowd;
 mod exact;
 mod full_disk;
 mod gifs;
+mod governed;
 mod http;
 mod kits;
 mod lifecycle;
