@@ -30,6 +30,8 @@ pub enum StartError {
     },
     /// No file descriptor or thread is left.
     Machine(io::Error),
+    /// The server has been told to read its settings anew, and not where from.
+    NoReloader,
 }
 
 /// Why a running server ended without a shutdown.
@@ -57,7 +59,7 @@ impl StartError {
                 source.kind() == ErrorKind::AddrNotAvailable || may_pass(source)
             }
             Self::Machine(_) => true,
-            Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) => false,
+            Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) | Self::NoReloader => false,
         }
     }
 }
@@ -76,6 +78,10 @@ impl fmt::Display for StartError {
                     None => Ok(()),
                 }
             }
+            Self::NoReloader => f.write_str(
+                "the program around the server gives it no way to read its settings anew: it \
+                 needs Server::with_reloader; otherwise restart it",
+            ),
             Self::Machine(error) => {
                 write!(f, "the machine lacks what a server takes: {error}; see `ulimit -a`")
             }
@@ -122,6 +128,7 @@ impl Error for StartError {
             Self::Gifs(error) => error.source(),
             Self::History(error) => error.source(),
             Self::Listen { source, .. } | Self::Machine(source) => Some(source),
+            Self::NoReloader => None,
         }
     }
 }

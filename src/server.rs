@@ -4,7 +4,8 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `server.rs` | the public API, the order of start and end, reload |
+//! | `server.rs` | the public API, the order of start and end |
+//! | `running.rs` | reloading, stopping and asking the running server |
 //! | `capacity.rs` | how many connections the machine can carry |
 //! | `listening.rs` | opening all sockets that the settings name |
 //! | `accept.rs` | what the listener's thread does with a new connection |
@@ -17,6 +18,7 @@ mod accept;
 mod capacity;
 mod chat;
 mod listening;
+mod running;
 mod sessions;
 mod threads;
 mod watch;
@@ -25,20 +27,21 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::{info, warn};
 
 use self::accept::AcceptLoop;
 pub use self::capacity::{Bound, Capacity, capacity};
 use self::chat::OpenedChat;
+use self::running::{Control, Reloader, Running};
 use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
 use self::watch::Watch;
+use crate::admin::{Answer, Commands};
 use crate::error::{ServeError, StartError};
 use crate::health::Health;
-use crate::input::Input;
-use crate::mailbox::{MailboxSender, mailbox};
+use crate::mailbox::mailbox;
 use crate::memory::Memory;
 use crate::net::sockets::{ListenSocket, Listening};
 use crate::net::stop::Stop;
@@ -55,6 +58,7 @@ pub struct Server {
     live: Live,
     sockets: Vec<ListenSocket>,
     listening: Vec<Listening>,
+    reloader: Option<Reloader>,
 }
 
 /// A running server.
@@ -65,11 +69,9 @@ pub struct Server {
 #[must_use = "dropping the handle shuts the server down"]
 pub struct ServerHandle {
     listening: Vec<Listening>,
-    /// `None` when the server has ended.
-    control: Mutex<Option<Control>>,
+    running: Arc<Running>,
+    commands: Commands,
     threads: Mutex<Option<Threads>>,
-    /// Held by a reload, so that two of them do not mix.
-    reloading: Mutex<()>,
 }
 
 /// What [`ServerHandle::reload`] did.
@@ -79,14 +81,6 @@ pub struct Reloaded {
     /// The keys of the settings that differ from the running ones but need a restart, such as
     /// `"port"` or `"limits.commandQueueLength"`. They keep their old values.
     pub needs_restart: Vec<&'static str>,
-}
-
-/// What reloads and stops a server. The dispatcher runs as long as a control or a session exists.
-#[derive(Clone, Debug)]
-struct Control {
-    context: Arc<Context>,
-    inputs: MailboxSender<Input>,
-    sessions: Arc<SessionThreads>,
 }
 
 #[derive(Debug)]
@@ -110,7 +104,7 @@ impl Server {
         let sockets = listening::open(&live.settings)?;
         let listening = sockets.iter().map(ListenSocket::listening).collect::<io::Result<_>>();
         let listening = listening.map_err(StartError::Machine)?;
-        Ok(Self { live, sockets, listening })
+        Ok(Self { live, sockets, listening, reloader: None })
     }
 
     /// Reads and checks everything that `settings` name, as [`Server::bind`] does, without
@@ -144,13 +138,23 @@ impl Server {
         &self.listening
     }
 
+    /// Says how the settings are read anew, for [`ServerHandle::reload_again`] and for the operator's command
+    /// to reload. Any thread may call it.
+    #[must_use]
+    pub fn with_reloader(
+        self,
+        read: impl Fn() -> Result<Settings, StartError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { reloader: Some(Reloader(Box::new(read))), ..self }
+    }
+
     /// Serves, in threads of its own.
     pub fn run(self) -> Result<ServerHandle, StartError> {
-        let Self { live, sockets, listening } = self;
+        let Self { live, sockets, listening, reloader } = self;
         let (inputs, received) = mailbox(live.settings.limits.command_queue_length);
         let health = Arc::<Health>::default();
         let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
-        let OpenedChat { dispatcher, recall, upkeep, .. } =
+        let OpenedChat { dispatcher, recall, upkeep, archive } =
             OpenedChat::open(&live, health.clone(), memory.clone()).map_err(StartError::History)?;
         let room = live.admission_limits().max_connections;
         let stop = Stop::new().map_err(StartError::Machine)?;
@@ -159,6 +163,7 @@ impl Server {
         let paces = Paces::default();
         let context = Arc::new(Context { live, stop, flusher, health, paces, memory });
         let (sessions, idle_threads) = SessionThreads::new();
+        let commands = Commands::new(inputs.downgrade(), archive);
         let control = Control { context: context.clone(), inputs, sessions: sessions.clone() };
 
         let flusher = {
@@ -176,9 +181,9 @@ impl Server {
         let threads = Threads { listener, dispatcher, history, flusher, watch, sessions };
         Ok(ServerHandle {
             listening,
-            control: Mutex::new(Some(control)),
+            running: Arc::new(Running::new(control, reloader)),
+            commands,
             threads: Mutex::new(Some(threads)),
-            reloading: Mutex::default(),
         })
     }
 }
@@ -210,33 +215,38 @@ impl ServerHandle {
     /// must still be allowed to read them, so mind [`Settings::username`].
     ///
     /// After the end of the server this only checks the settings.
-    pub fn reload(&self, mut settings: Settings) -> Result<Reloaded, StartError> {
-        settings.check().map_err(StartError::Settings)?;
-        let _one_at_a_time = lock(&self.reloading);
-        let Some(Control { context, inputs, .. }) = lock(&self.control).clone() else {
-            Live::load(settings)?;
-            return Ok(Reloaded::default());
-        };
-        let needs_restart = settings.keep_restart_only(&context.live.get().settings);
-        let live = Live::load(settings)?;
-        log_warnings(&live);
-        capacity::log_warnings(&live.settings);
-        let reload = Box::new(chat::reload(&live));
-        context.live.swap(live);
-        // It fails when the dispatcher has panicked, and then the server is ending.
-        let _ = inputs.send(Input::Reload(reload));
-        info!("the settings have been reloaded");
-        if !needs_restart.is_empty() {
-            warn!("these settings have changed but need a restart: {}", needs_restart.join(", "));
-        }
-        Ok(Reloaded { needs_restart })
+    pub fn reload(&self, settings: Settings) -> Result<Reloaded, StartError> {
+        self.running.reload(settings)
+    }
+
+    /// Reads the settings anew, by the function given to [`Server::with_reloader`], and replaces those of the
+    /// running server, as [`ServerHandle::reload`] does. Without such a function it fails.
+    pub fn reload_again(&self) -> Result<Reloaded, StartError> {
+        self.running.reload_again()
+    }
+
+    /// Whether the server works: whether the dispatcher, which owns the chat, ends a tick within `timeout`. It
+    /// does not while the disk hangs, for instance. False after the end of the server.
+    pub fn answers_within(&self, timeout: Duration) -> bool {
+        self.running.answers_within(timeout)
+    }
+
+    /// Carries out a command of the operator on the running chat, such as
+    /// `command("POST", "/v1/announce", r#"{"text":"The server restarts at noon."}"#)`.
+    ///
+    /// The commands, their bodies and their answers are in `docs/operations.md`, under "Governing the running
+    /// server". Returns an HTTP status, 200 if all is well, and JSON; if something is wrong, its member `error` says
+    /// what to do. It waits until what was asked for has happened; the chat goes on meanwhile.
+    pub fn command(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let answer = self.commands.answer(method, path, body.as_bytes());
+        let Answer { status, body } = answer.unwrap_or_else(Answer::unknown);
+        (status, body)
     }
 
     /// Starts the shutdown and returns immediately. The server accepts no more connections, sends
     /// everyone a Close frame with 1001, and closes all connections within `limits.drainTimeoutMs`.
     pub fn shutdown(&self) {
-        let control = lock(&self.control).clone();
-        if let Some(control) = control {
+        if let Some(control) = self.running.control() {
             control.shut_down();
         }
     }
@@ -249,7 +259,7 @@ impl ServerHandle {
         threads.sessions.join_all();
         threads.watch.join();
         // Dropping the last sender ends the dispatcher, dropping the last outbox the flusher.
-        lock(&self.control).take();
+        self.running.end();
         let dispatched = threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher));
         // The dispatcher commits to the history and queries it, so this ends after it.
         let recalled = threads.history.join();
@@ -264,19 +274,6 @@ impl ServerHandle {
 impl Drop for ServerHandle {
     fn drop(&mut self) {
         self.shutdown();
-    }
-}
-
-impl Control {
-    fn shut_down(&self) {
-        let timeout =
-            Duration::from_millis(self.context.live.get().settings.limits.drain_timeout_ms);
-        let until = Instant::now() + time_to_close(timeout, self.sessions.count());
-        self.context.stop.announce(until);
-        self.context.flusher.drain();
-        // This fails when the dispatcher has panicked, and then the server is ending already. A
-        // second stop makes no difference to the dispatcher.
-        let _ = self.inputs.send(Input::Stop { until: self.context.stop.limit(until) });
     }
 }
 

@@ -23,6 +23,7 @@
 //! | `commands` | the commands ask the running server for the right thing, and show its answer |
 //! | `proxies` | it works behind nginx and Caddy, as they are configured by `wschat print` |
 //! | `snippets` | the docs show what the program prints and takes |
+//! | `governed` | what the operator commands happens, and every client sees exactly what it is to see |
 //! | `crowd` | everyone in a big room gets the same |
 //! | `kits` | the Rust client and the example bots lose and repeat nothing |
 //! | `noise` | it survives random input |
@@ -55,6 +56,7 @@ mod crowd;
 mod exact;
 mod full_disk;
 mod gifs;
+mod governed;
 mod http;
 mod kits;
 mod lifecycle;
