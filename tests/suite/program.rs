@@ -390,3 +390,11 @@ fn a_start_warns_of_connections_that_the_machine_cannot_carry() {
         Program::start_after("ulimit -n 400", json!({ "limits": { "maxConnections": 50 } }));
     assert!(!program.log().contains("open files"), "{}", program.log());
 }
+
+#[test]
+fn a_new_history_is_no_reason_to_warn() {
+    let program = Program::start(json!({ "history": { "file": "wschat.db" } }));
+    program.endpoint.user().close();
+    let log = program.log();
+    assert!(!log.contains("[WARN]"), "{log}");
+}
