@@ -20,6 +20,7 @@
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
 //! | `checks` | settings are checked as a whole, and backups restored, without a running server |
 //! | `commands` | the commands ask the running server for the right thing, and show its answer |
+//! | `doctor` | the doctor finds each of the faults that are planted, and names the cure |
 //! | `crowd` | everyone in a big room gets the same |
 //! | `kits` | the Rust client and the example bots lose and repeat nothing |
 //! | `noise` | it survives random input |
@@ -49,6 +50,7 @@ mod closing;
 mod commands;
 mod crash;
 mod crowd;
+mod doctor;
 mod exact;
 mod full_disk;
 mod gifs;
