@@ -350,10 +350,6 @@ fn a_port_that_something_else_has() {
         &json!({ "host": "192.0.2.1", "port": 8776, "trustedProxies": ["192.0.2.2"], "domain": "chat.example.org" }),
     );
     foreign.check("error", "port", "no network interface here", "ip address");
-    let unknown = Patient::with(
-        &json!({ "host": "nowhere.invalid", "port": 8776, "trustedProxies": ["192.0.2.2"], "domain": "chat.example.org" }),
-    );
-    unknown.check("error", "port", "cannot be resolved", "name an address of this machine");
 }
 
 #[test]
