@@ -66,8 +66,6 @@ struct Connection {
     id: ConnectionId,
     version: Version,
     address: IpAddr,
-    /// The network that the address counts for.
-    source: Source,
     outbox: Arc<Outbox>,
     pace: Arc<Pace>,
     memory: Arc<Memory>,
@@ -107,7 +105,7 @@ impl Session {
         let source = Source::of(address);
         let pace = context.paces.connect(&arrival.pace_keys(), source, pace_limits(limits));
         let (pace, memory) = (Arc::new(pace), context.memory.clone());
-        let connection = Connection { inputs, id, version, address, source, outbox, pace, memory };
+        let connection = Connection { inputs, id, version, address, outbox, pace, memory };
         let pump = Pump::new(&connection, limits, read_ahead);
         // A connection must not keep the old settings and pictures after a reload.
         drop(live);
@@ -120,9 +118,9 @@ impl Session {
 impl Connection {
     /// Registers with the dispatcher, reads until there is a reason to close, and closes.
     fn run(&self, arrival: Arrival, pump: Pump<'_>) -> CloseReason {
-        let (connection, source) = (self.id, self.source);
+        let (connection, address) = (self.id, self.address);
         let (outbox, pace) = (self.outbox.clone(), self.pace.clone());
-        let connect = Input::Connect { connection, source, outbox, arrival, pace };
+        let connect = Input::Connect { connection, address, outbox, arrival, pace };
         if self.inputs.send(connect).is_err() {
             return CloseReason::InternalError;
         }

@@ -21,6 +21,7 @@
 //! | `checks` | settings are checked as a whole, and backups restored, without a running server |
 //! | `commands` | the commands ask the running server for the right thing, and show its answer |
 //! | `doctor` | the doctor finds each of the faults that are planted, and names the cure |
+//! | `governed` | what the operator commands happens, and every client sees exactly what it is to see |
 //! | `crowd` | everyone in a big room gets the same |
 //! | `kits` | the Rust client and the example bots lose and repeat nothing |
 //! | `noise` | it survives random input |
@@ -54,6 +55,7 @@ mod doctor;
 mod exact;
 mod full_disk;
 mod gifs;
+mod governed;
 mod http;
 mod kits;
 mod lifecycle;
