@@ -12,6 +12,7 @@
 //! | `print/` | configuration of nginx, Caddy and systemd |
 //! | `manual.rs` | the man page, and completions for shells |
 //! | `doctor/` | looking for what is wrong, and for what to do about it |
+//! | `wire.rs` | a connection to a server's public port |
 //! | `version.rs` | what `--version` names |
 //! | `serve.rs` | running the server: the log, the user, signals |
 //! | `error.rs` | why the program ends with an error, and its exit status |
@@ -28,6 +29,7 @@ mod print;
 mod restore;
 mod serve;
 mod version;
+mod wire;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
