@@ -10,8 +10,11 @@ use wschat::Settings;
 const UNIT: &str = include_str!("../../../systemd/wschat.service");
 
 /// The paths in the unit.
-const UNIT_PROGRAM: &str = "/usr/local/bin/wschat";
+const UNIT_PROGRAM: &str = "/usr/bin/wschat";
 const UNIT_SETTINGS: &str = "/etc/wschat/settings.json";
+
+/// The connections that its `TasksMax` and `LimitNOFILE` are enough for.
+const MOST_CONNECTIONS: usize = 65_000;
 
 /// Folders that are hidden from the service.
 const HOMES: [&str; 2] = ["/home", "/root"];
@@ -23,7 +26,6 @@ pub(super) fn unit(settings: &Settings, settings_file: Option<&Path>, program: &
         unit = unit.replace(UNIT_SETTINGS, &file.display().to_string());
     }
     let mut own = Vec::new();
-    add_port(settings, &mut own);
     add_limits(settings, &mut own);
     add_key(settings, &mut own);
     add_paths(settings, settings_file, program, &mut own);
@@ -34,19 +36,11 @@ pub(super) fn unit(settings: &Settings, settings_file: Option<&Path>, program: &
     unit.replacen("[Install]", &own, 1)
 }
 
-fn add_port(settings: &Settings, own: &mut Vec<String>) {
-    if (1..1024).contains(&settings.port) {
-        own.push("AmbientCapabilities=CAP_NET_BIND_SERVICE".to_owned());
-        own.push("CapabilityBoundingSet=CAP_NET_BIND_SERVICE".to_owned());
-        own.push("PrivateUsers=no".to_owned());
-    }
-}
-
 fn add_limits(settings: &Settings, own: &mut Vec<String>) {
     let limits = &settings.limits;
     match limits.max_connections {
         0 => own.extend(["TasksMax=infinity", "LimitNOFILE=infinity"].map(str::to_owned)),
-        1..=4096 => {}
+        1..=MOST_CONNECTIONS => {}
         most => {
             own.push(format!("TasksMax={}", most.saturating_add(256)));
             own.push(format!("LimitNOFILE={}", most.saturating_mul(2)));
