@@ -262,6 +262,7 @@ impl Control {
             Duration::from_millis(self.context.live.get().settings.limits.drain_timeout_ms);
         let until = Instant::now() + time_to_close(timeout, self.sessions.count());
         self.context.stop.announce(until);
+        self.context.flusher.drain();
         // This fails when the dispatcher has panicked, and then the server is ending already. A
         // second stop makes no difference to the dispatcher.
         let _ = self.inputs.send(Input::Stop { until: self.context.stop.limit(until) });

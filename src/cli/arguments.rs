@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use wschat::{Settings, StartError};
@@ -13,6 +14,7 @@ use wschat::{Settings, StartError};
 use super::client::{AdminAddress, AdminClient};
 use super::commands::Erased;
 use super::error::ProgramError;
+use super::print::{SitePath, Target};
 use super::version;
 
 /// What the process is asked to do.
@@ -215,6 +217,30 @@ pub(super) enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Print a configuration for nginx, Caddy or systemd that fits the settings
+    #[command(
+        after_help = "Examples:\n  wschat print nginx --settings /etc/wschat/settings.json\n  \
+                            wschat print caddy --path /chat/"
+    )]
+    Print {
+        /// What to configure
+        target: Target,
+        /// Where the chat is in the site, if not at its root
+        #[arg(long, value_name = "PATH", value_parser = SitePath::parse)]
+        path: Option<SitePath>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Print a script that completes commands and options in a shell
+    #[command(after_help = "Example:\n  wschat completions bash > \
+                            /usr/share/bash-completion/completions/wschat")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page
+    #[command(after_help = "Example:\n  wschat man | man -l -")]
+    Man,
 }
 
 /// Which messages to erase.
@@ -280,9 +306,13 @@ impl Arguments {
     }
 
     /// A client of the running server.
-    pub(super) fn client(ask: &Ask) -> AdminClient {
-        let given = ask.admin.as_deref().map(AdminAddress::parse);
-        AdminClient::new(given.unwrap_or_else(AdminAddress::usual))
+    pub(super) fn client(&self, ask: &Ask) -> Result<AdminClient, ProgramError> {
+        let address = match (&ask.admin, &self.settings) {
+            (Some(address), _) => AdminAddress::parse(address),
+            (None, Some(file)) => AdminAddress::of_settings(file)?,
+            (None, None) => AdminAddress::usual(),
+        };
+        Ok(AdminClient::new(address))
     }
 
     /// The settings of the file or the defaults, with the options of the command line applied.

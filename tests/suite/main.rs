@@ -22,6 +22,8 @@
 //! | `commands` | the commands ask the running server for the right thing, and show its answer |
 //! | `doctor` | the doctor finds each of the faults that are planted, and names the cure |
 //! | `governed` | what the operator commands happens, and every client sees exactly what it is to see |
+//! | `proxies` | it works behind nginx and Caddy, as they are configured by `wschat print` |
+//! | `snippets` | the docs show what the program prints and takes |
 //! | `crowd` | everyone in a big room gets the same |
 //! | `kits` | the Rust client and the example bots lose and repeat nothing |
 //! | `noise` | it survives random input |
@@ -64,9 +66,11 @@ mod memory;
 mod noise;
 mod pace;
 mod program;
+mod proxies;
 mod reload;
 mod resume;
 mod slow_consumers;
+mod snippets;
 mod sources;
 mod texts;
 mod timeouts;
