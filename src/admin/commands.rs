@@ -137,9 +137,12 @@ impl Commands {
         inputs.send(Input::Control(Box::new(control(sender)))).map_err(|_| stopping())?;
         // Waiting with a sender in hand would keep the dispatcher running.
         drop(inputs);
-        answer.recv_timeout(PATIENCE).map_err(|error| match error.is_timeout() {
-            true => (503, "The server does not answer. Its log may say why.".to_owned()),
-            false => stopping(),
+        answer.recv_timeout(PATIENCE).map_err(|error| {
+            if error.is_timeout() {
+                (503, "The server does not answer. Its log may say why.".to_owned())
+            } else {
+                stopping()
+            }
         })
     }
 }

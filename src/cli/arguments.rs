@@ -306,9 +306,13 @@ impl Arguments {
     }
 
     /// A client of the running server.
-    pub(super) fn client(ask: &Ask) -> AdminClient {
-        let given = ask.admin.as_deref().map(AdminAddress::parse);
-        AdminClient::new(given.unwrap_or_else(AdminAddress::usual))
+    pub(super) fn client(&self, ask: &Ask) -> Result<AdminClient, ProgramError> {
+        let address = match (&ask.admin, &self.settings) {
+            (Some(address), _) => AdminAddress::parse(address),
+            (None, Some(file)) => AdminAddress::of_settings(file)?,
+            (None, None) => AdminAddress::usual(),
+        };
+        Ok(AdminClient::new(address))
     }
 
     /// The settings of the file or the defaults, with the options of the command line applied.

@@ -10,13 +10,13 @@ use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
-use native_tls::TlsConnector;
 use rustix::fs::Access;
 use serde_json::json;
 use wschat::{Server, Settings, StartError};
 
 use super::error::ProgramError;
 use super::say;
+use super::wire::{Trust, Wire};
 
 /// How long the history's contents are looked at. The whole of a large one would take minutes.
 const HISTORY_PATIENCE: Duration = Duration::from_secs(2);
@@ -177,19 +177,17 @@ pub(super) fn is_wschat(address: &SocketAddr, has_tls: bool) -> bool {
         socket.set_read_timeout(Some(PORT_PATIENCE))?;
         Ok(socket)
     };
-    let Ok(socket) = connect() else { return false };
-    if !has_tls {
-        return is_healthy(socket);
-    }
-    // Who it is does not matter here: nothing is told, and what it says only turns an error into a warning.
-    let connector = TlsConnector::builder()
-        .danger_accept_invalid_certs(true)
-        .danger_accept_invalid_hostnames(true)
-        .build();
-    connector.is_ok_and(|tls| tls.connect("localhost", socket).is_ok_and(is_healthy))
+    let Ok(tcp) = connect() else { return false };
+    let wire = if has_tls {
+        // What it says only turns an error into a warning.
+        Wire::encrypt("localhost", tcp, Trust::Anybody)
+    } else {
+        Ok(Wire::Plain(tcp))
+    };
+    wire.is_ok_and(is_healthy)
 }
 
-fn is_healthy(mut socket: impl Read + Write) -> bool {
+fn is_healthy(mut socket: Wire) -> bool {
     let mut answer = Vec::new();
     let _ = socket.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
     // An error at the end does not matter.

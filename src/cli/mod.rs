@@ -13,6 +13,7 @@
 //! | `print/` | configuration of nginx, Caddy and systemd |
 //! | `manual.rs` | the man page, and completions for shells |
 //! | `doctor/` | looking for what is wrong, and for what to do about it |
+//! | `wire.rs` | a connection to a server's public port |
 //! | `version.rs` | what `--version` names |
 //! | `serve.rs` | running the server: the log, the user, signals |
 //! | `error.rs` | why the program ends with an error, and its exit status |
@@ -30,11 +31,13 @@ mod print;
 mod restore;
 mod serve;
 mod version;
+mod wire;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use self::arguments::{Arguments, Command, Place, Request};
+use self::client::{AdminAddress, AdminClient};
 use self::commands::Kicked;
 use self::error::ProgramError;
 
@@ -68,35 +71,37 @@ fn perform() -> Result<(), ProgramError> {
 }
 
 fn run_command(arguments: &Arguments, command: &Command) -> Result<(), ProgramError> {
-    let client = Arguments::client;
+    let client = |ask| arguments.client(ask);
     match command {
-        Command::Status { ask, output } => commands::status(&client(ask), output.json),
-        Command::Rooms { ask, output } => commands::rooms(&client(ask), output.json),
-        Command::Clients { ask, output } => commands::clients(&client(ask), output.json),
+        Command::Status { ask, output } => commands::status(&client(ask)?, output.json),
+        Command::Rooms { ask, output } => commands::rooms(&client(ask)?, output.json),
+        Command::Clients { ask, output } => commands::clients(&client(ask)?, output.json),
         Command::Kick { user, address, reason, ask, output } => {
             let whom = user.map(Kicked::User).or(address.map(Kicked::Address));
             let whom = whom.expect("clap takes one of them");
-            commands::kick(&client(ask), whom, reason.as_deref(), output.json)
+            commands::kick(&client(ask)?, whom, reason.as_deref(), output.json)
         }
         Command::Announce { text, ask, output } => {
-            commands::announce(&client(ask), text, output.json)
+            commands::announce(&client(ask)?, text, output.json)
         }
         Command::Backup { file, force, ask, output } => {
-            commands::backup(&client(ask), file, *force, output.json)
+            commands::backup(&client(ask)?, file, *force, output.json)
         }
         Command::Export { room, file, force, ask } => {
-            commands::export(&client(ask), *room, file.as_deref(), *force)
+            commands::export(&client(ask)?, *room, file.as_deref(), *force)
         }
         Command::Erase { what, yes, ask, output } => {
-            commands::erase(&client(ask), what.erased(), *yes, output.json)
+            commands::erase(&client(ask)?, what.erased(), *yes, output.json)
         }
-        Command::Reload { ask, output } => commands::reload(&client(ask), output.json),
+        Command::Reload { ask, output } => commands::reload(&client(ask)?, output.json),
         Command::Restore { backup, output } => {
             restore::run(&arguments.settings(&Place::default())?, backup, output.json)
         }
         Command::Doctor { url, place, ask, output } => {
             let settings = arguments.settings(place);
-            doctor::run(settings, url.as_deref(), &client(ask), output.json)
+            // With settings that cannot be read, there is something to find all the same.
+            let client = client(ask).unwrap_or_else(|_| AdminClient::new(AdminAddress::usual()));
+            doctor::run(settings, url.as_deref(), &client, output.json)
         }
         Command::Print { target, path, place } => {
             let settings = arguments.settings(place)?;

@@ -278,6 +278,49 @@ fn what_cannot_be_reached_is_named_with_what_to_do() {
     check_fails(&Admin::answering(half).run(&["status"]), &["broke off"]);
 }
 
+#[test]
+fn the_admin_address_is_given_or_that_of_the_settings_or_that_of_the_service() {
+    let admin = Admin::json("200 OK", &status());
+    let folder = admin.folder.path().to_owned();
+    let settings = |text: Value| {
+        let file = folder.join("settings.json");
+        fs::write(&file, text.to_string()).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    // A mistake elsewhere in the file does not matter: the server is to say what is wrong.
+    let file = settings(json!({ "admin": { "listen": admin.socket() }, "prot": 1 }));
+    stdout(&run(&["status", "--settings", &file]));
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let served = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let asked = read_request(&mut stream);
+        stream.write_all(&http("200 OK", "application/json", status_text().as_bytes())).unwrap();
+        asked
+    });
+    let file = settings(json!({ "admin": { "listen": address } }));
+    stdout(&run(&["--settings", &file, "status"]));
+    assert!(served.join().unwrap().contains(&format!("\r\nHost: {address}\r\n")));
+
+    // --admin takes precedence.
+    let admin = Admin::json("200 OK", &status());
+    stdout(&admin.run(&["status", "--settings", &file]));
+
+    let file = settings(json!({ "admin": { "listen": "" } }));
+    check_fails(&run(&["status", "--settings", &file]), &["settings.json", "\"admin\""]);
+    let output = run(&["status", "--settings", "/nowhere.json"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+
+    let file = settings(json!({}));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wschat"));
+    command.args(["status", "--settings", &file]);
+    let output = command.env("RUNTIME_DIRECTORY", "/nowhere/a:/nowhere/b").output().unwrap();
+    check_fails(&output, &["no socket /nowhere/a/admin.sock"]);
+    let output = command.env_remove("RUNTIME_DIRECTORY").output().unwrap();
+    check_fails(&output, &["/run/wschat/admin.sock"]);
+}
+
 fn status_text() -> String {
     status().to_string()
 }

@@ -21,9 +21,10 @@
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
 //! | `checks` | settings are checked as a whole, and backups restored, without a running server |
 //! | `commands` | the commands ask the running server for the right thing, and show its answer |
+//! | `doctor` | the doctor finds each of the faults that are planted, and names the cure |
+//! | `governed` | what the operator commands happens, and every client sees exactly what it is to see |
 //! | `proxies` | it works behind nginx and Caddy, as they are configured by `wschat print` |
 //! | `snippets` | the docs show what the program prints and takes |
-//! | `governed` | what the operator commands happens, and every client sees exactly what it is to see |
 //! | `crowd` | everyone in a big room gets the same |
 //! | `kits` | the Rust client and the example bots lose and repeat nothing |
 //! | `noise` | it survives random input |
@@ -53,6 +54,7 @@ mod closing;
 mod commands;
 mod crash;
 mod crowd;
+mod doctor;
 mod exact;
 mod full_disk;
 mod gifs;

@@ -268,3 +268,36 @@ fn nginx_as_printed() {
 fn caddy_as_printed() {
     in_own_network("proxies::caddy_as_printed", || check(Site::start_caddy));
 }
+
+/// The service as printed: for a program and settings elsewhere, and with all that can be added.
+#[test]
+fn systemd_takes_the_unit_as_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let settings = json!({
+        "port": 443,
+        "certificate": "/etc/letsencrypt/live/chat.example.org/fullchain.pem",
+        "privateKey": "/etc/letsencrypt/live/chat.example.org/privkey.pem",
+        "history": { "file": "/srv/chat/wschat.db" },
+        "log": { "file": "/home/wschat/log" },
+        "limits": { "maxConnections": 100_000, "drainTimeoutMs": 60_000 },
+    });
+    fs::write(file("settings.json"), settings.to_string()).unwrap();
+    let printed = Command::new(env!("CARGO_BIN_EXE_wschat"))
+        .args(["print", "systemd", "--settings", &file("settings.json")])
+        .output()
+        .unwrap();
+    let unit = String::from_utf8(printed.stdout).unwrap();
+    assert!(unit.contains(&format!(" --settings {}\n", file("settings.json"))), "{unit}");
+    fs::write(file("wschat.service"), &unit).unwrap();
+    let socket = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/wschat.socket");
+    fs::copy(socket, file("wschat.socket")).unwrap();
+    let mut verify = Command::new("systemd-analyze");
+    let output = verify.args(["verify", &file("wschat.service")]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    // Before version 254 it does not know how a pause grows. The man page comes with the package.
+    let known = ["RestartSteps", "RestartMaxDelaySec", "man wschat"];
+    let unknown: Vec<_> =
+        said.lines().filter(|line| !known.iter().any(|known| line.contains(known))).collect();
+    assert!(unknown.is_empty(), "{unknown:#?} {unit}");
+}

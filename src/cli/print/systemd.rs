@@ -2,7 +2,7 @@
 //! private key.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use wschat::Settings;
@@ -56,8 +56,12 @@ fn add_key(settings: &Settings, own: &mut Vec<String>) {
     let (Some(certificate), Some(key)) = (&settings.certificate, &settings.private_key) else {
         return;
     };
-    let is_for_all = |key: fs::Metadata| key.permissions().mode() & 0o004 != 0;
-    if key.starts_with("/run/credentials") || fs::metadata(key).is_ok_and(is_for_all) {
+    // Whoever has given a group the key, as the hook for certbot does, has meant the service's.
+    let is_for_others = |key: fs::Metadata| {
+        let mode = key.permissions().mode();
+        key.uid() != 0 || mode & 0o004 != 0 || key.gid() != 0 && mode & 0o040 != 0
+    };
+    if key.starts_with("/run/credentials") || fs::metadata(key).is_ok_and(is_for_others) {
         return;
     }
     own.push(format!(
