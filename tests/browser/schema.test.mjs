@@ -346,6 +346,35 @@ talk('presence, users and long lists', { limits }, async (connect) => {
   assert.equal((await vera.until('history')).newer, true);
 });
 
+talk('what the operator does', {}, async (connect, server) => {
+  const [vera, willi, anna] = [await connect(V2), await connect(V2), await connect()];
+  for (const client of [vera, willi]) {
+    client.ask({ type: 'enter_room', roomId: 1 });
+    await client.until('room');
+  }
+  const say = async (client, text) => {
+    client.ask({ type: 'text', text });
+    await client.until('text');
+  };
+  await say(vera, 'one');
+  await say(willi, 'two');
+  await willi.until('text', ({ text }) => text === 'two');
+  assert.deepEqual(await server.command('POST', '/v1/announce', { text: 'Tea is ready.' }), { told: 3 });
+  assert.equal((await vera.until('announcement')).text, 'Tea is ready.');
+  assert.deepEqual((await anna.until('text')).from, { id: 0, name: 'Server' });
+  for (const [what, count] of [[{ user: willi.id }, 1], [{ before: 5 }, 0]]) {
+    assert.deepEqual(await server.command('POST', '/v1/erase', what), { erased: count });
+    const { upTo, userId, before } = await vera.until('erased');
+    assert.deepEqual([upTo, userId, before], [2, what.user, what.before]);
+  }
+  vera.ask({ type: 'history', roomId: 1 });
+  assert.deepEqual((await vera.until('history')).events.map(({ type }) => type), ['text', 'gone']);
+  assert.deepEqual(await server.command('POST', '/v1/erase', { room: 1 }), { erased: 1 });
+  assert.equal('userId' in await vera.until('erased'), false);
+  assert.deepEqual(await server.command('POST', '/v1/kick', { user: willi.id }), { kicked: [willi.id] });
+  assert.equal((await vera.until('leave_room')).user.id, willi.id);
+}, { governed: true });
+
 talk('a resumed session', {}, async (connect) => {
   const vera = await connect(V2);
   vera.ask({ type: 'enter_room', roomId: 2 });
