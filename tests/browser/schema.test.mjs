@@ -1,12 +1,11 @@
-// docs/protocol.schema.json against the frames on the wire, in both directions and both protocols, and against the
-// docs.
+// docs/protocol.schema.json against the frames on the wire, in both directions and both protocols. Those in the docs
+// are checked in examples.test.mjs.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import {
-  check, CLIENT_SCHEMA, DOCS, ENTRIES, fits, framesOf, lenient, mayCome, schema, Seen, spoilt, Watched,
+  check, CLIENT_SCHEMA, ENTRIES, fits, framesOf, lenient, mayCome, schema, Seen, spoilt, Watched,
 } from './frames.mjs';
 import { MALFORMED, MALFORMED_V2, NULLS } from './malformed.mjs';
 import { Server } from './server.mjs';
@@ -480,35 +479,5 @@ describe('the schema refuses invalid frames', () => {
     assert.ok(!fits('v2-server', error));
     assert.ok(fits('v2-server', { ...error, retryAfterMs: 5 }));
     assert.ok(!fits('v2-server', { ...error, code: 'bad_text', retryAfterMs: 5 }));
-  });
-});
-
-describe('examples in the docs fit the schema', () => {
-  const MALFORMED_CODES = ['bad_json', 'bad_request', 'unknown_type'];
-
-  for (const [file, version] of [['protocol.md', 'base'], ['protocol-v2.md', 'v2']]) {
-    test(file, () => {
-      const lines = readFileSync(path.join(DOCS, file), 'utf8').split('\n');
-      let count = 0;
-      for (const [index, line] of lines.entries()) {
-        const [, side, text] = line.match(/^([CS]): (\{.*)$/) ?? [];
-        if (side === 'S') {
-          check(`${version}-server`, text);
-          count += 1;
-        } else if (side === 'C') {
-          // Examples of malformed frames in the docs must really be refused.
-          const answer = lines[index + 1]?.match(/^S: (\{.*)$/)?.[1];
-          const refused = answer !== undefined && MALFORMED_CODES.includes(JSON.parse(answer).code);
-          assert.equal(fits(`${version}-client`, JSON.parse(text)), !refused, line);
-          count += 1;
-        }
-      }
-      assert.ok(count > 15, `${file} has but ${count} frames`);
-    });
-  }
-
-  test('no other file of the docs shows frames', () => {
-    const files = readdirSync(DOCS).filter((file) => file.startsWith('protocol') && file.endsWith('.md'));
-    assert.deepEqual(files.sort(), ['protocol-v2.md', 'protocol.md']);
   });
 });
