@@ -5,6 +5,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `server.rs` | the public API, the order of start and end, reload |
+//! | `listening.rs` | opening all sockets that the settings name |
 //! | `accept.rs` | what the listener's thread does with a new connection |
 //! | `sessions.rs` | the session threads |
 //! | `chat.rs` | opening the history and restoring the chat from it |
@@ -12,11 +13,12 @@
 
 mod accept;
 mod chat;
+mod listening;
 mod sessions;
 mod threads;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,7 +34,7 @@ use crate::health::Health;
 use crate::input::Input;
 use crate::mailbox::{MailboxSender, mailbox};
 use crate::memory::Memory;
-use crate::net::listener;
+use crate::net::sockets::{ListenSocket, Listening};
 use crate::net::stop::Stop;
 use crate::outbox::Flusher;
 use crate::pace::Paces;
@@ -45,8 +47,8 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct Server {
     live: Live,
-    listener: TcpListener,
-    local_addr: SocketAddr,
+    sockets: Vec<ListenSocket>,
+    listening: Vec<Listening>,
 }
 
 /// A running server.
@@ -56,7 +58,7 @@ pub struct Server {
 #[derive(Debug)]
 #[must_use = "dropping the handle shuts the server down"]
 pub struct ServerHandle {
-    local_addr: SocketAddr,
+    listening: Vec<Listening>,
     /// `None` when the server has ended.
     control: Mutex<Option<Control>>,
     threads: Mutex<Option<Threads>>,
@@ -97,12 +99,10 @@ impl Server {
     pub fn bind(settings: Settings) -> Result<Self, StartError> {
         let live = Live::load(settings)?;
         log_warnings(&live);
-        let (host, port) = (live.settings.host.as_str(), live.settings.port);
-        let listen_error =
-            |source| StartError::Listen { address: format!("{host} port {port}"), source };
-        let listener = listener::bind(host, port).map_err(listen_error)?;
-        let local_addr = listener.local_addr().map_err(listen_error)?;
-        Ok(Self { live, listener, local_addr })
+        let sockets = listening::open(&live.settings)?;
+        let listening = sockets.iter().map(ListenSocket::listening).collect::<io::Result<_>>();
+        let listening = listening.map_err(StartError::Machine)?;
+        Ok(Self { live, sockets, listening })
     }
 
     /// Reads and checks everything that `settings` name, as [`Server::bind`] does, without
@@ -122,14 +122,20 @@ impl Server {
         Self::bind(settings)?.run()
     }
 
-    /// The address that the server listens on, with the real port where the settings say 0.
+    /// The first TCP address that the server listens on, with the real port where the settings say 0. If it
+    /// listens on Unix sockets only, this is `0.0.0.0:0`; see [`Server::listening`].
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        first_tcp(&self.listening)
+    }
+
+    /// Everything that the server listens on.
+    pub fn listening(&self) -> &[Listening] {
+        &self.listening
     }
 
     /// Serves, in threads of its own.
     pub fn run(self) -> Result<ServerHandle, StartError> {
-        let Self { live, listener, local_addr } = self;
+        let Self { live, sockets, listening } = self;
         let (inputs, received) = mailbox(live.settings.limits.command_queue_length);
         let health = Arc::<Health>::default();
         let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
@@ -152,11 +158,12 @@ impl Server {
         let history = HistoryThreads::start(recall, upkeep, &control)?;
         let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &received, &context))?;
         let accept_loop = AcceptLoop::new(control.clone(), idle_threads);
-        let listener = spawn("listener", move || accept_loop.run(&listener))?;
-        info!("listening on {local_addr}, with room for {room} connections");
+        let listener = spawn("listener", move || accept_loop.run(&sockets))?;
+        let names: Vec<String> = listening.iter().map(ToString::to_string).collect();
+        info!("listening on {}, with room for {room} connections", names.join(", "));
         let threads = Threads { listener, dispatcher, history, flusher, sessions };
         Ok(ServerHandle {
-            local_addr,
+            listening,
             control: Mutex::new(Some(control)),
             threads: Mutex::new(Some(threads)),
             reloading: Mutex::default(),
@@ -165,9 +172,15 @@ impl Server {
 }
 
 impl ServerHandle {
-    /// The address that the server listens on, with the real port where the settings say 0.
+    /// The first TCP address that the server listens on, with the real port where the settings say 0. If it
+    /// listens on Unix sockets only, this is `0.0.0.0:0`; see [`ServerHandle::listening`].
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        first_tcp(&self.listening)
+    }
+
+    /// Everything that the server listens on.
+    pub fn listening(&self) -> &[Listening] {
+        &self.listening
     }
 
     /// Replaces the settings of the running server. Nobody is disconnected.
@@ -261,6 +274,14 @@ fn time_to_close(timeout: Duration, sessions: usize) -> Duration {
     let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
     let ending = (timeout / 10).saturating_add(ENDING_A_SESSION.saturating_mul(sessions));
     timeout.saturating_sub(ending).max(timeout / 2)
+}
+
+fn first_tcp(listening: &[Listening]) -> SocketAddr {
+    let tcp = listening.iter().find_map(|listening| match listening {
+        Listening::Tcp(address) => Some(*address),
+        Listening::Unix(_) => None,
+    });
+    tcp.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
 }
 
 fn log_warnings(live: &Live) {

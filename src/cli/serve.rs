@@ -11,7 +11,7 @@ use log::{error, info, warn};
 use privdrop::PrivDrop;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use wschat::{LogSettings, Server, ServerHandle, Settings, StartError};
+use wschat::{Listening, LogSettings, Server, ServerHandle, Settings, StartError};
 
 use super::arguments::Arguments;
 use super::error::ProgramError;
@@ -46,10 +46,14 @@ fn serve(settings: Settings) -> Result<(), ProgramError> {
     say(&format!(
         "wschat {} is open at {}\n",
         env!("CARGO_PKG_VERSION"),
-        address_to_open(handle.local_addr(), has_tls)
+        addresses_to_open(handle.listening(), has_tls)
     ));
+    let is_local = |listening: &Listening| match listening {
+        Listening::Tcp(address) => address.ip().is_loopback(),
+        _ => false,
+    };
     if let Some(domain) = domain
-        && handle.local_addr().ip().is_loopback()
+        && handle.listening().iter().all(is_local)
     {
         say(&format!(
             "{domain} reaches it through a proxy on this machine only; \
@@ -110,6 +114,15 @@ fn become_user(username: &str) -> Result<(), ProgramError> {
              exists (`getent passwd`), or remove \"username\""
         ))
     })
+}
+
+/// Everything to open: URLs, and the paths of sockets.
+fn addresses_to_open(listening: &[Listening], has_tls: bool) -> String {
+    let open = |listening: &Listening| match listening {
+        Listening::Tcp(address) => address_to_open(*address, has_tls),
+        other => other.to_string(),
+    };
+    listening.iter().map(open).collect::<Vec<_>>().join(", ")
 }
 
 /// The URL of the page for a browser on this machine.

@@ -14,6 +14,7 @@
 //! | `memory` | all clients together take no more memory than they may, and whoever takes most gives first |
 //! | `pace` | nobody gets a fresh burst by reconnecting, and what costs more counts for more |
 //! | `closing` | every request is answered before the Close frame |
+//! | `listeners`, `proxy_protocol` | every address, Unix socket and socket of systemd is served, and a proxy can name the client |
 //! | `sources` | one network takes nothing away from others |
 //! | `tls` | the chat is the same under TLS |
 //! | `reload` | new settings change a running server, and disconnect nobody |
@@ -58,11 +59,13 @@ mod http;
 mod kits;
 mod lifecycle;
 mod limits;
+mod listeners;
 mod memory;
 mod noise;
 mod pace;
 mod program;
 mod proxies;
+mod proxy_protocol;
 mod reload;
 mod resume;
 mod slow_consumers;

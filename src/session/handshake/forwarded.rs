@@ -26,12 +26,17 @@ pub(super) enum Doubt {
     Ambiguous,
 }
 
-/// The client's address. A trusted proxy vouches for the hop before it, and for no other.
+/// The client's address, if the peer is a trusted proxy. A trusted proxy vouches for the hop before it, and
+/// for no other.
 pub(super) fn client(
     peer: IpAddr,
+    trusts_peer: bool,
     head: &RequestHead,
     is_trusted: impl Fn(&IpAddr) -> bool,
 ) -> NamedClient {
+    if !trusts_peer {
+        return NamedClient { address: peer, doubt: None };
+    }
     let chain = |hops: Vec<String>| (!hops.is_empty()).then(|| follow(peer, &hops, &is_trusted));
     match (chain(x_forwarded_for(head)), chain(forwarded(head))) {
         (None, None) => NamedClient { address: peer, doubt: None },
@@ -44,16 +49,16 @@ pub(super) fn client(
     }
 }
 
-/// Goes back along the hops, the last of which is the nearest.
+/// Goes back along the hops, the last of which is the nearest, from a proxy that is trusted.
 fn follow(peer: IpAddr, hops: &[String], is_trusted: impl Fn(&IpAddr) -> bool) -> NamedClient {
     let mut address = peer;
     for hop in hops.iter().rev() {
-        if !is_trusted(&address) {
-            break;
-        }
         match parse_hop(hop) {
             Some(hop) => address = hop,
             None => return NamedClient { address, doubt: Some(Doubt::Unreadable(hop.clone())) },
+        }
+        if !is_trusted(&address) {
+            break;
         }
     }
     NamedClient { address, doubt: None }
@@ -144,7 +149,7 @@ mod tests {
             panic!("{text}")
         };
         let is_trusted = |address: &IpAddr| address.to_string().starts_with("10.");
-        client(PROXY.parse().unwrap(), &head, is_trusted)
+        client(PROXY.parse().unwrap(), true, &head, is_trusted)
     }
 
     #[track_caller]
