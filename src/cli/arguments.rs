@@ -53,10 +53,10 @@ pub(super) struct Arguments {
 /// Where the server listens, whatever the settings say.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Place {
-    /// Listen on this address or name, and nothing else
+    /// Listen on this address or name, and on nothing else
     #[arg(long, value_name = "HOST")]
     pub(super) host: Option<String>,
-    /// Listen on this port, and nothing else; 0 takes any free one
+    /// Listen on this port, and on nothing else; 0 takes any free one
     #[arg(long, value_name = "PORT", value_parser = port, allow_negative_numbers = true)]
     pub(super) port: Option<u16>,
 }

@@ -13,6 +13,7 @@
 //! | `print/` | configuration of nginx, Caddy and systemd |
 //! | `manual.rs` | the man page, and completions for shells |
 //! | `doctor/` | looking for what is wrong, and for what to do about it |
+//! | `listening.rs` | what the settings say that the server listens on |
 //! | `wire.rs` | a connection to a server's public port |
 //! | `version.rs` | what `--version` names |
 //! | `serve.rs` | running the server: the log, the user, signals |
@@ -26,6 +27,7 @@ mod commands;
 mod descriptors;
 mod doctor;
 mod error;
+mod listening;
 mod manual;
 mod print;
 mod restore;
