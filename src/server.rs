@@ -29,7 +29,7 @@ use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
 use crate::error::{ServeError, StartError};
 use crate::health::Health;
-use crate::input::Input;
+use crate::input::{Control as Question, Input};
 use crate::mailbox::{MailboxSender, mailbox};
 use crate::memory::Memory;
 use crate::net::listener;
@@ -204,6 +204,16 @@ impl ServerHandle {
             warn!("these settings have changed but need a restart: {}", needs_restart.join(", "));
         }
         Ok(Reloaded { needs_restart })
+    }
+
+    /// Whether the server works: whether the dispatcher, which owns the chat, ends a tick within `timeout`. It
+    /// does not while the disk hangs, for instance. False after the end of the server.
+    pub fn answers_within(&self, timeout: Duration) -> bool {
+        let control = lock(&self.control).clone();
+        let deadline = Instant::now() + timeout;
+        control.is_some_and(|Control { inputs, .. }| {
+            Question::ask(&inputs, deadline, Question::Ping).is_some()
+        })
     }
 
     /// Starts the shutdown and returns immediately. The server accepts no more connections, sends
