@@ -8,10 +8,12 @@
 //! | `accept.rs` | what the listener's thread does with a new connection |
 //! | `sessions.rs` | the session threads |
 //! | `chat.rs` | opening the history and restoring the chat from it |
+//! | `counts.rs` | how many are here |
 //! | `threads.rs` | spawning the other threads, and what their panics lead to |
 
 mod accept;
 mod chat;
+mod counts;
 mod sessions;
 mod threads;
 
@@ -25,6 +27,7 @@ use log::{info, warn};
 
 use self::accept::AcceptLoop;
 use self::chat::OpenedChat;
+pub use self::counts::Counts;
 use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
 use crate::error::{ServeError, StartError};
