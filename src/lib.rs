@@ -74,8 +74,9 @@ pub use history::{
 };
 pub use net::sockets::Listening;
 pub use net::tls::CertificateError;
-pub use server::{Bound, Capacity, Reloaded, Server, ServerHandle, capacity};
+pub use server::{Bound, Capacity, Counts, Reloaded, Server, ServerHandle, capacity};
 pub use settings::{
-    Durability, HistorySettings, Limits, ListenAddress, LogSettings, Settings, SettingsError,
+    Durability, HistorySettings, Limits, ListenAddress, LogFormat, LogSettings, Settings,
+    SettingsError,
 };
 pub use web::GifsError;

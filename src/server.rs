@@ -11,12 +11,14 @@
 //! | `accept.rs` | what the listener's thread does with a new connection |
 //! | `sessions.rs` | the session threads |
 //! | `chat.rs` | opening the history and restoring the chat from it |
+//! | `counts.rs` | how many are here |
 //! | `threads.rs` | spawning the other threads, and what their panics lead to |
 //! | `watch.rs` | what is looked at every second |
 
 mod accept;
 mod capacity;
 mod chat;
+mod counts;
 mod listening;
 mod running;
 mod sessions;
@@ -34,6 +36,7 @@ use log::{info, warn};
 use self::accept::AcceptLoop;
 pub use self::capacity::{Bound, Capacity, capacity};
 use self::chat::OpenedChat;
+pub use self::counts::Counts;
 use self::running::{Control, Reloader, Running};
 use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};

@@ -277,7 +277,14 @@ Exit status:
   3  the settings, or files that they name, cannot be used
   4  cannot listen
   5  cannot start now, but perhaps later: disk full, history in use, address not there
-     yet, no descriptor or thread left";
+     yet, no descriptor or thread left
+
+Signals:
+  TERM, INT, QUIT  close all connections with 1001 (going away), and end within
+                   limits.drainTimeoutMs; another a second later ends at once
+  HUP              read the settings and what they name anew, and open the log file anew
+  USR1             open the log file anew
+  USR2             nothing";
 
 impl Arguments {
     pub(super) fn parse(

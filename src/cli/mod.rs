@@ -16,7 +16,10 @@
 //! | `listening.rs` | what the settings say that the server listens on |
 //! | `wire.rs` | a connection to a server's public port |
 //! | `version.rs` | what `--version` names |
-//! | `serve.rs` | running the server: the log, the user, signals |
+//! | `serve.rs` | running the server: the log, the user, reload |
+//! | `signals.rs` | what each signal means |
+//! | `notify.rs` | what systemd is told |
+//! | `streams.rs` | standard output and standard error |
 //! | `error.rs` | why the program ends with an error, and its exit status |
 
 mod answer;
@@ -29,19 +32,23 @@ mod doctor;
 mod error;
 mod listening;
 mod manual;
+mod notify;
 mod print;
 mod restore;
 mod serve;
+mod signals;
+mod streams;
 mod version;
 mod wire;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use self::arguments::{Arguments, Command, Place, Request};
 use self::client::{AdminAddress, AdminClient};
 use self::commands::Kicked;
 use self::error::ProgramError;
+use self::streams::complain;
+pub(crate) use self::streams::say;
 
 /// Runs the program with the arguments of the process.
 pub(crate) fn run() -> ExitCode {
@@ -49,7 +56,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !matches!(error, ProgramError::Told(_)) {
-                let _ = writeln!(io::stderr(), "wschat: {error}");
+                complain(format!("wschat: {error}\n"));
             }
             ExitCode::from(error.exit_status())
         }
@@ -67,7 +74,7 @@ fn perform() -> Result<(), ProgramError> {
     descriptors::raise_limit();
     match &arguments.command {
         None if arguments.check => check::run(&arguments.settings(&arguments.place)?, false),
-        None => serve::run(&arguments),
+        None => serve::run(arguments),
         Some(command) => run_command(&arguments, command),
     }
 }
@@ -116,11 +123,4 @@ fn run_command(arguments: &Arguments, command: &Command) -> Result<(), ProgramEr
         Command::Man => manual::page(),
         Command::Check { place, output } => check::run(&arguments.settings(place)?, output.json),
     }
-}
-
-/// Writes to stdout. It may be closed, which is no error.
-pub(crate) fn say(text: &str) {
-    let mut out = io::stdout();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
 }

@@ -19,6 +19,7 @@
 //! | `tls` | the chat is the same under TLS |
 //! | `reload` | new settings change a running server, and disconnect nobody |
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
+//! | `log`, `signals`, `systemd` | its log holds up nobody; each signal does as documented; systemd is told |
 //! | `checks` | settings are checked as a whole, and backups restored, without a running server |
 //! | `commands` | the commands ask the running server for the right thing, and show its answer |
 //! | `doctor` | the doctor finds each of the faults that are planted, and names the cure |
@@ -64,6 +65,7 @@ mod kits;
 mod lifecycle;
 mod limits;
 mod listeners;
+mod log;
 mod memory;
 mod noise;
 mod pace;
@@ -72,9 +74,11 @@ mod proxies;
 mod proxy_protocol;
 mod reload;
 mod resume;
+mod signals;
 mod slow_consumers;
 mod snippets;
 mod sources;
+mod systemd;
 mod texts;
 mod timeouts;
 mod tls;
