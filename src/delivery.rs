@@ -10,6 +10,7 @@
 
 mod audience;
 mod client;
+mod everyone;
 mod heaviest;
 mod held_back;
 
@@ -30,7 +31,7 @@ use crate::net::stop::LINGER;
 use crate::outbox::{Full, Outbox, Piece};
 use crate::output::Output;
 use crate::pace::Pace;
-use crate::protocol::{CloseReason, Outgoing, ServerInfo, Version};
+use crate::protocol::{CloseReason, Outgoing, ServerInfo};
 use crate::recall::{PendingQuery, Query};
 
 /// How many outboxes are prefetched at once. That takes little longer than prefetching one, and these fit
@@ -262,17 +263,6 @@ impl Delivery {
             && let Some(audience) = self.rooms.get_mut(&room)
         {
             audience.skip(index);
-        }
-    }
-
-    /// Sends something to every client that has been welcomed.
-    fn tell_everyone(&mut self, outgoing: &Outgoing<'_>) {
-        let frames = Version::ALL.map(|version| self.memory.hold(version.frame(outgoing)));
-        let connections: Vec<_> = self.users.values().copied().collect();
-        for connection in connections {
-            let Some(client) = self.clients.get(&connection) else { continue };
-            let frames = frames[client.version.index()].clone();
-            self.add_part(connection, Part::Shared(frames));
         }
     }
 

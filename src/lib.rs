@@ -72,6 +72,8 @@ pub use history::{
     HistoryError, HistoryState, Restored, inspect as inspect_history, restore as restore_history,
 };
 pub use net::tls::CertificateError;
-pub use server::{Reloaded, Server, ServerHandle};
-pub use settings::{Durability, HistorySettings, Limits, LogSettings, Settings, SettingsError};
+pub use server::{Counts, Reloaded, Server, ServerHandle};
+pub use settings::{
+    Durability, HistorySettings, Limits, LogFormat, LogSettings, Settings, SettingsError,
+};
 pub use web::GifsError;

@@ -8,10 +8,12 @@
 //! | `accept.rs` | what the listener's thread does with a new connection |
 //! | `sessions.rs` | the session threads |
 //! | `chat.rs` | opening the history and restoring the chat from it |
+//! | `counts.rs` | how many are here |
 //! | `threads.rs` | spawning the other threads, and what their panics lead to |
 
 mod accept;
 mod chat;
+mod counts;
 mod sessions;
 mod threads;
 
@@ -25,11 +27,12 @@ use log::{info, warn};
 
 use self::accept::AcceptLoop;
 use self::chat::OpenedChat;
+pub use self::counts::Counts;
 use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
 use crate::error::{ServeError, StartError};
 use crate::health::Health;
-use crate::input::Input;
+use crate::input::{Control as Question, Input};
 use crate::mailbox::{MailboxSender, mailbox};
 use crate::memory::Memory;
 use crate::net::listener;
@@ -109,6 +112,12 @@ impl Server {
     /// listening. Returns warnings about what works now and soon will not.
     pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
         Ok(Live::load(settings.clone())?.warnings())
+    }
+
+    /// How many connections there is memory for, by `limits.maxMemoryBytes` or by what this machine or its control
+    /// group has.
+    pub fn room_for_connections(settings: &Settings) -> usize {
+        Memory::of_settings(settings.limits.max_memory_bytes).max_connections()
     }
 
     /// Listens and serves.
@@ -200,6 +209,16 @@ impl ServerHandle {
         Ok(Reloaded { needs_restart })
     }
 
+    /// Whether the server works: whether the dispatcher, which owns the chat, ends a tick within `timeout`. It
+    /// does not while the disk hangs, for instance. False after the end of the server.
+    pub fn answers_within(&self, timeout: Duration) -> bool {
+        let control = lock(&self.control).clone();
+        let deadline = Instant::now() + timeout;
+        control.is_some_and(|Control { inputs, .. }| {
+            Question::ask(&inputs, deadline, Question::Ping).is_some()
+        })
+    }
+
     /// Starts the shutdown and returns immediately. The server accepts no more connections, sends
     /// everyone a Close frame with 1001, and closes all connections within `limits.drainTimeoutMs`.
     pub fn shutdown(&self) {
@@ -240,6 +259,7 @@ impl Control {
             Duration::from_millis(self.context.live.get().settings.limits.drain_timeout_ms);
         let until = Instant::now() + time_to_close(timeout, self.sessions.count());
         self.context.stop.announce(until);
+        self.context.flusher.drain();
         // This fails when the dispatcher has panicked, and then the server is ending already. A
         // second stop makes no difference to the dispatcher.
         let _ = self.inputs.send(Input::Stop { until: self.context.stop.limit(until) });

@@ -122,6 +122,22 @@ pub struct LogSettings {
 
     /// The file to append to. Default `None`: standard error.
     pub file: Option<PathBuf>,
+
+    /// The form of a line. Default [`LogFormat::Auto`]. In JSON `"auto"`, `"text"` or `"json"`.
+    pub format: LogFormat,
+}
+
+/// The form of a line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For systemd's journal: its priority in front, and no time, which the journal has. Elsewhere as
+    /// [`Text`](Self::Text).
+    #[default]
+    Auto,
+    /// The time in UTC, the level, and the message.
+    Text,
+    /// An object with `time`, `level` and `message`.
+    Json,
 }
 
 /// Where the history is kept. How much is kept is in [`Limits`].
@@ -169,7 +185,7 @@ impl Default for Settings {
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { level: LevelFilter::Info, file: None }
+        Self { level: LevelFilter::Info, file: None, format: LogFormat::Auto }
     }
 }
 
@@ -253,6 +269,7 @@ impl Settings {
             log: LogSettings {
                 level: reader.level("log.level", default.log.level),
                 file: reader.text_or_null("log.file", rule::FILE).map(PathBuf::from),
+                format: reader.log_format("log.format", default.log.format),
             },
             history: HistorySettings {
                 file: reader

@@ -166,6 +166,18 @@ struct User {
     resumption: Option<Box<Resumption>>,
 }
 
+/// Where a user is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Presence<'a> {
+    pub(crate) id: UserId,
+    pub(crate) name: &'a str,
+    /// Where the user connected from the last time; `None`: before a restart.
+    pub(crate) source: Option<Source>,
+    /// `None` while the user is away.
+    pub(crate) link: Option<Link>,
+    pub(crate) room: Option<RoomId>,
+}
+
 /// A client that connects.
 #[derive(Clone, Copy)]
 struct Arriving {
@@ -217,6 +229,14 @@ impl Chat {
         let removal = self.expiries.first().map(|(at, _)| *at);
         let leaving = self.away.first().map(|(at, _)| *at);
         [removal, leaving].into_iter().flatten().min()
+    }
+
+    /// All users, by id.
+    pub(crate) fn users(&self) -> impl Iterator<Item = Presence<'_>> {
+        self.users.iter().map(|(id, user)| {
+            let User { name, source, link, room, .. } = user;
+            Presence { id: *id, name, source: *source, link: *link, room: *room }
+        })
     }
 
     /// All rooms, by id.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use openssl::sha::sha256;
+use sha2::{Digest, Sha256};
 
 use super::random_run::RandomRun;
 use super::*;
@@ -26,7 +26,7 @@ fn entries() -> usize {
 }
 
 fn digest(chat: &Chat) -> [u8; 32] {
-    sha256(&chat.write_snapshot())
+    Sha256::digest(chat.write_snapshot()).into()
 }
 
 /// Counts what happened in a run, to check that nothing of interest is missing.

@@ -71,6 +71,11 @@ impl Room {
         &self.title
     }
 
+    /// Whether the settings name it.
+    pub(crate) fn is_permanent(&self) -> bool {
+        self.place().is_some()
+    }
+
     /// How many members it has.
     pub(crate) fn user_count(&self) -> usize {
         self.members.len()

@@ -191,6 +191,21 @@ pub(super) enum Command {
         /// The file that `wschat backup` has written
         #[arg(value_name = "FILE")]
         backup: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Look for what keeps the server from working, and say what to do about it
+    #[command(after_help = "Examples:\n  wschat doctor --settings /etc/wschat/settings.json\n  \
+                            wschat doctor https://chat.example.org/")]
+    Doctor {
+        /// The public URL: try the way through the proxy as well
+        url: Option<String>,
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        ask: Ask,
+        #[command(flatten)]
+        output: Output,
     },
     /// Check the settings, the files that they name, and the port
     ///
@@ -262,7 +277,14 @@ Exit status:
   3  the settings, or files that they name, cannot be used
   4  cannot listen
   5  cannot start now, but perhaps later: disk full, history in use, address not there
-     yet, no descriptor or thread left";
+     yet, no descriptor or thread left
+
+Signals:
+  TERM, INT, QUIT  close all connections with 1001 (going away), and end within
+                   limits.drainTimeoutMs; another a second later ends at once
+  HUP              read the settings and what they name anew, and open the log file anew
+  USR1             open the log file anew
+  USR2             nothing";
 
 impl Arguments {
     pub(super) fn parse(

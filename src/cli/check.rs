@@ -171,7 +171,7 @@ fn unwritable(key: &str, file: &Path, error: &io::Error) -> ProgramError {
 }
 
 /// Whether it answers as a wschat does, with TLS or without.
-fn is_wschat(address: &SocketAddr, has_tls: bool) -> bool {
+pub(super) fn is_wschat(address: &SocketAddr, has_tls: bool) -> bool {
     let connect = || -> io::Result<TcpStream> {
         let socket = TcpStream::connect_timeout(address, PORT_PATIENCE)?;
         socket.set_read_timeout(Some(PORT_PATIENCE))?;

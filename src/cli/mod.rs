@@ -11,8 +11,12 @@
 //! | `check.rs`, `restore.rs` | commands that need no running server |
 //! | `print/` | configuration of nginx, Caddy and systemd |
 //! | `manual.rs` | the man page, and completions for shells |
+//! | `doctor/` | looking for what is wrong, and for what to do about it |
 //! | `version.rs` | what `--version` names |
-//! | `serve.rs` | running the server: the log, the user, signals |
+//! | `serve.rs` | running the server: the log, the user, reload |
+//! | `signals.rs` | what each signal means |
+//! | `notify.rs` | what systemd is told |
+//! | `streams.rs` | standard output and standard error |
 //! | `error.rs` | why the program ends with an error, and its exit status |
 
 mod answer;
@@ -20,19 +24,24 @@ mod arguments;
 mod check;
 mod client;
 mod commands;
+mod doctor;
 mod error;
 mod manual;
+mod notify;
 mod print;
 mod restore;
 mod serve;
+mod signals;
+mod streams;
 mod version;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use self::arguments::{Arguments, Command, Place, Request};
 use self::commands::Kicked;
 use self::error::ProgramError;
+use self::streams::complain;
+pub(crate) use self::streams::say;
 
 /// Runs the program with the arguments of the process.
 pub(crate) fn run() -> ExitCode {
@@ -40,7 +49,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !matches!(error, ProgramError::Told(_)) {
-                let _ = writeln!(io::stderr(), "wschat: {error}");
+                complain(format!("wschat: {error}\n"));
             }
             ExitCode::from(error.exit_status())
         }
@@ -57,7 +66,7 @@ fn perform() -> Result<(), ProgramError> {
     };
     match &arguments.command {
         None if arguments.check => check::run(&arguments.settings(&arguments.place)?, false),
-        None => serve::run(&arguments),
+        None => serve::run(arguments),
         Some(command) => run_command(&arguments, command),
     }
 }
@@ -86,8 +95,12 @@ fn run_command(arguments: &Arguments, command: &Command) -> Result<(), ProgramEr
             commands::erase(&client(ask), what.erased(), *yes, output.json)
         }
         Command::Reload { ask, output } => commands::reload(&client(ask), output.json),
-        Command::Restore { backup } => {
-            restore::run(&arguments.settings(&Place::default())?, backup)
+        Command::Restore { backup, output } => {
+            restore::run(&arguments.settings(&Place::default())?, backup, output.json)
+        }
+        Command::Doctor { url, place, ask, output } => {
+            let settings = arguments.settings(place);
+            doctor::run(settings, url.as_deref(), &client(ask), output.json)
         }
         Command::Print { target, path, place } => {
             let settings = arguments.settings(place)?;
@@ -100,11 +113,4 @@ fn run_command(arguments: &Arguments, command: &Command) -> Result<(), ProgramEr
         Command::Man => manual::page(),
         Command::Check { place, output } => check::run(&arguments.settings(place)?, output.json),
     }
-}
-
-/// Writes to stdout. It may be closed, which is no error.
-pub(crate) fn say(text: &str) {
-    let mut out = io::stdout();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
 }

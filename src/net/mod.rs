@@ -9,4 +9,8 @@ pub(crate) mod http;
 pub(crate) mod listener;
 pub(crate) mod stop;
 pub(crate) mod stream;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
 pub(crate) mod tls;

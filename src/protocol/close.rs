@@ -13,6 +13,9 @@ pub(crate) enum CloseReason {
     ConnectionLost,
     /// The server is shutting down.
     ServerStopping,
+    /// A proxy in front of the server ended the connection: some send a Close frame as servers do, without a
+    /// mask. The client did nothing wrong, and may come back at once.
+    ProxyStopping,
     /// The client broke the rules of RFC 6455.
     ProtocolError,
     /// The client sent a binary message; the protocol knows text only.
@@ -46,7 +49,7 @@ impl CloseReason {
             // The client's own code goes back to it, as RFC 6455 §5.5.1 suggests.
             Self::ClosedByClient(code) => code,
             Self::ConnectionLost => None,
-            Self::ServerStopping => Some(1001),
+            Self::ServerStopping | Self::ProxyStopping => Some(1001),
             Self::ProtocolError => Some(1002),
             Self::BinaryMessage => Some(1003),
             Self::InvalidUtf8 => Some(1007),
@@ -65,6 +68,7 @@ impl CloseReason {
             Self::ClosedByClient(_) => "closed by the client",
             Self::ConnectionLost => "connection lost",
             Self::ServerStopping => "server stopping",
+            Self::ProxyStopping => "proxy stopping",
             Self::ProtocolError => "WebSocket protocol error",
             Self::BinaryMessage => "binary messages are not accepted",
             Self::InvalidUtf8 => "text is not UTF-8",
@@ -105,8 +109,9 @@ mod tests {
     use super::*;
 
     /// All reasons with a code of the server's own.
-    const OURS: [CloseReason; 13] = [
+    const OURS: [CloseReason; 14] = [
         CloseReason::ServerStopping,
+        CloseReason::ProxyStopping,
         CloseReason::ProtocolError,
         CloseReason::BinaryMessage,
         CloseReason::InvalidUtf8,

@@ -42,6 +42,7 @@ pub(super) enum Outcome {
 }
 
 /// A connection that is a WebSocket from here on.
+#[derive(Debug)]
 pub(super) struct Upgraded {
     pub(super) stream: Stream,
     /// The 101 response, not sent yet.

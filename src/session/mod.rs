@@ -60,6 +60,13 @@ pub(crate) struct Session {
     pub(crate) ticket: Ticket,
 }
 
+/// A session after its handshake: its client speaks WebSocket.
+#[derive(Debug)]
+pub(crate) struct UpgradedSession {
+    session: Session,
+    upgraded: Upgraded,
+}
+
 /// A client that speaks WebSocket.
 struct Connection {
     inputs: MailboxSender<Input>,
@@ -74,19 +81,28 @@ struct Connection {
 }
 
 impl Session {
-    /// Serves the connection until it closes.
-    pub(crate) fn run(mut self) {
+    /// Performs the handshake. A connection that does not become a WebSocket is closed when this returns.
+    pub(crate) fn shake_hands(mut self) -> Option<UpgradedSession> {
         match handshake::perform(&mut self) {
-            Ok(Outcome::Upgraded(upgraded)) => self.serve(upgraded),
+            Ok(Outcome::Upgraded(upgraded)) => {
+                return Some(UpgradedSession { session: self, upgraded });
+            }
             Ok(Outcome::Responded) => self.context.stop.linger(self.tcp.socket()),
             Err(failure) => debug!("{}: no handshake: {failure}", self.peer),
         }
+        None
+    }
+}
+
+impl UpgradedSession {
+    pub(crate) fn is_tls(&self) -> bool {
+        self.upgraded.stream.is_tls()
     }
 
-    /// Serves a WebSocket connection.
-    fn serve(self, upgraded: Upgraded) {
-        let Self { id, context, live, inputs, tcp, peer, ticket, .. } = self;
-        let Upgraded { stream, response, arrival, address, read_ahead } = upgraded;
+    /// Serves the connection until it closes.
+    pub(crate) fn run(self) {
+        let Session { id, context, live, inputs, tcp, peer, ticket, .. } = self.session;
+        let Upgraded { stream, response, arrival, address, read_ahead } = self.upgraded;
         let limits = &live.settings.limits;
         let bounds = Bounds {
             max_queued: limits.outbox_max_bytes,
@@ -120,9 +136,9 @@ impl Session {
 impl Connection {
     /// Registers with the dispatcher, reads until there is a reason to close, and closes.
     fn run(&self, arrival: Arrival, pump: Pump<'_>) -> CloseReason {
-        let (connection, source) = (self.id, self.source);
+        let (connection, address) = (self.id, self.address);
         let (outbox, pace) = (self.outbox.clone(), self.pace.clone());
-        let connect = Input::Connect { connection, source, outbox, arrival, pace };
+        let connect = Input::Connect { connection, address, outbox, arrival, pace };
         if self.inputs.send(connect).is_err() {
             return CloseReason::InternalError;
         }

@@ -10,9 +10,9 @@ use ipnet::IpNet;
 use log::LevelFilter;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::Durability;
 use super::error::SettingsError;
 use super::rule::{self, Number, Range, TextRule};
+use super::{Durability, LogFormat};
 
 /// The keys whose value is an object with settings of its own.
 const SECTIONS: [&str; 3] = ["log", "history", "limits"];
@@ -146,6 +146,16 @@ impl SettingsReader {
             LevelFilter::iter().map(|level| rule::quote(&name(level))).collect();
         self.read(key, names.join(", "), default, |value| match value {
             Json::String(text) => LevelFilter::iter().find(|level| name(*level) == *text),
+            _ => None,
+        })
+    }
+
+    /// The form of the log.
+    pub(super) fn log_format(&mut self, key: &'static str, default: LogFormat) -> LogFormat {
+        self.read(key, "\"auto\", \"text\", \"json\"", default, |value| match value {
+            Json::String(text) if text == "auto" => Some(LogFormat::Auto),
+            Json::String(text) if text == "text" => Some(LogFormat::Text),
+            Json::String(text) if text == "json" => Some(LogFormat::Json),
             _ => None,
         })
     }

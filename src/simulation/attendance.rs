@@ -54,8 +54,16 @@ impl Attendance {
             Action::SetRules(rules) => {
                 (self.resume_grace, self.max_away) = (rules.resume_grace, rules.max_away);
             }
-            Action::Kick { .. }
-            | Action::Announce { .. }
+            Action::Kick { user } => {
+                // As if it were time to leave.
+                if self.connected.remove(user).is_some() || self.away.contains_key(user) {
+                    acts = Some(*user);
+                    if self.resumable.values().any(|id| id == user) {
+                        self.away.insert(*user, self.now);
+                    }
+                }
+            }
+            Action::Announce { .. }
             | Action::Erased { .. }
             | Action::Reserved(_)
             | Action::Wait

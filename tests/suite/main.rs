@@ -18,6 +18,7 @@
 //! | `tls` | the chat is the same under TLS |
 //! | `reload` | new settings change a running server, and disconnect nobody |
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
+//! | `log`, `signals`, `systemd` | its log holds up nobody; each signal does as documented; systemd is told |
 //! | `checks` | settings are checked as a whole, and backups restored, without a running server |
 //! | `commands` | the commands ask the running server for the right thing, and show its answer |
 //! | `proxies` | it works behind nginx and Caddy, as they are configured by `wschat print` |
@@ -58,6 +59,7 @@ mod http;
 mod kits;
 mod lifecycle;
 mod limits;
+mod log;
 mod memory;
 mod noise;
 mod pace;
@@ -65,9 +67,11 @@ mod program;
 mod proxies;
 mod reload;
 mod resume;
+mod signals;
 mod slow_consumers;
 mod snippets;
 mod sources;
+mod systemd;
 mod texts;
 mod timeouts;
 mod tls;

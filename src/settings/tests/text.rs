@@ -45,7 +45,7 @@ fn an_unknown_key_without_a_similar_one_is_refused_with_the_known_keys() {
     );
     refused(
         r#"{"log":{"colour":"red"}}"#,
-        &["log.colour is not a setting; allowed here: level, file"],
+        &["log.colour is not a setting; allowed here: level, file, format"],
     );
     let error = Settings::from_json(r#"{"limits":{"colour":"red"}}"#).unwrap_err();
     assert!(error.mistakes()[0].starts_with(

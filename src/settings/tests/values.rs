@@ -13,6 +13,7 @@ fn every_other_key_refuses_the_wrong_type() {
     const ORIGINS: &str = r#"a list, each item a host name such as "chat.example.org", a whole origin such as "https://example.org:8443" (not wss, no path, no slash at the end), or "*" for all; names as browsers send them (in ASCII), without wildcards"#;
     const NETWORKS: &str = r#"a list, each item an address such as "127.0.0.1" or "::1", or a network such as "10.0.0.0/8""#;
     const LEVEL: &str = r#""off", "error", "warn", "info", "debug", "trace""#;
+    const FORMAT: &str = r#""auto", "text", "json""#;
     const DURABILITY: &str = r#""process", "power-loss""#;
     const PORT: &str = "a whole number from 1 to 65535, or 0 for any free port";
     let keys = [
@@ -28,6 +29,7 @@ fn every_other_key_refuses_the_wrong_type() {
         ("trustedProxies", "null", NETWORKS),
         ("log.level", "null", LEVEL),
         ("log.file", "1", FILE),
+        ("log.format", "null", FORMAT),
         ("history.file", "1", FILE),
         ("history.durability", "null", DURABILITY),
     ];
@@ -198,6 +200,7 @@ fn log() {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
     check_texts("log.level", &levels, &["", "INFO", "loud"]);
     check_texts("log.file", &["/var/log/wschat.log"], &[""]);
+    check_texts("log.format", &["auto", "text", "json"], &["", "Text", "xml"]);
     for (name, level) in levels.into_iter().zip(LevelFilter::iter()) {
         assert_eq!(accepted(&json_with("log.level", &format!("{name:?}"))).log.level, level);
     }
