@@ -36,6 +36,7 @@
 
 #![forbid(unsafe_code)]
 
+mod admin;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
@@ -71,9 +72,11 @@ pub use error::{ServeError, StartError};
 pub use history::{
     HistoryError, HistoryState, Restored, inspect as inspect_history, restore as restore_history,
 };
+pub use net::sockets::Listening;
 pub use net::tls::CertificateError;
-pub use server::{Counts, Reloaded, Server, ServerHandle};
+pub use server::{Bound, Capacity, Counts, Reloaded, Server, ServerHandle, capacity};
 pub use settings::{
-    Durability, HistorySettings, Limits, LogFormat, LogSettings, Settings, SettingsError,
+    Durability, HistorySettings, Limits, ListenAddress, LogFormat, LogSettings, Settings,
+    SettingsError,
 };
 pub use web::GifsError;

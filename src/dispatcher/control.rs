@@ -94,6 +94,19 @@ impl<L: Log> Dispatcher<L> {
         }
     }
 
+    /// The chat no longer changes. What would change it is dropped, which tells whoever asked.
+    pub(super) fn control_while_stopping(&mut self, control: Control) {
+        match control {
+            Control::Ping(_) | Control::Status(_) | Control::Rooms(_) | Control::Clients(_) => {
+                self.control(control);
+            }
+            Control::Kick { .. }
+            | Control::Announce { .. }
+            | Control::Reach { .. }
+            | Control::Erased { .. } => {}
+        }
+    }
+
     fn status(&self) -> ChatStatus {
         let users = self.chat.users().filter(|user| user.link.is_some()).count();
         let away_users = self.chat.users().count() - users;
@@ -146,10 +159,8 @@ impl<L: Log> Dispatcher<L> {
     fn kick(&mut self, whom: Whom, reason: Option<&str>) -> Vec<UserId> {
         let users = self.users_meant(whom);
         for user in &users {
-            let name = self.chat.person(*user).map(|person| person.name);
-            let (id, name) = (user.0, name.as_deref().unwrap_or_default());
             let reason = reason.map_or(String::new(), |reason| format!(": {reason:?}"));
-            info!("the operator has kicked user {id}, {name:?}{reason}");
+            info!("the operator has kicked user {}{reason}", user.0);
             self.propose(Action::Kick { user: *user }, None);
         }
         users

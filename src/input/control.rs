@@ -1,8 +1,8 @@
 //! What the operator asks of the dispatcher, and what it answers.
 //!
 //! Each question has the sender of its one answer; there has to be room for it. The dispatcher answers at the end
-//! of the tick, when what has been asked for is committed and delivered. While the server stops, it drops the
-//! questions.
+//! of the tick, when what has been asked for is committed and delivered. While the server stops, it drops what
+//! would change the chat.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -123,7 +123,7 @@ impl Control {
     /// Asks the dispatcher, and waits for its answer until `deadline`, however full the mailbox is. `None`
     /// when there is no answer by then, or never will be.
     pub(crate) fn ask<T>(
-        inputs: &MailboxSender<Input>,
+        inputs: MailboxSender<Input>,
         deadline: Instant,
         question: impl FnOnce(Sender<T>) -> Self,
     ) -> Option<T> {
@@ -132,6 +132,8 @@ impl Control {
         if !inputs.send_by(question, deadline) {
             return None;
         }
+        // Waiting with a sender in hand would keep the dispatcher running.
+        drop(inputs);
         answered.recv_deadline(deadline).ok()
     }
 }

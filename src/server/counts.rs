@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Control, ServerHandle, lock};
+use super::ServerHandle;
+use super::running::Control;
 use crate::input::Control as Question;
 
 /// How many there are at one moment.
@@ -19,8 +20,8 @@ impl ServerHandle {
     /// How many users and rooms there are. The dispatcher, which owns the chat, answers; `None` if it does not within
     /// `timeout`, or after the end of the server.
     pub fn counts(&self, timeout: Duration) -> Option<Counts> {
-        let Control { inputs, .. } = lock(&self.control).clone()?;
-        let status = Question::ask(&inputs, Instant::now() + timeout, Question::Status)?;
+        let Control { inputs, .. } = self.running.control()?;
+        let status = Question::ask(inputs, Instant::now() + timeout, Question::Status)?;
         Some(Counts { users: status.users, rooms: status.rooms })
     }
 }

@@ -11,6 +11,7 @@ use log::LevelFilter;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::error::SettingsError;
+use super::listen::{LISTEN, ListenAddress};
 use super::rule::{self, Number, Range, TextRule};
 use super::{Durability, LogFormat};
 
@@ -127,6 +128,15 @@ impl SettingsReader {
         default: Vec<String>,
     ) -> Vec<String> {
         self.list(key, rule.allowed, default, Json::to_text)
+    }
+
+    /// A list of addresses to listen on. `check_listen` checks whether each is allowed.
+    pub(super) fn addresses(
+        &mut self,
+        key: &'static str,
+        default: Vec<ListenAddress>,
+    ) -> Vec<ListenAddress> {
+        self.list(key, LISTEN.allowed, default, Json::to_address)
     }
 
     /// A list of addresses and networks.
@@ -324,6 +334,22 @@ impl Json {
             Self::String(text) => Some(text.clone()),
             _ => None,
         }
+    }
+
+    /// An address to listen on: a string, or an object with what else is to be said of it.
+    fn to_address(&self) -> Option<ListenAddress> {
+        let Self::Object(members) = self else {
+            return Some(self.to_text()?.as_str().into());
+        };
+        let (mut address, mut proxy_protocol) = (None, false);
+        for (name, value) in members {
+            match (&**name, value) {
+                ("address", Self::String(text)) => address = Some(text.clone()),
+                ("proxyProtocol", Self::Bool(value)) => proxy_protocol = *value,
+                _ => return None,
+            }
+        }
+        Some(ListenAddress { address: address?, proxy_protocol })
     }
 }
 

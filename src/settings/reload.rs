@@ -43,6 +43,7 @@ macro_rules! settings {
 settings! {
     Restart "host" host;
     Restart "port" port;
+    Restart "listen" listen;
     Live "domain" domain;
     Restart "username" username;
     Live "certificate" certificate;

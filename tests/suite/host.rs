@@ -259,9 +259,10 @@ fn open(command: &mut Command, directory: &Path, stderr: Option<Stdio>) -> (Chil
     (child, address)
 }
 
-/// The address in `wschat 0.1.0 is open at http://127.0.0.1:1234/`.
+/// The first address in `wschat 0.1.0 is open at http://127.0.0.1:1234/`.
 pub(crate) fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, url) = line.split_once("is open at http")?;
+    let (url, _) = url.split_once(", ").unwrap_or((url, ""));
     url.trim_start_matches('s').strip_prefix("://")?.trim_end().strip_suffix('/')?.parse().ok()
 }
 

@@ -159,7 +159,7 @@ fn a_ping_is_answered_when_its_tick_is_over_also_while_the_server_stops() {
     let mut stage = Stage::new();
     stage.members(&[Version::Base]);
     let (sender, answers) = crossbeam_channel::bounded(2);
-    let ping = || Input::Control(Box::new(Control::Ping(sender.clone())));
+    let ping = || Input::Control(Box::new(crate::input::Control::Ping(sender.clone())));
     stage.record.lock().unwrap().pings = Some(answers.clone());
     let inputs = [ping(), stage.say(1, "a")];
     stage.tick(inputs);

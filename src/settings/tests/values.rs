@@ -5,6 +5,7 @@ use super::*;
 #[test]
 fn every_other_key_refuses_the_wrong_type() {
     const HOST: &str = r#"an address such as "127.0.0.1" or "::", or a host name, without a port"#;
+    const LISTEN: &str = r#"a list, each item "HOST:PORT" such as "[::]:443", "unix:/PATH", "systemd", or an object such as {"address": "127.0.0.1:8776", "proxyProtocol": true}"#;
     const DOMAIN: &str = r#"a host name such as "chat.example.org", in ASCII, without scheme, port or path, or null"#;
     const USERNAME: &str = "the name of a user of this machine, or null";
     const FILE: &str = "the path of a file, or null";
@@ -19,6 +20,7 @@ fn every_other_key_refuses_the_wrong_type() {
     let keys = [
         ("host", "null", HOST),
         ("port", "null", PORT),
+        ("listen", "null", LISTEN),
         ("domain", "1", DOMAIN),
         ("username", "1", USERNAME),
         ("certificate", "1", FILE),
