@@ -365,3 +365,11 @@ fn it_starts_with_settings_for_malloc_and_leaves_those_of_the_operator() {
     let program = Program::start_after(&format!("export GLIBC_TUNABLES={own}"), json!({}));
     assert_eq!(tunables(&program), [own]);
 }
+
+#[test]
+fn a_new_history_is_no_reason_to_warn() {
+    let program = Program::start(json!({ "history": { "file": "wschat.db" } }));
+    program.endpoint.user().close();
+    let log = program.log();
+    assert!(!log.contains("[WARN]"), "{log}");
+}
