@@ -18,7 +18,7 @@ use crate::pace::Pace;
 use crate::protocol::{CloseReason, ErrorReply, Reference, Request, ServerInfo};
 
 pub(crate) use control::{
-    AwayStatus, ChatStatus, ClientStatus, Clients, Control, Reach, RoomName, RoomStatus, Whom,
+    AwayStatus, ChatStatus, ClientStatus, Clients, Control, RoomName, RoomStatus, Whom,
 };
 pub(crate) use secret::Secret;
 

@@ -29,6 +29,7 @@ use self::accept::AcceptLoop;
 use self::chat::OpenedChat;
 use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
+use crate::admin::{Answer, Commands};
 use crate::error::{ServeError, StartError};
 use crate::health::Health;
 use crate::input::Input;
@@ -61,6 +62,7 @@ pub struct ServerHandle {
     listening: Vec<Listening>,
     /// `None` when the server has ended.
     control: Mutex<Option<Control>>,
+    commands: Commands,
     threads: Mutex<Option<Threads>>,
     /// Held by a reload, so that two of them do not mix.
     reloading: Mutex<()>,
@@ -139,7 +141,7 @@ impl Server {
         let (inputs, received) = mailbox(live.settings.limits.command_queue_length);
         let health = Arc::<Health>::default();
         let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
-        let OpenedChat { dispatcher, recall, upkeep, .. } =
+        let OpenedChat { dispatcher, recall, upkeep, archive } =
             OpenedChat::open(&live, health.clone(), memory.clone()).map_err(StartError::History)?;
         let room = live.admission_limits().max_connections;
         let stop = Stop::new().map_err(StartError::Machine)?;
@@ -148,6 +150,7 @@ impl Server {
         let paces = Paces::default();
         let context = Arc::new(Context { live, stop, flusher, health, paces, memory });
         let (sessions, idle_threads) = SessionThreads::new();
+        let commands = Commands::new(inputs.downgrade(), archive);
         let control = Control { context: context.clone(), inputs, sessions: sessions.clone() };
 
         let flusher = {
@@ -165,6 +168,7 @@ impl Server {
         Ok(ServerHandle {
             listening,
             control: Mutex::new(Some(control)),
+            commands,
             threads: Mutex::new(Some(threads)),
             reloading: Mutex::default(),
         })
@@ -217,6 +221,18 @@ impl ServerHandle {
             warn!("these settings have changed but need a restart: {}", needs_restart.join(", "));
         }
         Ok(Reloaded { needs_restart })
+    }
+
+    /// Carries out a command of the operator on the running chat, such as
+    /// `command("POST", "/v1/announce", r#"{"text":"The server restarts at noon."}"#)`.
+    ///
+    /// The commands, their bodies and their answers are in `docs/operations.md`, under "Governing the running
+    /// server". Returns an HTTP status, 200 if all is well, and JSON; if something is wrong, its member `error` says
+    /// what to do. It waits until what was asked for has happened; the chat goes on meanwhile.
+    pub fn command(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let answer = self.commands.answer(method, path, body.as_bytes());
+        let Answer { status, body } = answer.unwrap_or_else(Answer::unknown);
+        (status, body)
     }
 
     /// Starts the shutdown and returns immediately. The server accepts no more connections, sends

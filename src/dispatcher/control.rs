@@ -146,10 +146,8 @@ impl<L: Log> Dispatcher<L> {
     fn kick(&mut self, whom: Whom, reason: Option<&str>) -> Vec<UserId> {
         let users = self.users_meant(whom);
         for user in &users {
-            let name = self.chat.person(*user).map(|person| person.name);
-            let (id, name) = (user.0, name.as_deref().unwrap_or_default());
             let reason = reason.map_or(String::new(), |reason| format!(": {reason:?}"));
-            info!("the operator has kicked user {id}, {name:?}{reason}");
+            info!("the operator has kicked user {}{reason}", user.0);
             self.propose(Action::Kick { user: *user }, None);
         }
         users

@@ -76,8 +76,6 @@ struct Connection {
     id: ConnectionId,
     version: Version,
     address: IpAddr,
-    /// The network that the address counts for.
-    source: Source,
     outbox: Arc<Outbox>,
     pace: Arc<Pace>,
     memory: Arc<Memory>,
@@ -131,7 +129,7 @@ impl UpgradedSession {
         let source = Source::of(address);
         let pace = context.paces.connect(&arrival.pace_keys(), source, pace_limits(limits));
         let (pace, memory) = (Arc::new(pace), context.memory.clone());
-        let connection = Connection { inputs, id, version, address, source, outbox, pace, memory };
+        let connection = Connection { inputs, id, version, address, outbox, pace, memory };
         let pump = Pump::new(&connection, limits, read_ahead);
         // A connection must not keep the old settings and pictures after a reload.
         drop(live);

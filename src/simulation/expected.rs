@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::answers::{is_answer, is_welcome};
 use super::attendance::Attendance;
 use super::coverage::Coverage;
-use super::frames::{JsonFrame, RoomInFrame, UserInFrame};
+use super::frames::JsonFrame;
 use super::recorder::Recorded;
 use super::store::FaultyStore;
 use crate::chat::{

@@ -21,6 +21,8 @@
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
 //! | `checks` | settings are checked as a whole, and backups restored, without a running server |
 //! | `commands` | the commands ask the running server for the right thing, and show its answer |
+//! | `doctor` | the doctor finds each of the faults that are planted, and names the cure |
+//! | `governed` | what the operator commands happens, and every client sees exactly what it is to see |
 //! | `proxies` | it works behind nginx and Caddy, as they are configured by `wschat print` |
 //! | `snippets` | the docs show what the program prints and takes |
 //! | `crowd` | everyone in a big room gets the same |
@@ -52,9 +54,11 @@ mod closing;
 mod commands;
 mod crash;
 mod crowd;
+mod doctor;
 mod exact;
 mod full_disk;
 mod gifs;
+mod governed;
 mod http;
 mod kits;
 mod lifecycle;

@@ -81,6 +81,8 @@ fn in_use(
             }
         }
         Some((process, _)) if server == Some(process) => {}
+        // The server may be in another program, or nobody knows whose it is.
+        _ if addresses.iter().any(|address| is_wschat(address, is_tls)) => {}
         Some((process, name)) => {
             findings.error(
                 SUBJECT,
@@ -88,7 +90,6 @@ fn in_use(
                 cure,
             );
         }
-        None if addresses.iter().any(|address| is_wschat(address, is_tls)) => {}
         None => {
             let what =
                 format!("{place} is in use by another program (as root, `ss -ltnp` shows which)");

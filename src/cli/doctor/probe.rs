@@ -3,8 +3,10 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::bounded;
 use http::header::{LOCATION, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderValue, StatusCode, Uri};
 use serde_json::Value;
@@ -115,9 +117,16 @@ impl Target {
         Ok(Probe { socket, local, user })
     }
 
+    /// The resolver may try for longer than anybody waits.
+    fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        let place = (self.host.clone(), self.port);
+        let (resolved, waiting) = bounded(1);
+        thread::spawn(move || resolved.send(place.to_socket_addrs().map(Iterator::collect)));
+        waiting.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+    }
+
     fn reach(&self) -> Result<TcpStream, Failure> {
-        let addresses =
-            (self.host.as_str(), self.port).to_socket_addrs().map_err(Failure::Unknown)?;
+        let addresses = self.resolve().map_err(Failure::Unknown)?;
         let mut last = io::Error::from(ErrorKind::NotFound);
         for address in addresses {
             match open(address, PATIENCE) {
