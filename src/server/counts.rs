@@ -3,10 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::ServerHandle;
-<<<<<<< HEAD
-=======
-use super::running::Control;
->>>>>>> h-log
 use crate::input::Control as Question;
 
 /// How many there are at one moment.
@@ -23,11 +19,7 @@ impl ServerHandle {
     /// How many users and rooms there are. The dispatcher, which owns the chat, answers; `None` if it does not within
     /// `timeout`, or after the end of the server.
     pub fn counts(&self, timeout: Duration) -> Option<Counts> {
-<<<<<<< HEAD
         let inputs = self.running.control()?.inputs;
-=======
-        let Control { inputs, .. } = self.running.control()?;
->>>>>>> h-log
         let status = Question::ask(inputs, Instant::now() + timeout, Question::Status)?;
         Some(Counts { users: status.users, rooms: status.rooms })
     }
