@@ -3,6 +3,7 @@
 //! The thread that serves the request runs it, and writes as it reads, so that no answer is in memory as a whole.
 //! The listener gives what an answer is written to.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 
@@ -17,65 +18,52 @@ use crate::input::Control;
 /// How much of a copy is sent at once.
 const BLOCK_BYTES: usize = 64 << 10;
 
+/// The answer to a command that is long. It is written bit by bit.
+pub(crate) struct Stream {
+    pub(crate) media_type: &'static str,
+    /// Writes it. What fails on the way is its last line, as an error in JSON.
+    pub(crate) write: Box<dyn FnOnce(&mut dyn Write) -> io::Result<()>>,
+}
+
 impl Commands {
     /// Carries out a command whose answer is long: `/v1/backup` or `/v1/export`. `None`: there is none of this method
     /// and path.
-    ///
-    /// `begin` sends the head of the response, with this media type, and returns what the body is written to. Before
-    /// that, an error is the answer. `is_over`: the server stops, and nobody waits for the rest.
-    pub(crate) fn stream<W: Write>(
+    pub(crate) fn stream(
         &self,
-        (method, path, query): (&str, &str, &str),
-        begin: impl FnOnce(&str) -> io::Result<W>,
-        is_over: &dyn Fn() -> bool,
-    ) -> Option<Result<(), Answer>> {
-        let done = match (method, path) {
-            ("GET", "/v1/backup") => self.backup(begin, is_over),
-            ("GET", "/v1/export") => self.export(query, begin, is_over),
+        method: &str,
+        path: &str,
+        query: &str,
+    ) -> Option<Result<Stream, Answer>> {
+        let stream = match (method, path) {
+            ("GET", "/v1/backup") => self.backup(),
+            ("GET", "/v1/export") => self.export(query),
             _ => return None,
         };
-        Some(done.map_err(|failure| Err::<(), _>(failure).into()))
+        Some(stream.map_err(|failure| Err::<(), _>(failure).into()))
     }
 
     /// Lines of JSON while the copy is made, one that says how long it is, and the copy.
-    fn backup<W: Write>(
-        &self,
-        begin: impl FnOnce(&str) -> io::Result<W>,
-        is_over: &dyn Fn() -> bool,
-    ) -> Result<(), Failure> {
-        let mut begin = Some(begin);
-        let mut out = None;
-        let made = self.archive.backup(&mut |done, total| {
-            if let Some(begin) = begin.take() {
-                out = begin("application/octet-stream").ok();
+    fn backup(&self) -> Result<Stream, Failure> {
+        let start = self.archive.backup().map_err(|error| failure(&error))?;
+        let write = move |out: &mut dyn Write| {
+            let copied = start.copy(&mut |done, total| {
+                let line = json!({ "phase": "copying", "done": done, "total": total });
+                match write_line(out, &line) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    // Nobody waits for it any more.
+                    Err(_) => ControlFlow::Break(()),
+                }
+            });
+            match copied {
+                Ok(backup) => send(backup, out),
+                Err(error) => write_line(out, &json!({ "error": error.to_string() })),
             }
-            let line = json!({ "phase": "copying", "done": done, "total": total });
-            let is_sent = out.as_mut().is_some_and(|out| write_line(out, &line).is_ok());
-            // Otherwise nobody waits for it any more.
-            if is_sent && !is_over() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
-        match (made, out) {
-            (Ok(backup), Some(mut out)) => {
-                // A client that has gone needs no answer.
-                let _ = send(backup, &mut out, is_over);
-                Ok(())
-            }
-            (Err(error), Some(mut out)) => {
-                let _ = write_line(&mut out, &json!({ "error": error.to_string() }));
-                Ok(())
-            }
-            (Err(error), None) if begin.is_some() => Err((status(&error), error.to_string())),
-            (_, None) => Ok(()),
-        }
+        };
+        Ok(Stream { media_type: "application/octet-stream", write: Box::new(write) })
     }
 
     /// A message a line, the oldest first.
-    fn export<W: Write>(
-        &self,
-        query: &str,
-        begin: impl FnOnce(&str) -> io::Result<W>,
-        is_over: &dyn Fn() -> bool,
-    ) -> Result<(), Failure> {
+    fn export(&self, query: &str) -> Result<Stream, Failure> {
         let room = query.strip_prefix("room=").and_then(|id| id.parse().ok()).map(RoomId);
         let room = room.ok_or_else(|| bad("Say which room: ?room=N, an id."))?;
         let rooms = self.ask(Control::Rooms)?;
@@ -83,38 +71,39 @@ impl Commands {
             let error = format!("There is no room {}. GET /v1/rooms lists them.", room.0);
             return Err((404, error));
         }
-        let failed = |error: &ArchiveError| (status(error), error.to_string());
-        let mut pages = self.archive.pages(room).map_err(|error| failed(&error))?;
-        // The first page before the head, so that an error can be the answer.
-        let first = pages.next().transpose().map_err(|error| failed(&error.into()))?;
-        let Ok(mut out) = begin("application/jsonl") else { return Ok(()) };
-        for page in first.map(Ok).into_iter().chain(pages) {
-            let written = match page {
-                Ok(page) => {
-                    page.iter().try_for_each(|said| write_line(&mut out, &line(room, said)))
+        let mut pages = self.archive.pages(room).map_err(|error| failure(&error))?;
+        // The first page at once, so that an error can be the answer.
+        let first = pages.next().transpose().map_err(|error| failure(&error.into()))?;
+        let write = move |out: &mut dyn Write| {
+            for page in first.map(Ok).into_iter().chain(pages) {
+                match page {
+                    Ok(page) => {
+                        page.iter().try_for_each(|said| write_line(out, &line(room, said)))?;
+                    }
+                    Err(error) => {
+                        return write_line(out, &json!({ "error": error.to_string() }));
+                    }
                 }
-                Err(error) => {
-                    // In the midst of an answer, it is the last line.
-                    let _ = write_line(&mut out, &json!({ "error": error.to_string() }));
-                    return Ok(());
-                }
-            };
-            if written.is_err() || is_over() {
-                return Ok(());
             }
-        }
-        let _ = out.flush();
-        Ok(())
+            out.flush()
+        };
+        Ok(Stream { media_type: "application/jsonl", write: Box::new(write) })
     }
 }
 
-fn send(backup: Backup, out: &mut impl Write, is_over: &dyn Fn() -> bool) -> io::Result<()> {
+impl fmt::Debug for Stream {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Stream").field("media_type", &self.media_type).finish_non_exhaustive()
+    }
+}
+
+fn send(backup: Backup, out: &mut dyn Write) -> io::Result<()> {
     let Backup { mut file, bytes } = backup;
     write_line(out, &json!({ "phase": "sending", "total": bytes }))?;
     let mut block = vec![0; BLOCK_BYTES];
     loop {
         let length = file.read(&mut block)?;
-        if length == 0 || is_over() {
+        if length == 0 {
             return out.flush();
         }
         out.write_all(&block[..length])?;
@@ -132,18 +121,19 @@ fn line(room: RoomId, said: &Said) -> Value {
     line
 }
 
-fn write_line(out: &mut impl Write, line: &Value) -> io::Result<()> {
+fn write_line(out: &mut dyn Write, line: &Value) -> io::Result<()> {
     writeln!(out, "{line}")?;
     out.flush()
 }
 
-fn status(error: &ArchiveError) -> u16 {
-    match error {
+fn failure(error: &ArchiveError) -> Failure {
+    let status = match error {
         ArchiveError::Memory | ArchiveError::Busy => 409,
         ArchiveError::Cancelled | ArchiveError::Closed => 503,
         ArchiveError::History(error) if error.may_pass() => 507,
         ArchiveError::History(_) => 500,
-    }
+    };
+    (status, error.to_string())
 }
 
 #[cfg(test)]

@@ -70,14 +70,23 @@ impl Stage {
     /// The media type and the body, or the error.
     fn get(&self, path: &str, query: &str) -> Result<(String, Vec<u8>), Answer> {
         let commands = Commands::new(self.inputs.downgrade(), self.opened.archive.clone());
-        let (mut media, mut body) = (String::new(), Vec::new());
-        let out = &mut body;
-        let begin = |media_type: &str| {
-            media_type.clone_into(&mut media);
-            Ok(out)
-        };
-        commands.stream(("GET", path, query), begin, &|| false).expect("it is a command")?;
-        Ok((media, body))
+        let stream = commands.stream("GET", path, query).expect("it is a command")?;
+        let mut body = Vec::new();
+        (stream.write)(&mut body).unwrap();
+        Ok((stream.media_type.to_owned(), body))
+    }
+}
+
+/// A client that has gone.
+struct Gone;
+
+impl Write for Gone {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -147,13 +156,13 @@ fn a_backup_of_what_is_in_memory_says_what_to_do() {
 fn a_client_that_has_gone_ends_the_backup() {
     let stage = Stage::new(true);
     let commands = Commands::new(stage.inputs.downgrade(), stage.opened.archive.clone());
-    let gone = |_: &str| Err::<Vec<u8>, _>(io::ErrorKind::BrokenPipe.into());
-    assert_eq!(commands.stream(("GET", "/v1/backup", ""), gone, &|| false), Some(Ok(())));
-    assert_eq!(
-        commands.stream(("GET", "/v1/backup", ""), |_| Ok(Vec::new()), &|| true),
-        Some(Ok(()))
-    );
+    let stream = commands.stream("GET", "/v1/backup", "").unwrap().unwrap();
+    let second = commands.stream("GET", "/v1/backup", "").unwrap().unwrap_err();
+    assert_eq!(second.status, 409, "one is made at a time");
+    assert!((stream.write)(&mut Gone).is_err());
     assert!(!stage.folder.path().join("history.db.backup").exists());
+    // One that is never begun ends as well.
+    drop(commands.stream("GET", "/v1/backup", "").unwrap().unwrap());
     assert!(stage.get("/v1/backup", "").is_ok(), "the next one can be made");
-    assert_eq!(commands.stream(("POST", "/v1/backup", ""), |_| Ok(Vec::new()), &|| false), None);
+    assert!(commands.stream("POST", "/v1/backup", "").is_none());
 }
