@@ -18,11 +18,13 @@ use crate::input::Control;
 /// How much of a copy is sent at once.
 const BLOCK_BYTES: usize = 64 << 10;
 
+type Body = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()>>;
+
 /// The answer to a command that is long. It is written bit by bit.
 pub(crate) struct Stream {
     pub(crate) media_type: &'static str,
     /// Writes it. What fails on the way is its last line, as an error in JSON.
-    pub(crate) write: Box<dyn FnOnce(&mut dyn Write) -> io::Result<()>>,
+    pub(crate) write: Body,
 }
 
 impl Commands {

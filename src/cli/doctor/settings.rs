@@ -54,7 +54,9 @@ fn examine_files(mut settings: Settings, findings: &mut Findings) {
     loop {
         match Server::check(&settings) {
             Ok(warnings) => {
-                warnings.iter().for_each(|warning| findings.concern("certificate", warning));
+                for warning in &warnings {
+                    findings.concern("certificate", warning);
+                }
                 return;
             }
             Err(StartError::Certificate(error)) if settings.certificate.is_some() => {
