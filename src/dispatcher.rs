@@ -198,6 +198,7 @@ impl<L: Log> Dispatcher<L> {
             (Input::Connect { outbox, .. }, Some(until)) => {
                 outbox.finish(CloseReason::ServerStopping, until);
             }
+            (Input::Control(control), _) => self.control_while_stopping(*control),
             (Input::QueryResult { .. }, _) => self.recall.release_permit(),
             _ => {}
         }

@@ -120,7 +120,11 @@ impl Commands {
             return Err((404, "There is no such room. GET /v1/rooms lists them.".to_owned()));
         };
         let erased = self.archive.erase(what, rooms).map_err(|error| {
-            let status = if matches!(error, ArchiveError::Closed) { 503 } else { 500 };
+            let status = match error {
+                ArchiveError::Closed => 503,
+                ArchiveError::Busy => 409,
+                _ => 500,
+            };
             (status, format!("Not everything is erased: {error}"))
         })?;
         info!("the operator has erased {erased} messages: {what:?}");

@@ -7,6 +7,8 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use serde_json::json;
 use wschat::{Server, Settings, StartError};
 
 use super::error::ProgramError;
+use super::listening::{self, Place};
 use super::say;
 use super::wire::{Trust, Wire};
 
@@ -39,7 +42,7 @@ pub(super) fn run(settings: &Settings, is_json: bool) -> Result<(), ProgramError
     findings.check_files(settings.clone());
     findings.check_history(settings);
     findings.check_log(settings);
-    findings.check_port(settings);
+    findings.check_places(settings);
     findings.print(is_json)
 }
 
@@ -95,14 +98,24 @@ impl Findings {
         self.problems.extend(checked.err());
     }
 
-    fn check_port(&mut self, settings: &Settings) {
-        let Settings { host, port, .. } = settings;
+    fn check_places(&mut self, settings: &Settings) {
         let has_tls = settings.certificate.is_some();
+        for (place, _) in listening::places(settings) {
+            match place {
+                Place::Tcp(host, port) => self.check_port(&host, port, has_tls),
+                Place::Unix(path) => self.check_socket(&path),
+                // Only a process that systemd starts has them.
+                Place::Systemd => {}
+            }
+        }
+    }
+
+    fn check_port(&mut self, host: &str, port: u16, has_tls: bool) {
         let failed = |source| {
             let address = format!("{host} port {port}");
             ProgramError::Start(StartError::Listen { address, source })
         };
-        let addresses: Vec<SocketAddr> = match (host.as_str(), *port).to_socket_addrs() {
+        let addresses: Vec<SocketAddr> = match (host, port).to_socket_addrs() {
             Ok(addresses) => addresses.collect(),
             Err(error) => return self.problems.push(failed(error)),
         };
@@ -117,6 +130,21 @@ impl Findings {
                 }
             }
             Err(error) => self.problems.push(failed(error)),
+        }
+    }
+
+    fn check_socket(&mut self, path: &Path) {
+        if let Err(problem) = check_directory("listen", path) {
+            return self.problems.push(problem);
+        }
+        match UnixStream::connect(path) {
+            Ok(_) => {
+                self.warnings.push(format!("a server listens there already: {}", path.display()));
+            }
+            // What a server has left behind is replaced.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused && is_socket(path) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => self.problems.push(unwritable("listen", path, &error)),
         }
     }
 
@@ -157,6 +185,10 @@ fn check_directory(key: &str, file: &Path) -> Result<(), ProgramError> {
         Ok(()) => Ok(()),
         Err(error) => Err(unwritable(key, file, &error.into())),
     }
+}
+
+fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
 }
 
 fn unwritable(key: &str, file: &Path, error: &io::Error) -> ProgramError {

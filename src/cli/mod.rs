@@ -7,14 +7,19 @@
 //! |---|---|
 //! | `arguments.rs` | the options and subcommands, and the help |
 //! | `commands/` | the commands on the running server |
+//! | `descriptors.rs` | how many files the process may open |
 //! | `client.rs`, `answer.rs` | asking the admin listener |
 //! | `check.rs`, `restore.rs` | commands that need no running server |
 //! | `print/` | configuration of nginx, Caddy and systemd |
 //! | `manual.rs` | the man page, and completions for shells |
 //! | `doctor/` | looking for what is wrong, and for what to do about it |
+//! | `listening.rs` | what the settings say that the server listens on |
 //! | `wire.rs` | a connection to a server's public port |
 //! | `version.rs` | what `--version` names |
-//! | `serve.rs` | running the server: the log, the user, signals |
+//! | `serve.rs` | running the server: the log, the user, reload |
+//! | `signals.rs` | what each signal means |
+//! | `notify.rs` | what systemd is told |
+//! | `streams.rs` | standard output and standard error |
 //! | `error.rs` | why the program ends with an error, and its exit status |
 
 mod answer;
@@ -22,22 +27,28 @@ mod arguments;
 mod check;
 mod client;
 mod commands;
+mod descriptors;
 mod doctor;
 mod error;
+mod listening;
 mod manual;
+mod notify;
 mod print;
 mod restore;
 mod serve;
+mod signals;
+mod streams;
 mod version;
 mod wire;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use self::arguments::{Arguments, Command, Place, Request};
 use self::client::{AdminAddress, AdminClient};
 use self::commands::Kicked;
 use self::error::ProgramError;
+use self::streams::complain;
+pub(crate) use self::streams::say;
 
 /// Runs the program with the arguments of the process.
 pub(crate) fn run() -> ExitCode {
@@ -45,7 +56,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !matches!(error, ProgramError::Told(_)) {
-                let _ = writeln!(io::stderr(), "wschat: {error}");
+                complain(format!("wschat: {error}\n"));
             }
             ExitCode::from(error.exit_status())
         }
@@ -60,9 +71,10 @@ fn perform() -> Result<(), ProgramError> {
         }
         Request::Run(arguments) => arguments,
     };
+    descriptors::raise_limit();
     match &arguments.command {
         None if arguments.check => check::run(&arguments.settings(&arguments.place)?, false),
-        None => serve::run(&arguments),
+        None => serve::run(arguments),
         Some(command) => run_command(&arguments, command),
     }
 }
@@ -111,11 +123,4 @@ fn run_command(arguments: &Arguments, command: &Command) -> Result<(), ProgramEr
         Command::Man => manual::page(),
         Command::Check { place, output } => check::run(&arguments.settings(place)?, output.json),
     }
-}
-
-/// Writes to stdout. It may be closed, which is no error.
-pub(crate) fn say(text: &str) {
-    let mut out = io::stdout();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
 }

@@ -94,6 +94,19 @@ impl<L: Log> Dispatcher<L> {
         }
     }
 
+    /// The chat no longer changes. What would change it is dropped, which tells whoever asked.
+    pub(super) fn control_while_stopping(&mut self, control: Control) {
+        match control {
+            Control::Ping(_) | Control::Status(_) | Control::Rooms(_) | Control::Clients(_) => {
+                self.control(control);
+            }
+            Control::Kick { .. }
+            | Control::Announce { .. }
+            | Control::Reach { .. }
+            | Control::Erased { .. } => {}
+        }
+    }
+
     fn status(&self) -> ChatStatus {
         let users = self.chat.users().filter(|user| user.link.is_some()).count();
         let away_users = self.chat.users().count() - users;

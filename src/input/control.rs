@@ -1,15 +1,18 @@
 //! What the operator asks of the dispatcher, and what it answers.
 //!
 //! Each question has the sender of its one answer; there has to be room for it. The dispatcher answers at the end
-//! of the tick, when what has been asked for is committed and delivered. While the server stops, it drops the
-//! questions.
+//! of the tick, when what has been asked for is committed and delivered. While the server stops, it drops what
+//! would change the chat.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, bounded};
 use serde::Serialize;
 
+use super::Input;
 use crate::chat::{Erasure, RoomId, UserId, Version};
+use crate::mailbox::MailboxSender;
 
 /// A question of the operator.
 #[derive(Debug)]
@@ -114,6 +117,25 @@ pub(crate) struct AwayStatus {
 pub(crate) struct RoomName {
     pub(crate) id: u64,
     pub(crate) title: String,
+}
+
+impl Control {
+    /// Asks the dispatcher, and waits for its answer until `deadline`, however full the mailbox is. `None`
+    /// when there is no answer by then, or never will be.
+    pub(crate) fn ask<T>(
+        inputs: MailboxSender<Input>,
+        deadline: Instant,
+        question: impl FnOnce(Sender<T>) -> Self,
+    ) -> Option<T> {
+        let (answer, answered) = bounded(1);
+        let question = Input::Control(Box::new(question(answer)));
+        if !inputs.send_by(question, deadline) {
+            return None;
+        }
+        // Waiting with a sender in hand would keep the dispatcher running.
+        drop(inputs);
+        answered.recv_deadline(deadline).ok()
+    }
 }
 
 impl ClientStatus {

@@ -93,6 +93,18 @@ fn stream(body: &[u8]) -> Vec<u8> {
     [b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", body].concat()
 }
 
+/// A body in chunks.
+fn chunked(chunks: &[&[u8]]) -> Vec<u8> {
+    let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    for chunk in chunks {
+        answer.extend(format!("{:x}\r\n", chunk.len()).bytes());
+        answer.extend_from_slice(chunk);
+        answer.extend_from_slice(b"\r\n");
+    }
+    answer.extend_from_slice(b"0\r\n\r\n");
+    answer
+}
+
 #[track_caller]
 fn stdout(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -454,6 +466,17 @@ fn an_export_goes_to_stdout_or_a_file() {
     assert_eq!(stdout(&Admin::answering(stream(lines.as_bytes())).run(&export)), "");
     assert_eq!(fs::read_to_string(&file).unwrap(), lines);
     fs::remove_file(&file).unwrap();
+
+    // In chunks, no export is taken for whole that is not.
+    let (first, rest) = lines.as_bytes().split_at(20);
+    let chunks = chunked(&[first, rest]);
+    assert_eq!(stdout(&Admin::answering(chunks.clone()).run(&["export", "--room", "1"])), lines);
+    for end in [chunks.len() - 3, chunks.len() - 5, chunks.len() - 6, chunks.len() - 40] {
+        let cut = chunks[..end].to_vec();
+        let output = Admin::answering(cut).run(&export);
+        check_fails(&output, &["broke off"]);
+        check_only(folder.path(), &[]);
+    }
 
     for (body, words) in [
         (format!("{lines}{{\"error\":\"the disk fails\"}}\n"), "the disk fails"),

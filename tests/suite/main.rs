@@ -14,10 +14,12 @@
 //! | `memory` | all clients together take no more memory than they may, and whoever takes most gives first |
 //! | `pace` | nobody gets a fresh burst by reconnecting, and what costs more counts for more |
 //! | `closing` | every request is answered before the Close frame |
+//! | `listeners`, `proxy_protocol` | every address, Unix socket and socket of systemd is served, and a proxy can name the client |
 //! | `sources` | one network takes nothing away from others |
 //! | `tls` | the chat is the same under TLS |
 //! | `reload` | new settings change a running server, and disconnect nobody |
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
+//! | `log`, `signals`, `systemd` | its log holds up nobody; each signal does as documented; systemd is told |
 //! | `checks` | settings are checked as a whole, and backups restored, without a running server |
 //! | `commands` | the commands ask the running server for the right thing, and show its answer |
 //! | `doctor` | the doctor finds each of the faults that are planted, and names the cure |
@@ -62,16 +64,21 @@ mod http;
 mod kits;
 mod lifecycle;
 mod limits;
+mod listeners;
+mod log;
 mod memory;
 mod noise;
 mod pace;
 mod program;
 mod proxies;
+mod proxy_protocol;
 mod reload;
 mod resume;
+mod signals;
 mod slow_consumers;
 mod snippets;
 mod sources;
+mod systemd;
 mod texts;
 mod timeouts;
 mod tls;

@@ -195,13 +195,25 @@ fn connect_to_room_2(program: &Program) -> Client {
 #[test]
 fn a_second_signal_kills_it() {
     const SIGTERM: i32 = 15;
-    let mut program = Program::start(json!({
-        "limits": { "messagesPerSecond": 0, "drainTimeoutMs": 600_000 }
-    }));
+    let limits = json!({
+        "messagesPerSecond": 0, "drainTimeoutMs": 600_000, "outboxMaxBytes": 64 << 20
+    });
+    let mut program = Program::start(json!({ "limits": limits }));
     let _stuffed = slow_consumer(&program.endpoint);
+    // More than the system takes for it, so that the drain does not end.
+    let mut speaker = program.endpoint.member();
+    let text = "x".repeat(4_000);
+    for _ in 0..2_500 {
+        speaker.say(&text);
+        speaker.text();
+    }
     program.signal("TERM");
     eventually("it drains", || program.log().contains("a second signal ends at once"));
-    program.signal("TERM");
+    // Those of the first second are the same order.
+    eventually("a later one ends it", || {
+        program.signal("TERM");
+        program.log().contains("ending at once")
+    });
     assert_eq!(program.wait().signal(), Some(SIGTERM), "{}", program.log());
 }
 
@@ -364,4 +376,37 @@ fn it_starts_with_settings_for_malloc_and_leaves_those_of_the_operator() {
     let own = "glibc.malloc.arena_max=3";
     let program = Program::start_after(&format!("export GLIBC_TUNABLES={own}"), json!({}));
     assert_eq!(tunables(&program), [own]);
+}
+
+#[test]
+fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
+    let program = Program::start_after("ulimit -S -n 20", json!({}));
+    let users: Vec<_> = (0..30).map(|_| program.endpoint.user()).collect();
+    drop(users);
+    let limits = fs::read_to_string(format!("/proc/{}/limits", program.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let numbers: Vec<&str> = line.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(numbers[0], numbers[1], "{line}");
+}
+
+#[test]
+fn a_start_warns_of_connections_that_the_machine_cannot_carry() {
+    let program = Program::start_after("ulimit -n 400", json!({}));
+    let log = program.log();
+    let warning = "[WARN] limits.maxConnections is 4096, but the limit of open files";
+    assert!(
+        log.contains(warning) && log.contains("is 400, which carries about 80 connections"),
+        "{log}"
+    );
+    let program =
+        Program::start_after("ulimit -n 400", json!({ "limits": { "maxConnections": 50 } }));
+    assert!(!program.log().contains("open files"), "{}", program.log());
+}
+
+#[test]
+fn a_new_history_is_no_reason_to_warn() {
+    let program = Program::start(json!({ "history": { "file": "wschat.db" } }));
+    program.endpoint.user().close();
+    let log = program.log();
+    assert!(!log.contains("[WARN]"), "{log}");
 }

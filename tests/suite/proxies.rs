@@ -237,20 +237,23 @@ fn connect_tls() -> Result<SslStream<TcpStream>, HandshakeError<TcpStream>> {
     builder.build().connect(SITE, connect(443))
 }
 
-/// Servers as they are set up behind a proxy: on either kind of address, with TLS and without.
-fn settings(identity: &Identity) -> [Value; 3] {
+/// Servers as they are set up behind a proxy: on all kinds of addresses, with TLS and without.
+fn settings(identity: &Identity, folder: &TempDir) -> [Value; 4] {
     let plain = json!({ "domain": SITE, "trustedProxies": ["127.0.0.1", "::1"] });
     let (mut everywhere, mut with_tls) = (plain.clone(), plain.clone());
     everywhere["host"] = json!("::");
     everywhere["port"] = json!(9000);
     with_tls["certificate"] = json!(identity.certificate());
     with_tls["privateKey"] = json!(identity.key());
-    [plain, everywhere, with_tls]
+    let socket = format!("unix:{}", folder.path().join("ws.sock").display());
+    let socket = json!({ "domain": SITE, "listen": ["[::]:9000", socket] });
+    [plain, everywhere, with_tls, socket]
 }
 
 fn check(start_proxy: impl Fn(&mut Site, &str)) {
     let identity = Identity::new();
-    for settings in settings(&identity) {
+    let folder = tempfile::tempdir().unwrap();
+    for settings in settings(&identity, &folder) {
         for path in ["/", "/chat/"] {
             let mut site = Site::start(&settings);
             start_proxy(&mut site, path);

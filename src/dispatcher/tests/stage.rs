@@ -49,6 +49,9 @@ pub(super) struct CommitRecord {
     /// The sockets that are looked at during each commit, and what had been written to them by then.
     pub(super) watched: Vec<MemorySocket>,
     pub(super) written_before_commit: Vec<u8>,
+    /// The answers to pings that are looked at during each commit, and how many there were by then.
+    pub(super) pings: Option<crossbeam_channel::Receiver<()>>,
+    pub(super) answered_before_commit: usize,
 }
 
 /// A history in memory that records and fails as the test wants.
@@ -63,6 +66,8 @@ impl History for RecordingHistory {
         for socket in record.watched.clone() {
             record.written_before_commit.extend(socket.take_written());
         }
+        let answered = record.pings.as_ref().map_or(0, crossbeam_channel::Receiver::len);
+        record.answered_before_commit += answered;
         if record.is_failing {
             return Err(HistoryError::example());
         }
