@@ -119,12 +119,6 @@ impl Server {
         Ok(warnings)
     }
 
-    /// How many connections there is memory for, by `limits.maxMemoryBytes` or by what this machine or its control
-    /// group has.
-    pub fn room_for_connections(settings: &Settings) -> usize {
-        Memory::of_settings(settings.limits.max_memory_bytes).max_connections()
-    }
-
     /// Listens and serves.
     pub fn start(settings: Settings) -> Result<ServerHandle, StartError> {
         Self::bind(settings)?.run()

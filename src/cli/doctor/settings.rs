@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, ToSocketAddrs};
 
-use wschat::{Server, Settings, StartError};
+use wschat::{Server, Settings, StartError, capacity};
 
 use super::finding::Findings;
 
@@ -54,8 +54,11 @@ fn examine_files(mut settings: Settings, findings: &mut Findings) {
     loop {
         match Server::check(&settings) {
             Ok(warnings) => {
+                let of_machine = capacity(&settings).warnings();
                 for warning in &warnings {
-                    findings.concern("certificate", warning);
+                    let is_of_machine = of_machine.contains(warning);
+                    let subject = if is_of_machine { "machine" } else { "certificate" };
+                    findings.concern(subject, warning);
                 }
                 return;
             }
