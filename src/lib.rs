@@ -58,6 +58,7 @@ mod outbox;
 mod output;
 mod pace;
 mod protocol;
+mod pulse;
 mod recall;
 mod server;
 mod session;
@@ -74,5 +75,7 @@ pub use history::{
 };
 pub use net::tls::CertificateError;
 pub use server::{Reloaded, Server, ServerHandle};
-pub use settings::{Durability, HistorySettings, Limits, LogSettings, Settings, SettingsError};
+pub use settings::{
+    AdminSettings, Durability, HistorySettings, Limits, LogSettings, Settings, SettingsError,
+};
 pub use web::GifsError;

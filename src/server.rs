@@ -9,10 +9,12 @@
 //! | `accept.rs` | what the listener's thread does with a new connection |
 //! | `sessions.rs` | the session threads |
 //! | `chat.rs` | opening the history and restoring the chat from it |
+//! | `operator.rs` | the admin listener, and what looks after the dispatcher |
 //! | `threads.rs` | spawning the other threads, and what their panics lead to |
 
 mod accept;
 mod chat;
+mod operator;
 mod running;
 mod sessions;
 mod threads;
@@ -27,10 +29,11 @@ use log::{info, warn};
 
 use self::accept::AcceptLoop;
 use self::chat::OpenedChat;
+use self::operator::{EndOnDrop, OperatorThreads};
 use self::running::{Control, Reloader, Running};
 use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
-use crate::admin::{Answer, Commands};
+use crate::admin::{AdminSocket, Answer, Commands};
 use crate::error::{ServeError, StartError};
 use crate::health::Health;
 use crate::mailbox::mailbox;
@@ -39,6 +42,7 @@ use crate::net::listener;
 use crate::net::stop::Stop;
 use crate::outbox::Flusher;
 use crate::pace::Paces;
+use crate::pulse::Pulse;
 use crate::session::{Context, Live, LiveCell};
 use crate::settings::Settings;
 
@@ -50,6 +54,7 @@ pub struct Server {
     live: Live,
     listener: TcpListener,
     local_addr: SocketAddr,
+    admin: Option<AdminSocket>,
     reloader: Option<Reloader>,
 }
 
@@ -61,8 +66,9 @@ pub struct Server {
 #[must_use = "dropping the handle shuts the server down"]
 pub struct ServerHandle {
     local_addr: SocketAddr,
+    admin_addr: Option<SocketAddr>,
     running: Arc<Running>,
-    commands: Commands,
+    commands: Arc<Commands>,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -80,6 +86,7 @@ struct Threads {
     listener: JoinHandle<io::Result<()>>,
     dispatcher: JoinHandle<Result<(), ServeError>>,
     history: HistoryThreads,
+    operator: OperatorThreads,
     flusher: JoinHandle<io::Result<()>>,
     sessions: Arc<SessionThreads>,
 }
@@ -96,7 +103,8 @@ impl Server {
             |source| StartError::Listen { address: format!("{host} port {port}"), source };
         let listener = listener::bind(host, port).map_err(listen_error)?;
         let local_addr = listener.local_addr().map_err(listen_error)?;
-        Ok(Self { live, listener, local_addr, reloader: None })
+        let admin = operator::open(&live.settings.admin)?;
+        Ok(Self { live, listener, local_addr, admin, reloader: None })
     }
 
     /// Reads and checks everything that `settings` name, as [`Server::bind`] does, without
@@ -133,7 +141,7 @@ impl Server {
 
     /// Serves, in threads of its own.
     pub fn run(self) -> Result<ServerHandle, StartError> {
-        let Self { live, listener, local_addr, reloader } = self;
+        let Self { live, listener, local_addr, admin, reloader } = self;
         let (inputs, received) = mailbox(live.settings.limits.command_queue_length);
         let health = Arc::<Health>::default();
         let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
@@ -144,9 +152,11 @@ impl Server {
         let (flusher, flushing) = Flusher::new(memory.clone()).map_err(StartError::Machine)?;
         let (live, flusher) = (LiveCell::new(live), Arc::new(flusher));
         let paces = Paces::default();
-        let context = Arc::new(Context { live, stop, flusher, health, paces, memory });
+        let (admission, pulse) = (Arc::default(), Arc::new(Pulse::new(inputs.downgrade())));
+        let context = Context { live, stop, flusher, health, paces, memory, admission, pulse };
+        let context = Arc::new(context);
         let (sessions, idle_threads) = SessionThreads::new();
-        let commands = Commands::new(inputs.downgrade(), archive);
+        let commands = Arc::new(Commands::new(inputs.downgrade(), archive));
         let control = Control { context: context.clone(), inputs, sessions: sessions.clone() };
 
         let flusher = {
@@ -155,14 +165,30 @@ impl Server {
             spawn("flusher", move || flush(flushing, &context))?
         };
         let history = HistoryThreads::start(recall, upkeep, &control)?;
-        let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &received, &context))?;
+        let ended = Arc::new(Stop::new().map_err(StartError::Machine)?);
+        let end = EndOnDrop(ended.clone());
+        let dispatcher = spawn("dispatcher", move || {
+            let _end = end;
+            dispatch(dispatcher, &received, &context)
+        })?;
         let accept_loop = AcceptLoop::new(control.clone(), idle_threads);
         let listener = spawn("listener", move || accept_loop.run(&listener))?;
         info!("listening on {local_addr}, with room for {room} connections");
-        let threads = Threads { listener, dispatcher, history, flusher, sessions };
+        let running = Arc::new(Running::new(control.clone(), reloader));
+        let admin_addr = admin.as_ref().and_then(AdminSocket::tcp_addr);
+        let operator = OperatorThreads::start(
+            admin,
+            &control,
+            commands.clone(),
+            &running,
+            vec![local_addr.to_string()],
+            ended,
+        )?;
+        let threads = Threads { listener, dispatcher, history, operator, flusher, sessions };
         Ok(ServerHandle {
             local_addr,
-            running: Arc::new(Running::new(control, reloader)),
+            admin_addr,
+            running,
             commands,
             threads: Mutex::new(Some(threads)),
         })
@@ -173,6 +199,11 @@ impl ServerHandle {
     /// The address that the server listens on, with the real port where the settings say 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// The address of the admin listener, if it is one of TCP.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin_addr
     }
 
     /// Replaces the settings of the running server. Nobody is disconnected.
@@ -237,6 +268,7 @@ impl ServerHandle {
         let dispatched = threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher));
         // The dispatcher commits to the history and queries it, so this ends after it.
         let recalled = threads.history.join();
+        threads.operator.join();
         let flushed = threads.flusher.join();
         dispatched?;
         recalled?;

@@ -51,6 +51,7 @@ settings! {
     Live "gifsDirectory" gifs_directory;
     Live "allowedOrigins" allowed_origins;
     Live "trustedProxies" trusted_proxies;
+    Restart "admin.listen" admin.listen;
     Restart "log.level" log.level;
     Restart "log.file" log.file;
     Restart "history.file" history.file;
