@@ -9,7 +9,7 @@ FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends libc6-dev libssl-dev pkg-config
 WORKDIR /wschat
 COPY . .
-RUN cp "$(packaging/build-static)" /program
+RUN strip -o /program "$(packaging/build-static)"
 RUN install -d -o 65532 -g 65532 -m 700 /root-of-image/var/lib/wschat \
     && install -d -o 65532 -g 65532 -m 755 /root-of-image/run/wschat
 

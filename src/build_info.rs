@@ -6,6 +6,10 @@ pub const COMMIT: Option<&str> = option_env!("WSCHAT_BUILT_FROM");
 
 /// The Cargo features of this build that change what the server can do.
 pub const FEATURES: &[&str] = &[
+    #[cfg(feature = "cli")]
+    "cli",
+    #[cfg(feature = "tls")]
+    "tls",
     #[cfg(feature = "sqlite")]
     "sqlite",
     #[cfg(feature = "openssl")]

@@ -23,7 +23,7 @@ pub enum StartError {
     History(HistoryError),
     /// The server cannot listen on the address.
     Listen {
-        /// `host` and `port` of the settings.
+        /// What the settings name: host and port, or a Unix socket.
         address: String,
         /// The error of the system.
         source: io::Error,
@@ -80,7 +80,7 @@ impl fmt::Display for StartError {
             Self::History(error) => write!(f, "the history: {error}"),
             Self::Listen { address, source } => {
                 write!(f, "cannot listen on {address}: {source}")?;
-                match advice(source) {
+                match advice(address, source) {
                     Some(advice) => write!(f, "; {advice}"),
                     None => Ok(()),
                 }
@@ -101,19 +101,32 @@ impl fmt::Display for StartError {
     }
 }
 
-fn advice(error: &io::Error) -> Option<&'static str> {
+fn advice(address: &str, error: &io::Error) -> Option<&'static str> {
+    if address.starts_with("unix:") {
+        return Some(match error.kind() {
+            ErrorKind::AddrInUse => {
+                "another program listens there (`ss -lxp` shows which): stop it, or choose another path \
+                 in \"listen\""
+            }
+            ErrorKind::PermissionDenied => {
+                "give the user who starts wschat the right to write in the directory of the socket"
+            }
+            ErrorKind::NotFound => "create the directory of the socket first",
+            _ => return None,
+        });
+    }
     Some(match error.kind() {
         ErrorKind::AddrInUse => {
             "another program listens there (`ss -ltnp` shows which): stop it, or choose another \
-             port with --port or \"port\""
+             port with --port, \"port\" or \"listen\""
         }
         ErrorKind::PermissionDenied => {
             "a port below 1024 takes root or CAP_NET_BIND_SERVICE: choose one from 1024 on with \
-             --port or \"port\", or start as root with \"username\" set"
+             --port, \"port\" or \"listen\", or start as root with \"username\" set"
         }
         ErrorKind::AddrNotAvailable => {
             "no network interface here has this address (`ip address` lists them): \
-             choose one with --host or \"host\""
+             choose one with --host, \"host\" or \"listen\", or wait until the network has it"
         }
         _ => return None,
     })

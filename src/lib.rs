@@ -73,9 +73,11 @@ pub use error::{ServeError, StartError};
 pub use history::{
     HistoryError, HistoryState, Restored, inspect as inspect_history, restore as restore_history,
 };
+pub use net::sockets::Listening;
 pub use net::tls::CertificateError;
-pub use server::{Reloaded, Server, ServerHandle};
+pub use server::{Bound, Capacity, Counts, Reloaded, Server, ServerHandle, capacity};
 pub use settings::{
-    AdminSettings, Durability, HistorySettings, Limits, LogSettings, Settings, SettingsError,
+    AdminSettings, Durability, HistorySettings, Limits, ListenAddress, LogFormat, LogSettings,
+    Settings, SettingsError,
 };
 pub use web::GifsError;

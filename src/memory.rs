@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
+pub(crate) use detect::TASKS;
 use detect::detect;
 
 /// About how much memory a connection takes besides its queue: a thread with its stack, the buffers of TLS
@@ -51,6 +52,11 @@ impl Memory {
     fn new(max_bytes: usize) -> Self {
         let (frames, partial_messages) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Self { max_bytes, frames, partial_messages }
+    }
+
+    /// How much there is, in bytes.
+    pub(crate) fn max_bytes(&self) -> usize {
+        self.max_bytes
     }
 
     /// How many connections there is room for.

@@ -6,21 +6,29 @@
 //! |---|---|
 //! | `server.rs` | the public API, the order of start and end |
 //! | `running.rs` | reloading, stopping and asking the running server |
+//! | `capacity.rs` | how many connections the machine can carry |
+//! | `listening.rs` | opening all sockets that the settings name |
 //! | `accept.rs` | what the listener's thread does with a new connection |
 //! | `sessions.rs` | the session threads |
 //! | `chat.rs` | opening the history and restoring the chat from it |
 //! | `operator.rs` | the admin listener, and what looks after the dispatcher |
+//! | `counts.rs` | how many are here |
 //! | `threads.rs` | spawning the other threads, and what their panics lead to |
+//! | `watch.rs` | what is looked at every second |
 
 mod accept;
+mod capacity;
 mod chat;
+mod counts;
+mod listening;
 mod operator;
 mod running;
 mod sessions;
 mod threads;
+mod watch;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -28,17 +36,20 @@ use std::time::Duration;
 use log::{info, warn};
 
 use self::accept::AcceptLoop;
+pub use self::capacity::{Bound, Capacity, capacity};
 use self::chat::OpenedChat;
+pub use self::counts::Counts;
 use self::operator::{EndOnDrop, OperatorThreads};
 use self::running::{Control, Reloader, Running};
 use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
+use self::watch::Watch;
 use crate::admin::{AdminSocket, Answer, Commands};
 use crate::error::{ServeError, StartError};
 use crate::health::Health;
 use crate::mailbox::mailbox;
 use crate::memory::Memory;
-use crate::net::listener;
+use crate::net::sockets::{ListenSocket, Listening};
 use crate::net::stop::Stop;
 use crate::outbox::Flusher;
 use crate::pace::Paces;
@@ -52,8 +63,8 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct Server {
     live: Live,
-    listener: TcpListener,
-    local_addr: SocketAddr,
+    sockets: Vec<ListenSocket>,
+    listening: Vec<Listening>,
     admin: Option<AdminSocket>,
     reloader: Option<Reloader>,
 }
@@ -65,7 +76,7 @@ pub struct Server {
 #[derive(Debug)]
 #[must_use = "dropping the handle shuts the server down"]
 pub struct ServerHandle {
-    local_addr: SocketAddr,
+    listening: Vec<Listening>,
     admin_addr: Option<SocketAddr>,
     running: Arc<Running>,
     commands: Arc<Commands>,
@@ -88,6 +99,7 @@ struct Threads {
     history: HistoryThreads,
     operator: OperatorThreads,
     flusher: JoinHandle<io::Result<()>>,
+    watch: Watch,
     sessions: Arc<SessionThreads>,
 }
 
@@ -98,19 +110,21 @@ impl Server {
     pub fn bind(settings: Settings) -> Result<Self, StartError> {
         let live = Live::load(settings)?;
         log_warnings(&live);
-        let (host, port) = (live.settings.host.as_str(), live.settings.port);
-        let listen_error =
-            |source| StartError::Listen { address: format!("{host} port {port}"), source };
-        let listener = listener::bind(host, port).map_err(listen_error)?;
-        let local_addr = listener.local_addr().map_err(listen_error)?;
+        capacity::log_warnings(&live.settings);
+        let sockets = listening::open(&live.settings)?;
+        let listening = sockets.iter().map(ListenSocket::listening).collect::<io::Result<_>>();
+        let listening = listening.map_err(StartError::Machine)?;
         let admin = operator::open(&live.settings.admin)?;
-        Ok(Self { live, listener, local_addr, admin, reloader: None })
+        Ok(Self { live, sockets, listening, admin, reloader: None })
     }
 
     /// Reads and checks everything that `settings` name, as [`Server::bind`] does, without
-    /// listening. Returns warnings about what works now and soon will not.
+    /// listening. Returns warnings: about what works now and soon will not, and about connections that the
+    /// machine cannot carry.
     pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
-        Ok(Live::load(settings.clone())?.warnings())
+        let mut warnings = Live::load(settings.clone())?.warnings();
+        warnings.extend(capacity(settings).warnings());
+        Ok(warnings)
     }
 
     /// How many connections there is memory for, by `limits.maxMemoryBytes` or by what this machine or its control
@@ -124,9 +138,15 @@ impl Server {
         Self::bind(settings)?.run()
     }
 
-    /// The address that the server listens on, with the real port where the settings say 0.
+    /// The first TCP address that the server listens on, with the real port where the settings say 0. If it
+    /// listens on Unix sockets only, this is `0.0.0.0:0`; see [`Server::listening`].
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        first_tcp(&self.listening)
+    }
+
+    /// Everything that the server listens on.
+    pub fn listening(&self) -> &[Listening] {
+        &self.listening
     }
 
     /// Says how the settings are read anew, for [`ServerHandle::reload_again`] and for the operator's command
@@ -141,7 +161,7 @@ impl Server {
 
     /// Serves, in threads of its own.
     pub fn run(self) -> Result<ServerHandle, StartError> {
-        let Self { live, listener, local_addr, admin, reloader } = self;
+        let Self { live, sockets, listening, admin, reloader } = self;
         let (inputs, received) = mailbox(live.settings.limits.command_queue_length);
         let health = Arc::<Health>::default();
         let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
@@ -171,22 +191,18 @@ impl Server {
             let _end = end;
             dispatch(dispatcher, &received, &context)
         })?;
+        let watch = Watch::start(&control.context)?;
         let accept_loop = AcceptLoop::new(control.clone(), idle_threads);
-        let listener = spawn("listener", move || accept_loop.run(&listener))?;
-        info!("listening on {local_addr}, with room for {room} connections");
+        let listener = spawn("listener", move || accept_loop.run(&sockets))?;
+        let names: Vec<String> = listening.iter().map(ToString::to_string).collect();
+        info!("listening on {}, with room for {room} connections", names.join(", "));
         let running = Arc::new(Running::new(control.clone(), reloader));
         let admin_addr = admin.as_ref().and_then(AdminSocket::tcp_addr);
-        let operator = OperatorThreads::start(
-            admin,
-            &control,
-            commands.clone(),
-            &running,
-            vec![local_addr.to_string()],
-            ended,
-        )?;
-        let threads = Threads { listener, dispatcher, history, operator, flusher, sessions };
+        let shared = (commands.clone(), &running);
+        let operator = OperatorThreads::start(admin, &control, shared, names, ended)?;
+        let threads = Threads { listener, dispatcher, history, operator, flusher, watch, sessions };
         Ok(ServerHandle {
-            local_addr,
+            listening,
             admin_addr,
             running,
             commands,
@@ -196,9 +212,15 @@ impl Server {
 }
 
 impl ServerHandle {
-    /// The address that the server listens on, with the real port where the settings say 0.
+    /// The first TCP address that the server listens on, with the real port where the settings say 0. If it
+    /// listens on Unix sockets only, this is `0.0.0.0:0`; see [`ServerHandle::listening`].
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        first_tcp(&self.listening)
+    }
+
+    /// Everything that the server listens on.
+    pub fn listening(&self) -> &[Listening] {
+        &self.listening
     }
 
     /// The address of the admin listener, if it is one of TCP.
@@ -263,6 +285,7 @@ impl ServerHandle {
         let Some(threads) = lock(&self.threads).take() else { return Ok(()) };
         let listened = threads.listener.join();
         threads.sessions.join_all();
+        threads.watch.join();
         // Dropping the last sender ends the dispatcher, dropping the last outbox the flusher.
         self.running.end();
         let dispatched = threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher));
@@ -291,6 +314,14 @@ fn time_to_close(timeout: Duration, sessions: usize) -> Duration {
     let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
     let ending = (timeout / 10).saturating_add(ENDING_A_SESSION.saturating_mul(sessions));
     timeout.saturating_sub(ending).max(timeout / 2)
+}
+
+fn first_tcp(listening: &[Listening]) -> SocketAddr {
+    let tcp = listening.iter().find_map(|listening| match listening {
+        Listening::Tcp(address) => Some(*address),
+        Listening::Unix(_) => None,
+    });
+    tcp.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
 }
 
 fn log_warnings(live: &Live) {

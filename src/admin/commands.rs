@@ -133,7 +133,11 @@ impl Commands {
             return Err((404, "There is no such room. GET /v1/rooms lists them.".to_owned()));
         };
         let erased = self.archive.erase(what, rooms).map_err(|error| {
-            let status = if matches!(error, ArchiveError::Closed) { 503 } else { 500 };
+            let status = match error {
+                ArchiveError::Closed => 503,
+                ArchiveError::Busy => 409,
+                _ => 500,
+            };
             (status, format!("Not everything is erased: {error}"))
         })?;
         info!("the operator has erased {erased} messages: {what:?}");
@@ -150,9 +154,12 @@ impl Commands {
         inputs.send(Input::Control(Box::new(control(sender)))).map_err(|_| stopping())?;
         // Waiting with a sender in hand would keep the dispatcher running.
         drop(inputs);
-        answer.recv_timeout(PATIENCE).map_err(|error| match error.is_timeout() {
-            true => (503, "The server does not answer. Its log may say why.".to_owned()),
-            false => stopping(),
+        answer.recv_timeout(PATIENCE).map_err(|error| {
+            if error.is_timeout() {
+                (503, "The server does not answer. Its log may say why.".to_owned())
+            } else {
+                stopping()
+            }
         })
     }
 }

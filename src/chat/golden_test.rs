@@ -284,7 +284,9 @@ impl Story {
             what => return Err(format!("that cannot be erased: {what}").into()),
         };
         let mut reach = self.chat.reach_of(what);
-        reach.iter_mut().for_each(|(_, last)| *last = up_to.unwrap_or(*last));
+        for (_, last) in &mut reach {
+            *last = up_to.unwrap_or(*last);
+        }
         Ok(Action::Erased { what, reach })
     }
 

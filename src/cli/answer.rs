@@ -14,10 +14,18 @@ pub(super) struct Answer {
     pub(super) body: BufReader<Body>,
 }
 
-/// The body: as long as the head says, or else until the end of the stream.
+/// The body, whose end the head tells how to find. Only with `ToEnd` a server that dies is not noticed.
 pub(super) struct Body {
     stream: BufReader<Box<dyn Read>>,
-    left: Option<u64>,
+    left: Left,
+}
+
+/// What is left of a body.
+enum Left {
+    Bytes(u64),
+    /// As much of the present chunk, and more chunks (RFC 9112 §7.1).
+    Chunks(u64),
+    ToEnd,
 }
 
 impl Answer {
@@ -40,10 +48,12 @@ impl Answer {
             let field = response.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
             field.and_then(|field| std::str::from_utf8(field.value).ok())
         };
-        if field("Transfer-Encoding").is_some() {
-            return Err(io::Error::new(ErrorKind::InvalidData, "an encoded body"));
-        }
-        let left = field("Content-Length").and_then(|length| length.parse().ok());
+        let length = field("Content-Length").and_then(|length| length.parse().ok());
+        let left = match field("Transfer-Encoding") {
+            Some("chunked") => Left::Chunks(0),
+            Some(_) => return Err(io::Error::new(ErrorKind::InvalidData, "an encoded body")),
+            None => length.map_or(Left::ToEnd, Left::Bytes),
+        };
         let status = response.code.unwrap_or_default();
         Ok(Self { status, body: BufReader::new(Body { stream, left }) })
     }
@@ -58,13 +68,44 @@ impl Answer {
 
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(left) = &mut self.left else { return self.stream.read(buffer) };
+        if matches!(self.left, Left::Chunks(0)) {
+            self.left = self.next_chunk()?;
+        }
+        let left = match &mut self.left {
+            Left::ToEnd => return self.stream.read(buffer),
+            Left::Bytes(left) | Left::Chunks(left) => left,
+        };
         let most = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
         let read = self.stream.read(&mut buffer[..most])?;
         if read == 0 && most > 0 {
-            return Err(io::Error::new(ErrorKind::UnexpectedEof, "the answer ends too early"));
+            return Err(too_early());
         }
         *left -= read as u64;
+        if matches!(self.left, Left::Chunks(0)) {
+            self.line()?;
+        }
         Ok(read)
     }
+}
+
+impl Body {
+    /// Reads the size of the next chunk. The last one is empty.
+    fn next_chunk(&mut self) -> io::Result<Left> {
+        let line = self.line()?;
+        match httparse::parse_chunk_size(&line) {
+            Ok(httparse::Status::Complete((_, 0))) => Ok(Left::Bytes(0)),
+            Ok(httparse::Status::Complete((_, size))) => Ok(Left::Chunks(size)),
+            _ => Err(io::Error::new(ErrorKind::InvalidData, "a chunk without a size")),
+        }
+    }
+
+    fn line(&mut self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        (&mut self.stream).take(MAX_HEAD_BYTES).read_until(b'\n', &mut line)?;
+        if line.ends_with(b"\n") { Ok(line) } else { Err(too_early()) }
+    }
+}
+
+fn too_early() -> io::Error {
+    io::Error::new(ErrorKind::UnexpectedEof, "the answer ends too early")
 }

@@ -53,10 +53,10 @@ pub(super) struct Arguments {
 /// Where the server listens, whatever the settings say.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Place {
-    /// Listen on this address or name
+    /// Listen on this address or name, and on nothing else
     #[arg(long, value_name = "HOST")]
     pub(super) host: Option<String>,
-    /// Listen on this port; 0 takes any free one
+    /// Listen on this port, and on nothing else; 0 takes any free one
     #[arg(long, value_name = "PORT", value_parser = port, allow_negative_numbers = true)]
     pub(super) port: Option<u16>,
 }
@@ -277,7 +277,14 @@ Exit status:
   3  the settings, or files that they name, cannot be used
   4  cannot listen
   5  cannot start now, but perhaps later: disk full, history in use, address not there
-     yet, no descriptor or thread left";
+     yet, no descriptor or thread left
+
+Signals:
+  TERM, INT, QUIT  close all connections with 1001 (going away), and end within
+                   limits.drainTimeoutMs; another a second later ends at once
+  HUP              read the settings and what they name anew, and open the log file anew
+  USR1             open the log file anew
+  USR2             nothing";
 
 impl Arguments {
     pub(super) fn parse(
@@ -306,9 +313,13 @@ impl Arguments {
     }
 
     /// A client of the running server.
-    pub(super) fn client(ask: &Ask) -> AdminClient {
-        let given = ask.admin.as_deref().map(AdminAddress::parse);
-        AdminClient::new(given.unwrap_or_else(AdminAddress::usual))
+    pub(super) fn client(&self, ask: &Ask) -> Result<AdminClient, ProgramError> {
+        let address = match (&ask.admin, &self.settings) {
+            (Some(address), _) => AdminAddress::parse(address),
+            (None, Some(file)) => AdminAddress::of_settings(file)?,
+            (None, None) => AdminAddress::usual(),
+        };
+        Ok(AdminClient::new(address))
     }
 
     /// The settings of the file or the defaults, with the options of the command line applied.
@@ -320,9 +331,11 @@ impl Arguments {
         };
         if let Some(host) = &place.host {
             settings.host.clone_from(host);
+            settings.listen.clear();
         }
         if let Some(port) = place.port {
             settings.port = port;
+            settings.listen.clear();
         }
         Ok(settings)
     }

@@ -7,16 +7,19 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use native_tls::TlsConnector;
 use rustix::fs::Access;
 use serde_json::json;
 use wschat::{Server, Settings, StartError};
 
 use super::error::ProgramError;
+use super::listening::{self, Place};
 use super::say;
+use super::wire::{Trust, Wire};
 
 /// How long the history's contents are looked at. The whole of a large one would take minutes.
 const HISTORY_PATIENCE: Duration = Duration::from_secs(2);
@@ -39,7 +42,7 @@ pub(super) fn run(settings: &Settings, is_json: bool) -> Result<(), ProgramError
     findings.check_files(settings.clone());
     findings.check_history(settings);
     findings.check_log(settings);
-    findings.check_port(settings);
+    findings.check_places(settings);
     findings.print(is_json)
 }
 
@@ -95,14 +98,24 @@ impl Findings {
         self.problems.extend(checked.err());
     }
 
-    fn check_port(&mut self, settings: &Settings) {
-        let Settings { host, port, .. } = settings;
+    fn check_places(&mut self, settings: &Settings) {
         let has_tls = settings.certificate.is_some();
+        for (place, _) in listening::places(settings) {
+            match place {
+                Place::Tcp(host, port) => self.check_port(&host, port, has_tls),
+                Place::Unix(path) => self.check_socket(&path),
+                // Only a process that systemd starts has them.
+                Place::Systemd => {}
+            }
+        }
+    }
+
+    fn check_port(&mut self, host: &str, port: u16, has_tls: bool) {
         let failed = |source| {
             let address = format!("{host} port {port}");
             ProgramError::Start(StartError::Listen { address, source })
         };
-        let addresses: Vec<SocketAddr> = match (host.as_str(), *port).to_socket_addrs() {
+        let addresses: Vec<SocketAddr> = match (host, port).to_socket_addrs() {
             Ok(addresses) => addresses.collect(),
             Err(error) => return self.problems.push(failed(error)),
         };
@@ -117,6 +130,21 @@ impl Findings {
                 }
             }
             Err(error) => self.problems.push(failed(error)),
+        }
+    }
+
+    fn check_socket(&mut self, path: &Path) {
+        if let Err(problem) = check_directory("listen", path) {
+            return self.problems.push(problem);
+        }
+        match UnixStream::connect(path) {
+            Ok(_) => {
+                self.warnings.push(format!("a server listens there already: {}", path.display()));
+            }
+            // What a server has left behind is replaced.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused && is_socket(path) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => self.problems.push(unwritable("listen", path, &error)),
         }
     }
 
@@ -159,6 +187,10 @@ fn check_directory(key: &str, file: &Path) -> Result<(), ProgramError> {
     }
 }
 
+fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
+}
+
 fn unwritable(key: &str, file: &Path, error: &io::Error) -> ProgramError {
     let advice = match error.kind() {
         ErrorKind::NotFound => "create its directory",
@@ -177,19 +209,17 @@ pub(super) fn is_wschat(address: &SocketAddr, has_tls: bool) -> bool {
         socket.set_read_timeout(Some(PORT_PATIENCE))?;
         Ok(socket)
     };
-    let Ok(socket) = connect() else { return false };
-    if !has_tls {
-        return is_healthy(socket);
-    }
-    // Who it is does not matter here: nothing is told, and what it says only turns an error into a warning.
-    let connector = TlsConnector::builder()
-        .danger_accept_invalid_certs(true)
-        .danger_accept_invalid_hostnames(true)
-        .build();
-    connector.is_ok_and(|tls| tls.connect("localhost", socket).is_ok_and(is_healthy))
+    let Ok(tcp) = connect() else { return false };
+    let wire = if has_tls {
+        // What it says only turns an error into a warning.
+        Wire::encrypt("localhost", tcp, Trust::Anybody)
+    } else {
+        Ok(Wire::Plain(tcp))
+    };
+    wire.is_ok_and(is_healthy)
 }
 
-fn is_healthy(mut socket: impl Read + Write) -> bool {
+fn is_healthy(mut socket: Wire) -> bool {
     let mut answer = Vec::new();
     let _ = socket.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
     // An error at the end does not matter.

@@ -5,6 +5,7 @@
 
 use std::env;
 use std::fmt;
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
@@ -48,6 +49,24 @@ impl AdminAddress {
             Self::Unix(PathBuf::from(text))
         } else {
             Self::Tcp(text.to_owned())
+        }
+    }
+
+    /// What `admin.listen` is in a file of settings. The file may have mistakes elsewhere: the server that runs
+    /// has read it before they were made, and will say which.
+    pub(super) fn of_settings(file: &Path) -> Result<Self, ProgramError> {
+        let failed = |error: &dyn fmt::Display| {
+            ProgramError::Settings(format!("{}: {error}; `wschat check` explains", file.display()))
+        };
+        let text = fs::read_to_string(file).map_err(|error| failed(&error))?;
+        let settings: Value = serde_json::from_str(&text).map_err(|error| failed(&error))?;
+        match &settings["admin"]["listen"] {
+            Value::Null => Ok(Self::usual()),
+            Value::String(listen) if !listen.is_empty() => Ok(Self::parse(listen)),
+            _ => Err(ProgramError::Command(format!(
+                "{} has no \"admin\": {{\"listen\": \"/PATH\"}}, at which the server could be asked",
+                file.display()
+            ))),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Runs on the main thread. How it is done, and what is kept, is the library's.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use nix::unistd::User;
@@ -45,13 +46,14 @@ fn to_text(restored: &Restored) -> String {
         OffsetDateTime::from_unix_timestamp(time).ok()?.format(&Rfc3339).ok()
     });
     if let Some(time) = newest {
-        text.push_str(&format!("The newest is of {time}.\n"));
+        let _ = writeln!(text, "The newest is of {time}.");
     }
     if let Some(kept) = &restored.kept {
-        text.push_str(&format!(
-            "What was there before is kept as {}; delete it when you no longer need it.\n",
-            kept.display()
-        ));
+        let kept = kept.display();
+        let _ = writeln!(
+            text,
+            "What was there before is kept as {kept}; delete it when you no longer need it."
+        );
     }
     text
 }

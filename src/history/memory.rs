@@ -49,7 +49,7 @@ struct StoredMessage {
 const ERASE_STEP: usize = 10_000;
 
 impl MemoryHistory {
-    /// As [`Archive::erase`].
+    /// As [`Archive::erase`](super::Archive::erase).
     pub(super) fn erase(&self, what: Erasure, up_to: &[(RoomId, u64)]) -> u64 {
         let mut erased = 0;
         for &(room, up_to) in up_to {

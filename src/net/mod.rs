@@ -7,6 +7,7 @@
 pub(crate) mod admission;
 pub(crate) mod http;
 pub(crate) mod listener;
+pub(crate) mod sockets;
 pub(crate) mod stop;
 pub(crate) mod stream;
 #[cfg(feature = "tls")]

@@ -106,6 +106,28 @@ impl Stop {
         }
     }
 
+    /// What [`Stop::wait_for_any`] waits for: input on one of these, and the stop.
+    pub(crate) fn watch<'a>(&'a self, fds: &'a [impl AsFd]) -> Vec<PollFd<'a>> {
+        let inputs = fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN));
+        inputs.chain([PollFd::new(&self.event, PollFlags::IN)]).collect()
+    }
+
+    /// Waits until some of the descriptors that are `watched` have input, until the stop is announced, or
+    /// until `deadline`. Notes which have.
+    pub(crate) fn wait_for_any(
+        &self,
+        watched: &mut [PollFd<'_>],
+        deadline: Instant,
+    ) -> io::Result<Wakeup> {
+        if wait_for(watched, Some(deadline))? == 0 {
+            Ok(Wakeup::TimedOut)
+        } else if self.is_announced() {
+            Ok(Wakeup::Stopping)
+        } else {
+            Ok(Wakeup::Ready)
+        }
+    }
+
     /// Closes a connection so that the peer can read all that was written: shuts down the writing
     /// side, then discards input until the peer closes, for at most [`LINGER`], and once the server stops, for
     /// at most [`DRAIN_LINGER`].

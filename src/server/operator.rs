@@ -44,8 +44,7 @@ impl OperatorThreads {
     pub(super) fn start(
         socket: Option<AdminSocket>,
         control: &Control,
-        commands: Arc<Commands>,
-        running: &Arc<Running>,
+        (commands, running): (Arc<Commands>, &Arc<Running>),
         listening: Vec<String>,
         ended: Arc<Stop>,
     ) -> Result<Self, StartError> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use log::{info, warn};
 
 use super::sessions::SessionThreads;
-use super::{Reloaded, chat, lock, log_warnings, time_to_close};
+use super::{Reloaded, capacity, chat, lock, log_warnings, time_to_close};
 use crate::error::StartError;
 use crate::input::{Control as Question, Input};
 use crate::mailbox::MailboxSender;
@@ -65,6 +65,7 @@ impl Running {
         let needs_restart = settings.keep_restart_only(&context.live.get().settings);
         let live = Live::load(settings)?;
         log_warnings(&live);
+        capacity::log_warnings(&live.settings);
         let reload = Box::new(chat::reload(&live));
         context.live.swap(live);
         // It fails when the dispatcher has panicked, and then the server is ending.

@@ -12,7 +12,7 @@ mod heartbeat;
 mod live;
 mod pump;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ use crate::input::{Arrival, Input};
 use crate::mailbox::MailboxSender;
 use crate::memory::Memory;
 use crate::net::admission::{Admission, Ticket};
+use crate::net::sockets::Peer;
 use crate::net::stop::{Discarded, LINGER, Stop};
 use crate::net::stream::{Tcp, read_blocking};
 use crate::outbox::{Bounds, Flusher, Outbox, OutboxParts};
@@ -61,7 +62,9 @@ pub(crate) struct Session {
     pub(crate) live: Arc<Live>,
     pub(crate) inputs: MailboxSender<Input>,
     pub(crate) tcp: Tcp,
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Peer,
+    /// A header of the PROXY protocol comes first.
+    pub(crate) has_proxy_header: bool,
     pub(crate) ticket: Ticket,
 }
 
@@ -78,8 +81,6 @@ struct Connection {
     id: ConnectionId,
     version: Version,
     address: IpAddr,
-    /// The network that the address counts for.
-    source: Source,
     outbox: Arc<Outbox>,
     pace: Arc<Pace>,
     memory: Arc<Memory>,
@@ -123,12 +124,17 @@ impl UpgradedSession {
             flusher: context.flusher.clone(),
         });
         let began = Instant::now();
-        info!("connection {} from {address} (port {})", id.0, peer.port());
+        match peer {
+            Peer::Address(peer) => {
+                info!("connection {} from {address} (port {})", id.0, peer.port());
+            }
+            Peer::Unix => info!("connection {} from {address} {peer}", id.0),
+        }
         let version = arrival.version();
         let source = Source::of(address);
         let pace = context.paces.connect(&arrival.pace_keys(), source, pace_limits(limits));
         let (pace, memory) = (Arc::new(pace), context.memory.clone());
-        let connection = Connection { inputs, id, version, address, source, outbox, pace, memory };
+        let connection = Connection { inputs, id, version, address, outbox, pace, memory };
         let pump = Pump::new(&connection, limits, read_ahead);
         // A connection must not keep the old settings and pictures after a reload.
         drop(live);

@@ -62,6 +62,7 @@ class Machine:
 
     def __init__(self, release, *binds):
         self.release = release
+        self.binds = [bind.rsplit(':', 1)[-1] for bind in binds]
         self.console = tempfile.TemporaryFile()
         command = [
             'systemd-nspawn', '--quiet', f'--directory={tree(release)}', '--volatile=overlay', '--register=no',

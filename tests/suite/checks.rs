@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
@@ -113,6 +114,27 @@ fn a_check_tells_a_running_server_from_a_stranger_on_the_port() {
     let port = host.endpoint.address.port();
     let settings = json!({ "port": port, "certificate": certificate, "privateKey": key });
     expect(&run(folder.path(), &settings, &["check"]), 0, &words);
+}
+
+#[test]
+fn a_check_tries_each_address_of_the_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("ws.sock");
+    let address = format!("unix:{}", socket.display());
+    let check = |listen: Value| run(folder.path(), &json!({ "listen": listen }), &["check"]);
+    expect(&check(json!(["127.0.0.1:0", address, "systemd"])), 0, &["The settings are good.\n"]);
+    let busy = format!("127.0.0.1:{}", stranger());
+    let words = ["cannot listen on 127.0.0.1 port", "/nowhere/ws.sock cannot be written"];
+    expect(&check(json!([busy, "unix:/nowhere/ws.sock"])), 3, &words);
+
+    let listener = UnixListener::bind(&socket).unwrap();
+    expect(&check(json!([address])), 0, &["warning: a server listens there already"]);
+    drop(listener);
+    // A server that was killed leaves its socket behind.
+    expect(&check(json!([address])), 0, &["The settings are good.\n"]);
+    fs::remove_file(&socket).unwrap();
+    fs::write(&socket, "a file").unwrap();
+    expect(&check(json!([address])), 3, &["ws.sock cannot be written"]);
 }
 
 #[test]

@@ -93,6 +93,18 @@ fn stream(body: &[u8]) -> Vec<u8> {
     [b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", body].concat()
 }
 
+/// A body in chunks.
+fn chunked(chunks: &[&[u8]]) -> Vec<u8> {
+    let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    for chunk in chunks {
+        answer.extend(format!("{:x}\r\n", chunk.len()).bytes());
+        answer.extend_from_slice(chunk);
+        answer.extend_from_slice(b"\r\n");
+    }
+    answer.extend_from_slice(b"0\r\n\r\n");
+    answer
+}
+
 #[track_caller]
 fn stdout(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -278,6 +290,49 @@ fn what_cannot_be_reached_is_named_with_what_to_do() {
     check_fails(&Admin::answering(half).run(&["status"]), &["broke off"]);
 }
 
+#[test]
+fn the_admin_address_is_given_or_that_of_the_settings_or_that_of_the_service() {
+    let admin = Admin::json("200 OK", &status());
+    let folder = admin.folder.path().to_owned();
+    let settings = |text: Value| {
+        let file = folder.join("settings.json");
+        fs::write(&file, text.to_string()).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    // A mistake elsewhere in the file does not matter: the server is to say what is wrong.
+    let file = settings(json!({ "admin": { "listen": admin.socket() }, "prot": 1 }));
+    stdout(&run(&["status", "--settings", &file]));
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let served = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let asked = read_request(&mut stream);
+        stream.write_all(&http("200 OK", "application/json", status_text().as_bytes())).unwrap();
+        asked
+    });
+    let file = settings(json!({ "admin": { "listen": address } }));
+    stdout(&run(&["--settings", &file, "status"]));
+    assert!(served.join().unwrap().contains(&format!("\r\nHost: {address}\r\n")));
+
+    // --admin takes precedence.
+    let admin = Admin::json("200 OK", &status());
+    stdout(&admin.run(&["status", "--settings", &file]));
+
+    let file = settings(json!({ "admin": { "listen": "" } }));
+    check_fails(&run(&["status", "--settings", &file]), &["settings.json", "\"admin\""]);
+    let output = run(&["status", "--settings", "/nowhere.json"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+
+    let file = settings(json!({}));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wschat"));
+    command.args(["status", "--settings", &file]);
+    let output = command.env("RUNTIME_DIRECTORY", "/nowhere/a:/nowhere/b").output().unwrap();
+    check_fails(&output, &["no socket /nowhere/a/admin.sock"]);
+    let output = command.env_remove("RUNTIME_DIRECTORY").output().unwrap();
+    check_fails(&output, &["/run/wschat/admin.sock"]);
+}
+
 fn status_text() -> String {
     status().to_string()
 }
@@ -411,6 +466,17 @@ fn an_export_goes_to_stdout_or_a_file() {
     assert_eq!(stdout(&Admin::answering(stream(lines.as_bytes())).run(&export)), "");
     assert_eq!(fs::read_to_string(&file).unwrap(), lines);
     fs::remove_file(&file).unwrap();
+
+    // In chunks, no export is taken for whole that is not.
+    let (first, rest) = lines.as_bytes().split_at(20);
+    let chunks = chunked(&[first, rest]);
+    assert_eq!(stdout(&Admin::answering(chunks.clone()).run(&["export", "--room", "1"])), lines);
+    for end in [chunks.len() - 3, chunks.len() - 5, chunks.len() - 6, chunks.len() - 40] {
+        let cut = chunks[..end].to_vec();
+        let output = Admin::answering(cut).run(&export);
+        check_fails(&output, &["broke off"]);
+        check_only(folder.path(), &[]);
+    }
 
     for (body, words) in [
         (format!("{lines}{{\"error\":\"the disk fails\"}}\n"), "the disk fails"),

@@ -237,20 +237,23 @@ fn connect_tls() -> Result<SslStream<TcpStream>, HandshakeError<TcpStream>> {
     builder.build().connect(SITE, connect(443))
 }
 
-/// Servers as they are set up behind a proxy: on either kind of address, with TLS and without.
-fn settings(identity: &Identity) -> [Value; 3] {
+/// Servers as they are set up behind a proxy: on all kinds of addresses, with TLS and without.
+fn settings(identity: &Identity, folder: &TempDir) -> [Value; 4] {
     let plain = json!({ "domain": SITE, "trustedProxies": ["127.0.0.1", "::1"] });
     let (mut everywhere, mut with_tls) = (plain.clone(), plain.clone());
     everywhere["host"] = json!("::");
     everywhere["port"] = json!(9000);
     with_tls["certificate"] = json!(identity.certificate());
     with_tls["privateKey"] = json!(identity.key());
-    [plain, everywhere, with_tls]
+    let socket = format!("unix:{}", folder.path().join("ws.sock").display());
+    let socket = json!({ "domain": SITE, "listen": ["[::]:9000", socket] });
+    [plain, everywhere, with_tls, socket]
 }
 
 fn check(start_proxy: impl Fn(&mut Site, &str)) {
     let identity = Identity::new();
-    for settings in settings(&identity) {
+    let folder = tempfile::tempdir().unwrap();
+    for settings in settings(&identity, &folder) {
         for path in ["/", "/chat/"] {
             let mut site = Site::start(&settings);
             start_proxy(&mut site, path);
@@ -267,4 +270,37 @@ fn nginx_as_printed() {
 #[test]
 fn caddy_as_printed() {
     in_own_network("proxies::caddy_as_printed", || check(Site::start_caddy));
+}
+
+/// The service as printed: for a program and settings elsewhere, and with all that can be added.
+#[test]
+fn systemd_takes_the_unit_as_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let settings = json!({
+        "port": 443,
+        "certificate": "/etc/letsencrypt/live/chat.example.org/fullchain.pem",
+        "privateKey": "/etc/letsencrypt/live/chat.example.org/privkey.pem",
+        "history": { "file": "/srv/chat/wschat.db" },
+        "log": { "file": "/home/wschat/log" },
+        "limits": { "maxConnections": 100_000, "drainTimeoutMs": 60_000 },
+    });
+    fs::write(file("settings.json"), settings.to_string()).unwrap();
+    let printed = Command::new(env!("CARGO_BIN_EXE_wschat"))
+        .args(["print", "systemd", "--settings", &file("settings.json")])
+        .output()
+        .unwrap();
+    let unit = String::from_utf8(printed.stdout).unwrap();
+    assert!(unit.contains(&format!(" --settings {}\n", file("settings.json"))), "{unit}");
+    fs::write(file("wschat.service"), &unit).unwrap();
+    let socket = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/wschat.socket");
+    fs::copy(socket, file("wschat.socket")).unwrap();
+    let mut verify = Command::new("systemd-analyze");
+    let output = verify.args(["verify", &file("wschat.service")]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    // Before version 254 it does not know how a pause grows. The man page comes with the package.
+    let known = ["RestartSteps", "RestartMaxDelaySec", "man wschat"];
+    let unknown: Vec<_> =
+        said.lines().filter(|line| !known.iter().any(|known| line.contains(known))).collect();
+    assert!(unknown.is_empty(), "{unknown:#?} {unit}");
 }

@@ -39,36 +39,54 @@ pub(super) fn examine(settings: &Settings, server: Option<u32>, findings: &mut F
             format!("raise the limit (systemd: LimitNOFILE={}; shell: ulimit -Hn)", carried + OTHER_DESCRIPTORS),
         );
     }
-    examine_threads(carried, server, findings);
+    ThreadLimits::read(server).examine(carried, findings);
 }
 
-fn examine_threads(carried: u64, server: Option<u32>, findings: &mut Findings) {
-    let needed = carried + OTHER_THREADS;
-    let system = ["/proc/sys/kernel/threads-max", "/proc/sys/kernel/pid_max"];
-    let system = system.iter().filter_map(|file| number(file)).min().unwrap_or(u64::MAX);
-    let of_service = pids_max(server).unwrap_or(u64::MAX);
-    if of_service.min(system) < needed {
-        let (what, cure) = if of_service < system {
-            ("service", format!("set TasksMax={needed} in its unit"))
-        } else {
-            ("system", format!("`sysctl kernel.threads-max={0} kernel.pid_max={0}`", 2 * needed))
-        };
-        let max = of_service.min(system);
-        let what = format!(
-            "the {what} may have {max} threads, fewer than the {needed} of {carried} connections"
-        );
-        findings.warning("threads", what, cure);
+/// How many threads there may be.
+struct ThreadLimits {
+    /// Of the control group of the service.
+    of_service: u64,
+    of_system: u64,
+    /// Memory areas of a process.
+    areas: u64,
+}
+
+impl ThreadLimits {
+    fn read(server: Option<u32>) -> Self {
+        let system = ["/proc/sys/kernel/threads-max", "/proc/sys/kernel/pid_max"];
+        Self {
+            of_service: pids_max(server).unwrap_or(u64::MAX),
+            of_system: system.iter().filter_map(|file| number(file)).min().unwrap_or(u64::MAX),
+            areas: number("/proc/sys/vm/max_map_count").unwrap_or(u64::MAX),
+        }
     }
-    let areas = number("/proc/sys/vm/max_map_count").unwrap_or(u64::MAX);
-    if areas < needed * AREAS_PER_THREAD {
-        findings.warning(
-            "threads",
-            format!(
-                "a process may have {areas} memory areas (vm.max_map_count), enough for some {} threads of {needed}",
-                areas / AREAS_PER_THREAD,
-            ),
-            format!("`sysctl vm.max_map_count={}`", needed * AREAS_PER_THREAD + 1_000),
-        );
+
+    fn examine(&self, carried: u64, findings: &mut Findings) {
+        let Self { of_service, of_system, areas } = *self;
+        let needed = carried + OTHER_THREADS;
+        let max = of_service.min(of_system);
+        if max < needed {
+            let (whose, cure) = if of_service < of_system {
+                ("service", format!("set TasksMax={needed} in its unit"))
+            } else {
+                let enough = 2 * needed;
+                let keys = ["threads-max", "pid_max"].map(|key| format!("kernel.{key}={enough}"));
+                ("system", format!("`sysctl {}`", keys.join(" ")))
+            };
+            let what = format!(
+                "the {whose} may have {max} threads, fewer than the {needed} of {carried} connections"
+            );
+            findings.warning("threads", what, cure);
+        }
+        if areas < needed * AREAS_PER_THREAD {
+            let enough = areas / AREAS_PER_THREAD;
+            let what = format!(
+                "a process may have {areas} memory areas (vm.max_map_count), which is enough for {enough} threads, \
+                 fewer than the {needed} of {carried} connections"
+            );
+            let cure = format!("`sysctl vm.max_map_count={}`", needed * AREAS_PER_THREAD + 1_000);
+            findings.warning("threads", what, cure);
+        }
     }
 }
 
@@ -93,4 +111,23 @@ fn pids_max(server: Option<u32>) -> Option<u64> {
 
 fn number(file: &str) -> Option<u64> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examined(of_service: u64, of_system: u64, areas: u64) -> String {
+        let mut findings = Findings::default();
+        ThreadLimits { of_service, of_system, areas }.examine(1_000, &mut findings);
+        findings.to_string()
+    }
+
+    #[test]
+    fn whatever_limits_the_threads_is_named_with_what_is_enough() {
+        assert_eq!(examined(1_160, 1_160, 2_320), "All is well.\n");
+        assert!(examined(1_159, 4_000, 9_000).contains("TasksMax=1160"));
+        assert!(examined(u64::MAX, 1_159, 9_000).contains("kernel.threads-max=2320"));
+        assert!(examined(u64::MAX, 4_000, 2_319).contains("vm.max_map_count=3320"));
+    }
 }

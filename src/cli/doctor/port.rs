@@ -7,12 +7,21 @@ use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use wschat::Settings;
 
 use super::super::check::is_wschat;
+use super::super::listening::{self, Place};
 use super::finding::Findings;
 
 const SUBJECT: &str = "port";
 
 pub(super) fn examine(settings: &Settings, server: Option<u32>, findings: &mut Findings) {
-    let (host, port) = (settings.host.as_str(), settings.port);
+    let is_tls = settings.certificate.is_some();
+    for (place, _) in listening::places(settings) {
+        if let Place::Tcp(host, port) = place {
+            examine_port(&host, port, is_tls, server, findings);
+        }
+    }
+}
+
+fn examine_port(host: &str, port: u16, is_tls: bool, server: Option<u32>, findings: &mut Findings) {
     if port == 0 {
         return;
     }
@@ -31,10 +40,7 @@ pub(super) fn examine(settings: &Settings, server: Option<u32>, findings: &mut F
     let Err(error) = TcpListener::bind(addresses.as_slice()) else { return };
     let place = format!("port {port} of {host}");
     match error.kind() {
-        ErrorKind::AddrInUse => {
-            let is_tls = settings.certificate.is_some();
-            in_use(&addresses, is_tls, &place, server, findings);
-        }
+        ErrorKind::AddrInUse => in_use(&addresses, is_tls, &place, server, findings),
         ErrorKind::AddrNotAvailable => findings.error(
             SUBJECT,
             format!("no network interface here has the address of {host}"),
@@ -75,6 +81,8 @@ fn in_use(
             }
         }
         Some((process, _)) if server == Some(process) => {}
+        // The server may be in another program, or nobody knows whose it is.
+        _ if addresses.iter().any(|address| is_wschat(address, is_tls)) => {}
         Some((process, name)) => {
             findings.error(
                 SUBJECT,
@@ -82,7 +90,6 @@ fn in_use(
                 cure,
             );
         }
-        None if addresses.iter().any(|address| is_wschat(address, is_tls)) => {}
         None => {
             let what =
                 format!("{place} is in use by another program (as root, `ss -ltnp` shows which)");

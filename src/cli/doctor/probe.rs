@@ -1,16 +1,19 @@
 //! A client that tries the way to a server, as a browser would, and says where it ends. It never waits for long.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::bounded;
 use http::header::{LOCATION, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderValue, StatusCode, Uri};
-use native_tls::{HandshakeError, TlsConnector, TlsStream};
 use serde_json::Value;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
+
+use crate::cli::wire::{Trust, Wire};
 
 /// How long each step may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,11 +68,6 @@ pub(super) enum Silence {
     Cut(Duration),
 }
 
-enum Wire {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
 impl Target {
     /// Parses `https://chat.example.org/` and the like. The scheme may be left out.
     pub(super) fn parse(url: &str) -> Option<Self> {
@@ -92,7 +90,11 @@ impl Target {
     pub(super) fn connect(&self) -> Result<Probe, Failure> {
         let tcp = self.reach()?;
         let local = tcp.local_addr().map_err(Failure::Unreachable)?.ip();
-        let wire = if self.is_tls { encrypt(&self.host, tcp)? } else { Wire::Plain(tcp) };
+        let wire = if self.is_tls {
+            Wire::encrypt(&self.host, tcp, Trust::Name).map_err(Failure::Tls)?
+        } else {
+            Wire::Plain(tcp)
+        };
         let (ws, http) = if self.is_tls { ("wss", "https") } else { ("ws", "http") };
         let broken = |error: &dyn fmt::Display| Failure::Broken(error.to_string());
         let mut request = format!("{ws}://{}{}", self.authority, self.path)
@@ -115,9 +117,16 @@ impl Target {
         Ok(Probe { socket, local, user })
     }
 
+    /// The resolver may try for longer than anybody waits.
+    fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        let place = (self.host.clone(), self.port);
+        let (resolved, waiting) = bounded(1);
+        thread::spawn(move || resolved.send(place.to_socket_addrs().map(Iterator::collect)));
+        waiting.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+    }
+
     fn reach(&self) -> Result<TcpStream, Failure> {
-        let addresses =
-            (self.host.as_str(), self.port).to_socket_addrs().map_err(Failure::Unknown)?;
+        let addresses = self.resolve().map_err(Failure::Unknown)?;
         let mut last = io::Error::from(ErrorKind::NotFound);
         for address in addresses {
             match open(address, PATIENCE) {
@@ -182,49 +191,6 @@ fn open(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
     Ok(tcp)
 }
 
-fn encrypt(host: &str, tcp: TcpStream) -> Result<Wire, Failure> {
-    let connector = TlsConnector::new().map_err(|error| Failure::Tls(error.to_string()))?;
-    match connector.connect(host, tcp) {
-        Ok(stream) => Ok(Wire::Tls(Box::new(stream))),
-        Err(HandshakeError::Failure(error)) => Err(Failure::Tls(error.to_string())),
-        Err(HandshakeError::WouldBlock(_)) => Err(Failure::Tls("it does not answer".to_owned())),
-    }
-}
-
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-}
-
-impl Wire {
-    fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(stream) => stream.get_ref(),
-        }
-    }
-}
-
-impl Read for Wire {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(tcp) => tcp.read(buffer),
-            Self::Tls(stream) => stream.read(buffer),
-        }
-    }
-}
-
-impl Write for Wire {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(tcp) => tcp.write(bytes),
-            Self::Tls(stream) => stream.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(tcp) => tcp.flush(),
-            Self::Tls(stream) => stream.flush(),
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! A site for Caddy, or a part of one. Pure.
 
-use super::{Proxied, indent};
+use super::{Proxied, Upstream, indent};
 
 /// The block of the whole site, or else what goes into it.
 pub(super) fn site(proxied: &Proxied<'_>) -> String {
@@ -19,7 +19,10 @@ pub(super) fn site(proxied: &Proxied<'_>) -> String {
 }
 
 fn reverse_proxy(proxied: &Proxied<'_>) -> String {
-    let upstream = proxied.upstream();
+    let upstream = match &proxied.upstream {
+        Upstream::Unix(socket) => format!("unix/{socket}"),
+        Upstream::Tcp(host, port) => proxied.host_and_port(host, *port),
+    };
     if !proxied.has_tls() {
         return format!("reverse_proxy {upstream} {{\n    header_up -Forwarded\n}}\n");
     }

@@ -21,6 +21,7 @@ use clap::ValueEnum;
 use wschat::Settings;
 
 use super::error::ProgramError;
+use super::listening::{self, Place};
 use super::say;
 
 /// The program to configure.
@@ -46,10 +47,10 @@ pub(super) fn run(
     settings_file: Option<&Path>,
 ) -> Result<(), ProgramError> {
     let root = SitePath("/".to_owned());
-    let proxied = Proxied { settings, path: path.unwrap_or(&root) };
+    let proxied = || Proxied::new(settings, path.unwrap_or(&root));
     say(&match target {
-        Target::Nginx => nginx::site(&proxied),
-        Target::Caddy => caddy::site(&proxied),
+        Target::Nginx => nginx::site(&proxied()?),
+        Target::Caddy => caddy::site(&proxied()?),
         Target::Systemd if path.is_some() => {
             return Err(ProgramError::Usage("a service has no --path".to_owned()));
         }
@@ -67,12 +68,55 @@ pub(super) fn run(
 struct Proxied<'a> {
     settings: &'a Settings,
     path: &'a SitePath,
+    upstream: Upstream,
+    /// Whether `upstream` is a guess: a unit of systemd has the address.
+    is_guess: bool,
 }
 
-impl Proxied<'_> {
-    /// Such as `127.0.0.1:8776` or `[::1]:8776`.
-    fn upstream(&self) -> String {
-        let Settings { host, port, .. } = self.settings;
+/// What the proxy connects to.
+enum Upstream {
+    /// An absolute path.
+    Unix(String),
+    /// The host has no brackets.
+    Tcp(String, u16),
+}
+
+impl<'a> Proxied<'a> {
+    fn new(settings: &'a Settings, path: &'a SitePath) -> Result<Self, ProgramError> {
+        let places = listening::places(settings);
+        let plain = || places.iter().filter(|(_, has_header)| !has_header).map(|(place, _)| place);
+        // A socket is there for a proxy, where a port may be for everybody.
+        let socket = plain().find(|place| matches!(place, Place::Unix(_)));
+        let port = || plain().find(|place| matches!(place, Place::Tcp(..)));
+        let Some(place) = socket.or_else(port).or_else(|| plain().next()) else {
+            return Err(ProgramError::Settings(
+                "all addresses in \"listen\" have \"proxyProtocol\", which a proxy for HTTP does not \
+                 speak to a server: add one without"
+                    .to_owned(),
+            ));
+        };
+        let is_guess = *place == Place::Systemd;
+        let place = if is_guess { systemd::socket() } else { place.clone() };
+        let upstream = match place {
+            Place::Unix(path) => Upstream::Unix(path.display().to_string()),
+            Place::Tcp(host, port) => Upstream::Tcp(host, port),
+            Place::Systemd => unreachable!("the socket's unit has an address"),
+        };
+        Ok(Self { settings, path, upstream, is_guess })
+    }
+
+    /// The address that the proxy connects to, if the settings have one.
+    fn address(&self) -> Option<IpAddr> {
+        let Upstream::Tcp(host, _) = &self.upstream else { return None };
+        Some(match host.parse().ok()? {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            address => address,
+        })
+    }
+
+    /// Such as `127.0.0.1:8776` or `[::1]:8776`, for TCP.
+    fn host_and_port(&self, host: &str, port: u16) -> String {
         match self.address() {
             Some(IpAddr::V6(address)) => format!("[{address}]:{port}"),
             Some(address) => format!("{address}:{port}"),
@@ -80,17 +124,15 @@ impl Proxied<'_> {
         }
     }
 
-    /// The address that the proxy connects to, if the settings have no name instead.
-    fn address(&self) -> Option<IpAddr> {
-        Some(match self.settings.host.parse().ok()? {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-            address => address,
-        })
+    /// A Unix socket has none.
+    fn has_tls(&self) -> bool {
+        self.settings.certificate.is_some() && matches!(self.upstream, Upstream::Tcp(..))
     }
 
-    fn has_tls(&self) -> bool {
-        self.settings.certificate.is_some()
+    /// Whether the server takes the client's address from this proxy.
+    fn is_trusted(&self, proxy: IpAddr) -> bool {
+        matches!(self.upstream, Upstream::Unix(_))
+            || self.settings.trusted_proxies.iter().any(|network| network.contains(&proxy))
     }
 
     fn is_whole_site(&self) -> bool {
@@ -101,10 +143,8 @@ impl Proxied<'_> {
     fn advice(&self) -> String {
         // A proxy on this machine comes from the address that it connects to.
         let proxy = self.address().unwrap_or(Ipv4Addr::LOCALHOST.into());
-        let is_trusted =
-            self.settings.trusted_proxies.iter().any(|network| network.contains(&proxy));
         let mut advice = Vec::new();
-        if !is_trusted {
+        if !self.is_trusted(proxy) {
             advice.push(format!(
                 "# In the settings of wschat, set \"trustedProxies\": [\"{proxy}\"]. Otherwise it takes all\n\
                  # clients for one.\n"
@@ -114,6 +154,12 @@ impl Proxied<'_> {
             advice.push(
                 "# In the settings of wschat, set \"domain\" to the name of this site. Otherwise the page works\n\
                  # only under an IP address.\n"
+                    .to_owned(),
+            );
+        }
+        if self.is_guess {
+            advice.push(
+                "# systemd listens for wschat. If wschat.socket has another address than the one below, change it.\n"
                     .to_owned(),
             );
         }

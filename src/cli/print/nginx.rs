@@ -1,6 +1,6 @@
 //! A site for nginx, or a location in one. Pure.
 
-use super::{Proxied, indent};
+use super::{Proxied, Upstream, indent};
 
 /// A `server` block for the whole site, or else the `location` block for a part of it.
 pub(super) fn site(proxied: &Proxied<'_>) -> String {
@@ -17,10 +17,14 @@ pub(super) fn site(proxied: &Proxied<'_>) -> String {
 }
 
 fn location(proxied: &Proxied<'_>) -> String {
-    let upstream = proxied.upstream();
     let scheme = if proxied.has_tls() { "https" } else { "http" };
     // With a path of its own, nginx puts it in the place of the location's.
-    let replacement = if proxied.is_whole_site() { "" } else { "/" };
+    let upstream = match (&proxied.upstream, proxied.is_whole_site()) {
+        (Upstream::Unix(socket), true) => format!("unix:{socket}"),
+        (Upstream::Unix(socket), false) => format!("unix:{socket}:/"),
+        (Upstream::Tcp(host, port), true) => proxied.host_and_port(host, *port),
+        (Upstream::Tcp(host, port), false) => format!("{}/", proxied.host_and_port(host, *port)),
+    };
     let tls = if proxied.has_tls() {
         "    proxy_ssl_server_name on;\n    proxy_ssl_name $host;\n"
     } else {
@@ -28,7 +32,7 @@ fn location(proxied: &Proxied<'_>) -> String {
     };
     format!(
         "location {path} {{\n    \
-         proxy_pass {scheme}://{upstream}{replacement};\n\
+         proxy_pass {scheme}://{upstream};\n\
          {tls}    \
          proxy_http_version 1.1;\n    \
          proxy_set_header Host $host;\n    \

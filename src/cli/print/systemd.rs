@@ -2,12 +2,16 @@
 //! private key.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use wschat::Settings;
 
+use crate::cli::listening::{self, Place};
+
 const UNIT: &str = include_str!("../../../systemd/wschat.service");
+
+const SOCKET_UNIT: &str = include_str!("../../../systemd/wschat.socket");
 
 /// The paths in the unit.
 const UNIT_PROGRAM: &str = "/usr/bin/wschat";
@@ -36,6 +40,12 @@ pub(super) fn unit(settings: &Settings, settings_file: Option<&Path>, program: &
     unit.replacen("[Install]", &own, 1)
 }
 
+/// The address of the socket that is shipped.
+pub(super) fn socket() -> Place {
+    let mut addresses = SOCKET_UNIT.lines().filter_map(|line| line.strip_prefix("ListenStream="));
+    addresses.find_map(listening::parse).expect("the socket has an address")
+}
+
 fn add_limits(settings: &Settings, own: &mut Vec<String>) {
     let limits = &settings.limits;
     match limits.max_connections {
@@ -56,8 +66,12 @@ fn add_key(settings: &Settings, own: &mut Vec<String>) {
     let (Some(certificate), Some(key)) = (&settings.certificate, &settings.private_key) else {
         return;
     };
-    let is_for_all = |key: fs::Metadata| key.permissions().mode() & 0o004 != 0;
-    if key.starts_with("/run/credentials") || fs::metadata(key).is_ok_and(is_for_all) {
+    // Whoever has given a group the key, as the hook for certbot does, has meant the service's.
+    let is_for_others = |key: fs::Metadata| {
+        let mode = key.permissions().mode();
+        key.uid() != 0 || mode & 0o004 != 0 || key.gid() != 0 && mode & 0o040 != 0
+    };
+    if key.starts_with("/run/credentials") || fs::metadata(key).is_ok_and(is_for_others) {
         return;
     }
     own.push(format!(
@@ -77,10 +91,16 @@ fn add_paths(
     program: &Path,
     own: &mut Vec<String>,
 ) {
+    let places = listening::places(settings);
+    let sockets = places.iter().filter_map(|(place, _)| match place {
+        Place::Unix(path) => Some(path),
+        _ => None,
+    });
     let written = [&settings.history.file, &settings.log.file];
     let mut folders: Vec<PathBuf> = written
         .into_iter()
         .flatten()
+        .chain(sockets)
         .filter_map(|file| std::path::absolute(file).ok()?.parent().map(Path::to_owned))
         .filter(|folder| !own_folders().iter().any(|own| folder.starts_with(own)))
         .collect();
@@ -109,8 +129,10 @@ fn own_folders() -> Vec<String> {
         let line = UNIT.lines().find_map(|line| line.strip_prefix(key));
         line.map(|name| format!("{root}/{name}"))
     };
-    [of("StateDirectory=", "/var/lib"), of("LogsDirectory=", "/var/log")]
-        .into_iter()
-        .flatten()
-        .collect()
+    let folders = [
+        of("StateDirectory=", "/var/lib"),
+        of("LogsDirectory=", "/var/log"),
+        of("RuntimeDirectory=", "/run"),
+    ];
+    folders.into_iter().flatten().collect()
 }

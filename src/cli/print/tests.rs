@@ -15,7 +15,7 @@ fn chat() -> Settings {
 #[track_caller]
 fn check_proxies(settings: &Settings, path: &str, in_nginx: &[&str], in_caddy: &[&str]) {
     let path = SitePath::parse(path).unwrap();
-    let proxied = Proxied { settings, path: &path };
+    let proxied = Proxied::new(settings, &path).unwrap();
     for (text, words) in [(nginx::site(&proxied), in_nginx), (caddy::site(&proxied), in_caddy)] {
         for word in words {
             match word.strip_prefix('!') {
@@ -46,6 +46,32 @@ fn a_proxy_reaches_the_server_where_it_listens() {
         let reverse = format!("reverse_proxy https://{upstream} {{");
         check_proxies(&settings, "/", &[&pass("https", "")], &[&reverse, "tls_"]);
     }
+}
+
+#[test]
+fn a_proxy_takes_the_socket_and_no_address_with_the_proxy_protocol() {
+    let listen = |addresses: &[&str]| Settings {
+        listen: addresses.iter().map(|&address| address.into()).collect(),
+        certificate: Some("/certificate.pem".into()),
+        trusted_proxies: Vec::new(),
+        ..chat()
+    };
+    let socket = listen(&["[::]:443", "unix:/run/wschat/ws.sock"]);
+    let reverse = ["!trustedProxies", "reverse_proxy unix//run/wschat/ws.sock {"];
+    check_proxies(&socket, "/", &["proxy_pass http://unix:/run/wschat/ws.sock;"], &reverse);
+    check_proxies(&socket, "/a", &["proxy_pass http://unix:/run/wschat/ws.sock:/;"], &reverse);
+    let port = listen(&["systemd", "[::]:9000"]);
+    check_proxies(&port, "/", &["proxy_pass https://[::1]:9000;", "trustedProxies"], &[]);
+    let words = ["If wschat.socket has another address", "127.0.0.1:8776"];
+    check_proxies(&listen(&["systemd"]), "/", &words, &words);
+
+    let mut headers = listen(&["127.0.0.1:1", "127.0.0.1:2"]);
+    headers.listen[0].proxy_protocol = true;
+    check_proxies(&headers, "/", &["127.0.0.1:2"], &["127.0.0.1:2"]);
+    headers.listen[1].proxy_protocol = true;
+    let path = SitePath::parse("/").unwrap();
+    let error = Proxied::new(&headers, &path).err().expect("there is none").to_string();
+    assert!(error.contains("add one without"), "{error}");
 }
 
 #[test]
@@ -112,6 +138,10 @@ fn a_service_may_do_what_its_settings_demand() {
     check_unit(&with("/var/lib/wschat/chat.db", "/var/lib/wschat/log"), &[]);
     check_unit(&with("/srv/chat/chat.db", "/srv/chat/log"), &["ReadWritePaths=/srv/chat"]);
     check_unit(&with("/home/ann/chat.db", "/var/lib/wschat/log"), &["ProtectHome=no"]);
+
+    let socket = |path: &str| Settings { listen: vec![path.into()], ..chat() };
+    check_unit(&socket("unix:/run/wschat/ws.sock"), &[]);
+    check_unit(&socket("unix:/srv/chat/ws.sock"), &["ReadWritePaths=/srv/chat"]);
 
     let with_key = |key: &Path| Settings {
         certificate: Some("/certificate.pem".into()),

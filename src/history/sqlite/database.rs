@@ -183,6 +183,18 @@ impl Database {
     }
 }
 
+impl Drop for Database {
+    /// All connections are closed. SQLite removes the WAL with the last of them, but not if that could only read, or if
+    /// two are closed at the same time.
+    fn drop(&mut self) {
+        if beside(&self.path, "-wal").exists()
+            && let Ok(connection) = self.connect()
+        {
+            drop(connection);
+        }
+    }
+}
+
 /// Never creates a file.
 pub(super) fn open_connection(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     // Rust sees to it that only one thread at a time uses a connection.

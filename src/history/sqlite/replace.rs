@@ -258,7 +258,9 @@ fn put(path: &Path, copy: &NewFile, kept: Option<&Path>) -> io::Result<()> {
     let exchange = || renameat_with(CWD, &copy.0, CWD, path, RenameFlags::EXCHANGE);
     if exchange().is_ok() {
         // What is left under the name of the copy will be removed.
-        return fs::rename(&copy.0, kept).inspect_err(|_| drop(exchange()));
+        return fs::rename(&copy.0, kept).inspect_err(|_| {
+            let _ = exchange();
+        });
     }
     fs::rename(path, kept)?;
     fs::rename(&copy.0, path)
