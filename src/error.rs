@@ -37,8 +37,6 @@ pub enum StartError {
     },
     /// No file descriptor or thread is left.
     Machine(io::Error),
-    /// The server has been told to read its settings anew, and not where from.
-    NoReloader,
 }
 
 /// Why a running server ended without a shutdown.
@@ -66,7 +64,7 @@ impl StartError {
                 source.kind() == ErrorKind::AddrNotAvailable || may_pass(source)
             }
             Self::Machine(_) => true,
-            Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) | Self::NoReloader => false,
+            Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) => false,
         }
     }
 }
@@ -89,10 +87,6 @@ impl fmt::Display for StartError {
                 f,
                 "cannot open the admin listener at {address}: {source}; {}",
                 admin_advice(source)
-            ),
-            Self::NoReloader => f.write_str(
-                "the program around the server gives it no way to read its settings anew: it \
-                 needs Server::with_reloader; otherwise restart it",
             ),
             Self::Machine(error) => {
                 write!(f, "the machine lacks what a server takes: {error}; see `ulimit -a`")
@@ -159,7 +153,6 @@ impl Error for StartError {
             Self::Listen { source, .. } | Self::Admin { source, .. } | Self::Machine(source) => {
                 Some(source)
             }
-            Self::NoReloader => None,
         }
     }
 }

@@ -39,8 +39,8 @@ use self::accept::AcceptLoop;
 pub use self::capacity::{Bound, Capacity, capacity};
 use self::chat::OpenedChat;
 pub use self::counts::Counts;
-use self::operator::{EndOnDrop, OperatorThreads};
-use self::running::{Control, Reloader, Running};
+use self::operator::{EndOnDrop, OperatorThreads, Reloader};
+use self::running::{Control, Running};
 use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
 use self::watch::Watch;
@@ -78,7 +78,7 @@ pub struct Server {
 pub struct ServerHandle {
     listening: Vec<Listening>,
     admin_addr: Option<SocketAddr>,
-    running: Arc<Running>,
+    running: Running,
     commands: Arc<Commands>,
     threads: Mutex<Option<Threads>>,
 }
@@ -149,14 +149,15 @@ impl Server {
         &self.listening
     }
 
-    /// Says how the settings are read anew, for [`ServerHandle::reload_again`] and for the operator's command
-    /// to reload. Any thread may call it.
+    /// Says what the operator's command to reload does: reads the settings anew, gives them to
+    /// [`ServerHandle::reload`], and returns its result, or for the operator what is wrong. Without this, the
+    /// command is refused. A thread of the admin listener calls it.
     #[must_use]
     pub fn with_reloader(
         self,
-        read: impl Fn() -> Result<Settings, StartError> + Send + Sync + 'static,
+        reload: impl Fn() -> Result<Reloaded, String> + Send + Sync + 'static,
     ) -> Self {
-        Self { reloader: Some(Reloader(Box::new(read))), ..self }
+        Self { reloader: Some(Reloader(Box::new(reload))), ..self }
     }
 
     /// Serves, in threads of its own.
@@ -196,15 +197,14 @@ impl Server {
         let listener = spawn("listener", move || accept_loop.run(&sockets))?;
         let names: Vec<String> = listening.iter().map(ToString::to_string).collect();
         info!("listening on {}, with room for {room} connections", names.join(", "));
-        let running = Arc::new(Running::new(control.clone(), reloader));
         let admin_addr = admin.as_ref().and_then(AdminSocket::tcp_addr);
-        let shared = (commands.clone(), &running);
-        let operator = OperatorThreads::start(admin, &control, shared, names, ended)?;
+        let operator =
+            OperatorThreads::start(admin, &control, commands.clone(), reloader, names, ended)?;
         let threads = Threads { listener, dispatcher, history, operator, flusher, watch, sessions };
         Ok(ServerHandle {
             listening,
             admin_addr,
-            running,
+            running: Running::new(control),
             commands,
             threads: Mutex::new(Some(threads)),
         })
@@ -245,12 +245,6 @@ impl ServerHandle {
     /// After the end of the server this only checks the settings.
     pub fn reload(&self, settings: Settings) -> Result<Reloaded, StartError> {
         self.running.reload(settings)
-    }
-
-    /// Reads the settings anew, by the function given to [`Server::with_reloader`], and replaces those of the
-    /// running server, as [`ServerHandle::reload`] does. Without such a function it fails.
-    pub fn reload_again(&self) -> Result<Reloaded, StartError> {
-        self.running.reload_again()
     }
 
     /// Whether the server works: whether the dispatcher, which owns the chat, ends a tick within `timeout`. It

@@ -26,7 +26,7 @@ const GLANCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Commands {
     inputs: WeakMailboxSender<Input>,
-    archive: Archive,
+    pub(super) archive: Archive,
 }
 
 /// The answer to a command, as JSON with its HTTP status.
@@ -37,7 +37,7 @@ pub(crate) struct Answer {
 }
 
 /// Why a command came to nothing: the HTTP status, and what to do.
-type Failure = (u16, String);
+pub(super) type Failure = (u16, String);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,10 +75,6 @@ impl Commands {
     pub(super) fn chat(&self) -> Option<ChatStatus> {
         let deadline = Instant::now() + GLANCE;
         Control::ask(self.inputs.upgrade()?, deadline, Control::Status)
-    }
-
-    pub(super) fn archive(&self) -> &Archive {
-        &self.archive
     }
 
     /// Carries out a command. `None`: there is none of this method and path. To erase messages may take a while; the
@@ -147,7 +143,7 @@ impl Commands {
     }
 
     /// Asks the dispatcher.
-    fn ask<T>(&self, control: impl FnOnce(Sender<T>) -> Control) -> Result<T, Failure> {
+    pub(super) fn ask<T>(&self, control: impl FnOnce(Sender<T>) -> Control) -> Result<T, Failure> {
         let stopping = || (503, "The server is stopping. Try again when it runs.".to_owned());
         let (sender, answer) = bounded(1);
         let inputs = self.inputs.upgrade().ok_or_else(stopping)?;
@@ -188,6 +184,6 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
     serde_json::from_slice(body).map_err(|error| bad(&format!("The body is wrong: {error}")))
 }
 
-fn bad(error: &str) -> Failure {
+pub(super) fn bad(error: &str) -> Failure {
     (400, error.to_owned())
 }

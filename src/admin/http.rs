@@ -2,7 +2,7 @@
 //!
 //! The thread that serves the request runs it. What the request asks is left to `routes`.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,8 @@ use rustix::event::PollFlags;
 use serde_json::json;
 
 use super::commands::Answer;
-use super::socket::Stream;
+use super::history::Stream;
+use super::socket::SocketStream;
 use crate::net::http::{ParsedHead, RequestHead, Response, parse_head};
 use crate::net::stop::{Stop, Wakeup};
 
@@ -21,6 +22,9 @@ const MAX_BODY_BYTES: usize = 64 << 10;
 
 /// How long a request may take to come, and how long a client may take nothing of the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How much of a long answer is sent at once.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// How long a connection stays open after the answer, so that the answer arrives.
 const LINGER: Duration = Duration::from_secs(1);
@@ -32,25 +36,22 @@ pub(super) struct Request {
     pub(super) body: Vec<u8>,
 }
 
-/// An answer: all at once, or a body of unknown length that is written bit by bit.
+/// An answer: all at once, or written bit by bit.
 pub(super) enum Reply {
     Whole(Response),
-    Stream { content_type: &'static str, write: StreamBody },
+    Stream(Stream),
 }
-
-/// Writes the body of an answer.
-pub(super) type StreamBody = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()>>;
 
 /// A connection whose reads and writes wait, but not for ever, and not once the listener ends.
 pub(super) struct Connection {
-    stream: Stream,
+    stream: SocketStream,
     stop: Arc<Stop>,
     /// When the request has to be there.
     read_until: Instant,
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, stop: Arc<Stop>) -> Self {
+    pub(super) fn new(stream: SocketStream, stop: Arc<Stop>) -> Self {
         Self { stream, stop, read_until: Instant::now() + PATIENCE }
     }
 
@@ -81,13 +82,14 @@ impl Connection {
     pub(super) fn answer(mut self, reply: Reply, method: &Method) -> io::Result<()> {
         match reply {
             Reply::Whole(response) => self.write_all(&response.into_bytes(method))?,
-            Reply::Stream { content_type, write } => {
+            Reply::Stream(Stream { media_type, write }) => {
                 let head = format!(
-                    "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\n\
-                     cache-control: no-store\r\nconnection: close\r\n\r\n"
+                    "HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncache-control: no-store\r\n\
+                     transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
                 );
                 self.write_all(head.as_bytes())?;
-                write(&mut self)?;
+                write(&mut BufWriter::with_capacity(CHUNK_BYTES, Chunks(&mut self)))?;
+                self.write_all(b"0\r\n\r\n")?;
             }
         }
         self.linger();
@@ -141,6 +143,23 @@ impl Write for Connection {
                 result => return result,
             }
         }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes each piece as a chunk (RFC 9112 §7.1). An answer that breaks off lacks the last chunk, so that is noticed.
+struct Chunks<'a>(&'a mut Connection);
+
+impl Write for Chunks<'_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        if !piece.is_empty() {
+            let chunk = [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat();
+            self.0.write_all(&chunk)?;
+        }
+        Ok(piece.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

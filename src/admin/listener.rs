@@ -17,7 +17,7 @@ use rustix::event::PollFlags;
 
 use super::http::{Connection, Reply, Request, refusal};
 use super::routes::{Admin, Caller};
-use super::socket::{AdminSocket, Stream};
+use super::socket::{AdminSocket, SocketStream};
 use crate::net::stop::{Stop, Wakeup};
 
 /// How many requests are served at once.
@@ -89,7 +89,7 @@ impl AdminListener {
     }
 
     /// Has a connection served by a thread of its own.
-    fn serve(&self, stream: Stream) {
+    fn serve(&self, stream: SocketStream) {
         let Some(place) = self.requests.take_place() else {
             let text = "Too many requests at once: try again in a moment.";
             let response = refusal(StatusCode::SERVICE_UNAVAILABLE, text);
@@ -119,7 +119,7 @@ impl AdminListener {
         }
     }
 
-    fn serve_here(&self, stream: Stream) {
+    fn serve_here(&self, stream: SocketStream) {
         serve(stream, self.caller(), &self.admin, self.stop.clone());
     }
 
@@ -135,7 +135,7 @@ impl AdminListener {
 }
 
 /// Serves one connection. A panic concerns no other.
-fn serve(stream: Stream, caller: Caller, admin: &Admin, stop: Arc<Stop>) {
+fn serve(stream: SocketStream, caller: Caller, admin: &Admin, stop: Arc<Stop>) {
     let run = AssertUnwindSafe(|| answer(Connection::new(stream, stop), caller, admin));
     match catch_unwind(run) {
         Ok(Ok(())) => {}

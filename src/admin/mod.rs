@@ -12,8 +12,10 @@
 //! | `routes.rs` | who may ask what, and who answers |
 //! | `status.rs`, `process.rs` | how the server fares |
 //! | `commands.rs` | what the operator can do to the running chat |
+//! | `history.rs` | what the operator takes out of the history |
 
 mod commands;
+mod history;
 mod http;
 mod listener;
 mod process;

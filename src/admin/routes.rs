@@ -19,13 +19,15 @@ use crate::session::{Condition, Context};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// The requests that there are. GET includes HEAD.
-const ROUTES: [(&str, &str); 9] = [
+/// The requests that there are. Metrics and health are also for HEAD.
+const ROUTES: [(&str, &str); 11] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/v1/status"),
     ("GET", "/v1/rooms"),
     ("GET", "/v1/clients"),
+    ("GET", "/v1/backup"),
+    ("GET", "/v1/export"),
     ("POST", "/v1/kick"),
     ("POST", "/v1/announce"),
     ("POST", "/v1/erase"),
@@ -71,12 +73,15 @@ impl Admin {
             let text = format!("There is no {path}. There are {}.", paths.join(", "));
             return Err(refusal(StatusCode::NOT_FOUND, &text));
         };
-        if method(head) != *allowed {
+        let is_public = !path.starts_with("/v1/");
+        let is_allowed = head.method.as_str() == *allowed
+            || (is_public && head.method == Method::HEAD && *allowed == "GET");
+        if !is_allowed {
             let text = format!("{path} takes {allowed} only.");
             let response = refusal(StatusCode::METHOD_NOT_ALLOWED, &text);
             return Err(response.with(header::ALLOW, HeaderValue::from_static(allowed)));
         }
-        if path.starts_with("/v1/") {
+        if !is_public {
             check_caller(head, caller).map_err(|error| refusal(StatusCode::FORBIDDEN, error))?;
         }
         if head.method == Method::POST && !is_json(head) {
@@ -96,12 +101,21 @@ impl Admin {
             "/readyz" => self.readiness(),
             "/v1/status" => self.show_status(),
             "/v1/reload" => self.reload(),
-            path => {
-                let answer = self.commands.answer(method(head), path, body);
-                json_response(answer.unwrap_or_else(Answer::unknown))
-            }
+            path => return self.command(head, path, body),
         };
         Reply::Whole(response)
+    }
+
+    fn command(&self, head: &RequestHead, path: &str, body: &[u8]) -> Reply {
+        let method = head.method.as_str();
+        match self.commands.stream(method, path, head.uri.query().unwrap_or_default()) {
+            Some(Ok(stream)) => Reply::Stream(stream),
+            Some(Err(answer)) => Reply::Whole(json_response(answer)),
+            None => {
+                let answer = self.commands.answer(method, path, body);
+                Reply::Whole(json_response(answer.unwrap_or_else(Answer::unknown)))
+            }
+        }
     }
 
     /// Whether new clients are welcome.
@@ -141,10 +155,6 @@ fn ok() -> Response {
 
 fn failing(failures: &[String]) -> Response {
     body_response(StatusCode::SERVICE_UNAVAILABLE, TEXT, failures.join("\n") + "\n")
-}
-
-fn method(head: &RequestHead) -> &str {
-    if head.method == Method::HEAD { "GET" } else { head.method.as_str() }
 }
 
 fn is_json(head: &RequestHead) -> bool {

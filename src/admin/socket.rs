@@ -42,7 +42,7 @@ struct SocketFile {
 
 /// A connection to the admin listener. Reading and writing do not block.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(super) enum SocketStream {
     Unix(UnixStream),
     Tcp(TcpStream),
 }
@@ -78,14 +78,14 @@ impl AdminSocket {
         self.tcp_addr().is_none_or(|address| address.ip().is_loopback())
     }
 
-    pub(super) fn accept(&self) -> io::Result<Stream> {
+    pub(super) fn accept(&self) -> io::Result<SocketStream> {
         let stream = match &self.listener {
-            Listener::Unix(listener) => Stream::Unix(listener.accept()?.0),
-            Listener::Tcp(listener) => Stream::Tcp(listener.accept()?.0),
+            Listener::Unix(listener) => SocketStream::Unix(listener.accept()?.0),
+            Listener::Tcp(listener) => SocketStream::Tcp(listener.accept()?.0),
         };
         match &stream {
-            Stream::Unix(stream) => stream.set_nonblocking(true)?,
-            Stream::Tcp(stream) => stream.set_nonblocking(true)?,
+            SocketStream::Unix(stream) => stream.set_nonblocking(true)?,
+            SocketStream::Tcp(stream) => stream.set_nonblocking(true)?,
         }
         Ok(stream)
     }
@@ -121,7 +121,7 @@ impl Drop for AdminSocket {
     }
 }
 
-impl Stream {
+impl SocketStream {
     pub(super) fn end_output(&self) {
         let _ = match self {
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
@@ -130,7 +130,7 @@ impl Stream {
     }
 }
 
-impl AsFd for Stream {
+impl AsFd for SocketStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Unix(stream) => stream.as_fd(),
@@ -139,7 +139,7 @@ impl AsFd for Stream {
     }
 }
 
-impl Read for Stream {
+impl Read for SocketStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Unix(stream) => stream.read(buf),
@@ -148,7 +148,7 @@ impl Read for Stream {
     }
 }
 
-impl Write for Stream {
+impl Write for SocketStream {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match self {
             Self::Unix(stream) => stream.write(buf),

@@ -33,7 +33,7 @@ impl Status {
         let certificate = live.tls.as_ref().map(|tls| tls.expiry().first()).map(
             |first| json!({ "subject": first.subject, "expiresAt": first.expires_at * 1_000 }),
         );
-        let place = commands.archive().place();
+        let place = commands.archive.place();
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "commit": COMMIT,

@@ -2,16 +2,18 @@
 //!
 //! Started with the server. The admin listener ends by itself when the dispatcher has ended.
 
-use std::sync::{Arc, Weak};
+use std::fmt;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crossbeam_channel::{Sender, bounded};
 use log::info;
 
-use super::running::{Control, Running};
+use super::Reloaded;
+use super::running::Control;
 use super::threads::spawn;
-use crate::admin::{Admin, AdminListener, AdminSocket, Commands, Status};
+use crate::admin::{Admin, AdminListener, AdminSocket, Commands, Reload, Status};
 use crate::error::StartError;
 use crate::net::stop::Stop;
 use crate::settings::{AdminAddress, AdminSettings};
@@ -24,6 +26,11 @@ pub(super) struct OperatorThreads {
     /// Dropping this ends the second.
     stop_pulse: Sender<()>,
 }
+
+/// Reloads the server, for the operator.
+pub(super) struct Reloader(
+    pub(super) Box<dyn Fn() -> Result<Reloaded, String> + Send + Sync + 'static>,
+);
 
 /// Tells the admin listener that the server has ended, also when its thread panics.
 pub(super) struct EndOnDrop(pub(super) Arc<Stop>);
@@ -44,7 +51,8 @@ impl OperatorThreads {
     pub(super) fn start(
         socket: Option<AdminSocket>,
         control: &Control,
-        (commands, running): (Arc<Commands>, &Arc<Running>),
+        commands: Arc<Commands>,
+        reloader: Option<Reloader>,
         listening: Vec<String>,
         ended: Arc<Stop>,
     ) -> Result<Self, StartError> {
@@ -53,7 +61,7 @@ impl OperatorThreads {
         let pulse = spawn("pulse", move || pulse.watch(&stopped))?;
         let admin = socket.map(|socket| {
             info!("the operator is served at {socket}");
-            let reload = reload(Arc::downgrade(running));
+            let reload = reload(reloader);
             let (context, status) = (control.context.clone(), Status::new(listening));
             let admin = Admin { context, commands, status, reload };
             let listener = AdminListener::new(socket, Arc::new(admin), ended);
@@ -77,11 +85,17 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// The running server is reached weakly: the admin listener must not keep it from ending.
-fn reload(running: Weak<Running>) -> crate::admin::Reload {
-    Box::new(move || {
-        let running = running.upgrade().ok_or("The server has ended.")?;
-        let reloaded = running.reload_again().map_err(|error| error.to_string())?;
-        Ok(reloaded.needs_restart)
-    })
+impl fmt::Debug for Reloader {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Reloader")
+    }
+}
+
+fn reload(reloader: Option<Reloader>) -> Reload {
+    let Some(Reloader(reload)) = reloader else {
+        return Box::new(|| {
+            Err("The program around this server cannot reload it. Restart it instead.".to_owned())
+        });
+    };
+    Box::new(move || Ok(reload()?.needs_restart))
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown};
 
-use super::backup::{names, save, whole};
+use super::backup::{back_up, names, save, whole};
 use super::*;
 use crate::history::sqlite::replace::replace;
 use crate::history::sqlite::schema::VERSION;
@@ -13,7 +13,7 @@ fn backup_up_to(last: u64) -> (TempDir, PathBuf) {
     let (_folder, path) = new_path();
     let mut server = TestServer::start_anew(&path);
     server.say(LOBBY, 1..=last);
-    save(server.archive.backup(&mut whole).unwrap())
+    save(back_up(&server.archive, &mut whole).unwrap())
 }
 
 /// A file with the messages up to `last` in the lobby, whose server has ended.
