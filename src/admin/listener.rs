@@ -5,7 +5,7 @@
 //! itself, so that the operator learns what is wrong.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -28,6 +28,9 @@ const STACK_BYTES: usize = 512 << 10;
 
 /// The pause before the next `accept` when it fails.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
+
+/// How long one that is refused, as there are too many, has to come.
+const BUSY_PATIENCE: Duration = Duration::from_millis(100);
 
 /// How long requests have to notice the end of the server.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
@@ -91,12 +94,7 @@ impl AdminListener {
     /// Has a connection served by a thread of its own.
     fn serve(&self, stream: SocketStream) {
         let Some(place) = self.requests.take_place() else {
-            let text = "Too many requests at once: try again in a moment.";
-            let response = refusal(StatusCode::SERVICE_UNAVAILABLE, text);
-            let mut stream = stream;
-            // As much as the socket takes: nobody waits for this client.
-            let _ = io::Write::write(&mut stream, &response.into_bytes(&Method::GET));
-            return;
+            return self.turn_away(stream);
         };
         // A failed spawn drops its closure, but the connection is still needed.
         let slot = Arc::new(Mutex::new(Some(stream)));
@@ -117,6 +115,18 @@ impl AdminListener {
                 self.serve_here(stream);
             }
         }
+    }
+
+    /// Refuses a request, almost without waiting for it.
+    fn turn_away(&self, mut stream: SocketStream) {
+        let text = "Too many requests at once: try again in a moment.";
+        let response = refusal(StatusCode::SERVICE_UNAVAILABLE, text).into_bytes(&Method::GET);
+        // Closing with unread input would destroy the answer.
+        let until = Instant::now() + BUSY_PATIENCE;
+        let _ = self.stop.wait(&stream, PollFlags::IN, Some(until));
+        let _ = stream.read(&mut [0; 4_096]);
+        let _ = stream.write(&response);
+        stream.end_output();
     }
 
     fn serve_here(&self, stream: SocketStream) {
