@@ -4,7 +4,7 @@
 //! runs it. How requests come is left to the listener.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 use log::info;
@@ -13,11 +13,14 @@ use serde_json::{Value, json};
 
 use crate::chat::{Erasure, RoomId, UserId};
 use crate::history::{Archive, ArchiveError};
-use crate::input::{Control, Input, RoomStatus, Whom};
+use crate::input::{ChatStatus, Control, Input, RoomStatus, Whom};
 use crate::mailbox::WeakMailboxSender;
 
 /// How long the dispatcher may take for an answer. It only takes long if the disk does.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The same where the answer is of use only now.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// What the commands need.
 #[derive(Debug)]
@@ -66,6 +69,12 @@ struct Rooms {
 impl Commands {
     pub(crate) fn new(inputs: WeakMailboxSender<Input>, archive: Archive) -> Self {
         Self { inputs, archive }
+    }
+
+    /// How many users and rooms there are; `None` if the dispatcher does not answer soon.
+    pub(super) fn chat(&self) -> Option<ChatStatus> {
+        let deadline = Instant::now() + GLANCE;
+        Control::ask(self.inputs.upgrade()?, deadline, Control::Status)
     }
 
     /// Carries out a command. `None`: there is none of this method and path. To erase messages may take a while; the

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use log::{error, info, warn};
 use privdrop::PrivDrop;
-use wschat::{Listening, Server, ServerHandle, Settings, StartError};
+use wschat::{Listening, Reloaded, Server, ServerHandle, Settings, StartError};
 
 use super::arguments::Arguments;
 use super::error::ProgramError;
@@ -91,7 +91,10 @@ fn serve(
     let has_tls = settings.certificate.is_some();
     let domain = settings.domain.clone();
     let username = settings.username.clone();
-    let server = Server::bind(settings).map_err(ProgramError::Start)?;
+    let (ask, asked) = bounded(1);
+    let server = Server::bind(settings)
+        .map_err(ProgramError::Start)?
+        .with_reloader(move || reload_by_command(&ask));
     // Listening below port 1024 and reading the key may have needed root. Nothing else does.
     if let Some(username) = username {
         become_user(&username)?;
@@ -105,7 +108,7 @@ fn serve(
     let reader = Reader { arguments, logger, running };
     thread::Builder::new()
         .name("reload".to_owned())
-        .spawn(move || reader.run(&reloads, &reopenings))
+        .spawn(move || reader.run(&reloads, &reopenings, &asked))
         .map_err(|error| ProgramError::Start(StartError::Machine(error)))?;
 
     let result = server.join().map_err(ProgramError::Serve);
@@ -163,6 +166,9 @@ impl Running {
     }
 }
 
+/// What came of a reload, or in words why nothing did.
+type ReloadResult = Result<Reloaded, String>;
+
 /// Reads the settings and the log's file anew.
 struct Reader {
     arguments: Arguments,
@@ -170,23 +176,35 @@ struct Reader {
     running: Running,
 }
 
+/// Asks the thread `reload`, and waits for its answer.
+fn reload_by_command(reader: &Sender<Sender<ReloadResult>>) -> ReloadResult {
+    let ending = || "The server is starting or ending. Try again.".to_owned();
+    let (answer, answered) = bounded(1);
+    reader.send(answer).map_err(|_| ending())?;
+    answered.recv().map_err(|_| ending())?
+}
+
 impl Reader {
-    fn run(&self, reloads: &Receiver<Task>, reopenings: &Receiver<Task>) {
+    fn run(
+        &self,
+        reloads: &Receiver<Task>,
+        reopenings: &Receiver<Task>,
+        asked: &Receiver<Sender<ReloadResult>>,
+    ) {
         loop {
             let task = crossbeam_channel::select! {
                 recv(reloads) -> task => task,
                 recv(reopenings) -> task => task,
+                recv(asked) -> answer => {
+                    if let Ok(answer) = answer {
+                        let _ = answer.send(self.reload_and_tell());
+                        continue;
+                    }
+                    return;
+                }
             };
             match task {
-                Ok(Task::Reload) => {
-                    self.running.notifier.tell(State::Reloading);
-                    if let Err(error) = self.reload() {
-                        error!(
-                            "the settings have not been reloaded, and the old ones stay: {error}"
-                        );
-                    }
-                    self.running.notifier.tell(State::Ready);
-                }
+                Ok(Task::Reload) => drop(self.reload_and_tell()),
                 Ok(Task::ReopenLog) => match self.logger.reopen() {
                     Ok(()) => info!("the log's file has been opened anew"),
                     Err(error) => error!("the log stays where it is: {error}"),
@@ -196,13 +214,24 @@ impl Reader {
         }
     }
 
+    fn reload_and_tell(&self) -> ReloadResult {
+        self.running.notifier.tell(State::Reloading);
+        let result = self.reload().map_err(|error| error.to_string());
+        if let Err(error) = &result {
+            error!("the settings have not been reloaded, and the old ones stay: {error}");
+        }
+        self.running.notifier.tell(State::Ready);
+        result
+    }
+
     /// All of it, or on an error nothing.
-    fn reload(&self) -> Result<(), ProgramError> {
+    fn reload(&self) -> Result<Reloaded, ProgramError> {
         let settings = self.arguments.settings(&self.arguments.place)?;
         let log = settings.log.clone();
         let destination = Destination::open(&log).map_err(cannot_log)?;
-        self.running.server.reload(settings).map_err(ProgramError::Start)?;
-        self.logger.change(&log, destination).map_err(cannot_log)
+        let reloaded = self.running.server.reload(settings).map_err(ProgramError::Start)?;
+        self.logger.change(&log, destination).map_err(cannot_log)?;
+        Ok(reloaded)
     }
 }
 
