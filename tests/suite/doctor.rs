@@ -226,6 +226,9 @@ fn faults_of_the_pictures_and_the_log() {
     let folder = Patient::with(&json!({ "log": { "file": "logs" } }));
     fs::create_dir(folder.file("logs")).unwrap();
     folder.check("error", "log", "is no file", "name a file");
+    let socket = folder.file("missing/admin.sock");
+    let admin = Patient::with(&json!({ "admin": { "listen": socket } }));
+    admin.check("error", "admin", "does not exist", "RuntimeDirectory");
 }
 
 #[test]
