@@ -80,15 +80,17 @@ fn a_handshake_that_has_just_begun_is_not_cut_off_by_the_shutdown() {
         let (mut client, (first, rest)) = (host.endpoint.connect(), UPGRADE.split_at(20));
         client.send(first);
         // Connections are accepted in order.
-        let next = host.endpoint.user();
+        let mut next = host.endpoint.user();
         host.handle.shutdown();
+        assert_eq!(next.skip_to_close().0, 1001);
         let answer = client.try_send(rest).ok().and_then(|()| client.read_to_head());
         drop((client, next));
         host.handle.join().unwrap();
         answer.is_some_and(|head| head.starts_with("HTTP/1.1 101 "))
     };
     // A machine that stands still for half a second may miss it now and then.
-    assert!((0..20).any(|_| is_answered()));
+    let answered = (0..20).filter(|_| is_answered()).count();
+    assert!(answered >= 10, "{answered} of 20");
 }
 
 #[test]
