@@ -34,7 +34,7 @@ use crate::mailbox::{MailboxSender, mailbox};
 use crate::memory::Memory;
 use crate::net::listener;
 use crate::net::stop::Stop;
-use crate::outbox::Flusher;
+use crate::outbox::{Bounds, Flusher};
 use crate::pace::Paces;
 use crate::session::{Context, Live, LiveCell};
 use crate::settings::Settings;
@@ -130,11 +130,13 @@ impl Server {
         let OpenedChat { dispatcher, recall, upkeep } =
             OpenedChat::open(&live, health.clone(), memory.clone()).map_err(StartError::History)?;
         let room = live.admission_limits().max_connections;
+        let (max_queued, write_timeout) = live.outbox_bounds();
+        let bounds = Bounds::new(max_queued, write_timeout);
         let stop = Stop::new().map_err(StartError::Machine)?;
         let (flusher, flushing) = Flusher::new(memory.clone()).map_err(StartError::Machine)?;
         let (live, flusher) = (LiveCell::new(live), Arc::new(flusher));
         let paces = Paces::default();
-        let context = Arc::new(Context { live, stop, flusher, health, paces, memory });
+        let context = Arc::new(Context { live, stop, flusher, bounds, health, paces, memory });
         let (sessions, idle_threads) = SessionThreads::new();
         let control = Control { context: context.clone(), inputs, sessions: sessions.clone() };
 
@@ -190,6 +192,9 @@ impl ServerHandle {
         let live = Live::load(settings)?;
         log_warnings(&live);
         let reload = Box::new(chat::reload(&live));
+        let (max_queued, write_timeout) = live.outbox_bounds();
+        context.bounds.set(max_queued, write_timeout);
+        context.memory.resize_to(&Memory::of_settings(live.settings.limits.max_memory_bytes));
         context.live.swap(live);
         // It fails when the dispatcher has panicked, and then the server is ending.
         let _ = inputs.send(Input::Reload(reload));

@@ -2,12 +2,12 @@
 //!
 //! A reload builds a new [`Live`] and swaps it in. Each connection takes one `Arc` of it when it is
 //! accepted and uses that for its whole handshake, so that a request never sees half of a reload.
-//! Nothing here is read for a message. Which settings may differ from those at the start is decided
-//! in `settings`.
+//! After that it only looks, with each read, whether there has been another swap, and then takes its
+//! limits from the new one. Which settings may differ from those at the start is decided in `settings`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::clock;
 use crate::error::StartError;
@@ -27,6 +27,8 @@ pub(crate) struct Live {
     pub(crate) told: Told,
     /// How many connections there is memory for.
     max_connections: usize,
+    /// Counts the swaps.
+    generation: u64,
 }
 
 /// What the operator has been warned of. Once is enough for each, until the next reload.
@@ -43,7 +45,11 @@ pub(crate) struct Once(AtomicBool);
 
 /// The [`Live`] that new connections get.
 #[derive(Debug)]
-pub(crate) struct LiveCell(RwLock<Arc<Live>>);
+pub(crate) struct LiveCell {
+    live: RwLock<Arc<Live>>,
+    /// That of `live`.
+    generation: AtomicU64,
+}
 
 impl Live {
     /// Checks the settings, and reads the certificate and the pictures that they name.
@@ -54,7 +60,12 @@ impl Live {
         let (origins, told) = (settings.origins(), Told::default());
         let memory = Memory::of_settings(settings.limits.max_memory_bytes);
         let max_connections = memory.max_connections();
-        Ok(Self { settings, tls, site, origins, told, max_connections })
+        Ok(Self { settings, tls, site, origins, told, max_connections, generation: 0 })
+    }
+
+    /// Differs between any two that one [`LiveCell`] has had.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// The certificates that have expired or soon will, one line each.
@@ -71,6 +82,12 @@ impl Live {
     pub(crate) fn ask_expiry<T>(&self, ask: impl FnOnce(&Expiry, i64) -> Vec<T>) -> Vec<T> {
         let now = clock::unix_seconds(SystemTime::now());
         self.tls.as_ref().map(|tls| ask(tls.expiry(), now)).unwrap_or_default()
+    }
+
+    /// How much an outbox may hold, and for how long.
+    pub(crate) fn outbox_bounds(&self) -> (usize, Duration) {
+        let limits = &self.settings.limits;
+        (limits.outbox_max_bytes, Duration::from_millis(limits.write_timeout_ms))
     }
 
     pub(crate) fn admission_limits(&self) -> AdmissionLimits {
@@ -98,15 +115,28 @@ impl Once {
 
 impl LiveCell {
     pub(crate) fn new(live: Live) -> Self {
-        Self(RwLock::new(Arc::new(live)))
+        let generation = AtomicU64::new(live.generation);
+        Self { live: RwLock::new(Arc::new(live)), generation }
     }
 
     pub(crate) fn get(&self) -> Arc<Live> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn swap(&self, live: Live) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+    /// The [`Live::generation`] of what [`LiveCell::get`] returns. For each read of each connection: it takes
+    /// no lock.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn swap(&self, mut live: Live) {
+        let mut current = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        live.generation = current.generation + 1;
+        let generation = live.generation;
+        *current = Arc::new(live);
+        drop(current);
+        // Whoever sees the new number finds at least this `Live`.
+        self.generation.fetch_max(generation, Ordering::AcqRel);
     }
 }
 

@@ -1,6 +1,7 @@
 //! New settings for a running server: what changes, what stays, and that nobody is disconnected.
 
 mod chat;
+mod limits;
 
 use std::fs;
 
@@ -168,24 +169,6 @@ fn the_number_of_connections_is_limited_by_the_new_settings() {
     assert_eq!(host.endpoint.ask(UPGRADE).status, 503);
     one.expect_nothing_more();
     two.expect_nothing_more();
-}
-
-#[test]
-fn new_connections_get_the_new_rate_and_open_ones_keep_theirs() {
-    let host = Host::start();
-    let mut old = host.endpoint.user();
-    reload(&host, |settings| {
-        settings.limits.messages_per_second = 0.001;
-        settings.limits.message_burst = 1;
-    });
-    let mut new = host.endpoint.user();
-    for user in [&mut old, &mut new] {
-        user.request(r#"{"type":"leave_room"}"#);
-        user.expect_error("not_in_room");
-        user.request(r#"{"type":"leave_room"}"#);
-    }
-    old.expect_error("not_in_room");
-    new.expect_error("rate_limited");
 }
 
 #[test]
