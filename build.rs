@@ -1,6 +1,6 @@
 //! Embeds the page into the binary: generates the table of the served files in `src/web`, each with
 //! its path, its content type and, where that is smaller, its gzip. `src/web/mod.rs` includes the
-//! table.
+//! table. It also names the commit for `wschat --version`.
 //!
 //! Scripts and styles are bundled (`build/join.rs`), except for scripts that are imported on
 //! demand. New files are found automatically. A file of an unknown kind fails the build: it would
@@ -12,6 +12,7 @@ mod join;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use zopfli::{Format, Options};
 
@@ -47,9 +48,43 @@ fn main() {
     println!("cargo::rerun-if-changed={CLIENT}");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build/join.rs");
+    name_commit();
     if let Err(problem) = embed() {
         println!("cargo::error={problem}");
     }
+}
+
+/// Names the commit in a release: `WSCHAT_COMMIT`, or else that of the git repository. A debug build names none,
+/// or it would have to be built anew after each commit.
+fn name_commit() {
+    println!("cargo::rerun-if-env-changed=WSCHAT_COMMIT");
+    if std::env::var("PROFILE").is_ok_and(|profile| profile == "debug") {
+        return;
+    }
+    let given = std::env::var("WSCHAT_COMMIT").ok().filter(|commit| !commit.is_empty());
+    if let Some(commit) = given.or_else(|| git(&["rev-parse", "--short=7", "HEAD"])) {
+        println!("cargo::rustc-env=WSCHAT_BUILT_FROM={commit}");
+    }
+    // It changes with each commit and each switch of the branch.
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"])
+        && Path::new(&log).exists()
+    {
+        println!("cargo::rerun-if-changed={log}");
+    }
+}
+
+/// What git prints about the repository of the sources; `None` without git, or if they have none of their own.
+fn git(arguments: &[&str]) -> Option<String> {
+    let sources = folder("CARGO_MANIFEST_DIR").ok()?;
+    let output = Command::new("git")
+        .args(arguments)
+        // Otherwise sources without a repository would get the commit of one around them.
+        .env("GIT_CEILING_DIRECTORIES", sources.parent()?)
+        .current_dir(&sources)
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
 }
 
 fn embed() -> Fallible<()> {

@@ -10,6 +10,7 @@
 
 mod audience;
 mod client;
+mod everyone;
 mod heaviest;
 mod held_back;
 
@@ -136,6 +137,10 @@ impl Delivery {
             Effect::Connected { link, welcome } => self.welcome(*link, welcome),
             Effect::Superseded { link } => self.close(link.connection, CloseReason::Replaced),
             Effect::TurnedAway { link } => self.close(link.connection, CloseReason::CannotSave),
+            Effect::Kicked { link } => self.close(link.connection, CloseReason::Kicked),
+            Effect::Announce { text, time } => {
+                self.tell_everyone(&Outgoing::Announcement { text, time: *time });
+            }
             Effect::Subscribe { user, room } => self.subscribe(*user, *room),
             Effect::Unsubscribe { user } => {
                 if let Some(connection) = self.users.get(user) {

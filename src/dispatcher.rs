@@ -5,11 +5,14 @@
 //! does not take at once stays in that client's outbox, for the flusher. It never reads from the history
 //! either: `recall` does.
 
+mod control;
 mod saver;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::chat::{self, Action, Chat, ConnectionId, Effect, Link, NodeId, Reply};
+use crate::chat::{
+    self, Action, Chat, ConnectionId, Effect, Link, NodeId, Reply, RoomId, Source, UserId,
+};
 use crate::clock;
 use crate::delivery::Delivery;
 use crate::input::{Input, Reload};
@@ -20,6 +23,7 @@ use crate::output::Output;
 use crate::protocol::{CloseReason, ErrorReply, Reference, Request, Since};
 use crate::recall::{Lookup, Query, Recall};
 
+use control::Desk;
 use saver::Outcome;
 pub(crate) use saver::Saver;
 
@@ -47,6 +51,7 @@ pub(crate) struct Dispatcher<L> {
     max_tick_bytes: usize,
     now: Now,
     stopping_until: Option<Instant>,
+    desk: Desk,
 }
 
 impl<L: Log> Dispatcher<L> {
@@ -73,6 +78,7 @@ impl<L: Log> Dispatcher<L> {
             max_tick_bytes,
             now: Now::default(),
             stopping_until: None,
+            desk: Desk::default(),
         };
         dispatcher.grant_ids();
         dispatcher
@@ -153,8 +159,10 @@ impl<L: Log> Dispatcher<L> {
             return self.take_while_stopping(input);
         }
         match input {
-            Input::Connect { connection, source, outbox, arrival, pace } => {
+            Input::Connect { connection, address, outbox, arrival, pace } => {
                 let (link, version) = (link(connection), arrival.version());
+                let source = Source::of(address);
+                self.desk.note(connection, address, self.now.time);
                 let resume = arrival.offer().map(Box::new);
                 self.delivery.connect(connection, outbox, pace, arrival);
                 self.propose(Action::Connect { link, source, version, resume }, None);
@@ -177,6 +185,7 @@ impl<L: Log> Dispatcher<L> {
             Input::QueryResult { connection, frames } => {
                 self.propose_local(Local::QueryResult { connection, frames });
             }
+            Input::Control(control) => self.control(*control),
             Input::Reload(reload) => self.reload(*reload),
             Input::Stop { until } => self.stop(until),
         }
@@ -189,6 +198,7 @@ impl<L: Log> Dispatcher<L> {
             (Input::Connect { outbox, .. }, Some(until)) => {
                 outbox.finish(CloseReason::ServerStopping, until);
             }
+            (Input::Control(control), _) => self.control_while_stopping(*control),
             (Input::QueryResult { .. }, _) => self.recall.release_permit(),
             _ => {}
         }
@@ -289,6 +299,7 @@ impl<L: Log> Dispatcher<L> {
             }
             Local::Close { connection, reason } => {
                 self.lobby.forget(connection);
+                self.desk.forget(connection);
                 self.push(Output::Close { connection, reason });
             }
         }
@@ -309,8 +320,12 @@ impl<L: Log> Dispatcher<L> {
                 self.push(Output::Effect(effect));
             }
             Effect::ShowRoom { to, room: id, up_to: seq, reference } => {
+                let comes_back = since.is_some();
                 if let Some(what) = self.lobby.show_room(&self.chat, to, (id, seq), since.take()) {
                     self.push(Output::Query { to, query: Query { what, reference } });
+                }
+                if comes_back {
+                    self.repeat_erasures(to, id);
                 }
             }
             Effect::Repeat { to, position, reference } => {
@@ -318,6 +333,14 @@ impl<L: Log> Dispatcher<L> {
                 self.push(Output::Query { to, query: Query { what, reference } });
             }
             effect => self.push(Output::Effect(effect)),
+        }
+    }
+
+    /// Tells a client what has been erased in a room since the start: it may know messages from before.
+    fn repeat_erasures(&mut self, to: UserId, room: RoomId) {
+        for erased in self.chat.erasures(room) {
+            let (time, reply, reference) = (erased.time, Reply::Erased(room, erased), None);
+            self.outputs.push(Output::Effect(Effect::Reply { to, time, reply, reference }));
         }
     }
 
@@ -354,7 +377,7 @@ impl<L: Log> Dispatcher<L> {
             self.weight = 0;
             let fallen_behind = self.delivery.deliver();
             if fallen_behind.is_empty() {
-                return;
+                return self.desk.answer();
             }
             for connection in fallen_behind {
                 self.disconnect(connection, CloseReason::SlowConsumer);

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
-use crate::history::HistoryError;
+use crate::history::{HistoryError, may_pass};
 use crate::net::tls::CertificateError;
 use crate::settings::SettingsError;
 use crate::web::GifsError;
@@ -23,13 +23,15 @@ pub enum StartError {
     History(HistoryError),
     /// The server cannot listen on the address.
     Listen {
-        /// `host` and `port` of the settings.
+        /// What the settings name: host and port, or a Unix socket.
         address: String,
         /// The error of the system.
         source: io::Error,
     },
     /// No file descriptor or thread is left.
     Machine(io::Error),
+    /// The server has been told to read its settings anew, and not where from.
+    NoReloader,
 }
 
 /// Why a running server ended without a shutdown.
@@ -46,6 +48,22 @@ pub enum ServeError {
     Flusher(io::Error),
 }
 
+impl StartError {
+    /// Whether the same start may succeed later without anybody's changing the settings or the files: a disk is full,
+    /// a file is in use by another server, the address is not there yet, or no descriptor or thread is left.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::History(error) => error.may_pass(),
+            Self::Listen { source, .. } => {
+                source.kind() == ErrorKind::AddrNotAvailable || may_pass(source)
+            }
+            Self::Machine(_) => true,
+            Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) | Self::NoReloader => false,
+        }
+    }
+}
+
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -55,11 +73,15 @@ impl fmt::Display for StartError {
             Self::History(error) => write!(f, "the history: {error}"),
             Self::Listen { address, source } => {
                 write!(f, "cannot listen on {address}: {source}")?;
-                match advice(source) {
+                match advice(address, source) {
                     Some(advice) => write!(f, "; {advice}"),
                     None => Ok(()),
                 }
             }
+            Self::NoReloader => f.write_str(
+                "the program around the server gives it no way to read its settings anew: it \
+                 needs Server::with_reloader; otherwise restart it",
+            ),
             Self::Machine(error) => {
                 write!(f, "the machine lacks what a server takes: {error}; see `ulimit -a`")
             }
@@ -67,19 +89,32 @@ impl fmt::Display for StartError {
     }
 }
 
-fn advice(error: &io::Error) -> Option<&'static str> {
+fn advice(address: &str, error: &io::Error) -> Option<&'static str> {
+    if address.starts_with("unix:") {
+        return Some(match error.kind() {
+            ErrorKind::AddrInUse => {
+                "another program listens there (`ss -lxp` shows which): stop it, or choose another path \
+                 in \"listen\""
+            }
+            ErrorKind::PermissionDenied => {
+                "give the user who starts wschat the right to write in the directory of the socket"
+            }
+            ErrorKind::NotFound => "create the directory of the socket first",
+            _ => return None,
+        });
+    }
     Some(match error.kind() {
         ErrorKind::AddrInUse => {
             "another program listens there (`ss -ltnp` shows which): stop it, or choose another \
-             port with --port or \"port\""
+             port with --port, \"port\" or \"listen\""
         }
         ErrorKind::PermissionDenied => {
             "a port below 1024 takes root or CAP_NET_BIND_SERVICE: choose one from 1024 on with \
-             --port or \"port\", or start as root with \"username\" set"
+             --port, \"port\" or \"listen\", or start as root with \"username\" set"
         }
         ErrorKind::AddrNotAvailable => {
             "no network interface here has this address (`ip address` lists them): \
-             choose one with --host or \"host\""
+             choose one with --host, \"host\" or \"listen\", or wait until the network has it"
         }
         _ => return None,
     })
@@ -93,6 +128,7 @@ impl Error for StartError {
             Self::Gifs(error) => error.source(),
             Self::History(error) => error.source(),
             Self::Listen { source, .. } | Self::Machine(source) => Some(source),
+            Self::NoReloader => None,
         }
     }
 }

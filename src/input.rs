@@ -2,20 +2,25 @@
 //!
 //! Sessions, `recall` and the server send inputs through the mailbox; the dispatcher's thread takes them.
 
+mod control;
 mod secret;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam_channel::Sender;
 
-use crate::chat::{ConnectionId, ResumeKey, ResumeOffer, Rules, Source, Version};
+use crate::chat::{ConnectionId, ResumeKey, ResumeOffer, Rules, Version};
 use crate::history::Retention;
 use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::protocol::{CloseReason, ErrorReply, Reference, Request, ServerInfo};
 
+pub(crate) use control::{
+    AwayStatus, ChatStatus, ClientStatus, Clients, Control, RoomName, RoomStatus, Whom,
+};
 pub(crate) use secret::Secret;
 
 /// One thing for the dispatcher to deal with.
@@ -24,7 +29,8 @@ pub(crate) enum Input {
     /// A client has connected, and is reached through this outbox.
     Connect {
         connection: ConnectionId,
-        source: Source,
+        /// The client's own: behind a trusted proxy, the one that it names.
+        address: IpAddr,
         outbox: Arc<Outbox>,
         arrival: Arrival,
         /// Is charged for what the client's requests lead to.
@@ -42,6 +48,8 @@ pub(crate) enum Input {
     Disconnect { connection: ConnectionId, reason: CloseReason },
     /// The frames that `recall` has read for the oldest open query of this client.
     QueryResult { connection: ConnectionId, frames: Bytes },
+    /// The operator asks for something. Boxed, so that every input stays small.
+    Control(Box<Control>),
     /// The settings have changed. Boxed, so that every input stays small.
     Reload(Box<Reload>),
     /// The server stops. Clients have until then to take what is queued for them.

@@ -36,9 +36,11 @@
 
 #![forbid(unsafe_code)]
 
+mod admin;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
+mod build_info;
 mod chat;
 mod clock;
 mod delivery;
@@ -65,9 +67,16 @@ mod shell;
 mod simulation;
 mod web;
 
+pub use build_info::{COMMIT, FEATURES};
 pub use error::{ServeError, StartError};
-pub use history::HistoryError;
+pub use history::{
+    HistoryError, HistoryState, Restored, inspect as inspect_history, restore as restore_history,
+};
+pub use net::sockets::Listening;
 pub use net::tls::CertificateError;
-pub use server::{Reloaded, Server, ServerHandle};
-pub use settings::{Durability, HistorySettings, Limits, LogSettings, Settings, SettingsError};
+pub use server::{Bound, Capacity, Counts, Reloaded, Server, ServerHandle, capacity};
+pub use settings::{
+    Durability, HistorySettings, Limits, ListenAddress, LogFormat, LogSettings, Settings,
+    SettingsError,
+};
 pub use web::GifsError;

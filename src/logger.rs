@@ -1,99 +1,128 @@
-//! The log of the `wschat` program: one line per event, written in one piece.
+//! The log of the `wschat` program: one line per event, written in one piece by a thread of its own.
 //!
-//! Any thread logs. A line is finished before the lock is taken, so nothing that goes wrong while a value is
-//! shown can damage the log. What a client sent, such as the path of a request, may be in a line: characters
-//! that would begin a new line, change the direction of the text or control a terminal are escaped here, for
-//! all lines. What is logged, and at which level, is left to the library.
+//! Any thread logs. It leaves its line in a queue and goes on, so a disk or a pipe that is slow, full or stuck
+//! holds up nobody. What the queue does not take is dropped and counted. What is logged, and at which level, is
+//! left to the library.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `logger.rs` | starting, changing and draining the log |
+//! | `line.rs` | how a line looks |
+//! | `queue.rs` | the lines that wait, and the count of those that were dropped |
+//! | `destination.rs` | the file or stderr, and what form of line belongs there |
+//! | `writer.rs` | the log's thread |
+//! | `panics.rs` | panics are logged as well |
 
-use std::fmt::Write as _;
-use std::io::Write;
-use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+mod destination;
+mod line;
+mod panics;
+mod queue;
+mod writer;
 
-use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crossbeam_channel::{Sender, bounded};
+use log::{Log, Metadata, Record};
+use wschat::LogSettings;
+
+pub(crate) use self::destination::Destination;
+use self::line::Line;
+use self::queue::Queue;
+use self::writer::Writer;
 
 /// At level `trace` tungstenite logs whole messages, which must not be in the log.
 const IGNORED_TARGET: &str = "tungstenite";
 
-/// Writes the log to a file or to stderr.
+/// The log of this process.
+#[derive(Clone, Debug)]
 pub(crate) struct Logger {
-    level: LevelFilter,
-    out: Mutex<Box<dyn Write + Send>>,
+    queue: Queue,
+    current: Arc<Mutex<Current>>,
+}
+
+/// Where the log goes at present.
+#[derive(Debug)]
+struct Current {
+    settings: LogSettings,
+    /// Dropping this ends the thread that writes there.
+    _retire: Sender<()>,
 }
 
 impl Logger {
-    /// Logs to `out` from now on, in the whole process.
-    pub(crate) fn start(
-        level: LevelFilter,
-        out: Box<dyn Write + Send>,
-    ) -> Result<(), SetLoggerError> {
-        log::set_boxed_logger(Box::new(Self { level, out: Mutex::new(out) }))?;
-        log::set_max_level(level);
+    /// Logs by these settings from now on, in the whole process, panics included.
+    pub(crate) fn start(settings: &LogSettings) -> io::Result<Self> {
+        let logger = Self::to(Destination::open(settings)?, settings)?;
+        log::set_boxed_logger(Box::new(logger.clone())).map_err(io::Error::other)?;
+        log::set_max_level(settings.level);
+        panics::log_panics();
+        Ok(logger)
+    }
+
+    fn to(destination: Destination, settings: &LogSettings) -> io::Result<Self> {
+        let queue = Queue::default();
+        let retire = start_writer(&queue, destination)?;
+        let current = Current { settings: settings.clone(), _retire: retire };
+        Ok(Self { queue, current: Arc::new(Mutex::new(current)) })
+    }
+
+    /// Changes to these settings, and to what has been opened by them. What waits in the queue goes there, too,
+    /// even if a write to the old place never ends.
+    pub(crate) fn change(
+        &self,
+        settings: &LogSettings,
+        destination: Destination,
+    ) -> io::Result<()> {
+        let mut current = lock(&self.current);
+        let is_file = settings.file.is_some() || current.settings.file.is_some();
+        // A thread that is stuck on stderr is enough.
+        if is_file || settings.format != current.settings.format {
+            let retire = start_writer(&self.queue, destination)?;
+            *current = Current { settings: settings.clone(), _retire: retire };
+        }
+        current.settings = settings.clone();
+        log::set_max_level(settings.level);
         Ok(())
+    }
+
+    /// Opens the log's file anew, which has perhaps been moved away.
+    pub(crate) fn reopen(&self) -> io::Result<()> {
+        let settings = lock(&self.current).settings.clone();
+        self.change(&settings, Destination::open(&settings)?)
+    }
+
+    /// Waits until what has been logged so far is written, for `timeout` at most. Returns whether it is.
+    pub(crate) fn drain(&self, timeout: Duration) -> bool {
+        let (done, drained) = bounded(1);
+        self.queue.put_mark(done);
+        drained.recv_timeout(timeout).is_ok()
     }
 }
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= self.level && !metadata.target().starts_with(IGNORED_TARGET)
+        metadata.level() <= log::max_level() && !metadata.target().starts_with(IGNORED_TARGET)
     }
 
     fn log(&self, record: &Record<'_>) {
-        if !self.enabled(record.metadata()) {
-            return;
-        }
-        let line = line(SystemTime::now(), record.level(), &record.args().to_string());
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        // There is nobody to tell that the log cannot be written.
-        let _ = out.write_all(line.as_bytes());
-    }
-
-    fn flush(&self) {
-        let _ = self.out.lock().unwrap_or_else(PoisonError::into_inner).flush();
-    }
-}
-
-/// One line of the log.
-fn line(now: SystemTime, level: Level, message: &str) -> String {
-    let mut line = format!("{} [{level}] ", timestamp(now));
-    for c in message.chars() {
-        match c {
-            // Escaped in Rust's notation for characters, but harmless here.
-            '"' | '\'' | '\\' => line.push(c),
-            c => line.extend(c.escape_debug()),
+        if self.enabled(record.metadata()) {
+            let message = record.args().to_string();
+            self.queue.put(Line { time: SystemTime::now(), level: record.level(), message });
         }
     }
-    line.push('\n');
-    line
+
+    fn flush(&self) {}
 }
 
-/// The time in UTC as RFC 3339 has it. A clock may also show a year that has no such form: then `@` and the
-/// seconds since 1970, as `date -d` reads them.
-fn timestamp(now: SystemTime) -> String {
-    let nanos = unix_nanos(now);
-    OffsetDateTime::from_unix_timestamp_nanos(nanos)
-        .ok()
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_else(|| seconds(nanos))
+fn start_writer(queue: &Queue, destination: Destination) -> io::Result<Sender<()>> {
+    let (retire, retired) = bounded(0);
+    Writer::new(queue.clone(), destination).start(retired)?;
+    Ok(retire)
 }
 
-fn seconds(nanos: i128) -> String {
-    let mut text = String::from(if nanos < 0 { "@-" } else { "@" });
-    let nanos = nanos.unsigned_abs();
-    let _ = write!(text, "{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
-    text
-}
-
-/// The nanoseconds since 1970. A `SystemTime` is far from filling an `i128` with them.
-fn unix_nanos(time: SystemTime) -> i128 {
-    let nanos =
-        |duration: std::time::Duration| i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(since) => nanos(since),
-        Err(before) => -nanos(before.duration()),
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

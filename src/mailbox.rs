@@ -73,13 +73,19 @@ impl<T> MailboxSender<T> {
 
     /// Sends an item, blocking while the mailbox is full.
     pub(crate) fn send(&self, item: T) -> Result<(), Disconnected> {
+        if self.send_with(|items| items.send(item).is_ok()) { Ok(()) } else { Err(Disconnected) }
+    }
+
+    /// The same, but gives up at `deadline`. Returns whether the item was sent.
+    pub(crate) fn send_by(&self, item: T, deadline: Instant) -> bool {
+        self.send_with(|items| items.send_deadline(item, deadline).is_ok())
+    }
+
+    fn send_with(&self, send: impl FnOnce(&Sender<T>) -> bool) -> bool {
         let SendingEnd { items, parking } = &*self.0;
-        let sent = items.as_ref().map(|items| items.send(item));
+        let is_sent = items.as_ref().is_some_and(send);
         parking.unpark();
-        match sent {
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) | None => Err(Disconnected),
-        }
+        is_sent
     }
 }
 
@@ -242,6 +248,15 @@ mod tests {
         assert!(weak.upgrade().is_none());
         assert_eq!(mailbox.wait(None), WaitOutcome::Received(1));
         assert_eq!(mailbox.wait(None), WaitOutcome::Disconnected);
+    }
+
+    #[test]
+    fn a_full_mailbox_is_waited_for_until_the_deadline() {
+        let (sender, mailbox) = mailbox(1);
+        assert!(sender.send_by(1, Instant::now()));
+        assert!(!sender.send_by(2, Instant::now()));
+        assert_eq!(mailbox.take(), Some(1));
+        assert_eq!(mailbox.take(), None);
     }
 
     #[test]

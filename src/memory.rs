@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
+pub(crate) use detect::TASKS;
 use detect::detect;
 
 /// About how much memory a connection takes besides its queue: a thread with its stack, the buffers of TLS
@@ -58,7 +59,8 @@ impl Memory {
         self.max_bytes.store(memory.max_bytes(), Ordering::Relaxed);
     }
 
-    fn max_bytes(&self) -> usize {
+    /// How much there is, in bytes.
+    pub(crate) fn max_bytes(&self) -> usize {
         self.max_bytes.load(Ordering::Relaxed)
     }
 

@@ -462,8 +462,8 @@ impl Turns for Arc<Outbox> {
                     }
                 }
                 Order::Flush => {
-                    // The flusher does not watch the socket meanwhile.
-                    if let FlushOutcome::Blocked(_) = self.flush_now(writer) {
+                    // The flusher does not watch the socket meanwhile, and does not know that all has been sent.
+                    if !matches!(self.flush_now(writer), FlushOutcome::Done(None)) {
                         writer.is_flush_requested = false;
                         self.flush_later(writer);
                     }

@@ -33,6 +33,7 @@ impl Output {
     pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Effect(Effect::Tell { event: Event::Said(said), .. }) => said.weight(),
+            Self::Effect(Effect::Announce { text, .. }) => MESSAGE_OVERHEAD_BYTES + text.len(),
             Self::Effect(Effect::Tell { .. }) | Self::Typing { .. } => MESSAGE_OVERHEAD_BYTES,
             Self::QueryResult { frames, .. } | Self::Send { frames, .. } => frames.len(),
             _ => 0,

@@ -9,6 +9,7 @@
 //! lock guards each pace; none is held while anything else happens.
 
 mod bucket;
+mod pulse;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,8 @@ use crate::chat::{Network, ResumeKey, Source};
 
 use bucket::FadingSum;
 pub(crate) use bucket::TokenBucket;
+pub(crate) use pulse::BEAT;
+use pulse::{Pulse, Standstill};
 
 /// How many bytes from a client cost as much as one message.
 const BYTES_IN: f64 = 65_536.0;
@@ -47,6 +50,7 @@ const SOURCE_FACTOR: usize = 10;
 #[derive(Debug)]
 pub(crate) struct Paces {
     started: Instant,
+    pulse: Arc<Pulse>,
     known: Mutex<Known>,
 }
 
@@ -71,6 +75,7 @@ pub(crate) struct PaceLimits {
 #[derive(Debug)]
 pub(crate) struct Pace {
     started: Instant,
+    pulse: Arc<Pulse>,
     /// Otherwise nothing is counted.
     is_limited: AtomicBool,
     session: Arc<Mutex<Buckets>>,
@@ -116,12 +121,14 @@ struct Buckets {
     rooms: TokenBucket,
     /// The bytes of messages that rooms were told recently.
     told: FadingSum,
+    /// The number of the last standstill that was made up for.
+    made_up_for: u64,
     created_at: Duration,
 }
 
 impl Default for Paces {
     fn default() -> Self {
-        Self { started: Instant::now(), known: Mutex::default() }
+        Self { started: Instant::now(), pulse: Arc::default(), known: Mutex::default() }
     }
 }
 
@@ -153,9 +160,17 @@ impl Paces {
             buckets.clone()
         });
         let networks = networks.collect();
-        let pace = Pace { started: self.started, is_limited, session, networks, source };
+        let (started, pulse) = (self.started, self.pulse.clone());
+        let pace = Pace { started, pulse, is_limited, session, networks, source };
         pace.for_all(|buckets| buckets.connections += 1);
         pace
+    }
+}
+
+impl Paces {
+    /// To be called every [`BEAT`]. Returns for how long the process had stood still before, if it had.
+    pub(crate) fn beat(&self) -> Option<Duration> {
+        self.pulse.beat(self.started.elapsed()).map(|standstill| standstill.length)
     }
 }
 
@@ -189,7 +204,13 @@ impl Pace {
         }
         let now = self.started.elapsed();
         let cost = (as_f64(len) / BYTES_IN).max(1.0);
-        let wait = self.longest_wait(|buckets| buckets.messages.wait(cost, now));
+        let mut wait = self.longest_wait(|buckets| buckets.messages.wait(cost, now));
+        if !wait.is_zero()
+            && let Some(standstill) = self.pulse.standstill(now)
+        {
+            self.for_all(|buckets| buckets.make_up_for(standstill));
+            wait = self.longest_wait(|buckets| buckets.messages.wait(cost, now));
+        }
         if wait.is_zero() {
             self.for_all(|buckets| buckets.messages.charge(cost, now));
             return RateDecision::Allow;
@@ -307,6 +328,7 @@ impl Buckets {
             intake: bucket(limits.intake(factor)),
             rooms: bucket(limits.rooms(factor)),
             told: FadingSum::default(),
+            made_up_for: 0,
             created_at: now,
         }
     }
@@ -320,6 +342,17 @@ impl Buckets {
             (&mut self.rooms, limits.rooms(factor)),
         ] {
             bucket.set_rate(per_second, burst, now);
+        }
+    }
+
+    /// Allows for what was sent while the process stood still, once.
+    fn make_up_for(&mut self, standstill: Standstill) {
+        // It is reckoned from the last beat, and has begun later.
+        let was_there = self.created_at + standstill.length <= standstill.ended + 2 * BEAT;
+        if was_there && self.made_up_for != standstill.number {
+            self.made_up_for = standstill.number;
+            self.messages.make_up_for(standstill.length);
+            self.intake.make_up_for(standstill.length);
         }
     }
 
@@ -381,7 +414,7 @@ impl Paces {
     pub(crate) fn old() -> Self {
         let started =
             Instant::now().checked_sub(Duration::from_secs(60)).expect("the machine is up");
-        Self { started, known: Mutex::default() }
+        Self { started, ..Self::default() }
     }
 }
 

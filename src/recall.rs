@@ -14,7 +14,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use log::error;
 
-use crate::chat::{ConnectionId, Event, Position, RoomId, Said, Version};
+use crate::chat::{ConnectionId, Content, Event, Position, RoomId, Said, Version};
 use crate::history::{HistoryError, HistoryReader};
 use crate::input::Input;
 use crate::mailbox::WeakMailboxSender;
@@ -258,7 +258,8 @@ impl Messages {
         reference: &Reference,
     ) -> Result<Bytes, HistoryError> {
         let room = position.room;
-        let Some(said) = self.reader.message(position)? else {
+        let said = self.reader.message(position)?;
+        let Some(said) = said.filter(|said| said.content != Content::Erased) else {
             let error = ErrorReply::already_said(position).to(reference.clone());
             return Ok(VERSION.frame(&Outgoing::Error(&error)));
         };

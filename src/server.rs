@@ -4,35 +4,49 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `server.rs` | the public API, the order of start and end, reload |
+//! | `server.rs` | the public API, the order of start and end |
+//! | `running.rs` | reloading, stopping and asking the running server |
+//! | `capacity.rs` | how many connections the machine can carry |
+//! | `listening.rs` | opening all sockets that the settings name |
 //! | `accept.rs` | what the listener's thread does with a new connection |
 //! | `sessions.rs` | the session threads |
 //! | `chat.rs` | opening the history and restoring the chat from it |
+//! | `counts.rs` | how many are here |
 //! | `threads.rs` | spawning the other threads, and what their panics lead to |
+//! | `watch.rs` | what is looked at every second |
 
 mod accept;
+mod capacity;
 mod chat;
+mod counts;
+mod listening;
+mod running;
 mod sessions;
 mod threads;
+mod watch;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::{info, warn};
 
 use self::accept::AcceptLoop;
+pub use self::capacity::{Bound, Capacity, capacity};
 use self::chat::OpenedChat;
+pub use self::counts::Counts;
+use self::running::{Control, Reloader, Running};
 use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
+use self::watch::Watch;
+use crate::admin::{Answer, Commands};
 use crate::error::{ServeError, StartError};
 use crate::health::Health;
-use crate::input::Input;
-use crate::mailbox::{MailboxSender, mailbox};
+use crate::mailbox::mailbox;
 use crate::memory::Memory;
-use crate::net::listener;
+use crate::net::sockets::{ListenSocket, Listening};
 use crate::net::stop::Stop;
 use crate::outbox::{Bounds, Flusher};
 use crate::pace::Paces;
@@ -45,8 +59,9 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct Server {
     live: Live,
-    listener: TcpListener,
-    local_addr: SocketAddr,
+    sockets: Vec<ListenSocket>,
+    listening: Vec<Listening>,
+    reloader: Option<Reloader>,
 }
 
 /// A running server.
@@ -56,12 +71,10 @@ pub struct Server {
 #[derive(Debug)]
 #[must_use = "dropping the handle shuts the server down"]
 pub struct ServerHandle {
-    local_addr: SocketAddr,
-    /// `None` when the server has ended.
-    control: Mutex<Option<Control>>,
+    listening: Vec<Listening>,
+    running: Arc<Running>,
+    commands: Commands,
     threads: Mutex<Option<Threads>>,
-    /// Held by a reload, so that two of them do not mix.
-    reloading: Mutex<()>,
 }
 
 /// What [`ServerHandle::reload`] did.
@@ -73,20 +86,13 @@ pub struct Reloaded {
     pub needs_restart: Vec<&'static str>,
 }
 
-/// What reloads and stops a server. The dispatcher runs as long as a control or a session exists.
-#[derive(Clone, Debug)]
-struct Control {
-    context: Arc<Context>,
-    inputs: MailboxSender<Input>,
-    sessions: Arc<SessionThreads>,
-}
-
 #[derive(Debug)]
 struct Threads {
     listener: JoinHandle<io::Result<()>>,
     dispatcher: JoinHandle<Result<(), ServeError>>,
     history: HistoryThreads,
     flusher: JoinHandle<io::Result<()>>,
+    watch: Watch,
     sessions: Arc<SessionThreads>,
 }
 
@@ -97,18 +103,26 @@ impl Server {
     pub fn bind(settings: Settings) -> Result<Self, StartError> {
         let live = Live::load(settings)?;
         log_warnings(&live);
-        let (host, port) = (live.settings.host.as_str(), live.settings.port);
-        let listen_error =
-            |source| StartError::Listen { address: format!("{host} port {port}"), source };
-        let listener = listener::bind(host, port).map_err(listen_error)?;
-        let local_addr = listener.local_addr().map_err(listen_error)?;
-        Ok(Self { live, listener, local_addr })
+        capacity::log_warnings(&live.settings);
+        let sockets = listening::open(&live.settings)?;
+        let listening = sockets.iter().map(ListenSocket::listening).collect::<io::Result<_>>();
+        let listening = listening.map_err(StartError::Machine)?;
+        Ok(Self { live, sockets, listening, reloader: None })
     }
 
     /// Reads and checks everything that `settings` name, as [`Server::bind`] does, without
-    /// listening. Returns warnings about what works now and soon will not.
+    /// listening. Returns warnings: about what works now and soon will not, and about connections that the
+    /// machine cannot carry.
     pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
-        Ok(Live::load(settings.clone())?.warnings())
+        let mut warnings = Live::load(settings.clone())?.warnings();
+        warnings.extend(capacity(settings).warnings());
+        Ok(warnings)
+    }
+
+    /// How many connections there is memory for, by `limits.maxMemoryBytes` or by what this machine or its control
+    /// group has.
+    pub fn room_for_connections(settings: &Settings) -> usize {
+        Memory::of_settings(settings.limits.max_memory_bytes).max_connections()
     }
 
     /// Listens and serves.
@@ -116,18 +130,34 @@ impl Server {
         Self::bind(settings)?.run()
     }
 
-    /// The address that the server listens on, with the real port where the settings say 0.
+    /// The first TCP address that the server listens on, with the real port where the settings say 0. If it
+    /// listens on Unix sockets only, this is `0.0.0.0:0`; see [`Server::listening`].
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        first_tcp(&self.listening)
+    }
+
+    /// Everything that the server listens on.
+    pub fn listening(&self) -> &[Listening] {
+        &self.listening
+    }
+
+    /// Says how the settings are read anew, for [`ServerHandle::reload_again`] and for the operator's command
+    /// to reload. Any thread may call it.
+    #[must_use]
+    pub fn with_reloader(
+        self,
+        read: impl Fn() -> Result<Settings, StartError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { reloader: Some(Reloader(Box::new(read))), ..self }
     }
 
     /// Serves, in threads of its own.
     pub fn run(self) -> Result<ServerHandle, StartError> {
-        let Self { live, listener, local_addr } = self;
+        let Self { live, sockets, listening, reloader } = self;
         let (inputs, received) = mailbox(live.settings.limits.command_queue_length);
         let health = Arc::<Health>::default();
         let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
-        let OpenedChat { dispatcher, recall, upkeep } =
+        let OpenedChat { dispatcher, recall, upkeep, archive } =
             OpenedChat::open(&live, health.clone(), memory.clone()).map_err(StartError::History)?;
         let room = live.admission_limits().max_connections;
         let (max_queued, write_timeout) = live.outbox_bounds();
@@ -138,6 +168,7 @@ impl Server {
         let paces = Paces::default();
         let context = Arc::new(Context { live, stop, flusher, bounds, health, paces, memory });
         let (sessions, idle_threads) = SessionThreads::new();
+        let commands = Commands::new(inputs.downgrade(), archive);
         let control = Control { context: context.clone(), inputs, sessions: sessions.clone() };
 
         let flusher = {
@@ -147,32 +178,39 @@ impl Server {
         };
         let history = HistoryThreads::start(recall, upkeep, &control)?;
         let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &received, &context))?;
+        let watch = Watch::start(&control.context)?;
         let accept_loop = AcceptLoop::new(control.clone(), idle_threads);
-        let listener = spawn("listener", move || accept_loop.run(&listener))?;
-        info!("listening on {local_addr}, with room for {room} connections");
-        let threads = Threads { listener, dispatcher, history, flusher, sessions };
+        let listener = spawn("listener", move || accept_loop.run(&sockets))?;
+        let names: Vec<String> = listening.iter().map(ToString::to_string).collect();
+        info!("listening on {}, with room for {room} connections", names.join(", "));
+        let threads = Threads { listener, dispatcher, history, flusher, watch, sessions };
         Ok(ServerHandle {
-            local_addr,
-            control: Mutex::new(Some(control)),
+            listening,
+            running: Arc::new(Running::new(control, reloader)),
+            commands,
             threads: Mutex::new(Some(threads)),
-            reloading: Mutex::default(),
         })
     }
 }
 
 impl ServerHandle {
-    /// The address that the server listens on, with the real port where the settings say 0.
+    /// The first TCP address that the server listens on, with the real port where the settings say 0. If it
+    /// listens on Unix sockets only, this is `0.0.0.0:0`; see [`ServerHandle::listening`].
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        first_tcp(&self.listening)
+    }
+
+    /// Everything that the server listens on.
+    pub fn listening(&self) -> &[Listening] {
+        &self.listening
     }
 
     /// Replaces the settings of the running server. Nobody is disconnected.
     ///
     /// First everything that `settings` name is read and checked, as [`Server::bind`] does. On an
     /// error the running settings stay in use, all of them. Otherwise connections accepted from then
-    /// on get the new settings, certificate and pictures. Those already open keep their own rates,
-    /// sizes and timeouts, but the rules of the chat, such as the rooms and the length of a text,
-    /// change for everyone.
+    /// on get the new certificate and pictures, and the rules and limits change for everyone: a connection
+    /// that is open keeps to the new rates, sizes and times from its next message on.
     ///
     /// Some settings are used only at the start: the table in `docs/operations.md` says which. Where
     /// these differ, they keep their old values, and [`Reloaded::needs_restart`] names them.
@@ -181,35 +219,38 @@ impl ServerHandle {
     /// must still be allowed to read them, so mind [`Settings::username`].
     ///
     /// After the end of the server this only checks the settings.
-    pub fn reload(&self, mut settings: Settings) -> Result<Reloaded, StartError> {
-        settings.check().map_err(StartError::Settings)?;
-        let _one_at_a_time = lock(&self.reloading);
-        let Some(Control { context, inputs, .. }) = lock(&self.control).clone() else {
-            Live::load(settings)?;
-            return Ok(Reloaded::default());
-        };
-        let needs_restart = settings.keep_restart_only(&context.live.get().settings);
-        let live = Live::load(settings)?;
-        log_warnings(&live);
-        let reload = Box::new(chat::reload(&live));
-        let (max_queued, write_timeout) = live.outbox_bounds();
-        context.bounds.set(max_queued, write_timeout);
-        context.memory.resize_to(&Memory::of_settings(live.settings.limits.max_memory_bytes));
-        context.live.swap(live);
-        // It fails when the dispatcher has panicked, and then the server is ending.
-        let _ = inputs.send(Input::Reload(reload));
-        info!("the settings have been reloaded");
-        if !needs_restart.is_empty() {
-            warn!("these settings have changed but need a restart: {}", needs_restart.join(", "));
-        }
-        Ok(Reloaded { needs_restart })
+    pub fn reload(&self, settings: Settings) -> Result<Reloaded, StartError> {
+        self.running.reload(settings)
+    }
+
+    /// Reads the settings anew, by the function given to [`Server::with_reloader`], and replaces those of the
+    /// running server, as [`ServerHandle::reload`] does. Without such a function it fails.
+    pub fn reload_again(&self) -> Result<Reloaded, StartError> {
+        self.running.reload_again()
+    }
+
+    /// Whether the server works: whether the dispatcher, which owns the chat, ends a tick within `timeout`. It
+    /// does not while the disk hangs, for instance. False after the end of the server.
+    pub fn answers_within(&self, timeout: Duration) -> bool {
+        self.running.answers_within(timeout)
+    }
+
+    /// Carries out a command of the operator on the running chat, such as
+    /// `command("POST", "/v1/announce", r#"{"text":"The server restarts at noon."}"#)`.
+    ///
+    /// The commands, their bodies and their answers are in `docs/operations.md`, under "Governing the running
+    /// server". Returns an HTTP status, 200 if all is well, and JSON; if something is wrong, its member `error` says
+    /// what to do. It waits until what was asked for has happened; the chat goes on meanwhile.
+    pub fn command(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let answer = self.commands.answer(method, path, body.as_bytes());
+        let Answer { status, body } = answer.unwrap_or_else(Answer::unknown);
+        (status, body)
     }
 
     /// Starts the shutdown and returns immediately. The server accepts no more connections, sends
     /// everyone a Close frame with 1001, and closes all connections within `limits.drainTimeoutMs`.
     pub fn shutdown(&self) {
-        let control = lock(&self.control).clone();
-        if let Some(control) = control {
+        if let Some(control) = self.running.control() {
             control.shut_down();
         }
     }
@@ -220,8 +261,9 @@ impl ServerHandle {
         let Some(threads) = lock(&self.threads).take() else { return Ok(()) };
         let listened = threads.listener.join();
         threads.sessions.join_all();
+        threads.watch.join();
         // Dropping the last sender ends the dispatcher, dropping the last outbox the flusher.
-        lock(&self.control).take();
+        self.running.end();
         let dispatched = threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher));
         // The dispatcher commits to the history and queries it, so this ends after it.
         let recalled = threads.history.join();
@@ -239,18 +281,6 @@ impl Drop for ServerHandle {
     }
 }
 
-impl Control {
-    fn shut_down(&self) {
-        let timeout =
-            Duration::from_millis(self.context.live.get().settings.limits.drain_timeout_ms);
-        let until = Instant::now() + time_to_close(timeout, self.sessions.count());
-        self.context.stop.announce(until);
-        // This fails when the dispatcher has panicked, and then the server is ending already. A
-        // second stop makes no difference to the dispatcher.
-        let _ = self.inputs.send(Input::Stop { until: self.context.stop.limit(until) });
-    }
-}
-
 /// How long clients have to close their connections. What is left of `timeout` is for cutting off the others
 /// and for ending the threads, which takes longer the more sessions there are.
 fn time_to_close(timeout: Duration, sessions: usize) -> Duration {
@@ -259,6 +289,14 @@ fn time_to_close(timeout: Duration, sessions: usize) -> Duration {
     let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
     let ending = (timeout / 10).saturating_add(ENDING_A_SESSION.saturating_mul(sessions));
     timeout.saturating_sub(ending).max(timeout / 2)
+}
+
+fn first_tcp(listening: &[Listening]) -> SocketAddr {
+    let tcp = listening.iter().find_map(|listening| match listening {
+        Listening::Tcp(address) => Some(*address),
+        Listening::Unix(_) => None,
+    });
+    tcp.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
 }
 
 fn log_warnings(live: &Live) {

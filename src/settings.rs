@@ -10,6 +10,7 @@
 //! | `settings.rs` | the settings that are not limits, and checks across settings |
 //! | `limits.rs` | one table: each limit's key, type, default, range, unit, and when a change applies |
 //! | `reload.rs` | the same last column for the other settings, and what a reload keeps |
+//! | `listen.rs` | what the server listens on |
 //! | `rule.rs` | what a single value may be, in code and in words |
 //! | `reader.rs` | the JSON tree, and taking the known keys out of it |
 //! | `origin.rs` | which pages may connect |
@@ -17,6 +18,7 @@
 
 mod error;
 mod limits;
+mod listen;
 mod origin;
 mod reader;
 mod reload;
@@ -32,6 +34,8 @@ use log::LevelFilter;
 
 pub use self::error::SettingsError;
 pub use self::limits::Limits;
+pub use self::listen::ListenAddress;
+pub(crate) use self::listen::Place;
 pub(crate) use self::origin::{AllowedOrigins, Host, Origin};
 use self::reader::SettingsReader;
 
@@ -60,6 +64,11 @@ pub struct Settings {
     /// The TCP port to listen on, from 0 to 65535. Default 8776; 0 takes any free port. JSON may
     /// also give it as a string of digits.
     pub port: u16,
+
+    /// All that the server listens on. Default none: [`host`](Self::host) and [`port`](Self::port) count. In
+    /// JSON each item is the address (`"[::]:443"`, `"unix:/run/wschat/ws.sock"`, `"systemd"`) or an object
+    /// with `"address"` and `"proxyProtocol"`. A [certificate](Self::certificate) counts for TCP only.
+    pub listen: Vec<ListenAddress>,
 
     /// The public host name or address of the server, in ASCII, without scheme, port or path. Pages from
     /// there may connect. Default `None`.
@@ -122,6 +131,22 @@ pub struct LogSettings {
 
     /// The file to append to. Default `None`: standard error.
     pub file: Option<PathBuf>,
+
+    /// The form of a line. Default [`LogFormat::Auto`]. In JSON `"auto"`, `"text"` or `"json"`.
+    pub format: LogFormat,
+}
+
+/// The form of a line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For systemd's journal: its priority in front, and no time, which the journal has. Elsewhere as
+    /// [`Text`](Self::Text).
+    #[default]
+    Auto,
+    /// The time in UTC, the level, and the message.
+    Text,
+    /// An object with `time`, `level` and `message`.
+    Json,
 }
 
 /// Where the history is kept. How much is kept is in [`Limits`].
@@ -152,6 +177,7 @@ impl Default for Settings {
         Self {
             host: "127.0.0.1".to_owned(),
             port: 8776,
+            listen: Vec::new(),
             domain: None,
             username: None,
             certificate: None,
@@ -169,7 +195,7 @@ impl Default for Settings {
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { level: LevelFilter::Info, file: None }
+        Self { level: LevelFilter::Info, file: None, format: LogFormat::Auto }
     }
 }
 
@@ -229,6 +255,7 @@ impl Settings {
         Self {
             host: reader.text("host", &rule::HOST, default.host),
             port: reader.port("port", default.port),
+            listen: reader.addresses("listen", default.listen),
             domain: reader.text_or_null("domain", origin::DOMAIN.allowed).filter(is_set),
             username: reader.text_or_null("username", rule::USERNAME.allowed).filter(is_set),
             certificate: reader
@@ -253,6 +280,7 @@ impl Settings {
             log: LogSettings {
                 level: reader.level("log.level", default.log.level),
                 file: reader.text_or_null("log.file", rule::FILE).map(PathBuf::from),
+                format: reader.log_format("log.format", default.log.format),
             },
             history: HistorySettings {
                 file: reader
@@ -277,6 +305,7 @@ impl Settings {
 
     fn check_each(&self, mistakes: &mut Vec<String>) {
         rule::HOST.check("host", &self.host, mistakes);
+        self.check_listen(mistakes);
         if let Some(domain) = &self.domain {
             origin::DOMAIN.check("domain", domain, mistakes);
         }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Flaw, Link, Memo, Person, Position, Reference, RoomId, Said, UserId, Version};
+use super::{Erased, Flaw, Link, Memo, Person, Position, Reference, RoomId, Said, UserId, Version};
 
 /// One consequence of an entry. Effects are in the order in which clients see them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub(crate) enum Effect {
     Connected { link: Link, welcome: Welcome },
     /// A newer connection already leads to this user, so this one is closed.
     Superseded { link: Link },
+    /// The operator has put out the user of this connection, so it is closed.
+    Kicked { link: Link },
     /// There is no id for the user of this connection, so it is closed.
     TurnedAway { link: Link },
     /// The user gets the room's events from now on.
@@ -26,6 +28,8 @@ pub(crate) enum Effect {
     ShowRoom { to: UserId, room: RoomId, up_to: u64, reference: Reference },
     /// Sends a message to its author once more, in answer to a retry.
     Repeat { to: UserId, position: Position, reference: Reference },
+    /// The operator tells every client something.
+    Announce { text: Arc<str>, time: u64 },
     /// The user, who is in this room, is away now, or no longer.
     PresenceChanged { room: RoomId, user: UserId, is_away: bool },
     /// The list of rooms is different now.
@@ -57,6 +61,7 @@ pub(crate) enum Event {
     Left(Person, Reference),
     Renamed(Renaming),
     Said(Said),
+    Erased(Erased),
 }
 
 /// The answer to a request of one user.
@@ -70,16 +75,19 @@ pub(crate) enum Reply {
     Said(RoomId, Said),
     /// The room that the user has created.
     RoomAdded(RoomSummary),
+    /// What has been erased in a room that the user has entered.
+    Erased(RoomId, Erased),
     Refused(Refusal),
 }
 
 impl Event {
-    /// The user whose act this is.
+    /// The user whose act this is; 0: the operator.
     pub(crate) fn author(&self) -> UserId {
         match self {
             Self::Entered(person) | Self::Left(person, _) => person.id,
             Self::Renamed(renaming) => renaming.user,
             Self::Said(said) => said.from.id,
+            Self::Erased(_) => UserId(0),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Content, EntryId, IdLimits, Link, Reference, ResumeKey, RoomId, Rules, Source};
+use super::{
+    Content, EntryId, Erasure, IdLimits, Link, Reference, ResumeKey, RoomId, Rules, Source, UserId,
+};
 
 /// One thing that happens to the chat.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +43,12 @@ pub(crate) enum Action {
     Saved,
     /// The history could not save the messages since the last `Saved` or `NotSaved`.
     NotSaved,
+    /// The operator puts out a user. Nothing happens if there is no such user.
+    Kick { user: UserId },
+    /// The operator tells everyone something. Nothing happens if it breaks the rules for texts.
+    Announce { text: String },
+    /// The history has erased messages, in each of these rooms up to the `seq` here.
+    Erased { what: Erasure, reach: Vec<(RoomId, u64)> },
 }
 
 /// The protocol version that a client speaks.

@@ -16,6 +16,8 @@
 //! | `1 enters 1 ref=a`, `1 says "Hello" ref=a` | a request with a reference |
 //! | `1 says "Hello" room=2`, `1 leaves room=2` | a request that is meant for this room |
 //! | `saved`, `not_saved` | the messages since the last such line are saved, or cannot be |
+//! | `kick 1`, `announce "Hello"` | the operator does this |
+//! | `erase user=1`, `erase room=1`, `erase before=5000`, each with `up_to=3` or without | messages up to this one, or to the last, have been erased |
 //! | `1 enters 4 at=10s` | a request at this time of the log |
 //! | `wait 250ms` | time passes; a `Wait` entry is applied at each deadline on the way |
 //! | `deadline` | shows the chat's next deadline |
@@ -42,6 +44,8 @@
 //! git diff src/chat/golden
 //! ```
 
+mod show;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
@@ -51,6 +55,7 @@ use std::time::Duration;
 use goldenscript::{ArgumentConsumer, Context, Runner};
 
 use super::*;
+use show::*;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -77,11 +82,14 @@ macro_rules! stories {
 }
 
 stories! {
+    announcing
     arriving
     creating_rooms
     disconnecting
     entering
+    erasing
     ids
+    kicking
     leaving
     messages
     moving
@@ -252,6 +260,9 @@ impl Story {
             })),
             "saved" => happens(Action::Saved),
             "not_saved" => happens(Action::NotSaved),
+            "kick" => happens(Action::Kick { user: UserId(next(&mut args)?.parse()?) }),
+            "announce" => happens(Action::Announce { text: next(&mut args)?.to_owned() }),
+            "erase" => happens(self.parse_erasure(&mut args)?),
             user => {
                 let user = user.parse().map_err(|_| "neither a user's number nor a command")?;
                 happens(self.parse_action(UserId(user), &mut args)?)
@@ -259,6 +270,24 @@ impl Story {
         };
         args.reject_next()?;
         Ok(parsed)
+    }
+
+    /// What is erased, and up to which message of each room, if not up to the last.
+    fn parse_erasure(&self, args: &mut ArgumentConsumer<'_>) -> Fallible<Action> {
+        let up_to: Option<u64> = args.take_key("up_to").map(str::parse).transpose()?;
+        let (what, number) = args.next_key().ok_or("it is not said what to erase")?;
+        let number = number.parse()?;
+        let what = match what {
+            "user" => Erasure::User(UserId(number)),
+            "room" => Erasure::Room(RoomId(number)),
+            "before" => Erasure::Before(number),
+            what => return Err(format!("that cannot be erased: {what}").into()),
+        };
+        let mut reach = self.chat.reach_of(what);
+        for (_, last) in &mut reach {
+            *last = up_to.unwrap_or(*last);
+        }
+        Ok(Action::Erased { what, reach })
     }
 
     fn parse_action(&mut self, user: UserId, args: &mut ArgumentConsumer<'_>) -> Fallible<Action> {
@@ -346,6 +375,12 @@ impl Story {
             }
             Effect::Superseded { .. } => "superseded by a newer connection".to_owned(),
             Effect::TurnedAway { .. } => "turned away".to_owned(),
+            Effect::Kicked { link } => {
+                let is_it = |(links, _): &(Vec<Link>, _)| links.last() == Some(link);
+                let user = self.clients.iter().find(|(_, client)| is_it(client));
+                format!("{} ← kicked", user.expect("it was connected").0.0)
+            }
+            Effect::Announce { text, .. } => format!("everyone ← {text:?}"),
             Effect::Subscribe { user, room } => {
                 let before = self.heard.insert(*user, *room);
                 assert_eq!(before, None, "nobody is_subscribed two rooms");
@@ -397,83 +432,6 @@ impl Story {
         });
         join(rooms, "\n")
     }
-}
-
-fn show_welcome(welcome: &Welcome) -> String {
-    let person = show_person(&welcome.person);
-    match (welcome.resumed, welcome.room) {
-        (false, _) => format!("welcome, {person}"),
-        (true, None) => format!("welcome back, {person}"),
-        (true, Some(room)) => format!("welcome back to room {}, {person}", room.0),
-    }
-}
-
-fn show_event(event: &Event) -> String {
-    match event {
-        Event::Entered(person) => format!("entered: {}", show_person(person)),
-        Event::Left(person, reference) => {
-            format!("left: {}{}", show_person(person), show_reference(reference))
-        }
-        Event::Renamed(renaming) => show_renaming(renaming),
-        Event::Said(said) => show_said(said),
-    }
-}
-
-fn show_reply(reply: &Reply) -> String {
-    match reply {
-        Reply::Entered(person) => format!("entered: {}", show_person(person)),
-        Reply::Renamed(renaming) => show_renaming(renaming),
-        Reply::Said(room, said) => format!("room {}, {}", room.0, show_said(said)),
-        Reply::RoomAdded(room) => format!("created: {}", show_summary(room)),
-        Reply::Refused(refusal) => format!("refused: {refusal:?}"),
-    }
-}
-
-fn show_renaming(renaming: &Renaming) -> String {
-    let Renaming { old_name, new_name, reference, .. } = renaming;
-    format!("renamed: {old_name:?} to {new_name:?}{}", show_reference(reference))
-}
-
-fn show_said(said: &Said) -> String {
-    let reference = show_reference(&said.reference);
-    let from = show_person(&said.from);
-    match &said.content {
-        Content::Text(text) => format!("{}: text {text:?}{reference} from {from}", said.seq),
-        Content::Gif(gif) => format!("{}: gif {gif}{reference} from {from}", said.seq),
-    }
-}
-
-fn show_reference(reference: &Reference) -> String {
-    reference.as_ref().map_or(String::new(), |name| format!(" as {name:?}"))
-}
-
-fn show_summary(room: &RoomSummary) -> String {
-    let said = if room.seq == 0 { String::new() } else { format!(" up to {}", room.seq) };
-    format!("{} {:?} with {}{said}", room.id.0, room.title, room.users)
-}
-
-fn show_memo(memo: &Memo) -> String {
-    match memo {
-        Memo::Ids(limits) => format!("users up to {}, rooms up to {}", limits.user, limits.room),
-        Memo::User(user) => {
-            let room = user.room.map_or("no room".to_owned(), |room| format!("room {}", room.0));
-            format!("{} {:?} in {room}", user.user.0, user.name)
-        }
-        Memo::UserGone(user) => format!("{} is gone", user.0),
-        Memo::Room(room) => {
-            let kind = if room.place.is_some() { "permanent" } else { "temporary" };
-            format!("{kind} room {} {:?}", room.id.0, room.title)
-        }
-        Memo::RoomGone(room) => format!("room {} is gone", room.0),
-        Memo::Created { user, room, reference } => {
-            format!("room {} created by {} as {reference:?}", room.0, user.0)
-        }
-        Memo::Padding(bytes) => format!("{bytes} bytes of padding"),
-    }
-}
-
-fn show_person(person: &Person) -> String {
-    format!("{} {:?}", person.id.0, person.name)
 }
 
 fn or_nothing(shown: String) -> String {

@@ -27,6 +27,8 @@ pub(crate) enum Content {
     Text(String),
     /// The number of a picture. The chat does not know which pictures exist.
     Gif(u64),
+    /// Nothing any more: the message has been erased. Its author is nobody, with the id 0. Nobody can say it.
+    Erased,
 }
 
 impl Content {
@@ -35,6 +37,7 @@ impl Content {
         match self {
             Self::Text(text) => check_text(text, max_text_chars),
             Self::Gif(_) => Ok(()),
+            Self::Erased => Err(Flaw::Blank),
         }
     }
 
@@ -44,7 +47,7 @@ impl Content {
             Self::Text(text) => {
                 text.bytes().filter(|byte| matches!(byte, ..32 | b'"' | b'\\')).count()
             }
-            Self::Gif(_) => 0,
+            Self::Gif(_) | Self::Erased => 0,
         };
         MESSAGE_OVERHEAD_BYTES + self.bytes() + escapes
     }
@@ -53,12 +56,19 @@ impl Content {
     fn bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::Gif(_) => 0,
+            Self::Gif(_) | Self::Erased => 0,
         }
     }
 }
 
 impl Said {
+    /// What is left of it once it is erased.
+    pub(crate) fn erased(&self) -> Self {
+        let (seq, time, reference) = (self.seq, self.time, None);
+        let from = Person { id: UserId(0), name: "".into() };
+        Self { seq, time, from, content: Content::Erased, reference }
+    }
+
     /// About how many bytes it takes: its text, its names, and [`MESSAGE_OVERHEAD_BYTES`].
     pub(crate) fn weight(&self) -> usize {
         let reference = self.reference.as_ref().map_or(0, |name| name.len());

@@ -16,6 +16,7 @@
 //! | `rooms.rs`, `room.rs` | entering, leaving, creating and removing rooms |
 //! | `source.rs`, `shares.rs` | the networks that clients come from, and which of them holds the most |
 //! | `message.rs`, `talk.rs` | messages |
+//! | `operator.rs`, `erasure.rs` | what the operator does: kicking, announcing, erasing |
 //! | `references.rs` | recognising what is sent once more |
 //! | `names.rs`, `wording.rs` | changing a name; the rules for names, titles and texts |
 //! | `stored.rs`, `restore.rs` | what the history stores, and restoring the chat from it |
@@ -26,9 +27,11 @@
 mod arrivals;
 mod effect;
 mod entry;
+mod erasure;
 mod ids;
 mod message;
 mod names;
+mod operator;
 mod references;
 mod restore;
 mod resumption;
@@ -60,6 +63,7 @@ pub(crate) use effect::{
     Effect, Event, Refusal, Renaming, Reply, RoomChange, RoomSummary, Welcome,
 };
 pub(crate) use entry::{Action, Entry, Request, ResumeOffer, Version};
+pub(crate) use erasure::{Erased, Erasure};
 pub(crate) use ids::{ConnectionId, EntryId, IdLimits, Link, NodeId, Position, RoomId, UserId};
 pub(crate) use message::{Content, MESSAGE_OVERHEAD_BYTES, Person, Reference, Said};
 #[cfg(feature = "sqlite")]
@@ -162,6 +166,18 @@ struct User {
     resumption: Option<Box<Resumption>>,
 }
 
+/// Where a user is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Presence<'a> {
+    pub(crate) id: UserId,
+    pub(crate) name: &'a str,
+    /// Where the user connected from the last time; `None`: before a restart.
+    pub(crate) source: Option<Source>,
+    /// `None` while the user is away.
+    pub(crate) link: Option<Link>,
+    pub(crate) room: Option<RoomId>,
+}
+
 /// A client that connects.
 #[derive(Clone, Copy)]
 struct Arriving {
@@ -202,6 +218,9 @@ impl Chat {
             Action::Reserved(limits) => self.reserve(limits, effects),
             Action::Saved => self.mark_saved(effects),
             Action::NotSaved => self.take_back_unsaved(),
+            Action::Kick { user } => self.kick(user, time, effects),
+            Action::Announce { text } => self.announce(text, time, effects),
+            Action::Erased { what, reach } => self.note_erased(what, &reach, time, effects),
         }
     }
 
@@ -210,6 +229,14 @@ impl Chat {
         let removal = self.expiries.first().map(|(at, _)| *at);
         let leaving = self.away.first().map(|(at, _)| *at);
         [removal, leaving].into_iter().flatten().min()
+    }
+
+    /// All users, by id.
+    pub(crate) fn users(&self) -> impl Iterator<Item = Presence<'_>> {
+        self.users.iter().map(|(id, user)| {
+            let User { name, source, link, room, .. } = user;
+            Presence { id: *id, name, source: *source, link: *link, room: *room }
+        })
     }
 
     /// All rooms, by id.

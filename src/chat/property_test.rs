@@ -115,6 +115,9 @@ impl World {
                 Action::Reserved(IdLimits { user: user + users, room: room + rooms })
             }
             Step::SetRules(rules) => Action::SetRules(rules),
+            Step::Kick(user) => Action::Kick { user: UserId(user) },
+            Step::Announce(text) => Action::Announce { text },
+            Step::Erase(what, reach) => Action::Erased { what, reach },
             Step::Pass(time) => {
                 self.now += time;
                 return Ok(());
@@ -311,6 +314,9 @@ fn check_state(model: &Model, chat: &Chat) -> TestCaseResult {
         let shown = (&*room.title, room.place(), room.last_seq, room.saved_seq);
         let (title, place) = (expected.title.as_str(), expected.place);
         prop_assert_eq!(shown, (title, place, expected.last_seq, expected.saved_seq), "{:?}", id);
+        let erasures: Vec<_> = chat.erasures(*id).collect();
+        let last = expected.erasures.len().saturating_sub(16);
+        prop_assert_eq!(&erasures, &expected.erasures[last..], "{:?}", id);
     }
     Ok(())
 }

@@ -63,6 +63,9 @@ impl RandomRun {
             23..33 => Action::Saved,
             33..36 => Action::NotSaved,
             36 => self.set_rules(),
+            37 => Action::Kick { user: UserId(self.below(self.connections + 1)) },
+            38 => Action::Announce { text: self.wording() },
+            39 => self.erase(),
             _ => self.ask(),
         }
     }
@@ -118,6 +121,16 @@ impl RandomRun {
             _ => rules.max_kept = 1,
         }
         Action::SetRules(Box::new(rules))
+    }
+
+    fn erase(&mut self) -> Action {
+        let what = match self.below(3) {
+            0 => Erasure::User(UserId(self.below(20))),
+            1 => Erasure::Room(RoomId(self.below(9))),
+            _ => Erasure::Before(self.below(100_000)),
+        };
+        let reach = (0..4).map(|_| (RoomId(self.below(9)), self.below(9))).collect();
+        Action::Erased { what, reach }
     }
 
     fn ask(&mut self) -> Action {

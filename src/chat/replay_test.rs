@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use openssl::sha::sha256;
+use sha2::{Digest, Sha256};
 
 use super::random_run::RandomRun;
 use super::*;
@@ -26,7 +26,7 @@ fn entries() -> usize {
 }
 
 fn digest(chat: &Chat) -> [u8; 32] {
-    sha256(&chat.write_snapshot())
+    Sha256::digest(chat.write_snapshot()).into()
 }
 
 /// Counts what happened in a run, to check that nothing of interest is missing.
@@ -39,6 +39,8 @@ struct Seen {
     taken_back: usize,
     repeated: usize,
     new_rules: usize,
+    announced: usize,
+    erased: usize,
 }
 
 impl Seen {
@@ -53,6 +55,8 @@ impl Seen {
                 Effect::Connected { welcome, .. } => self.resumed += usize::from(welcome.resumed),
                 Effect::Tell { event: Event::Renamed(_), .. } => self.renamed += 1,
                 Effect::Repeat { .. } => self.repeated += 1,
+                Effect::Announce { .. } => self.announced += 1,
+                Effect::Tell { event: Event::Erased(_), .. } => self.erased += 1,
                 Effect::Store(Memo::RoomGone(_)) => self.removed_rooms += 1,
                 Effect::Store(Memo::UserGone(_)) => self.left_for_good += 1,
                 _ => {}
@@ -62,9 +66,18 @@ impl Seen {
 
     fn check(&self) {
         let Self { resumed, renamed, removed_rooms, left_for_good, .. } = self;
-        let Self { taken_back, repeated, new_rules, .. } = self;
-        let counts =
-            [resumed, renamed, removed_rooms, left_for_good, taken_back, repeated, new_rules];
+        let Self { taken_back, repeated, new_rules, announced, erased, .. } = self;
+        let counts = [
+            resumed,
+            renamed,
+            removed_rooms,
+            left_for_good,
+            taken_back,
+            repeated,
+            new_rules,
+            announced,
+            erased,
+        ];
         assert!(counts.iter().all(|count| **count > 0), "the run is too tame: {self:?}");
     }
 }

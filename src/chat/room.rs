@@ -1,10 +1,10 @@
 //! One room: its title, its members, the number of its last message, and when it is removed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Owner, RoomId, RoomSummary, Source, StoredRoom, UserId};
+use super::{Erased, Owner, RoomId, RoomSummary, Source, StoredRoom, UserId};
 
 /// A room. Its members see each other's messages.
 #[derive(Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub(crate) struct Room {
     pub(super) last_seq: u64,
     /// The `seq` of the last saved message.
     pub(super) saved_seq: u64,
+    /// What has been erased in it since the start of the server, the last ones only.
+    pub(super) erasures: VecDeque<Erased>,
 }
 
 /// How long a room lasts.
@@ -43,7 +45,8 @@ impl Room {
     fn new(title: &str, lifetime: Lifetime, last_seq: u64) -> Self {
         let members = BTreeSet::new();
         let (title, source) = (title.into(), None);
-        Self { title, members, lifetime, source, last_seq, saved_seq: last_seq }
+        let erasures = VecDeque::new();
+        Self { title, members, lifetime, source, last_seq, saved_seq: last_seq, erasures }
     }
 
     /// The same room, created by somebody from this source.
@@ -66,6 +69,11 @@ impl Room {
 
     pub(crate) fn title(&self) -> &str {
         &self.title
+    }
+
+    /// Whether the settings name it.
+    pub(crate) fn is_permanent(&self) -> bool {
+        self.place().is_some()
     }
 
     /// How many members it has.

@@ -12,12 +12,12 @@ use super::references::{ReferenceCounts, ReferenceHash, References};
 use super::resumption::{Away, Resumption};
 use super::room::Lifetime;
 use super::{
-    Chat, ConnectionId, EntryId, IdLimits, Link, NodeId, Position, ResumeKey, Room, RoomId, Rules,
-    Shares, Source, Unsaved, User, UserId, Version,
+    Chat, ConnectionId, EntryId, Erased, Erasure, IdLimits, Link, NodeId, Position, ResumeKey,
+    Room, RoomId, Rules, Shares, Source, Unsaved, User, UserId, Version,
 };
 
 /// The first bytes of every snapshot. The number goes up when the rest is written differently.
-const HEADER: &[u8] = b"wschat 2";
+const HEADER: &[u8] = b"wschat 3";
 
 /// The bytes are not a snapshot of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +192,16 @@ impl SnapshotWriter {
         self.option(room.source, Self::source);
         self.number(room.last_seq);
         self.number(room.saved_seq);
+        self.all(room.erasures.iter(), |out, erased| {
+            let (kind, number) = match erased.what {
+                Erasure::User(user) => (0, user.0),
+                Erasure::Room(room) => (1, room.0),
+                Erasure::Before(time) => (2, time),
+            };
+            for number in [kind, number, erased.up_to, erased.time] {
+                out.number(number);
+            }
+        });
     }
 
     fn user(&mut self, user: &User) {
@@ -318,7 +328,19 @@ impl SnapshotReader<'_> {
             source: self.option(Self::source)?,
             last_seq: self.number()?,
             saved_seq: self.number()?,
+            erasures: self.all(Self::erased)?.into(),
         })
+    }
+
+    fn erased(&mut self) -> Read<Erased> {
+        let (kind, number) = (self.number()?, self.number()?);
+        let what = match kind {
+            0 => Erasure::User(UserId(number)),
+            1 => Erasure::Room(RoomId(number)),
+            2 => Erasure::Before(number),
+            _ => return Err(MalformedSnapshot),
+        };
+        Ok(Erased { what, up_to: self.number()?, time: self.number()? })
     }
 
     fn user(&mut self) -> Read<User> {

@@ -1,39 +1,93 @@
-//! Running the server until it ends: the log, the user, and signals.
+//! Running the server until it ends: the log, the user, what signals ask for.
 //!
-//! The main thread waits for the server, and a second thread for signals.
+//! | thread | does |
+//! |---|---|
+//! | main | starts the server, and waits for its end |
+//! | `signals` | takes signals, and waits for nothing |
+//! | `reload` | reloads, which may wait for a disk |
+//! | `notify` | tells systemd |
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use log::{error, info, warn};
 use privdrop::PrivDrop;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
-use wschat::{LogSettings, Server, ServerHandle, Settings, StartError};
+use wschat::{Listening, Server, ServerHandle, Settings, StartError};
 
 use super::arguments::Arguments;
 use super::error::ProgramError;
-use super::say;
-use crate::logger::Logger;
+use super::notify::{Notifier, State};
+use super::signals::{Order, Signals, end_by};
+use super::streams::{PATIENCE, say_aside};
+use crate::logger::{Destination, Logger};
 use crate::malloc;
 
+/// What the thread `reload` is to do.
+#[derive(Clone, Copy, Debug)]
+enum Task {
+    Reload,
+    ReopenLog,
+}
+
+/// What signals steer.
+struct Steering {
+    logger: Logger,
+    /// One task of each kind may wait: more would do the same again.
+    reload: Sender<Task>,
+    reopen: Sender<Task>,
+    stop: Mutex<Stop>,
+}
+
+/// The server, once it runs, and whether it is to stop.
+#[derive(Default)]
+struct Stop {
+    running: Option<Running>,
+    is_ordered: bool,
+}
+
+#[derive(Clone)]
+struct Running {
+    server: Arc<ServerHandle>,
+    notifier: Notifier,
+}
+
 /// Serves until the end.
-pub(super) fn run(arguments: &Arguments) -> Result<(), ProgramError> {
+pub(super) fn run(arguments: Arguments) -> Result<(), ProgramError> {
+    // From here on no signal has its default action, also during the new start.
+    let signals = Signals::hold()?;
     malloc::give_memory_back();
-    let settings = arguments.settings()?;
-    start_logger(&settings.log)?;
+    let settings = arguments.settings(&arguments.place)?;
+    let logger = Logger::start(&settings.log).map_err(cannot_log)?;
     let has_log_file = settings.log.file.is_some();
     // The caller writes it to stderr as well.
-    serve(settings).inspect_err(|error| {
+    let result = serve(arguments, settings, signals, &logger).inspect_err(|error| {
         if has_log_file {
             error!("{error}");
         }
-    })
+    });
+    logger.drain(PATIENCE);
+    result
 }
 
-fn serve(settings: Settings) -> Result<(), ProgramError> {
+fn serve(
+    arguments: Arguments,
+    settings: Settings,
+    signals: Signals,
+    logger: &Logger,
+) -> Result<(), ProgramError> {
+    let (reload, reloads) = bounded(1);
+    let (reopen, reopenings) = bounded(1);
+    let (logger, stop) = (logger.clone(), Mutex::default());
+    let steering = Arc::new(Steering { logger: logger.clone(), reload, reopen, stop });
+    signals.obey({
+        let steering = steering.clone();
+        move |order| steering.follow(order)
+    })?;
+
     let has_tls = settings.certificate.is_some();
     let domain = settings.domain.clone();
     let username = settings.username.clone();
@@ -42,74 +96,157 @@ fn serve(settings: Settings) -> Result<(), ProgramError> {
     if let Some(username) = username {
         become_user(&username)?;
     }
-    let handle = server.run().map_err(ProgramError::Start)?;
-    say(&format!(
-        "wschat {} is open at {}\n",
-        env!("CARGO_PKG_VERSION"),
-        address_to_open(handle.local_addr(), has_tls)
-    ));
-    if let Some(domain) = domain
-        && handle.local_addr().ip().is_loopback()
-    {
-        say(&format!(
-            "{domain} reaches it through a proxy on this machine only; \
-             to be reached directly, set \"host\" to \"0.0.0.0\"\n"
-        ));
-    }
-    let result = wait(&handle);
+    let server = Arc::new(server.run().map_err(ProgramError::Start)?);
+    let notifier = Notifier::start(server.clone());
+    notifier.tell(State::Ready);
+    greet(server.listening(), has_tls, domain.as_deref());
+    let running = Running { server: server.clone(), notifier };
+    steering.serve(running.clone());
+    let reader = Reader { arguments, logger, running };
+    thread::Builder::new()
+        .name("reload".to_owned())
+        .spawn(move || reader.run(&reloads, &reopenings))
+        .map_err(|error| ProgramError::Start(StartError::Machine(error)))?;
+
+    let result = server.join().map_err(ProgramError::Serve);
     info!("ended");
     result
 }
 
-/// Waits for the end of the server. The first SIGTERM or SIGINT shuts it down, the second ends the
-/// program immediately.
-fn wait(handle: &ServerHandle) -> Result<(), ProgramError> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])
-        .map_err(|error| ProgramError::Start(StartError::Machine(error)))?;
-    let listening = signals.handle();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut is_stopping = false;
-            for signal in &mut signals {
-                if is_stopping {
-                    warn!("ending at once");
-                    let _ = signal_hook::low_level::emulate_default_handler(signal);
+impl Steering {
+    /// Called by the thread that takes the signals. What may take a while is done by others.
+    fn follow(&self, order: Order) {
+        match order {
+            Order::Stop => {
+                let running = {
+                    let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+                    stop.is_ordered = true;
+                    stop.running.clone()
+                };
+                if let Some(running) = running {
+                    running.stop();
                 }
-                is_stopping = true;
                 info!("stopping; a second signal ends at once");
-                handle.shutdown();
             }
-        });
-        let result = handle.join().map_err(ProgramError::Serve);
-        listening.close();
-        result
-    })
+            Order::EndNow(signal) => {
+                warn!("ending at once");
+                self.logger.drain(Duration::from_millis(100));
+                end_by(signal);
+            }
+            // If one waits already, it will do.
+            Order::Reload => drop(self.reload.try_send(Task::Reload)),
+            Order::ReopenLog => drop(self.reopen.try_send(Task::ReopenLog)),
+            Order::Ignored(signal) => info!("{signal} does nothing"),
+        }
+    }
+
+    /// From now on there is a server to stop. It may have been ordered to already.
+    fn serve(&self, running: Running) {
+        let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        if stop.is_ordered {
+            running.stop();
+        }
+        stop.running = Some(running);
+    }
 }
 
-/// Starts logging to the file or to stderr.
-fn start_logger(settings: &LogSettings) -> Result<(), ProgramError> {
-    let out: Box<dyn Write + Send> = match &settings.file {
-        None => Box::new(io::stderr()),
-        Some(path) => {
-            let file =
-                OpenOptions::new().append(true).create(true).open(path).map_err(|error| {
-                    let path = path.display();
-                    ProgramError::Settings(format!("log.file {path} cannot be written: {error}"))
-                })?;
-            Box::new(file)
+impl Running {
+    fn stop(&self) {
+        self.notifier.tell(State::Stopping);
+        let server = self.server.clone();
+        // While the dispatcher waits for the disk, this may wait for the dispatcher.
+        let spawned =
+            thread::Builder::new().name("stop".to_owned()).spawn(move || server.shutdown());
+        if spawned.is_err() {
+            self.server.shutdown();
         }
+    }
+}
+
+/// Reads the settings and the log's file anew.
+struct Reader {
+    arguments: Arguments,
+    logger: Logger,
+    running: Running,
+}
+
+impl Reader {
+    fn run(&self, reloads: &Receiver<Task>, reopenings: &Receiver<Task>) {
+        loop {
+            let task = crossbeam_channel::select! {
+                recv(reloads) -> task => task,
+                recv(reopenings) -> task => task,
+            };
+            match task {
+                Ok(Task::Reload) => {
+                    self.running.notifier.tell(State::Reloading);
+                    if let Err(error) = self.reload() {
+                        error!(
+                            "the settings have not been reloaded, and the old ones stay: {error}"
+                        );
+                    }
+                    self.running.notifier.tell(State::Ready);
+                }
+                Ok(Task::ReopenLog) => match self.logger.reopen() {
+                    Ok(()) => info!("the log's file has been opened anew"),
+                    Err(error) => error!("the log stays where it is: {error}"),
+                },
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// All of it, or on an error nothing.
+    fn reload(&self) -> Result<(), ProgramError> {
+        let settings = self.arguments.settings(&self.arguments.place)?;
+        let log = settings.log.clone();
+        let destination = Destination::open(&log).map_err(cannot_log)?;
+        self.running.server.reload(settings).map_err(ProgramError::Start)?;
+        self.logger.change(&log, destination).map_err(cannot_log)
+    }
+}
+
+fn cannot_log(error: io::Error) -> ProgramError {
+    ProgramError::Settings(error.to_string())
+}
+
+/// Says where the page is.
+fn greet(listening: &[Listening], has_tls: bool, domain: Option<&str>) {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut text =
+        format!("wschat {version} is open at {}\n", addresses_to_open(listening, has_tls));
+    let is_local = |listening: &Listening| match listening {
+        Listening::Tcp(address) => address.ip().is_loopback(),
+        _ => false,
     };
-    Logger::start(settings.level, out)
-        .map_err(|error| ProgramError::Settings(format!("cannot start the log: {error}")))
+    if let Some(domain) = domain
+        && listening.iter().all(is_local)
+    {
+        text += &format!(
+            "{domain} reaches it through a proxy on this machine only; \
+             to be reached directly, set \"host\" to \"0.0.0.0\"\n"
+        );
+    }
+    say_aside(text);
 }
 
 fn become_user(username: &str) -> Result<(), ProgramError> {
-    PrivDrop::default().user(username).apply().map_err(|error| {
+    let privileges = PrivDrop::default().user(username).fallback_to_ids_if_names_are_numeric();
+    privileges.apply().map_err(|error| {
         ProgramError::Settings(format!(
             "cannot become the user {username:?}: {error}; start as root, name a user that \
              exists (`getent passwd`), or remove \"username\""
         ))
     })
+}
+
+/// Everything to open: URLs, and the paths of sockets.
+fn addresses_to_open(listening: &[Listening], has_tls: bool) -> String {
+    let open = |listening: &Listening| match listening {
+        Listening::Tcp(address) => address_to_open(*address, has_tls),
+        other => other.to_string(),
+    };
+    listening.iter().map(open).collect::<Vec<_>>().join(", ")
 }
 
 /// The URL of the page for a browser on this machine.

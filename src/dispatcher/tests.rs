@@ -2,6 +2,7 @@
 //! before it is committed.
 
 mod endings;
+mod operator;
 mod stage;
 
 use super::*;

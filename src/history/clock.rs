@@ -6,9 +6,11 @@
 //! clock has been steady for a day. Upkeep's thread runs it for a file, and the dispatcher's for the memory.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use log::{info, warn};
+use rustix::fs::{statfs, statvfs};
 use rustix::time::{ClockId, clock_gettime};
 
 /// How far both clocks may come apart, in milliseconds.
@@ -149,9 +151,24 @@ impl Moment {
 }
 
 /// Identifies the time since the machine was booted; empty if the system does not say.
+///
+/// In a sandbox the file of the kernel may be hidden (`ProcSubset=pid` of systemd). The file system at /run says it as
+/// well: it is in memory, made at each boot, and has a random number.
 pub(super) fn boot_id() -> String {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    boot.trim().to_owned()
+    match boot.trim() {
+        "" => memory_disk_id(Path::new("/run")).unwrap_or_default(),
+        boot => boot.to_owned(),
+    }
+}
+
+/// The random number of the file system at `path`, if it is in memory.
+fn memory_disk_id(path: &Path) -> Option<String> {
+    /// `TMPFS_MAGIC` of statfs(2).
+    const TMPFS: u64 = 0x0102_1994;
+    let is_in_memory = statfs(path).is_ok_and(|disk| u64::try_from(disk.f_type) == Ok(TMPFS));
+    let id = statvfs(path).map_or(0, |disk| disk.f_fsid);
+    (is_in_memory && id != 0).then(|| format!("run-{id:016x}"))
 }
 
 #[cfg(test)]
@@ -189,6 +206,17 @@ mod tests {
         clock.ahead.1 += TOLERANCE_MS / 2;
         assert!(!clock.observe());
         assert!(clock.limit(MAX_AGE).is_some(), "a correction is no jump");
+    }
+
+    #[test]
+    fn a_disk_in_memory_has_a_number_of_its_own_and_others_do_not_count() {
+        let id = memory_disk_id(Path::new("/dev/shm"));
+        assert!(id.is_some());
+        assert_eq!(memory_disk_id(Path::new("/dev/shm")), id);
+        assert_ne!(memory_disk_id(Path::new("/dev")), id);
+        for other in ["/proc", "/sys", "/missing"] {
+            assert_eq!(memory_disk_id(Path::new(other)), None);
+        }
     }
 
     #[test]

@@ -50,6 +50,9 @@ macro_rules! contract {
     };
 }
 
+mod archive;
+mod erase;
+
 contract! {
     a_new_history_is_empty
     each_history_has_its_own_epoch

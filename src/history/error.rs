@@ -1,8 +1,11 @@
-//! Why a history cannot be used, in words for the operator.
+//! Why a history cannot be used or copied, in words for the operator.
 
 use std::error::Error;
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
 
 /// Why a history cannot be opened, read or written.
 ///
@@ -12,6 +15,7 @@ pub struct HistoryError {
     file: PathBuf,
     what: String,
     advice: String,
+    may_pass: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -22,13 +26,63 @@ impl HistoryError {
         what: impl Into<String>,
         advice: impl Into<String>,
     ) -> HistoryError {
-        Self { file: file.to_owned(), what: what.into(), advice: advice.into(), source: None }
+        let (what, advice) = (what.into(), advice.into());
+        Self { file: file.to_owned(), what, advice, may_pass: false, source: None }
+    }
+
+    #[cfg(not(feature = "sqlite"))]
+    pub(super) fn without_sqlite(path: &Path) -> Self {
+        let what = "cannot be used: this wschat was built without the feature `sqlite`";
+        Self::new(path, what, "build it with that feature, or set the history's file to null")
+    }
+
+    /// Whether the same may succeed later without anybody's changing the settings or the file: the disk is full,
+    /// the file is in use, or the system lacks something for the moment.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        let source = self.source.as_deref();
+        let system = source.and_then(|source| source.downcast_ref::<io::Error>());
+        self.may_pass || system.is_some_and(may_pass)
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(super) fn about(self, file: &Path) -> Self {
+        Self { file: file.to_owned(), ..self }
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(super) fn advice(&self) -> &str {
+        &self.advice
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(super) fn with_advice(self, advice: &str) -> Self {
+        Self { advice: advice.to_owned(), ..self }
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(super) fn that_may_pass(self, may_pass: bool) -> Self {
+        Self { may_pass, ..self }
     }
 
     #[cfg(feature = "sqlite")]
     pub(super) fn because_of(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Box::new(source)), ..self }
     }
+}
+
+/// Why a history cannot be copied.
+#[derive(Debug)]
+pub(crate) enum ArchiveError {
+    /// It is in memory only.
+    Memory,
+    /// Another backup is being made.
+    Busy,
+    /// Whoever asked for it wants it no more.
+    Cancelled,
+    /// The server has ended.
+    Closed,
+    History(HistoryError),
 }
 
 #[cfg(test)]
@@ -50,4 +104,53 @@ impl Error for HistoryError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
+}
+
+impl From<HistoryError> for ArchiveError {
+    fn from(error: HistoryError) -> Self {
+        Self::History(error)
+    }
+}
+
+impl fmt::Display for ArchiveError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Memory => {
+                "the history is in memory only; to keep one that can be backed up, name a file in \"history\" of the \
+                 settings and restart"
+            }
+            Self::Busy => "another backup is being made; try again when it is done",
+            Self::Cancelled => "the backup was cancelled",
+            Self::Closed => "the server is ending; try again when it runs",
+            Self::History(error) => return error.fmt(out),
+        })
+    }
+}
+
+impl Error for ArchiveError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::History(error) => error.source(),
+            Self::Memory | Self::Busy | Self::Cancelled | Self::Closed => None,
+        }
+    }
+}
+
+/// Whether the system may give later what it has just refused.
+pub(crate) fn may_pass(error: &io::Error) -> bool {
+    let lacks_descriptors = error.raw_os_error().is_some_and(|code| {
+        code == Errno::MFILE.raw_os_error() || code == Errno::NFILE.raw_os_error()
+    });
+    lacks_descriptors
+        || matches!(
+            error.kind(),
+            ErrorKind::StorageFull
+                | ErrorKind::QuotaExceeded
+                | ErrorKind::OutOfMemory
+                | ErrorKind::WouldBlock
+                | ErrorKind::ResourceBusy
+                | ErrorKind::Interrupted
+                | ErrorKind::TimedOut
+                | ErrorKind::StaleNetworkFileHandle
+        )
 }

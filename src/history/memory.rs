@@ -9,33 +9,25 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock::AgeClock;
-use super::{
-    Batch, History, HistoryError, HistoryReader, Opened, Retention, first_within, new_epoch,
-    newest_within,
-};
-use crate::chat::{Memo, Position, RoomId, Said, Stored};
-
-pub(super) fn open(retention: Retention) -> Opened {
-    let messages = Arc::new(Mutex::new(Messages::new(retention)));
-    Opened {
-        epoch: new_epoch(),
-        remembered: Stored::default(),
-        history: Box::new(MemoryHistory(messages.clone())),
-        reader: Box::new(MemoryHistory(messages)),
-        upkeep: None,
-    }
-}
+use super::{Batch, History, HistoryError, HistoryReader, Retention, first_within, newest_within};
+use crate::chat::{Content, Erasure, Memo, Position, RoomId, Said};
 
 /// A handle for the dispatcher or a reader.
-struct MemoryHistory(Arc<Mutex<Messages>>);
+#[derive(Clone, Debug)]
+pub(crate) struct MemoryHistory(Arc<Mutex<Messages>>);
 
 impl MemoryHistory {
+    pub(super) fn new(retention: Retention) -> Self {
+        Self(Arc::new(Mutex::new(Messages::new(retention))))
+    }
+
     /// Nothing that is done under the lock can panic half-way, so a poisoned one is as good as any.
     fn lock(&self) -> MutexGuard<'_, Messages> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+#[derive(Debug)]
 struct Messages {
     retention: Retention,
     clock: AgeClock,
@@ -46,10 +38,29 @@ struct Messages {
     bytes: usize,
 }
 
+#[derive(Debug)]
 struct StoredMessage {
     /// Counts up over all rooms.
     order: u64,
     said: Said,
+}
+
+/// How many messages are looked at while others wait for the lock.
+const ERASE_STEP: usize = 10_000;
+
+impl MemoryHistory {
+    /// As [`Archive::erase`](super::Archive::erase).
+    pub(super) fn erase(&self, what: Erasure, up_to: &[(RoomId, u64)]) -> u64 {
+        let mut erased = 0;
+        for &(room, up_to) in up_to {
+            let mut next = Some(0);
+            while let Some(from) = next {
+                next = self.lock().erase(what, room, from..=up_to, &mut erased);
+            }
+            self.lock().drop_erased(room);
+        }
+        erased
+    }
 }
 
 impl History for MemoryHistory {
@@ -186,6 +197,38 @@ impl Messages {
             if !is_old && self.bytes <= self.retention.max_memory_bytes {
                 break;
             }
+            self.drop_oldest_of(room);
+        }
+    }
+
+    /// A step of an erasure. Returns where the next one begins.
+    fn erase(
+        &mut self,
+        what: Erasure,
+        room: RoomId,
+        seqs: RangeInclusive<u64>,
+        erased: &mut u64,
+    ) -> Option<u64> {
+        let messages = self.rooms.get_mut(&room)?;
+        let first = messages.partition_point(|message| message.said.seq < *seqs.start());
+        let end = messages.partition_point(|message| message.said.seq <= *seqs.end());
+        for StoredMessage { said, .. } in messages.range_mut(first..end.max(first)).take(ERASE_STEP)
+        {
+            if said.content != Content::Erased && what.takes(said.from.id, said.time) {
+                self.bytes -= said.weight();
+                *said = said.erased();
+                self.bytes += said.weight();
+                *erased += 1;
+            }
+        }
+        (first + ERASE_STEP < end).then(|| messages[first + ERASE_STEP].said.seq)
+    }
+
+    /// What is erased at the oldest end of a room need not be kept.
+    fn drop_erased(&mut self, room: RoomId) {
+        while let Some(messages) = self.rooms.get(&room)
+            && messages.front().is_some_and(|oldest| oldest.said.content == Content::Erased)
+        {
             self.drop_oldest_of(room);
         }
     }

@@ -6,6 +6,7 @@
 //! [`Upkeep`], on a thread of its own. Starting those threads, and what clients are told when nothing
 //! can be saved, is left to the server and its dispatcher.
 
+mod archive;
 #[cfg_attr(
     all(not(feature = "sqlite"), not(test)),
     expect(dead_code, reason = "only a file is opened again")
@@ -19,13 +20,17 @@ mod sqlite;
 #[cfg(test)]
 mod contract_test;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::chat::{Memo, Position, RoomId, Said, Stored};
 use crate::settings::Durability;
 
+pub(crate) use archive::Archive;
 pub use error::HistoryError;
+pub(crate) use error::{ArchiveError, may_pass};
+use memory::MemoryHistory;
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::Upkeep;
 
@@ -65,6 +70,14 @@ pub(crate) struct Opened {
     pub(crate) reader: Box<dyn HistoryReader>,
     /// To be run on a thread of its own; `None` if there is nothing to do.
     pub(crate) upkeep: Option<Upkeep>,
+    pub(crate) archive: Archive,
+}
+
+/// A whole copy of a history's file. It has no name, and is gone when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Backup {
+    pub(crate) file: File,
+    pub(crate) bytes: u64,
 }
 
 /// What a tick commits: all of it or nothing.
@@ -133,24 +146,91 @@ pub(crate) trait HistoryReader: Send {
 /// Open a file as the user who uses it later on, since SQLite creates further files beside it.
 pub(crate) fn open(location: &Location, retention: Retention) -> Result<Opened, HistoryError> {
     match location {
-        Location::Memory => Ok(memory::open(retention)),
+        Location::Memory => {
+            let history = MemoryHistory::new(retention);
+            Ok(Opened {
+                epoch: new_epoch(),
+                remembered: Stored::default(),
+                history: Box::new(history.clone()),
+                reader: Box::new(history.clone()),
+                upkeep: None,
+                archive: Archive::Memory(history),
+            })
+        }
         #[cfg(feature = "sqlite")]
         Location::File { path, durability } => {
-            let (remembered, writer, reader, upkeep) = sqlite::open(path, *durability, retention)?;
+            let (remembered, writer, reader, upkeep, archive) =
+                sqlite::open(path, *durability, retention)?;
             Ok(Opened {
                 epoch: writer.epoch().to_owned(),
                 remembered,
                 history: Box::new(writer),
                 reader: Box::new(reader),
                 upkeep: Some(upkeep),
+                archive: Archive::File(archive),
             })
         }
         #[cfg(not(feature = "sqlite"))]
-        Location::File { path, .. } => Err(HistoryError::new(
-            path,
-            "cannot be used: this wschat was built without the feature `sqlite`",
-            "build it with that feature, or set the history's file to null",
-        )),
+        Location::File { path, .. } => Err(HistoryError::without_sqlite(path)),
+    }
+}
+
+/// What [`restore`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Restored {
+    /// The history's file.
+    pub file: PathBuf,
+    /// Where the file that was there before is kept; `None` if there was none. It can be restored as well.
+    pub kept: Option<PathBuf>,
+    /// How many messages the history has now.
+    pub messages: u64,
+    /// When the newest of them was said. Unix time in milliseconds.
+    pub newest: Option<u64>,
+}
+
+/// What [`inspect`] sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HistoryState {
+    /// Whether there is a file. If not, a start creates it.
+    pub exists: bool,
+    /// The process that uses it; 0 if that cannot be read.
+    pub used_by: Option<u32>,
+    /// Its length.
+    pub bytes: u64,
+    /// When the newest message was said. Unix time in milliseconds.
+    pub newest: Option<u64>,
+}
+
+/// Looks at the history's file at `path`, which may be in use, and changes nothing. The contents are checked as far as
+/// that takes no longer than `patience`.
+pub fn inspect(path: &Path, patience: Duration) -> Result<HistoryState, HistoryError> {
+    #[cfg(feature = "sqlite")]
+    return sqlite::inspect(path, patience);
+    #[cfg(not(feature = "sqlite"))]
+    {
+        let _ = patience;
+        Err(HistoryError::without_sqlite(path))
+    }
+}
+
+/// Puts a copy of `backup` in the place of the history's file at `path`, which no server may use meanwhile. The backup
+/// itself stays as it is. A new epoch begins, so that clients know that messages they have seen may be missing.
+///
+/// If this runs as root, the file is given to `owner` (user and group); otherwise to the owner of its folder or of
+/// the file that was there, if that is not root.
+pub fn restore(
+    path: &Path,
+    backup: &Path,
+    owner: Option<(u32, u32)>,
+) -> Result<Restored, HistoryError> {
+    #[cfg(feature = "sqlite")]
+    return sqlite::replace(path, backup, owner);
+    #[cfg(not(feature = "sqlite"))]
+    {
+        let _ = (backup, owner);
+        Err(HistoryError::without_sqlite(path))
     }
 }
 
@@ -204,6 +284,6 @@ fn first_within<E>(
 /// The name of a new epoch: 64 random bits in hexadecimal digits.
 fn new_epoch() -> String {
     let mut bytes = [0; 8];
-    openssl::rand::rand_bytes(&mut bytes).expect("the system has random bytes");
+    getrandom::fill(&mut bytes).expect("the system has random bytes");
     format!("{:016x}", u64::from_be_bytes(bytes))
 }

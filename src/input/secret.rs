@@ -2,7 +2,7 @@
 
 use std::io;
 
-use openssl::{rand, sha};
+use sha2::{Digest, Sha256};
 
 use crate::chat::ResumeKey;
 
@@ -19,7 +19,7 @@ impl Secret {
     /// A new secret of 128 random bits. Fails when the system provides none.
     pub(crate) fn random() -> io::Result<Self> {
         let mut bytes = [0; BYTES];
-        rand::rand_bytes(&mut bytes)?;
+        getrandom::fill(&mut bytes)?;
         Ok(Self::of(format!("{:032x}", u128::from_be_bytes(bytes))))
     }
 
@@ -40,7 +40,7 @@ impl Secret {
     }
 
     fn of(text: String) -> Self {
-        let key = ResumeKey(sha::sha256(text.as_bytes()));
+        let key = ResumeKey(Sha256::digest(&text).into());
         Self { text, key }
     }
 }

@@ -1,98 +1,155 @@
-use std::sync::Arc;
-use std::time::Duration;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{PipeReader, Read, pipe};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::thread;
+use std::time::UNIX_EPOCH;
 
+use log::{Level, LevelFilter};
+
+use super::line::Form;
 use super::*;
 
-const LEVEL: Level = Level::Info;
-
-#[track_caller]
-fn check(now: SystemTime, expected: &str) {
-    assert_eq!(line(now, LEVEL, "ended"), format!("{expected} [INFO] ended\n"));
-}
-
-fn after_1970(seconds: u64, nanos: u32) -> SystemTime {
-    UNIX_EPOCH + Duration::new(seconds, nanos)
-}
-
-#[test]
-fn a_line_has_its_time_in_utc_and_its_level() {
-    check(after_1970(1_795_511_771, 337_146_497), "2026-11-24T09:16:11.337146497Z");
-    check(after_1970(1_795_511_771, 250_000_000), "2026-11-24T09:16:11.25Z");
-    check(after_1970(1_795_511_771, 0), "2026-11-24T09:16:11Z");
-}
-
-#[test]
-fn a_line_is_written_whatever_the_clock_shows() {
-    check(UNIX_EPOCH, "1970-01-01T00:00:00Z");
-    check(UNIX_EPOCH - Duration::new(1, 500_000_000), "1969-12-31T23:59:58.5Z");
-    check(after_1970(253_402_300_799, 0), "9999-12-31T23:59:59Z");
-    check(after_1970(253_402_300_800, 1), "@253402300800.000000001");
-    check(after_1970(i64::MAX.unsigned_abs(), 999_999_999), "@9223372036854775807.999999999");
-    // Year 0 is the first that RFC 3339 has.
-    check(UNIX_EPOCH - Duration::new(62_167_219_201, 0), "@-62167219201.000000000");
-    check(
-        UNIX_EPOCH - Duration::new(i64::MAX.unsigned_abs(), 0),
-        "@-9223372036854775807.000000000",
-    );
-}
-
-#[test]
-fn characters_that_could_deceive_the_reader_are_escaped() {
-    for (message, expected) in [
-        ("GET /Café/☕ 404", "GET /Café/☕ 404"),
-        (r#"rooms["a"] isn't C:\x"#, r#"rooms["a"] isn't C:\x"#),
-        ("/\u{202e}gnp.exe", r"/\u{202e}gnp.exe"),
-        ("/\u{2066}a\u{2069}\u{200f}\u{61c}", r"/\u{2066}a\u{2069}\u{200f}\u{61c}"),
-        ("a\u{85}b\u{2028}c\u{2029}d", r"a\u{85}b\u{2028}c\u{2029}d"),
-        ("a\r\n2026-11-24T09:16:11Z [INFO] b\tc", r"a\r\n2026-11-24T09:16:11Z [INFO] b\tc"),
-        ("\u{1b}[31m\0\u{7f}\u{9b}", r"\u{1b}[31m\0\u{7f}\u{9b}"),
-    ] {
-        let line = line(UNIX_EPOCH, LEVEL, message);
-        assert_eq!(line, format!("1970-01-01T00:00:00Z [INFO] {expected}\n"));
+/// A queue with lines in it.
+fn queued(messages: &[&str]) -> Queue {
+    let queue = Queue::default();
+    for message in messages {
+        queue.put(line(message));
     }
+    queue
+}
+
+fn line(message: &str) -> Line {
+    Line { time: UNIX_EPOCH, level: Level::Info, message: message.to_owned() }
+}
+
+/// A place to write to, and a pipe that has what was written.
+fn destination() -> (Destination, PipeReader) {
+    let (reader, writer) = pipe().unwrap();
+    (Destination::new(File::from(OwnedFd::from(writer)), Form::Journal), reader)
+}
+
+/// Takes everything out of the queue, on this thread.
+fn write_all(writer: &mut Writer, queue: &Queue) {
+    while let Ok(item) = queue.receiver.try_recv() {
+        writer.take(item);
+    }
+}
+
+fn settings(file: &Path) -> LogSettings {
+    LogSettings { file: Some(file.to_owned()), ..LogSettings::default() }
+}
+
+/// All but the times.
+fn messages(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
+}
+
+fn log(logger: &Logger, level: Level, target: &str, message: &str) {
+    let mut record = Record::builder();
+    record.level(level).target(target);
+    logger.log(&record.args(format_args!("{message}")).build());
 }
 
 #[test]
 fn the_level_and_the_target_decide_what_is_logged_and_no_panic_ends_it() {
     struct Explosive;
-    impl std::fmt::Display for Explosive {
-        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    impl fmt::Display for Explosive {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
             panic!("while a value is shown")
         }
     }
-    let written = Arc::<Mutex<Vec<u8>>>::default();
-    let out = Mutex::new(Box::new(Shared(written.clone())) as Box<dyn Write + Send>);
-    let logger = Logger { level: LevelFilter::Info, out };
-    let log = |level, target: &str, message: &str| {
-        let mut record = Record::builder();
-        record.level(level).target(target);
-        logger.log(&record.args(format_args!("{message}")).build());
-    };
-    log(Level::Info, "wschat::server", "one");
-    log(Level::Debug, "wschat::server", "below the level");
-    log(Level::Error, "tungstenite::protocol", "a whole message");
-    std::thread::scope(|scope| {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second) = (directory.path().join("1.log"), directory.path().join("2.log"));
+    let logger =
+        Logger::to(Destination::open(&settings(&first)).unwrap(), &settings(&first)).unwrap();
+    log::set_max_level(LevelFilter::Info);
+    log(&logger, Level::Info, "wschat::server", "one");
+    log(&logger, Level::Debug, "wschat::server", "below the level");
+    log(&logger, Level::Error, "tungstenite::protocol", "a whole message");
+    thread::scope(|scope| {
         let logging = scope.spawn(|| {
             logger.log(&Record::builder().args(format_args!("{Explosive}")).build());
         });
         assert!(logging.join().is_err());
     });
-    log(Level::Warn, "wschat::server", "two");
-    let written = String::from_utf8(written.lock().unwrap().clone()).unwrap();
-    let messages: Vec<_> = written.lines().map(|line| line.split_once(' ').unwrap().1).collect();
-    assert_eq!(messages, ["[INFO] one", "[WARN] two"]);
+    log(&logger, Level::Warn, "wschat::server", "two");
+    assert!(logger.drain(Duration::from_secs(60)));
+    assert_eq!(messages(&first), ["[INFO] one", "[WARN] two"]);
+
+    let moved = directory.path().join("moved");
+    fs::rename(&first, &moved).unwrap();
+    logger.reopen().unwrap();
+    log(&logger, Level::Info, "wschat::server", "in the new file");
+    assert!(logger.drain(Duration::from_secs(60)));
+    assert_eq!(messages(&first), ["[INFO] in the new file"]);
+    assert_eq!(messages(&moved).len(), 2);
+
+    let debug = LogSettings { level: LevelFilter::Debug, ..settings(&second) };
+    logger.change(&debug, Destination::open(&debug).unwrap()).unwrap();
+    log(&logger, Level::Debug, "wschat::server", "details");
+    assert!(logger.drain(Duration::from_secs(60)));
+    assert_eq!(messages(&second), ["[DEBUG] details"]);
+    assert!(Destination::open(&settings(Path::new("/nowhere/log"))).is_err());
 }
 
-#[derive(Clone)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
+#[test]
+fn what_does_not_fit_into_the_queue_is_dropped_and_counted() {
+    let long = "x".repeat(1024 * 1024);
+    let queue = queued(&["one", &long, &long, "two", &long]);
+    let (destination, mut written) = destination();
+    let reading = thread::spawn(move || {
+        let mut text = String::new();
+        written.read_to_string(&mut text).unwrap();
+        text
+    });
+    let mut writer = Writer::new(queue.clone(), destination);
+    write_all(&mut writer, &queue);
+    queue.put(line("three"));
+    write_all(&mut writer, &queue);
+    drop(writer);
+    let about = "<4>2 lines were dropped: the log could not be written";
+    assert_eq!(
+        reading.join().unwrap().replace(&long, "long"),
+        format!("<6>one\n<6>long\n<6>two\n{about}\n<6>three\n")
+    );
+}
 
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
+/// `/dev/full` refuses each write as a full disk does.
+#[test]
+fn what_cannot_be_written_is_counted_and_told_when_it_works_again() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let queue = queued(&["one", "two"]);
+    let mut writer = Writer::new(queue.clone(), Destination::new(full, Form::Journal));
+    write_all(&mut writer, &queue);
+    writer.retire();
+    let (destination, mut written) = destination();
+    let mut writer = Writer::new(queue.clone(), destination);
+    queue.put(line("three"));
+    write_all(&mut writer, &queue);
+    drop(writer);
+    let mut text = String::new();
+    written.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "<6>three\n<4>2 lines were dropped: the log could not be written\n");
+}
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+#[test]
+fn a_stuck_place_holds_up_nobody_and_another_takes_the_queue_over() {
+    let (stuck, _unread) = destination();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("log");
+    let queue = Queue::default();
+    let retire = start_writer(&queue, stuck).unwrap();
+    // More than a pipe takes.
+    let long = "x".repeat(1024 * 1024);
+    queue.put(line(&long));
+    queue.put(line("two"));
+    drop(retire);
+    let _retire = start_writer(&queue, Destination::open(&settings(&file)).unwrap()).unwrap();
+    let (done, reached) = bounded(1);
+    queue.put_mark(done);
+    reached.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(messages(&file).contains(&"[INFO] two".to_owned()));
 }

@@ -10,10 +10,26 @@ use rustix::system::sysinfo;
 /// Where the control groups of Linux are (cgroups(7)).
 const CGROUPS: &str = "/sys/fs/cgroup";
 
+/// A limit that control groups have.
+pub(crate) struct GroupLimit {
+    controller: &'static str,
+    file: &'static str,
+    file_in_version_1: &'static str,
+}
+
+const MEMORY: GroupLimit = GroupLimit {
+    controller: "memory",
+    file: "memory.max",
+    file_in_version_1: "memory.limit_in_bytes",
+};
+
+/// How many threads and processes there may be.
+pub(crate) const TASKS: GroupLimit =
+    GroupLimit { controller: "pids", file: "pids.max", file_in_version_1: "pids.max" };
+
 /// How many bytes of memory this process may use.
 pub(crate) fn detect() -> usize {
-    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let limits = [Some(of_machine()), of_groups(&groups, Path::new(CGROUPS)), of_process()];
+    let limits = [Some(of_machine()), MEMORY.of_own_groups(), of_process()];
     let least = limits.into_iter().flatten().min().unwrap_or(u64::MAX);
     usize::try_from(least).unwrap_or(usize::MAX)
 }
@@ -29,25 +45,32 @@ fn of_process() -> Option<u64> {
     [Resource::Data, Resource::As].into_iter().filter_map(|of| getrlimit(of).current).min()
 }
 
-/// The least limit of the process's groups and the groups around them. `groups` is the content of
-/// `/proc/self/cgroup`.
-fn of_groups(groups: &str, root: &Path) -> Option<u64> {
-    let limits = groups.lines().filter_map(|line| {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let (controllers, group) = (fields.next()?, fields.next()?);
-        // Version 2 has one hierarchy, without a name. In version 1 each controller has its own.
-        let (root, file) = if controllers.is_empty() {
-            (root.to_path_buf(), "memory.max")
-        } else if controllers.split(',').any(|name| name == "memory") {
-            (root.join("memory"), "memory.limit_in_bytes")
-        } else {
-            return None;
-        };
-        let group = root.join(group.trim_start_matches('/'));
-        let around = group.ancestors().take_while(|group| group.starts_with(&root));
-        around.filter_map(|group| limit_in(&group.join(file))).min()
-    });
-    limits.min()
+impl GroupLimit {
+    /// The least limit of this process's groups and the groups around them.
+    pub(crate) fn of_own_groups(&self) -> Option<u64> {
+        let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        self.of_groups(&groups, Path::new(CGROUPS))
+    }
+
+    /// The same for a process with `groups` in its `/proc/self/cgroup`.
+    fn of_groups(&self, groups: &str, root: &Path) -> Option<u64> {
+        let limits = groups.lines().filter_map(|line| {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let (controllers, group) = (fields.next()?, fields.next()?);
+            // Version 2 has one hierarchy, without a name. In version 1 each controller has its own.
+            let (root, file) = if controllers.is_empty() {
+                (root.to_path_buf(), self.file)
+            } else if controllers.split(',').any(|name| name == self.controller) {
+                (root.join(self.controller), self.file_in_version_1)
+            } else {
+                return None;
+            };
+            let group = root.join(group.trim_start_matches('/'));
+            let around = group.ancestors().take_while(|group| group.starts_with(&root));
+            around.filter_map(|group| limit_in(&group.join(file))).min()
+        });
+        limits.min()
+    }
 }
 
 /// The number in a file of a control group, unless it says "max".
@@ -72,7 +95,7 @@ mod tests {
         write(root, "system.slice/memory.max", "700\n");
         write(root, "system.slice/wschat.service/memory.max", "max\n");
         write(root, "other.slice/memory.max", "5\n");
-        let limit = |groups| of_groups(groups, root);
+        let limit = |groups| MEMORY.of_groups(groups, root);
         assert_eq!(limit("0::/system.slice/wschat.service\n"), Some(700));
         assert_eq!(limit("0::/\n"), None);
         assert_eq!(limit("0::/../outside\n"), None);
@@ -80,6 +103,8 @@ mod tests {
         write(root, "memory/memory.limit_in_bytes", "9223372036854771712\n");
         assert_eq!(limit("5:cpu,memory:/a/b\n1:name=systemd:/x\n0::/system.slice\n"), Some(300));
         assert_eq!(limit(""), None);
+        write(root, "system.slice/wschat.service/pids.max", "120\n");
+        assert_eq!(TASKS.of_groups("0::/system.slice/wschat.service\n", root), Some(120));
     }
 
     #[test]

@@ -373,7 +373,7 @@ impl AdmissionLimits {
     }
 
     /// How many connections there may be, whatever they are.
-    fn max_in_all(self) -> usize {
+    pub(crate) fn max_in_all(self) -> usize {
         self.max_connections.saturating_add(self.reserve()).saturating_add(ANTEROOM)
     }
 }

@@ -1,23 +1,20 @@
 //! The listener: one thread that accepts connections and has a session started for each.
 //!
-//! It blocks in `poll` on the listening socket and on the stop signal. When the machine runs out of
+//! It blocks in `poll` on all listening sockets and on the stop signal. When the machine runs out of
 //! descriptors, threads or memory, it refuses the connection at hand, logs that once a second at
 //! most, and goes on accepting. How a session starts is left to the caller.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use log::warn;
-use rustix::event::PollFlags;
 
+use super::sockets::{Accepted, ListenSocket};
 use super::stop::{Stop, Wakeup};
 use super::stream::{Tcp, read_now, write_now};
-
-/// How many connections the kernel queues until they are accepted. The kernel may queue fewer.
-const LISTEN_BACKLOG: i32 = 4096;
 
 /// How many connections are accepted between two checks of the stop signal.
 const ACCEPT_BATCH: usize = 64;
@@ -29,20 +26,6 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// connects.
 const LOOK_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// Listens on the first address of `host` that can be bound.
-pub(crate) fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
-    let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
-    let listener = TcpListener::bind(addresses.as_slice())?;
-    // std listens with a backlog of 128, which a burst of new clients overflows. A second `listen`
-    // raises it.
-    rustix::net::listen(&listener, LISTEN_BACKLOG)?;
-    // `poll` waits. A connection that is reset between `poll` and `accept` must not block `accept`.
-    listener.set_nonblocking(true)?;
-    // Frames are small and must not wait for more data. On Linux accepted sockets inherit this.
-    rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
-    Ok(listener)
-}
-
 /// A connection that cannot be served, because of a limit or because the machine lacks resources.
 pub(crate) struct Unserved {
     pub(crate) tcp: Tcp,
@@ -50,38 +33,55 @@ pub(crate) struct Unserved {
 }
 
 /// Accepts connections until the stop and hands each to `start`. A connection that is not served
-/// gets the `busy_response`, if there is one. Each time it wakes, and every hour at least, it calls `look`.
+/// gets the `busy_response` of its socket, if there is one. Each time it wakes, and every hour at least, it
+/// calls `look`.
 pub(crate) fn run(
-    listener: &TcpListener,
+    sockets: &[ListenSocket],
     stop: &Stop,
-    busy_response: impl Fn() -> Option<Vec<u8>>,
-    mut start: impl FnMut(TcpStream, SocketAddr) -> Result<(), Unserved>,
+    busy_response: impl Fn(&ListenSocket) -> Option<Vec<u8>>,
+    mut start: impl FnMut(Accepted) -> Result<(), Unserved>,
     mut look: impl FnMut(),
 ) -> io::Result<()> {
     let mut spare = SpareDescriptor::new();
     let mut warnings = ThrottledWarnings::default();
+    let mut watched = stop.watch(sockets);
     loop {
-        match stop.wait(listener, PollFlags::IN, Some(Instant::now() + LOOK_INTERVAL))? {
+        match stop.wait_for_any(&mut watched, Instant::now() + LOOK_INTERVAL)? {
             Wakeup::Ready | Wakeup::TimedOut => look(),
             Wakeup::Stopping => return Ok(()),
         }
-        for _ in 0..ACCEPT_BATCH {
-            match listener.accept() {
-                Ok((tcp, peer)) => {
-                    if let Err(Unserved { tcp, why }) = start(tcp, peer) {
-                        warnings.warn(format_args!("cannot serve {peer}: {why}"));
-                        refuse(tcp.socket(), busy_response());
-                    }
+        for (socket, _) in sockets.iter().zip(&watched).filter(|(_, fd)| !fd.revents().is_empty()) {
+            let busy_response = || busy_response(socket);
+            accept_batch(socket, busy_response, &mut start, &mut spare, &mut warnings);
+        }
+    }
+}
+
+/// Accepts what waits at one socket, up to a number.
+fn accept_batch(
+    socket: &ListenSocket,
+    busy_response: impl Fn() -> Option<Vec<u8>>,
+    start: &mut impl FnMut(Accepted) -> Result<(), Unserved>,
+    spare: &mut SpareDescriptor,
+    warnings: &mut ThrottledWarnings,
+) {
+    for _ in 0..ACCEPT_BATCH {
+        match socket.accept() {
+            Ok(accepted) => {
+                let peer = accepted.peer;
+                if let Err(Unserved { tcp, why }) = start(accepted) {
+                    warnings.warn(format_args!("cannot serve {peer}: {why}"));
+                    refuse(tcp.socket(), busy_response());
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if concerns_one_connection(&error) => {}
-                Err(error) => {
-                    warnings.warn(format_args!("cannot accept a connection: {error}"));
-                    if !spare.refuse_one(listener, busy_response()) {
-                        std::thread::sleep(ACCEPT_RETRY_DELAY);
-                    }
-                    break;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) => {
+                warnings.warn(format_args!("cannot accept a connection: {error}"));
+                if !spare.refuse_one(socket, busy_response()) {
+                    std::thread::sleep(ACCEPT_RETRY_DELAY);
                 }
+                break;
             }
         }
     }
@@ -93,7 +93,7 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 }
 
 /// Sends the response, if there is one, without waiting for the client.
-fn refuse(tcp: &TcpStream, response: Option<Vec<u8>>) {
+pub(crate) fn refuse(tcp: &TcpStream, response: Option<Vec<u8>>) {
     if let Some(response) = response {
         let _ = write_now(tcp, &response);
         let _ = tcp.shutdown(std::net::Shutdown::Write);
@@ -113,10 +113,10 @@ impl SpareDescriptor {
     }
 
     /// Returns false when there was no spare descriptor, or none could be opened again.
-    fn refuse_one(&mut self, listener: &TcpListener, response: Option<Vec<u8>>) -> bool {
+    fn refuse_one(&mut self, socket: &ListenSocket, response: Option<Vec<u8>>) -> bool {
         let had_spare = self.0.take().is_some();
-        let accepted = listener.accept();
-        if let Ok((tcp, _)) = &accepted {
+        let accepted = socket.accept();
+        if let Ok(Accepted { tcp, .. }) = &accepted {
             refuse(tcp, response);
         }
         drop(accepted);

@@ -7,6 +7,11 @@
 pub(crate) mod admission;
 pub(crate) mod http;
 pub(crate) mod listener;
+pub(crate) mod sockets;
 pub(crate) mod stop;
 pub(crate) mod stream;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
 pub(crate) mod tls;

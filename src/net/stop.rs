@@ -20,6 +20,10 @@ use super::stream::read_now;
 /// Closing a socket with unread input sends RST, which can destroy data still in flight.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
+/// The same while the server stops. Clients that are still there answer a Close frame much sooner, and nobody
+/// should wait for one that does not.
+pub(crate) const DRAIN_LINGER: Duration = Duration::from_millis(500);
+
 /// What is discarded of the input that comes after the end: at first what may have been on its way, at once;
 /// then only so much in each pause. A peer can send as fast as it likes, and nothing is gained by taking it
 /// as fast.
@@ -102,13 +106,41 @@ impl Stop {
         }
     }
 
+    /// What [`Stop::wait_for_any`] waits for: input on one of these, and the stop.
+    pub(crate) fn watch<'a>(&'a self, fds: &'a [impl AsFd]) -> Vec<PollFd<'a>> {
+        let inputs = fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN));
+        inputs.chain([PollFd::new(&self.event, PollFlags::IN)]).collect()
+    }
+
+    /// Waits until some of the descriptors that are `watched` have input, until the stop is announced, or
+    /// until `deadline`. Notes which have.
+    pub(crate) fn wait_for_any(
+        &self,
+        watched: &mut [PollFd<'_>],
+        deadline: Instant,
+    ) -> io::Result<Wakeup> {
+        if wait_for(watched, Some(deadline))? == 0 {
+            Ok(Wakeup::TimedOut)
+        } else if self.is_announced() {
+            Ok(Wakeup::Stopping)
+        } else {
+            Ok(Wakeup::Ready)
+        }
+    }
+
     /// Closes a connection so that the peer can read all that was written: shuts down the writing
-    /// side, then discards input until the peer closes, for at most [`LINGER`].
+    /// side, then discards input until the peer closes, for at most [`LINGER`], and once the server stops, for
+    /// at most [`DRAIN_LINGER`].
     pub(crate) fn linger(&self, tcp: &TcpStream) {
         let _ = tcp.shutdown(std::net::Shutdown::Write);
-        let deadline = Instant::now() + LINGER;
+        let mut deadline = Instant::now() + LINGER;
+        let mut is_stopping = false;
         let (mut sink, mut discarded) = ([0; Discarded::BUFFER_BYTES], Discarded::default());
         loop {
+            if !is_stopping && self.is_announced() {
+                is_stopping = true;
+                deadline = deadline.min(Instant::now() + DRAIN_LINGER);
+            }
             match read_now(tcp, &mut sink) {
                 Ok(0) => return,
                 Ok(len) if Instant::now() < self.limit(deadline) => discarded.count(len),
@@ -116,7 +148,7 @@ impl Stop {
                     let mut fds =
                         [PollFd::new(tcp, PollFlags::IN), PollFd::new(&self.event, PollFlags::IN)];
                     // A stop already announced would end every wait immediately.
-                    let watched = if self.is_announced() { 1 } else { 2 };
+                    let watched = if is_stopping { 1 } else { 2 };
                     match wait_for(&mut fds[..watched], Some(self.limit(deadline))) {
                         Ok(1..) => {}
                         Ok(0) | Err(_) => return,

@@ -19,9 +19,9 @@ use log::warn;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::{Ending, FlushOutcome, Outbox};
+use super::{FlushOutcome, Outbox};
 use crate::memory::Memory;
-use crate::net::stop::{new_event, reset, signal};
+use crate::net::stop::{DRAIN_LINGER, new_event, reset, signal};
 
 /// The key of the wakeup event in `epoll`. Those of outboxes are their connections' numbers, which
 /// count from 1.
@@ -48,6 +48,7 @@ pub(crate) struct FlusherThread {
     tracked: HashMap<u64, Tracked>,
     /// When connections that are to end are cut off.
     deadlines: BTreeSet<(Instant, u64)>,
+    is_draining: bool,
     is_stopping: bool,
 }
 
@@ -63,6 +64,8 @@ struct Wakeup {
 enum FlushRequest {
     /// Flush this outbox, now and whenever its socket is writable.
     Flush(Arc<Outbox>),
+    /// The server stops. A client that has been sent everything is soon cut off.
+    Drain,
     /// The handle has been dropped, and with it every outbox.
     Stop,
 }
@@ -91,6 +94,7 @@ impl Flusher {
             epoll,
             tracked: HashMap::new(),
             deadlines: BTreeSet::new(),
+            is_draining: false,
             is_stopping: false,
         };
         Ok((Self { requests: sender, wakeup, memory }, thread))
@@ -99,6 +103,12 @@ impl Flusher {
     /// Asks the thread to flush an outbox that has something queued or is to end.
     pub(super) fn flush_later(&self, outbox: Arc<Outbox>) {
         self.request(FlushRequest::Flush(outbox));
+    }
+
+    /// Tells the thread that the server stops: from now on, who has been sent everything has [`DRAIN_LINGER`]
+    /// to close the connection.
+    pub(crate) fn drain(&self) {
+        self.request(FlushRequest::Drain);
     }
 
     fn request(&self, request: FlushRequest) {
@@ -157,8 +167,17 @@ impl FlusherThread {
     fn take_request(&mut self, request: FlushRequest) {
         match request {
             FlushRequest::Flush(outbox) => self.flush(outbox),
+            FlushRequest::Drain => self.drain(),
             FlushRequest::Stop => self.is_stopping = true,
         }
+    }
+
+    fn drain(&mut self) {
+        self.is_draining = true;
+        let until = Instant::now() + DRAIN_LINGER;
+        let closing = |tracked: &Tracked| matches!(tracked, Tracked::Closing(_));
+        let tracked = self.tracked.iter().filter(|(_, tracked)| closing(tracked));
+        self.deadlines.extend(tracked.map(|(key, _)| (until, *key)));
     }
 
     /// The socket with this key is writable, or has failed.
@@ -182,12 +201,17 @@ impl FlusherThread {
             FlushOutcome::Done(Some(ending)) => {
                 self.forget(key);
                 if outbox.waits_for_client(ending.reason) {
-                    self.track_closing(key, ending, &outbox);
+                    let until = if self.is_draining {
+                        ending.until.min(Instant::now() + DRAIN_LINGER)
+                    } else {
+                        ending.until
+                    };
+                    self.track_closing(key, until, &outbox);
                 }
             }
             FlushOutcome::HandedOver(Some(ending)) => {
                 self.forget(key);
-                self.track_closing(key, ending, &outbox);
+                self.track_closing(key, ending.until, &outbox);
             }
         }
     }
@@ -207,8 +231,8 @@ impl FlusherThread {
         }
     }
 
-    fn track_closing(&mut self, key: u64, ending: Ending, outbox: &Arc<Outbox>) {
-        self.deadlines.insert((ending.until, key));
+    fn track_closing(&mut self, key: u64, until: Instant, outbox: &Arc<Outbox>) {
+        self.deadlines.insert((until, key));
         self.tracked.insert(key, Tracked::Closing(Arc::downgrade(outbox)));
     }
 

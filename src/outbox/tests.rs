@@ -235,6 +235,35 @@ fn a_connection_that_is_not_closed_by_its_deadline_is_cut_off() {
 }
 
 #[test]
+fn while_the_server_stops_only_a_client_that_still_takes_something_has_all_the_time() {
+    let half_an_hour = Duration::from_secs(1_800);
+    for (room, is_drained_first) in [(0, true), (usize::MAX, true), (usize::MAX, false)] {
+        let mut rig = Rig::new(1_000);
+        let soon = Instant::now() + half_an_hour;
+        let until = soon + half_an_hour;
+        rig.socket.set_room(room);
+        if is_drained_first {
+            rig.outbox.flusher.drain();
+        }
+        rig.outbox.finish(CloseReason::ServerStopping, until);
+        assert_eq!(rig.flusher.take_next_request(), Some(CONNECTION));
+        if !is_drained_first {
+            assert_eq!(rig.flusher.deadlines(), [(until, CONNECTION)]);
+            rig.outbox.flusher.drain();
+            assert_eq!(rig.flusher.take_next_request(), None);
+        }
+        if room == 0 {
+            rig.flusher.time_passes(soon);
+            assert!(!rig.socket.is_cut_off(), "it has not been sent everything");
+            rig.make_room(usize::MAX);
+        }
+        assert!(!rig.socket.is_cut_off());
+        rig.flusher.time_passes(soon);
+        assert!(rig.socket.is_cut_off());
+    }
+}
+
+#[test]
 fn a_connection_that_the_client_closed_is_not_waited_for() {
     let mut rig = Rig::new(1_000);
     rig.outbox.finish(CloseReason::ClosedByClient(Some(1000)), soon());

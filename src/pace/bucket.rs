@@ -13,13 +13,15 @@ pub(crate) struct TokenBucket {
     per_second: f64,
     burst: f64,
     tokens: f64,
+    /// Tokens beyond the burst, which are used first.
+    extra: f64,
     refilled_at: Duration,
 }
 
 impl TokenBucket {
     /// A full bucket.
     pub(crate) fn new(per_second: f64, burst: f64, now: Duration) -> Self {
-        Self { per_second, burst, tokens: burst, refilled_at: now }
+        Self { per_second, burst, tokens: burst, extra: 0.0, refilled_at: now }
     }
 
     /// Changes the rate and the burst. Debts stay, and tokens above the new burst are lost.
@@ -35,14 +37,21 @@ impl TokenBucket {
             return Duration::ZERO;
         }
         self.refill(now);
-        let missing = cost.min(self.burst) - self.tokens;
+        let missing = cost.min(self.burst) - self.tokens - self.extra;
         if missing <= 0.0 { Duration::ZERO } else { self.time_for(missing) }
     }
 
     /// Takes `cost`, even if that leaves a debt.
     pub(crate) fn charge(&mut self, cost: f64, now: Duration) {
         self.refill(now);
-        self.tokens = (self.tokens - cost).max(-MAX_DEBT_BURSTS * self.burst);
+        let from_extra = cost.min(self.extra);
+        self.extra -= from_extra;
+        self.tokens = (self.tokens - (cost - from_extra)).max(-MAX_DEBT_BURSTS * self.burst);
+    }
+
+    /// Allows once, beyond the burst, what the rate allows in `time`.
+    pub(crate) fn make_up_for(&mut self, time: Duration) {
+        self.extra = self.per_second * time.as_secs_f64();
     }
 
     /// Takes `cost`, or returns the time until it can be taken.
@@ -156,6 +165,16 @@ mod tests {
         bucket.refund(5.0);
         assert!((0..2).all(|_| bucket.take(1.0, seconds(0)).is_ok()));
         assert!(bucket.take(1.0, seconds(0)).is_err());
+    }
+
+    #[test]
+    fn time_that_is_made_up_for_counts_once_and_beyond_the_burst() {
+        let mut bucket = TokenBucket::new(10.0, 3.0, seconds(0));
+        bucket.make_up_for(seconds(2));
+        assert!((0..23).all(|_| bucket.take(1.0, seconds(0)).is_ok()));
+        assert!(bucket.take(1.0, seconds(0)).is_err());
+        assert!((0..3).all(|_| bucket.take(1.0, seconds(9)).is_ok()));
+        assert!(bucket.take(1.0, seconds(9)).is_err());
     }
 
     #[test]

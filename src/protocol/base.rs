@@ -57,6 +57,9 @@ pub(super) struct UserJson<'a> {
     pub(super) name: &'a str,
 }
 
+/// From whom announcements are. No user has this id.
+const SERVER: UserJson<'static> = UserJson { id: 0, name: "Server" };
+
 /// All rooms, as an object whose keys are the ids in ascending order.
 pub(super) struct Rooms<'a>(pub(super) &'a Chat);
 
@@ -83,13 +86,19 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
             Event::Said(said) => match &said.content {
                 Content::Text(text) => BaseFrame::Text { text, from: (&said.from).into() },
                 Content::Gif(gif) => BaseFrame::Gif { gif_id: *gif, from: (&said.from).into() },
+                Content::Erased => return,
             },
+            Event::Erased(_) => return,
         },
         Outgoing::Reply { reply, .. } => match reply {
             Reply::Entered(person) => BaseFrame::EnterRoom { user: person.into() },
             Reply::Refused(refusal) => return encode_error(&refusal.into(), out),
-            Reply::Renamed(_) | Reply::Said(..) | Reply::RoomAdded(_) => return,
+            Reply::Renamed(_) | Reply::Said(..) | Reply::RoomAdded(_) | Reply::Erased(..) => {
+                return;
+            }
         },
+        // The base protocol has nothing else that old clients show.
+        Outgoing::Announcement { text, .. } => BaseFrame::Text { text, from: SERVER },
         Outgoing::Error(error) => return encode_error(error, out),
         Outgoing::RoomList { rooms, .. } => BaseFrame::ListRooms { rooms: &rooms.0 },
         Outgoing::Typing { .. }

@@ -13,6 +13,9 @@ pub(crate) enum CloseReason {
     ConnectionLost,
     /// The server is shutting down.
     ServerStopping,
+    /// A proxy in front of the server ended the connection: some send a Close frame as servers do, without a
+    /// mask. The client did nothing wrong, and may come back at once.
+    ProxyStopping,
     /// The client broke the rules of RFC 6455.
     ProtocolError,
     /// The client sent a binary message; the protocol knows text only.
@@ -35,6 +38,8 @@ pub(crate) enum CloseReason {
     CannotSave,
     /// The session was resumed on another connection.
     Replaced,
+    /// The operator has put the user out.
+    Kicked,
 }
 
 impl CloseReason {
@@ -44,7 +49,7 @@ impl CloseReason {
             // The client's own code goes back to it, as RFC 6455 §5.5.1 suggests.
             Self::ClosedByClient(code) => code,
             Self::ConnectionLost => None,
-            Self::ServerStopping => Some(1001),
+            Self::ServerStopping | Self::ProxyStopping => Some(1001),
             Self::ProtocolError => Some(1002),
             Self::BinaryMessage => Some(1003),
             Self::InvalidUtf8 => Some(1007),
@@ -53,6 +58,7 @@ impl CloseReason {
             Self::InternalError | Self::PongTimeout => Some(1011),
             Self::SlowConsumer | Self::OutOfMemory | Self::CannotSave => Some(1013),
             Self::Replaced => Some(4001),
+            Self::Kicked => Some(4003),
         }
     }
 
@@ -62,6 +68,7 @@ impl CloseReason {
             Self::ClosedByClient(_) => "closed by the client",
             Self::ConnectionLost => "connection lost",
             Self::ServerStopping => "server stopping",
+            Self::ProxyStopping => "proxy stopping",
             Self::ProtocolError => "WebSocket protocol error",
             Self::BinaryMessage => "binary messages are not accepted",
             Self::InvalidUtf8 => "text is not UTF-8",
@@ -73,12 +80,13 @@ impl CloseReason {
             Self::OutOfMemory => "out of memory",
             Self::CannotSave => "no new users can be saved",
             Self::Replaced => "replaced",
+            Self::Kicked => "kicked",
         }
     }
 
     /// Whether queued frames are dropped, so that the Close frame goes out immediately.
     pub(crate) fn drops_backlog(self) -> bool {
-        matches!(self, Self::SlowConsumer | Self::Replaced)
+        matches!(self, Self::SlowConsumer | Self::Replaced | Self::Kicked)
     }
 
     /// Whether all requests are answered before the Close frame goes out, also from the history.
@@ -101,8 +109,9 @@ mod tests {
     use super::*;
 
     /// All reasons with a code of the server's own.
-    const OURS: [CloseReason; 12] = [
+    const OURS: [CloseReason; 14] = [
         CloseReason::ServerStopping,
+        CloseReason::ProxyStopping,
         CloseReason::ProtocolError,
         CloseReason::BinaryMessage,
         CloseReason::InvalidUtf8,
@@ -114,6 +123,7 @@ mod tests {
         CloseReason::OutOfMemory,
         CloseReason::CannotSave,
         CloseReason::Replaced,
+        CloseReason::Kicked,
     ];
 
     #[test]

@@ -26,6 +26,11 @@ pub(crate) enum Outgoing<'a> {
         time: u64,
         event: &'a Event,
     },
+    /// What the operator tells everyone.
+    Announcement {
+        text: &'a str,
+        time: u64,
+    },
     /// A user is typing in a room. The reference is for the user alone.
     Typing {
         room: RoomId,

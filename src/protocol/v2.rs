@@ -11,7 +11,9 @@ use serde_json::value::RawValue;
 use super::base::{UserJson, encode_error};
 use super::frame::push_json_frame;
 use super::{ErrorReply, Outgoing, RoomListChange, ServerInfo};
-use crate::chat::{Chat, Content, Event, Renaming, Reply, RoomId, RoomSummary, Said};
+use crate::chat::{
+    Chat, Content, Erased, Erasure, Event, Renaming, Reply, RoomId, RoomSummary, Said,
+};
 
 /// The feature of clients that want to be told who is away.
 pub(super) const PRESENCE: &str = "presence";
@@ -90,6 +92,27 @@ pub(super) enum V2Frame<'a> {
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         reference: Option<&'a str>,
     },
+    /// What is left of an erased message.
+    Gone {
+        room_id: u64,
+        time: u64,
+        seq: u64,
+    },
+    /// What the operator tells everyone.
+    Announcement {
+        text: &'a str,
+        time: u64,
+    },
+    /// The messages of a room up to `up_to` are gone: all, those of a user, or those before a time.
+    Erased {
+        room_id: u64,
+        time: u64,
+        up_to: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user_id: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        before: Option<u64>,
+    },
     ChangeName {
         old_name: &'a str,
         new_name: &'a str,
@@ -155,6 +178,7 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
             server,
         },
         Outgoing::Event { room, time, event } => event_frame(room, time, event),
+        Outgoing::Announcement { text, time } => V2Frame::Announcement { text, time },
         Outgoing::Typing { room, time, person, reference } => {
             V2Frame::Typing { user: person.into(), room_id: room.0, time, reference }
         }
@@ -192,6 +216,7 @@ fn reply_frame<'a>(reply: &'a Reply, time: u64, reference: Option<&'a str>) -> O
         Reply::Renamed(it) => Some(renaming_frame(None, time, it)),
         Reply::Said(room, said) => Some(said_frame(*room, said)),
         Reply::RoomAdded(room) => Some(V2Frame::RoomAdded { room: room.into(), reference }),
+        Reply::Erased(room, erased) => Some(erased_frame(*room, *erased)),
         // The whole room, and an error.
         Reply::Entered(_) | Reply::Refused(_) => None,
     }
@@ -207,7 +232,18 @@ fn event_frame(room: RoomId, time: u64, event: &Event) -> V2Frame<'_> {
         }
         Event::Renamed(it) => renaming_frame(Some(room_id), time, it),
         Event::Said(said) => said_frame(room, said),
+        Event::Erased(erased) => erased_frame(room, *erased),
     }
+}
+
+fn erased_frame(room: RoomId, erased: Erased) -> V2Frame<'static> {
+    let Erased { what, up_to, time } = erased;
+    let (user_id, before) = match what {
+        Erasure::User(user) => (Some(user.0), None),
+        Erasure::Room(_) => (None, None),
+        Erasure::Before(time) => (None, Some(time)),
+    };
+    V2Frame::Erased { room_id: room.0, time, up_to, user_id, before }
 }
 
 fn renaming_frame(room_id: Option<u64>, time: u64, it: &Renaming) -> V2Frame<'_> {
@@ -228,6 +264,7 @@ pub(super) fn said_frame(room: RoomId, said: &Said) -> V2Frame<'_> {
     match content {
         Content::Text(text) => V2Frame::Text { text, from, room_id, time, seq, reference },
         Content::Gif(gif) => V2Frame::Gif { gif_id: *gif, from, room_id, time, seq, reference },
+        Content::Erased => V2Frame::Gone { room_id, time, seq },
     }
 }
 

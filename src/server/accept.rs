@@ -1,7 +1,6 @@
 //! What the listener's thread does with a new connection: count it, and give it to a session thread.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,6 +12,7 @@ use crate::chat::{ConnectionId, Source};
 use crate::net::admission::Admission;
 use crate::net::http::Response;
 use crate::net::listener::{self, Unserved};
+use crate::net::sockets::{Accepted, ListenSocket, Peer};
 use crate::net::stream::Tcp;
 use crate::session::Session;
 
@@ -33,30 +33,32 @@ impl AcceptLoop {
     }
 
     /// Accepts connections until the server stops.
-    pub(super) fn run(mut self, listener: &TcpListener) -> io::Result<()> {
+    pub(super) fn run(mut self, sockets: &[ListenSocket]) -> io::Result<()> {
         let control = self.control.clone();
-        let busy_response = || {
+        let busy_response = |socket: &ListenSocket| {
             // Under TLS a response takes a handshake, and a handshake takes a thread.
-            let is_tls = control.context.live.get().tls.is_some();
+            let is_tls = !socket.is_unix() && control.context.live.get().tls.is_some();
             (!is_tls).then(|| Response::unavailable("The server is busy.").into_bytes(&Method::GET))
         };
-        let start = |tcp, peer| self.start(tcp, peer);
+        let start = |accepted| self.start(accepted);
         let look = || super::log_warnings(&control.context.live.get());
-        let result = listener::run(listener, &control.context.stop, busy_response, start, look);
+        let result = listener::run(sockets, &control.context.stop, busy_response, start, look);
         control.shut_down();
         result
     }
 
     /// Starts a session for a new connection.
-    fn start(&mut self, tcp: TcpStream, peer: SocketAddr) -> Result<(), Unserved> {
+    fn start(&mut self, accepted: Accepted) -> Result<(), Unserved> {
+        let Accepted { tcp, peer, has_proxy_header } = accepted;
         let Control { context, inputs, .. } = self.control.clone();
         let live = context.live.get();
         // Only until the upgrade: to cut it off in its handshake.
         let handle = tcp.try_clone();
-        let tcp = if live.tls.is_some() { Tcp::Shared(Arc::new(tcp)) } else { Tcp::Own(tcp) };
-        let ip = peer.ip().to_canonical();
-        let is_proxy = live.settings.trusted_proxies.iter().any(|net| net.contains(&ip));
-        let source = (!is_proxy).then(|| Source::of(ip));
+        // What comes over a Unix socket stays on this machine, and is not encrypted.
+        let is_tls = live.tls.is_some() && peer != Peer::Unix;
+        let tcp = if is_tls { Tcp::Shared(Arc::new(tcp)) } else { Tcp::Own(tcp) };
+        let is_known = !has_proxy_header && !live.trusts(peer);
+        let source = is_known.then(|| Source::of(peer.ip()));
         let admitted = handle.and_then(|handle| {
             let (limits, now) = (live.admission_limits(), Instant::now());
             self.admission.admit(source, Some(handle), limits, now).map_err(io::Error::other)
@@ -67,7 +69,7 @@ impl AcceptLoop {
         };
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
-        let session = Session { id, context, live, inputs, tcp, peer, ticket };
+        let session = Session { id, context, live, inputs, tcp, peer, has_proxy_header, ticket };
         match self.idle_threads.try_send(session) {
             Ok(()) => Ok(()),
             Err(no_idle_thread) => self.control.sessions.start(no_idle_thread.into_inner()),

@@ -7,7 +7,7 @@ use crate::chat::{Chat, REFERENCE_BYTES, Rules};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, NODE, Saver};
 use crate::health::Health;
-use crate::history::{self, HistoryError, Location, Opened, Retention, Upkeep};
+use crate::history::{self, Archive, HistoryError, Location, Opened, Retention, Upkeep};
 use crate::input::Reload;
 use crate::lobby::Lobby;
 use crate::log::LocalLog;
@@ -22,6 +22,7 @@ pub(super) struct OpenedChat {
     pub(super) dispatcher: Dispatcher<LocalLog>,
     pub(super) recall: RecallThread,
     pub(super) upkeep: Option<Upkeep>,
+    pub(super) archive: Archive,
 }
 
 impl OpenedChat {
@@ -36,7 +37,7 @@ impl OpenedChat {
             Some(path) => Location::File { path, durability: settings.history.durability },
         };
         let start = reload(live);
-        let Opened { epoch, remembered, history, reader, upkeep } =
+        let Opened { epoch, remembered, history, reader, upkeep, archive } =
             history::open(&location, start.retention)?;
         let mut saver = Saver::new(history, health);
         let (chat, effects) = Chat::restore(start.rules, remembered);
@@ -54,7 +55,7 @@ impl OpenedChat {
             queries,
             start.max_tick_bytes,
         );
-        Ok(Self { dispatcher, recall, upkeep })
+        Ok(Self { dispatcher, recall, upkeep, archive })
     }
 }
 

@@ -5,6 +5,7 @@
 //! itself here when it ends.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -14,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::lock;
 use crate::net::listener::Unserved;
-use crate::session::Session;
+use crate::session::{Session, UpgradedSession};
 
 /// The stack of a session thread. It is address space; only the part in use takes memory. The deepest
 /// use, a TLS handshake, takes well under a quarter of it.
@@ -66,18 +67,48 @@ impl SessionThreads {
 
     /// Starts a thread for a session. Fails when the machine has no thread left.
     pub(super) fn start(self: &Arc<Self>, session: Session) -> Result<(), Unserved> {
+        self.spawn(session, |threads, session| {
+            let mut next = Some(session);
+            while let Some(session) = next {
+                if let Some(upgraded) = session.shake_hands() {
+                    threads.serve(upgraded);
+                }
+                next = threads.wait_for_next();
+            }
+        })
+        .map_err(|(session, why)| Unserved { tcp: session.tcp, why })
+    }
+
+    /// Serves a connection after its handshake.
+    ///
+    /// A TLS handshake needs much stack, and leaves small free blocks in the thread's cache of memory. Both
+    /// stay with the thread, so the connection moves to a new one, which takes half as much.
+    fn serve(self: &Arc<Self>, session: UpgradedSession) {
+        if !session.is_tls() {
+            return session.run();
+        }
+        if let Err((session, _)) = self.spawn(session, |_, session| session.run()) {
+            session.run();
+        }
+    }
+
+    /// Starts a thread that does `work` with the job. If the machine has no thread left, the job comes back.
+    fn spawn<J: Send + 'static>(
+        self: &Arc<Self>,
+        job: J,
+        work: fn(&Arc<Self>, J),
+    ) -> Result<(), (J, io::Error)> {
         let threads = self.clone();
         let id = self.last_thread.fetch_add(1, Ordering::Relaxed) + 1;
-        // A failed spawn drops its closure, but the socket is still needed for a response.
-        let slot = Arc::new(Mutex::new(Some(session)));
+        // A failed spawn drops its closure, but the job is still needed.
+        let slot = Arc::new(Mutex::new(Some(job)));
         let thread_slot = slot.clone();
         let run = move || {
             let removal = RemoveOnDrop { threads, id };
-            let mut session = lock(&thread_slot).take();
+            let job = lock(&thread_slot).take();
             drop(thread_slot);
-            while let Some(current) = session {
-                current.run();
-                session = removal.threads.wait_for_next();
+            if let Some(job) = job {
+                work(&removal.threads, job);
             }
             release_memory();
         };
@@ -91,8 +122,8 @@ impl SessionThreads {
                 Ok(())
             }
             Err(why) => {
-                let session = lock(&slot).take().expect("no thread has taken it");
-                Err(Unserved { tcp: session.tcp, why })
+                let job = lock(&slot).take().expect("no thread has taken it");
+                Err((job, why))
             }
         }
     }

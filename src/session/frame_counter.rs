@@ -12,6 +12,12 @@ const FINAL: u8 = 0x80;
 /// In the first byte of a frame: it is no part of a message, and may come between two that are.
 const CONTROL: u8 = 0x08;
 
+/// In the first byte of a frame: the kind of a Close frame.
+const CLOSE: u8 = 0x08;
+
+/// In the second byte of a frame: a masking key follows the length.
+const MASKED: u8 = 0x80;
+
 /// Follows the headers of one client's frames.
 #[derive(Debug, Default)]
 pub(super) struct FrameCounter {
@@ -24,6 +30,8 @@ pub(super) struct FrameCounter {
     first: u8,
     /// The length of a message of which not all has come.
     partial: usize,
+    /// The first byte of the first frame without a mask.
+    unmasked: Option<u8>,
 }
 
 impl FrameCounter {
@@ -44,11 +52,19 @@ impl FrameCounter {
             bytes = more;
             if let Some(rest) = self.rest_of_frame() {
                 (self.rest, self.first) = (rest, self.header[0]);
+                if self.header[1] & MASKED == 0 {
+                    self.unmasked.get_or_insert(self.first);
+                }
                 self.header_len = 0;
                 self.note_content(0);
             }
         }
         frames
+    }
+
+    /// Whether the first frame without a mask is a Close frame.
+    pub(super) fn is_closed_unmasked(&self) -> bool {
+        self.unmasked == Some(FINAL | CLOSE)
     }
 
     /// How many bytes have come of a message that is not complete.
@@ -75,7 +91,7 @@ impl FrameCounter {
             127 => u64::from_be_bytes(header.get(2..10)?.try_into().ok()?),
             len => u64::from(len),
         };
-        let mask = if second & 0x80 == 0 { 0 } else { MASK_BYTES as u64 };
+        let mask = if second & MASKED == 0 { 0 } else { MASK_BYTES as u64 };
         Some(payload.saturating_add(mask))
     }
 }
@@ -135,6 +151,21 @@ mod tests {
         assert_eq!(counter.partial(), 60);
         counter.count(&[7; 40]);
         assert_eq!(counter.partial(), 0);
+    }
+
+    #[test]
+    fn only_a_close_frame_that_is_the_first_without_mask_counts_as_one() {
+        let (masked, unmasked) = ([0x88, 0x80, 1, 2, 3, 4], [0x88, 2, 3, 0xe9]);
+        let is_closed_after = |frames: &[&[u8]]| {
+            let mut counter = FrameCounter::default();
+            frames.concat().chunks(3).for_each(|piece| _ = counter.count(piece));
+            counter.is_closed_unmasked()
+        };
+        assert!(is_closed_after(&[&frame(200), &unmasked]));
+        assert!(is_closed_after(&[&masked, &[0x88, 0], &[0x81, 0]]));
+        assert!(!is_closed_after(&[&masked]));
+        assert!(!is_closed_after(&[&[0x81, 1, b'a'], &unmasked]));
+        assert!(!is_closed_after(&[&[0x89, 0], &unmasked]));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `proxy_header.rs` | the client that the PROXY protocol names |
 //! | `head.rs` | TLS, reading the request head, writing a response |
 //! | `routes.rs` | what a request gets: the upgrade, the page, health, a refusal |
 //! | `upgrade.rs` | the checks of RFC 6455, subprotocols |
@@ -14,6 +15,7 @@
 mod forwarded;
 mod head;
 mod origin;
+mod proxy_header;
 mod routes;
 mod upgrade;
 
@@ -29,10 +31,13 @@ use log::debug;
 use self::head::{HandshakeStream, RequestRead};
 use self::routes::{Route, Visitor};
 use super::Session;
-use crate::chat::ResumeKey;
+use crate::chat::{ResumeKey, Source};
 use crate::input::{Arrival, Input, Recognition};
 use crate::mailbox::MailboxSender;
-use crate::net::stream::Stream;
+use crate::net::http::Response;
+use crate::net::listener;
+use crate::net::sockets::Peer;
+use crate::net::stream::{Stream, Tcp};
 
 /// How a handshake ended.
 pub(super) enum Outcome {
@@ -42,6 +47,7 @@ pub(super) enum Outcome {
 }
 
 /// A connection that is a WebSocket from here on.
+#[derive(Debug)]
 pub(super) struct Upgraded {
     pub(super) stream: Stream,
     /// The 101 response, not sent yet.
@@ -55,9 +61,15 @@ pub(super) struct Upgraded {
 
 /// Performs the handshake of one connection.
 pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
+    let timeout = Duration::from_millis(session.live.settings.limits.handshake_timeout_ms);
+    let deadline = Instant::now() + timeout;
+    if session.has_proxy_header {
+        let proxy = session.peer;
+        session.peer = proxy_header::read(session, deadline)?;
+        count_named(session, proxy)?;
+    }
     let Session { context, live, inputs, tcp, peer, ticket, .. } = session;
     let limits = &live.settings.limits;
-    let deadline = Instant::now() + Duration::from_millis(limits.handshake_timeout_ms);
     let write_timeout = Duration::from_millis(limits.write_timeout_ms);
     let mut stream = HandshakeStream::open(tcp, live.tls.as_ref(), &context.stop, deadline)?;
 
@@ -71,7 +83,7 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
     };
     ticket.end_handshake();
     let is_known = |key| ask_dispatcher(inputs, key, deadline);
-    let mut visitor = Visitor::new(live, &context.health, ticket, peer.ip(), &head, &is_known);
+    let mut visitor = Visitor::new(live, &context.health, ticket, *peer, &head, &is_known);
     let address = visitor.address();
     match visitor.route(&head)? {
         Route::Upgrade(upgrade) => {
@@ -88,6 +100,24 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
             Ok(Outcome::Responded)
         }
     }
+}
+
+/// Counts the connection for the peer that the PROXY protocol has named, or for the proxy. Another proxy that
+/// is trusted has still to say for whom it speaks.
+fn count_named(session: &mut Session, proxy: Peer) -> io::Result<()> {
+    let Session { live, tcp, peer, ticket, .. } = session;
+    if live.trusts(*peer) {
+        return Ok(());
+    }
+    let (source, is_exempt) = (Source::of(peer.ip()), *peer == proxy);
+    let counted = ticket.count_for(source, is_exempt, live.admission_limits(), Instant::now());
+    counted.map_err(|why| {
+        if let Tcp::Own(tcp) = tcp {
+            let response = Response::unavailable(routes::refusal(why));
+            listener::refuse(tcp, Some(response.into_bytes(&Method::GET)));
+        }
+        io::Error::other(why)
+    })
 }
 
 /// Whether this is the key of a user who can be resumed. The dispatcher does not wait for the answer to be

@@ -5,6 +5,7 @@
 //! After that it only looks, with each read, whether there has been another swap, and then takes its
 //! limits from the new one. Which settings may differ from those at the start is decided in `settings`.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -13,6 +14,7 @@ use crate::clock;
 use crate::error::StartError;
 use crate::memory::Memory;
 use crate::net::admission::AdmissionLimits;
+use crate::net::sockets::Peer;
 use crate::net::tls::{Expiry, TlsAcceptor};
 use crate::settings::{AllowedOrigins, Settings};
 use crate::web::{self, Site};
@@ -37,6 +39,7 @@ pub(crate) struct Told {
     pub(crate) unreadable_hop: Once,
     pub(crate) ambiguous_hops: Once,
     pub(crate) unknown_name: Once,
+    pub(crate) bad_proxy_header: Once,
 }
 
 /// Something that is done once.
@@ -66,6 +69,17 @@ impl Live {
     /// Differs between any two that one [`LiveCell`] has had.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Whether this peer is believed when it says for whom it speaks. Who may connect to a Unix socket is the
+    /// choice of the operator, by the mode of its directory.
+    pub(crate) fn trusts(&self, peer: Peer) -> bool {
+        peer == Peer::Unix || self.is_proxy(&peer.ip())
+    }
+
+    /// Whether this is the address of a trusted proxy.
+    pub(crate) fn is_proxy(&self, address: &IpAddr) -> bool {
+        self.settings.trusted_proxies.iter().any(|net| net.contains(address))
     }
 
     /// The certificates that have expired or soon will, one line each.

@@ -11,7 +11,7 @@ mod heartbeat;
 mod live;
 mod pump;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,6 +24,7 @@ use crate::input::{Arrival, Input};
 use crate::mailbox::MailboxSender;
 use crate::memory::Memory;
 use crate::net::admission::Ticket;
+use crate::net::sockets::Peer;
 use crate::net::stop::{Discarded, LINGER, Stop};
 use crate::net::stream::{Tcp, read_blocking};
 use crate::outbox::{Bounds, Flusher, Outbox, OutboxParts};
@@ -57,8 +58,17 @@ pub(crate) struct Session {
     pub(crate) live: Arc<Live>,
     pub(crate) inputs: MailboxSender<Input>,
     pub(crate) tcp: Tcp,
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Peer,
+    /// A header of the PROXY protocol comes first.
+    pub(crate) has_proxy_header: bool,
     pub(crate) ticket: Ticket,
+}
+
+/// A session after its handshake: its client speaks WebSocket.
+#[derive(Debug)]
+pub(crate) struct UpgradedSession {
+    session: Session,
+    upgraded: Upgraded,
 }
 
 /// A client that speaks WebSocket.
@@ -67,27 +77,34 @@ struct Connection {
     id: ConnectionId,
     version: Version,
     address: IpAddr,
-    /// The network that the address counts for.
-    source: Source,
     outbox: Arc<Outbox>,
     pace: Arc<Pace>,
     context: Arc<Context>,
 }
 
 impl Session {
-    /// Serves the connection until it closes.
-    pub(crate) fn run(mut self) {
+    /// Performs the handshake. A connection that does not become a WebSocket is closed when this returns.
+    pub(crate) fn shake_hands(mut self) -> Option<UpgradedSession> {
         match handshake::perform(&mut self) {
-            Ok(Outcome::Upgraded(upgraded)) => self.serve(upgraded),
+            Ok(Outcome::Upgraded(upgraded)) => {
+                return Some(UpgradedSession { session: self, upgraded });
+            }
             Ok(Outcome::Responded) => self.context.stop.linger(self.tcp.socket()),
             Err(failure) => debug!("{}: no handshake: {failure}", self.peer),
         }
+        None
+    }
+}
+
+impl UpgradedSession {
+    pub(crate) fn is_tls(&self) -> bool {
+        self.upgraded.stream.is_tls()
     }
 
-    /// Serves a WebSocket connection.
-    fn serve(self, upgraded: Upgraded) {
-        let Self { id, context, live, inputs, tcp, peer, ticket, .. } = self;
-        let Upgraded { stream, response, arrival, address, read_ahead } = upgraded;
+    /// Serves the connection until it closes.
+    pub(crate) fn run(self) {
+        let Session { id, context, live, inputs, tcp, peer, ticket, .. } = self.session;
+        let Upgraded { stream, response, arrival, address, read_ahead } = self.upgraded;
         let outbox = Outbox::new(OutboxParts {
             connection: id,
             ticket,
@@ -98,12 +115,17 @@ impl Session {
             flusher: context.flusher.clone(),
         });
         let began = Instant::now();
-        info!("connection {} from {address} (port {})", id.0, peer.port());
+        match peer {
+            Peer::Address(peer) => {
+                info!("connection {} from {address} (port {})", id.0, peer.port());
+            }
+            Peer::Unix => info!("connection {} from {address} {peer}", id.0),
+        }
         let version = arrival.version();
         let source = Source::of(address);
         let limits = pace_limits(&live.settings.limits);
         let pace = Arc::new(context.paces.connect(&arrival.pace_keys(), source, limits));
-        let connection = Connection { inputs, id, version, address, source, outbox, pace, context };
+        let connection = Connection { inputs, id, version, address, outbox, pace, context };
         let pump = Pump::new(&connection, &live, read_ahead);
         // A connection must not keep the old settings and pictures after a reload.
         drop(live);
@@ -116,9 +138,9 @@ impl Session {
 impl Connection {
     /// Registers with the dispatcher, reads until there is a reason to close, and closes.
     fn run(&self, arrival: Arrival, pump: Pump<'_>) -> CloseReason {
-        let (connection, source) = (self.id, self.source);
+        let (connection, address) = (self.id, self.address);
         let (outbox, pace) = (self.outbox.clone(), self.pace.clone());
-        let connect = Input::Connect { connection, source, outbox, arrival, pace };
+        let connect = Input::Connect { connection, address, outbox, arrival, pace };
         if self.inputs.send(connect).is_err() {
             return CloseReason::InternalError;
         }

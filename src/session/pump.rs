@@ -225,6 +225,11 @@ impl<'a> Pump<'a> {
             | Error::Io(_)
             | Error::ConnectionClosed
             | Error::AlreadyClosed => CloseReason::ConnectionLost,
+            Error::Protocol(ProtocolError::UnmaskedFrameFromClient)
+                if self.socket.get_ref().frames.is_closed_unmasked() =>
+            {
+                CloseReason::ProxyStopping
+            }
             _ => CloseReason::ProtocolError,
         }
     }

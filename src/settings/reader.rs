@@ -10,9 +10,10 @@ use ipnet::IpNet;
 use log::LevelFilter;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::Durability;
 use super::error::SettingsError;
+use super::listen::{LISTEN, ListenAddress};
 use super::rule::{self, Number, Range, TextRule};
+use super::{Durability, LogFormat};
 
 /// The keys whose value is an object with settings of its own.
 const SECTIONS: [&str; 3] = ["log", "history", "limits"];
@@ -129,6 +130,15 @@ impl SettingsReader {
         self.list(key, rule.allowed, default, Json::to_text)
     }
 
+    /// A list of addresses to listen on. `check_listen` checks whether each is allowed.
+    pub(super) fn addresses(
+        &mut self,
+        key: &'static str,
+        default: Vec<ListenAddress>,
+    ) -> Vec<ListenAddress> {
+        self.list(key, LISTEN.allowed, default, Json::to_address)
+    }
+
     /// A list of addresses and networks.
     pub(super) fn networks(&mut self, key: &'static str, default: Vec<IpNet>) -> Vec<IpNet> {
         self.list(key, rule::NETWORK, default, |value| {
@@ -146,6 +156,16 @@ impl SettingsReader {
             LevelFilter::iter().map(|level| rule::quote(&name(level))).collect();
         self.read(key, names.join(", "), default, |value| match value {
             Json::String(text) => LevelFilter::iter().find(|level| name(*level) == *text),
+            _ => None,
+        })
+    }
+
+    /// The form of the log.
+    pub(super) fn log_format(&mut self, key: &'static str, default: LogFormat) -> LogFormat {
+        self.read(key, "\"auto\", \"text\", \"json\"", default, |value| match value {
+            Json::String(text) if text == "auto" => Some(LogFormat::Auto),
+            Json::String(text) if text == "text" => Some(LogFormat::Text),
+            Json::String(text) if text == "json" => Some(LogFormat::Json),
             _ => None,
         })
     }
@@ -314,6 +334,22 @@ impl Json {
             Self::String(text) => Some(text.clone()),
             _ => None,
         }
+    }
+
+    /// An address to listen on: a string, or an object with what else is to be said of it.
+    fn to_address(&self) -> Option<ListenAddress> {
+        let Self::Object(members) = self else {
+            return Some(self.to_text()?.as_str().into());
+        };
+        let (mut address, mut proxy_protocol) = (None, false);
+        for (name, value) in members {
+            match (&**name, value) {
+                ("address", Self::String(text)) => address = Some(text.clone()),
+                ("proxyProtocol", Self::Bool(value)) => proxy_protocol = *value,
+                _ => return None,
+            }
+        }
+        Some(ListenAddress { address: address?, proxy_protocol })
     }
 }
 

@@ -43,6 +43,7 @@ macro_rules! settings {
 settings! {
     Restart "host" host;
     Restart "port" port;
+    Restart "listen" listen;
     Live "domain" domain;
     Restart "username" username;
     Live "certificate" certificate;
@@ -51,8 +52,9 @@ settings! {
     Live "gifsDirectory" gifs_directory;
     Live "allowedOrigins" allowed_origins;
     Live "trustedProxies" trusted_proxies;
-    Restart "log.level" log.level;
-    Restart "log.file" log.file;
+    Live "log.level" log.level;
+    Live "log.file" log.file;
+    Live "log.format" log.format;
     Restart "history.file" history.file;
     Restart "history.durability" history.durability;
 }

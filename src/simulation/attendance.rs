@@ -54,7 +54,21 @@ impl Attendance {
             Action::SetRules(rules) => {
                 (self.resume_grace, self.max_away) = (rules.resume_grace, rules.max_away);
             }
-            Action::Reserved(_) | Action::Wait | Action::Saved | Action::NotSaved => {}
+            Action::Kick { user } => {
+                // As if it were time to leave.
+                if self.connected.remove(user).is_some() || self.away.contains_key(user) {
+                    acts = Some(*user);
+                    if self.resumable.values().any(|id| id == user) {
+                        self.away.insert(*user, self.now);
+                    }
+                }
+            }
+            Action::Announce { .. }
+            | Action::Erased { .. }
+            | Action::Reserved(_)
+            | Action::Wait
+            | Action::Saved
+            | Action::NotSaved => {}
         }
         let mut gone = Vec::new();
         for effect in effects {

@@ -1,11 +1,12 @@
 //! One connection with both its ends: the client's, and what its session does on the server.
 
 use std::collections::VecDeque;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use super::expected::CLOSED_BY_CLIENT;
 use super::view::ClientView;
-use crate::chat::{ConnectionId, Source, Version};
+use crate::chat::{ConnectionId, Version};
 use crate::input::{Arrival, Credentials, Input, Secret};
 use crate::net::stream::MemorySocket;
 use crate::outbox::Outbox;
@@ -79,9 +80,9 @@ impl SimConnection {
         };
         let outbox = self.outbox.clone().unwrap();
         // Two clients share each source.
-        let source = Source::V6(self.client as u64 / 2);
+        let address = Ipv6Addr::from_bits(u128::from(self.client as u64 / 2) << 64).into();
         let pace = Pace::unlimited();
-        Input::Connect { connection: self.id, source, outbox, arrival, pace }
+        Input::Connect { connection: self.id, address, outbox, arrival, pace }
     }
 
     /// The client sends its Close frame, unless it has.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Each of these has to happen in the default runs.
-const KINDS: [&str; 53] = [
+const KINDS: [&str; 55] = [
     // Connections.
     "resumed",
     "resumed into a room",
@@ -60,6 +60,8 @@ const KINDS: [&str; 53] = [
     "room removed",
     "left after the grace period",
     "rules changed",
+    "announced",
+    "kicked",
     "tick was full",
     "list broadcast",
     "list changed",

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::answers::{is_answer, is_welcome};
 use super::attendance::Attendance;
 use super::coverage::Coverage;
-use super::frames::{JsonFrame, RoomInFrame, UserInFrame};
+use super::frames::JsonFrame;
 use super::recorder::Recorded;
 use super::store::FaultyStore;
 use crate::chat::{
@@ -327,6 +328,12 @@ impl ExpectedDelivery {
             }
             Effect::Superseded { link } => self.close(link.connection, CloseReason::Replaced),
             Effect::TurnedAway { link } => self.close(link.connection, CloseReason::CannotSave),
+            Effect::Kicked { link } => self.close(link.connection, CloseReason::Kicked),
+            Effect::Announce { text, time } => {
+                for connection in self.users.values().copied().collect::<Vec<_>>() {
+                    self.send(connection, &Outgoing::Announcement { text: &text, time });
+                }
+            }
             Effect::Subscribe { user, room } => {
                 if let Some(connection) = self.users.get(&user) {
                     self.seats.insert(*connection, room);
@@ -452,48 +459,6 @@ impl ExpectedDelivery {
         if let Some(stream) = self.streams.get(&connection).filter(|stream| stream.is_over) {
             assert!(stream.ending.is_some());
             self.streams.remove(&connection);
-        }
-    }
-}
-
-fn is_welcome(welcome: &Welcome, frame: &JsonFrame) -> bool {
-    let user =
-        UserInFrame { id: welcome.person.id.0, name: welcome.person.name.to_string(), away: false };
-    let is_same = frame.kind == "welcome" && frame.user.as_ref() == Some(&user);
-    is_same
-        && (welcome.version == Version::Base
-            || frame.session.is_some() == welcome.can_resume
-                && frame.resumed == Some(welcome.resumed)
-                && frame.room_id == welcome.room.map(|room| room.0))
-}
-
-fn is_answer(query: &Query, frame: &JsonFrame, store: &FaultyStore) -> bool {
-    if frame.reference.as_deref() != query.reference.as_deref() {
-        return false;
-    }
-    let is_unreadable = |room: RoomId| {
-        frame.code.as_deref() == Some("not_readable") && store.was_unreadable(room.0)
-    };
-    match &query.what {
-        Lookup::Room { snapshot, .. } => {
-            let users = format!("[{}]", snapshot.users.json());
-            let users: Vec<UserInFrame> = serde_json::from_str(&users).unwrap();
-            let is_room =
-                |room: &RoomInFrame| room.id == snapshot.id.0 && *room.title == *snapshot.title;
-            frame.kind == "room"
-                && frame.room.as_ref().is_some_and(is_room)
-                && frame.users.as_ref() == Some(&users)
-                && frame.user_count == Some(users.len())
-                && frame.seq == Some(snapshot.seq)
-        }
-        Lookup::Page { room, .. } => {
-            (frame.kind == "history" && frame.room_id == Some(room.0)) || is_unreadable(*room)
-        }
-        Lookup::Message(position) => {
-            let (room, seq) = (position.room, position.seq);
-            let is_message = frame.room_id == Some(room.0) && frame.seq == Some(seq);
-            let is_gone = frame.code.as_deref() == Some("already_said");
-            is_message || is_gone || is_unreadable(room)
         }
     }
 }

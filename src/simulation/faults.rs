@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use crossbeam_channel::bounded;
+
 use super::connection::SimConnection;
 use super::store::CommitFault;
 use super::world::{World, server_info};
-use crate::chat::ConnectionId;
-use crate::input::{Input, Reload};
+use crate::chat::{ConnectionId, UserId};
+use crate::input::{Control, Input, Reload, Whom};
 
 impl World {
     pub(super) fn fault(&mut self) {
@@ -21,6 +23,8 @@ impl World {
             69..87 => self.time_passes(),
             87..92 => self.reload(),
             92..94 => self.flood(),
+            94 => self.announce(),
+            95 => self.kick(),
             _ => self.read_everything(),
         }
     }
@@ -155,6 +159,21 @@ impl World {
         for id in ids {
             self.read(id);
         }
+    }
+
+    fn announce(&mut self) {
+        let (answer, _) = bounded(1);
+        let control = Control::Announce { text: "Tea".to_owned(), answer };
+        self.mailbox.push_back(Input::Control(Box::new(control)));
+    }
+
+    /// The operator kicks one of the last users, if it is still there.
+    fn kick(&mut self) {
+        let last = self.dispatcher.chat().last_ids().user;
+        let user = UserId(last.saturating_sub(self.dice.below(4)));
+        let (answer, _) = bounded(1);
+        let control = Control::Kick { whom: Whom::User(user), reason: None, answer };
+        self.mailbox.push_back(Input::Control(Box::new(control)));
     }
 
     /// A client sends far more than one tick takes.

@@ -21,6 +21,7 @@
 //! WSCHAT_SIM_SEEDS=100000 cargo test --lib simulation
 //! ```
 
+mod answers;
 mod attendance;
 mod client;
 mod connection;

@@ -109,6 +109,7 @@ impl World {
                 assert_ne!(client.current, Some(id), "the latest connection is replaced");
                 self.coverage.hit("replaced by a newer connection");
             }
+            Some(4003) => self.coverage.hit("kicked"),
             code => panic!("closed with {code:?}"),
         }
         if client.current == Some(id) {

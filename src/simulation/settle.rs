@@ -1,6 +1,7 @@
 //! The end of a run: everything that is broken is mended, everything on its way arrives, and then clients
 //! and server have to agree. At last everybody leaves, or the server stops, and nothing may be left.
 
+use sha2::{Digest, Sha256};
 use std::sync::Weak;
 use std::time::{Duration, Instant};
 
@@ -148,10 +149,10 @@ impl World {
     /// The recorded entries lead to the same chat, from the beginning and from a snapshot.
     fn check_replay(&self) {
         let state = self.dispatcher.chat().write_snapshot();
-        let digest = |chat: &Chat| openssl::sha::sha256(&chat.write_snapshot());
+        let digest = |chat: &Chat| Sha256::digest(chat.write_snapshot());
         let (fresh, restored) = self.expected.replayed();
         assert!(fresh == self.dispatcher.chat(), "the replayed chat differs");
-        assert_eq!(digest(fresh), openssl::sha::sha256(&state));
+        assert_eq!(digest(fresh), Sha256::digest(&state));
         if let Some(restored) = restored {
             assert!(restored == fresh, "the chat restored from a snapshot differs");
             assert_eq!(digest(restored), digest(fresh));

@@ -86,6 +86,8 @@ impl ClientView {
         }
         assert!(self.user.is_some(), "before the welcome: {json}");
         match (self.version, &*frame.kind) {
+            (Version::V2, "announcement") => around.coverage.hit("announced"),
+            (Version::Base, "text") if frame.from.as_ref().is_some_and(|from| from.id == 0) => {}
             (Version::Base, "list_rooms") => self.take_base_list(frame, around.coverage),
             (Version::V2, "list_rooms") => self.take_list(frame),
             (_, "enter_room") => self.take_enter(frame),

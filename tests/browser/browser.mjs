@@ -42,14 +42,14 @@ export const launch = () => chromium.launch({
  * The story is called as `story(...tabs, { server, proxy, browser, open })`; `open(visitor)` opens another tab. When
  * the story ends, every open tab is closed, and must have behaved.
  *
- * Options: `settings` and `fillable` as in `Server.start`; with `isProxied` the tabs connect through a `Proxy`.
+ * Options: `settings`, `fillable` and `governed` as in `Server.start`; with `isProxied` the tabs connect through a `Proxy`.
  */
 export function stage() {
   let browser;
   before(async () => { browser = await launch(); });
   after(() => browser.close());
-  return async (visitors, story, { settings, fillable, isProxied = false } = {}) => {
-    const server = await Server.start(settings, { fillable });
+  return async (visitors, story, { settings, fillable, governed, isProxied = false } = {}) => {
+    const server = await Server.start(settings, { fillable, governed });
     const proxy = isProxied ? await Proxy.start(server) : null;
     try {
       const tabs = [];

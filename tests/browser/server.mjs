@@ -3,6 +3,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -29,12 +30,13 @@ export class Server {
 
   /**
    * `fillable`: the test will fill the disk. It does so with a limit on the size of files, which looks like a full disk
-   * to a write, once the signal that comes with it is ignored.
+   * to a write, once the signal that comes with it is ignored. `governed`: the test will send commands of the operator.
    */
-  static async start(settings = {}, { fillable = false } = {}) {
+  static async start(settings = {}, { fillable = false, governed = false } = {}) {
     const server = new Server();
     server.#command = fillable ? ['bash', '-c', 'trap "" XFSZ; exec "$@"', 'bash', binary()] : [binary()];
-    writeFileSync(server.file('settings.json'), JSON.stringify({ host: '127.0.0.1', ...settings }));
+    const admin = governed && { admin: { listen: server.file('admin.sock') } };
+    writeFileSync(server.file('settings.json'), JSON.stringify({ host: '127.0.0.1', ...admin, ...settings }));
     try {
       await server.#run(0);
     } catch (error) {
@@ -64,6 +66,18 @@ export class Server {
   /** Starts again on the same port, after `kill`. */
   async restart() {
     await this.#run(new URL(this.url).port);
+  }
+
+  /** Sends a command of the operator. Returns its answer. */
+  async command(method, path, body) {
+    const headers = { 'Content-Type': 'application/json' };
+    const sent = request({ socketPath: this.file('admin.sock'), method, path, headers });
+    sent.end(body && JSON.stringify(body));
+    const [response] = await once(sent, 'response');
+    let text = '';
+    for await (const part of response) text += part;
+    if (response.statusCode !== 200) throw new Error(`${method} ${path}: ${response.statusCode} ${text}`);
+    return JSON.parse(text);
   }
 
   /** Destroys the stored history under the running server. */

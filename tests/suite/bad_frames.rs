@@ -73,6 +73,17 @@ fn a_close_reason_that_is_not_utf8() {
 #[test]
 fn an_unmasked_frame() {
     check(unmasked(TEXT, LIST), 1002);
+    check([unmasked(PING, b""), unmasked(CLOSE, &1001_u16.to_be_bytes())].concat(), 1002);
+}
+
+#[test]
+fn an_unmasked_close_frame_is_of_a_proxy_that_stops() {
+    for payload in [&b""[..], &1001_u16.to_be_bytes()] {
+        check(unmasked(CLOSE, payload), 1001);
+        let host = Host::start();
+        let mut user = user_who_sends(&host, unmasked(CLOSE, payload));
+        assert_eq!(user.skip_to_close(), (1001, "proxy stopping".to_owned()));
+    }
 }
 
 #[test]

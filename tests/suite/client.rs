@@ -138,10 +138,11 @@ impl Endpoint {
 }
 
 impl Client {
-    fn over(tcp: TcpStream, endpoint: &Endpoint) -> Self {
+    pub(crate) fn over(tcp: TcpStream, endpoint: &Endpoint) -> Self {
         tcp.set_read_timeout(Some(PATIENCE)).unwrap();
         tcp.set_write_timeout(Some(PATIENCE)).unwrap();
-        tcp.set_nodelay(true).unwrap();
+        // A Unix socket has no such option, and needs none.
+        let _ = tcp.set_nodelay(true);
         let wire = match &endpoint.root {
             None => Wire::Plain(tcp),
             Some(root) => {

@@ -93,8 +93,22 @@ impl Program {
         Self::start_by(&["sh"], preparation, settings)
     }
 
+    /// Like [`Program::start_after`], with this as standard error.
+    pub(crate) fn start_with_stderr(preparation: &str, stderr: Stdio, settings: Value) -> Self {
+        Self::start_in(&["sh"], preparation, Some(stderr), settings)
+    }
+
     /// Like [`Program::start_after`], with this command as the shell.
-    pub(crate) fn start_by(shell: &[&str], preparation: &str, mut settings: Value) -> Self {
+    pub(crate) fn start_by(shell: &[&str], preparation: &str, settings: Value) -> Self {
+        Self::start_in(shell, preparation, None, settings)
+    }
+
+    fn start_in(
+        shell: &[&str],
+        preparation: &str,
+        stderr: Option<Stdio>,
+        mut settings: Value,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         settings["port"] = json!(0);
         fs::write(directory.path().join("settings.json"), settings.to_string()).unwrap();
@@ -105,7 +119,7 @@ impl Program {
             .arg(format!("{preparation} && exec \"$0\" --settings settings.json"))
             .arg(env!("CARGO_BIN_EXE_wschat"))
             .current_dir(&directory);
-        let (child, address) = open(&mut command, directory.path());
+        let (child, address) = open(&mut command, directory.path(), stderr);
         settings["port"] = json!(address.port());
         Self { child, endpoint: Endpoint { address, root: None }, directory, command, settings }
     }
@@ -144,9 +158,18 @@ impl Program {
     /// Starts the program again after its end, in the same directory and on the same port.
     pub(crate) fn restart(&mut self) {
         fs::write(self.file("settings.json"), self.settings.to_string()).unwrap();
-        let (child, address) = open(&mut self.command, self.directory.path());
+        let (child, address) = open(&mut self.command, self.directory.path(), None);
         assert_eq!(address, self.endpoint.address);
         self.child = child;
+    }
+
+    /// Changes these members of the settings in its file.
+    pub(crate) fn write_settings(&self, changes: &Value) {
+        let mut settings = self.settings.clone();
+        for (key, value) in changes.as_object().expect("an object") {
+            settings[key] = value.clone();
+        }
+        fs::write(self.file("settings.json"), settings.to_string()).unwrap();
     }
 
     /// A file in the program's directory.
@@ -216,11 +239,17 @@ impl Drop for Program {
 }
 
 /// Runs the program, and waits until it listens.
-fn open(command: &mut Command, directory: &Path) -> (Child, SocketAddr) {
+fn open(command: &mut Command, directory: &Path, stderr: Option<Stdio>) -> (Child, SocketAddr) {
     let errors = directory.join("stderr");
     let log = OpenOptions::new().create(true).append(true).open(&errors).unwrap();
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(stderr.unwrap_or_else(|| log.into()))
+        .spawn()
+        .unwrap();
+    // It holds what has been given as standard error, which the program alone should have.
+    command.stderr(Stdio::null());
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = address_in(&line).unwrap_or_else(|| {
@@ -230,9 +259,10 @@ fn open(command: &mut Command, directory: &Path) -> (Child, SocketAddr) {
     (child, address)
 }
 
-/// The address in `wschat 0.1.0 is open at http://127.0.0.1:1234/`.
+/// The first address in `wschat 0.1.0 is open at http://127.0.0.1:1234/`.
 pub(crate) fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, url) = line.split_once("is open at http")?;
+    let (url, _) = url.split_once(", ").unwrap_or((url, ""));
     url.trim_start_matches('s').strip_prefix("://")?.trim_end().strip_suffix('/')?.parse().ok()
 }
 

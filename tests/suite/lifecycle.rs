@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use wschat::{Server, Settings, StartError};
 
 use crate::client::{Client, Endpoint, PATIENCE};
-use crate::frame::CLOSE;
+use crate::frame::{CLOSE, PING, masked};
 use crate::host::{Host, eventually, threads_of};
 
 /// Set in the child process of [`in_own_process`].
@@ -237,6 +237,51 @@ fn a_slow_consumer_delays_the_shutdown_no_longer_than_the_drain_timeout() {
     // The timeout is 1,000 ms. Less than 500 ms would mean that the server did not drain.
     assert!(elapsed > Duration::from_millis(500), "{elapsed:?}");
     assert!(elapsed < Duration::from_millis(1_500), "{elapsed:?}");
+}
+
+#[test]
+fn one_client_that_does_not_close_holds_up_nobody() {
+    for host in [Host::with(|settings| settings.limits.drain_timeout_ms = 600_000), {
+        Host::with_tls(|settings| settings.limits.drain_timeout_ms = 600_000)
+    }] {
+        let stays = host.endpoint.member();
+        let mut others: Vec<Client> = (0..20).map(|_| host.endpoint.user()).collect();
+        // It has its response, and keeps the connection.
+        let visitor = host.endpoint.connect();
+        host.handle.shutdown();
+        for client in &mut others {
+            assert_eq!(client.skip_to_close().0, 1001);
+        }
+        drop(others);
+        let began = Instant::now();
+        host.handle.join().unwrap();
+        assert!(began.elapsed() < PATIENCE / 3, "{:?}", began.elapsed());
+        drop((stays, visitor));
+    }
+}
+
+#[test]
+fn a_client_that_reads_slowly_gets_everything_before_the_end() {
+    let host = Host::with(|settings| {
+        settings.limits.messages_per_second = 0.0;
+        settings.limits.drain_timeout_ms = 600_000;
+    });
+    let mut slow = slow_consumer(&host.endpoint);
+    let mut stays = host.endpoint.user();
+    host.handle.shutdown();
+    // The one that has been sent everything is cut off meanwhile.
+    assert_eq!(stays.frame().close_reason().0, 1001);
+    eventually("it is cut off", || stays.try_send(masked(PING, b"")).is_err());
+    let mut texts = 0;
+    let code = loop {
+        let frame = slow.frame();
+        if frame.first == CLOSE {
+            break frame.close_reason().0;
+        }
+        texts += usize::from(frame.payload.starts_with(b"{\"type\":\"text\""));
+    };
+    assert_eq!((code, texts), (1001, 200));
+    host.handle.join().unwrap();
 }
 
 #[test]

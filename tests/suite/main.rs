@@ -14,10 +14,18 @@
 //! | `memory` | all clients together take no more memory than they may, and whoever takes most gives first |
 //! | `pace` | nobody gets a fresh burst by reconnecting, and what costs more counts for more |
 //! | `closing` | every request is answered before the Close frame |
+//! | `listeners`, `proxy_protocol` | every address, Unix socket and socket of systemd is served, and a proxy can name the client |
 //! | `sources` | one network takes nothing away from others |
 //! | `tls` | the chat is the same under TLS |
 //! | `reload` | new settings change a running server, and disconnect nobody |
 //! | `lifecycle`, `program` | it starts, stops and fails as documented |
+//! | `log`, `signals`, `systemd` | its log holds up nobody; each signal does as documented; systemd is told |
+//! | `checks` | settings are checked as a whole, and backups restored, without a running server |
+//! | `commands` | the commands ask the running server for the right thing, and show its answer |
+//! | `doctor` | the doctor finds each of the faults that are planted, and names the cure |
+//! | `governed` | what the operator commands happens, and every client sees exactly what it is to see |
+//! | `proxies` | it works behind nginx and Caddy, as they are configured by `wschat print` |
+//! | `snippets` | the docs show what the program prints and takes |
 //! | `crowd` | everyone in a big room gets the same |
 //! | `kits` | the Rust client and the example bots lose and repeat nothing |
 //! | `noise` | it survives random input |
@@ -42,24 +50,35 @@ mod random;
 mod addresses;
 mod bad_frames;
 mod bad_requests;
+mod checks;
 mod closing;
+mod commands;
 mod crash;
 mod crowd;
+mod doctor;
 mod exact;
 mod full_disk;
 mod gifs;
+mod governed;
 mod http;
 mod kits;
 mod lifecycle;
 mod limits;
+mod listeners;
+mod log;
 mod memory;
 mod noise;
 mod pace;
 mod program;
+mod proxies;
+mod proxy_protocol;
 mod reload;
 mod resume;
+mod signals;
 mod slow_consumers;
+mod snippets;
 mod sources;
+mod systemd;
 mod texts;
 mod timeouts;
 mod tls;

@@ -1,11 +1,15 @@
 //! The pace belongs to the session and to the network it comes from, and is charged by what a request
 //! costs. Reconnecting is no way around it.
 
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
 use wschat::Settings;
 
 use crate::client::{Client, upgrade_offering};
 use crate::frame::{self, PONG, TEXT};
-use crate::host::Host;
+use crate::host::{Host, Program};
 
 /// So slow that no test sees a token come back.
 const SLOW: f64 = 0.001;
@@ -154,4 +158,25 @@ fn a_room_is_told_no_more_than_its_members_can_follow() {
     loud.request(r#"{"type":"enter_room","roomId":2}"#);
     loud.say(&long);
     loud.skip_to("text");
+}
+
+#[test]
+fn what_was_sent_while_the_process_stood_still_is_no_haste() {
+    // In five seconds that is more than ten times the burst.
+    let program =
+        Program::start(json!({ "limits": { "messagesPerSecond": 100, "messageBurst": 30 } }));
+    let mut user = program.endpoint.v2_user();
+    user.request(r#"{"type":"enter_room","roomId":1}"#);
+    assert_eq!(user.json()["type"], "room");
+    program.signal("STOP");
+    for number in 0..400 {
+        user.request(&json!({ "type": "text", "text": number.to_string() }).to_string());
+    }
+    thread::sleep(Duration::from_secs(5));
+    program.signal("CONT");
+    for number in 0..400 {
+        let said = user.json();
+        assert_eq!(said["text"], number.to_string(), "{said}");
+    }
+    assert!(program.log().contains("nothing ran for"), "{}", program.log());
 }

@@ -14,6 +14,8 @@
 //! | `A ended` | the connection of A ends, without a Close frame |
 //! | `A vanishes` | A closes its socket without a Close frame |
 //! | `A aborts` | A resets its connection |
+//! | `operator POST /v1/kick …` | the operator sends this command with this body, and waits for the answer |
+//! | `operator < 200 …` | that answer was exactly this one |
 //! | `server dies` | the server is killed and restarted; all connections are gone |
 //!
 //! These words stand for values of `wschat.v2` that are not known in advance: `TIME` for the present
@@ -27,11 +29,12 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
+use wschat::ServerHandle;
 
 use crate::client::{Client, Endpoint, UPGRADE, V2, upgrade_offering};
 use crate::companions::Companions;
 use crate::frame::{self, Frame, TEXT};
-use crate::host::Program;
+use crate::host::{Host, Program};
 
 /// How much the times of the server and of the test may differ, in milliseconds. Both read the same
 /// clock, one after the other.
@@ -40,6 +43,9 @@ const TOLERANCE_MS: u64 = 2;
 pub(crate) struct Player<'a> {
     endpoint: Endpoint,
     program: Option<&'a mut Program>,
+    operated: Option<&'a ServerHandle>,
+    /// The answer to the operator's last command.
+    answer: String,
     companions: Option<&'a mut Companions>,
     clients: BTreeMap<String, Client>,
     /// The latest session of each name.
@@ -58,6 +64,8 @@ impl<'a> Player<'a> {
         Self {
             endpoint: endpoint.clone(),
             program: None,
+            operated: None,
+            answer: String::new(),
             companions: None,
             clients: BTreeMap::new(),
             tokens: BTreeMap::new(),
@@ -72,6 +80,11 @@ impl<'a> Player<'a> {
     pub(crate) fn of(program: &'a mut Program) -> Self {
         let player = Self::new(&program.endpoint);
         Self { program: Some(program), ..player }
+    }
+
+    /// Plays against a server in this process, which the operator commands.
+    pub(crate) fn operating(host: &'a Host) -> Self {
+        Self { operated: Some(&host.handle), ..Self::new(&host.endpoint) }
     }
 
     /// With these companions in the rooms, who talk after every line.
@@ -111,6 +124,13 @@ impl<'a> Player<'a> {
 
     fn act(&mut self, name: &str, verb: &str, rest: &str) {
         match verb {
+            "<" if name == "operator" => assert_eq!(self.answer, rest),
+            "GET" | "POST" => {
+                let (path, body) = rest.split_once(' ').unwrap_or((rest, ""));
+                let operated = self.operated.expect("a server to command");
+                let (status, answer) = operated.command(verb, path, body);
+                self.answer = format!("{status} {answer}");
+            }
             "connects" => self.connect(name, UPGRADE, None),
             "offers" => self.connect(name, &upgrade_offering(rest), Some(V2)),
             "resumes" => {

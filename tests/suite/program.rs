@@ -48,17 +48,23 @@ fn help_and_version() {
         check(&run(&[option]), 0, &["Usage: wschat", "--settings", "--check", "Exit status"]);
     }
     for option in ["--version", "-V"] {
-        check(&run(&[option]), 0, &[concat!("wschat ", env!("CARGO_PKG_VERSION"), "\n")]);
+        let commit = wschat::COMMIT.map_or(String::new(), |commit| format!("{commit}; "));
+        let build = format!("({commit}{})\n", wschat::FEATURES.join(", "));
+        check(&run(&[option]), 0, &[concat!("wschat ", env!("CARGO_PKG_VERSION"), " "), &build]);
     }
+    check(&run(&["check", "--help"]), 0, &["Usage: wschat check", "Example:\n  wschat check"]);
 }
 
 #[test]
 fn wrong_usage() {
-    check(&run(&["--prot", "1"]), 2, &["wschat: ", "--prot", "wschat --help"]);
-    check(&run(&["extra"]), 2, &["extra"]);
+    check(&run(&["--prot", "1"]), 2, &["wschat: ", "--prot", "'--port'", "`wschat --help`"]);
+    check(&run(&["extra"]), 2, &["'extra'", "`wschat --help`"]);
     check(&run(&["--port"]), 2, &["--port"]);
-    check(&run(&["--port", "65536"]), 2, &["--port 65536"]);
-    check(&run(&["--port", "http"]), 2, &["--port http"]);
+    for port in ["65536", "http", "-1", ""] {
+        check(&run(&["--port", port]), 2, &["--port", port]);
+    }
+    check(&run(&["--check", "check"]), 2, &["--check"]);
+    check(&run(&["--port", "1", "check"]), 2, &["--port", "after"]);
 }
 
 #[test]
@@ -73,13 +79,14 @@ fn bad_settings() {
 
 #[test]
 fn a_check_of_good_settings() {
-    check(&run_with("{}", &["--check"]), 0, &["The settings are good.\n"]);
+    check(&run_with("{}", &["--check", "--port", "0"]), 0, &["The settings are good.\n"]);
     let host = Host::start();
     let port = host.endpoint.address.port().to_string();
     // A check does not listen, so it works beside a running server.
     check(&run(&["--check", "--port", &port]), 0, &["The settings are good.\n"]);
+    check(&run(&["check", "--port", &port]), 0, &["The settings are good.\n"]);
     let settings = include_str!("../../settings.json");
-    check(&run_with(settings, &["--check"]), 0, &["The settings are good.\n"]);
+    check(&run_with(settings, &["--check", "--port", "0"]), 0, &["The settings are good.\n"]);
 }
 
 #[test]
@@ -87,12 +94,12 @@ fn a_check_of_certificate_and_key() {
     let (one, other) = (Identity::new(), Identity::new());
     let settings = |certificate, key| json!({"certificate": certificate, "privateKey": key});
     let good = settings(one.certificate(), one.key()).to_string();
-    check(&run_with(&good, &["--check"]), 0, &["The settings are good.\n"]);
+    check(&run_with(&good, &["--check", "--port", "0"]), 0, &["The settings are good.\n"]);
     let mismatch = settings(one.certificate(), other.key()).to_string();
     let missing = settings(one.certificate(), "/nowhere.pem".into()).to_string();
     let no_key = settings(one.certificate(), one.certificate()).to_string();
     for (bad, words) in [(mismatch, "key.pem"), (missing, "/nowhere.pem"), (no_key, "key")] {
-        check(&run_with(&bad, &["--check"]), 3, &["wschat: ", words]);
+        check(&run_with(&bad, &["--check", "--port", "0"]), 3, &["wschat: ", words]);
         check(&run_with(&bad, &["--port", "0"]), 3, &["wschat: ", words]);
     }
 }
@@ -102,14 +109,14 @@ fn a_check_of_the_gifs() {
     let folder = tempfile::tempdir().unwrap();
     let settings = json!({ "gifsDirectory": folder.path() }).to_string();
     let words = &["wschat: ", folder.path().to_str().unwrap(), "no picture in this directory"];
-    check(&run_with(&settings, &["--check"]), 3, words);
+    check(&run_with(&settings, &["--check", "--port", "0"]), 3, words);
     check(&run_with(&settings, &["--port", "0"]), 3, words);
 
     let picture = folder.path().join("1 wave.gif");
     fs::write(&picture, "no gif").unwrap();
-    check(&run_with(&settings, &["--check"]), 3, &["1 wave.gif: this is not a GIF"]);
+    check(&run_with(&settings, &["--check", "--port", "0"]), 3, &["1 wave.gif: this is not a GIF"]);
     fs::write(&picture, "GIF89a").unwrap();
-    check(&run_with(&settings, &["--check"]), 0, &["The settings are good.\n"]);
+    check(&run_with(&settings, &["--check", "--port", "0"]), 0, &["The settings are good.\n"]);
 }
 
 #[test]
@@ -118,6 +125,19 @@ fn a_port_in_use() {
     let port = host.endpoint.address.port().to_string();
     let output = run(&["--port", &port]);
     check(&output, 4, &[&format!("cannot listen on 127.0.0.1 port {port}"), "--port"]);
+}
+
+/// These may pass by themselves, so that a service is to be started again.
+#[test]
+fn an_address_that_is_not_there_yet_and_a_history_in_use() {
+    let output = run(&["--host", "203.0.113.1", "--port", "0"]);
+    check(&output, 5, &["cannot listen on 203.0.113.1", "ip address"]);
+
+    let program = Program::durable(json!({}));
+    let file = json!({ "history": { "file": program.file("wschat.db") } }).to_string();
+    let output = run_with(&file, &["--port", "0"]);
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("in use by another server"));
 }
 
 #[test]
@@ -175,13 +195,25 @@ fn connect_to_room_2(program: &Program) -> Client {
 #[test]
 fn a_second_signal_kills_it() {
     const SIGTERM: i32 = 15;
-    let mut program = Program::start(json!({
-        "limits": { "messagesPerSecond": 0, "drainTimeoutMs": 600_000 }
-    }));
+    let limits = json!({
+        "messagesPerSecond": 0, "drainTimeoutMs": 600_000, "outboxMaxBytes": 64 << 20
+    });
+    let mut program = Program::start(json!({ "limits": limits }));
     let _stuffed = slow_consumer(&program.endpoint);
+    // More than the system takes for it, so that the drain does not end.
+    let mut speaker = program.endpoint.member();
+    let text = "x".repeat(4_000);
+    for _ in 0..2_500 {
+        speaker.say(&text);
+        speaker.text();
+    }
     program.signal("TERM");
     eventually("it drains", || program.log().contains("a second signal ends at once"));
-    program.signal("TERM");
+    // Those of the first second are the same order.
+    eventually("a later one ends it", || {
+        program.signal("TERM");
+        program.log().contains("ending at once")
+    });
     assert_eq!(program.wait().signal(), Some(SIGTERM), "{}", program.log());
 }
 
@@ -344,4 +376,37 @@ fn it_starts_with_settings_for_malloc_and_leaves_those_of_the_operator() {
     let own = "glibc.malloc.arena_max=3";
     let program = Program::start_after(&format!("export GLIBC_TUNABLES={own}"), json!({}));
     assert_eq!(tunables(&program), [own]);
+}
+
+#[test]
+fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
+    let program = Program::start_after("ulimit -S -n 20", json!({}));
+    let users: Vec<_> = (0..30).map(|_| program.endpoint.user()).collect();
+    drop(users);
+    let limits = fs::read_to_string(format!("/proc/{}/limits", program.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let numbers: Vec<&str> = line.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(numbers[0], numbers[1], "{line}");
+}
+
+#[test]
+fn a_start_warns_of_connections_that_the_machine_cannot_carry() {
+    let program = Program::start_after("ulimit -n 400", json!({}));
+    let log = program.log();
+    let warning = "[WARN] limits.maxConnections is 4096, but the limit of open files";
+    assert!(
+        log.contains(warning) && log.contains("is 400, which carries about 80 connections"),
+        "{log}"
+    );
+    let program =
+        Program::start_after("ulimit -n 400", json!({ "limits": { "maxConnections": 50 } }));
+    assert!(!program.log().contains("open files"), "{}", program.log());
+}
+
+#[test]
+fn a_new_history_is_no_reason_to_warn() {
+    let program = Program::start(json!({ "history": { "file": "wschat.db" } }));
+    program.endpoint.user().close();
+    let log = program.log();
+    assert!(!log.contains("[WARN]"), "{log}");
 }

@@ -26,6 +26,10 @@ export interface Events {
   room_gone: { room: { id: number | null; title?: string }; error: Refusal | null; here: Room | null };
   /** The server has put the client out of the room. */
   removed: { roomId: number };
+  /** What the operator of the server tells everyone. */
+  announcement: Frame & { text: string; time: number };
+  /** The operator has erased messages of the room up to `upTo`: those of one user, those before a time, or all. */
+  erased: Frame & { roomId: number; time: number; upTo: number; userId?: number; before?: number };
   /** A message will never be said. */
   failed: { entry: { ref: string; text?: string; gifId?: number }; error: ChatError };
   /** `retryAt` is null if the client does not come back by itself. */
@@ -38,14 +42,11 @@ export interface Events {
 
 /** Only to be read. */
 export interface State {
-  phase: 'connecting' | 'online' | 'waiting' | 'replaced' | 'stopped';
-  retryAt: number | null; lostReason: string;
-  me: User | null; epoch: string | null; features: string[];
+  phase: 'connecting' | 'online' | 'waiting' | 'replaced' | 'kicked' | 'stopped';
+  retryAt: number | null; lostReason: string; me: User | null; epoch: string | null; features: string[];
   limits: Record<string, number>; gifs: { id: number; alt: string }[];
-  rooms: Map<number, Room>;
-  wanted: { id: number | null; title?: string } | null;
-  hereId: number | null; isSubscribed: boolean;
-  members: Map<number, string>; away: Set<number>; memberCount: number;
+  rooms: Map<number, Room>; wanted: { id: number | null; title?: string } | null;
+  hereId: number | null; isSubscribed: boolean; members: Map<number, string>; away: Set<number>; memberCount: number;
   pausedUntil: number | null; pauseReason: 'rate_limited' | 'not_saved' | null;
 }
 
@@ -67,6 +68,7 @@ export interface Options {
 }
 
 export interface Query { before?: number; after?: number; around?: number; limit?: number; maxBytes?: number }
+/** `events` may also have what is left of erased messages: `{ type: 'gone', roomId, time, seq }`. */
 export interface Page { events: Message[]; more: boolean; newer: boolean; epoch: string }
 
 export class ChatError extends Error { code: string; retryAfterMs?: number }

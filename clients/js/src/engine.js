@@ -9,7 +9,8 @@ import { Sender } from './sender.js';
 const SILENCE_MS = 45_000;
 /** The ref of requests whose answer does not matter. */
 const TYPING_REF = 'typing';
-const REPLACED = 4001;
+/** What it means if a connection has ended for good. */
+const ENDED = { 4001: 'replaced', 4003: 'kicked' };
 const MAX_PAGE = 100;
 
 /** The clock of those who do not bring their own. */
@@ -85,7 +86,7 @@ export class Engine {
 
   // ---- the connection
 
-  /** Connects, also after the connection was replaced or refused. */
+  /** Connects, also after the connection was replaced or refused, or the user was kicked. */
   start() {
     this.#connection.open();
   }
@@ -166,7 +167,8 @@ export class Engine {
 
   #lost({ code, reason, retryAt }) {
     this.#clock.clearTimeout(this.#probeTimer);
-    const phase = retryAt !== null ? 'waiting' : code === REPLACED ? 'replaced' : 'stopped';
+    const phase = retryAt !== null ? 'waiting' : ENDED[code] ?? 'stopped';
+    if (phase === 'kicked') this.#store.set('session', null); // it is over
     this.state.disconnected({ phase, reason, retryAt });
     this.#sender.lost({ code, reason });
     this.#requests.lost();

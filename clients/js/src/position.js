@@ -4,6 +4,9 @@ import { continues, ServerState } from './state.js';
 
 const MAX_POSITIONS = 64;
 
+/** Nobody can tell any more what was said there. */
+const isGone = ({ type }) => type === 'gone';
+
 /** How far a room has been followed. */
 export class Position {
   /** The history that `seq` counts in; null before the room was entered. */
@@ -26,7 +29,7 @@ export class Position {
       last = Math.max(last, upTo);
     };
     let from = seq + 1;
-    for (let i = events.length - 1; i >= 0 && events[i].seq === from - 1; i -= 1) from -= 1;
+    for (let i = events.length - 1; i >= 0 && events[i].seq === from - 1 && !isGone(events[i]); i -= 1) from -= 1;
     if (!isWhole || from > this.endSeq + 1) this.#from = from;
     for (const event of events) {
       if (event.seq <= last) continue;
@@ -52,7 +55,7 @@ export class Position {
   }
 
   addPage(events) {
-    if (events.at(-1)?.seq === this.#from - 1) this.#from = events[0].seq;
+    if (events.at(-1)?.seq === this.#from - 1 && !events.some(isGone)) this.#from = events[0].seq;
   }
 
   /** The `seq` from which everything up to the end was seen; the end + 1 if the last message was not. */

@@ -120,7 +120,9 @@ export class Sender {
         this.#isVerifying = false;
         if (!this.#outbox.find(ref)) return;
         const lowest = events[0]?.seq ?? cursor;
-        if (lowest > sent.seq + 1 && (!more || lowest === cursor)) this.#outbox.fail(ref, '', 'unknown');
+        // What was erased may have been this one.
+        const isGone = events.some(({ type, seq }) => type === 'gone' && seq > sent.seq);
+        if (isGone || (lowest > sent.seq + 1 && (!more || lowest === cursor))) this.#outbox.fail(ref, '', 'unknown');
         else this.#verify({ ref, room, sent }, lowest);
       },
       refused: ({ code }) => {

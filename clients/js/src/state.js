@@ -11,7 +11,10 @@ export const continues = ({ epoch, endSeq }, { epoch: now, seq, reset }) =>
   !reset && epoch === now && seq >= endSeq;
 
 export class ServerState {
-  /** 'connecting', 'online', 'waiting' (for the next attempt), 'replaced' (by another connection) or 'stopped'. */
+  /**
+   * 'connecting', 'online', 'waiting' (for the next attempt), 'replaced' (by another connection), 'kicked' (by the
+   * operator) or 'stopped'.
+   */
   phase = 'connecting';
   retryAt = null;
   lostReason = '';

@@ -306,11 +306,12 @@ impl Core {
                 self.queue.take_first();
             }
         }
-        self.look_for_doubtful(room, (whole_from, seen), complete, !is_same);
+        let is_whole = complete && !events.iter().any(is_gone);
+        self.look_for_doubtful(room, (whole_from, seen), is_whole, !is_same);
     }
 
     /// Tells the messages after `last`, up to `seq`, and where some are missing: also between two of them, if one
-    /// was too long for this client. Returns the `seq` from which on none is.
+    /// was too long for this client. Returns the `seq` from which on none is, or is erased.
     fn tell_missed(&mut self, room: u64, events: &[Value], mut last: u64, seq: u64) -> u64 {
         let mut whole_from = last + 1;
         let numbers = events.iter().map(|event| event["seq"].as_u64().unwrap_or_default());
@@ -318,6 +319,9 @@ impl Core {
             if number > last + 1 {
                 self.tell(Event::Gap { room, after: last, before: number });
                 whole_from = number;
+            }
+            if event.is_some_and(is_gone) {
+                whole_from = number + 1;
             }
             let is_new = number > last;
             last = last.max(number);
@@ -366,7 +370,10 @@ impl Core {
     fn searched(&mut self, page: &HistoryPage) {
         page.messages().for_each(|message| self.acknowledge(&message));
         let Some(Doubt { seen: Some(seen), is_other_epoch, .. }) = self.saved.doubt else { return };
+        let is_later = |event: &&Value| event["seq"].as_u64().is_some_and(|seq| seq > seen);
         match page.first() {
+            // What was erased may have been this one.
+            _ if page.events.iter().filter(is_later).any(is_gone) => self.give_up(),
             Some(first) if first > seen + 1 && page.more => self.search_before(page.room, first),
             Some(first) if first <= seen + 1 && !is_other_epoch => self.saved.doubt = None,
             // The part that would show it is no longer stored.
@@ -476,6 +483,11 @@ impl Core {
 
 pub(crate) fn enter(room: u64) -> Value {
     json!({ "type": "enter_room", "roomId": room })
+}
+
+/// Whether this is what is left of an erased message.
+fn is_gone(event: &Value) -> bool {
+    event["type"] == "gone"
 }
 
 /// The rooms of a frame `list_rooms`, in the order of ids.

@@ -231,6 +231,24 @@ fn a_message_that_is_too_long_for_the_client_is_searched_for_where_it_was_left_o
 }
 
 #[test]
+fn what_may_have_been_erased_is_in_doubt() {
+    let gone = r#"{"type":"gone","roomId":1,"time":1,"seq":1}"#;
+    let page = format!(
+        r#"> {{"type":"history","roomId":1,"epoch":"e","events":[{gone}],"more":false,"newer":true,"ref":"REF"}}"#
+    );
+    let (mut client, reference, server) = say_and_lose(&[
+        &room(2, "e", true, &[gone.to_owned(), text(2, 2, "Hello", "x")]),
+        r#"< {"type":"history","roomId":1,"before":2}"#,
+        &page,
+    ]);
+    assert!(matches!(next(&mut client), Event::Entered { .. }));
+    expect_text(&mut client, 2, "Hello");
+    assert_eq!(next(&mut client), Event::InDoubt(reference));
+    client.close();
+    server.join().unwrap();
+}
+
+#[test]
 fn what_cannot_be_searched_is_in_doubt_and_not_sent_again() {
     let page = r#"> {"type":"history","roomId":1,"epoch":"e","events":[],"more":false,"newer":true,"ref":"REF"}"#;
     let (mut client, reference, server) = say_and_lose(&[

@@ -104,6 +104,20 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(user, room)| Action::Reserved(IdLimits { user, room })),
         4 => Just(Action::Saved),
         4 => Just(Action::NotSaved),
+        3 => number().prop_map(|id| Action::Kick { user: UserId(id) }),
+        1 => text().prop_map(|text| Action::Announce { text }),
+        3 => (erasure(), vec((number(), number()), 0..5)).prop_map(|(what, reach)| {
+            let reach = reach.into_iter().map(|(room, up_to)| (RoomId(room), up_to)).collect();
+            Action::Erased { what, reach }
+        }),
+    ]
+}
+
+fn erasure() -> impl Strategy<Value = Erasure> {
+    prop_oneof![
+        number().prop_map(|id| Erasure::User(UserId(id))),
+        number().prop_map(|id| Erasure::Room(RoomId(id))),
+        number().prop_map(Erasure::Before),
     ]
 }
 

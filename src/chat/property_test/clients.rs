@@ -41,17 +41,18 @@ impl Clients {
             match effect {
                 Effect::Connected { link, welcome } => {
                     let user = welcome.person.id;
-                    prop_assert!(
-                        !self.seats.contains_key(&user),
-                        "{:?} is_subscribed already",
-                        user
-                    );
+                    let is_free = !self.seats.contains_key(&user);
+                    prop_assert!(is_free, "{:?} is_subscribed already", user);
                     self.links.insert(user, *link);
                     heard.entry(*link).or_default().push(effect.clone());
                 }
-                Effect::Superseded { link } | Effect::TurnedAway { link } => {
+                Effect::Superseded { link }
+                | Effect::TurnedAway { link }
+                | Effect::Kicked { link } => {
                     heard.entry(*link).or_default().push(effect.clone());
+                    self.disconnect(*link);
                 }
+                Effect::Announce { .. } => self.hear_everywhere(effect, &mut heard),
                 Effect::Subscribe { user, room } => {
                     prop_assert!(self.links.contains_key(user), "{:?} is not connected", user);
                     let members = before[room].members.clone();
@@ -88,6 +89,12 @@ impl Clients {
         }
         self.check_views(after)?;
         Ok(heard)
+    }
+
+    fn hear_everywhere(&self, effect: &Effect, heard: &mut Heard) {
+        for link in self.links.values() {
+            heard.entry(*link).or_default().push(effect.clone());
+        }
     }
 
     /// The connection has ended, and everybody has been told.
@@ -127,6 +134,7 @@ impl Clients {
                     let name = members.get(&said.from.id).map(String::as_str);
                     prop_assert_eq!(name, Some(&*said.from.name), "as {:?} sees it", user);
                 }
+                Event::Erased(_) => {}
             }
         }
         Ok(())

@@ -10,7 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::chat::{Content, Reference, Request, RoomId, Rules, Source, Version};
+use crate::chat::{Content, Erasure, Reference, Request, RoomId, Rules, Source, UserId, Version};
 
 /// The longest name, title and text, in characters.
 pub(super) const MAX_CHARS: usize = 8;
@@ -38,6 +38,11 @@ pub(super) enum Step {
     /// So many more users and rooms may come.
     Reserved(u64, u64),
     SetRules(Box<Rules>),
+    /// Any user that there may have been.
+    Kick(u64),
+    Announce(String),
+    /// What, and up to which message of each of these rooms.
+    Erase(Erasure, Vec<(RoomId, u64)>),
     /// Time passes, and nobody looks at the clock meanwhile.
     Pass(Duration),
     /// Time passes, and the chat is looked at at each of its deadlines.
@@ -127,10 +132,22 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::NotSaved),
         1 => (0..6_u64, 0..3_u64).prop_map(|(users, rooms)| Step::Reserved(users, rooms)),
         2 => rules().prop_map(|rules| Step::SetRules(Box::new(rules))),
+        2 => (0..12_u64).prop_map(Step::Kick),
+        1 => wording().prop_map(Step::Announce),
+        2 => (erasure(), vec((room(), 0..12_u64), 0..4))
+            .prop_map(|(what, reach)| Step::Erase(what, reach)),
         5 => time().prop_map(Step::Pass),
         4 => time().prop_map(Step::Sleep),
         1 => select(vec![0, 50, 3_000]).prop_map(Step::SetTimeOfDay),
         2 => time().prop_map(Step::Lag),
+    ]
+}
+
+fn erasure() -> impl Strategy<Value = Erasure> {
+    prop_oneof![
+        (0..12_u64).prop_map(|id| Erasure::User(UserId(id))),
+        room().prop_map(Erasure::Room),
+        any::<u64>().prop_map(Erasure::Before),
     ]
 }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::heaviest::{first_to_lose, is_lighter, path};
 use crate::chat::{
-    Action, Content, Effect, Event, Flaw, IdLimits, Link, Person, Position, Reference, Refusal,
-    Renaming, Reply, Request, ResumeKey, ResumeOffer, RoomId, RoomSummary, Rules, Said, Source,
-    UserId, Version, Welcome,
+    Action, Content, Effect, Erased, Erasure, Event, Flaw, IdLimits, Link, Person, Position,
+    Reference, Refusal, Renaming, Reply, Request, ResumeKey, ResumeOffer, RoomId, RoomSummary,
+    Rules, Said, Source, UserId, Version, Welcome,
 };
 
 /// What each connection is told, in order. A message to a room counts for each who hears it.
@@ -72,6 +72,8 @@ pub(super) struct ModelRoom {
     pub(super) removed_at: Option<Duration>,
     pub(super) last_seq: u64,
     pub(super) saved_seq: u64,
+    /// All that have been told.
+    pub(super) erasures: Vec<Erased>,
 }
 
 /// Who asks.
@@ -157,6 +159,46 @@ impl Model {
                 for user in self.users.values_mut() {
                     user.sent.retain(|message| message.is_saved);
                 }
+            }
+            Action::Kick { user } => return self.kick(user, time),
+            Action::Announce { text } => return self.announce(&text, time),
+            Action::Erased { what, reach } => return self.erase(what, reach, time),
+        }
+        Fate::Granted
+    }
+
+    fn kick(&mut self, id: UserId, time: u64) -> Fate {
+        let Some(user) = self.users.get_mut(&id) else { return Fate::Ignored };
+        user.is_subscribed = false;
+        if let Some(link) = user.link.take() {
+            self.tell(link, Effect::Kicked { link });
+        }
+        self.leave_for_good(id, self.now, time);
+        Fate::Granted
+    }
+
+    fn announce(&mut self, text: &str, time: u64) -> Fate {
+        if check_lines(text, self.rules.max_text_chars).is_err() {
+            return Fate::Ignored;
+        }
+        for link in self.users.values().filter_map(|user| user.link).collect::<Vec<_>>() {
+            self.tell(link, Effect::Announce { text: text.into(), time });
+        }
+        Fate::Granted
+    }
+
+    fn erase(&mut self, what: Erasure, reach: Vec<(RoomId, u64)>, time: u64) -> Fate {
+        for (id, up_to) in reach {
+            let is_meant = match what {
+                Erasure::Room(room) => room == id,
+                Erasure::User(_) | Erasure::Before(_) => true,
+            };
+            let Some(room) = self.rooms.get_mut(&id).filter(|_| is_meant) else { continue };
+            let up_to = up_to.min(room.saved_seq);
+            if up_to > 0 {
+                let erased = Erased { what, up_to, time };
+                room.erasures.push(erased);
+                self.tell_room(id, time, &Event::Erased(erased));
             }
         }
         Fate::Granted

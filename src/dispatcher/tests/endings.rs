@@ -153,3 +153,20 @@ fn after_a_panic_everyone_is_closed_and_so_is_who_still_comes() {
     stage.expect(1, "close 1011");
     stage.expect(2, "close 1011");
 }
+
+#[test]
+fn a_ping_is_answered_when_its_tick_is_over_also_while_the_server_stops() {
+    let mut stage = Stage::new();
+    stage.members(&[Version::Base]);
+    let (sender, answers) = crossbeam_channel::bounded(2);
+    let ping = || Input::Control(Box::new(crate::input::Control::Ping(sender.clone())));
+    stage.record.lock().unwrap().pings = Some(answers.clone());
+    let inputs = [ping(), stage.say(1, "a")];
+    stage.tick(inputs);
+    assert_eq!(stage.record.lock().unwrap().answered_before_commit, 0);
+    assert_eq!(answers.try_iter().count(), 1);
+    let inputs = [Input::Stop { until: Instant::now() }, ping()];
+    stage.tick(inputs);
+    stage.tick([ping()]);
+    assert_eq!(answers.try_iter().count(), 2);
+}

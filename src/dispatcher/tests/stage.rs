@@ -2,13 +2,14 @@
 //! is, and whether the history can be written. There are no threads and no sockets.
 
 use std::collections::VecDeque;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
 use super::*;
-use crate::chat::{Memo, RoomId, Rules, Said, Source, Stored, Version};
-use crate::history::{self, Batch, History, HistoryError, Location, Opened, Retention};
+use crate::chat::{Memo, RoomId, Rules, Said, Stored, Version};
+use crate::history::{self, Archive, Batch, History, HistoryError, Location, Opened, Retention};
 use crate::input::{Arrival, Credentials, Secret};
 use crate::memory::Memory;
 use crate::net::stream::MemorySocket;
@@ -40,6 +41,7 @@ pub(super) const RETENTION: Retention = Retention {
 pub(super) struct Stage {
     pub(super) dispatcher: Dispatcher<LocalLog>,
     pub(super) recall: RecallThread,
+    pub(super) archive: Archive,
     pub(super) record: Arc<Mutex<CommitRecord>>,
     pub(super) now: Now,
     pub(super) flusher_thread: FlusherThread,
@@ -58,6 +60,9 @@ pub(super) struct CommitRecord {
     /// The sockets that are looked at during each commit, and what had been written to them by then.
     pub(super) watched: Vec<MemorySocket>,
     pub(super) written_before_commit: Vec<u8>,
+    /// The answers to pings that are looked at during each commit, and how many there were by then.
+    pub(super) pings: Option<crossbeam_channel::Receiver<()>>,
+    pub(super) answered_before_commit: usize,
 }
 
 /// A history in memory that records and fails as the test wants.
@@ -72,6 +77,8 @@ impl History for RecordingHistory {
         for socket in record.watched.clone() {
             record.written_before_commit.extend(socket.take_written());
         }
+        let answered = record.pings.as_ref().map_or(0, crossbeam_channel::Receiver::len);
+        record.answered_before_commit += answered;
         if record.is_failing {
             return Err(HistoryError::example());
         }
@@ -89,7 +96,7 @@ impl History for RecordingHistory {
 impl Stage {
     /// With one room, "A", and nobody connected.
     pub(super) fn new() -> Self {
-        let Opened { epoch, history, reader, .. } =
+        let Opened { epoch, history, reader, archive, .. } =
             history::open(&Location::Memory, RETENTION).unwrap();
         let record = Arc::<Mutex<CommitRecord>>::default();
         let history = RecordingHistory { record: record.clone(), history };
@@ -105,7 +112,8 @@ impl Stage {
             Dispatcher::new(log, chat, lobby, saver, delivery, queries, MAX_TICK_BYTES);
         let (flusher, flusher_thread) = Flusher::new(Memory::plenty()).unwrap();
         let (now, flusher) = (Now { at: Duration::from_secs(100), time: 5 }, Arc::new(flusher));
-        Self { dispatcher, recall, record, now, flusher_thread, flusher, clients: Vec::new() }
+        let clients = Vec::new();
+        Self { dispatcher, recall, archive, record, now, flusher_thread, flusher, clients }
     }
 
     /// One tick. Returns the inputs that it left in the mailbox.
@@ -147,8 +155,8 @@ impl Stage {
                 fresh: secret(id),
             })),
         };
-        let (source, pace) = (Source::SAMPLE, Pace::unlimited());
-        Input::Connect { connection, source, outbox, arrival, pace }
+        let (address, pace) = (Ipv4Addr::new(203, 0, 113, 1).into(), Pace::unlimited());
+        Input::Connect { connection, address, outbox, arrival, pace }
     }
 
     /// A client for each of these, welcomed and in room 1. Nothing is left for them to read.
@@ -265,6 +273,9 @@ fn shorten(frame: &Value) -> String {
             format!("list {}", titles.join(" "))
         }
         "room_added" | "room_changed" => format!("{kind} {}", text(&frame["room"]["title"])),
+        "announcement" => format!("announced {}", text(&frame["text"])),
+        "erased" => format!("erased up to {}", frame["upTo"]),
+        "gone" => kind,
         _ => panic!("{frame}"),
     }
 }

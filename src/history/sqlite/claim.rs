@@ -231,5 +231,5 @@ fn in_use(path: &Path, owner: Option<&str>) -> HistoryError {
     if let Some(process) = owner.and_then(|owner| owner.trim().parse::<u32>().ok()) {
         let _ = write!(what, " (process {process})");
     }
-    HistoryError::new(path, what, "stop that server, or name another file")
+    HistoryError::new(path, what, "stop that server, or name another file").that_may_pass(true)
 }

@@ -42,6 +42,8 @@ pub(super) struct Database {
     wake_upkeep: Sender<()>,
     /// The dispatcher's last commit failed. A smaller WAL may make room for the next.
     is_failing: AtomicBool,
+    /// Somebody reads all of the file at one moment of it. Until that ends, the WAL cannot be used again from its start.
+    is_backing_up: AtomicBool,
     /// Keeps other servers away from the file until the last connection is closed.
     pub(super) claim: Claim,
     files: OpenFiles,
@@ -69,6 +71,7 @@ impl Database {
             commits: AtomicU64::new(1),
             wake_upkeep,
             is_failing: AtomicBool::new(false),
+            is_backing_up: AtomicBool::new(false),
             claim,
             files,
             #[cfg(test)]
@@ -114,6 +117,15 @@ impl Database {
 
     pub(super) fn is_failing(&self) -> bool {
         self.is_failing.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a backup begins or ends. Returns whether one was being made.
+    pub(super) fn set_backing_up(&self, is_backing_up: bool) -> bool {
+        self.is_backing_up.swap(is_backing_up, Ordering::Relaxed)
+    }
+
+    pub(super) fn is_backing_up(&self) -> bool {
+        self.is_backing_up.load(Ordering::Relaxed)
     }
 
     pub(super) fn explain(&self, error: rusqlite::Error) -> HistoryError {
@@ -182,6 +194,18 @@ impl Database {
     }
 }
 
+impl Drop for Database {
+    /// All connections are closed. SQLite removes the WAL with the last of them, but not if that could only read, or if
+    /// two are closed at the same time.
+    fn drop(&mut self) {
+        if beside(&self.path, "-wal").exists()
+            && let Ok(connection) = self.connect()
+        {
+            drop(connection);
+        }
+    }
+}
+
 /// Never creates a file.
 pub(super) fn open_connection(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     // Rust sees to it that only one thread at a time uses a connection.
@@ -199,6 +223,8 @@ pub(super) fn configure_writer(
     // Upkeep runs checkpoints, while the dispatcher goes on.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", int(WAL_MAX_BYTES))?;
+    // What is deleted is overwritten: otherwise it stays in pages that are not used for anything else.
+    connection.pragma_update(None, "secure_delete", true)?;
     let synchronous = match durability {
         Durability::Process => "NORMAL",
         Durability::PowerLoss => "FULL",

@@ -11,8 +11,8 @@ use super::row::UnknownKind;
 
 pub(super) const MOVE_AWAY: &str =
     "move it away to start with an empty one, or name another file in the settings";
-pub(super) const RESTORE: &str =
-    "restore a backup, or move it (and its -wal file) away to start with an empty one";
+pub(super) const RESTORE: &str = "stop the server and restore a backup (`wschat restore FILE`), or move it away together with its -wal file \
+     to start with an empty one";
 
 pub(super) fn explain(path: &Path, error: Error) -> HistoryError {
     if let Some(UnknownKind(kind)) = unknown_kind(&error) {
@@ -21,6 +21,16 @@ pub(super) fn explain(path: &Path, error: Error) -> HistoryError {
             "a newer wschat wrote it: run that version, or restore a backup from before it";
         return HistoryError::new(path, what, advice).because_of(error);
     }
+    let may_pass = matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::OutOfMemory
+        )
+    );
     let (what, advice) = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => (
             "cannot be written: the disk is full".to_owned(),
@@ -49,7 +59,7 @@ pub(super) fn explain(path: &Path, error: Error) -> HistoryError {
         // A table or a column is missing, or holds a value of the wrong type.
         _ => (format!("has unexpected contents: {error}"), RESTORE),
     };
-    HistoryError::new(path, what, advice).because_of(error)
+    HistoryError::new(path, what, advice).that_may_pass(may_pass).because_of(error)
 }
 
 fn unknown_kind(error: &Error) -> Option<&UnknownKind> {

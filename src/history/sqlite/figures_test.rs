@@ -6,6 +6,7 @@
 //!
 //! They write some 400 MB in `TMPDIR` for a while.
 
+use std::ops::ControlFlow::Continue;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::super::contract_test::{EVERYTHING, room, text};
 use super::super::{Batch, Durability, History, HistoryReader};
-use crate::chat::{Content, Memo, Person, ResumeKey, RoomId, Said, StoredUser, UserId};
+use crate::chat::{Content, Erasure, Memo, Person, ResumeKey, RoomId, Said, StoredUser, UserId};
 use crate::health::Health;
 
 const ROOMS: u64 = 100;
@@ -48,7 +49,7 @@ fn commits() {
     for (events, rooms) in [(1, 1), (10, 1), (10, 10), (100, 1)] {
         for has_reference in [false, true] {
             let folder = tempfile::tempdir().unwrap();
-            let (_, mut writer, _, mut upkeep) =
+            let (_, mut writer, _, mut upkeep, _) =
                 open(&folder.path().join("history.db"), Durability::Process);
             let memos: Vec<Memo> = (1..=rooms).map(|id| room(RoomId(id), "Room")).collect();
             writer.commit(Batch { said: &[], memos: &memos }).unwrap();
@@ -88,7 +89,7 @@ fn commits() {
 fn a_million_events() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
-    let (_, mut writer, reader, mut upkeep) = open(&path, Durability::Process);
+    let (_, mut writer, reader, mut upkeep, _) = open(&path, Durability::Process);
     let rooms = (1..=ROOMS).map(|id| room(RoomId(id), "Room"));
     let sessions = (1..=100).map(|user| {
         Memo::User(StoredUser {
@@ -114,7 +115,7 @@ fn a_million_events() {
 
     for _ in 0..2 {
         let started = Instant::now();
-        let (remembered, writer, mut reader, upkeep) = open(&path, Durability::Process);
+        let (remembered, writer, mut reader, upkeep, _) = open(&path, Durability::Process);
         let took = started.elapsed();
         let references: usize = remembered.users.iter().map(|(_, them)| them.len()).sum();
         println!("open: {took:?} with {references} references");
@@ -146,7 +147,7 @@ fn upkeep_beside_commits() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.db");
         let retention = super::Retention { max_events: 10_000, ..EVERYTHING };
-        let (_, mut writer, _, upkeep) = super::open(&path, durability, retention).unwrap();
+        let (_, mut writer, _, upkeep, _) = super::open(&path, durability, retention).unwrap();
         let memos: Vec<Memo> = (1..=10).map(|id| room(RoomId(id), "Room")).collect();
         writer.commit(Batch { said: &[], memos: &memos }).unwrap();
         let (stop, stopped) = crossbeam_channel::bounded(0);
@@ -181,5 +182,53 @@ fn upkeep_beside_commits() {
             wal_bytes >> 20,
             path.metadata().unwrap().len() >> 20,
         );
+    }
+}
+
+/// How long a commit takes while a million messages are copied, and while all of them are erased.
+#[test]
+#[ignore = "takes long, and only prints"]
+fn backup_and_erasure_beside_commits() {
+    for durability in [Durability::Process, Durability::PowerLoss] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        let (_, mut writer, _, upkeep, archive) = open(&path, durability);
+        writer.commit(Batch { said: &[], memos: &[room(RoomId(1), "Room")] }).unwrap();
+        let last = ROOMS * EVENTS_PER_ROOM;
+        for thousand in 0..last / 1_000 {
+            let batch: Vec<Said> =
+                (thousand * 1_000 + 1..).take(1_000).map(|seq| said(seq, seq, true)).collect();
+            let batch: Vec<_> = batch.iter().map(|said| (RoomId(1), said)).collect();
+            writer.commit(Batch { said: &batch, memos: &[] }).unwrap();
+        }
+        let (stop, stopped) = crossbeam_channel::bounded(0);
+        let working = std::thread::spawn(move || upkeep.run(&stopped, &Health::default()));
+        let mut next = last;
+        let mut beside = |what: &str, work: &(dyn Fn() + Sync)| {
+            let started = Instant::now();
+            let (mut longest, mut commits) = (Duration::ZERO, 0);
+            std::thread::scope(|scope| {
+                let worker = scope.spawn(work);
+                while !worker.is_finished() {
+                    next += 1;
+                    let said = said(next, next, true);
+                    let before = Instant::now();
+                    writer.commit(Batch { said: &[(RoomId(1), &said)], memos: &[] }).unwrap();
+                    longest = longest.max(before.elapsed());
+                    commits += 1;
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            });
+            let took = started.elapsed();
+            println!("{durability:?}, {what}: {took:?}; {commits} commits, longest {longest:?}");
+        };
+        beside("nothing", &|| std::thread::sleep(Duration::from_secs(3)));
+        beside("a backup", &|| drop(archive.backup(&mut |_, _| Continue(())).unwrap()));
+        beside("an erasure", &|| {
+            let erased = archive.erase(Erasure::Room(RoomId(1)), &[(RoomId(1), last)]).unwrap();
+            assert_eq!(erased, last);
+        });
+        drop(stop);
+        working.join().unwrap();
     }
 }

@@ -24,7 +24,7 @@ use crate::chat::Stored;
 const UNSYNCED_BOOT: &str = "unsynced_boot";
 
 /// The key in `meta` of the token that the mark beside the file has, too: another one for each start.
-const TOKEN: &str = "token";
+pub(super) const TOKEN: &str = "token";
 
 /// Makes sure that no other server uses the file, and that it is one of wschat's.
 pub(super) fn claim(path: &Path) -> Result<(Claim, Connection), HistoryError> {
@@ -50,7 +50,7 @@ pub(super) fn claim(path: &Path) -> Result<(Claim, Connection), HistoryError> {
 
 /// Checks the header without SQLite, which might change the file. A new file is empty, and so is one whose
 /// first start was cut short.
-fn check_header(path: &Path, file: &File) -> Result<(), HistoryError> {
+pub(super) fn check_header(path: &Path, file: &File) -> Result<(), HistoryError> {
     let mut header = Vec::with_capacity(100);
     file.take(100).read_to_end(&mut header).map_err(|error| unreadable(path, error))?;
     if header.is_empty() {
@@ -152,6 +152,14 @@ fn begin_epoch(
     fits: bool,
 ) -> rusqlite::Result<String> {
     let this_boot = boot_id();
+    if this_boot.is_empty() && durability == Durability::Process {
+        warn!(
+            "history: the system does not say whether the machine has been booted since the last start; if the server is \
+             killed, clients are told that messages may be missing. Let it read \
+             /proc/sys/kernel/random/boot_id (under systemd `ProcSubset=all`), or set \"durability\" of the history to \
+             \"power-loss\"",
+        );
+    }
     let mut epoch: String = meta(connection, "epoch")?.unwrap_or_default();
     let may_have_lost = meta::<String>(connection, UNSYNCED_BOOT)?
         .is_some_and(|boot| boot.is_empty() || boot != this_boot);

@@ -4,15 +4,20 @@
 //! The dispatcher's thread owns the [`SqliteWriter`], which writes each batch as one transaction and
 //! never copies the WAL back into the database. [`Upkeep`] does that on its own thread, and prunes.
 //! Both write only while they hold [`Database::lock_for_writing`], so neither ever finds the database
-//! busy. A [`SqliteReader`] reads at the same time, and makes nobody wait.
+//! busy. A [`SqliteReader`] reads at the same time, and makes nobody wait. So does a
+//! [`FileArchive`], which copies the file as a whole.
 
+mod backup;
 mod claim;
 mod database;
+mod erase;
 mod explain;
 mod file;
+mod inspect;
 mod place;
 mod prune;
 mod reader;
+mod replace;
 mod restore;
 mod row;
 mod schema;
@@ -35,15 +40,18 @@ use log::warn;
 use super::{Durability, HistoryError, Retention};
 use crate::chat::Stored;
 
+pub(super) use backup::FileArchive;
 use database::Database;
 use explain::{explain, gone};
+pub(super) use inspect::inspect;
 use place::OpenFiles;
 use reader::SqliteReader;
+pub(super) use replace::replace;
 pub(crate) use upkeep::Upkeep;
 use writer::SqliteWriter;
 
 /// What was remembered, and what each thread needs.
-type Parts = (Stored, SqliteWriter, SqliteReader, Upkeep);
+type Parts = (Stored, SqliteWriter, SqliteReader, Upkeep, FileArchive);
 
 /// Opens the file, and creates it if there is none. A file that is refused is left as it was.
 pub(super) fn open(
@@ -53,6 +61,7 @@ pub(super) fn open(
 ) -> Result<Parts, HistoryError> {
     let path = &*place::resolve(path)?;
     let (mut claim, mut connection) = file::claim(path)?;
+    backup::remove_leftover(path)?;
     let (epoch, remembered) =
         file::prepare(path, &mut claim, &mut connection, durability, retention)?;
     if let Err(error) = wal::shorten(&connection) {
@@ -65,6 +74,7 @@ pub(super) fn open(
     let database = Arc::new(database);
     let writer = SqliteWriter::new(database.clone(), connection, retention, &remembered)?;
     let reader = SqliteReader::new(database.clone())?;
+    let archive = FileArchive::new(&database);
     let upkeep = Upkeep::new(database, woken)?;
-    Ok((remembered, writer, reader, upkeep))
+    Ok((remembered, writer, reader, upkeep, archive))
 }

@@ -18,6 +18,7 @@ use crate::chat::{Content, Person, RoomId, Said, UserId};
 
 const TEXT: &str = "text";
 const GIF: &str = "gif";
+const ERASED: &str = "erased";
 
 /// All columns but `room`, in the order of the parameters of [`INSERT`] and of a row of [`SELECT`].
 macro_rules! columns {
@@ -103,6 +104,7 @@ fn to_columns(content: &Content) -> (&'static str, ToSqlOutput<'_>) {
         Content::Text(text) => (TEXT, text.as_str().into()),
         // The number may be any 64 bits.
         Content::Gif(gif) => (GIF, gif.cast_signed().into()),
+        Content::Erased => (ERASED, 0.into()),
     }
 }
 
@@ -110,6 +112,7 @@ fn to_content(row: &Row<'_>, kind: usize, body: usize) -> rusqlite::Result<Conte
     match row.get_ref(kind)?.as_str()? {
         TEXT => Ok(Content::Text(row.get(body)?)),
         GIF => Ok(Content::Gif(row.get::<_, i64>(body)?.cast_unsigned())),
+        ERASED => Ok(Content::Erased),
         unknown => {
             let unknown = Box::new(UnknownKind(unknown.to_owned()));
             Err(rusqlite::Error::FromSqlConversionFailure(kind, Type::Text, unknown))

@@ -54,6 +54,8 @@ pub(super) const STEPS: &[&str] = &[
         FROM event_of_version_1 ORDER BY room, seq;
     DROP TABLE event_of_version_1;
 ",
+    // Adds 'erased' to the kinds of messages.
+    "",
 ];
 
 /// The version that this program writes.

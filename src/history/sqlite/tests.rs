@@ -1,8 +1,12 @@
 //! What only a file does: it outlives the server, and it can fail.
 
+mod backup;
+mod erase;
 mod failing;
+mod inspect;
 mod migration;
 mod refused;
+mod replace;
 mod restart;
 mod upkeep;
 
@@ -13,13 +17,13 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::contract_test::{EVERYTHING, room, seqs, text};
-use super::super::{Batch, Durability, History, HistoryError, HistoryReader, Retention};
-use super::Upkeep;
+use super::super::{Batch, Durability, History, HistoryError, HistoryReader, Restored, Retention};
 use super::database::Database;
 use super::place::beside;
 use super::reader::SqliteReader;
 use super::row::{int, uint};
 use super::writer::SqliteWriter;
+use super::{FileArchive, Upkeep};
 use crate::chat::{Memo, RoomId, Said, Stored};
 
 const LOBBY: RoomId = RoomId(1);
@@ -34,6 +38,7 @@ struct TestServer {
     writer: SqliteWriter,
     reader: SqliteReader,
     upkeep: Upkeep,
+    archive: FileArchive,
 }
 
 impl TestServer {
@@ -44,9 +49,9 @@ impl TestServer {
 
     #[track_caller]
     fn start_as(path: &Path, durability: Durability, retention: Retention) -> Self {
-        let (remembered, writer, reader, upkeep) =
+        let (remembered, writer, reader, upkeep, archive) =
             super::open(path, durability, retention).unwrap();
-        Self { remembered, writer, reader, upkeep }
+        Self { remembered, writer, reader, upkeep, archive }
     }
 
     /// With two rooms.

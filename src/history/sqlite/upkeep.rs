@@ -5,6 +5,7 @@
 //! lock. While nothing is committed, it only looks whether something was. What is pruned, and how,
 //! is in `prune`.
 
+use std::mem::take;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,7 @@ const ROUND: Duration = Duration::from_secs(1);
 const WAL_MAX_AGE: Duration = Duration::from_secs(60);
 
 /// How long copying waits for readers, at most. They are done with a page in a few milliseconds.
-const READERS_TIMEOUT: Duration = Duration::from_millis(20);
+pub(super) const READERS_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// How often it looks for something to prune after commits.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(10);
@@ -59,6 +60,8 @@ pub(crate) struct Upkeep {
     /// The same for pruning.
     pruned: (u64, Instant),
     is_failing: bool,
+    /// A backup has kept the WAL from being copied.
+    is_behind_backup: bool,
 }
 
 impl Upkeep {
@@ -82,6 +85,7 @@ impl Upkeep {
             copied: (0, now),
             pruned: (0, now),
             is_failing: false,
+            is_behind_backup: false,
         })
     }
 
@@ -190,13 +194,19 @@ impl Upkeep {
             self.copied.1 = now;
             return Ok(());
         }
+        if self.database.is_backing_up() {
+            // What was written since the backup began cannot be copied, and to wait for it would hold up the writer.
+            self.is_behind_backup = true;
+            return Ok(());
+        }
         let wal = checkpoint(connection, "NOOP")?;
         let is_due = now.duration_since(self.copied.1) >= WAL_MAX_AGE || self.database.is_failing();
         if wal.bytes_left < WAL_COPY_BYTES && wal.bytes < self.wal_max_bytes && !is_due {
             return Ok(());
         }
         // If the disk cannot keep up, the writer waits at once: with a longer WAL it would wait longer.
-        let is_behind = wal.bytes_left >= 4 * self.wal_max_bytes;
+        let is_behind =
+            !take(&mut self.is_behind_backup) && wal.bytes_left >= 4 * self.wal_max_bytes;
         let mut wal = if is_behind { wal } else { checkpoint(connection, "PASSIVE")? };
         if wal.bytes >= self.wal_max_bytes {
             if !is_behind {

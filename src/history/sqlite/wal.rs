@@ -86,6 +86,8 @@ fn end(connection: &Connection) -> io::Result<u64> {
 /// Empties a long WAL at the start, while nobody else uses the file. Otherwise a server that is
 /// killed again and again within its first second would let it grow without limit.
 pub(super) fn shorten(connection: &Connection) -> rusqlite::Result<()> {
+    // In a new file, SQLite opens the WAL when it reads for the first time, and a checkpoint before that fails.
+    let _: i64 = connection.pragma_query_value(None, "schema_version", |row| row.get(0))?;
     if checkpoint(connection, "NOOP")?.bytes >= WAL_COPY_BYTES {
         checkpoint(connection, "TRUNCATE")?;
     }

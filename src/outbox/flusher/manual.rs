@@ -20,7 +20,7 @@ impl FlusherThread {
         while let Ok(request) = self.requests.try_recv() {
             let connection = match &request {
                 FlushRequest::Flush(outbox) => Some(outbox.connection),
-                FlushRequest::Stop => None,
+                FlushRequest::Drain | FlushRequest::Stop => None,
             };
             self.take_request(request);
             if connection.is_some() {

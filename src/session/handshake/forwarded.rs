@@ -1,7 +1,7 @@
 //! Which address a request comes from, by what trusted proxies write: `X-Forwarded-For`, or `Forwarded`
 //! (RFC 7239). Pure.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::header::{self, HeaderName};
 
@@ -26,12 +26,17 @@ pub(super) enum Doubt {
     Ambiguous,
 }
 
-/// The client's address. A trusted proxy vouches for the hop before it, and for no other.
+/// The client's address, if the peer is a trusted proxy. A trusted proxy vouches for the hop before it, and
+/// for no other.
 pub(super) fn client(
     peer: IpAddr,
+    trusts_peer: bool,
     head: &RequestHead,
     is_trusted: impl Fn(&IpAddr) -> bool,
 ) -> NamedClient {
+    if !trusts_peer {
+        return NamedClient { address: peer, doubt: None };
+    }
     let chain = |hops: Vec<String>| (!hops.is_empty()).then(|| follow(peer, &hops, &is_trusted));
     match (chain(x_forwarded_for(head)), chain(forwarded(head))) {
         (None, None) => NamedClient { address: peer, doubt: None },
@@ -44,16 +49,16 @@ pub(super) fn client(
     }
 }
 
-/// Goes back along the hops, the last of which is the nearest.
+/// Goes back along the hops, the last of which is the nearest, from a proxy that is trusted.
 fn follow(peer: IpAddr, hops: &[String], is_trusted: impl Fn(&IpAddr) -> bool) -> NamedClient {
     let mut address = peer;
     for hop in hops.iter().rev() {
-        if !is_trusted(&address) {
-            break;
-        }
         match parse_hop(hop) {
             Some(hop) => address = hop,
             None => return NamedClient { address, doubt: Some(Doubt::Unreadable(hop.clone())) },
+        }
+        if !is_trusted(&address) {
+            break;
         }
     }
     NamedClient { address, doubt: None }
@@ -108,19 +113,33 @@ fn split_unquoted(text: &str, separator: char) -> Vec<&str> {
 /// The address of a hop as proxies write it: alone or in quotes, with or without brackets, a port, or the
 /// interface of a link-local address.
 fn parse_hop(hop: &str) -> Option<IpAddr> {
-    let hop = hop.strip_prefix('"').map_or(Some(hop), |rest| rest.strip_suffix('"'))?.trim();
-    let ipv6 = |text: &str| text.split('%').next()?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    let unquoted = match hop.strip_prefix('"') {
+        // A backslash stands before what is to be taken as it is (RFC 9110 §5.6.4).
+        Some(rest) => rest.strip_suffix('"')?.replace('\\', ""),
+        None => hop.to_owned(),
+    };
+    let hop = unquoted.trim();
     let address = match hop.strip_prefix('[').map(|rest| rest.split_once(']')) {
         Some(inner) => {
             let (address, rest) = inner?;
-            is_port(rest).then(|| ipv6(address)).flatten()?
+            is_port(rest).then(|| parse_ip(address)).flatten()?
         }
-        None => ipv6(hop).or_else(|| {
-            let (address, port) = hop.split_at(hop.find(':').unwrap_or(hop.len()));
-            is_port(port).then(|| address.parse::<Ipv4Addr>().ok().map(IpAddr::V4)).flatten()
+        None => parse_ip(hop).or_else(|| {
+            // Without brackets, a port can be told from an IPv6 address only behind an IPv4 address in it.
+            let (address, port) = hop.split_at(hop.rfind(':')?);
+            let is_clear = address.contains('.') && is_port(port);
+            is_clear.then(|| parse_ip(address)).flatten()
         })?,
     };
     Some(address.to_canonical())
+}
+
+/// An address; of IPv6 also with the interface that it belongs to.
+fn parse_ip(text: &str) -> Option<IpAddr> {
+    match text.split_once('%') {
+        None => text.parse().ok(),
+        Some((address, _)) => address.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+    }
 }
 
 /// Nothing, or a port: digits, or a word in its place (RFC 7239 §6).
@@ -144,7 +163,7 @@ mod tests {
             panic!("{text}")
         };
         let is_trusted = |address: &IpAddr| address.to_string().starts_with("10.");
-        client(PROXY.parse().unwrap(), &head, is_trusted)
+        client(PROXY.parse().unwrap(), true, &head, is_trusted)
     }
 
     #[track_caller]
@@ -167,6 +186,13 @@ mod tests {
             ("\"[2001:db8::1]:4711\"", "2001:db8::1"),
             ("fe80::1%eth0", "fe80::1"),
             ("[fe80::1%eth0]:1", "fe80::1"),
+            ("fe80::1%25eth0", "fe80::1"),
+            ("[203.0.113.7]", "203.0.113.7"),
+            ("[203.0.113.7]:80", "203.0.113.7"),
+            ("[::ffff:203.0.113.7]:80", "203.0.113.7"),
+            ("::ffff:203.0.113.7:4711", "203.0.113.7"),
+            ("\"\\[2001:db8::1\\]\"", "2001:db8::1"),
+            ("\" 203.0.113.7 \"", "203.0.113.7"),
         ] {
             check(&format!("X-Forwarded-For: 198.51.100.1, {hop}"), address);
             check(&format!("X-Forwarded-For: {hop},, 10.0.0.2 ,"), address);
@@ -174,6 +200,13 @@ mod tests {
             check(&format!("Forwarded: proto=https;For={hop};by=_a, For=10.0.0.3"), address);
         }
         check("Forwarded: for=\"203.0.113.7:_hidden\"", "203.0.113.7");
+        check("Forwarded: FOR = 203.0.113.7 ; proto=http", "203.0.113.7");
+        check("x-forwarded-for:\t203.0.113.7\t,\t10.0.0.2", "203.0.113.7");
+        check("X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 203.0.113.7", "203.0.113.7");
+        check(
+            "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-For:\r\nX-Forwarded-For: 10.0.0.2",
+            "203.0.113.7",
+        );
         check("Forwarded: for=\"a, for=\\\"b;\";by=c, for=203.0.113.7", "203.0.113.7");
     }
 
@@ -182,6 +215,12 @@ mod tests {
         for (fields, hop) in [
             ("X-Forwarded-For: 203.0.113.7, unknown", "unknown"),
             ("X-Forwarded-For: 203.0.113.7, localhost", "localhost"),
+            ("X-Forwarded-For: 203.0.113.7, unix:", "unix:"),
+            ("X-Forwarded-For: 203.0.113.7, _x", "_x"),
+            ("X-Forwarded-For: 203.0.113.7, 1.2.3.4%eth0", "1.2.3.4%eth0"),
+            ("X-Forwarded-For: 203.0.113.7, 1.2.3.4:80:80", "1.2.3.4:80:80"),
+            ("X-Forwarded-For: 203.0.113.7, 2001:db8::1:70000", "2001:db8::1:70000"),
+            ("X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-For: unknown", "unknown"),
             ("X-Forwarded-For: 203.0.113.7, 256.0.0.1:80", "256.0.0.1:80"),
             ("X-Forwarded-For: 203.0.113.7, [2001:db8::1", "[2001:db8::1"),
             ("X-Forwarded-For: 203.0.113.7, \"1.2.3.4", "\"1.2.3.4"),

@@ -33,18 +33,17 @@ pub(super) enum RequestRead {
 }
 
 impl<'a> HandshakeStream<'a> {
-    /// Makes the connection readable. With a certificate that takes the TLS handshake, and a socket
-    /// that can be shared.
+    /// Makes the connection readable. With a certificate, that takes the TLS handshake. The socket is shared
+    /// with TLS, unless it is a Unix socket, which has none.
     pub(super) fn open(
         tcp: &'a Tcp,
         tls: Option<&TlsAcceptor>,
         stop: &'a Stop,
         deadline: Instant,
     ) -> io::Result<Self> {
-        let Some(tls) = tls else {
+        let (Some(tls), Tcp::Shared(shared)) = (tls, tcp) else {
             return Ok(Self { stream: Stream::Plain, tcp, stop, deadline });
         };
-        let Tcp::Shared(shared) = tcp else { unreachable!("sockets under TLS are shared") };
         let mut handshake = tls.accept(Socket::new(shared.clone()))?;
         loop {
             match handshake {

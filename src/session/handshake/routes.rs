@@ -17,6 +17,7 @@ use crate::chat::{ResumeKey, Source};
 use crate::health::Health;
 use crate::net::admission::{AdmissionLimits, NotAdmitted, Ticket};
 use crate::net::http::{RequestHead, Response};
+use crate::net::sockets::Peer;
 use crate::net::tls::{Expiring, Expiry};
 use crate::session::live::Live;
 
@@ -27,7 +28,7 @@ pub(super) struct Visitor<'a> {
     live: &'a Live,
     health: &'a Health,
     ticket: &'a mut Ticket,
-    peer: IpAddr,
+    peer: Peer,
     client: NamedClient,
     is_known: &'a dyn Fn(ResumeKey) -> bool,
 }
@@ -44,15 +45,12 @@ impl<'a> Visitor<'a> {
         live: &'a Live,
         health: &'a Health,
         ticket: &'a mut Ticket,
-        peer: IpAddr,
+        peer: Peer,
         head: &RequestHead,
         is_known: &'a dyn Fn(ResumeKey) -> bool,
     ) -> Self {
-        let peer = peer.to_canonical();
-        let trusted = &live.settings.trusted_proxies;
-        let client = forwarded::client(peer, head, |address| {
-            trusted.iter().any(|net| net.contains(address))
-        });
+        let is_proxy = |address: &IpAddr| live.is_proxy(address);
+        let client = forwarded::client(peer.ip(), live.trusts(peer), head, is_proxy);
         Self { live, health, ticket, peer, client, is_known }
     }
 
@@ -108,26 +106,24 @@ impl<'a> Visitor<'a> {
         })
     }
 
-    /// Counts the connection for its source, unless the listener has done that: a trusted proxy is not
+    /// Counts the connection for its source, unless that has been done: a trusted proxy is not
     /// counted before it is known for whom it speaks.
     fn count(&mut self, limits: AdmissionLimits) -> Result<(), &'static str> {
-        let trusted = &self.live.settings.trusted_proxies;
-        if !trusted.iter().any(|net| net.contains(&self.peer)) {
+        if !self.live.trusts(self.peer) {
             return Ok(());
         }
         let source = Source::of(self.client.address);
         // A proxy on this machine that does not say clearly for whom it speaks is limited like any client.
         let is_exempt = !matches!(self.client.doubt, Some(Doubt::Unreadable(_)));
-        self.ticket.count_for(source, is_exempt, limits, Instant::now()).map_err(|why| match why {
-            NotAdmitted::TooFast => "Your address connects too often.",
-            NotAdmitted::SourceHasTooMany | NotAdmitted::Full => {
-                "There are too many connections from your address."
-            }
-        })
+        self.ticket.count_for(source, is_exempt, limits, Instant::now()).map_err(refusal)
     }
 
     fn warn_of_doubt(&self) {
-        let (told, peer) = (&self.live.told, self.peer);
+        let told = &self.live.told;
+        let peer = match self.peer {
+            Peer::Address(_) => self.peer.ip().to_string(),
+            Peer::Unix => "at the Unix socket".to_owned(),
+        };
         match &self.client.doubt {
             Some(Doubt::Unreadable(hop)) if told.unreadable_hop.is_first() => warn!(
                 "the proxy {peer} names a client by {hop:.60?}, which is no address: all such clients \
@@ -139,6 +135,16 @@ impl<'a> Visitor<'a> {
                  clients: X-Forwarded-For counts; make the proxy remove the one that it does not write itself"
             ),
             _ => {}
+        }
+    }
+}
+
+/// What a client is told that is not served.
+pub(super) fn refusal(why: NotAdmitted) -> &'static str {
+    match why {
+        NotAdmitted::TooFast => "Your address connects too often.",
+        NotAdmitted::SourceHasTooMany | NotAdmitted::Full => {
+            "There are too many connections from your address."
         }
     }
 }

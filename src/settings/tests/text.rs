@@ -40,12 +40,14 @@ fn an_unknown_key_is_refused_with_a_suggestion() {
 fn an_unknown_key_without_a_similar_one_is_refused_with_the_known_keys() {
     refused(
         r#"{"colour":"red"}"#,
-        &["colour is not a setting; allowed here: host, port, domain, username, certificate, \
-           privateKey, rooms, gifsDirectory, allowedOrigins, trustedProxies, log, history, limits"],
+        &[
+            "colour is not a setting; allowed here: host, port, listen, domain, username, certificate, \
+           privateKey, rooms, gifsDirectory, allowedOrigins, trustedProxies, log, history, limits",
+        ],
     );
     refused(
         r#"{"log":{"colour":"red"}}"#,
-        &["log.colour is not a setting; allowed here: level, file"],
+        &["log.colour is not a setting; allowed here: level, file, format"],
     );
     let error = Settings::from_json(r#"{"limits":{"colour":"red"}}"#).unwrap_err();
     assert!(error.mistakes()[0].starts_with(

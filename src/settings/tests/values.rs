@@ -5,6 +5,7 @@ use super::*;
 #[test]
 fn every_other_key_refuses_the_wrong_type() {
     const HOST: &str = r#"an address such as "127.0.0.1" or "::", or a host name, without a port"#;
+    const LISTEN: &str = r#"a list, each item "HOST:PORT" such as "[::]:443", "unix:/PATH", "systemd", or an object such as {"address": "127.0.0.1:8776", "proxyProtocol": true}"#;
     const DOMAIN: &str = r#"a host name such as "chat.example.org", in ASCII, without scheme, port or path, or null"#;
     const USERNAME: &str = "the name of a user of this machine, or null";
     const FILE: &str = "the path of a file, or null";
@@ -13,11 +14,13 @@ fn every_other_key_refuses_the_wrong_type() {
     const ORIGINS: &str = r#"a list, each item a host name such as "chat.example.org", a whole origin such as "https://example.org:8443" (not wss, no path, no slash at the end), or "*" for all; names as browsers send them (in ASCII), without wildcards"#;
     const NETWORKS: &str = r#"a list, each item an address such as "127.0.0.1" or "::1", or a network such as "10.0.0.0/8""#;
     const LEVEL: &str = r#""off", "error", "warn", "info", "debug", "trace""#;
+    const FORMAT: &str = r#""auto", "text", "json""#;
     const DURABILITY: &str = r#""process", "power-loss""#;
     const PORT: &str = "a whole number from 1 to 65535, or 0 for any free port";
     let keys = [
         ("host", "null", HOST),
         ("port", "null", PORT),
+        ("listen", "null", LISTEN),
         ("domain", "1", DOMAIN),
         ("username", "1", USERNAME),
         ("certificate", "1", FILE),
@@ -28,6 +31,7 @@ fn every_other_key_refuses_the_wrong_type() {
         ("trustedProxies", "null", NETWORKS),
         ("log.level", "null", LEVEL),
         ("log.file", "1", FILE),
+        ("log.format", "null", FORMAT),
         ("history.file", "1", FILE),
         ("history.durability", "null", DURABILITY),
     ];
@@ -198,6 +202,7 @@ fn log() {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
     check_texts("log.level", &levels, &["", "INFO", "loud"]);
     check_texts("log.file", &["/var/log/wschat.log"], &[""]);
+    check_texts("log.format", &["auto", "text", "json"], &["", "Text", "xml"]);
     for (name, level) in levels.into_iter().zip(LevelFilter::iter()) {
         assert_eq!(accepted(&json_with("log.level", &format!("{name:?}"))).log.level, level);
     }

@@ -11,6 +11,9 @@ const ABOUT = {
   bad_name: 'change_name', bad_title: 'create_room', too_many_rooms: 'create_room', unknown_room: 'enter_room',
 };
 
+/** Announcements come as texts from this id, which nobody has. */
+const OPERATOR = 0;
+
 const isSame = (event, request) =>
   event.type === request.type && event.text === request.text && event.gifId === request.gifId;
 
@@ -65,7 +68,7 @@ export class BaseProtocol {
       case 'enter_room': return this.#entered(frame.user);
       case 'leave_room': return this.#leftBy(frame.user);
       case 'change_name': return this.#renamed(frame);
-      case 'text': case 'gif': return this.#said(frame);
+      case 'text': case 'gif': return frame.from.id === OPERATOR ? this.#announced(frame) : this.#said(frame);
       case 'error': return this.#refused(frame);
     }
   }
@@ -208,6 +211,10 @@ export class BaseProtocol {
     const [[userId]] = ids;
     room.members.set(userId, newName);
     this.#receive({ ...frame, userId });
+  }
+
+  #announced({ text }) {
+    this.#receive({ type: 'announcement', text, time: this.#clock.now() });
   }
 
   #said(event) {

@@ -162,6 +162,8 @@ export class State extends ServerState {
     const isNew = !this.members.has(user?.id);
     const happened = super.apply(frame);
     this.wasOnline ||= type === 'welcome';
+    if (type === 'announcement') this.#announced(frame);
+    if (type === 'erased') this.position(roomId)?.erase(frame);
     if (!this.isFollowing(roomId)) return happened;
     switch (type) {
       case 'enter_room': if (isNew) this.position(roomId).entered(user, time); break;
@@ -205,6 +207,12 @@ export class State extends ServerState {
 
   paged(roomId, { events, more }, { before }) {
     this.position(roomId)?.addPage(events, more, before);
+  }
+
+  /** Everyone is to see it: in a room, out of a room, and still when more is said. */
+  #announced({ text, time }) {
+    this.notice = { key: 'announcement', vars: { text } };
+    if (this.room) this.timeline.announced(text, time);
   }
 
   #left(user, roomId, time) {

@@ -16,7 +16,8 @@ export class Timeline {
    *    { key, kind: 'text', seq, time, from: { id, name }, own, text, mentionsMe, ref? (of our own) }
    *    { key, kind: 'gif', seq, time, from, own, gifId, ref? }
    *    { key, kind: 'presence', time, entered, left, passed: [name], renamed: [{ from, to }], more: { … counts } }
-   *    { key, kind: 'other', seq, time, from, own } (of a type that this page does not know)
+   *    { key, kind: 'announcement', time, text }
+   *    { key, kind: 'other', seq, time, own } (erased, or of a type that this page does not know: it is not shown)
    *    { key, kind: 'gap', after, before, status: 'open' | 'loading' | 'gone' }
    *    { key, kind: 'lost' }
    */
@@ -105,7 +106,24 @@ export class Timeline {
   }
 
   has(seq) {
-    return this.entries.some((entry) => entry.seq === seq);
+    return this.entries.some((entry) => entry.seq === seq && entry.kind !== 'other');
+  }
+
+  /** The operator has told everyone something. */
+  announced(text, time) {
+    this.entries.push({ key: this.#newKey(), kind: 'announcement', time, text });
+    this.#changed();
+  }
+
+  /** The operator has erased messages: up to `upTo` those of a user, those before a time, or all. */
+  erase({ upTo, userId, before }) {
+    const isErased = ({ seq, time, from }) => seq <= upTo
+      && (userId === undefined || from?.id === userId) && (before === undefined || time < before);
+    this.entries = this.entries.map((entry) => {
+      const { key, seq, time } = entry;
+      return isErased(entry) ? { key, kind: 'other', seq, time, own: true } : entry;
+    });
+    this.#changed();
   }
 
   gap(key) {
@@ -125,13 +143,16 @@ export class Timeline {
     for (const { key } of gaps) this.setGap(key, to);
   }
 
-  /** The `seq` from which everything up to the end is here; the end + 1 if the last message is missing. */
+  /**
+   * The `seq` from which everything up to the end is here; the end + 1 if the last message is missing. Nobody can tell
+   * any more what an erased message was.
+   */
   completeFrom() {
     let from = this.endSeq + 1;
     for (let i = this.entries.length - 1; i >= 0; i -= 1) {
-      const { seq } = this.entries[i];
+      const { seq, kind } = this.entries[i];
       if (seq === undefined) continue;
-      if (seq !== from - 1) break;
+      if (seq !== from - 1 || kind === 'other') break;
       from = seq;
     }
     return from;

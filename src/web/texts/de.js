@@ -115,6 +115,8 @@ export default {
   try_now: 'Jetzt versuchen',
   replaced: 'Dieser Chat ist in einem anderen Tab oder Fenster offen.',
   take_over: 'Hier verwenden',
+  kicked: 'Du wurdest aus diesem Chat entfernt.',
+  join_again: 'Wieder beitreten',
   stopped: 'Getrennt.',
   stopped_because: 'Getrennt: {reason}.',
 
@@ -170,6 +172,7 @@ export default {
   format_quote: 'Zitat',
 
   // ---- notices
+  announcement: 'Mitteilung: {text}',
   no_such_room: 'Es gibt keinen Raum namens „{room}“.',
   no_such_room_create: 'Anlegen',
   no_such_message: 'Diese Nachricht ist nicht mehr verfügbar.',

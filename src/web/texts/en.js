@@ -119,6 +119,8 @@ export default {
   try_now: 'Try now',
   replaced: 'This chat is open in another tab or window.',
   take_over: 'Use here',
+  kicked: 'You have been removed from this chat.',
+  join_again: 'Join again',
   stopped: 'Disconnected.',
   stopped_because: 'Disconnected: {reason}.',
 
@@ -174,6 +176,7 @@ export default {
   format_quote: 'quote',
 
   // ---- notices
+  announcement: 'Announcement: {text}',
   no_such_room: 'There is no room called “{room}”.',
   no_such_room_create: 'Create it',
   no_such_message: 'This message is no longer available.',

@@ -115,6 +115,8 @@ export default {
   try_now: 'Probar ahora',
   replaced: 'Este chat está abierto en otra pestaña o ventana.',
   take_over: 'Usar aquí',
+  kicked: 'Te han expulsado de este chat.',
+  join_again: 'Volver a entrar',
   stopped: 'Desconectado.',
   stopped_because: 'Desconectado: {reason}.',
 
@@ -170,6 +172,7 @@ export default {
   format_quote: 'cita',
 
   // ---- notices
+  announcement: 'Aviso: {text}',
   no_such_room: 'No hay ninguna sala llamada «{room}».',
   no_such_room_create: 'Crearla',
   no_such_message: 'Este mensaje ya no está disponible.',

@@ -115,6 +115,8 @@ export default {
   try_now: 'Réessayer',
   replaced: 'Ce chat est ouvert dans un autre onglet ou une autre fenêtre.',
   take_over: 'Utiliser ici',
+  kicked: 'Vous avez été exclu de ce chat.',
+  join_again: 'Revenir',
   stopped: 'Déconnecté.',
   stopped_because: 'Déconnecté : {reason}.',
 
@@ -170,6 +172,7 @@ export default {
   format_quote: 'citation',
 
   // ---- notices
+  announcement: 'Annonce : {text}',
   no_such_room: 'Il n’y a pas de salon nommé « {room} ».',
   no_such_room_create: 'Le créer',
   no_such_message: 'Ce message n’est plus disponible.',

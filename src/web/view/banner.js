@@ -74,6 +74,9 @@ export class BannerView {
     if (phase === 'replaced') {
       return { kind: 'replaced', words: t('replaced'), action: [t('take_over'), () => this.#chat.takeOver()] };
     }
+    if (phase === 'kicked') {
+      return { kind: 'stopped', words: t('kicked'), action: [t('join_again'), () => this.#chat.takeOver()] };
+    }
     if (phase === 'stopped') {
       const words = lostReason === '' ? t('stopped') : t('stopped_because', { reason: t(`reason: ${lostReason}`) });
       return { kind: 'stopped', words, action: [t('try_now'), () => this.#chat.takeOver()] };
@@ -101,6 +104,7 @@ export class BannerView {
     this.#shownNotice = notice;
     const hadFocus = this.#notice.contains(document.activeElement);
     this.#notice.replaceChildren();
+    this.#notice.dataset.kind = notice?.key ?? '';
     if (hadFocus) this.#refocus();
     if (!notice) return;
     const room = notice.vars?.room === undefined ? {} : { room: visible(String(notice.vars.room)) };

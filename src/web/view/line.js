@@ -38,6 +38,13 @@ export function gapRow({ status }) {
   return element('li', 'missing', element('p', '', t('gap')), load);
 }
 
+/** What the operator tells everyone. */
+export function announcementRow({ time, text }) {
+  const words = element('span', 'announced', t('announcement', { text }));
+  words.dir = 'auto';
+  return element('li', 'line', words, ' ', timeElement(time));
+}
+
 /** Who has joined, left or changed names since the last message, in one line. */
 export function presenceRow({ time, entered, left, passed, renamed, more }) {
   const told = [];

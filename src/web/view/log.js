@@ -4,7 +4,7 @@ import { Names } from '../text/mention.js';
 import { Cursor } from './cursor.js';
 import { clockTime, dayOf } from './dates.js';
 import { element, icon } from './dom.js';
-import { dayRow, dividerRow, gapRow, headRow, lostRow, presenceRow } from './line.js';
+import { announcementRow, dayRow, dividerRow, gapRow, headRow, lostRow, presenceRow } from './line.js';
 import { messageRow } from './message.js';
 import { onStillness } from './picture.js';
 import { ScrollAnchor } from './anchor.js';
@@ -222,6 +222,7 @@ export class LogView {
       case 'gap': return gapRow(row.entry);
       case 'lost': return lostRow();
       case 'presence': return presenceRow(row.entry);
+      case 'announcement': return announcementRow(row.entry);
       default: return messageRow(row, {
         gifs,
         names: () => (this.#names ??= new Names(people.values())),

@@ -33,7 +33,7 @@ export function rowsOf({ entries, start, end, pending, firstNew, head, now }) {
   let before = entries[start - 1] ?? null;
   let day = lastDay(entries, start);
   const add = (entry, { isNew = false, isPending = false }) => {
-    if (entry.kind === 'other') return; // from a later version of the protocol
+    if (entry.kind === 'other') return; // erased, or from a later version of the protocol
     const key = isPending ? `pending ${entry.key}` : String(entry.key);
     if (entry.time !== undefined && dayOf(entry.time) !== day) {
       day = dayOf(entry.time);

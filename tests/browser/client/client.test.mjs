@@ -187,6 +187,35 @@ test('nobody can know whether it was said: it is not said again, and the program
   assert.equal(bot.record().at(-1), 'next');
 });
 
+test('it may be the one that was erased: likewise', async () => {
+  for (const inPage of [true, false]) {
+    const bot = inRoom();
+    const said = bot.client.say('mine');
+    bot.server.step(bot.socket, true);
+    bot.lose(() => {
+      bot.server.endGrace();
+      bot.server.erase(bot.room, bot.room.lastSeq);
+      for (let i = 0; i < 5; i += 1) bot.server.sayAs(ANNA, bot.room, `other ${i}`);
+      if (inPage) bot.server.frameEvents = 2;
+    });
+    assert.equal(await outcome(said), 'ChatError unknown');
+    assert.deepEqual(bot.news().filter((text) => text === 'mine'), []);
+  }
+});
+
+test('kicked: the session is over, and whoever starts again is somebody else', () => {
+  const bot = inRoom();
+  const { id } = bot.state.me;
+  bot.server.cut(bot.socket, 4003, 'kicked');
+  bot.client.wake();
+  bot.wait(60);
+  assert.deepEqual([bot.state.phase, bot.server.sockets.length], ['kicked', 0]);
+  bot.client.start();
+  bot.flow();
+  assert.equal(bot.state.phase, 'online');
+  assert.notEqual(bot.state.me.id, id);
+});
+
 test('a message too long for a frame is in the way of the search: likewise', async () => {
   const bot = inRoom();
   const said = bot.client.say('mine');
@@ -295,6 +324,7 @@ test('unknown members, frames, codes and events are ignored; events still count'
 test('close codes by range: from 4000 it stays away, from 4500 it comes back', () => {
   for (const [code, phase, told] of [
     [4001, 'replaced', 'disconnected 4001 for good'],
+    [4003, 'kicked', 'disconnected 4003 for good'],
     [4000, 'stopped', 'disconnected 4000 for good'],
     [4499, 'stopped', 'disconnected 4499 for good'],
     [4500, 'waiting', 'disconnected 4500'],

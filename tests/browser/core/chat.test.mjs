@@ -467,3 +467,31 @@ test('the state shows the connection’s phase', () => {
   assert.deepEqual([page.state.phase, page.state.lostReason], ['waiting', 'server stopping']);
   assert.ok(page.state.retryAt > page.clock.now());
 });
+
+test('an announcement is seen in a room and outside, and what was said is erased', () => {
+  const it = new Page();
+  it.flow();
+  const announce = (text) => {
+    it.server.push(it.socket, { type: 'announcement', text, time: 5 });
+    it.flow();
+    return it.state.notice;
+  };
+  assert.deepEqual(announce('Outside'), { key: 'announcement', vars: { text: 'Outside' } });
+  it.chat.enter(1);
+  it.flow();
+  assert.deepEqual(it.shown(), []);
+  it.chat.say('mine');
+  it.flow();
+  it.server.sayAs(ANNA, it.room, 'hers');
+  it.flow();
+  assert.deepEqual(announce('Inside').vars, { text: 'Inside' });
+  assert.deepEqual(it.shown(), ['mine', 'hers', 'announcement']);
+  assert.equal(it.state.unread(1), 1);
+  it.server.push(it.socket, { type: 'erased', roomId: 2, time: 5, upTo: 2 });
+  it.server.push(it.socket, { type: 'erased', roomId: 1, time: 5, upTo: 2, userId: ANNA.id });
+  it.flow();
+  assert.deepEqual([it.shown(), it.state.unread(1)], [['mine', 'other', 'announcement'], 0]);
+  it.chat.show(2);
+  it.flow();
+  assert.equal(it.state.notice.key, 'no_such_message');
+});

@@ -88,6 +88,20 @@ test('replaced: only the user reconnects', () => {
   assert.deepEqual([it.state.phase, it.state.session], ['online', session]);
 });
 
+test('kicked: only the user reconnects, and is somebody else', () => {
+  const it = page();
+  it.flow();
+  const { id } = it.state.me;
+  it.server.cut(it.socket, 4003, 'kicked');
+  it.chat.wake();
+  it.wait(100);
+  assert.deepEqual([it.state.phase, it.state.retryAt, it.server.sockets.length], ['kicked', null, 0]);
+  it.reload();
+  it.flow();
+  assert.equal(it.state.phase, 'online');
+  assert.notEqual(it.state.me.id, id);
+});
+
 test('a close code from 4000 to 4499 means to stay away, until the user connects', () => {
   const it = page();
   it.flow();

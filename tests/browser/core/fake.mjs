@@ -175,6 +175,12 @@ export class FakeServer {
     room.record = room.record.filter(({ seq }) => seq >= room.keptFrom);
   }
 
+  /** Erases one message. */
+  erase(room, seq) {
+    room.record = room.record.map((event) => (event.seq === seq
+      ? { type: 'gone', roomId: event.roomId, time: event.time, seq } : event));
+  }
+
   /** Removes a room, if it is empty. */
   removeRoom(id) {
     if (this.#users(this.rooms.get(id)).length > 0) return;

@@ -10,7 +10,7 @@ const said = (seq, text = `m${seq}`) => ({
 const upTo = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => said(first + i));
 
 function timeline({ epoch = 'one', seq = 0, events = [] } = {}) {
-  const made = new Timeline((event) => ({ own: event.from.id === 1, mentionsMe: false }));
+  const made = new Timeline((event) => ({ own: event.from?.id === 1, mentionsMe: false }));
   made.enter({ epoch, seq, events });
   return made;
 }
@@ -42,6 +42,26 @@ test('missing numbers are a gap, which is filled from its end', () => {
   line.addPage(upTo(2, 5), true, 6);
   assert.deepEqual(shown(line), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
   assert.equal(line.completeFrom(), 1);
+});
+
+test('what is erased keeps its number, is not shown, and counts no more', () => {
+  const line = timeline({ seq: 5, events: [...upTo(1, 4), { type: 'gone', roomId: 1, time: 5_000, seq: 5 }] });
+  const kinds = () => line.entries.map(({ kind }) => kind).join(' ');
+  assert.equal(kinds(), 'text text text text other');
+  assert.equal(line.othersAfter(0), 4);
+  line.erase({ upTo: 3, userId: 9 });
+  line.erase({ upTo: 3, before: 1_000 });
+  assert.equal(kinds(), 'text text text text other', 'nothing of these');
+  line.erase({ upTo: 4, before: 3_000 });
+  assert.equal(kinds(), 'other other text text other');
+  line.erase({ upTo: 3, userId: 2 });
+  assert.equal(kinds(), 'other other other text other');
+  assert.deepEqual([line.has(3), line.has(4), line.othersAfter(0), line.hasMissing], [false, true, 1, false]);
+  assert.ok(line.entries.every(({ kind, text, from }) => kind === 'text' || (text === undefined && from === undefined)));
+  line.add([said(6)]);
+  line.erase({ upTo: 5 });
+  assert.equal(kinds(), 'other other other other other text');
+  assert.equal(line.completeFrom(), 6, 'nobody can tell what was erased');
 });
 
 test('a message in the middle of a gap makes two of it', () => {

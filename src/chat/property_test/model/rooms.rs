@@ -117,7 +117,15 @@ impl Model {
     ) -> RoomId {
         self.last_room += 1;
         let title = title.to_owned();
-        let room = ModelRoom { title, place, source: None, removed_at, last_seq: 0, saved_seq: 0 };
+        let room = ModelRoom {
+            title,
+            place,
+            source: None,
+            removed_at,
+            last_seq: 0,
+            saved_seq: 0,
+            erasures: Vec::new(),
+        };
         self.rooms.insert(RoomId(self.last_room), room);
         RoomId(self.last_room)
     }

@@ -64,6 +64,7 @@ fn contents(server: &mut TestServer) -> String {
             let content = match &said.content {
                 Content::Text(text) => format!("text {}", quoted(text)),
                 Content::Gif(gif) => format!("gif {gif}"),
+                Content::Erased => "erased".to_owned(),
             };
             let reference = said.reference.as_deref().map_or("-".to_owned(), quoted);
             writeln!(

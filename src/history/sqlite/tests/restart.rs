@@ -443,6 +443,22 @@ fn durability_sets_synchronous() {
 }
 
 #[test]
+fn nothing_is_left_beside_the_file_if_all_threads_end_at_once() {
+    for _ in 0..50 {
+        let (folder, path) = new_path();
+        let TestServer { writer, reader, upkeep, .. } = TestServer::start_anew(&path);
+        let at_once = std::sync::Barrier::new(2);
+        // The writer has more to do before.
+        drop(writer);
+        std::thread::scope(|scope| {
+            scope.spawn(|| (at_once.wait(), drop(reader)));
+            scope.spawn(|| (at_once.wait(), drop(upkeep)));
+        });
+        assert_eq!(super::backup::names(&folder), ["history.db", "history.db.lock"]);
+    }
+}
+
+#[test]
 fn a_clean_end_leaves_one_private_file() {
     let (folder, path) = new_path();
     let mut server = TestServer::start_anew(&path);

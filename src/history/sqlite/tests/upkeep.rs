@@ -44,7 +44,7 @@ fn the_wal_stays_bounded_under_constant_load() {
     let (_folder, path) = new_path();
     let mut server = TestServer::start_anew(&path);
     server.upkeep.set_wal_max_bytes(2 << 20);
-    let TestServer { mut writer, mut reader, mut upkeep, remembered } = server;
+    let TestServer { mut writer, mut reader, mut upkeep, remembered, archive: _ } = server;
     let mut seq = 0;
     // A writer that never pauses, and a reader at the same time.
     let is_over = AtomicBool::new(false);

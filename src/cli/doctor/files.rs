@@ -1,0 +1,83 @@
+//! The files that the server's user must be able to read, and the log.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use wschat::Settings;
+
+use super::account::{Account, ENTER, READ, WRITE};
+use super::finding::Findings;
+
+pub(super) fn examine(settings: &Settings, account: &Account, findings: &mut Findings) {
+    if let Some(log) = &settings.log.file {
+        examine_log(log, account, findings);
+    }
+    // With "username" they are read before the change of the user, the first time.
+    for (subject, file) in
+        [("certificate", &settings.certificate), ("certificate", &settings.private_key)]
+    {
+        let Some(file) = file else { continue };
+        if let Some(obstacle) = account.obstacle(file, READ) {
+            let what = format!(
+                "the user {} cannot read {}, because of {}",
+                account.name(),
+                file.display(),
+                obstacle.display()
+            );
+            let cure = "give it the right (`setfacl`, or a group), or copy the certificate for it with a deploy hook; \
+                        under systemd use LoadCredential";
+            if settings.username.is_some() {
+                findings.warning(subject, format!("{what}: a reload will fail"), cure);
+            } else {
+                findings.error(subject, what, cure);
+            }
+        }
+    }
+    if let Some(key) = &settings.private_key
+        && fs::metadata(key).is_ok_and(|metadata| metadata.mode() & 0o007 != 0)
+    {
+        let what = format!("everybody on this machine can read the private key {}", key.display());
+        findings.warning("certificate", what, format!("`chmod o= {}`", key.display()));
+    }
+    if let Some(folder) = &settings.gifs_directory
+        && let Some(obstacle) = account.obstacle(folder, READ | ENTER)
+    {
+        let what = format!("the user {} cannot read {}", account.name(), obstacle.display());
+        findings.error("gifs", what, "give it the right to read that folder and the files in it");
+    }
+}
+
+fn examine_log(log: &Path, account: &Account, findings: &mut Findings) {
+    let folder =
+        log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        let what = format!("the folder of the log, {}, does not exist", folder.display());
+        findings.error("log", what, "create it, or name another file in \"log\"");
+        return;
+    }
+    if log.exists() && !log.is_file() {
+        let what = format!("the log {} is no file", log.display());
+        findings.error("log", what, "name a file in \"log\", or null for standard error");
+        return;
+    }
+    let obstacle = if log.exists() {
+        account.obstacle(log, WRITE)
+    } else {
+        account.obstacle(folder, WRITE | ENTER)
+    };
+    if let Some(obstacle) = obstacle {
+        let what = format!(
+            "the user {} cannot write the log {}, because of {}",
+            account.name(),
+            log.display(),
+            obstacle.display()
+        );
+        let cure = format!(
+            "`chown {} {}`, or name another file in \"log\"",
+            account.name(),
+            obstacle.display()
+        );
+        findings.error("log", what, cure);
+    }
+}

@@ -1,0 +1,117 @@
+//! What a running server is reached by: to reload it, to stop it, and to ask the dispatcher whether it works.
+//!
+//! The handle and the admin listener share it. Their threads run it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use log::{info, warn};
+
+use super::sessions::SessionThreads;
+use super::{Reloaded, capacity, chat, lock, log_warnings, time_to_close};
+use crate::error::StartError;
+use crate::input::{Control as Question, Input};
+use crate::mailbox::MailboxSender;
+use crate::memory::Memory;
+use crate::session::{Context, Live};
+use crate::settings::Settings;
+
+/// Reads the settings anew.
+pub(super) struct Reloader(
+    pub(super) Box<dyn Fn() -> Result<Settings, StartError> + Send + Sync + 'static>,
+);
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Running {
+    /// `None` when the server has ended.
+    control: Mutex<Option<Control>>,
+    /// Held by a reload, so that two of them do not mix.
+    reloading: Mutex<()>,
+    reloader: Option<Reloader>,
+}
+
+/// What reloads and stops a server. The dispatcher runs as long as a control or a session exists.
+#[derive(Clone, Debug)]
+pub(super) struct Control {
+    pub(super) context: Arc<Context>,
+    pub(super) inputs: MailboxSender<Input>,
+    pub(super) sessions: Arc<SessionThreads>,
+}
+
+impl Running {
+    pub(super) fn new(control: Control, reloader: Option<Reloader>) -> Self {
+        Self { control: Mutex::new(Some(control)), reloading: Mutex::default(), reloader }
+    }
+
+    /// `None` when the server has ended.
+    pub(super) fn control(&self) -> Option<Control> {
+        lock(&self.control).clone()
+    }
+
+    /// Lets the dispatcher end.
+    pub(super) fn end(&self) {
+        lock(&self.control).take();
+    }
+
+    /// See [`super::ServerHandle::reload`].
+    pub(super) fn reload(&self, mut settings: Settings) -> Result<Reloaded, StartError> {
+        settings.check().map_err(StartError::Settings)?;
+        let _one_at_a_time = lock(&self.reloading);
+        let Some(Control { context, inputs, .. }) = self.control() else {
+            Live::load(settings)?;
+            return Ok(Reloaded::default());
+        };
+        let needs_restart = settings.keep_restart_only(&context.live.get().settings);
+        let live = Live::load(settings)?;
+        log_warnings(&live);
+        capacity::log_warnings(&live.settings);
+        let reload = Box::new(chat::reload(&live));
+        let (max_queued, write_timeout) = live.outbox_bounds();
+        context.bounds.set(max_queued, write_timeout);
+        context.memory.resize_to(&Memory::of_settings(live.settings.limits.max_memory_bytes));
+        context.live.swap(live);
+        // It fails when the dispatcher has panicked, and then the server is ending.
+        let _ = inputs.send(Input::Reload(reload));
+        info!("the settings have been reloaded");
+        if !needs_restart.is_empty() {
+            warn!("these settings have changed but need a restart: {}", needs_restart.join(", "));
+        }
+        Ok(Reloaded { needs_restart })
+    }
+
+    /// See [`super::ServerHandle::reload_again`].
+    pub(super) fn reload_again(&self) -> Result<Reloaded, StartError> {
+        let read = self.reloader.as_ref().ok_or(StartError::NoReloader)?;
+        self.reload(read.0()?)
+    }
+
+    /// See [`super::ServerHandle::answers_within`].
+    pub(super) fn answers_within(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let control = self.control();
+        control.is_some_and(|Control { inputs, .. }| {
+            Question::ask(inputs, deadline, Question::Ping).is_some()
+        })
+    }
+}
+
+impl fmt::Debug for Reloader {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Reloader")
+    }
+}
+
+impl Control {
+    pub(super) fn shut_down(&self) {
+        let timeout =
+            Duration::from_millis(self.context.live.get().settings.limits.drain_timeout_ms);
+        let until = Instant::now() + time_to_close(timeout, self.sessions.count());
+        self.context.stop.announce(until);
+        self.context.flusher.drain();
+        // This fails when the dispatcher has panicked, and then the server is ending already. A
+        // second stop makes no difference to the dispatcher.
+        let _ = self.inputs.send(Input::Stop { until: self.context.stop.limit(until) });
+    }
+}
