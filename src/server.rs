@@ -178,18 +178,14 @@ impl Server {
         };
         let history = HistoryThreads::start(recall, upkeep, &control)?;
         let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &received, &context))?;
-        let watch = Watch::start(&control.context)?;
-        let accept_loop = AcceptLoop::new(control.clone(), idle_threads);
+        let running = Arc::new(Running::new(control.clone(), reloader));
+        let watch = Watch::start(&running)?;
+        let accept_loop = AcceptLoop::new(control, idle_threads);
         let listener = spawn("listener", move || accept_loop.run(&sockets))?;
         let names: Vec<String> = listening.iter().map(ToString::to_string).collect();
         info!("listening on {}, with room for {room} connections", names.join(", "));
         let threads = Threads { listener, dispatcher, history, flusher, watch, sessions };
-        Ok(ServerHandle {
-            listening,
-            running: Arc::new(Running::new(control, reloader)),
-            commands,
-            threads: Mutex::new(Some(threads)),
-        })
+        Ok(ServerHandle { listening, running, commands, threads: Mutex::new(Some(threads)) })
     }
 }
 

@@ -14,6 +14,7 @@ use crate::error::StartError;
 use crate::input::{Control as Question, Input};
 use crate::mailbox::MailboxSender;
 use crate::memory::Memory;
+use crate::net::tls::RenewalWatch;
 use crate::session::{Context, Live};
 use crate::settings::Settings;
 
@@ -79,6 +80,21 @@ impl Running {
             warn!("these settings have changed but need a restart: {}", needs_restart.join(", "));
         }
         Ok(Reloaded { needs_restart })
+    }
+
+    /// See [`Paces::beat`](crate::pace::Paces::beat).
+    pub(super) fn beat(&self) -> Option<Duration> {
+        self.control()?.context.paces.beat()
+    }
+
+    /// Takes a renewed certificate into use. Nothing else of the settings is read anew.
+    pub(super) fn renew_certificate(&self, watch: &mut RenewalWatch, now: Instant) {
+        let _one_at_a_time = lock(&self.reloading);
+        let Some(Control { context, .. }) = self.control() else { return };
+        if let Some(renewed) = context.live.get().renew(watch, now) {
+            log_warnings(&renewed);
+            context.live.swap(renewed);
+        }
     }
 
     /// See [`super::ServerHandle::reload_again`].

@@ -6,16 +6,17 @@
 //! limits from the new one. Which settings may differ from those at the start is decided in `settings`.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock;
 use crate::error::StartError;
 use crate::memory::Memory;
 use crate::net::admission::AdmissionLimits;
 use crate::net::sockets::Peer;
-use crate::net::tls::{Expiry, TlsAcceptor};
+use crate::net::tls::{Expiry, RenewalWatch, TlsAcceptor};
 use crate::settings::{AllowedOrigins, Settings};
 use crate::web::{self, Site};
 
@@ -24,7 +25,7 @@ use crate::web::{self, Site};
 pub(crate) struct Live {
     pub(crate) settings: Settings,
     pub(crate) tls: Option<TlsAcceptor>,
-    pub(crate) site: Site,
+    pub(crate) site: Arc<Site>,
     pub(crate) origins: AllowedOrigins,
     pub(crate) told: Told,
     /// How many connections there is memory for.
@@ -40,6 +41,7 @@ pub(crate) struct Told {
     pub(crate) ambiguous_hops: Once,
     pub(crate) unknown_name: Once,
     pub(crate) bad_proxy_header: Once,
+    certificate: Once,
 }
 
 /// Something that is done once.
@@ -59,7 +61,7 @@ impl Live {
     pub(crate) fn load(settings: Settings) -> Result<Self, StartError> {
         settings.check().map_err(StartError::Settings)?;
         let tls = load_tls(&settings)?;
-        let site = load_site(&settings)?;
+        let site = Arc::new(load_site(&settings)?);
         let (origins, told) = (settings.origins(), Told::default());
         let memory = Memory::of_settings(settings.limits.max_memory_bytes);
         let max_connections = memory.max_connections();
@@ -82,14 +84,46 @@ impl Live {
         self.settings.trusted_proxies.iter().any(|net| net.contains(address))
     }
 
-    /// The certificates that have expired or soon will, one line each.
+    /// The same with a certificate that the files have now, if that is another one. What happens is logged.
+    pub(crate) fn renew(&self, watch: &mut RenewalWatch, now: Instant) -> Option<Self> {
+        let (current, (certificate, private_key)) = self.tls.as_ref().zip(self.tls_files())?;
+        let renewed = watch.look(current, certificate, private_key, now)?;
+        Some(Self {
+            settings: self.settings.clone(),
+            tls: Some(renewed),
+            site: self.site.clone(),
+            origins: self.settings.origins(),
+            told: Told::default(),
+            max_connections: self.max_connections,
+            generation: self.generation,
+        })
+    }
+
+    /// The files of the certificate and of its key.
+    fn tls_files(&self) -> Option<(&Path, &Path)> {
+        self.settings.certificate.as_deref().zip(self.settings.private_key.as_deref())
+    }
+
+    /// What clients do not like about the certificate, and the certificates that have expired or soon will, one
+    /// line each.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.ask_expiry(Expiry::warnings)
+        let mut warnings = self.findings();
+        warnings.extend(self.ask_expiry(Expiry::warnings));
+        warnings
     }
 
     /// The warnings that have not been logged yet.
     pub(crate) fn new_warnings(&self) -> Vec<String> {
-        self.ask_expiry(Expiry::news)
+        let is_new = self.told.certificate.is_first();
+        let mut warnings = if is_new { self.findings() } else { Vec::new() };
+        warnings.extend(self.ask_expiry(Expiry::news));
+        warnings
+    }
+
+    fn findings(&self) -> Vec<String> {
+        let tls = self.tls.as_ref().zip(self.tls_files());
+        let domain = self.settings.domain.as_deref();
+        tls.map(|(tls, (file, _))| tls.findings(file, domain)).unwrap_or_default()
     }
 
     /// What to tell of the certificates at present, if there are any.

@@ -4,12 +4,13 @@ mod chat;
 mod limits;
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
 use wschat::{Limits, Settings, StartError};
 
 use crate::client::{Endpoint, UPGRADE};
-use crate::host::{Host, Identity};
+use crate::host::{Host, Identity, eventually};
 
 /// Default settings on any port, with these changes.
 fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
@@ -77,6 +78,36 @@ fn a_renewed_certificate_serves_new_connections() {
     trusting(&host, &new).user().close();
     assert!(trusting(&host, &old).try_tls().is_err());
     user.expect_nothing_more();
+}
+
+#[test]
+fn a_renewed_certificate_is_noticed_by_itself() {
+    const CLIENTS: usize = 50;
+    let (old, new) = (Identity::new(), Identity::new());
+    // As certbot has it: links that lead to other files after a renewal.
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let lead_to = |identity: &Identity| {
+        for (name, file) in
+            [("fullchain.pem", identity.certificate()), ("privkey.pem", identity.key())]
+        {
+            symlink(file, path("new")).unwrap();
+            fs::rename(path("new"), path(name)).unwrap();
+        }
+    };
+    lead_to(&old);
+    let host = Host::with(|settings| {
+        settings.certificate = Some(path("fullchain.pem"));
+        settings.private_key = Some(path("privkey.pem"));
+    });
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| trusting(&host, &old).user()).collect();
+    lead_to(&new);
+    eventually("the renewed certificate is served", || trusting(&host, &new).try_tls().is_ok());
+    assert!(trusting(&host, &old).try_tls().is_err());
+    trusting(&host, &new).user().close();
+    for client in &mut clients {
+        client.expect_nothing_more();
+    }
 }
 
 #[test]

@@ -85,6 +85,11 @@ impl Expiry {
         (0..self.ends.len()).filter_map(|index| self.expiring(index, now)).collect()
     }
 
+    /// When the server's own certificate ends, in OpenSSL's format.
+    pub(in crate::net::tls) fn end_of_leaf(&self) -> &str {
+        &self.ends[0].text
+    }
+
     fn expiring(&self, index: usize, now: i64) -> Option<Expiring> {
         let end = &self.ends[index];
         (end.stage(now) > 0).then(|| Expiring {
