@@ -28,6 +28,8 @@ pub enum StartError {
         /// The error of the system.
         source: io::Error,
     },
+    /// The file of the log cannot be opened. The program around the library says this.
+    Log(io::Error),
     /// No file descriptor or thread is left.
     Machine(io::Error),
     /// The server has been told to read its settings anew, and not where from.
@@ -59,6 +61,7 @@ impl StartError {
                 source.kind() == ErrorKind::AddrNotAvailable || may_pass(source)
             }
             Self::Machine(_) => true,
+            Self::Log(source) => may_pass(source),
             Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) | Self::NoReloader => false,
         }
     }
@@ -78,6 +81,7 @@ impl fmt::Display for StartError {
                     None => Ok(()),
                 }
             }
+            Self::Log(error) => error.fmt(f),
             Self::NoReloader => f.write_str(
                 "the program around the server gives it no way to read its settings anew: it \
                  needs Server::with_reloader; otherwise restart it",
@@ -127,7 +131,7 @@ impl Error for StartError {
             Self::Certificate(error) => error.source(),
             Self::Gifs(error) => error.source(),
             Self::History(error) => error.source(),
-            Self::Listen { source, .. } | Self::Machine(source) => Some(source),
+            Self::Listen { source, .. } | Self::Log(source) | Self::Machine(source) => Some(source),
             Self::NoReloader => None,
         }
     }

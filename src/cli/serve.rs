@@ -61,7 +61,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), ProgramError> {
     let signals = Signals::hold()?;
     malloc::give_memory_back();
     let settings = arguments.settings(&arguments.place)?;
-    let logger = Logger::start(&settings.log).map_err(cannot_log)?;
+    let logger = Logger::start(&settings.log)
+        .map_err(|error| ProgramError::Start(StartError::Log(error)))?;
     let has_log_file = settings.log.file.is_some();
     // The caller writes it to stderr as well.
     let result = serve(arguments, settings, signals, &logger).inspect_err(|error| {
@@ -92,6 +93,10 @@ fn serve(
     let domain = settings.domain.clone();
     let username = settings.username.clone();
     let server = Server::bind(settings).map_err(ProgramError::Start)?;
+    let server = server.with_reloader({
+        let logger = logger.clone();
+        move || read_again(&arguments, &logger)
+    });
     // Listening below port 1024 and reading the key may have needed root. Nothing else does.
     if let Some(username) = username {
         become_user(&username)?;
@@ -102,10 +107,10 @@ fn serve(
     greet(server.listening(), has_tls, domain.as_deref());
     let running = Running { server: server.clone(), notifier };
     steering.serve(running.clone());
-    let reader = Reader { arguments, logger, running };
+    let reloading = Reloading { logger, running };
     thread::Builder::new()
         .name("reload".to_owned())
-        .spawn(move || reader.run(&reloads, &reopenings))
+        .spawn(move || reloading.run(&reloads, &reopenings))
         .map_err(|error| ProgramError::Start(StartError::Machine(error)))?;
 
     let result = server.join().map_err(ProgramError::Serve);
@@ -163,14 +168,13 @@ impl Running {
     }
 }
 
-/// Reads the settings and the log's file anew.
-struct Reader {
-    arguments: Arguments,
+/// Reloads, and opens the log's file anew, when a signal asks for it.
+struct Reloading {
     logger: Logger,
     running: Running,
 }
 
-impl Reader {
+impl Reloading {
     fn run(&self, reloads: &Receiver<Task>, reopenings: &Receiver<Task>) {
         loop {
             let task = crossbeam_channel::select! {
@@ -180,7 +184,7 @@ impl Reader {
             match task {
                 Ok(Task::Reload) => {
                     self.running.notifier.tell(State::Reloading);
-                    if let Err(error) = self.reload() {
+                    if let Err(error) = self.running.server.reload_again() {
                         error!(
                             "the settings have not been reloaded, and the old ones stay: {error}"
                         );
@@ -195,19 +199,18 @@ impl Reader {
             }
         }
     }
-
-    /// All of it, or on an error nothing.
-    fn reload(&self) -> Result<(), ProgramError> {
-        let settings = self.arguments.settings(&self.arguments.place)?;
-        let log = settings.log.clone();
-        let destination = Destination::open(&log).map_err(cannot_log)?;
-        self.running.server.reload(settings).map_err(ProgramError::Start)?;
-        self.logger.change(&log, destination).map_err(cannot_log)
-    }
 }
 
-fn cannot_log(error: io::Error) -> ProgramError {
-    ProgramError::Settings(error.to_string())
+/// Reads the settings for a reload. The log changes here, after everything else has been checked.
+fn read_again(arguments: &Arguments, logger: &Logger) -> Result<Settings, StartError> {
+    let settings = arguments.settings(&arguments.place).map_err(|error| match error {
+        ProgramError::Start(error) => error,
+        other => StartError::Log(io::Error::other(other.to_string())),
+    })?;
+    let destination = Destination::open(&settings.log).map_err(StartError::Log)?;
+    Server::check(&settings)?;
+    logger.change(&settings.log, destination).map_err(StartError::Log)?;
+    Ok(settings)
 }
 
 /// Says where the page is.
@@ -222,10 +225,11 @@ fn greet(listening: &[Listening], has_tls: bool, domain: Option<&str>) {
     if let Some(domain) = domain
         && listening.iter().all(is_local)
     {
-        text += &format!(
+        let hint = format!(
             "{domain} reaches it through a proxy on this machine only; \
              to be reached directly, set \"host\" to \"0.0.0.0\"\n"
         );
+        text.push_str(&hint);
     }
     say_aside(text);
 }
