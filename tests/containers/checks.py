@@ -166,6 +166,20 @@ def bad_settings_are_not_tried_again(machine):
     assert machine.show('NRestarts') == '0'
 
 
+def waiting_clients_do_not_start_it_for_ever(machine):
+    good = machine.path(SETTINGS).read_text()
+    with machine.clients('knock'):
+        machine.write(SETTINGS, '{"port": "eighty"}')
+        machine.try_run('systemctl', 'restart', 'wschat.service')
+        eventually('the socket gives up', lambda: machine.show('ActiveState', 'wschat.socket') == 'failed')
+        machine.write(SETTINGS, good)
+        # The limit counts what was in the last two seconds, TriggerLimitIntervalSec=.
+        time.sleep(2.5)
+        machine.run('systemctl', 'start', 'wschat.service')
+        assert is_ready(machine)
+        assert machine.show('ActiveState', 'wschat.socket') == 'active'
+
+
 def with_a_short_watchdog(machine):
     machine.write(DROP_IN, '[Service]\nWatchdogSec=3\n')
     machine.run('systemctl', 'daemon-reload')
@@ -235,12 +249,14 @@ def the_crash_suite_passes_in_the_sandbox(machine):
 
 
 def stopping_the_socket_stops_both_and_starting_the_service_starts_both(machine):
-    units = ('wschat.socket', 'wschat.service')
+    def states():
+        return [machine.show('ActiveState', unit) for unit in ('wschat.socket', 'wschat.service')]
+
     with machine.clients('hold', '2'):
         machine.run('systemctl', 'stop', 'wschat.socket')
-        assert [machine.show('ActiveState', unit) for unit in units] == ['inactive', 'inactive']
+        assert states() == ['inactive', 'inactive'], states()
     machine.run('systemctl', 'start', 'wschat.service')
-    assert [machine.show('ActiveState', unit) for unit in units] == ['active', 'active']
+    assert states() == ['active', 'active'], states()
     before = machine.show('MainPID')
     machine.run('systemctl', 'restart', 'wschat.socket')
     # systemctl waits for the socket alone.
@@ -275,6 +291,7 @@ ALL = [
     a_reload_swaps_the_certificate_under_200_clients,
     bad_settings_fail_the_reload_and_change_nothing,
     bad_settings_are_not_tried_again,
+    waiting_clients_do_not_start_it_for_ever,
     the_watchdog_restarts_a_frozen_dispatcher,
     the_watchdog_restarts_a_frozen_program,
     the_watchdog_leaves_a_working_server_alone,
