@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, ToSocketAddrs};
 
-use wschat::{Server, Settings, StartError};
+use wschat::{Server, Settings, StartError, capacity};
 
 use super::finding::Findings;
 
@@ -54,7 +54,10 @@ fn examine_files(mut settings: Settings, findings: &mut Findings) {
     loop {
         match Server::check(&settings) {
             Ok(warnings) => {
-                warnings.iter().for_each(|warning| findings.concern("certificate", warning));
+                // What the machine carries is examined elsewhere.
+                let carried = capacity(&settings).warnings();
+                let others = warnings.iter().filter(|warning| !carried.contains(warning));
+                others.for_each(|warning| findings.concern("certificate", warning));
                 return;
             }
             Err(StartError::Certificate(error)) if settings.certificate.is_some() => {
