@@ -16,7 +16,7 @@ use openssl::x509::{
     X509, X509NameRef, X509PurposeId, X509Ref, X509StoreContext, X509VerifyResult,
 };
 
-use super::error::{CertificateFault, show_subjects};
+use super::error::{ChainFault, show_subjects};
 
 /// Where systems have the certificates of all authorities in one file, in case OpenSSL was built to look
 /// elsewhere.
@@ -35,22 +35,19 @@ const SELF_SIGNED_IN_CHAIN: i32 = 19;
 const NO_ISSUER: [i32; 3] = [2, 20, 21];
 
 /// Why every client refuses this chain.
-pub(super) fn fault(chain: &[X509]) -> Result<Option<CertificateFault>, ErrorStack> {
+pub(super) fn fault(chain: &[X509]) -> Result<Option<ChainFault>, ErrorStack> {
     for (index, pair) in chain.windows(2).enumerate() {
         if !has_signed(&pair[1], &pair[0])? {
-            return Ok(Some(CertificateFault::NotIssuer {
-                position: index + 2,
-                length: chain.len(),
-            }));
+            return Ok(Some(ChainFault::NotIssuer { position: index + 2, length: chain.len() }));
         }
     }
     let leaf = &chain[0];
     if !is_ok(verify_alone(leaf, |param| param.set_purpose(X509PurposeId::SSL_SERVER))?) {
-        return Ok(Some(CertificateFault::OtherPurpose));
+        return Ok(Some(ChainFault::OtherPurpose));
     }
     // Whoever makes one certificate for everything trusts it by itself, and no authority.
     let is_authority = is_authority(leaf)? && !has_signed(leaf, leaf)?;
-    Ok(is_authority.then_some(CertificateFault::Authority))
+    Ok(is_authority.then_some(ChainFault::Authority))
 }
 
 /// What many clients do not like about this chain, one sentence each. `file` has the chain, and `domain` is the
