@@ -30,10 +30,15 @@ pub enum StartError {
     },
     /// The file of the log cannot be opened. The program around the library says this.
     Log(io::Error),
+    /// The admin listener cannot be opened.
+    Admin {
+        /// `admin.listen` of the settings.
+        address: String,
+        /// The error of the system.
+        source: io::Error,
+    },
     /// No file descriptor or thread is left.
     Machine(io::Error),
-    /// The server has been told to read its settings anew, and not where from.
-    NoReloader,
 }
 
 /// Why a running server ended without a shutdown.
@@ -57,12 +62,12 @@ impl StartError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::History(error) => error.may_pass(),
-            Self::Listen { source, .. } => {
+            Self::Listen { source, .. } | Self::Admin { source, .. } => {
                 source.kind() == ErrorKind::AddrNotAvailable || may_pass(source)
             }
             Self::Machine(_) => true,
             Self::Log(source) => may_pass(source),
-            Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) | Self::NoReloader => false,
+            Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) => false,
         }
     }
 }
@@ -82,9 +87,10 @@ impl fmt::Display for StartError {
                 }
             }
             Self::Log(error) => error.fmt(f),
-            Self::NoReloader => f.write_str(
-                "the program around the server gives it no way to read its settings anew: it \
-                 needs Server::with_reloader; otherwise restart it",
+            Self::Admin { address, source } => write!(
+                f,
+                "cannot open the admin listener at {address}: {source}; {}",
+                admin_advice(source)
             ),
             Self::Machine(error) => {
                 write!(f, "the machine lacks what a server takes: {error}; see `ulimit -a`")
@@ -124,6 +130,23 @@ fn advice(address: &str, error: &io::Error) -> Option<&'static str> {
     })
 }
 
+fn admin_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            "stop what listens there, or choose another address with \"admin.listen\""
+        }
+        ErrorKind::NotFound => {
+            "the directory of the socket must exist: create it, or choose another path with \
+             \"admin.listen\""
+        }
+        ErrorKind::PermissionDenied => {
+            "give the server's user the right to write in the directory of the socket, or choose \
+             another path with \"admin.listen\""
+        }
+        _ => "choose another address with \"admin.listen\", or \"\" for none",
+    }
+}
+
 impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
@@ -131,8 +154,10 @@ impl Error for StartError {
             Self::Certificate(error) => error.source(),
             Self::Gifs(error) => error.source(),
             Self::History(error) => error.source(),
-            Self::Listen { source, .. } | Self::Log(source) | Self::Machine(source) => Some(source),
-            Self::NoReloader => None,
+            Self::Listen { source, .. }
+            | Self::Admin { source, .. }
+            | Self::Log(source)
+            | Self::Machine(source) => Some(source),
         }
     }
 }

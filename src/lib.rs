@@ -58,6 +58,7 @@ mod outbox;
 mod output;
 mod pace;
 mod protocol;
+mod pulse;
 mod recall;
 mod server;
 mod session;
@@ -76,7 +77,7 @@ pub use net::sockets::Listening;
 pub use net::tls::CertificateError;
 pub use server::{Bound, Capacity, Counts, Reloaded, Server, ServerHandle, capacity};
 pub use settings::{
-    Durability, HistorySettings, Limits, ListenAddress, LogFormat, LogSettings, Settings,
-    SettingsError,
+    AdminSettings, Durability, HistorySettings, Limits, ListenAddress, LogFormat, LogSettings,
+    Settings, SettingsError,
 };
 pub use web::GifsError;

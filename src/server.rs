@@ -11,6 +11,7 @@
 //! | `accept.rs` | what the listener's thread does with a new connection |
 //! | `sessions.rs` | the session threads |
 //! | `chat.rs` | opening the history and restoring the chat from it |
+//! | `operator.rs` | the admin listener, and what looks after the dispatcher |
 //! | `counts.rs` | how many are here |
 //! | `threads.rs` | spawning the other threads, and what their panics lead to |
 //! | `watch.rs` | what is looked at every second |
@@ -20,6 +21,7 @@ mod capacity;
 mod chat;
 mod counts;
 mod listening;
+mod operator;
 mod running;
 mod sessions;
 mod threads;
@@ -37,11 +39,12 @@ use self::accept::AcceptLoop;
 pub use self::capacity::{Bound, Capacity, capacity};
 use self::chat::OpenedChat;
 pub use self::counts::Counts;
-use self::running::{Control, Reloader, Running};
+use self::operator::{EndOnDrop, OperatorThreads, Reloader};
+use self::running::{Control, Running};
 use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
 use self::watch::Watch;
-use crate::admin::{Answer, Commands};
+use crate::admin::{AdminSocket, Answer, Commands};
 use crate::error::{ServeError, StartError};
 use crate::health::Health;
 use crate::mailbox::mailbox;
@@ -50,6 +53,7 @@ use crate::net::sockets::{ListenSocket, Listening};
 use crate::net::stop::Stop;
 use crate::outbox::{Bounds, Flusher};
 use crate::pace::Paces;
+use crate::pulse::Pulse;
 use crate::session::{Context, Live, LiveCell};
 use crate::settings::Settings;
 
@@ -61,6 +65,7 @@ pub struct Server {
     live: Live,
     sockets: Vec<ListenSocket>,
     listening: Vec<Listening>,
+    admin: Option<AdminSocket>,
     reloader: Option<Reloader>,
 }
 
@@ -72,8 +77,9 @@ pub struct Server {
 #[must_use = "dropping the handle shuts the server down"]
 pub struct ServerHandle {
     listening: Vec<Listening>,
+    admin_addr: Option<SocketAddr>,
     running: Arc<Running>,
-    commands: Commands,
+    commands: Arc<Commands>,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -91,6 +97,7 @@ struct Threads {
     listener: JoinHandle<io::Result<()>>,
     dispatcher: JoinHandle<Result<(), ServeError>>,
     history: HistoryThreads,
+    operator: OperatorThreads,
     flusher: JoinHandle<io::Result<()>>,
     watch: Watch,
     sessions: Arc<SessionThreads>,
@@ -107,7 +114,8 @@ impl Server {
         let sockets = listening::open(&live.settings)?;
         let listening = sockets.iter().map(ListenSocket::listening).collect::<io::Result<_>>();
         let listening = listening.map_err(StartError::Machine)?;
-        Ok(Self { live, sockets, listening, reloader: None })
+        let admin = operator::open(&live.settings.admin)?;
+        Ok(Self { live, sockets, listening, admin, reloader: None })
     }
 
     /// Reads and checks everything that `settings` name, as [`Server::bind`] does, without
@@ -117,12 +125,6 @@ impl Server {
         let mut warnings = Live::load(settings.clone())?.warnings();
         warnings.extend(capacity(settings).warnings());
         Ok(warnings)
-    }
-
-    /// How many connections there is memory for, by `limits.maxMemoryBytes` or by what this machine or its control
-    /// group has.
-    pub fn room_for_connections(settings: &Settings) -> usize {
-        Memory::of_settings(settings.limits.max_memory_bytes).max_connections()
     }
 
     /// Listens and serves.
@@ -141,19 +143,20 @@ impl Server {
         &self.listening
     }
 
-    /// Says how the settings are read anew, for [`ServerHandle::reload_again`] and for the operator's command
-    /// to reload. Any thread may call it.
+    /// Says what the operator's command to reload does: reads the settings anew, gives them to
+    /// [`ServerHandle::reload`], and returns its result, or for the operator what is wrong. Without this, the
+    /// command is refused. A thread of the admin listener calls it.
     #[must_use]
     pub fn with_reloader(
         self,
-        read: impl Fn() -> Result<Settings, StartError> + Send + Sync + 'static,
+        reload: impl Fn() -> Result<Reloaded, String> + Send + Sync + 'static,
     ) -> Self {
-        Self { reloader: Some(Reloader(Box::new(read))), ..self }
+        Self { reloader: Some(Reloader(Box::new(reload))), ..self }
     }
 
     /// Serves, in threads of its own.
     pub fn run(self) -> Result<ServerHandle, StartError> {
-        let Self { live, sockets, listening, reloader } = self;
+        let Self { live, sockets, listening, admin, reloader } = self;
         let (inputs, received) = mailbox(live.settings.limits.command_queue_length);
         let health = Arc::<Health>::default();
         let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
@@ -166,9 +169,12 @@ impl Server {
         let (flusher, flushing) = Flusher::new(memory.clone()).map_err(StartError::Machine)?;
         let (live, flusher) = (LiveCell::new(live), Arc::new(flusher));
         let paces = Paces::default();
-        let context = Arc::new(Context { live, stop, flusher, bounds, health, paces, memory });
+        let (admission, pulse) = (Arc::default(), Arc::new(Pulse::new(inputs.downgrade())));
+        let context =
+            Context { live, stop, flusher, bounds, health, paces, memory, admission, pulse };
+        let context = Arc::new(context);
         let (sessions, idle_threads) = SessionThreads::new();
-        let commands = Commands::new(inputs.downgrade(), archive);
+        let commands = Arc::new(Commands::new(inputs.downgrade(), archive));
         let control = Control { context: context.clone(), inputs, sessions: sessions.clone() };
 
         let flusher = {
@@ -177,15 +183,29 @@ impl Server {
             spawn("flusher", move || flush(flushing, &context))?
         };
         let history = HistoryThreads::start(recall, upkeep, &control)?;
-        let dispatcher = spawn("dispatcher", move || dispatch(dispatcher, &received, &context))?;
-        let running = Arc::new(Running::new(control.clone(), reloader));
+        let ended = Arc::new(Stop::new().map_err(StartError::Machine)?);
+        let end = EndOnDrop(ended.clone());
+        let dispatcher = spawn("dispatcher", move || {
+            let _end = end;
+            dispatch(dispatcher, &received, &context)
+        })?;
+        let running = Arc::new(Running::new(control.clone()));
         let watch = Watch::start(&running)?;
-        let accept_loop = AcceptLoop::new(control, idle_threads);
+        let accept_loop = AcceptLoop::new(control.clone(), idle_threads);
         let listener = spawn("listener", move || accept_loop.run(&sockets))?;
         let names: Vec<String> = listening.iter().map(ToString::to_string).collect();
         info!("listening on {}, with room for {room} connections", names.join(", "));
-        let threads = Threads { listener, dispatcher, history, flusher, watch, sessions };
-        Ok(ServerHandle { listening, running, commands, threads: Mutex::new(Some(threads)) })
+        let admin_addr = admin.as_ref().and_then(AdminSocket::tcp_addr);
+        let operator =
+            OperatorThreads::start(admin, &control, commands.clone(), reloader, names, ended)?;
+        let threads = Threads { listener, dispatcher, history, operator, flusher, watch, sessions };
+        Ok(ServerHandle {
+            listening,
+            admin_addr,
+            running,
+            commands,
+            threads: Mutex::new(Some(threads)),
+        })
     }
 }
 
@@ -199,6 +219,11 @@ impl ServerHandle {
     /// Everything that the server listens on.
     pub fn listening(&self) -> &[Listening] {
         &self.listening
+    }
+
+    /// The address of the admin listener, if it is one of TCP.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin_addr
     }
 
     /// Replaces the settings of the running server. Nobody is disconnected.
@@ -217,12 +242,6 @@ impl ServerHandle {
     /// After the end of the server this only checks the settings.
     pub fn reload(&self, settings: Settings) -> Result<Reloaded, StartError> {
         self.running.reload(settings)
-    }
-
-    /// Reads the settings anew, by the function given to [`Server::with_reloader`], and replaces those of the
-    /// running server, as [`ServerHandle::reload`] does. Without such a function it fails.
-    pub fn reload_again(&self) -> Result<Reloaded, StartError> {
-        self.running.reload_again()
     }
 
     /// Whether the server works: whether the dispatcher, which owns the chat, ends a tick within `timeout`. It
@@ -263,6 +282,7 @@ impl ServerHandle {
         let dispatched = threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher));
         // The dispatcher commits to the history and queries it, so this ends after it.
         let recalled = threads.history.join();
+        threads.operator.join();
         let flushed = threads.flusher.join();
         dispatched?;
         recalled?;

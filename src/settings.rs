@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `settings.rs` | the settings that are not limits, and checks across settings |
 //! | `limits.rs` | one table: each limit's key, type, default, range, unit, and when a change applies |
+//! | `admin.rs` | where the admin listener is |
 //! | `reload.rs` | the same last column for the other settings, and what a reload keeps |
 //! | `listen.rs` | what the server listens on |
 //! | `rule.rs` | what a single value may be, in code and in words |
@@ -16,6 +17,7 @@
 //! | `origin.rs` | which pages may connect |
 //! | `error.rs` | the errors that the operator reads |
 
+mod admin;
 mod error;
 mod limits;
 mod listen;
@@ -32,6 +34,8 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use log::LevelFilter;
 
+pub(crate) use self::admin::AdminAddress;
+pub use self::admin::AdminSettings;
 pub use self::error::SettingsError;
 pub use self::limits::Limits;
 pub use self::listen::ListenAddress;
@@ -112,6 +116,9 @@ pub struct Settings {
     /// address (`"127.0.0.1"`, `"::1"`) or a network (`"10.0.0.0/8"`).
     pub trusted_proxies: Vec<IpNet>,
 
+    /// The admin listener.
+    pub admin: AdminSettings,
+
     /// The log.
     pub log: LogSettings,
 
@@ -186,6 +193,7 @@ impl Default for Settings {
             gifs_directory: None,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            admin: AdminSettings::default(),
             log: LogSettings::default(),
             history: HistorySettings::default(),
             limits: Limits::default(),
@@ -277,6 +285,9 @@ impl Settings {
                 default.allowed_origins,
             ),
             trusted_proxies: reader.networks("trustedProxies", default.trusted_proxies),
+            admin: AdminSettings {
+                listen: reader.text_or_null("admin.listen", AdminSettings::ALLOWED),
+            },
             log: LogSettings {
                 level: reader.level("log.level", default.log.level),
                 file: reader.text_or_null("log.file", rule::FILE).map(PathBuf::from),
@@ -325,6 +336,7 @@ impl Settings {
         }
         rule::ROOM_TITLE.check_all("rooms", &self.rooms, mistakes);
         origin::ORIGIN.check_all("allowedOrigins", &self.allowed_origins, mistakes);
+        self.admin.check(mistakes);
         self.limits.check(mistakes);
     }
 

@@ -4,7 +4,7 @@
 //! runs it. How requests come is left to the listener.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 use log::info;
@@ -13,17 +13,20 @@ use serde_json::{Value, json};
 
 use crate::chat::{Erasure, RoomId, UserId};
 use crate::history::{Archive, ArchiveError};
-use crate::input::{Control, Input, RoomStatus, Whom};
+use crate::input::{ChatStatus, Control, Input, RoomStatus, Whom};
 use crate::mailbox::WeakMailboxSender;
 
 /// How long the dispatcher may take for an answer. It only takes long if the disk does.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The same where the answer is of use only now.
+const GLANCE: Duration = Duration::from_secs(1);
+
 /// What the commands need.
 #[derive(Debug)]
 pub(crate) struct Commands {
     inputs: WeakMailboxSender<Input>,
-    archive: Archive,
+    pub(super) archive: Archive,
 }
 
 /// The answer to a command, as JSON with its HTTP status.
@@ -34,7 +37,7 @@ pub(crate) struct Answer {
 }
 
 /// Why a command came to nothing: the HTTP status, and what to do.
-type Failure = (u16, String);
+pub(super) type Failure = (u16, String);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +69,12 @@ struct Rooms {
 impl Commands {
     pub(crate) fn new(inputs: WeakMailboxSender<Input>, archive: Archive) -> Self {
         Self { inputs, archive }
+    }
+
+    /// How many users and rooms there are; `None` if the dispatcher does not answer soon.
+    pub(super) fn chat(&self) -> Option<ChatStatus> {
+        let deadline = Instant::now() + GLANCE;
+        Control::ask(self.inputs.upgrade()?, deadline, Control::Status)
     }
 
     /// Carries out a command. `None`: there is none of this method and path. To erase messages may take a while; the
@@ -134,7 +143,7 @@ impl Commands {
     }
 
     /// Asks the dispatcher.
-    fn ask<T>(&self, control: impl FnOnce(Sender<T>) -> Control) -> Result<T, Failure> {
+    pub(super) fn ask<T>(&self, control: impl FnOnce(Sender<T>) -> Control) -> Result<T, Failure> {
         let stopping = || (503, "The server is stopping. Try again when it runs.".to_owned());
         let (sender, answer) = bounded(1);
         let inputs = self.inputs.upgrade().ok_or_else(stopping)?;
@@ -175,6 +184,6 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
     serde_json::from_slice(body).map_err(|error| bad(&format!("The body is wrong: {error}")))
 }
 
-fn bad(error: &str) -> Failure {
+pub(super) fn bad(error: &str) -> Failure {
     (400, error.to_owned())
 }

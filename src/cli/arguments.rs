@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use wschat::{Settings, StartError};
 
-use super::client::{AdminAddress, AdminClient};
+use super::client::{AdminAddress, AdminClient, socket_of_service};
 use super::commands::Erased;
 use super::error::ProgramError;
 use super::print::{SitePath, Target};
@@ -336,6 +336,10 @@ impl Arguments {
         if let Some(port) = place.port {
             settings.port = port;
             settings.listen.clear();
+        }
+        if settings.admin.listen.is_none() {
+            let socket = socket_of_service();
+            settings.admin.listen = socket.map(|path| path.to_string_lossy().into_owned());
         }
         Ok(settings)
     }

@@ -72,15 +72,16 @@ impl AdminAddress {
 
     /// The one of the service that this runs in, or else of the service that systemd runs.
     pub(super) fn usual() -> Self {
-        // With several directories, the first one is the server's, too.
-        let directory = env::var_os("RUNTIME_DIRECTORY").unwrap_or_default();
-        match directory.to_string_lossy().split(':').next() {
-            Some(directory) if !directory.is_empty() => {
-                Self::Unix(Path::new(directory).join("admin.sock"))
-            }
-            _ => Self::Unix(PathBuf::from(USUAL_SOCKET)),
-        }
+        Self::Unix(socket_of_service().unwrap_or_else(|| PathBuf::from(USUAL_SOCKET)))
     }
+}
+
+/// Where the socket is if systemd gives the service that this runs in a directory for it.
+pub(super) fn socket_of_service() -> Option<PathBuf> {
+    // With several directories, the first one is the server's, too.
+    let directories = env::var_os("RUNTIME_DIRECTORY")?;
+    let directory = env::split_paths(&directories).next().filter(|path| path.is_absolute())?;
+    Some(directory.join("admin.sock"))
 }
 
 impl AdminClient {

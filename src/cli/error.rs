@@ -24,7 +24,7 @@ impl ProgramError {
         match self {
             Self::Usage(_) => 2,
             Self::Start(error) if error.may_pass() => 5,
-            Self::Start(StartError::Listen { .. }) => 4,
+            Self::Start(StartError::Listen { .. } | StartError::Admin { .. }) => 4,
             Self::Settings(_) | Self::Start(_) => 3,
             Self::Command(_) | Self::Serve(_) => 1,
             Self::Told(status) => *status,

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use log::{error, info, warn};
 use privdrop::PrivDrop;
-use wschat::{Listening, Server, ServerHandle, Settings, StartError};
+use wschat::{Listening, Reloaded, Server, ServerHandle, Settings, StartError};
 
 use super::arguments::Arguments;
 use super::error::ProgramError;
@@ -61,8 +61,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), ProgramError> {
     let signals = Signals::hold()?;
     malloc::give_memory_back();
     let settings = arguments.settings(&arguments.place)?;
-    let logger = Logger::start(&settings.log)
-        .map_err(|error| ProgramError::Start(StartError::Log(error)))?;
+    let logger = Logger::start(&settings.log).map_err(cannot_log)?;
     let has_log_file = settings.log.file.is_some();
     // The caller writes it to stderr as well.
     let result = serve(arguments, settings, signals, &logger).inspect_err(|error| {
@@ -92,11 +91,10 @@ fn serve(
     let has_tls = settings.certificate.is_some();
     let domain = settings.domain.clone();
     let username = settings.username.clone();
-    let server = Server::bind(settings).map_err(ProgramError::Start)?;
-    let server = server.with_reloader({
-        let logger = logger.clone();
-        move || read_again(&arguments, &logger)
-    });
+    let (ask, asked) = bounded(1);
+    let server = Server::bind(settings)
+        .map_err(ProgramError::Start)?
+        .with_reloader(move || reload_by_command(&ask));
     // Listening below port 1024 and reading the key may have needed root. Nothing else does.
     if let Some(username) = username {
         become_user(&username)?;
@@ -107,10 +105,10 @@ fn serve(
     greet(server.listening(), has_tls, domain.as_deref());
     let running = Running { server: server.clone(), notifier };
     steering.serve(running.clone());
-    let reloading = Reloading { logger, running };
+    let reader = Reader { arguments, logger, running };
     thread::Builder::new()
         .name("reload".to_owned())
-        .spawn(move || reloading.run(&reloads, &reopenings))
+        .spawn(move || reader.run(&reloads, &reopenings, &asked))
         .map_err(|error| ProgramError::Start(StartError::Machine(error)))?;
 
     let result = server.join().map_err(ProgramError::Serve);
@@ -168,29 +166,45 @@ impl Running {
     }
 }
 
-/// Reloads, and opens the log's file anew, when a signal asks for it.
-struct Reloading {
+/// What came of a reload, or in words why nothing did.
+type ReloadResult = Result<Reloaded, String>;
+
+/// Reads the settings and the log's file anew.
+struct Reader {
+    arguments: Arguments,
     logger: Logger,
     running: Running,
 }
 
-impl Reloading {
-    fn run(&self, reloads: &Receiver<Task>, reopenings: &Receiver<Task>) {
+/// Asks the thread `reload`, and waits for its answer.
+fn reload_by_command(reader: &Sender<Sender<ReloadResult>>) -> ReloadResult {
+    let ending = || "The server is starting or ending. Try again.".to_owned();
+    let (answer, answered) = bounded(1);
+    reader.send(answer).map_err(|_| ending())?;
+    answered.recv().map_err(|_| ending())?
+}
+
+impl Reader {
+    fn run(
+        &self,
+        reloads: &Receiver<Task>,
+        reopenings: &Receiver<Task>,
+        asked: &Receiver<Sender<ReloadResult>>,
+    ) {
         loop {
             let task = crossbeam_channel::select! {
                 recv(reloads) -> task => task,
                 recv(reopenings) -> task => task,
+                recv(asked) -> answer => {
+                    if let Ok(answer) = answer {
+                        let _ = answer.send(self.reload_and_tell());
+                        continue;
+                    }
+                    return;
+                }
             };
             match task {
-                Ok(Task::Reload) => {
-                    self.running.notifier.tell(State::Reloading);
-                    if let Err(error) = self.running.server.reload_again() {
-                        error!(
-                            "the settings have not been reloaded, and the old ones stay: {error}"
-                        );
-                    }
-                    self.running.notifier.tell(State::Ready);
-                }
+                Ok(Task::Reload) => drop(self.reload_and_tell()),
                 Ok(Task::ReopenLog) => match self.logger.reopen() {
                     Ok(()) => info!("the log's file has been opened anew"),
                     Err(error) => error!("the log stays where it is: {error}"),
@@ -199,18 +213,30 @@ impl Reloading {
             }
         }
     }
+
+    fn reload_and_tell(&self) -> ReloadResult {
+        self.running.notifier.tell(State::Reloading);
+        let result = self.reload().map_err(|error| error.to_string());
+        if let Err(error) = &result {
+            error!("the settings have not been reloaded, and the old ones stay: {error}");
+        }
+        self.running.notifier.tell(State::Ready);
+        result
+    }
+
+    /// All of it, or on an error nothing.
+    fn reload(&self) -> Result<Reloaded, ProgramError> {
+        let settings = self.arguments.settings(&self.arguments.place)?;
+        let log = settings.log.clone();
+        let destination = Destination::open(&log).map_err(cannot_log)?;
+        let reloaded = self.running.server.reload(settings).map_err(ProgramError::Start)?;
+        self.logger.change(&log, destination).map_err(cannot_log)?;
+        Ok(reloaded)
+    }
 }
 
-/// Reads the settings for a reload. The log changes here, after everything else has been checked.
-fn read_again(arguments: &Arguments, logger: &Logger) -> Result<Settings, StartError> {
-    let settings = arguments.settings(&arguments.place).map_err(|error| match error {
-        ProgramError::Start(error) => error,
-        other => StartError::Log(io::Error::other(other.to_string())),
-    })?;
-    let destination = Destination::open(&settings.log).map_err(StartError::Log)?;
-    Server::check(&settings)?;
-    logger.change(&settings.log, destination).map_err(StartError::Log)?;
-    Ok(settings)
+fn cannot_log(error: io::Error) -> ProgramError {
+    ProgramError::Start(StartError::Log(error))
 }
 
 /// Says where the page is.

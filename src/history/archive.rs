@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::memory::MemoryHistory;
 #[cfg(feature = "sqlite")]
-use super::sqlite::FileArchive;
+use super::sqlite::{FileArchive, FileBackup};
 use super::{ArchiveError, Backup, HistoryError, HistoryReader};
 use crate::chat::{Content, Erasure, RoomId, Said};
 
@@ -34,19 +34,13 @@ impl Archive {
         }
     }
 
-    /// Makes a copy of the history as it is now. `progress` hears now and then how many bytes have been copied, and
-    /// of how many; it can end the backup.
-    ///
-    /// One backup is made at a time. The copy takes as much of the disk as the file does, until it is dropped.
-    #[cfg_attr(not(feature = "sqlite"), expect(unused_variables, reason = "there is no file"))]
-    pub(crate) fn backup(
-        &self,
-        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
-    ) -> Result<Backup, ArchiveError> {
+    /// Begins a copy of the history as it is now. One backup is made at a time. The copy takes as much of the disk as
+    /// the file does, until it is dropped.
+    pub(crate) fn backup(&self) -> Result<BackupStart, ArchiveError> {
         match self {
             Self::Memory(_) => Err(ArchiveError::Memory),
             #[cfg(feature = "sqlite")]
-            Self::File(file) => file.backup(progress),
+            Self::File(file) => Ok(BackupStart(file.backup()?)),
         }
     }
 
@@ -56,6 +50,10 @@ impl Archive {
     /// Others read and write meanwhile, and find some messages erased and others not. When this has ended
     /// without an error, no reader finds any of them, and nothing of them is left in the file. After an error
     /// some may be erased; to repeat it does the rest.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(clippy::unnecessary_wraps, reason = "only a file can fail")
+    )]
     pub(crate) fn erase(
         &self,
         what: Erasure,
@@ -69,6 +67,10 @@ impl Archive {
     }
 
     /// All that is kept of a room, oldest first, in pages. What is said meanwhile comes too.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(clippy::unnecessary_wraps, reason = "only a file can fail")
+    )]
     pub(crate) fn pages(&self, room: RoomId) -> Result<Pages, ArchiveError> {
         let reader: Box<dyn HistoryReader> = match self {
             Self::Memory(memory) => Box::new(memory.clone()),
@@ -76,6 +78,30 @@ impl Archive {
             Self::File(file) => Box::new(file.reader()?),
         };
         Ok(Pages { reader, room, after: Some(0) })
+    }
+}
+
+/// A backup that has begun.
+#[derive(Debug)]
+pub(crate) struct BackupStart(
+    #[cfg(feature = "sqlite")] FileBackup,
+    #[cfg(not(feature = "sqlite"))] std::convert::Infallible,
+);
+
+impl BackupStart {
+    /// Makes the copy. `progress` hears now and then how many bytes have been copied, and of how many; it can end the
+    /// backup.
+    pub(crate) fn copy(
+        self,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Backup, ArchiveError> {
+        #[cfg(feature = "sqlite")]
+        return self.0.copy(progress);
+        #[cfg(not(feature = "sqlite"))]
+        {
+            let _ = progress;
+            match self.0 {}
+        }
     }
 }
 

@@ -172,6 +172,11 @@ impl Admission {
         Ok(Ticket { admission, id, owner, has_place: false, is_reserved: false })
     }
 
+    /// How many connections are WebSockets.
+    pub(crate) fn places(&self) -> usize {
+        self.lock().places
+    }
+
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }

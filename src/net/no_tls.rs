@@ -63,9 +63,16 @@ impl TlsAcceptor {
     }
 }
 
+/// Never exists in this build.
+#[derive(Clone, Debug)]
+pub(crate) struct FirstEnd {
+    pub(crate) subject: String,
+    pub(crate) expires_at: i64,
+}
+
 /// Nothing to watch.
 #[derive(Debug, Default)]
-pub(crate) struct RenewalWatch;
+pub(crate) struct RenewalWatch(());
 
 impl RenewalWatch {
     #[expect(clippy::unused_self, reason = "there is nothing to watch")]
@@ -81,6 +88,10 @@ impl RenewalWatch {
 }
 
 impl Expiry {
+    pub(crate) fn first(&self) -> FirstEnd {
+        match self.0 {}
+    }
+
     pub(crate) fn news(&self, _now: i64) -> Vec<String> {
         match self.0 {}
     }

@@ -29,7 +29,8 @@ pub(super) struct AcceptLoop {
 impl AcceptLoop {
     /// `idle_threads` hands a session to an idle thread.
     pub(super) fn new(control: Control, idle_threads: Sender<Session>) -> Self {
-        Self { control, admission: Arc::default(), idle_threads, last_connection: 0 }
+        let admission = control.context.admission.clone();
+        Self { control, admission, idle_threads, last_connection: 0 }
     }
 
     /// Accepts connections until the server stops.

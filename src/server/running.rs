@@ -2,7 +2,6 @@
 //!
 //! The handle and the admin listener share it. Their threads run it.
 
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -18,11 +17,6 @@ use crate::net::tls::RenewalWatch;
 use crate::session::{Context, Live};
 use crate::settings::Settings;
 
-/// Reads the settings anew.
-pub(super) struct Reloader(
-    pub(super) Box<dyn Fn() -> Result<Settings, StartError> + Send + Sync + 'static>,
-);
-
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Running {
@@ -30,7 +24,6 @@ pub(super) struct Running {
     control: Mutex<Option<Control>>,
     /// Held by a reload, so that two of them do not mix.
     reloading: Mutex<()>,
-    reloader: Option<Reloader>,
 }
 
 /// What reloads and stops a server. The dispatcher runs as long as a control or a session exists.
@@ -42,8 +35,8 @@ pub(super) struct Control {
 }
 
 impl Running {
-    pub(super) fn new(control: Control, reloader: Option<Reloader>) -> Self {
-        Self { control: Mutex::new(Some(control)), reloading: Mutex::default(), reloader }
+    pub(super) fn new(control: Control) -> Self {
+        Self { control: Mutex::new(Some(control)), reloading: Mutex::default() }
     }
 
     /// `None` when the server has ended.
@@ -97,12 +90,6 @@ impl Running {
         }
     }
 
-    /// See [`super::ServerHandle::reload_again`].
-    pub(super) fn reload_again(&self) -> Result<Reloaded, StartError> {
-        let read = self.reloader.as_ref().ok_or(StartError::NoReloader)?;
-        self.reload(read.0()?)
-    }
-
     /// See [`super::ServerHandle::answers_within`].
     pub(super) fn answers_within(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
@@ -110,12 +97,6 @@ impl Running {
         control.is_some_and(|Control { inputs, .. }| {
             Question::ask(inputs, deadline, Question::Ping).is_some()
         })
-    }
-}
-
-impl fmt::Debug for Reloader {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Reloader")
     }
 }
 

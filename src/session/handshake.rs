@@ -83,7 +83,7 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
     };
     ticket.end_handshake();
     let is_known = |key| ask_dispatcher(inputs, key, deadline);
-    let mut visitor = Visitor::new(live, &context.health, ticket, *peer, &head, &is_known);
+    let mut visitor = Visitor::new(live, context, ticket, *peer, &head, &is_known);
     let address = visitor.address();
     match visitor.route(&head)? {
         Route::Upgrade(upgrade) => {

@@ -5,6 +5,7 @@
 //! its own client, and pings a silent one. It holds no room and no member, and a failure in it ends
 //! this one connection only.
 
+mod condition;
 mod frame_counter;
 mod handshake;
 mod heartbeat;
@@ -23,15 +24,17 @@ use crate::health::Health;
 use crate::input::{Arrival, Input};
 use crate::mailbox::MailboxSender;
 use crate::memory::Memory;
-use crate::net::admission::Ticket;
+use crate::net::admission::{Admission, Ticket};
 use crate::net::sockets::Peer;
 use crate::net::stop::{Discarded, LINGER, Stop};
 use crate::net::stream::{Tcp, read_blocking};
 use crate::outbox::{Bounds, Flusher, Outbox, OutboxParts};
 use crate::pace::{Pace, PaceLimits, Paces};
 use crate::protocol::{CloseReason, Version};
+use crate::pulse::Pulse;
 use crate::settings::Limits;
 
+pub(crate) use condition::Condition;
 use handshake::{Outcome, Upgraded};
 pub(crate) use live::{Live, LiveCell};
 use pump::Pump;
@@ -46,6 +49,8 @@ pub(crate) struct Context {
     pub(crate) health: Arc<Health>,
     pub(crate) paces: Paces,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 /// An accepted connection, with what its session needs to serve it.

@@ -16,7 +16,7 @@ use super::rule::{self, Number, Range, TextRule};
 use super::{Durability, LogFormat};
 
 /// The keys whose value is an object with settings of its own.
-const SECTIONS: [&str; 3] = ["log", "history", "limits"];
+const SECTIONS: [&str; 4] = ["admin", "log", "history", "limits"];
 
 /// A JSON value that, unlike `serde_json::Value`, keeps duplicate keys.
 #[derive(Debug)]

@@ -52,6 +52,7 @@ settings! {
     Live "gifsDirectory" gifs_directory;
     Live "allowedOrigins" allowed_origins;
     Live "trustedProxies" trusted_proxies;
+    Restart "admin.listen" admin.listen;
     Live "log.level" log.level;
     Live "log.file" log.file;
     Live "log.format" log.format;

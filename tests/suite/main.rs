@@ -23,6 +23,7 @@
 //! | `checks` | settings are checked as a whole, and backups restored, without a running server |
 //! | `commands` | the commands ask the running server for the right thing, and show its answer |
 //! | `doctor` | the doctor finds each of the faults that are planted, and names the cure |
+//! | `admin` | the admin listener answers, whatever happens, but commands only to the operator |
 //! | `governed` | what the operator commands happens, and every client sees exactly what it is to see |
 //! | `proxies` | it works behind nginx and Caddy, as they are configured by `wschat print` |
 //! | `snippets` | the docs show what the program prints and takes |
@@ -48,6 +49,7 @@ mod player;
 mod random;
 
 mod addresses;
+mod admin;
 mod bad_frames;
 mod bad_requests;
 mod checks;

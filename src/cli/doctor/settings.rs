@@ -54,10 +54,12 @@ fn examine_files(mut settings: Settings, findings: &mut Findings) {
     loop {
         match Server::check(&settings) {
             Ok(warnings) => {
-                // What the machine carries is examined elsewhere.
-                let carried = capacity(&settings).warnings();
-                let others = warnings.iter().filter(|warning| !carried.contains(warning));
-                others.for_each(|warning| findings.concern("certificate", warning));
+                let of_machine = capacity(&settings).warnings();
+                for warning in &warnings {
+                    let is_of_machine = of_machine.contains(warning);
+                    let subject = if is_of_machine { "machine" } else { "certificate" };
+                    findings.concern(subject, warning);
+                }
                 return;
             }
             Err(StartError::Certificate(error)) if settings.certificate.is_some() => {

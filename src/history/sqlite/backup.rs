@@ -39,11 +39,23 @@ const RESERVE_BYTES: u64 = 2 * WAL_MAX_BYTES;
 #[derive(Clone, Debug)]
 pub(crate) struct FileArchive(Weak<Database>);
 
-/// That the only backup is being made.
-struct Running<'a>(&'a Database);
+/// A backup that has begun: its moment is held.
+#[derive(Debug)]
+pub(crate) struct FileBackup {
+    /// Closed before the database's own descriptor is, which would end its locks.
+    source: Connection,
+    copy: Connection,
+    file: File,
+    path: PathBuf,
+    running: Running,
+}
 
-impl<'a> Running<'a> {
-    fn begin(database: &'a Database) -> Result<Self, ArchiveError> {
+/// That the only backup is being made.
+#[derive(Debug)]
+struct Running(Arc<Database>);
+
+impl Running {
+    fn begin(database: Arc<Database>) -> Result<Self, ArchiveError> {
         if database.set_backing_up(true) {
             return Err(ArchiveError::Busy);
         }
@@ -51,7 +63,7 @@ impl<'a> Running<'a> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
         self.0.set_backing_up(false);
     }
@@ -75,12 +87,9 @@ impl FileArchive {
     }
 
     /// As [`Archive::backup`](super::super::Archive::backup).
-    pub(crate) fn backup(
-        &self,
-        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
-    ) -> Result<Backup, ArchiveError> {
-        let database = self.database()?;
-        let _running = Running::begin(&database)?;
+    pub(crate) fn backup(&self) -> Result<FileBackup, ArchiveError> {
+        let running = Running::begin(self.database()?)?;
+        let database = &running.0;
         let source = database.connect_read_only()?;
         let explain_source = |error| ArchiveError::from(database.explain(error));
         source.execute_batch("BEGIN").map_err(explain_source)?;
@@ -88,21 +97,34 @@ impl FileArchive {
         let _epoch: Option<String> = meta(&source, "epoch").map_err(explain_source)?;
         let bytes = page_bytes(&source).map_err(explain_source)?;
         let path = place(&database.path);
-        let (file, mut copy) = create(&path)?;
+        let (file, copy) = create(&path)?;
         #[cfg(test)]
-        super::tests::limit_pages(&database, &copy);
+        super::tests::limit_pages(database, &copy);
         check_space(&path, &file, bytes)?;
-        copy_all(&source, &mut copy, &file, progress).map_err(|failure| match failure {
+        Ok(FileBackup { source, copy, file, path, running })
+    }
+
+    pub(super) fn database(&self) -> Result<Arc<Database>, ArchiveError> {
+        self.0.upgrade().ok_or(ArchiveError::Closed)
+    }
+}
+
+impl FileBackup {
+    /// As [`BackupStart::copy`](super::super::archive::BackupStart::copy).
+    pub(crate) fn copy(
+        self,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Backup, ArchiveError> {
+        let Self { source, mut copy, file, path, running } = self;
+        let copied = copy_all(&source, &mut copy, &file, progress);
+        drop((source, copy, running));
+        copied.map_err(|failure| match failure {
             Failure::Sqlite(error) => explain(&path, error).into(),
             Failure::Archive(error) => error,
             Failure::Disk(error) => unwritable(&path, error).into(),
         })?;
         let bytes = file.metadata().map_err(|error| unwritable(&path, error))?.len();
         Ok(Backup { file, bytes })
-    }
-
-    pub(super) fn database(&self) -> Result<Arc<Database>, ArchiveError> {
-        self.0.upgrade().ok_or(ArchiveError::Closed)
     }
 }
 

@@ -40,7 +40,7 @@ use log::warn;
 use super::{Durability, HistoryError, Retention};
 use crate::chat::Stored;
 
-pub(super) use backup::FileArchive;
+pub(super) use backup::{FileArchive, FileBackup};
 use database::Database;
 use explain::{explain, gone};
 pub(super) use inspect::inspect;

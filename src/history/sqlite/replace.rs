@@ -268,12 +268,12 @@ fn put(path: &Path, copy: &NewFile, kept: Option<&Path>) -> io::Result<()> {
 
 /// A name beside the file that nothing has yet.
 fn place_to_keep(path: &Path) -> PathBuf {
-    let names = (1_u32..).map(|number| match number {
+    let mut names = (1_u32..).map(|number| match number {
         1 => beside(path, ".before-restore"),
         _ => beside(path, &format!(".before-restore-{number}")),
     });
     let is_free = |name: &PathBuf| !name.exists() && !beside(name, "-wal").exists();
-    names.filter(is_free).next().expect("some number is free")
+    names.find(is_free).expect("some number is free")
 }
 
 fn unwritable(path: &Path, error: io::Error) -> HistoryError {

@@ -14,11 +14,11 @@ use log::warn;
 use super::forwarded::{self, Doubt, NamedClient};
 use super::upgrade::{self, Upgrade};
 use crate::chat::{ResumeKey, Source};
-use crate::health::Health;
 use crate::net::admission::{AdmissionLimits, NotAdmitted, Ticket};
 use crate::net::http::{RequestHead, Response};
 use crate::net::sockets::Peer;
-use crate::net::tls::{Expiring, Expiry};
+use crate::session::Context;
+use crate::session::condition::Condition;
 use crate::session::live::Live;
 
 const HEALTH_PATH: &str = "/health";
@@ -26,7 +26,7 @@ const HEALTH_PATH: &str = "/health";
 /// Who sent a request.
 pub(super) struct Visitor<'a> {
     live: &'a Live,
-    health: &'a Health,
+    context: &'a Context,
     ticket: &'a mut Ticket,
     peer: Peer,
     client: NamedClient,
@@ -43,7 +43,7 @@ impl<'a> Visitor<'a> {
     /// `is_known` asks the dispatcher whether a secret belongs to a user.
     pub(super) fn new(
         live: &'a Live,
-        health: &'a Health,
+        context: &'a Context,
         ticket: &'a mut Ticket,
         peer: Peer,
         head: &RequestHead,
@@ -51,7 +51,7 @@ impl<'a> Visitor<'a> {
     ) -> Self {
         let is_proxy = |address: &IpAddr| live.is_proxy(address);
         let client = forwarded::client(peer.ip(), live.trusts(peer), head, is_proxy);
-        Self { live, health, ticket, peer, client, is_known }
+        Self { live, context, ticket, peer, client, is_known }
     }
 
     pub(super) fn address(&self) -> IpAddr {
@@ -65,10 +65,7 @@ impl<'a> Visitor<'a> {
         let is_upgrade = head.has_token(&header::UPGRADE, "websocket");
         let is_readable = head.method == Method::GET || head.method == Method::HEAD;
         if is_readable && !is_upgrade && head.uri.path() == HEALTH_PATH {
-            return Ok(Route::Respond(health_response(
-                self.health,
-                &self.live.ask_expiry(Expiry::state),
-            )));
+            return Ok(Route::Respond(health_response(&Condition::of(self.context))));
         }
         let limits = self.live.admission_limits();
         if let Err(why) = self.count(limits) {
@@ -153,25 +150,16 @@ fn server_is_full() -> Response {
     Response::unavailable("The server is full.")
 }
 
-/// What needs the operator, for monitors. 503 if messages are refused or a certificate has expired, since
-/// clients cannot use the server then; otherwise 200, with a line for each certificate that will expire soon.
-fn health_response(health: &Health, expiring: &[Expiring]) -> Response {
-    let mut problems = Vec::new();
-    if health.is_failing() {
-        problems
-            .push("The history cannot be saved, so messages are refused. See the log.".to_owned());
-    }
-    let (over, soon): (Vec<_>, Vec<_>) = expiring.iter().partition(|expiring| expiring.is_over);
-    let warnings = soon.iter().map(|expiring| format!("warning: {expiring}; renew it."));
-    let expired =
-        over.iter().map(|expiring| format!("TLS: {expiring}, so clients refuse it; renew it."));
-    problems.extend(expired);
-    if problems.is_empty() {
+/// What needs the operator, for monitors. 503 if clients cannot use the server now; otherwise 200, with a line
+/// for each thing that will fail soon.
+fn health_response(condition: &Condition) -> Response {
+    let warnings = condition.warnings.iter().map(|warning| format!("warning: {warning}"));
+    if condition.failures.is_empty() {
         let lines: Vec<_> = std::iter::once("ok".to_owned()).chain(warnings).collect();
         Response::new(StatusCode::OK, (lines.join("\n") + "\n").into())
             .with(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
     } else {
-        problems.extend(warnings);
+        let problems: Vec<_> = condition.failures.iter().cloned().chain(warnings).collect();
         Response::text(StatusCode::SERVICE_UNAVAILABLE, &problems.join("\n"))
     }
     .with(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))

@@ -22,6 +22,13 @@ pub(super) fn save(backup: Backup) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
+pub(super) fn back_up(
+    archive: &FileArchive,
+    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Backup, ArchiveError> {
+    archive.backup()?.copy(progress)
+}
+
 /// The names of the files in the folder.
 pub(super) fn names(folder: &TempDir) -> Vec<String> {
     let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
@@ -52,7 +59,7 @@ fn a_backup_is_the_file_at_one_moment_however_much_is_said_meanwhile() {
     server.upkeep.set_wal_max_bytes(1 << 20);
     let archive = server.archive.clone();
     let mut steps = Vec::new();
-    let backup = archive.backup(&mut |done, total| {
+    let backup = back_up(&archive, &mut |done, total| {
         // The dispatcher and upkeep go on, and hold up neither each other nor the copy.
         let seq = 301 + 100 * steps.len() as u64;
         server.say(LOBBY, seq..seq + 100);
@@ -104,7 +111,7 @@ fn each_of_many_backups_under_load_is_whole() {
         });
         let mut last_before = 0;
         for _ in 0..20 {
-            let (_folder, copy) = save(archive.backup(&mut whole).unwrap());
+            let (_folder, copy) = save(back_up(&archive, &mut whole).unwrap());
             let mut copied = TestServer::start(&copy);
             let last = copied.last_seqs()[0].1;
             // A batch is in it as a whole or not at all.
@@ -123,13 +130,13 @@ fn one_backup_is_made_at_a_time() {
     let (_folder, path) = new_path();
     let server = TestServer::start_anew(&path);
     let archive = server.archive.clone();
-    let backup = server.archive.backup(&mut |_, _| {
-        let second = archive.backup(&mut whole);
+    let backup = back_up(&server.archive, &mut |_, _| {
+        let second = back_up(&archive, &mut whole);
         assert!(matches!(second, Err(ArchiveError::Busy)), "{second:?}");
         Continue(())
     });
     drop(backup.unwrap());
-    archive.backup(&mut whole).unwrap();
+    back_up(&archive, &mut whole).unwrap();
 }
 
 #[test]
@@ -137,7 +144,7 @@ fn a_backup_that_is_cancelled_leaves_nothing() {
     let (folder, path) = new_path();
     let server = start_with_much(&path);
     let mut steps = 0;
-    let cancelled = server.archive.backup(&mut |_, _| {
+    let cancelled = back_up(&server.archive, &mut |_, _| {
         steps += 1;
         Break(())
     });
@@ -147,7 +154,7 @@ fn a_backup_that_is_cancelled_leaves_nothing() {
         names(&folder),
         ["history.db", "history.db-shm", "history.db-wal", "history.db.lock"]
     );
-    server.archive.backup(&mut whole).unwrap();
+    back_up(&server.archive, &mut whole).unwrap();
 }
 
 #[test]
@@ -156,7 +163,7 @@ fn what_a_killed_backup_left_is_no_obstacle() {
     let server = TestServer::start_anew(&path);
     fs::write(beside(&path, ".backup"), "left").unwrap();
     fs::set_permissions(beside(&path, ".backup"), fs::Permissions::from_mode(0o400)).unwrap();
-    drop(save(server.archive.backup(&mut whole).unwrap()));
+    drop(save(back_up(&server.archive, &mut whole).unwrap()));
     // The next start removes it, too.
     fs::write(beside(&path, ".backup"), "left").unwrap();
     drop(server);
@@ -169,7 +176,7 @@ fn a_full_disk_ends_a_backup_and_nothing_else() {
     let (folder, path) = new_path();
     let mut server = start_with_much(&path);
     server.writer.database().max_pages.store(100, Ordering::Relaxed);
-    let Err(ArchiveError::History(error)) = server.archive.backup(&mut whole) else {
+    let Err(ArchiveError::History(error)) = back_up(&server.archive, &mut whole) else {
         panic!("it should fail")
     };
     assert!(error.may_pass());
@@ -188,7 +195,7 @@ fn the_server_can_end_while_somebody_may_still_ask_for_a_backup() {
     let server = TestServer::start_anew(&path);
     let archive = server.archive.clone();
     drop(server);
-    assert!(matches!(archive.backup(&mut whole), Err(ArchiveError::Closed)));
+    assert!(matches!(back_up(&archive, &mut whole), Err(ArchiveError::Closed)));
     // Nothing keeps the file in use.
     drop(TestServer::start(&path));
 }

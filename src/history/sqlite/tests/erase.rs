@@ -3,7 +3,7 @@
 use std::fs;
 use std::ops::ControlFlow::Continue;
 
-use super::backup::whole;
+use super::backup::{back_up, whole};
 use super::*;
 use crate::chat::{Content, Erasure, Person, UserId};
 use crate::history::ArchiveError;
@@ -63,7 +63,7 @@ fn nothing_of_what_is_erased_is_left_in_any_file() {
         assert_eq!(is_in_a_file(&folder, "harmless number 500,"), what == Erasure::User(ANN));
         // Nor is it in a backup, and the server goes on.
         server.say(LOBBY, 1_002..=1_003);
-        drop(server.archive.backup(&mut whole).unwrap());
+        drop(back_up(&server.archive, &mut whole).unwrap());
         assert!(!is_in_a_file(&folder, "secret number"));
     }
 }
@@ -87,7 +87,7 @@ fn nothing_is_erased_while_it_is_copied() {
     let (folder, path) = new_path();
     let server = start_with_secrets(&path, 10);
     let erase = || server.archive.erase(Erasure::User(ANN), &[(LOBBY, 10)]);
-    let backup = server.archive.backup(&mut |_, _| {
+    let backup = back_up(&server.archive, &mut |_, _| {
         assert!(matches!(erase(), Err(ArchiveError::Busy)));
         Continue(())
     });

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown};
 
-use super::backup::{names, save, whole};
+use super::backup::{back_up, names, save, whole};
 use super::*;
 use crate::history::sqlite::replace::replace;
 use crate::history::sqlite::schema::VERSION;
@@ -13,7 +13,7 @@ fn backup_up_to(last: u64) -> (TempDir, PathBuf) {
     let (_folder, path) = new_path();
     let mut server = TestServer::start_anew(&path);
     server.say(LOBBY, 1..=last);
-    save(server.archive.backup(&mut whole).unwrap())
+    save(back_up(&server.archive, &mut whole).unwrap())
 }
 
 /// A file with the messages up to `last` in the lobby, whose server has ended.
@@ -98,7 +98,7 @@ fn what_a_kill_left_beside_the_file_does_not_get_into_the_backup() {
     let mut server = TestServer::start_anew(&running);
     server.say(LOBBY, 1..=7);
     let (folder, path) = killed(&running);
-    fs::write(beside(&path, "-shm"), [0; 32_768]).unwrap();
+    fs::write(beside(&path, "-shm"), vec![0; 32_768]).unwrap();
     assert_ne!(fs::metadata(wal(&path)).unwrap().len(), 0);
     let kept = replace(&path, &backup, None).unwrap().kept.unwrap();
     check_has(&path, 3);

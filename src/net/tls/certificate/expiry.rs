@@ -23,6 +23,8 @@ const REMINDER_DAYS: [i64; 3] = [30, 14, 3];
 #[derive(Debug)]
 pub(crate) struct Expiry {
     file: PathBuf,
+    /// The subject of the first certificate, the server's own.
+    subject: String,
     /// In the order of the file.
     ends: Vec<End>,
     /// The stage of each certificate that was told last.
@@ -38,6 +40,14 @@ pub(crate) struct Expiring {
     length: usize,
     /// In OpenSSL's format: `Nov 23 08:45:05 2026 GMT`.
     end: String,
+}
+
+/// The server's own certificate, and when the chain stops working.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FirstEnd {
+    pub(crate) subject: String,
+    /// The last second in which all certificates are valid, in Unix time.
+    pub(crate) expires_at: i64,
 }
 
 #[derive(Debug)]
@@ -57,7 +67,9 @@ impl Expiry {
             Ok(End { at: unix_seconds(end)?, text: end.to_string() })
         });
         let told = Mutex::new(vec![0; chain.len()]);
-        Ok(Self { file: file.to_owned(), ends: ends.collect::<Result<_, ErrorStack>>()?, told })
+        let ends = ends.collect::<Result<_, ErrorStack>>()?;
+        let subject = chain.first().map(subject).unwrap_or_default();
+        Ok(Self { file: file.to_owned(), subject, ends, told })
     }
 
     /// What is new at this time, one line for the log each: a certificate has expired, or a reminder is due.
@@ -83,6 +95,12 @@ impl Expiry {
     /// The certificates that have expired or soon will.
     pub(crate) fn state(&self, now: i64) -> Vec<Expiring> {
         (0..self.ends.len()).filter_map(|index| self.expiring(index, now)).collect()
+    }
+
+    /// What ends first.
+    pub(crate) fn first(&self) -> FirstEnd {
+        let expires_at = self.ends.iter().map(|end| end.at).min().unwrap_or(i64::MAX);
+        FirstEnd { subject: self.subject.clone(), expires_at }
     }
 
     /// When the server's own certificate ends, in OpenSSL's format.
@@ -120,6 +138,16 @@ impl fmt::Display for Expiring {
         let verb = if *is_over { "expired" } else { "expires" };
         write!(f, "certificate {position} of {length} {verb} on {end}")
     }
+}
+
+/// Such as `CN=chat.example.org`.
+fn subject(certificate: &X509) -> String {
+    let entries = certificate.subject_name().entries().map(|entry| {
+        let name = entry.object().nid().short_name().unwrap_or("?");
+        let value = String::from_utf8_lossy(entry.data().as_slice());
+        format!("{name}={value}")
+    });
+    entries.collect::<Vec<_>>().join(", ")
 }
 
 /// A date of a certificate in Unix time.
