@@ -4,7 +4,7 @@
 //! may announce the stop; the listener and the session threads wait for it. What to do then is left
 //! to them.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
@@ -106,6 +106,30 @@ impl Stop {
         }
     }
 
+    /// Like [`Stop::wait`], for a connection whose handshake `began` then, and has to be over at `deadline`.
+    ///
+    /// The stop does not cut off one that has hardly come: within [`DRAIN_LINGER`] of its beginning it gets its answer.
+    /// Otherwise, with a socket that systemd keeps, a restart would refuse those that have been accepted last.
+    pub(crate) fn wait_in_handshake(
+        &self,
+        fd: impl AsFd,
+        interest: PollFlags,
+        began: Instant,
+        deadline: Instant,
+    ) -> io::Result<()> {
+        match self.wait(&fd, interest, Some(deadline))? {
+            Wakeup::Ready => Ok(()),
+            Wakeup::TimedOut => Err(io::Error::new(ErrorKind::TimedOut, "it took too long")),
+            Wakeup::Stopping => {
+                let grace = self.limit(deadline.min(began + DRAIN_LINGER));
+                match wait_for(&mut [PollFd::new(&fd, interest)], Some(grace))? {
+                    0 => Err(io::Error::other("the server is stopping")),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
     /// What [`Stop::wait_for_any`] waits for: input on one of these, and the stop.
     pub(crate) fn watch<'a>(&'a self, fds: &'a [impl AsFd]) -> Vec<PollFd<'a>> {
         let inputs = fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN));
@@ -144,7 +168,7 @@ impl Stop {
             match read_now(tcp, &mut sink) {
                 Ok(0) => return,
                 Ok(len) if Instant::now() < self.limit(deadline) => discarded.count(len),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let mut fds =
                         [PollFd::new(tcp, PollFlags::IN), PollFd::new(&self.event, PollFlags::IN)];
                     // A stop already announced would end every wait immediately.
@@ -184,7 +208,7 @@ pub(crate) fn wait_ready(
     deadline: Instant,
 ) -> io::Result<()> {
     match wait_for(&mut [PollFd::new(tcp, interest)], Some(deadline))? {
-        0 => Err(io::ErrorKind::WouldBlock.into()),
+        0 => Err(ErrorKind::WouldBlock.into()),
         _ => Ok(()),
     }
 }

@@ -28,7 +28,7 @@ use crossbeam_channel::bounded;
 use http::Method;
 use log::debug;
 
-use self::head::{HandshakeStream, RequestRead};
+use self::head::{HandshakeStream, Patience, RequestRead};
 use self::routes::{Route, Visitor};
 use super::Session;
 use crate::chat::{ResumeKey, Source};
@@ -62,16 +62,19 @@ pub(super) struct Upgraded {
 /// Performs the handshake of one connection.
 pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
     let timeout = Duration::from_millis(session.live.settings.limits.handshake_timeout_ms);
-    let deadline = Instant::now() + timeout;
+    let began = Instant::now();
+    let deadline = began + timeout;
+    let context = session.context.clone();
+    let patience = Patience { stop: &context.stop, began, deadline };
     if session.has_proxy_header {
         let proxy = session.peer;
-        session.peer = proxy_header::read(session, deadline)?;
+        session.peer = proxy_header::read(session, patience)?;
         count_named(session, proxy)?;
     }
-    let Session { context, live, inputs, tcp, peer, ticket, .. } = session;
+    let Session { live, inputs, tcp, peer, ticket, .. } = session;
     let limits = &live.settings.limits;
     let write_timeout = Duration::from_millis(limits.write_timeout_ms);
-    let mut stream = HandshakeStream::open(tcp, live.tls.as_ref(), &context.stop, deadline)?;
+    let mut stream = HandshakeStream::open(tcp, live.tls.as_ref(), patience)?;
 
     let (head, read_ahead) = match stream.read_request(limits.max_request_head_bytes)? {
         RequestRead::Complete { head, read_ahead } => (head, read_ahead),
@@ -83,7 +86,7 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
     };
     ticket.end_handshake();
     let is_known = |key| ask_dispatcher(inputs, key, deadline);
-    let mut visitor = Visitor::new(live, context, ticket, *peer, &head, &is_known);
+    let mut visitor = Visitor::new(live, &context, ticket, *peer, &head, &is_known);
     let address = visitor.address();
     match visitor.route(&head)? {
         Route::Upgrade(upgrade) => {

@@ -1,15 +1,16 @@
 //! The connection during its handshake: TLS, reading the request head, writing a response.
 //!
-//! All waiting ends at the handshake's deadline or when the server stops. What the head asks for is
+//! All waiting ends at the handshake's deadline, or soon after the server stops. What the head asks for is
 //! left to `routes`.
 
 use std::io::{self, ErrorKind};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
 use crate::net::http::{ParsedHead, RequestHead, Response, parse_head};
-use crate::net::stop::{Stop, Wakeup};
+use crate::net::stop::Stop;
 use crate::net::stream::{Socket, Stream, Tcp};
 use crate::net::tls::{Handshake, TlsAcceptor};
 
@@ -20,8 +21,15 @@ const READ_BYTES: usize = 2048;
 pub(super) struct HandshakeStream<'a> {
     stream: Stream,
     tcp: &'a Tcp,
-    stop: &'a Stop,
-    deadline: Instant,
+    patience: Patience<'a>,
+}
+
+/// How long the handshake may wait.
+#[derive(Clone, Copy)]
+pub(super) struct Patience<'a> {
+    pub(super) stop: &'a Stop,
+    pub(super) began: Instant,
+    pub(super) deadline: Instant,
 }
 
 /// What was read.
@@ -38,20 +46,19 @@ impl<'a> HandshakeStream<'a> {
     pub(super) fn open(
         tcp: &'a Tcp,
         tls: Option<&TlsAcceptor>,
-        stop: &'a Stop,
-        deadline: Instant,
+        patience: Patience<'a>,
     ) -> io::Result<Self> {
         let (Some(tls), Tcp::Shared(shared)) = (tls, tcp) else {
-            return Ok(Self { stream: Stream::Plain, tcp, stop, deadline });
+            return Ok(Self { stream: Stream::Plain, tcp, patience });
         };
         let mut handshake = tls.accept(Socket::new(shared.clone()))?;
         loop {
             match handshake {
                 Handshake::Done(stream) => {
-                    return Ok(Self { stream: Stream::Tls(Box::new(stream)), tcp, stop, deadline });
+                    return Ok(Self { stream: Stream::Tls(Box::new(stream)), tcp, patience });
                 }
                 Handshake::Blocked(blocked) => {
-                    wait(tcp, stop, blocked.get_ref().write_blocked(), deadline)?;
+                    patience.wait(tcp.socket(), blocked.get_ref().write_blocked())?;
                     handshake = blocked.resume()?;
                 }
             }
@@ -84,7 +91,7 @@ impl<'a> HandshakeStream<'a> {
                     return Ok(());
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    wait(self.tcp, self.stop, self.stream.reads_by_writing(), self.deadline)?;
+                    self.patience.wait(self.tcp.socket(), self.stream.reads_by_writing())?;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -96,7 +103,10 @@ impl<'a> HandshakeStream<'a> {
     pub(super) fn write(&mut self, mut bytes: &[u8], timeout: Duration) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.stream.write_some(self.tcp, bytes)? {
-                0 => wait(self.tcp, self.stop, true, Instant::now() + timeout)?,
+                0 => {
+                    let patience = Patience { deadline: Instant::now() + timeout, ..self.patience };
+                    patience.wait(self.tcp.socket(), true)?;
+                }
                 written => bytes = &bytes[written..],
             }
         }
@@ -113,11 +123,9 @@ impl<'a> HandshakeStream<'a> {
     }
 }
 
-fn wait(tcp: &Tcp, stop: &Stop, for_writing: bool, deadline: Instant) -> io::Result<()> {
-    let interest = if for_writing { PollFlags::OUT } else { PollFlags::IN };
-    match stop.wait(tcp.socket(), interest, Some(deadline))? {
-        Wakeup::Ready => Ok(()),
-        Wakeup::TimedOut => Err(io::Error::new(ErrorKind::TimedOut, "it took too long")),
-        Wakeup::Stopping => Err(io::Error::other("the server is stopping")),
+impl Patience<'_> {
+    pub(super) fn wait(&self, socket: &TcpStream, for_writing: bool) -> io::Result<()> {
+        let interest = if for_writing { PollFlags::OUT } else { PollFlags::IN };
+        self.stop.wait_in_handshake(socket, interest, self.began, self.deadline)
     }
 }

@@ -5,15 +5,13 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::time::Instant;
 
 use log::warn;
 use proxy_header::{Error, ParseConfig, ProxyHeader};
-use rustix::event::PollFlags;
 use rustix::net::{RecvFlags, recv};
 
+use super::head::Patience;
 use crate::net::sockets::Peer;
-use crate::net::stop::Wakeup;
 use crate::net::stream::read_now;
 use crate::session::Session;
 use crate::session::live::Live;
@@ -36,8 +34,8 @@ enum Parsed {
 }
 
 /// Reads the header from the peer, and returns the client that it names, or the peer itself.
-pub(super) fn read(session: &Session, deadline: Instant) -> io::Result<Peer> {
-    let Session { context, live, tcp, peer: proxy, .. } = session;
+pub(super) fn read(session: &Session, patience: Patience<'_>) -> io::Result<Peer> {
+    let Session { live, tcp, peer: proxy, .. } = session;
     let (tcp, proxy) = (tcp.socket(), *proxy);
     let mut bytes = [0; MAX_BYTES];
     let mut read = 0;
@@ -48,11 +46,8 @@ pub(super) fn read(session: &Session, deadline: Instant) -> io::Result<Peer> {
             Ok((seen, _)) => seen,
             Err(rustix::io::Errno::INTR) => continue,
             Err(rustix::io::Errno::AGAIN) => {
-                match context.stop.wait(tcp, PollFlags::IN, Some(deadline))? {
-                    Wakeup::Ready => continue,
-                    Wakeup::TimedOut => return Err(ErrorKind::TimedOut.into()),
-                    Wakeup::Stopping => return Err(io::Error::other("the server is stopping")),
-                }
+                patience.wait(tcp, false)?;
+                continue;
             }
             Err(error) => return Err(error.into()),
         };
