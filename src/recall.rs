@@ -17,6 +17,7 @@ use crate::chat::{ConnectionId, Content, Event, Position, RoomId, Said, Version}
 use crate::history::{HistoryError, HistoryReader};
 use crate::input::Input;
 use crate::mailbox::WeakMailboxSender;
+use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::protocol::{
     ErrorReply, EventPage, Fit, HistoryPart, Joint, Outgoing, Reference, RoomSnapshot, Since,
@@ -94,6 +95,7 @@ struct Messages {
     epoch: Arc<str>,
     /// How many messages a client gets that enters without `since`.
     on_enter: usize,
+    metrics: Arc<Metrics>,
 }
 
 impl Recall {
@@ -105,7 +107,8 @@ impl Recall {
         // Bounded by the number of clients: each has one query here at a time.
         let (query_sender, queries) = unbounded();
         let (permit_taker, permits) = bounded(MAX_RESULTS);
-        let messages = Messages { reader, epoch, on_enter };
+        let metrics = Arc::default();
+        let messages = Messages { reader, epoch, on_enter, metrics };
         let thread = RecallThread { queries, permits: permit_taker, messages };
         (Self { queries: query_sender, permits }, thread)
     }
@@ -142,6 +145,12 @@ impl Query {
 }
 
 impl RecallThread {
+    /// Counts its refusals there.
+    pub(crate) fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.messages.metrics = metrics;
+        self
+    }
+
     /// Answers queries until the [`Recall`] is dropped.
     pub(crate) fn run(mut self, inputs: &WeakMailboxSender<Input>) {
         while let Ok(query) = self.queries.recv() {
@@ -192,8 +201,13 @@ impl Messages {
         };
         frames.unwrap_or_else(|error| {
             error!("cannot read the history: {error}");
-            VERSION.frame(&Outgoing::Error(&ErrorReply::not_readable().to(reference)))
+            self.refuse(&ErrorReply::not_readable().to(reference))
         })
+    }
+
+    fn refuse(&self, error: &ErrorReply) -> Bytes {
+        self.metrics.refused(error.code, 1);
+        VERSION.frame(&Outgoing::Error(error))
     }
 
     fn room(
@@ -240,7 +254,7 @@ impl Messages {
         }
         Ok(filler.finish().unwrap_or_else(|position| {
             let error = ErrorReply::too_long(position, max_bytes.1).to(reference.clone());
-            VERSION.frame(&Outgoing::Error(&error))
+            self.refuse(&error)
         }))
     }
 
@@ -253,7 +267,7 @@ impl Messages {
         let said = self.reader.message(position)?;
         let Some(said) = said.filter(|said| said.content != Content::Erased) else {
             let error = ErrorReply::already_said(position).to(reference.clone());
-            return Ok(VERSION.frame(&Outgoing::Error(&error)));
+            return Ok(self.refuse(&error));
         };
         let (time, event) = (said.time, Event::Said(said));
         Ok(VERSION.frame(&Outgoing::Event { room, time, event: &event }))

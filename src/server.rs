@@ -47,13 +47,14 @@ use self::watch::Watch;
 use crate::admin::{AdminSocket, Answer, Commands};
 use crate::error::{ServeError, StartError};
 use crate::health::Health;
+use crate::liveness::Liveness;
 use crate::mailbox::mailbox;
 use crate::memory::Memory;
+use crate::metrics::Metrics;
 use crate::net::sockets::{ListenSocket, Listening};
 use crate::net::stop::Stop;
 use crate::outbox::Flusher;
 use crate::pace::Paces;
-use crate::pulse::Pulse;
 use crate::session::{Context, Live, LiveCell};
 use crate::settings::Settings;
 
@@ -168,13 +169,17 @@ impl Server {
         let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
         let OpenedChat { dispatcher, recall, upkeep, archive } =
             OpenedChat::open(&live, health.clone(), memory.clone()).map_err(StartError::History)?;
+        let metrics = Arc::<Metrics>::default();
+        let dispatcher = dispatcher.with_metrics(metrics.clone());
+        let recall = recall.with_metrics(metrics.clone());
         let room = live.admission_limits().max_connections;
         let stop = Stop::new().map_err(StartError::Machine)?;
         let (flusher, flushing) = Flusher::new(memory.clone()).map_err(StartError::Machine)?;
         let (live, flusher) = (LiveCell::new(live), Arc::new(flusher));
         let paces = Paces::default();
-        let (admission, pulse) = (Arc::default(), Arc::new(Pulse::new(inputs.downgrade())));
-        let context = Context { live, stop, flusher, health, paces, memory, admission, pulse };
+        let (admission, liveness) = (Arc::default(), Arc::new(Liveness::new(inputs.downgrade())));
+        let context =
+            Context { live, stop, flusher, health, paces, memory, admission, liveness, metrics };
         let context = Arc::new(context);
         let (sessions, idle_threads) = SessionThreads::new();
         let commands = Arc::new(Commands::new(inputs.downgrade(), archive));

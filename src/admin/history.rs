@@ -22,8 +22,11 @@ const BLOCK_BYTES: usize = 64 << 10;
 pub(crate) struct Stream {
     pub(crate) media_type: &'static str,
     /// Writes it. What fails on the way is its last line, as an error in JSON.
-    pub(crate) write: Box<dyn FnOnce(&mut dyn Write) -> io::Result<()>>,
+    pub(crate) write: Body,
 }
+
+/// Writes the body of an answer.
+pub(crate) type Body = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()>>;
 
 impl Commands {
     /// Carries out a command whose answer is long: `/v1/backup` or `/v1/export`. `None`: there is none of this method

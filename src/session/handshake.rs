@@ -77,6 +77,7 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
         RequestRead::Complete { head, read_ahead } => (head, read_ahead),
         RequestRead::Refused(response) => {
             debug!("{peer}: {}", response.status());
+            context.metrics.responded(response.status().as_str());
             stream.write(&response.into_bytes(&Method::GET), write_timeout)?;
             return Ok(Outcome::Responded);
         }
@@ -87,11 +88,13 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
     let address = visitor.address();
     match visitor.route(&head)? {
         Route::Upgrade(upgrade) => {
+            context.metrics.responded("101");
             let response = upgrade.response();
             let (stream, arrival) = (stream.into_stream(), upgrade.arrival);
             Ok(Outcome::Upgraded(Upgraded { stream, response, arrival, address, read_ahead }))
         }
         Route::Respond(response) => {
+            context.metrics.responded(response.status().as_str());
             debug!("{address}: {} {} {}", head.method, head.uri.path(), response.status());
             for piece in response.into_pieces(&head.method) {
                 stream.write(&piece, write_timeout)?;
