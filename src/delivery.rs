@@ -103,6 +103,11 @@ impl Delivery {
         std::mem::take(&mut self.counts)
     }
 
+    /// The connections that have not ended.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = ConnectionId> {
+        self.clients.keys().copied()
+    }
+
     /// The pace of a client.
     pub(crate) fn pace(&self, connection: ConnectionId) -> Option<&Pace> {
         Some(&*self.clients.get(&connection)?.pace)

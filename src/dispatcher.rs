@@ -245,11 +245,14 @@ impl<L: Log> Dispatcher<L> {
     }
 
     fn reload(&mut self, reload: Reload) {
-        let Reload { rules, list_interval, room_bytes_per_second, server } = reload;
-        self.delivery.set_server(server);
-        self.lobby.set_list_interval(list_interval);
-        self.lobby.set_room_rate(room_bytes_per_second);
-        self.propose(Action::SetRules(Box::new(rules)), None);
+        self.delivery.set_server(reload.server);
+        self.lobby.set_max_frame(reload.max_frame_bytes, self.delivery.connections());
+        self.lobby.set_list_interval(reload.list_interval);
+        self.lobby.set_room_rate(reload.room_bytes_per_second);
+        self.max_tick_bytes = reload.max_tick_bytes;
+        self.recall.set_on_enter(reload.history_on_enter);
+        self.saver.set_retention(reload.retention);
+        self.propose(Action::SetRules(Box::new(reload.rules)), None);
     }
 
     fn stop(&mut self, until: Instant) {

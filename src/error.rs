@@ -28,6 +28,8 @@ pub enum StartError {
         /// The error of the system.
         source: io::Error,
     },
+    /// The file of the log cannot be opened. The program around the library says this.
+    Log(io::Error),
     /// The admin listener cannot be opened.
     Admin {
         /// `admin.listen` of the settings.
@@ -64,6 +66,7 @@ impl StartError {
                 source.kind() == ErrorKind::AddrNotAvailable || may_pass(source)
             }
             Self::Machine(_) => true,
+            Self::Log(source) => may_pass(source),
             Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) => false,
         }
     }
@@ -83,6 +86,7 @@ impl fmt::Display for StartError {
                     None => Ok(()),
                 }
             }
+            Self::Log(error) => error.fmt(f),
             Self::Admin { address, source } => write!(
                 f,
                 "cannot open the admin listener at {address}: {source}; {}",
@@ -150,9 +154,10 @@ impl Error for StartError {
             Self::Certificate(error) => error.source(),
             Self::Gifs(error) => error.source(),
             Self::History(error) => error.source(),
-            Self::Listen { source, .. } | Self::Admin { source, .. } | Self::Machine(source) => {
-                Some(source)
-            }
+            Self::Listen { source, .. }
+            | Self::Admin { source, .. }
+            | Self::Log(source)
+            | Self::Machine(source) => Some(source),
         }
     }
 }

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use crossbeam_channel::Sender;
 
 use crate::chat::{ConnectionId, ResumeKey, ResumeOffer, Rules, Version};
+use crate::history::Retention;
 use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::protocol::{CloseReason, ErrorReply, Reference, Request, ServerInfo};
@@ -90,6 +91,13 @@ pub(crate) struct Reload {
     pub(crate) list_interval: Duration,
     /// What a room may be told; 0 is no limit.
     pub(crate) room_bytes_per_second: f64,
+    /// The length of the longest frame, as far as that is up to the server.
+    pub(crate) max_frame_bytes: usize,
+    /// A tick with more bytes of frames than this gathers no more inputs.
+    pub(crate) max_tick_bytes: usize,
+    /// How many messages a client gets that enters a room.
+    pub(crate) history_on_enter: usize,
+    pub(crate) retention: Retention,
     pub(crate) server: ServerInfo,
 }
 

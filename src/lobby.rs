@@ -51,6 +51,8 @@ pub(crate) struct Lobby {
     max_frame_bytes: usize,
     /// The longest frame for each client that has said so.
     max_frames: HashMap<ConnectionId, usize>,
+    /// What the welcome has said, for clients that have been told less than `max_frame_bytes`.
+    welcomed: HashMap<ConnectionId, usize>,
     people: People,
     /// Clients of the base protocol. They are sent the whole list when a room is added or removed.
     base_clients: BTreeSet<ConnectionId>,
@@ -95,6 +97,7 @@ impl Lobby {
             epoch,
             max_frame_bytes,
             max_frames: HashMap::new(),
+            welcomed: HashMap::new(),
             people: People::default(),
             base_clients: BTreeSet::new(),
             subscribers: BTreeSet::new(),
@@ -116,6 +119,22 @@ impl Lobby {
             *not_before = not_before.saturating_sub(self.list_interval) + interval;
         }
         self.list_interval = interval;
+    }
+
+    /// The length of the longest frame from now on. Those who are connected get none that is longer than
+    /// their welcome has said.
+    pub(crate) fn set_max_frame(
+        &mut self,
+        max_frame_bytes: usize,
+        connected: impl Iterator<Item = ConnectionId>,
+    ) {
+        if max_frame_bytes > self.max_frame_bytes {
+            for connection in connected {
+                self.welcomed.entry(connection).or_insert(self.max_frame_bytes);
+            }
+        }
+        self.welcomed.retain(|_, welcomed| *welcomed < max_frame_bytes);
+        self.max_frame_bytes = max_frame_bytes;
     }
 
     /// What a room may be told; 0, as at first, is no limit. This counts from now on, for rooms with a full
@@ -184,6 +203,7 @@ impl Lobby {
         self.base_clients.remove(&connection);
         self.typing_not_before.remove(&connection);
         self.max_frames.remove(&connection);
+        self.welcomed.remove(&connection);
         self.people.forget(connection);
         if self.subscribers.remove(&connection) && self.subscribers.is_empty() {
             self.changes.clear();
@@ -250,7 +270,15 @@ impl Lobby {
     }
 
     fn max_frame(&self, connection: ConnectionId) -> usize {
-        self.max_frames.get(&connection).copied().unwrap_or(self.max_frame_bytes)
+        let max = self.max_frame_for(connection);
+        self.max_frames.get(&connection).map_or(max, |hello| max.min(*hello))
+    }
+
+    /// The longest frame that this client may ask for.
+    fn max_frame_for(&self, connection: ConnectionId) -> usize {
+        self.welcomed
+            .get(&connection)
+            .map_or(self.max_frame_bytes, |welcomed| self.max_frame_bytes.min(*welcomed))
     }
 
     /// The next change to send, by the ids of the rooms in a circle.
@@ -345,7 +373,7 @@ impl Lobby {
         reference: &Reference,
     ) -> Output {
         let asked = request.max_frame_bytes.unwrap_or(usize::MAX);
-        let max_frame_bytes = self.max_frame_bytes.min(asked);
+        let max_frame_bytes = self.max_frame_for(connection).min(asked);
         let hello = Hello { presence: request.presence, max_frame_bytes };
         self.max_frames.insert(connection, max_frame_bytes);
         self.people.follow(connection, hello.presence);
@@ -426,6 +454,7 @@ impl Lobby {
         let is_known = !self.base_clients.is_empty() || !self.subscribers.is_empty();
         !is_known
             && self.max_frames.is_empty()
+            && self.welcomed.is_empty()
             && self.people.knows_nobody()
             && self.changes.is_empty()
             && self.typing_not_before.is_empty()

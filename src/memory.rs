@@ -23,7 +23,7 @@ const CONNECTION_BYTES: usize = 65_536;
 /// The memory of one server.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    max_bytes: usize,
+    max_bytes: AtomicUsize,
     frames: AtomicUsize,
     partial_messages: AtomicUsize,
     /// The most that was queued for one client.
@@ -53,17 +53,23 @@ impl Memory {
     /// is for connections, see [`Memory::max_connections`].
     fn new(max_bytes: usize) -> Self {
         let (frames, partial_messages) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { max_bytes, frames, partial_messages, longest_queue: AtomicUsize::new(0) }
+        let (max_bytes, longest_queue) = (AtomicUsize::new(max_bytes), AtomicUsize::new(0));
+        Self { max_bytes, frames, partial_messages, longest_queue }
+    }
+
+    /// From now on there is as much as there is in all of `memory`.
+    pub(crate) fn resize_to(&self, memory: &Self) {
+        self.max_bytes.store(memory.max_bytes(), Ordering::Relaxed);
     }
 
     /// How much there is, in bytes.
     pub(crate) fn max_bytes(&self) -> usize {
-        self.max_bytes
+        self.max_bytes.load(Ordering::Relaxed)
     }
 
     /// How many connections there is room for.
     pub(crate) fn max_connections(&self) -> usize {
-        self.max_bytes / 2 / CONNECTION_BYTES
+        self.max_bytes() / 2 / CONNECTION_BYTES
     }
 
     /// Counts frames until all handles to them are dropped.
@@ -94,7 +100,7 @@ impl Memory {
 
     /// By how many bytes there are too many frames.
     pub(crate) fn excess(&self) -> usize {
-        self.frames.load(Ordering::Relaxed).saturating_sub(self.max_bytes / 4)
+        self.frames.load(Ordering::Relaxed).saturating_sub(self.max_bytes() / 4)
     }
 }
 
@@ -114,7 +120,7 @@ impl PartialMessage {
         let before = all.fetch_add(len, Ordering::Relaxed);
         let old = std::mem::replace(&mut self.len, len);
         all.fetch_sub(old, Ordering::Relaxed);
-        (before - old).saturating_add(len) <= self.memory.max_bytes / 16
+        (before - old).saturating_add(len) <= self.memory.max_bytes() / 16
     }
 }
 

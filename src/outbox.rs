@@ -22,7 +22,7 @@ mod writer;
 use std::convert::Infallible;
 use std::io;
 use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ pub(crate) struct Outbox {
     ending: OnceLock<Ending>,
     is_tls: bool,
     connection: ConnectionId,
-    bounds: Bounds,
+    bounds: Arc<Bounds>,
     /// The user at the other end; 0 until it is known.
     user: AtomicU64,
     flusher: Arc<Flusher>,
@@ -81,17 +81,18 @@ pub(crate) struct OutboxParts {
     /// The HTTP response 101 to the client's upgrade request. It goes out in front of the first
     /// frame, in the same write.
     pub(crate) upgrade_response: Bytes,
-    pub(crate) bounds: Bounds,
+    pub(crate) bounds: Arc<Bounds>,
     pub(crate) flusher: Arc<Flusher>,
 }
 
-/// How much an outbox may hold, and for how long.
-#[derive(Clone, Copy, Debug)]
+/// How much an outbox may hold, and for how long. All outboxes of a server share it, and it may change at any
+/// time. It is only looked at when something is queued.
+#[derive(Debug)]
 pub(crate) struct Bounds {
     /// How much may be queued, in bytes.
-    pub(crate) max_queued: usize,
-    /// How long a client may take none of what is queued.
-    pub(crate) write_timeout: Duration,
+    max_queued: AtomicUsize,
+    /// How long a client may take none of what is queued, in milliseconds.
+    write_timeout_ms: AtomicU64,
 }
 
 /// The client is a slow consumer: its queue is longer than `outboxMaxBytes`, or it has taken nothing
@@ -137,6 +138,28 @@ struct HotState {
 }
 
 const _: () = assert!(size_of::<HotState>() == 64, "box what is rarely used");
+
+impl Bounds {
+    pub(crate) fn new(max_queued: usize, write_timeout: Duration) -> Arc<Self> {
+        let bounds = Self { max_queued: AtomicUsize::new(0), write_timeout_ms: AtomicU64::new(0) };
+        bounds.set(max_queued, write_timeout);
+        Arc::new(bounds)
+    }
+
+    pub(crate) fn set(&self, max_queued: usize, write_timeout: Duration) {
+        let write_timeout_ms = u64::try_from(write_timeout.as_millis()).unwrap_or(u64::MAX);
+        self.max_queued.store(max_queued, Ordering::Relaxed);
+        self.write_timeout_ms.store(write_timeout_ms, Ordering::Relaxed);
+    }
+
+    fn max_queued(&self) -> usize {
+        self.max_queued.load(Ordering::Relaxed)
+    }
+
+    fn write_timeout(&self) -> Duration {
+        Duration::from_millis(self.write_timeout_ms.load(Ordering::Relaxed))
+    }
+}
 
 impl<'a> Piece<'a> {
     pub(crate) fn whole(chunk: &'a Bytes) -> Self {
@@ -306,7 +329,7 @@ impl Outbox {
 
     /// How much may be queued, in bytes.
     pub(crate) fn max_queued(&self) -> usize {
-        self.bounds.max_queued
+        self.bounds.max_queued()
     }
 
     /// How many bytes are queued.

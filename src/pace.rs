@@ -12,6 +12,7 @@ mod bucket;
 mod pulse;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -76,7 +77,7 @@ pub(crate) struct Pace {
     started: Instant,
     pulse: Arc<Pulse>,
     /// Otherwise nothing is counted.
-    is_limited: bool,
+    is_limited: AtomicBool,
     session: Arc<Mutex<Buckets>>,
     networks: Vec<Arc<Mutex<Buckets>>>,
     source: Source,
@@ -109,6 +110,8 @@ pub(crate) enum RateDecision {
 struct Buckets {
     /// How many connections use it.
     connections: usize,
+    /// How much more than one session these may do together.
+    factor: f64,
     messages: TokenBucket,
     /// Rejections have the same rate and burst. A client that exceeds these as well does not slow
     /// down when it is told to.
@@ -137,7 +140,7 @@ impl Paces {
     /// A loopback address has no pace of its own: behind it may be a proxy, and with that all clients.
     pub(crate) fn connect(&self, keys: &[ResumeKey], source: Source, limits: PaceLimits) -> Pace {
         let now = self.started.elapsed();
-        let is_limited = limits.messages_per_second != 0.0;
+        let is_limited = AtomicBool::new(limits.is_limited());
         let mut known = lock(&self.known);
         known.sweep(now);
         let new = || Arc::new(Mutex::new(Buckets::new(limits, 1.0, now)));
@@ -147,13 +150,13 @@ impl Paces {
             known.sessions.extend(keys.iter().map(|key| (*key, session.clone())));
             session
         });
-        lock(&session).set_limits(limits, 1.0, now);
+        lock(&session).set_limits(limits, now);
         let networks = if source.is_loopback() { None } else { Some(source.steps()) };
         let networks = networks.into_iter().flatten().map(|network| {
             let factor = as_f64(SOURCE_FACTOR * network.shares());
             let new = || Arc::new(Mutex::new(Buckets::new(limits, factor, now)));
             let buckets = known.networks.entry(network).or_insert_with(new);
-            lock(buckets).set_limits(limits, factor, now);
+            lock(buckets).set_limits(limits, now);
             buckets.clone()
         });
         let networks = networks.collect();
@@ -196,7 +199,7 @@ impl Pace {
 
     /// Counts one message of `len` bytes, and decides about it.
     pub(crate) fn message(&self, len: usize) -> RateDecision {
-        if !self.is_limited {
+        if !self.is_limited() {
             return RateDecision::Allow;
         }
         let now = self.started.elapsed();
@@ -236,7 +239,7 @@ impl Pace {
 
     /// Counts what was read at once. Returns how long to read nothing more.
     pub(crate) fn intake(&self, bytes: usize, frames: usize) -> Duration {
-        if !self.is_limited {
+        if !self.is_limited() {
             return Duration::ZERO;
         }
         let now = self.started.elapsed();
@@ -262,7 +265,7 @@ impl Pace {
 
     /// Notes that a room was told a message of this many bytes.
     pub(crate) fn note_told(&self, bytes: usize) {
-        if self.is_limited {
+        if self.is_limited() {
             let now = self.started.elapsed();
             self.for_all(|buckets| buckets.told.add(as_f64(bytes), SHARE_LIFETIME, now));
         }
@@ -277,8 +280,19 @@ impl Pace {
         Told { by_session: told(&self.session), by_networks, age }
     }
 
+    /// Changes the limits of the session and of its networks. What they have used counts on.
+    pub(crate) fn set_limits(&self, limits: PaceLimits) {
+        let now = self.started.elapsed();
+        self.for_all(|buckets| buckets.set_limits(limits, now));
+        self.is_limited.store(limits.is_limited(), Ordering::Relaxed);
+    }
+
+    fn is_limited(&self) -> bool {
+        self.is_limited.load(Ordering::Relaxed)
+    }
+
     fn charge(&self, cost: f64) {
-        if self.is_limited && cost > 0.0 {
+        if self.is_limited() && cost > 0.0 {
             let now = self.started.elapsed();
             self.for_all(|buckets| buckets.messages.charge(cost, now));
         }
@@ -304,11 +318,11 @@ impl Drop for Pace {
 }
 
 impl Buckets {
-    /// `factor`: how much more than one session may do.
     fn new(limits: PaceLimits, factor: f64, now: Duration) -> Self {
         let bucket = |(per_second, burst)| TokenBucket::new(per_second, burst, now);
         Self {
             connections: 0,
+            factor,
             messages: bucket(limits.messages(factor)),
             rejections: bucket(limits.messages(factor)),
             intake: bucket(limits.intake(factor)),
@@ -319,7 +333,8 @@ impl Buckets {
         }
     }
 
-    fn set_limits(&mut self, limits: PaceLimits, factor: f64, now: Duration) {
+    fn set_limits(&mut self, limits: PaceLimits, now: Duration) {
+        let factor = self.factor;
         for (bucket, (per_second, burst)) in [
             (&mut self.messages, limits.messages(factor)),
             (&mut self.rejections, limits.messages(factor)),
@@ -350,6 +365,10 @@ impl Buckets {
 }
 
 impl PaceLimits {
+    fn is_limited(self) -> bool {
+        self.messages_per_second != 0.0
+    }
+
     fn messages(self, factor: f64) -> (f64, f64) {
         (self.messages_per_second * factor, f64::from(self.message_burst) * factor)
     }

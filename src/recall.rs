@@ -7,6 +7,7 @@
 
 mod filler;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -74,6 +75,7 @@ const MAX_RESULTS: usize = 8;
 pub(crate) struct Recall {
     queries: Sender<PendingQuery>,
     permits: Receiver<Permit>,
+    on_enter: Arc<AtomicUsize>,
 }
 
 /// The thread's end.
@@ -94,7 +96,7 @@ struct Messages {
     reader: Box<dyn HistoryReader>,
     epoch: Arc<str>,
     /// How many messages a client gets that enters without `since`.
-    on_enter: usize,
+    on_enter: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
 }
 
@@ -107,10 +109,15 @@ impl Recall {
         // Bounded by the number of clients: each has one query here at a time.
         let (query_sender, queries) = unbounded();
         let (permit_taker, permits) = bounded(MAX_RESULTS);
-        let metrics = Arc::default();
-        let messages = Messages { reader, epoch, on_enter, metrics };
+        let (on_enter, metrics) = (Arc::new(AtomicUsize::new(on_enter)), Arc::default());
+        let messages = Messages { reader, epoch, on_enter: on_enter.clone(), metrics };
         let thread = RecallThread { queries, permits: permit_taker, messages };
-        (Self { queries: query_sender, permits }, thread)
+        (Self { queries: query_sender, permits, on_enter }, thread)
+    }
+
+    /// Changes how many messages a client gets that enters without `since`.
+    pub(crate) fn set_on_enter(&self, on_enter: usize) {
+        self.on_enter.store(on_enter, Ordering::Relaxed);
     }
 
     pub(crate) fn ask(&self, query: PendingQuery) {
@@ -292,7 +299,8 @@ impl Messages {
             let is_complete = first == since.seq + 1 && last == up_to;
             return Ok((messages, Joint { is_complete, is_reset: false }));
         }
-        let (messages, _) = self.reader.before(room, up_to + 1, self.on_enter, max_bytes)?;
+        let on_enter = self.on_enter.load(Ordering::Relaxed);
+        let (messages, _) = self.reader.before(room, up_to + 1, on_enter, max_bytes)?;
         Ok((messages, Joint { is_complete: since.is_none(), is_reset: since.is_some() }))
     }
 

@@ -53,7 +53,7 @@ use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::net::sockets::{ListenSocket, Listening};
 use crate::net::stop::Stop;
-use crate::outbox::Flusher;
+use crate::outbox::{Bounds, Flusher};
 use crate::pace::Paces;
 use crate::session::{Context, Live, LiveCell};
 use crate::settings::Settings;
@@ -79,7 +79,7 @@ pub struct Server {
 pub struct ServerHandle {
     listening: Vec<Listening>,
     admin_addr: Option<SocketAddr>,
-    running: Running,
+    running: Arc<Running>,
     commands: Arc<Commands>,
     threads: Mutex<Option<Threads>>,
 }
@@ -128,12 +128,6 @@ impl Server {
         Ok(warnings)
     }
 
-    /// How many connections there is memory for, by `limits.maxMemoryBytes` or by what this machine or its control
-    /// group has.
-    pub fn room_for_connections(settings: &Settings) -> usize {
-        Memory::of_settings(settings.limits.max_memory_bytes).max_connections()
-    }
-
     /// Listens and serves.
     pub fn start(settings: Settings) -> Result<ServerHandle, StartError> {
         Self::bind(settings)?.run()
@@ -173,13 +167,25 @@ impl Server {
         let dispatcher = dispatcher.with_metrics(metrics.clone());
         let recall = recall.with_metrics(metrics.clone());
         let room = live.admission_limits().max_connections;
+        let (max_queued, write_timeout) = live.outbox_bounds();
+        let bounds = Bounds::new(max_queued, write_timeout);
         let stop = Stop::new().map_err(StartError::Machine)?;
         let (flusher, flushing) = Flusher::new(memory.clone()).map_err(StartError::Machine)?;
         let (live, flusher) = (LiveCell::new(live), Arc::new(flusher));
         let paces = Paces::default();
         let (admission, liveness) = (Arc::default(), Arc::new(Liveness::new(inputs.downgrade())));
-        let context =
-            Context { live, stop, flusher, health, paces, memory, admission, liveness, metrics };
+        let context = Context {
+            live,
+            stop,
+            flusher,
+            bounds,
+            health,
+            paces,
+            memory,
+            admission,
+            liveness,
+            metrics,
+        };
         let context = Arc::new(context);
         let (sessions, idle_threads) = SessionThreads::new();
         let commands = Arc::new(Commands::new(inputs.downgrade(), archive));
@@ -197,7 +203,8 @@ impl Server {
             let _end = end;
             dispatch(dispatcher, &received, &context)
         })?;
-        let watch = Watch::start(&control.context)?;
+        let running = Arc::new(Running::new(control.clone()));
+        let watch = Watch::start(&running)?;
         let accept_loop = AcceptLoop::new(control.clone(), idle_threads);
         let listener = spawn("listener", move || accept_loop.run(&sockets))?;
         let names: Vec<String> = listening.iter().map(ToString::to_string).collect();
@@ -209,7 +216,7 @@ impl Server {
         Ok(ServerHandle {
             listening,
             admin_addr,
-            running: Running::new(control),
+            running,
             commands,
             threads: Mutex::new(Some(threads)),
         })
@@ -237,9 +244,8 @@ impl ServerHandle {
     ///
     /// First everything that `settings` name is read and checked, as [`Server::bind`] does. On an
     /// error the running settings stay in use, all of them. Otherwise connections accepted from then
-    /// on get the new settings, certificate and pictures. Those already open keep their own rates,
-    /// sizes and timeouts, but the rules of the chat, such as the rooms and the length of a text,
-    /// change for everyone.
+    /// on get the new certificate and pictures, and the rules and limits change for everyone: a connection
+    /// that is open keeps to the new rates, sizes and times from its next message on.
     ///
     /// Some settings are used only at the start: the table in `docs/operations.md` says which. Where
     /// these differ, they keep their old values, and [`Reloaded::needs_restart`] names them.

@@ -18,15 +18,14 @@ use crate::input::Control;
 /// How much of a copy is sent at once.
 const BLOCK_BYTES: usize = 64 << 10;
 
+type Body = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()>>;
+
 /// The answer to a command that is long. It is written bit by bit.
 pub(crate) struct Stream {
     pub(crate) media_type: &'static str,
     /// Writes it. What fails on the way is its last line, as an error in JSON.
     pub(crate) write: Body,
 }
-
-/// Writes the body of an answer.
-pub(crate) type Body = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()>>;
 
 impl Commands {
     /// Carries out a command whose answer is long: `/v1/backup` or `/v1/export`. `None`: there is none of this method

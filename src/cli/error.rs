@@ -8,7 +8,7 @@ use wschat::{ServeError, StartError};
 #[derive(Debug)]
 pub(super) enum ProgramError {
     Usage(String),
-    /// The log file or the user of the settings cannot be used.
+    /// The user of the settings cannot be used.
     Settings(String),
     /// What was asked of the running server has failed.
     Command(String),

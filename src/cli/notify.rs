@@ -2,7 +2,6 @@
 //!
 //! A thread of its own tells it, so nobody waits for systemd. It runs only if there is a `NOTIFY_SOCKET`.
 
-use std::fmt::Display;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -74,11 +73,11 @@ fn tell_counts(server: &ServerHandle, timeout: Duration, has_watchdog: bool) {
     let people = counted(counts.users, "person is", "people are");
     let rooms = counted(counts.rooms, "room", "rooms");
     let status = format!("{people} connected, in {rooms}");
-    let states = [NotifyState::Status(&status), NotifyState::Watchdog];
-    send(if has_watchdog { &states } else { &states[..1] });
+    let told = [NotifyState::Status(&status), NotifyState::Watchdog];
+    send(if has_watchdog { &told } else { &told[..1] });
 }
 
-fn counted(count: impl Display + PartialEq<usize>, one: &str, many: &str) -> String {
+fn counted(count: usize, one: &str, many: &str) -> String {
     let what = if count == 1 { one } else { many };
     format!("{count} {what}")
 }

@@ -236,7 +236,7 @@ impl Reader {
 }
 
 fn cannot_log(error: io::Error) -> ProgramError {
-    ProgramError::Settings(error.to_string())
+    ProgramError::Start(StartError::Log(error))
 }
 
 /// Says where the page is.
@@ -251,10 +251,11 @@ fn greet(listening: &[Listening], has_tls: bool, domain: Option<&str>) {
     if let Some(domain) = domain
         && listening.iter().all(is_local)
     {
-        text += &format!(
+        let hint = format!(
             "{domain} reaches it through a proxy on this machine only; \
              to be reached directly, set \"host\" to \"0.0.0.0\"\n"
         );
+        text.push_str(&hint);
     }
     say_aside(text);
 }

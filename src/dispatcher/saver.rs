@@ -11,7 +11,7 @@ use log::{info, warn};
 
 use crate::chat::{Chat, Effect, Event, IdLimits, Memo, Refusal, Reply, RoomId, Said, UserId};
 use crate::health::Health;
-use crate::history::{Batch, History, HistoryError};
+use crate::history::{Batch, History, HistoryError, Retention};
 use crate::output::Output;
 use crate::recall::Lookup;
 
@@ -85,6 +85,11 @@ impl Saver {
         self.memos.clear();
         self.reserved = self.requested;
         Ok(())
+    }
+
+    /// Changes how much the history keeps.
+    pub(super) fn set_retention(&mut self, retention: Retention) {
+        self.history.set_retention(retention);
     }
 
     /// The ids that may be handed out.

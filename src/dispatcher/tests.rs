@@ -8,7 +8,10 @@ mod stage;
 use super::*;
 use crate::chat::{IdLimits, Memo, Rules, UserId, Version};
 use crate::log::LocalLog;
-use stage::{LIST_INTERVAL, MAX_QUEUED, MAX_TICK_BYTES, Stage, disconnect, rules, server_info};
+use stage::{
+    LIST_INTERVAL, MAX_QUEUED, MAX_TICK_BYTES, ON_ENTER, RETENTION, Stage, disconnect, rules,
+    server_info,
+};
 
 const UNKNOWN: &str = r#"{"type":"nonsense"}"#;
 
@@ -249,6 +252,10 @@ fn a_reload_changes_the_rules_the_interval_and_later_welcomes() {
         rules: Rules { max_text_chars: 3, ..rules(&["Lobby", "B"]) },
         room_bytes_per_second: 0.0,
         list_interval: 10 * LIST_INTERVAL,
+        max_frame_bytes: MAX_QUEUED,
+        max_tick_bytes: MAX_TICK_BYTES,
+        history_on_enter: ON_ENTER,
+        retention: RETENTION,
         server: server_info(3),
     };
     let inputs = [

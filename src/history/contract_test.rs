@@ -77,6 +77,7 @@ contract! {
     max_events_may_be_zero
     old_messages_expire
     an_old_message_after_a_younger_one_stays
+    a_new_retention_holds_for_what_is_kept
 }
 
 /// An open history, with short names for what tests do with it.
@@ -438,6 +439,24 @@ fn an_old_message_after_a_younger_one_stays(open: Open) {
     }
     lobby.catch_up();
     assert_eq!(lobby.all(LOBBY), [2, 3, 4]);
+}
+
+fn a_new_retention_holds_for_what_is_kept(open: Open) {
+    let mut lobby = Fixture::with_rooms(open, EVERYTHING);
+    lobby.say(LOBBY, 1..=9);
+    let mut keep = |max_events, next| {
+        lobby.opened.history.set_retention(Retention { max_events, ..EVERYTHING });
+        lobby.catch_up();
+        let kept = lobby.all(LOBBY);
+        lobby.say(LOBBY, [next]);
+        lobby.catch_up();
+        kept
+    };
+    assert_eq!(keep(3, 10), [7, 8, 9]);
+    assert_eq!(keep(9, 11), [8, 9, 10]);
+    assert_eq!(keep(0, 12), NOTHING);
+    assert_eq!(keep(9, 13), NOTHING);
+    assert_eq!(keep(9, 14), [13]);
 }
 
 #[test]

@@ -75,6 +75,10 @@ impl History for MemoryHistory {
         messages.expire();
         Ok(())
     }
+
+    fn set_retention(&mut self, retention: Retention) {
+        self.lock().set_retention(retention);
+    }
 }
 
 impl HistoryReader for MemoryHistory {
@@ -167,6 +171,17 @@ impl Messages {
         if messages.len() as u64 > self.retention.max_events {
             self.drop_oldest_of(room);
         }
+    }
+
+    fn set_retention(&mut self, retention: Retention) {
+        self.retention = retention;
+        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            while self.rooms[&room].len() as u64 > retention.max_events {
+                self.drop_oldest_of(room);
+            }
+        }
+        self.expire();
     }
 
     /// Drops what is too old, and the oldest of all rooms while they take too much. If the clock was

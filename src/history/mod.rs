@@ -46,7 +46,7 @@ pub(crate) enum Location {
 /// How much is kept. Each field is a limit.
 #[allow(clippy::struct_field_names)]
 #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "some are for a file"))]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Retention {
     /// Messages in each room; 0: none.
     pub(crate) max_events: u64,
@@ -98,6 +98,9 @@ pub(crate) trait History: Send {
     /// After an error the history can still be used, and commits succeed again once the cause is fixed.
     /// The caller uses each `seq` of the failed batch again, and repeats its memos in the next one.
     fn commit(&mut self, batch: Batch<'_>) -> Result<(), HistoryError>;
+
+    /// Changes how much is kept. What is too much now may go later, in small steps.
+    fn set_retention(&mut self, retention: Retention);
 }
 
 /// The reading end, for one thread. A call sees everything that was committed before it. An unknown

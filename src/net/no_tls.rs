@@ -6,6 +6,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Why the certificate or its private key cannot be used: this wschat was built without TLS.
 #[derive(Debug)]
@@ -53,6 +54,10 @@ impl TlsAcceptor {
         match self.0 {}
     }
 
+    pub(crate) fn findings(&self, _file: &Path, _domain: Option<&str>) -> Vec<String> {
+        match self.0 {}
+    }
+
     pub(crate) fn accept<S>(&self, _socket: S) -> io::Result<Handshake<S>> {
         match self.0 {}
     }
@@ -63,6 +68,23 @@ impl TlsAcceptor {
 pub(crate) struct FirstEnd {
     pub(crate) subject: String,
     pub(crate) expires_at: i64,
+}
+
+/// Nothing to watch.
+#[derive(Debug, Default)]
+pub(crate) struct RenewalWatch;
+
+impl RenewalWatch {
+    #[expect(clippy::unused_self, reason = "there is nothing to watch")]
+    pub(crate) fn look(
+        &mut self,
+        current: &TlsAcceptor,
+        _certificate: &Path,
+        _private_key: &Path,
+        _now: Instant,
+    ) -> Option<TlsAcceptor> {
+        match current.0 {}
+    }
 }
 
 impl Expiry {

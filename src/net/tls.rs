@@ -8,13 +8,14 @@
 //! Two backends pass the same contract tests. `native` is the default and speaks TLS 1.2; `openssl`,
 //! with the feature of that name, speaks TLS 1.2 and 1.3 with the strongest suites only. Both use
 //! OpenSSL, so one function explains the errors of both. `certificate` checks the certificate files
-//! before they are used.
+//! before they are used, and `renewal` notices when they change.
 
 mod certificate;
 #[cfg(not(feature = "openssl"))]
 mod native;
 #[cfg(feature = "openssl")]
 mod openssl;
+mod renewal;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ::openssl::error::ErrorStack;
+use ::openssl::x509::X509;
 
 use self::certificate::Identity;
 #[cfg(not(feature = "openssl"))]
@@ -34,6 +36,8 @@ use self::openssl as backend;
 
 pub use self::certificate::CertificateError;
 pub(crate) use self::certificate::{Expiring, Expiry};
+use self::renewal::FileStamps;
+pub(crate) use self::renewal::RenewalWatch;
 
 /// Terminates TLS with one certificate chain and its key.
 ///
@@ -42,7 +46,15 @@ pub(crate) use self::certificate::{Expiring, Expiry};
 #[derive(Clone)]
 pub(crate) struct TlsAcceptor {
     acceptor: backend::BackendAcceptor,
-    expiry: Arc<Expiry>,
+    loaded: Arc<Loaded>,
+}
+
+/// What an acceptor was made of.
+struct Loaded {
+    chain: Vec<X509>,
+    expiry: Expiry,
+    /// Both files, before they were read.
+    stamps: FileStamps,
 }
 
 impl TlsAcceptor {
@@ -52,15 +64,38 @@ impl TlsAcceptor {
         certificate: &Path,
         private_key: &Path,
     ) -> Result<TlsAcceptor, CertificateError> {
+        let stamps = FileStamps::of(certificate, private_key);
         let identity = Identity::load(certificate, private_key)?;
         let acceptor = backend::acceptor(&identity)
             .map_err(|error| CertificateError::rejected(certificate, error.to_string()))?;
-        Ok(TlsAcceptor { acceptor, expiry: Arc::new(identity.expiry) })
+        let Identity { chain, expiry, .. } = identity;
+        Ok(TlsAcceptor { acceptor, loaded: Arc::new(Loaded { chain, expiry, stamps }) })
+    }
+
+    /// What many clients do not like about the certificate, one sentence each. `file` is the one that it was
+    /// loaded from, and `domain` the name by which clients come, if that is known.
+    pub(crate) fn findings(&self, file: &Path, domain: Option<&str>) -> Vec<String> {
+        certificate::findings(&self.loaded.chain, file, domain).unwrap_or_else(|error| {
+            vec![format!("{}: the certificate cannot be examined: {error}", file.display())]
+        })
+    }
+
+    /// Whether both are clones of one.
+    fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.loaded, &other.loaded)
+    }
+
+    fn has_same_chain_as(&self, other: &Self) -> bool {
+        self.loaded.chain == other.loaded.chain
+    }
+
+    fn stamps(&self) -> &FileStamps {
+        &self.loaded.stamps
     }
 
     /// When the certificates expire.
     pub(crate) fn expiry(&self) -> &Expiry {
-        &self.expiry
+        &self.loaded.expiry
     }
 
     /// Starts the server side of a handshake on a non-blocking socket. A TCP socket should have
@@ -76,7 +111,7 @@ impl TlsAcceptor {
 
 impl fmt::Debug for TlsAcceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsAcceptor").field("expiry", &self.expiry).finish_non_exhaustive()
+        f.debug_struct("TlsAcceptor").field("expiry", &self.loaded.expiry).finish_non_exhaustive()
     }
 }
 

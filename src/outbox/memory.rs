@@ -21,7 +21,7 @@ pub(crate) fn memory_outbox(
     max_queued: usize,
     flusher: &Arc<Flusher>,
 ) -> (Arc<Outbox>, MemorySocket) {
-    let bounds = Bounds { max_queued, write_timeout: Duration::MAX };
+    let bounds = Bounds::new(max_queued, Duration::MAX);
     let socket = MemorySocket::new();
     let parts = parts(connection, Tcp::Memory(socket.clone()), bounds, flusher);
     (Outbox::new(parts), socket)
@@ -30,7 +30,7 @@ pub(crate) fn memory_outbox(
 /// An outbox whose client takes everything at once, and where it goes nowhere.
 #[cfg(feature = "bench")]
 pub(crate) fn discarding_outbox(connection: ConnectionId, flusher: &Arc<Flusher>) -> Arc<Outbox> {
-    let bounds = Bounds { max_queued: usize::MAX, write_timeout: Duration::MAX };
+    let bounds = Bounds::new(usize::MAX, Duration::MAX);
     Outbox::new(parts(connection, Tcp::Discard, bounds, flusher))
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn discarding_outbox(connection: ConnectionId, flusher: &Arc<Flusher>
 pub(super) fn parts(
     connection: ConnectionId,
     tcp: Tcp,
-    bounds: Bounds,
+    bounds: Arc<Bounds>,
     flusher: &Arc<Flusher>,
 ) -> OutboxParts {
     OutboxParts {

@@ -43,7 +43,7 @@ pub(super) struct Behind {
 impl Behind {
     /// Whether the client is too far behind to be sent more.
     pub(super) fn is_full(&self, bounds: &Bounds) -> bool {
-        self.queued > bounds.max_queued || self.blocked_since.elapsed() >= bounds.write_timeout
+        self.queued > bounds.max_queued() || self.blocked_since.elapsed() >= bounds.write_timeout()
     }
 }
 
@@ -55,7 +55,7 @@ impl Orders {
         bounds: &Bounds,
     ) -> Result<(), Full> {
         let is_full = match self.behind {
-            None => self.bytes > bounds.max_queued,
+            None => self.bytes > bounds.max_queued(),
             Some(Behind { queued, blocked_since }) => {
                 Behind { queued: queued + self.bytes, blocked_since }.is_full(bounds)
             }

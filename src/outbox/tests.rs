@@ -32,7 +32,7 @@ impl Rig {
     }
 
     /// With these bounds, and a client that has not been sent its upgrade response.
-    fn not_upgraded(bounds: Bounds) -> Self {
+    fn not_upgraded(bounds: Arc<Bounds>) -> Self {
         let (handle, flusher) = Flusher::new(Memory::plenty()).unwrap();
         let socket = MemorySocket::new();
         let tcp = Tcp::Memory(socket.clone());
@@ -56,8 +56,8 @@ impl Rig {
     }
 }
 
-fn bounds(max_queued: usize) -> Bounds {
-    Bounds { max_queued, write_timeout: Duration::MAX }
+fn bounds(max_queued: usize) -> Arc<Bounds> {
+    Bounds::new(max_queued, Duration::MAX)
 }
 
 /// A text frame of `len` bytes in all, filled with `fill`.
@@ -148,7 +148,7 @@ fn a_full_outbox_takes_nothing_more_but_one_long_frame_never_fills_it() {
 #[test]
 fn a_client_that_takes_nothing_for_the_write_timeout_is_a_slow_consumer() {
     for (write_timeout, taken) in [(Duration::MAX, Ok(())), (Duration::ZERO, Err(Full))] {
-        let rig = Rig::not_upgraded(Bounds { max_queued: usize::MAX, write_timeout });
+        let rig = Rig::not_upgraded(Bounds::new(usize::MAX, write_timeout));
         rig.socket.stall();
         assert_eq!(send(&rig.outbox, &ping_frame()), Ok(()));
         assert_eq!(send(&rig.outbox, &ping_frame()), taken);

@@ -32,37 +32,28 @@ impl OpenedChat {
         memory: Arc<Memory>,
     ) -> Result<Self, HistoryError> {
         let settings = &live.settings;
-        let limits = &settings.limits;
         let location = match settings.history.file.clone() {
             None => Location::Memory,
             Some(path) => Location::File { path, durability: settings.history.durability },
         };
-        let retention = Retention {
-            max_events: limits.history_max_events,
-            max_age: max_age(limits),
-            max_memory_bytes: limits.history_max_memory_bytes,
-            max_file_bytes: limits.history_max_file_bytes,
-            max_references: max_references(limits),
-        };
+        let start = reload(live);
         let Opened { epoch, remembered, history, reader, upkeep, archive } =
-            history::open(&location, retention)?;
+            history::open(&location, start.retention)?;
         let mut saver = Saver::new(history, health);
-        let Reload { rules, list_interval, room_bytes_per_second, server } = reload(live);
-        let (chat, effects) = Chat::restore(rules, remembered);
+        let (chat, effects) = Chat::restore(start.rules, remembered);
         saver.begin(&chat, effects)?;
-        let (on_enter, max_bytes) = (limits.history_on_enter, limits.outbox_max_bytes);
-        let (epoch, max_frame): (Arc<str>, _) = (epoch.into(), max_frame_bytes(limits));
-        let (queries, recall) = Recall::new(reader, epoch.clone(), on_enter);
-        let mut lobby = Lobby::new(NODE, list_interval, epoch.clone(), max_frame);
-        lobby.set_room_rate(room_bytes_per_second);
+        let epoch: Arc<str> = epoch.into();
+        let (queries, recall) = Recall::new(reader, epoch.clone(), start.history_on_enter);
+        let mut lobby = Lobby::new(NODE, start.list_interval, epoch.clone(), start.max_frame_bytes);
+        lobby.set_room_rate(start.room_bytes_per_second);
         let dispatcher = Dispatcher::new(
             LocalLog::default(),
             chat,
             lobby,
             saver,
-            Delivery::new(server, epoch, memory),
+            Delivery::new(start.server, epoch, memory),
             queries,
-            max_bytes / 4,
+            start.max_tick_bytes,
         );
         Ok(Self { dispatcher, recall, upkeep, archive })
     }
@@ -78,6 +69,17 @@ pub(super) fn reload(live: &Live) -> Reload {
             0.0
         } else {
             limits.room_bytes_per_second
+        },
+        max_frame_bytes: max_frame_bytes(limits),
+        // Well below what an outbox may hold, so that no single tick fills one.
+        max_tick_bytes: limits.outbox_max_bytes / 4,
+        history_on_enter: limits.history_on_enter,
+        retention: Retention {
+            max_events: limits.history_max_events,
+            max_age: max_age(limits),
+            max_memory_bytes: limits.history_max_memory_bytes,
+            max_file_bytes: limits.history_max_file_bytes,
+            max_references: max_references(limits),
         },
         server: ServerInfo::new(advertised(limits), live.site.gifs().to_vec()),
     }

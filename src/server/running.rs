@@ -13,6 +13,8 @@ use crate::clock;
 use crate::error::StartError;
 use crate::input::{Control as Question, Input};
 use crate::mailbox::MailboxSender;
+use crate::memory::Memory;
+use crate::net::tls::RenewalWatch;
 use crate::session::{Context, Live};
 use crate::settings::Settings;
 
@@ -61,6 +63,9 @@ impl Running {
         log_warnings(&live);
         capacity::log_warnings(&live.settings);
         let reload = Box::new(chat::reload(&live));
+        let (max_queued, write_timeout) = live.outbox_bounds();
+        context.bounds.set(max_queued, write_timeout);
+        context.memory.resize_to(&Memory::of_settings(live.settings.limits.max_memory_bytes));
         context.live.swap(live);
         // It fails when the dispatcher has panicked, and then the server is ending.
         let _ = inputs.send(Input::Reload(reload));
@@ -70,6 +75,21 @@ impl Running {
             warn!("these settings have changed but need a restart: {}", needs_restart.join(", "));
         }
         Ok(Reloaded { needs_restart })
+    }
+
+    /// See [`Paces::beat`](crate::pace::Paces::beat).
+    pub(super) fn beat(&self) -> Option<Duration> {
+        self.control()?.context.paces.beat()
+    }
+
+    /// Takes a renewed certificate into use. Nothing else of the settings is read anew.
+    pub(super) fn renew_certificate(&self, watch: &mut RenewalWatch, now: Instant) {
+        let _one_at_a_time = lock(&self.reloading);
+        let Some(Control { context, .. }) = self.control() else { return };
+        if let Some(renewed) = context.live.get().renew(watch, now) {
+            log_warnings(&renewed);
+            context.live.swap(renewed);
+        }
     }
 
     /// See [`super::ServerHandle::answers_within`].

@@ -1,15 +1,21 @@
-//! What is looked at every second, on a thread of its own: whether the process has stood still.
+//! What is looked at every second or so, on a thread of its own: whether the process has stood still, and whether
+//! the certificate has been renewed.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use log::warn;
 
+use super::running::Running;
 use super::threads::spawn;
 use crate::error::StartError;
+use crate::net::tls::RenewalWatch;
 use crate::pace::BEAT;
-use crate::session::Context;
+
+/// After how many beats the files of the certificate are looked at.
+const BEATS_PER_LOOK: u64 = 15;
 
 /// The thread. It goes on until it is joined.
 #[derive(Debug)]
@@ -20,19 +26,25 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(context: &Arc<Context>) -> Result<Self, StartError> {
+    pub(super) fn start(running: &Arc<Running>) -> Result<Self, StartError> {
         let (stop, stopped) = bounded::<()>(0);
-        context.paces.beat();
-        let context = Arc::downgrade(context);
+        running.beat();
+        let running = Arc::downgrade(running);
         let thread = spawn("watch", move || {
+            let mut renewal = RenewalWatch::default();
+            let mut beats = 0_u64;
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(BEAT)
-                && let Some(context) = context.upgrade()
+                && let Some(running) = running.upgrade()
             {
-                if let Some(length) = context.paces.beat() {
+                if let Some(length) = running.beat() {
                     warn!(
                         "nothing ran for {} s: the process was stopped, or the machine slept or was overloaded",
                         length.as_secs()
                     );
+                }
+                beats += 1;
+                if beats.is_multiple_of(BEATS_PER_LOOK) {
+                    running.renew_certificate(&mut renewal, Instant::now());
                 }
             }
         })?;

@@ -2,20 +2,21 @@
 //!
 //! A reload builds a new [`Live`] and swaps it in. Each connection takes one `Arc` of it when it is
 //! accepted and uses that for its whole handshake, so that a request never sees half of a reload.
-//! Nothing here is read for a message. Which settings may differ from those at the start is decided
-//! in `settings`.
+//! After that it only looks, with each read, whether there has been another swap, and then takes its
+//! limits from the new one. Which settings may differ from those at the start is decided in `settings`.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock;
 use crate::error::StartError;
 use crate::memory::Memory;
 use crate::net::admission::AdmissionLimits;
 use crate::net::sockets::Peer;
-use crate::net::tls::{Expiry, TlsAcceptor};
+use crate::net::tls::{Expiry, RenewalWatch, TlsAcceptor};
 use crate::settings::{AllowedOrigins, Settings};
 use crate::web::{self, Site};
 
@@ -24,11 +25,13 @@ use crate::web::{self, Site};
 pub(crate) struct Live {
     pub(crate) settings: Settings,
     pub(crate) tls: Option<TlsAcceptor>,
-    pub(crate) site: Site,
+    pub(crate) site: Arc<Site>,
     pub(crate) origins: AllowedOrigins,
     pub(crate) told: Told,
     /// How many connections there is memory for.
     max_connections: usize,
+    /// Counts the swaps.
+    generation: u64,
 }
 
 /// What the operator has been warned of. Once is enough for each, until the next reload.
@@ -38,6 +41,7 @@ pub(crate) struct Told {
     pub(crate) ambiguous_hops: Once,
     pub(crate) unknown_name: Once,
     pub(crate) bad_proxy_header: Once,
+    certificate: Once,
 }
 
 /// Something that is done once.
@@ -46,18 +50,27 @@ pub(crate) struct Once(AtomicBool);
 
 /// The [`Live`] that new connections get.
 #[derive(Debug)]
-pub(crate) struct LiveCell(RwLock<Arc<Live>>);
+pub(crate) struct LiveCell {
+    live: RwLock<Arc<Live>>,
+    /// That of `live`.
+    generation: AtomicU64,
+}
 
 impl Live {
     /// Checks the settings, and reads the certificate and the pictures that they name.
     pub(crate) fn load(settings: Settings) -> Result<Self, StartError> {
         settings.check().map_err(StartError::Settings)?;
         let tls = load_tls(&settings)?;
-        let site = load_site(&settings)?;
+        let site = Arc::new(load_site(&settings)?);
         let (origins, told) = (settings.origins(), Told::default());
         let memory = Memory::of_settings(settings.limits.max_memory_bytes);
         let max_connections = memory.max_connections();
-        Ok(Self { settings, tls, site, origins, told, max_connections })
+        Ok(Self { settings, tls, site, origins, told, max_connections, generation: 0 })
+    }
+
+    /// Differs between any two that one [`LiveCell`] has had.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Whether this peer is believed when it says for whom it speaks. Who may connect to a Unix socket is the
@@ -71,20 +84,58 @@ impl Live {
         self.settings.trusted_proxies.iter().any(|net| net.contains(address))
     }
 
-    /// The certificates that have expired or soon will, one line each.
+    /// The same with a certificate that the files have now, if that is another one. What happens is logged.
+    pub(crate) fn renew(&self, watch: &mut RenewalWatch, now: Instant) -> Option<Self> {
+        let (current, (certificate, private_key)) = self.tls.as_ref().zip(self.tls_files())?;
+        let renewed = watch.look(current, certificate, private_key, now)?;
+        Some(Self {
+            settings: self.settings.clone(),
+            tls: Some(renewed),
+            site: self.site.clone(),
+            origins: self.settings.origins(),
+            told: Told::default(),
+            max_connections: self.max_connections,
+            generation: self.generation,
+        })
+    }
+
+    /// The files of the certificate and of its key.
+    fn tls_files(&self) -> Option<(&Path, &Path)> {
+        self.settings.certificate.as_deref().zip(self.settings.private_key.as_deref())
+    }
+
+    /// What clients do not like about the certificate, and the certificates that have expired or soon will, one
+    /// line each.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.ask_expiry(Expiry::warnings)
+        let mut warnings = self.findings();
+        warnings.extend(self.ask_expiry(Expiry::warnings));
+        warnings
     }
 
     /// The warnings that have not been logged yet.
     pub(crate) fn new_warnings(&self) -> Vec<String> {
-        self.ask_expiry(Expiry::news)
+        let is_new = self.told.certificate.is_first();
+        let mut warnings = if is_new { self.findings() } else { Vec::new() };
+        warnings.extend(self.ask_expiry(Expiry::news));
+        warnings
+    }
+
+    fn findings(&self) -> Vec<String> {
+        let tls = self.tls.as_ref().zip(self.tls_files());
+        let domain = self.settings.domain.as_deref();
+        tls.map(|(tls, (file, _))| tls.findings(file, domain)).unwrap_or_default()
     }
 
     /// What to tell of the certificates at present, if there are any.
     pub(crate) fn ask_expiry<T>(&self, ask: impl FnOnce(&Expiry, i64) -> Vec<T>) -> Vec<T> {
         let now = clock::unix_seconds(SystemTime::now());
         self.tls.as_ref().map(|tls| ask(tls.expiry(), now)).unwrap_or_default()
+    }
+
+    /// How much an outbox may hold, and for how long.
+    pub(crate) fn outbox_bounds(&self) -> (usize, Duration) {
+        let limits = &self.settings.limits;
+        (limits.outbox_max_bytes, Duration::from_millis(limits.write_timeout_ms))
     }
 
     pub(crate) fn admission_limits(&self) -> AdmissionLimits {
@@ -112,15 +163,28 @@ impl Once {
 
 impl LiveCell {
     pub(crate) fn new(live: Live) -> Self {
-        Self(RwLock::new(Arc::new(live)))
+        let generation = AtomicU64::new(live.generation);
+        Self { live: RwLock::new(Arc::new(live)), generation }
     }
 
     pub(crate) fn get(&self) -> Arc<Live> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn swap(&self, live: Live) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+    /// The [`Live::generation`] of what [`LiveCell::get`] returns. For each read of each connection: it takes
+    /// no lock.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn swap(&self, mut live: Live) {
+        let mut current = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        live.generation = current.generation + 1;
+        let generation = live.generation;
+        *current = Arc::new(live);
+        drop(current);
+        // Whoever sees the new number finds at least this `Live`.
+        self.generation.fetch_max(generation, Ordering::AcqRel);
     }
 }
 

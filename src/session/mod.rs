@@ -15,7 +15,7 @@ mod pump;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use log::{debug, error, info};
 
@@ -46,6 +46,7 @@ pub(crate) struct Context {
     pub(crate) live: LiveCell,
     pub(crate) stop: Stop,
     pub(crate) flusher: Arc<Flusher>,
+    pub(crate) bounds: Arc<Bounds>,
     pub(crate) health: Arc<Health>,
     pub(crate) paces: Paces,
     pub(crate) memory: Arc<Memory>,
@@ -85,7 +86,7 @@ struct Connection {
     address: IpAddr,
     outbox: Arc<Outbox>,
     pace: Arc<Pace>,
-    memory: Arc<Memory>,
+    context: Arc<Context>,
 }
 
 impl Session {
@@ -111,18 +112,13 @@ impl UpgradedSession {
     pub(crate) fn run(self) {
         let Session { id, context, live, inputs, tcp, peer, ticket, .. } = self.session;
         let Upgraded { stream, response, arrival, address, read_ahead } = self.upgraded;
-        let limits = &live.settings.limits;
-        let bounds = Bounds {
-            max_queued: limits.outbox_max_bytes,
-            write_timeout: Duration::from_millis(limits.write_timeout_ms),
-        };
         let outbox = Outbox::new(OutboxParts {
             connection: id,
             ticket,
             tcp,
             stream,
             upgrade_response: response,
-            bounds,
+            bounds: context.bounds.clone(),
             flusher: context.flusher.clone(),
         });
         let began = Instant::now();
@@ -135,14 +131,14 @@ impl UpgradedSession {
         context.metrics.connections.add(1);
         let version = arrival.version();
         let source = Source::of(address);
-        let pace = context.paces.connect(&arrival.pace_keys(), source, pace_limits(limits));
-        let (pace, memory) = (Arc::new(pace), context.memory.clone());
-        let connection = Connection { inputs, id, version, address, outbox, pace, memory };
-        let pump = Pump::new(&connection, limits, read_ahead);
+        let limits = pace_limits(&live.settings.limits);
+        let pace = Arc::new(context.paces.connect(&arrival.pace_keys(), source, limits));
+        let connection = Connection { inputs, id, version, address, outbox, pace, context };
+        let pump = Pump::new(&connection, &live, read_ahead);
         // A connection must not keep the old settings and pictures after a reload.
         drop(live);
         let reason = connection.run(arrival, pump);
-        context.metrics.ended(reason);
+        connection.context.metrics.ended(reason);
         let (user, seconds) = (connection.outbox.user().0, began.elapsed().as_secs());
         info!("connection {}: user {user} from {address} gone after {seconds} s: {reason}", id.0);
     }

@@ -2,8 +2,10 @@
 //!
 //! Runs on the session's thread. Owns the heartbeat of the connection, and keeps to its pace: it rejects
 //! requests that come too fast, and reads no more for a while from a client that sends too much. All
-//! output goes to the outbox; what a request does is left to the dispatcher.
+//! output goes to the outbox; what a request does is left to the dispatcher. With each read it looks whether
+//! the settings have been reloaded, and then keeps to the new limits.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::{self, ErrorKind, Read, Write};
 use std::thread;
@@ -16,9 +18,9 @@ use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
-use super::Connection;
 use super::frame_counter::FrameCounter;
-use super::heartbeat::{Heartbeat, TimeoutAction};
+use super::heartbeat::{Heartbeat, HeartbeatTimes, TimeoutAction};
+use super::{Connection, Live, pace_limits};
 use crate::chat;
 use crate::input::Input;
 use crate::memory::PartialMessage;
@@ -58,6 +60,10 @@ struct OutboxStream<'a> {
     heartbeat: Heartbeat,
     frames: FrameCounter,
     partial: PartialMessage,
+    /// The [`Live::generation`] that the limits are from.
+    generation: u64,
+    /// What was read when the limits turned out to be old. It waits for the new ones.
+    set_aside: VecDeque<u8>,
     /// Nothing is read until then.
     paused_until: Instant,
     /// A pong did not fit: the client pings and does not read.
@@ -68,21 +74,19 @@ struct OutboxStream<'a> {
 
 impl<'a> Pump<'a> {
     /// `read_ahead` is what the client sent right after its upgrade request.
-    pub(super) fn new(connection: &'a Connection, limits: &Limits, read_ahead: Vec<u8>) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_message_size(Some(limits.max_message_bytes))
-            .max_frame_size(Some(limits.max_message_bytes));
-        let heartbeat = Heartbeat::new(
-            Duration::from_millis(limits.ping_interval_ms),
-            Duration::from_millis(limits.pong_timeout_ms),
-        );
+    /// `live` is what the connection was accepted with.
+    pub(super) fn new(connection: &'a Connection, live: &Live, read_ahead: Vec<u8>) -> Self {
+        let limits = &live.settings.limits;
+        let mut config =
+            WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES).write_buffer_size(0);
+        set_sizes(&mut config, limits);
         let mut stream = OutboxStream {
             connection,
-            heartbeat,
+            heartbeat: Heartbeat::new(heartbeat_times(limits)),
             frames: FrameCounter::default(),
-            partial: PartialMessage::new(connection.memory.clone()),
+            partial: PartialMessage::new(connection.context.memory.clone()),
+            generation: live.generation(),
+            set_aside: VecDeque::new(),
             paused_until: Instant::now(),
             is_full: false,
             is_out_of_memory: false,
@@ -109,24 +113,50 @@ impl<'a> Pump<'a> {
             match self.socket.read() {
                 Ok(message) => self.on_message(message)?,
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
-                    self.on_timeout()?;
+                    self.on_pause()?;
                 }
                 Err(error) => return Err(self.close_reason(&error)),
             }
         }
     }
 
-    /// The client has been silent for the whole timeout.
-    fn on_timeout(&mut self) -> Result<(), CloseReason> {
-        match self.socket.get_mut().heartbeat.on_timeout() {
+    /// The client has been silent for the whole timeout, or what it has sent waits for new limits.
+    fn on_pause(&mut self) -> Result<(), CloseReason> {
+        let stream = self.socket.get_mut();
+        let is_silent = stream.set_aside.is_empty();
+        if is_silent {
+            stream.heartbeat.on_timeout();
+        }
+        if stream.is_outdated() {
+            self.adopt_limits();
+        }
+        if is_silent {
+            self.end_silence()?;
+        }
+        self.arm_timeout()
+    }
+
+    /// Pings a client that has been silent for long, or gives it up.
+    fn end_silence(&mut self) -> Result<(), CloseReason> {
+        match self.socket.get_mut().heartbeat.due() {
+            TimeoutAction::Wait => Ok(()),
             TimeoutAction::Close => Err(CloseReason::PongTimeout),
             TimeoutAction::Ping => {
-                let ping = ping_frame();
                 let outbox = &self.connection.outbox;
-                outbox.send_waiting(&ping).map_err(|Full| CloseReason::SlowConsumer)?;
-                self.arm_timeout()
+                outbox.send_waiting(&ping_frame()).map_err(|Full| CloseReason::SlowConsumer)
             }
         }
+    }
+
+    /// Keeps to the limits of the settings as they are now.
+    fn adopt_limits(&mut self) {
+        let live = self.connection.context.live.get();
+        let limits = &live.settings.limits;
+        self.connection.pace.set_limits(pace_limits(limits));
+        self.socket.set_config(|config| set_sizes(config, limits));
+        let stream = self.socket.get_mut();
+        stream.heartbeat.set_times(heartbeat_times(limits));
+        stream.generation = live.generation();
     }
 
     fn arm_timeout(&self) -> Result<(), CloseReason> {
@@ -205,6 +235,18 @@ impl<'a> Pump<'a> {
     }
 }
 
+fn set_sizes(config: &mut WebSocketConfig, limits: &Limits) {
+    config.max_message_size = Some(limits.max_message_bytes);
+    config.max_frame_size = Some(limits.max_message_bytes);
+}
+
+fn heartbeat_times(limits: &Limits) -> HeartbeatTimes {
+    HeartbeatTimes {
+        ping_interval: Duration::from_millis(limits.ping_interval_ms),
+        pong_timeout: Duration::from_millis(limits.pong_timeout_ms),
+    }
+}
+
 impl OutboxStream<'_> {
     /// Sets the socket's receive timeout to the heartbeat's.
     fn arm_timeout(&self) -> io::Result<()> {
@@ -234,16 +276,15 @@ impl OutboxStream<'_> {
     fn is_ending(&self) -> bool {
         self.connection.outbox.ending().is_some()
     }
-}
 
-impl Read for OutboxStream<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.sit_out_pause();
-        if self.is_ending() {
-            return Err(io::Error::other("the connection has been ended"));
-        }
-        let read = self.connection.outbox.read(buf, self.heartbeat.timeout())?;
-        self.count(&buf[..read]);
+    /// Whether the settings have been reloaded since the limits were taken from them.
+    fn is_outdated(&self) -> bool {
+        self.connection.context.live.generation() != self.generation
+    }
+
+    /// The client has sent these bytes.
+    fn on_received(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.count(bytes);
         let partial = self.frames.partial();
         if !self.partial.set_len(partial) && partial > SMALL_MESSAGE_BYTES {
             self.is_out_of_memory = true;
@@ -252,6 +293,38 @@ impl Read for OutboxStream<'_> {
         if self.heartbeat.on_received() {
             self.arm_timeout()?;
         }
+        Ok(())
+    }
+
+    /// Takes from what was set aside.
+    fn take_aside(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self.set_aside.read(buf)?;
+        if self.set_aside.is_empty() {
+            // Its memory will not be needed for long.
+            self.set_aside = VecDeque::new();
+        }
+        Ok(read)
+    }
+}
+
+impl Read for OutboxStream<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.sit_out_pause();
+        if self.is_ending() {
+            return Err(io::Error::other("the connection has been ended"));
+        }
+        let read = if self.set_aside.is_empty() {
+            let read = self.connection.outbox.read(buf, self.heartbeat.timeout())?;
+            if self.is_outdated() && read > 0 {
+                // The limits of tungstenite, too, are from before.
+                self.set_aside.extend(&buf[..read]);
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            read
+        } else {
+            self.take_aside(buf)?
+        };
+        self.on_received(&buf[..read])?;
         Ok(read)
     }
 }

@@ -153,7 +153,7 @@ limits! {
 
     /// How much may be queued for one client. A client that lets its queue fill is a slow consumer and
     /// is closed. Leave room for the longest text and for the list of rooms.
-    Restart "outboxMaxBytes" outbox_max_bytes: usize = 1_048_576,
+    Live "outboxMaxBytes" outbox_max_bytes: usize = 1_048_576,
         4_096..=1_073_741_824 "bytes";
 
     /// How much memory the server may use. By default that is what the control group allows, or three
@@ -162,7 +162,7 @@ limits! {
     /// Half of it is for connections, at 64 KiB each; a quarter for frames that clients have not taken
     /// yet, all queues together. When these need more, the queues of the address with most are closed
     /// first. A sixteenth is for messages that have come in part.
-    Restart "maxMemoryBytes" max_memory_bytes: usize = 0,
+    Live "maxMemoryBytes" max_memory_bytes: usize = 0,
         16_777_216..=4_294_967_295 "bytes", or 0 for "what there is";
 
     /// How long a client may take nothing of what is queued for it. After that it is closed when the
@@ -237,25 +237,25 @@ limits! {
 
     /// How many events a client of `wschat.v2` gets when it enters a room without saying which it has
     /// already.
-    Restart "historyOnEnter" history_on_enter: usize = 50,
+    Live "historyOnEnter" history_on_enter: usize = 50,
         1..=1_000 "events", or 0 for "none";
 
     /// How many events of each room are kept. The oldest are deleted first.
-    Restart "historyMaxEvents" history_max_events: u64 = 10_000,
+    Live "historyMaxEvents" history_max_events: u64 = 10_000,
         1..=4_294_967_295 "events", or 0 for "none";
 
     /// How long events are kept.
-    Restart "historyMaxDays" history_max_days: u64 = 0,
+    Live "historyMaxDays" history_max_days: u64 = 0,
         1..=36_500 "days", or 0 for "no limit";
 
     /// How much memory the history of all rooms may take when it is not kept in a file. The oldest
     /// events are deleted first.
-    Restart "historyMaxMemoryBytes" history_max_memory_bytes: usize = 16_777_216,
+    Live "historyMaxMemoryBytes" history_max_memory_bytes: usize = 16_777_216,
         65_536..=4_294_967_295 "bytes";
 
     /// How large the history's file may become, without its WAL. Then the rooms that take most lose their
     /// oldest messages.
-    Restart "historyMaxFileBytes" history_max_file_bytes: u64 = 1_073_741_824,
+    Live "historyMaxFileBytes" history_max_file_bytes: u64 = 1_073_741_824,
         1_048_576..=1_099_511_627_776 "bytes", or 0 for "no limit";
 
     /// How much memory the references of all users may take: `ref` in requests of `wschat.v2`. Each takes

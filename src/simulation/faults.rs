@@ -138,8 +138,16 @@ impl World {
             _ => rules.max_kept = 1,
         }
         let list_interval = Duration::from_millis(self.dice.pick(&[0, 300]));
-        let (room_bytes_per_second, server) = (0.0, server_info());
-        let reload = Reload { rules, list_interval, room_bytes_per_second, server };
+        let reload = Reload {
+            rules,
+            list_interval,
+            room_bytes_per_second: 0.0,
+            max_frame_bytes: self.sizes.frame_bytes,
+            max_tick_bytes: self.sizes.tick_bytes,
+            history_on_enter: self.sizes.on_enter,
+            retention: self.retention,
+            server: server_info(),
+        };
         self.mailbox.push_back(Input::Reload(Box::new(reload)));
     }
 

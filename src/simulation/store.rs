@@ -142,6 +142,10 @@ impl History for FaultyStore {
         }
         state.history.commit(batch)
     }
+
+    fn set_retention(&mut self, retention: Retention) {
+        self.lock().history.set_retention(retention);
+    }
 }
 
 impl StoreState {

@@ -40,6 +40,7 @@ pub(super) struct World {
     pub(super) at: Duration,
     pub(super) sizes: Sizes,
     pub(super) rules: Rules,
+    pub(super) retention: Retention,
     pub(super) dispatcher: Dispatcher<RecordingLog>,
     /// Inputs on their way to the dispatcher.
     pub(super) mailbox: VecDeque<Input>,
@@ -122,6 +123,7 @@ impl World {
             at: Duration::ZERO,
             sizes,
             rules,
+            retention,
             dispatcher,
             mailbox: VecDeque::new(),
             recall: recall_thread,

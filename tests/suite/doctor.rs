@@ -226,6 +226,9 @@ fn faults_of_the_pictures_and_the_log() {
     let folder = Patient::with(&json!({ "log": { "file": "logs" } }));
     fs::create_dir(folder.file("logs")).unwrap();
     folder.check("error", "log", "is no file", "name a file");
+    let socket = folder.file("missing/admin.sock");
+    let admin = Patient::with(&json!({ "admin": { "listen": socket } }));
+    admin.check("error", "admin", "does not exist", "RuntimeDirectory");
 }
 
 #[test]
@@ -323,16 +326,17 @@ fn a_machine_that_cannot_carry_as_many_connections() {
     let mut patient = Patient::new();
     patient.settings["limits"]["maxMemoryBytes"] = json!(16 << 20);
     patient.settings["limits"]["maxConnections"] = json!(1_000);
-    patient.check(
-        "warning",
-        "memory",
-        "memory for 128 connections, not for the 1000",
-        "\"maxConnections\" to 128",
-    );
+    patient.check("warning", "machine", "the limit of memory", "lower limits.maxConnections");
     let mut few = Patient::new();
     let limited = "ulimit -n 100; exec \"$0\" \"$@\"";
     few.command = ["sh", "-c", limited, env!("CARGO_BIN_EXE_wschat")].map(str::to_owned).to_vec();
-    few.check("warning", "descriptors", "100 descriptors", "LimitNOFILE=256");
+    few.check("warning", "machine", "the limit of open files", "raise that limit");
+    // The limits of a server that runs are its own.
+    let settings = json!({ "limits": { "maxConnections": 64, "historyMaxFileBytes": 1_048_576 } });
+    let program = Program::durable_after("ulimit -n 200", settings);
+    let mut running = Patient::new();
+    running.settings["history"]["file"] = json!(program.file("wschat.db"));
+    running.check("warning", "machine", "may have 200 descriptors", "LimitNOFILE=256");
 }
 
 #[test]

@@ -344,6 +344,17 @@ fn out_of_threads_it_rejects_connections_and_goes_on() {
     assert!(program.log().contains("cannot serve"), "{}", program.log());
 }
 
+/// Only root may change the user.
+#[test]
+fn the_user_is_named_or_numbered() {
+    const NOBODY: u64 = 65_534;
+    if rustix::process::geteuid().is_root() {
+        let program = Program::start(json!({ "username": NOBODY.to_string() }));
+        program.endpoint.user().close();
+        assert_eq!(program.status("Uid"), NOBODY);
+    }
+}
+
 #[test]
 fn what_a_client_sends_cannot_disguise_itself_in_the_log() {
     let program = Program::start(json!({ "log": { "level": "debug" } }));

@@ -15,7 +15,7 @@ struct Block {
     text: String,
 }
 
-/// The file in which printed blocks are, and the heading of their settings.
+/// The file with the settings of all printed blocks, and the heading above them.
 const OPERATIONS: &str = "docs/operations.md";
 const PRINTED_BELOW: &str = "\n## Behind a proxy\n";
 
@@ -73,33 +73,32 @@ fn shell(line: &str, more: &str, folder: &Path) -> Output {
 
 #[test]
 fn configuration_in_the_docs_is_what_is_printed() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(OPERATIONS);
-    let mut text = fs::read_to_string(&file).unwrap();
+    let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join(OPERATIONS);
+    let text = fs::read_to_string(operations).unwrap();
     let (_, below) = text.split_once(PRINTED_BELOW).expect("the heading");
     let settings = below.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("settings.json"), settings).unwrap();
-
-    for block in all_blocks() {
-        let Block { comment, language, text: old, .. } = &block;
-        let is_printed = comment.as_ref().is_some_and(|comment| comment.starts_with("wschat "));
+    let mut printed = 0;
+    for Block { file, comment, language, text: old } in all_blocks() {
+        let command = comment.filter(|comment| comment.starts_with("wschat "));
         // `proxies` checks that what is printed works.
         let must_be = ["nginx", "caddy"].contains(&language.as_str());
-        assert!(is_printed || !must_be, "{}: {old} is not printed", block.file.display());
-        let Some(command) = comment.as_ref().filter(|_| is_printed) else { continue };
-        assert_eq!(block.file, file, "{command} is elsewhere");
-        let output = shell(command, "--settings settings.json", folder.path());
+        assert!(command.is_some() || !must_be, "{}: {old} is not printed", file.display());
+        let Some(command) = command else { continue };
+        let output = shell(&command, "--settings settings.json", folder.path());
         assert!(output.status.success(), "{output:?}");
-        let printed = String::from_utf8(output.stdout).unwrap();
-        let whole = |body: &str| format!("<!-- {command} -->\n```{language}\n{body}```\n");
-        assert!(text.contains(&whole(old)), "{command}");
-        text = text.replacen(&whole(old), &whole(&printed), 1);
+        printed += 1;
+        let new = String::from_utf8(output.stdout).unwrap();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            let whole = |body: &str| format!("<!-- {command} -->\n```{language}\n{body}```\n");
+            let text = fs::read_to_string(&file).unwrap();
+            fs::write(&file, text.replacen(&whole(&old), &whole(&new), 1)).unwrap();
+        } else {
+            assert_eq!(old, new, "{}: UPDATE_DOCS=1 brings it up to date", file.display());
+        }
     }
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&file, text).unwrap();
-    } else {
-        assert!(text == fs::read_to_string(&file).unwrap(), "UPDATE_DOCS=1 brings it up to date");
-    }
+    assert_ne!(printed, 0);
 }
 
 #[test]

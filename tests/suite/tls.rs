@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use openssl::asn1::Asn1Time;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use serde_json::json;
-use wschat::Settings;
+use wschat::{Server, Settings};
 
 use crate::client::{Client, Endpoint};
 use crate::frame::{self, TEXT};
@@ -226,4 +226,27 @@ fn a_certificate_that_expires_while_serving_is_told_until_it_is_renewed() {
     settings.private_key = Some(identity.key());
     host.handle.reload(settings).unwrap();
     assert_eq!(health(address), "200 ok\n");
+}
+
+#[test]
+fn what_clients_do_not_like_about_a_certificate_is_told_by_the_check() {
+    let identity = Identity::new();
+    let check = |domain: Option<&str>| {
+        let settings = Settings {
+            certificate: Some(identity.certificate()),
+            private_key: Some(identity.key()),
+            domain: domain.map(str::to_owned),
+            ..Settings::default()
+        };
+        let warnings = Server::check(&settings).expect("it can be used");
+        warnings.into_iter().filter(|line| line.contains("certificate.pem")).collect::<Vec<_>>()
+    };
+    for (domain, named) in
+        [(None, false), (Some("localhost"), false), (Some("chat.example.org"), true)]
+    {
+        let warnings = check(domain).join("\n");
+        assert!(warnings.contains("the certificate is signed by itself"), "{warnings}");
+        let is_named = warnings.contains("is for localhost and not for chat.example.org");
+        assert_eq!(is_named, named, "{warnings}");
+    }
 }

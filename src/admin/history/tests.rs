@@ -23,9 +23,10 @@ impl Stage {
     fn new(is_in_file: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.db");
-        let location = match is_in_file {
-            true => Location::File { path, durability: Durability::Process },
-            false => Location::Memory,
+        let location = if is_in_file {
+            Location::File { path, durability: Durability::Process }
+        } else {
+            Location::Memory
         };
         let retention = Retention {
             max_events: 1_000,

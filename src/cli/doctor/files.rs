@@ -1,4 +1,4 @@
-//! The files that the server's user must be able to read, and the log.
+//! The files that the server's user must be able to read, the log, and the admin socket.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -12,6 +12,9 @@ use super::finding::Findings;
 pub(super) fn examine(settings: &Settings, account: &Account, findings: &mut Findings) {
     if let Some(log) = &settings.log.file {
         examine_log(log, account, findings);
+    }
+    if let Some(socket) = settings.admin.listen.as_deref().filter(|text| text.starts_with('/')) {
+        examine_socket(Path::new(socket), account, findings);
     }
     // With "username" they are read before the change of the user, the first time.
     for (subject, file) in
@@ -79,5 +82,19 @@ fn examine_log(log: &Path, account: &Account, findings: &mut Findings) {
             obstacle.display()
         );
         findings.error("log", what, cure);
+    }
+}
+
+fn examine_socket(socket: &Path, account: &Account, findings: &mut Findings) {
+    let folder = socket.parent().unwrap_or(Path::new("/"));
+    if !folder.is_dir() {
+        let what = format!("the folder of the admin socket, {}, does not exist", folder.display());
+        let cure = "create it (systemd: RuntimeDirectory), or name another path in \"admin\"";
+        findings.error("admin", what, cure);
+    } else if let Some(obstacle) = account.obstacle(folder, WRITE | ENTER) {
+        let (name, obstacle) = (account.name(), obstacle.display());
+        let what = format!("the user {name} cannot create the admin socket, because of {obstacle}");
+        let cure = format!("`chown {name} {obstacle}`, or name another path in \"admin\"");
+        findings.error("admin", what, cure);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, ToSocketAddrs};
 
-use wschat::{Server, Settings, StartError};
+use wschat::{Server, Settings, StartError, capacity};
 
 use super::finding::Findings;
 
@@ -54,7 +54,12 @@ fn examine_files(mut settings: Settings, findings: &mut Findings) {
     loop {
         match Server::check(&settings) {
             Ok(warnings) => {
-                warnings.iter().for_each(|warning| findings.concern("certificate", warning));
+                let of_machine = capacity(&settings).warnings();
+                for warning in &warnings {
+                    let is_of_machine = of_machine.contains(warning);
+                    let subject = if is_of_machine { "machine" } else { "certificate" };
+                    findings.concern(subject, warning);
+                }
                 return;
             }
             Err(StartError::Certificate(error)) if settings.certificate.is_some() => {

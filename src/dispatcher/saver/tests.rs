@@ -20,6 +20,8 @@ impl History for FailingHistory {
         record.batches.push(batch.memos.to_vec());
         if record.is_failing { Err(HistoryError::example()) } else { Ok(()) }
     }
+
+    fn set_retention(&mut self, _: Retention) {}
 }
 
 const START: Duration = Duration::from_secs(100);

@@ -27,6 +27,17 @@ pub(super) const MAX_QUEUED: usize = 100_000;
 /// Bytes for rooms after which a tick gathers no more.
 pub(super) const MAX_TICK_BYTES: usize = 20_000;
 
+/// How many messages a client gets that enters a room.
+pub(super) const ON_ENTER: usize = 10;
+
+pub(super) const RETENTION: Retention = Retention {
+    max_events: 10_000,
+    max_age: None,
+    max_memory_bytes: usize::MAX,
+    max_references: usize::MAX,
+    max_file_bytes: 0,
+};
+
 pub(super) struct Stage {
     pub(super) dispatcher: Dispatcher<LocalLog>,
     pub(super) recall: RecallThread,
@@ -76,27 +87,24 @@ impl History for RecordingHistory {
         record.memos.extend_from_slice(batch.memos);
         self.history.commit(batch)
     }
+
+    fn set_retention(&mut self, retention: Retention) {
+        self.history.set_retention(retention);
+    }
 }
 
 impl Stage {
     /// With one room, "A", and nobody connected.
     pub(super) fn new() -> Self {
-        let retention = Retention {
-            max_events: 10_000,
-            max_age: None,
-            max_memory_bytes: usize::MAX,
-            max_references: usize::MAX,
-            max_file_bytes: 0,
-        };
         let Opened { epoch, history, reader, archive, .. } =
-            history::open(&Location::Memory, retention).unwrap();
+            history::open(&Location::Memory, RETENTION).unwrap();
         let record = Arc::<Mutex<CommitRecord>>::default();
         let history = RecordingHistory { record: record.clone(), history };
         let mut saver = Saver::new(Box::new(history), Arc::default());
         let (chat, effects) = Chat::restore(rules(&["A"]), Stored::default());
         saver.begin(&chat, effects).unwrap();
         let epoch: Arc<str> = epoch.into();
-        let (queries, recall) = Recall::new(reader, epoch.clone(), 10);
+        let (queries, recall) = Recall::new(reader, epoch.clone(), ON_ENTER);
         let lobby = Lobby::new(NodeId(0), LIST_INTERVAL, epoch.clone(), MAX_QUEUED);
         let delivery = Delivery::new(server_info(1_000), epoch, Memory::plenty());
         let log = LocalLog::default();

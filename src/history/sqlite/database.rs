@@ -12,7 +12,7 @@ use crossbeam_channel::Sender;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::super::{Durability, HistoryError};
+use super::super::{Durability, HistoryError, Retention};
 use super::claim::Claim;
 use super::explain::{cut_short, explain, replaced};
 use super::place::{OpenFiles, beside, unreadable};
@@ -29,6 +29,8 @@ pub(super) struct Database {
     pub(super) path: PathBuf,
     pub(super) epoch: String,
     durability: Durability,
+    /// How much is to be kept. Upkeep sees to it.
+    retention: Mutex<Retention>,
     /// Held during every transaction that writes, so that no writer ever finds the file busy.
     write_lock: Mutex<()>,
     /// Held while waiting for `write_lock`, so that a thread that has just released the lock queues
@@ -54,7 +56,7 @@ impl Database {
     pub(super) fn new(
         path: &Path,
         epoch: String,
-        durability: Durability,
+        (durability, retention): (Durability, Retention),
         claim: Claim,
         files: OpenFiles,
         wake_upkeep: Sender<()>,
@@ -63,6 +65,7 @@ impl Database {
             path: path.to_owned(),
             epoch,
             durability,
+            retention: Mutex::new(retention),
             write_lock: Mutex::new(()),
             write_queue: Mutex::new(()),
             commits: AtomicU64::new(1),
@@ -74,6 +77,14 @@ impl Database {
             #[cfg(test)]
             max_pages: AtomicU64::new(0),
         }
+    }
+
+    pub(super) fn retention(&self) -> Retention {
+        *self.retention.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_retention(&self, retention: Retention) {
+        *self.retention.lock().unwrap_or_else(PoisonError::into_inner) = retention;
     }
 
     /// Waits until no other thread writes. A transaction that panics is rolled back, so a poisoned

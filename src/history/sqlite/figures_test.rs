@@ -224,7 +224,7 @@ fn backup_and_erasure_beside_commits() {
         };
         beside("nothing", &|| std::thread::sleep(Duration::from_secs(3)));
         beside("a backup", &|| {
-            drop(archive.backup().unwrap().copy(&mut |_, _| Continue(())).unwrap())
+            drop(archive.backup().unwrap().copy(&mut |_, _| Continue(())).unwrap());
         });
         beside("an erasure", &|| {
             let erased = archive.erase(Erasure::Room(RoomId(1)), &[(RoomId(1), last)]).unwrap();

@@ -70,11 +70,11 @@ pub(super) fn open(
     }
     let (wake_upkeep, woken) = bounded(1);
     let files = OpenFiles::find(path).map_err(|error| gone(path, error))?;
-    let database = Database::new(path, epoch, durability, claim, files, wake_upkeep);
+    let database = Database::new(path, epoch, (durability, retention), claim, files, wake_upkeep);
     let database = Arc::new(database);
     let writer = SqliteWriter::new(database.clone(), connection, retention, &remembered)?;
     let reader = SqliteReader::new(database.clone())?;
     let archive = FileArchive::new(&database);
-    let upkeep = Upkeep::new(database, woken, retention)?;
+    let upkeep = Upkeep::new(database, woken)?;
     Ok((remembered, writer, reader, upkeep, archive))
 }

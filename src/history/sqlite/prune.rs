@@ -110,6 +110,10 @@ impl Pruner {
         }
     }
 
+    pub(super) fn set_retention(&mut self, retention: Retention) {
+        self.retention = retention;
+    }
+
     /// Runs as many steps as fit in a round. `sleep` returns false when upkeep ends.
     pub(super) fn round(
         &mut self,

@@ -65,12 +65,9 @@ pub(crate) struct Upkeep {
 }
 
 impl Upkeep {
-    pub(super) fn new(
-        database: Arc<Database>,
-        woken: Receiver<()>,
-        retention: Retention,
-    ) -> Result<Self, HistoryError> {
+    pub(super) fn new(database: Arc<Database>, woken: Receiver<()>) -> Result<Self, HistoryError> {
         let connection = connect(&database)?;
+        let retention = database.retention();
         let clock = match retention.max_age {
             Some(_) => Some(clock(&connection).map_err(|error| database.explain(error))?),
             None => None,
@@ -132,6 +129,7 @@ impl Upkeep {
             Some(connection) => connection,
             None => connect(&self.database)?,
         };
+        self.adopt_retention(&connection)?;
         let age_limit = self.age_limit(&connection);
         let commits = self.database.commits();
         let (commits_before, at) = self.pruned;
@@ -153,6 +151,26 @@ impl Upkeep {
         }
         self.connection = Some(connection);
         Ok(pruned)
+    }
+
+    /// Keeps from now on what the settings say now.
+    fn adopt_retention(&mut self, connection: &Connection) -> Result<(), HistoryError> {
+        let retention = self.database.retention();
+        if retention == self.retention {
+            return Ok(());
+        }
+        self.clock = match (retention.max_age, self.clock.take()) {
+            (None, _) => None,
+            (Some(_), Some(clock)) => Some(clock),
+            (Some(_), None) => {
+                Some(clock(connection).map_err(|error| self.database.explain(error))?)
+            }
+        };
+        self.retention = retention;
+        self.pruner.set_retention(retention);
+        // As if there had been no pruning since the last commit.
+        self.pruned.0 = 0;
+        Ok(())
     }
 
     /// What is too old. The note of the clock is kept for the next start, so that a restart does not make

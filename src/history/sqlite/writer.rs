@@ -60,6 +60,11 @@ impl History for SqliteWriter {
         database.set_failing(result.is_err());
         result
     }
+
+    fn set_retention(&mut self, retention: Retention) {
+        self.stores_messages = retention.max_events != 0;
+        self.database.set_retention(retention);
+    }
 }
 
 impl SqliteWriter {

@@ -5,6 +5,7 @@
 //! file, and which command corrects it or shows more (`error.rs`). Configuring the TLS library is left
 //! to the backends.
 
+mod chain;
 mod error;
 mod expiry;
 
@@ -16,6 +17,9 @@ use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::{X509, X509Ref};
 
+pub(super) use self::chain::findings;
+#[cfg(test)]
+pub(super) use self::chain::{name_finding, trust_finding, trusting};
 pub use self::error::CertificateError;
 use self::error::{CertificateFault, FileFault, KeyFault};
 pub(crate) use self::expiry::{Expiring, Expiry};
@@ -24,7 +28,7 @@ use crate::clock;
 /// A certificate chain and the key of its first certificate, which match and are valid now.
 pub(super) struct Identity {
     /// Never empty. The server's own certificate is the first.
-    chain: Vec<X509>,
+    pub(super) chain: Vec<X509>,
     pub(super) key: PKey<Private>,
     pub(super) expiry: Expiry,
 }
@@ -39,6 +43,9 @@ impl Identity {
             |error: ErrorStack| CertificateError::rejected(certificate, error.to_string());
         let now = clock::unix_seconds(SystemTime::now());
         if let Some(fault) = date_fault(&chain[0], now).map_err(rejected)? {
+            return Err(CertificateError::new(certificate, fault));
+        }
+        if let Some(fault) = chain::fault(&chain).map_err(rejected)? {
             return Err(CertificateError::new(certificate, fault));
         }
         let expiry = Expiry::new(&chain, certificate).map_err(rejected)?;

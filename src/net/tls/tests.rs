@@ -3,7 +3,9 @@
 //! of its own.
 
 mod certificate;
+mod chain;
 mod records;
+mod renewal;
 
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -25,7 +27,6 @@ use openssl::rsa::Rsa;
 use openssl::ssl::{
     SslConnector, SslConnectorBuilder, SslMethod, SslStream, SslVerifyMode, SslVersion,
 };
-use openssl::stack::StackRef;
 use openssl::x509::{X509, X509NameBuilder};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tempfile::TempDir;
@@ -300,20 +301,6 @@ fn the_best_version_of_the_backend_is_chosen_and_1_2_is_accepted() {
         client.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
     };
     assert_eq!(version(old), "TLSv1.2");
-}
-
-#[test]
-fn the_whole_chain_is_sent() {
-    let (key, issuer) = (ec_key(), ec_key());
-    let chain = [valid_certificate(&key), valid_certificate(&issuer)].concat();
-    let acceptor = load(&chain, &pkcs8(&key)).unwrap();
-    let (socket, peer) = TestSocket::pair();
-    let client = thread::spawn(move || {
-        let stream = connect(&any_client(), peer);
-        stream.ssl().peer_cert_chain().map(StackRef::len)
-    });
-    finish(acceptor.accept(socket).unwrap()).unwrap();
-    assert_eq!(client.join().unwrap(), Some(2));
 }
 
 #[test]

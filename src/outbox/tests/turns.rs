@@ -63,7 +63,7 @@ fn what_is_sent_meanwhile_counts_as_queued() {
 #[test]
 fn a_client_that_takes_nothing_is_a_slow_consumer_meanwhile() {
     let write_timeout = Duration::ZERO;
-    let rig = Rig::not_upgraded(Bounds { max_queued: usize::MAX, write_timeout });
+    let rig = Rig::not_upgraded(Bounds::new(usize::MAX, write_timeout));
     let turn = rig.outbox.wait_for_turn();
     assert_eq!(send(&rig.outbox, &letter(b'a')), Ok(()), "the socket has refused nothing yet");
     assert_eq!(send(&rig.outbox, &letter(b'b')), Ok(()));

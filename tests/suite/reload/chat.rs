@@ -212,3 +212,31 @@ fn a_broken_setting_changes_nothing_in_the_chat() {
     base.expect_nothing_more();
     follower.expect_nothing_more();
 }
+
+#[test]
+fn what_is_shown_and_kept_of_the_history_follows_the_new_limits() {
+    let limits = |on_enter, max_events| {
+        move |settings: &mut Settings| {
+            settings.limits.history_on_enter = on_enter;
+            settings.limits.history_max_events = max_events;
+        }
+    };
+    let host = Host::with(limits(50, 10));
+    let mut speaker = host.endpoint.member();
+    for text in ["one", "two", "three", "four"] {
+        speaker.say(text);
+        speaker.skip_to("text");
+    }
+    let shown = || {
+        let mut client = host.endpoint.v2_user();
+        client.request(r#"{"type":"enter_room","roomId":1}"#);
+        let entered = client.json();
+        let events = entered["events"].as_array().expect("events");
+        events.iter().map(|event| event["text"].clone()).collect::<Value>()
+    };
+    assert_eq!(shown(), json!(["one", "two", "three", "four"]));
+    reload(&host, limits(3, 10));
+    assert_eq!(shown(), json!(["two", "three", "four"]));
+    reload(&host, limits(50, 2));
+    assert_eq!(shown(), json!(["three", "four"]));
+}

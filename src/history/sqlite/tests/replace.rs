@@ -98,7 +98,7 @@ fn what_a_kill_left_beside_the_file_does_not_get_into_the_backup() {
     let mut server = TestServer::start_anew(&running);
     server.say(LOBBY, 1..=7);
     let (folder, path) = killed(&running);
-    fs::write(beside(&path, "-shm"), [0; 32_768]).unwrap();
+    fs::write(beside(&path, "-shm"), vec![0; 32_768]).unwrap();
     assert_ne!(fs::metadata(wal(&path)).unwrap().len(), 0);
     let kept = replace(&path, &backup, None).unwrap().kept.unwrap();
     check_has(&path, 3);

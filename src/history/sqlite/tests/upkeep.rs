@@ -81,8 +81,7 @@ fn pruning_and_writing_do_not_fail_each_other() {
     let mut server = TestServer::start_as(&path, Durability::Process, retention);
     server.remember(&[room(LOBBY, "Lobby"), room(BAR, "Bar")]);
     let mut upkeep =
-        Upkeep::new(server.upkeep.database().clone(), crossbeam_channel::never(), retention)
-            .unwrap();
+        Upkeep::new(server.upkeep.database().clone(), crossbeam_channel::never()).unwrap();
     let is_over = AtomicBool::new(false);
     let last = thread::scope(|scope| {
         let talking = scope.spawn(|| talk(&mut server, &is_over));
@@ -390,4 +389,15 @@ fn a_file_that_is_too_large_loses_the_oldest_messages_of_the_rooms_that_take_mos
     assert_eq!(kept, (2_001 - kept.len() as u64..=2_000).collect::<Vec<_>>());
     drop(server);
     assert_eq!(TestServer::start(&path).last_seqs(), [(1, 3_000), (2, 2_000)]);
+}
+
+#[test]
+fn a_new_limit_is_kept_to_even_if_nothing_more_is_said() {
+    let (_folder, path) = new_path();
+    let mut server = TestServer::start_anew(&path);
+    server.say(LOBBY, 1..=9);
+    server.upkeep.catch_up().unwrap();
+    server.writer.set_retention(Retention { max_events: 2, ..EVERYTHING });
+    server.upkeep.round(Instant::now() + Duration::from_secs(600), &|_| true).unwrap();
+    assert_eq!(query::<i64>(&path, "SELECT count(*) FROM event"), 2);
 }

@@ -54,6 +54,15 @@ pub(super) enum CertificateFault {
         position: usize,
         length: usize,
     },
+    /// The certificate at `position`, which counts from 1, has not signed the one before it.
+    NotIssuer {
+        position: usize,
+        length: usize,
+    },
+    /// The server's own certificate is not for servers.
+    OtherPurpose,
+    /// The server's own certificate is that of an authority.
+    Authority,
     /// The dates are in OpenSSL's format: `Nov 23 08:45:05 2026 GMT`.
     NotYetValid {
         from: String,
@@ -99,6 +108,12 @@ impl CertificateError {
     /// For a certificate that passes all checks here but that the TLS library rejects.
     pub(in crate::net::tls) fn rejected(certificate: &Path, reason: String) -> Self {
         Self::new(certificate, CertificateFault::Rejected { reason })
+    }
+
+    /// Whether this process may not read the file.
+    pub(in crate::net::tls) fn is_forbidden(&self) -> bool {
+        matches!(&self.fault, FaultKind::File(FileFault::Unreadable(error))
+            if error.kind() == io::ErrorKind::PermissionDenied)
     }
 
     /// The file with the fault. If the certificate and the key do not match, it is the certificate.
@@ -214,6 +229,22 @@ impl CertificateFault {
                 "the chain is in the wrong order: the private key belongs to certificate {position} \
                  of {length}, which must come first. Their order: {}",
                 show_subjects(path)
+            ),
+            Self::NotIssuer { position, length } => write!(
+                f,
+                "certificate {position} of {length} has not signed the one before it, so clients refuse the chain: it \
+                 is in the wrong order, or has a certificate of another chain. Their order: {}",
+                show_subjects(path)
+            ),
+            Self::OtherPurpose => write!(
+                f,
+                "the certificate is not for servers, so clients refuse it: its (extended) key usage does not allow \
+                 it. What it is for: openssl x509 -noout -purpose -in {file}"
+            ),
+            Self::Authority => write!(
+                f,
+                "this is the certificate of an authority (CA:TRUE), which is for signing others, so clients refuse it \
+                 as that of a server. Use one that it has signed. What it is: openssl x509 -noout -text -in {file}"
             ),
             Self::NotYetValid { from } => write!(
                 f,

@@ -103,6 +103,11 @@ impl Expiry {
         FirstEnd { subject: self.subject.clone(), expires_at }
     }
 
+    /// When the server's own certificate ends, in OpenSSL's format.
+    pub(in crate::net::tls) fn end_of_leaf(&self) -> &str {
+        &self.ends[0].text
+    }
+
     fn expiring(&self, index: usize, now: i64) -> Option<Expiring> {
         let end = &self.ends[index];
         (end.stage(now) > 0).then(|| Expiring {
