@@ -108,15 +108,16 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
 /// Counts the connection for the peer that the PROXY protocol has named, or for the proxy. Another proxy that
 /// is trusted has still to say for whom it speaks.
 fn count_named(session: &mut Session, proxy: Peer) -> io::Result<()> {
-    let Session { live, tcp, peer, ticket, .. } = session;
+    let Session { context, live, tcp, peer, ticket, .. } = session;
     if live.trusts(*peer) {
         return Ok(());
     }
     let (source, is_exempt) = (Source::of(peer.ip()), *peer == proxy);
     let counted = ticket.count_for(source, is_exempt, live.admission_limits(), Instant::now());
     counted.map_err(|why| {
+        let text = routes::refusal(why, &context.metrics);
         if let Tcp::Own(tcp) = tcp {
-            let response = Response::unavailable(routes::refusal(why));
+            let response = Response::unavailable(text);
             listener::refuse(tcp, Some(response.into_bytes(&Method::GET)));
         }
         io::Error::other(why)

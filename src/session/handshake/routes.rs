@@ -14,7 +14,7 @@ use log::warn;
 use super::forwarded::{self, Doubt, NamedClient};
 use super::upgrade::{self, Upgrade};
 use crate::chat::{ResumeKey, Source};
-use crate::metrics::TurnedAway;
+use crate::metrics::{Metrics, TurnedAway};
 use crate::net::admission::{AdmissionLimits, NotAdmitted, Ticket};
 use crate::net::http::{RequestHead, Response};
 use crate::net::sockets::Peer;
@@ -113,7 +113,8 @@ impl<'a> Visitor<'a> {
         let source = Source::of(self.client.address);
         // A proxy on this machine that does not say clearly for whom it speaks is limited like any client.
         let is_exempt = !matches!(self.client.doubt, Some(Doubt::Unreadable(_)));
-        self.ticket.count_for(source, is_exempt, limits, Instant::now()).map_err(refusal)
+        let counted = self.ticket.count_for(source, is_exempt, limits, Instant::now());
+        counted.map_err(|why| refusal(why, &self.context.metrics))
     }
 
     fn server_is_full(&self) -> Response {
@@ -142,8 +143,9 @@ impl<'a> Visitor<'a> {
     }
 }
 
-/// What a client is told that is not served.
-pub(super) fn refusal(why: NotAdmitted) -> &'static str {
+/// Counts a client that is not served, and says what it is told.
+pub(super) fn refusal(why: NotAdmitted, metrics: &Metrics) -> &'static str {
+    metrics.turned_away(why.into());
     match why {
         NotAdmitted::TooFast => "Your address connects too often.",
         NotAdmitted::SourceHasTooMany | NotAdmitted::Full => {
