@@ -9,7 +9,7 @@
 //! lock guards each pace; none is held while anything else happens.
 
 mod bucket;
-mod pulse;
+mod standstill;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,8 +20,8 @@ use crate::chat::{Network, ResumeKey, Source};
 
 use bucket::FadingSum;
 pub(crate) use bucket::TokenBucket;
-pub(crate) use pulse::BEAT;
-use pulse::{Pulse, Standstill};
+pub(crate) use standstill::BEAT;
+use standstill::{Beats, Standstill};
 
 /// How many bytes from a client cost as much as one message.
 const BYTES_IN: f64 = 65_536.0;
@@ -50,7 +50,7 @@ const SOURCE_FACTOR: usize = 10;
 #[derive(Debug)]
 pub(crate) struct Paces {
     started: Instant,
-    pulse: Arc<Pulse>,
+    beats: Arc<Beats>,
     known: Mutex<Known>,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct PaceLimits {
 #[derive(Debug)]
 pub(crate) struct Pace {
     started: Instant,
-    pulse: Arc<Pulse>,
+    beats: Arc<Beats>,
     /// Otherwise nothing is counted.
     is_limited: AtomicBool,
     session: Arc<Mutex<Buckets>>,
@@ -128,7 +128,7 @@ struct Buckets {
 
 impl Default for Paces {
     fn default() -> Self {
-        Self { started: Instant::now(), pulse: Arc::default(), known: Mutex::default() }
+        Self { started: Instant::now(), beats: Arc::default(), known: Mutex::default() }
     }
 }
 
@@ -160,8 +160,8 @@ impl Paces {
             buckets.clone()
         });
         let networks = networks.collect();
-        let (started, pulse) = (self.started, self.pulse.clone());
-        let pace = Pace { started, pulse, is_limited, session, networks, source };
+        let (started, beats) = (self.started, self.beats.clone());
+        let pace = Pace { started, beats, is_limited, session, networks, source };
         pace.for_all(|buckets| buckets.connections += 1);
         pace
     }
@@ -170,7 +170,7 @@ impl Paces {
 impl Paces {
     /// To be called every [`BEAT`]. Returns for how long the process had stood still before, if it had.
     pub(crate) fn beat(&self) -> Option<Duration> {
-        self.pulse.beat(self.started.elapsed()).map(|standstill| standstill.length)
+        self.beats.beat(self.started.elapsed()).map(|standstill| standstill.length)
     }
 }
 
@@ -206,7 +206,7 @@ impl Pace {
         let cost = (as_f64(len) / BYTES_IN).max(1.0);
         let mut wait = self.longest_wait(|buckets| buckets.messages.wait(cost, now));
         if !wait.is_zero()
-            && let Some(standstill) = self.pulse.standstill(now)
+            && let Some(standstill) = self.beats.standstill(now)
         {
             self.for_all(|buckets| buckets.make_up_for(standstill));
             wait = self.longest_wait(|buckets| buckets.messages.wait(cost, now));

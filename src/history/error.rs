@@ -72,6 +72,7 @@ impl HistoryError {
 }
 
 /// Why a history cannot be copied.
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only a file is copied"))]
 #[derive(Debug)]
 pub(crate) enum ArchiveError {
     /// It is in memory only.

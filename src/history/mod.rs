@@ -45,7 +45,6 @@ pub(crate) enum Location {
 
 /// How much is kept. Each field is a limit.
 #[allow(clippy::struct_field_names)]
-#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "some are for a file"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Retention {
     /// Messages in each room; 0: none.

@@ -72,7 +72,7 @@ pub(crate) struct FirstEnd {
 
 /// Nothing to watch.
 #[derive(Debug, Default)]
-pub(crate) struct RenewalWatch;
+pub(crate) struct RenewalWatch(());
 
 impl RenewalWatch {
     #[expect(clippy::unused_self, reason = "there is nothing to watch")]

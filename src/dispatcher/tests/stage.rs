@@ -258,7 +258,6 @@ fn shorten(frame: &Value) -> String {
     match &*kind {
         "text" => text(&frame["text"]),
         "welcome" if frame["resumed"] == true => "welcome back".to_owned(),
-        "welcome" => kind,
         "error" => text(&frame["code"]),
         "change_name" => format!("name {}", text(&frame["newName"])),
         "enter_room" => format!("enter {}", frame["user"]["id"]),
@@ -275,7 +274,7 @@ fn shorten(frame: &Value) -> String {
         "room_added" | "room_changed" => format!("{kind} {}", text(&frame["room"]["title"])),
         "announcement" => format!("announced {}", text(&frame["text"])),
         "erased" => format!("erased up to {}", frame["upTo"]),
-        "gone" => kind,
+        "welcome" | "gone" => kind,
         _ => panic!("{frame}"),
     }
 }

@@ -30,12 +30,12 @@ pub(crate) struct Standstill {
 
 /// The time of the last beat, and the last standstill. All times count from the same moment.
 #[derive(Debug, Default)]
-pub(super) struct Pulse {
+pub(super) struct Beats {
     last_beat_ms: AtomicU64,
     last: Mutex<Option<Standstill>>,
 }
 
-impl Pulse {
+impl Beats {
     /// To be called every [`BEAT`]. Returns the standstill before it, if there was one.
     pub(super) fn beat(&self, now: Duration) -> Option<Standstill> {
         let standstill = self.look(now);
@@ -64,7 +64,7 @@ impl Pulse {
             return Some(known);
         }
         let number = last.map_or(0, |last| last.number) + 1;
-        let length = (now - last_beat).min(MAX_STANDSTILL);
+        let length = now.saturating_sub(last_beat).min(MAX_STANDSTILL);
         *last = Some(Standstill { number, length, ended: now });
         *last
     }
@@ -85,36 +85,36 @@ mod tests {
     #[test]
     fn a_gap_between_beats_is_a_standstill_whoever_looks_first() {
         for looks_first in [false, true] {
-            let pulse = Pulse::default();
+            let beats = Beats::default();
             assert_eq!(
-                pulse.standstill(seconds(100)),
+                beats.standstill(seconds(100)),
                 None,
                 "nothing is known before the first beat"
             );
             for second in 100..110 {
-                assert_eq!(pulse.beat(seconds(second)), None);
+                assert_eq!(beats.beat(seconds(second)), None);
             }
-            assert_eq!(pulse.standstill(seconds(112)), None);
+            assert_eq!(beats.standstill(seconds(112)), None);
             if looks_first {
-                assert_eq!(pulse.standstill(seconds(174)).unwrap().length, seconds(65));
+                assert_eq!(beats.standstill(seconds(174)).unwrap().length, seconds(65));
             }
-            assert_eq!(pulse.beat(seconds(174)).unwrap().number, 1);
-            let found = pulse.standstill(seconds(175)).unwrap();
+            assert_eq!(beats.beat(seconds(174)).unwrap().number, 1);
+            let found = beats.standstill(seconds(175)).unwrap();
             assert_eq!((found.number, found.length), (1, seconds(65)));
-            assert_eq!(pulse.beat(seconds(175)), None);
+            assert_eq!(beats.beat(seconds(175)), None);
         }
     }
 
     #[test]
     fn a_standstill_is_forgotten_and_the_next_one_is_another() {
-        let pulse = Pulse::default();
-        pulse.beat(seconds(1));
-        pulse.beat(seconds(21));
-        assert!(pulse.standstill(seconds(22)).is_some());
+        let beats = Beats::default();
+        beats.beat(seconds(1));
+        beats.beat(seconds(21));
+        assert!(beats.standstill(seconds(22)).is_some());
         for second in 22..100 {
-            pulse.beat(seconds(second));
+            beats.beat(seconds(second));
         }
-        assert_eq!(pulse.standstill(seconds(99)), None);
-        assert_eq!(pulse.beat(seconds(110)).unwrap().number, 2);
+        assert_eq!(beats.standstill(seconds(99)), None);
+        assert_eq!(beats.beat(seconds(110)).unwrap().number, 2);
     }
 }
