@@ -1,5 +1,6 @@
 //! The admin listener: who is answered, with what, and when.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
@@ -24,7 +25,7 @@ pub(crate) fn socket() -> (TempDir, PathBuf) {
 }
 
 /// A server with an admin listener at this address.
-fn operated(listen: impl ToString) -> Host {
+fn operated(listen: impl Display) -> Host {
     Host::with(|settings| settings.admin.listen = Some(listen.to_string()))
 }
 
@@ -303,6 +304,7 @@ fn a_stuck_dispatcher_is_told_by_health_and_in_the_log() {
     let mut said = String::new();
     BufReader::new(freezer.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
     if said != "frozen\n" {
+        freezer.wait().unwrap();
         println!("skipped: this system lets no process stop a thread of another");
         return;
     }
