@@ -10,6 +10,7 @@
 
 mod audience;
 mod client;
+mod counts;
 mod everyone;
 mod heaviest;
 mod held_back;
@@ -21,7 +22,8 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use self::audience::Audience;
-use self::client::{Client, Part};
+use self::client::{Client, Part, hold, send_all, send_parts};
+use self::counts::Counts;
 use self::heaviest::heaviest;
 use self::held_back::Held;
 use crate::chat::{ConnectionId, Effect, Link, RoomId, UserId, Welcome};
@@ -57,6 +59,7 @@ pub(crate) struct Delivery {
     told: Vec<RoomId>,
     /// Slow consumers: clients that can be sent nothing more.
     fallen_behind: Vec<ConnectionId>,
+    counts: Counts,
 }
 
 impl Delivery {
@@ -74,6 +77,7 @@ impl Delivery {
             touched: Vec::new(),
             told: Vec::new(),
             fallen_behind: Vec::new(),
+            counts: Counts::default(),
         }
     }
 
@@ -92,6 +96,11 @@ impl Delivery {
         let version = arrival.version();
         let client = Client::new(outbox, pace, version, arrival.into_credentials());
         self.clients.insert(connection, client);
+    }
+
+    /// What has been counted since the last call.
+    pub(crate) fn take_counts(&mut self) -> Counts {
+        std::mem::take(&mut self.counts)
     }
 
     /// The connections that have not ended.
@@ -245,7 +254,9 @@ impl Delivery {
 
     /// Sends an event to all seats of `room`, at the cost of its author.
     fn tell(&mut self, room: RoomId, author: UserId, event: &Outgoing<'_>) {
-        let Some(audience) = self.rooms.get_mut(&room) else { return };
+        let audience = self.rooms.get_mut(&room);
+        self.counts.told(event, audience.as_ref().map_or(0, |audience| audience.seats.len()));
+        let Some(audience) = audience else { return };
         let was_told = audience.is_told();
         let bytes = audience.tell(|version, buffer| version.encode(event, buffer));
         // Not every version has a frame for every event.
@@ -274,6 +285,7 @@ impl Delivery {
     /// Sends something to one client.
     fn send(&mut self, to: ConnectionId, outgoing: &Outgoing<'_>) {
         let Some(client) = self.clients.get(&to) else { return };
+        self.counts.sent(outgoing);
         let start = self.replies.len();
         client.version.encode(outgoing, &mut self.replies);
         let end = self.replies.len();
@@ -305,7 +317,7 @@ impl Delivery {
         if held_back.is_idle() {
             client.held_back = None;
         }
-        if send_all(client, &ready) == Err(Full) && !client.end_as_slow() {
+        if send_all(client, &ready, &mut self.counts.bytes) == Err(Full) && !client.end_as_slow() {
             self.fallen_behind.push(connection);
         }
         if client.ending.is_some() {
@@ -352,7 +364,9 @@ impl Delivery {
                 let start = std::mem::replace(&mut audience.seats[index].cursor, end);
                 client.parts.push(Part::Told(room, version, start..end));
             }
-            if send_parts(client, replies, &self.rooms) == Err(Full) && !client.end_as_slow() {
+            if send_parts(client, replies, &self.rooms, &mut self.counts.bytes) == Err(Full)
+                && !client.end_as_slow()
+            {
                 self.fallen_behind.push(connection);
             }
             if client.is_waiting() {
@@ -376,6 +390,7 @@ impl Delivery {
     /// Hands each seat of a room its slice of this tick's frames.
     fn deliver_room(&mut self, room: RoomId) {
         let Some(audience) = self.rooms.get_mut(&room) else { return };
+        let bytes = &mut self.counts.bytes;
         let chunks = audience.take_chunks();
         for row in audience.seats.chunks_mut(PREFETCHED_SEATS) {
             for seat in row.iter() {
@@ -390,8 +405,9 @@ impl Delivery {
                 let sent = if seat.is_waiting {
                     let held = Held::Frames(chunk.slice(start..));
                     let client = self.clients.get_mut(&seat.connection);
-                    client.map_or(Ok(()), |client| hold(client, [held].into_iter()))
+                    client.map_or(Ok(()), |client| hold(client, [held].into_iter(), bytes))
                 } else {
+                    *bytes += (chunk.len() - start) as u64;
                     seat.outbox.send(&[Piece { chunk, start, end: chunk.len() }])
                 };
                 if sent == Err(Full) {
@@ -452,43 +468,6 @@ impl Delivery {
         let bytes = |client: &Client| client.held_back.as_ref().map_or(0, |held| held.bytes());
         self.clients.values().map(bytes).max().unwrap_or(0)
     }
-}
-
-/// Sends a client its parts, or holds them back behind an answer.
-fn send_parts(
-    client: &mut Client,
-    replies: &Bytes,
-    rooms: &HashMap<RoomId, Audience>,
-) -> Result<(), Full> {
-    let parts = std::mem::take(&mut client.parts);
-    let has_placeholder = parts.iter().any(|part| matches!(part, Part::Placeholder));
-    if !client.is_waiting() && !has_placeholder {
-        let pieces: Vec<Piece<'_>> = parts
-            .iter()
-            .filter_map(|part| part.piece(replies, rooms))
-            .filter(|piece| !piece.is_empty())
-            .collect();
-        return client.outbox.send(&pieces);
-    }
-    let held = parts.iter().filter_map(|part| {
-        if matches!(part, Part::Placeholder) {
-            return Some(Held::Placeholder);
-        }
-        let piece = part.piece(replies, rooms).filter(|piece| !piece.is_empty())?;
-        Some(Held::Frames(piece.chunk.slice(piece.start..piece.end)))
-    });
-    hold(client, held)
-}
-
-fn hold(client: &mut Client, held: impl Iterator<Item = Held>) -> Result<(), Full> {
-    let held_back = client.held_back.get_or_insert_default();
-    let ready = held_back.hold(held, client.outbox.max_queued())?;
-    send_all(client, &ready)
-}
-
-fn send_all(client: &Client, frames: &[Bytes]) -> Result<(), Full> {
-    let pieces: Vec<Piece<'_>> = frames.iter().map(Piece::whole).collect();
-    client.outbox.send(&pieces)
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 //! either: `recall` does.
 
 mod control;
+mod count;
 mod saver;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::chat::{
@@ -19,6 +21,7 @@ use crate::input::{Input, Reload};
 use crate::lobby::Lobby;
 use crate::log::{Local, Log, Now, Ordered, Proposal};
 use crate::mailbox::{Mailbox, WaitOutcome};
+use crate::metrics::Metrics;
 use crate::output::Output;
 use crate::protocol::{CloseReason, ErrorReply, Reference, Request, Since};
 use crate::recall::{Lookup, Query, Recall};
@@ -52,6 +55,9 @@ pub(crate) struct Dispatcher<L> {
     now: Now,
     stopping_until: Option<Instant>,
     desk: Desk,
+    metrics: Arc<Metrics>,
+    /// How many inputs this tick has taken.
+    gathered: usize,
 }
 
 impl<L: Log> Dispatcher<L> {
@@ -79,9 +85,16 @@ impl<L: Log> Dispatcher<L> {
             now: Now::default(),
             stopping_until: None,
             desk: Desk::default(),
+            metrics: Arc::default(),
+            gathered: 0,
         };
         dispatcher.grant_ids();
         dispatcher
+    }
+
+    /// Counts there what it does.
+    pub(crate) fn with_metrics(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Runs until every sender of inputs is gone.
@@ -94,7 +107,9 @@ impl<L: Log> Dispatcher<L> {
                 WaitOutcome::TimedOut => None,
                 WaitOutcome::Disconnected => break,
             };
-            self.tick(now_since(started), first, || inputs.take());
+            let now = now_since(started);
+            self.tick(now, first, || inputs.take());
+            self.count(started.elapsed().saturating_sub(now.at));
         }
         self.end(now_since(started));
     }
@@ -107,13 +122,13 @@ impl<L: Log> Dispatcher<L> {
         mut next: impl FnMut() -> Option<Input>,
     ) {
         self.begin(now);
-        let mut gathered = 0;
+        self.gathered = 0;
         let mut input = first;
         while let Some(present) = input {
             self.take(present);
-            gathered += 1;
+            self.gathered += 1;
             // Decided before the next input is taken: an input outside the mailbox must not wait.
-            let is_full = gathered == MAX_TICK_INPUTS || self.weight > self.max_tick_bytes;
+            let is_full = self.gathered == MAX_TICK_INPUTS || self.weight > self.max_tick_bytes;
             input = if is_full { None } else { next() };
         }
         self.commit_and_deliver();
@@ -389,10 +404,16 @@ impl<L: Log> Dispatcher<L> {
     /// refused, and everything else is delivered.
     fn commit(&mut self) {
         let reserved = self.saver.reserved();
-        match self.saver.commit(&self.chat, &self.outputs, self.now.at) {
+        let began = Instant::now();
+        let outcome = self.saver.commit(&self.chat, &self.outputs, self.now.at);
+        if outcome != Outcome::NoMessages {
+            self.metrics.dispatcher.commits.observe_time(began.elapsed());
+        }
+        match outcome {
             Outcome::NoMessages => {}
             Outcome::Saved => self.propose(Action::Saved, None),
             Outcome::NotSaved => {
+                self.metrics.dispatcher.failed_commits.add_alone(1);
                 self.propose(Action::NotSaved, None);
                 saver::refuse_unsaved(&mut self.outputs, &self.chat);
             }

@@ -26,6 +26,8 @@ pub(crate) struct Memory {
     max_bytes: AtomicUsize,
     frames: AtomicUsize,
     partial_messages: AtomicUsize,
+    /// The most that was queued for one client.
+    longest_queue: AtomicUsize,
 }
 
 /// What one session has read of a message that is not complete. Counts until it is dropped.
@@ -51,7 +53,8 @@ impl Memory {
     /// is for connections, see [`Memory::max_connections`].
     fn new(max_bytes: usize) -> Self {
         let (frames, partial_messages) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { max_bytes: AtomicUsize::new(max_bytes), frames, partial_messages }
+        let (max_bytes, longest_queue) = (AtomicUsize::new(max_bytes), AtomicUsize::new(0));
+        Self { max_bytes, frames, partial_messages, longest_queue }
     }
 
     /// From now on there is as much as there is in all of `memory`.
@@ -76,6 +79,23 @@ impl Memory {
         }
         self.frames.fetch_add(frames.len(), Ordering::Relaxed);
         Bytes::from_owner(Counted { frames, memory: self.clone() })
+    }
+
+    /// Notes how many bytes are queued for a client.
+    pub(crate) fn note_queue(&self, bytes: usize) {
+        if bytes > self.longest_queue.load(Ordering::Relaxed) {
+            self.longest_queue.fetch_max(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// The most that was queued for one client, in bytes.
+    pub(crate) fn longest_queue(&self) -> usize {
+        self.longest_queue.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of frames there are.
+    pub(crate) fn frames(&self) -> usize {
+        self.frames.load(Ordering::Relaxed)
     }
 
     /// By how many bytes there are too many frames.

@@ -428,6 +428,9 @@ impl Outbox {
         let behind = writer.behind();
         if carried_out > 0 || behind.is_some() || writer.is_known_behind {
             writer.is_known_behind = behind.is_some();
+            if let Some(behind) = behind {
+                self.flusher.memory.note_queue(behind.queued);
+            }
             lock(&self.orders).settle(carried_out, behind);
         }
     }

@@ -18,6 +18,7 @@ use crate::chat::{ConnectionId, Content, Event, Position, RoomId, Said, Version}
 use crate::history::{HistoryError, HistoryReader};
 use crate::input::Input;
 use crate::mailbox::WeakMailboxSender;
+use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::protocol::{
     ErrorReply, EventPage, Fit, HistoryPart, Joint, Outgoing, Reference, RoomSnapshot, Since,
@@ -96,6 +97,7 @@ struct Messages {
     epoch: Arc<str>,
     /// How many messages a client gets that enters without `since`.
     on_enter: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
 }
 
 impl Recall {
@@ -107,8 +109,8 @@ impl Recall {
         // Bounded by the number of clients: each has one query here at a time.
         let (query_sender, queries) = unbounded();
         let (permit_taker, permits) = bounded(MAX_RESULTS);
-        let on_enter = Arc::new(AtomicUsize::new(on_enter));
-        let messages = Messages { reader, epoch, on_enter: on_enter.clone() };
+        let (on_enter, metrics) = (Arc::new(AtomicUsize::new(on_enter)), Arc::default());
+        let messages = Messages { reader, epoch, on_enter: on_enter.clone(), metrics };
         let thread = RecallThread { queries, permits: permit_taker, messages };
         (Self { queries: query_sender, permits, on_enter }, thread)
     }
@@ -150,6 +152,12 @@ impl Query {
 }
 
 impl RecallThread {
+    /// Counts its refusals there.
+    pub(crate) fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.messages.metrics = metrics;
+        self
+    }
+
     /// Answers queries until the [`Recall`] is dropped.
     pub(crate) fn run(mut self, inputs: &WeakMailboxSender<Input>) {
         while let Ok(query) = self.queries.recv() {
@@ -200,8 +208,13 @@ impl Messages {
         };
         frames.unwrap_or_else(|error| {
             error!("cannot read the history: {error}");
-            VERSION.frame(&Outgoing::Error(&ErrorReply::not_readable().to(reference)))
+            self.refuse(&ErrorReply::not_readable().to(reference))
         })
+    }
+
+    fn refuse(&self, error: &ErrorReply) -> Bytes {
+        self.metrics.refused(error.code, 1);
+        VERSION.frame(&Outgoing::Error(error))
     }
 
     fn room(
@@ -248,7 +261,7 @@ impl Messages {
         }
         Ok(filler.finish().unwrap_or_else(|position| {
             let error = ErrorReply::too_long(position, max_bytes.1).to(reference.clone());
-            VERSION.frame(&Outgoing::Error(&error))
+            self.refuse(&error)
         }))
     }
 
@@ -261,7 +274,7 @@ impl Messages {
         let said = self.reader.message(position)?;
         let Some(said) = said.filter(|said| said.content != Content::Erased) else {
             let error = ErrorReply::already_said(position).to(reference.clone());
-            return Ok(VERSION.frame(&Outgoing::Error(&error)));
+            return Ok(self.refuse(&error));
         };
         let (time, event) = (said.time, Event::Said(said));
         Ok(VERSION.frame(&Outgoing::Event { room, time, event: &event }))

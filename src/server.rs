@@ -47,13 +47,15 @@ use self::watch::Watch;
 use crate::admin::{AdminSocket, Answer, Commands};
 use crate::error::{ServeError, StartError};
 use crate::health::Health;
-use crate::mailbox::mailbox;
+use crate::input::Input;
+use crate::liveness::Liveness;
+use crate::mailbox::{MailboxSender, mailbox};
 use crate::memory::Memory;
+use crate::metrics::Metrics;
 use crate::net::sockets::{ListenSocket, Listening};
 use crate::net::stop::Stop;
-use crate::outbox::{Bounds, Flusher};
+use crate::outbox::{Bounds, Flusher, FlusherThread};
 use crate::pace::Paces;
-use crate::pulse::Pulse;
 use crate::session::{Context, Live, LiveCell};
 use crate::settings::Settings;
 
@@ -162,16 +164,11 @@ impl Server {
         let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
         let OpenedChat { dispatcher, recall, upkeep, archive } =
             OpenedChat::open(&live, health.clone(), memory.clone()).map_err(StartError::History)?;
+        let metrics = Arc::<Metrics>::default();
+        let dispatcher = dispatcher.with_metrics(metrics.clone());
+        let recall = recall.with_metrics(metrics.clone());
         let room = live.admission_limits().max_connections;
-        let (max_queued, write_timeout) = live.outbox_bounds();
-        let bounds = Bounds::new(max_queued, write_timeout);
-        let stop = Stop::new().map_err(StartError::Machine)?;
-        let (flusher, flushing) = Flusher::new(memory.clone()).map_err(StartError::Machine)?;
-        let (live, flusher) = (LiveCell::new(live), Arc::new(flusher));
-        let paces = Paces::default();
-        let (admission, pulse) = (Arc::default(), Arc::new(Pulse::new(inputs.downgrade())));
-        let context =
-            Context { live, stop, flusher, bounds, health, paces, memory, admission, pulse };
+        let (context, flushing) = context(live, health, memory, metrics, &inputs)?;
         let context = Arc::new(context);
         let (sessions, idle_threads) = SessionThreads::new();
         let commands = Arc::new(Commands::new(inputs.downgrade(), archive));
@@ -305,6 +302,31 @@ fn time_to_close(timeout: Duration, sessions: usize) -> Duration {
     let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
     let ending = (timeout / 10).saturating_add(ENDING_A_SESSION.saturating_mul(sessions));
     timeout.saturating_sub(ending).max(timeout / 2)
+}
+
+/// What sessions have in common, and the work of the flusher's thread.
+fn context(
+    live: Live,
+    health: Arc<Health>,
+    memory: Arc<Memory>,
+    metrics: Arc<Metrics>,
+    inputs: &MailboxSender<Input>,
+) -> Result<(Context, FlusherThread), StartError> {
+    let (max_queued, write_timeout) = live.outbox_bounds();
+    let (flusher, flushing) = Flusher::new(memory.clone()).map_err(StartError::Machine)?;
+    let context = Context {
+        live: LiveCell::new(live),
+        stop: Stop::new().map_err(StartError::Machine)?,
+        flusher: Arc::new(flusher),
+        bounds: Bounds::new(max_queued, write_timeout),
+        health,
+        paces: Paces::default(),
+        memory,
+        admission: Arc::default(),
+        liveness: Arc::new(Liveness::new(inputs.downgrade())),
+        metrics,
+    };
+    Ok((context, flushing))
 }
 
 fn first_tcp(listening: &[Listening]) -> SocketAddr {

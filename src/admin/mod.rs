@@ -10,7 +10,7 @@
 //! | `listener.rs` | accepting, the threads, how many there may be |
 //! | `http.rs` | reading a request, writing the answer, and for how long |
 //! | `routes.rs` | who may ask what, and who answers |
-//! | `status.rs`, `process.rs` | how the server fares |
+//! | `metrics.rs`, `status.rs`, `process.rs` | how the server fares |
 //! | `commands.rs` | what the operator can do to the running chat |
 //! | `history.rs` | what the operator takes out of the history |
 
@@ -18,6 +18,7 @@ mod commands;
 mod history;
 mod http;
 mod listener;
+mod metrics;
 mod process;
 mod routes;
 mod socket;

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::commands::{Answer, Commands};
 use super::http::{Reply, Request, body_response, json_response, refusal};
+use super::metrics::{self, Sources};
 use super::status::Status;
 use crate::net::http::{RequestHead, Response, host_name};
 use crate::session::{Condition, Context};
@@ -20,7 +21,8 @@ use crate::session::{Condition, Context};
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The requests that there are. Metrics and health are also for HEAD.
-const ROUTES: [(&str, &str); 11] = [
+const ROUTES: [(&str, &str); 12] = [
+    ("GET", "/metrics"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/v1/status"),
@@ -56,49 +58,21 @@ pub(super) enum Caller {
 
 impl Admin {
     pub(super) fn answer(&self, request: &Request, caller: Caller) -> Reply {
-        match self.check(request, caller) {
+        match check(request, caller) {
             Ok(()) => self.route(request),
             Err(response) => Reply::Whole(response),
         }
     }
 
-    /// Whether there is such a request, and it is taken from this caller.
-    fn check(&self, request: &Request, caller: Caller) -> Result<(), Response> {
-        let Request { head, .. } = request;
-        let path = head.uri.path();
-        let allowed: Vec<&str> =
-            ROUTES.iter().filter(|route| route.1 == path).map(|route| route.0).collect();
-        let Some(allowed) = allowed.first() else {
-            let paths: Vec<&str> = ROUTES.iter().map(|route| route.1).collect();
-            let text = format!("There is no {path}. There are {}.", paths.join(", "));
-            return Err(refusal(StatusCode::NOT_FOUND, &text));
-        };
-        let is_public = !path.starts_with("/v1/");
-        let is_allowed = head.method.as_str() == *allowed
-            || (is_public && head.method == Method::HEAD && *allowed == "GET");
-        if !is_allowed {
-            let text = format!("{path} takes {allowed} only.");
-            let response = refusal(StatusCode::METHOD_NOT_ALLOWED, &text);
-            return Err(response.with(header::ALLOW, HeaderValue::from_static(allowed)));
-        }
-        if !is_public {
-            check_caller(head, caller).map_err(|error| refusal(StatusCode::FORBIDDEN, error))?;
-        }
-        if head.method == Method::POST && !is_json(head) {
-            let text = "Send JSON, with \"Content-Type: application/json\".";
-            return Err(refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
-        }
-        Ok(())
-    }
-
     fn route(&self, request: &Request) -> Reply {
         let Request { head, body } = request;
         let response = match head.uri.path() {
-            "/healthz" => match self.context.pulse.check() {
+            "/healthz" => match self.context.liveness.check() {
                 Ok(()) => ok(),
                 Err(_) => failing(&["The chat is stuck or ending. See the log.".to_owned()]),
             },
             "/readyz" => self.readiness(),
+            "/metrics" => self.metrics(),
             "/v1/status" => self.show_status(),
             "/v1/reload" => self.reload(),
             path => return self.command(head, path, body),
@@ -127,6 +101,12 @@ impl Admin {
         if failures.is_empty() { ok() } else { failing(&failures) }
     }
 
+    fn metrics(&self) -> Response {
+        let Self { context, commands, status, .. } = self;
+        let page = metrics::page(&Sources { context, commands, status });
+        body_response(StatusCode::OK, metrics::CONTENT_TYPE, page)
+    }
+
     fn show_status(&self) -> Response {
         let value = self.status.show(&self.context, &self.commands);
         json_response(Answer { status: 200, body: value.to_string() })
@@ -147,6 +127,35 @@ impl fmt::Debug for Admin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Admin").field("status", &self.status).finish_non_exhaustive()
     }
+}
+
+/// Whether there is such a request, and it is taken from this caller.
+fn check(request: &Request, caller: Caller) -> Result<(), Response> {
+    let Request { head, .. } = request;
+    let path = head.uri.path();
+    let allowed: Vec<&str> =
+        ROUTES.iter().filter(|route| route.1 == path).map(|route| route.0).collect();
+    let Some(allowed) = allowed.first() else {
+        let paths: Vec<&str> = ROUTES.iter().map(|route| route.1).collect();
+        let text = format!("There is no {path}. There are {}.", paths.join(", "));
+        return Err(refusal(StatusCode::NOT_FOUND, &text));
+    };
+    let is_public = !path.starts_with("/v1/");
+    let is_allowed = head.method.as_str() == *allowed
+        || (is_public && head.method == Method::HEAD && *allowed == "GET");
+    if !is_allowed {
+        let text = format!("{path} takes {allowed} only.");
+        let response = refusal(StatusCode::METHOD_NOT_ALLOWED, &text);
+        return Err(response.with(header::ALLOW, HeaderValue::from_static(allowed)));
+    }
+    if !is_public {
+        check_caller(head, caller).map_err(|error| refusal(StatusCode::FORBIDDEN, error))?;
+    }
+    if head.method == Method::POST && !is_json(head) {
+        let text = "Send JSON, with \"Content-Type: application/json\".";
+        return Err(refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+    }
+    Ok(())
 }
 
 fn ok() -> Response {

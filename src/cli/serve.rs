@@ -108,7 +108,7 @@ fn serve(
     let reader = Reader { arguments, logger, running };
     thread::Builder::new()
         .name("reload".to_owned())
-        .spawn(move || reader.run(&reloads, &reopenings, &asked))
+        .spawn(move || reader.run(&reloads, &reopenings, asked))
         .map_err(|error| ProgramError::Start(StartError::Machine(error)))?;
 
     let result = server.join().map_err(ProgramError::Serve);
@@ -189,18 +189,21 @@ impl Reader {
         &self,
         reloads: &Receiver<Task>,
         reopenings: &Receiver<Task>,
-        asked: &Receiver<Sender<ReloadResult>>,
+        mut asked: Receiver<Sender<ReloadResult>>,
     ) {
         loop {
             let task = crossbeam_channel::select! {
                 recv(reloads) -> task => task,
                 recv(reopenings) -> task => task,
                 recv(asked) -> answer => {
-                    if let Ok(answer) = answer {
-                        let _ = answer.send(self.reload_and_tell());
-                        continue;
+                    match answer {
+                        Ok(answer) => {
+                            let _ = answer.send(self.reload_and_tell());
+                        }
+                        // Without an admin listener nobody asks.
+                        Err(_) => asked = crossbeam_channel::never(),
                     }
-                    return;
+                    continue;
                 }
             };
             match task {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::audience::Audience;
-use super::held_back::HeldBack;
+use super::held_back::{Held, HeldBack};
 use crate::chat::{ConnectionId, RoomId};
 use crate::input::Credentials;
-use crate::outbox::{Outbox, Piece};
+use crate::outbox::{Full, Outbox, Piece};
 use crate::pace::Pace;
 use crate::protocol::{CloseReason, Version};
 use crate::recall::{PendingQuery, Query};
@@ -105,4 +105,48 @@ impl Part {
         };
         Some(Piece { chunk, start: range.start, end: range.end })
     }
+}
+
+/// Sends a client its parts, or holds them back behind an answer.
+pub(super) fn send_parts(
+    client: &mut Client,
+    replies: &Bytes,
+    rooms: &HashMap<RoomId, Audience>,
+    bytes: &mut u64,
+) -> Result<(), Full> {
+    let parts = std::mem::take(&mut client.parts);
+    let has_placeholder = parts.iter().any(|part| matches!(part, Part::Placeholder));
+    if !client.is_waiting() && !has_placeholder {
+        let pieces: Vec<Piece<'_>> = parts
+            .iter()
+            .filter_map(|part| part.piece(replies, rooms))
+            .filter(|piece| !piece.is_empty())
+            .inspect(|piece| *bytes += (piece.end - piece.start) as u64)
+            .collect();
+        return client.outbox.send(&pieces);
+    }
+    let held = parts.iter().filter_map(|part| {
+        if matches!(part, Part::Placeholder) {
+            return Some(Held::Placeholder);
+        }
+        let piece = part.piece(replies, rooms).filter(|piece| !piece.is_empty())?;
+        Some(Held::Frames(piece.chunk.slice(piece.start..piece.end)))
+    });
+    hold(client, held, bytes)
+}
+
+pub(super) fn hold(
+    client: &mut Client,
+    held: impl Iterator<Item = Held>,
+    bytes: &mut u64,
+) -> Result<(), Full> {
+    let held_back = client.held_back.get_or_insert_default();
+    let ready = held_back.hold(held, client.outbox.max_queued())?;
+    send_all(client, &ready, bytes)
+}
+
+pub(super) fn send_all(client: &Client, frames: &[Bytes], bytes: &mut u64) -> Result<(), Full> {
+    *bytes += frames.iter().map(|frames| frames.len() as u64).sum::<u64>();
+    let pieces: Vec<Piece<'_>> = frames.iter().map(Piece::whole).collect();
+    client.outbox.send(&pieces)
 }

@@ -1,4 +1,4 @@
-//! The reasons why connections end: one table for the wire, the log and the docs.
+//! The reasons why connections end: one table for the wire, the log, the metrics and the docs.
 
 use std::fmt;
 
@@ -43,6 +43,26 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
+    /// One of each.
+    pub(crate) const ALL: [Self; 16] = [
+        Self::ClosedByClient(None),
+        Self::ConnectionLost,
+        Self::ServerStopping,
+        Self::ProxyStopping,
+        Self::ProtocolError,
+        Self::BinaryMessage,
+        Self::InvalidUtf8,
+        Self::TooFast,
+        Self::MessageTooBig,
+        Self::InternalError,
+        Self::PongTimeout,
+        Self::SlowConsumer,
+        Self::OutOfMemory,
+        Self::CannotSave,
+        Self::Replaced,
+        Self::Kicked,
+    ];
+
     /// The code of the Close frame that the server sends. `None` if it sends no frame, or one without code.
     pub(crate) fn code(self) -> Option<u16> {
         match self {
@@ -84,6 +104,28 @@ impl CloseReason {
         }
     }
 
+    /// The name in the metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ClosedByClient(_) => "closed_by_client",
+            Self::ConnectionLost => "connection_lost",
+            Self::ServerStopping => "server_stopping",
+            Self::ProxyStopping => "proxy_stopping",
+            Self::ProtocolError => "protocol_error",
+            Self::BinaryMessage => "binary_message",
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::TooFast => "too_fast",
+            Self::MessageTooBig => "message_too_big",
+            Self::InternalError => "internal_error",
+            Self::PongTimeout => "pong_timeout",
+            Self::SlowConsumer => "slow_consumer",
+            Self::OutOfMemory => "out_of_memory",
+            Self::CannotSave => "cannot_save",
+            Self::Replaced => "replaced",
+            Self::Kicked => "kicked",
+        }
+    }
+
     /// Whether queued frames are dropped, so that the Close frame goes out immediately.
     pub(crate) fn drops_backlog(self) -> bool {
         matches!(self, Self::SlowConsumer | Self::Replaced | Self::Kicked)
@@ -109,27 +151,27 @@ mod tests {
     use super::*;
 
     /// All reasons with a code of the server's own.
-    const OURS: [CloseReason; 14] = [
-        CloseReason::ServerStopping,
-        CloseReason::ProxyStopping,
-        CloseReason::ProtocolError,
-        CloseReason::BinaryMessage,
-        CloseReason::InvalidUtf8,
-        CloseReason::TooFast,
-        CloseReason::MessageTooBig,
-        CloseReason::InternalError,
-        CloseReason::PongTimeout,
-        CloseReason::SlowConsumer,
-        CloseReason::OutOfMemory,
-        CloseReason::CannotSave,
-        CloseReason::Replaced,
-        CloseReason::Kicked,
-    ];
+    fn ours() -> impl Iterator<Item = CloseReason> {
+        CloseReason::ALL.into_iter().filter(|reason| reason.code().is_some())
+    }
+
+    #[test]
+    fn all_reasons_are_listed() {
+        let source = include_str!("close.rs");
+        let (_, names) = source.split_once("fn name(self)").unwrap();
+        let (names, _) = names.split_once("\n    }\n").unwrap();
+        // The match there has an arm for each.
+        assert_eq!(names.matches(" => \"").count(), CloseReason::ALL.len());
+        let docs = include_str!("../../docs/operations.md");
+        for reason in CloseReason::ALL {
+            assert!(docs.contains(&format!("`{}`", reason.name())), "{}", reason.name());
+        }
+    }
 
     #[test]
     fn the_docs_have_every_reason_with_its_code_and_text() {
         let docs = include_str!("../../docs/protocol.md");
-        for reason in OURS {
+        for reason in ours() {
             let row = format!("\n| {} | {} | ", reason.code().unwrap(), reason.text());
             assert!(docs.contains(&row), "{reason}");
         }
@@ -141,6 +183,6 @@ mod tests {
     #[test]
     fn texts_fit_into_a_control_frame() {
         // RFC 6455 §5.5: 125 bytes, two of which are the code.
-        assert!(OURS.iter().all(|reason| reason.text().len() <= 123));
+        assert!(ours().all(|reason| reason.text().len() <= 123));
     }
 }

@@ -18,6 +18,24 @@ pub(crate) struct ErrorReply {
 }
 
 impl ErrorReply {
+    /// All codes.
+    pub(crate) const CODES: [&'static str; 14] = [
+        "bad_json",
+        "bad_request",
+        "unknown_type",
+        "unknown_room",
+        "not_in_room",
+        "bad_name",
+        "bad_title",
+        "bad_text",
+        "too_many_rooms",
+        "rate_limited",
+        "not_saved",
+        "too_long",
+        "not_readable",
+        "already_said",
+    ];
+
     fn new(code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { code, message, retry_after_ms: None, position: None, reference: None }
@@ -121,6 +139,30 @@ fn flawed(what: &str, flaw: Flaw) -> String {
         Flaw::TooLong { max_chars } => format!("{what} has at most {max_chars} characters."),
         Flaw::ControlCharacter(c) => {
             format!("{what} must not hold control characters (U+{:04X}).", u32::from(c))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_codes_are_listed_and_documented() {
+        let (source, _) = include_str!("error.rs").split_once("#[cfg(test)]").unwrap();
+        let (_, constructors) = source.split_once("fn new(").unwrap();
+        let docs = include_str!("../../docs/operations.md");
+        let is_code = |text: &&str| {
+            text.contains('_') && text.chars().all(|c| c == '_' || c.is_ascii_lowercase())
+        };
+        let mut used: Vec<_> = constructors.split('"').skip(1).step_by(2).filter(is_code).collect();
+        used.sort_unstable();
+        used.dedup();
+        let mut listed = ErrorReply::CODES;
+        listed.sort_unstable();
+        assert_eq!(used, listed);
+        for code in listed {
+            assert!(docs.contains(&format!("`{code}`")), "{code}");
         }
     }
 }

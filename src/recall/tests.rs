@@ -127,6 +127,12 @@ impl Desk {
         frame
     }
 
+    /// How many refusals with this code are counted.
+    fn refused(&self, code: &str) -> u64 {
+        let mut refusals = self.thread.messages.metrics.refusals();
+        refusals.find(|(name, _)| *name == code).expect("a code").1
+    }
+
     /// A client enters that knows messages up to `since`; the room's last is `up_to`. Returns the `seq`s
     /// it gets, and whether that is everything.
     fn enter(&mut self, up_to: u64, since: Option<(&str, u64)>) -> (Vec<u64>, bool) {
@@ -349,6 +355,7 @@ fn what_cannot_be_read_is_an_error() {
         let frame = desk.answer(what);
         assert_eq!((&frame["code"], &frame["ref"]), (&"not_readable".into(), &"r".into()));
     }
+    assert_eq!(desk.refused("not_readable"), 2);
     *desk.is_failing.lock().unwrap() = false;
     assert_eq!(desk.page(4, 1), (vec![3], true), "it can be read again");
 }

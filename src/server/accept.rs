@@ -1,5 +1,6 @@
 //! What the listener's thread does with a new connection: count it, and give it to a session thread.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +10,8 @@ use http::Method;
 
 use super::Control;
 use crate::chat::{ConnectionId, Source};
-use crate::net::admission::Admission;
+use crate::metrics::TurnedAway;
+use crate::net::admission::{Admission, NotAdmitted};
 use crate::net::http::Response;
 use crate::net::listener::{self, Unserved};
 use crate::net::sockets::{Accepted, ListenSocket, Peer};
@@ -36,12 +38,23 @@ impl AcceptLoop {
     /// Accepts connections until the server stops.
     pub(super) fn run(mut self, sockets: &[ListenSocket]) -> io::Result<()> {
         let control = self.control.clone();
+        let metrics = control.context.metrics.clone();
+        // Who is refused without an attempt to serve it finds the machine short of descriptors.
+        let is_counted = Cell::new(false);
         let busy_response = |socket: &ListenSocket| {
+            if !is_counted.replace(false) {
+                metrics.turned_away(TurnedAway::NoResources);
+            }
             // Under TLS a response takes a handshake, and a handshake takes a thread.
             let is_tls = !socket.is_unix() && control.context.live.get().tls.is_some();
             (!is_tls).then(|| Response::unavailable("The server is busy.").into_bytes(&Method::GET))
         };
-        let start = |accepted| self.start(accepted);
+        let start = |accepted| {
+            self.start(accepted).inspect_err(|Unserved { why, .. }| {
+                metrics.turned_away(why_turned_away(why));
+                is_counted.set(true);
+            })
+        };
         let look = || super::log_warnings(&control.context.live.get());
         let result = listener::run(sockets, &control.context.stop, busy_response, start, look);
         control.shut_down();
@@ -76,4 +89,9 @@ impl AcceptLoop {
             Err(no_idle_thread) => self.control.sessions.start(no_idle_thread.into_inner()),
         }
     }
+}
+
+fn why_turned_away(error: &io::Error) -> TurnedAway {
+    let not_admitted = error.get_ref().and_then(|error| error.downcast_ref::<NotAdmitted>());
+    not_admitted.map_or(TurnedAway::NoResources, |why| TurnedAway::from(*why))
 }

@@ -22,9 +22,9 @@ use crate::settings::{AdminAddress, AdminSettings};
 #[derive(Debug)]
 pub(super) struct OperatorThreads {
     admin: Option<JoinHandle<()>>,
-    pulse: JoinHandle<()>,
+    liveness: JoinHandle<()>,
     /// Dropping this ends the second.
-    stop_pulse: Sender<()>,
+    stop_liveness: Sender<()>,
 }
 
 /// Reloads the server, for the operator.
@@ -56,9 +56,9 @@ impl OperatorThreads {
         listening: Vec<String>,
         ended: Arc<Stop>,
     ) -> Result<Self, StartError> {
-        let (stop_pulse, stopped) = bounded(0);
-        let pulse = control.context.pulse.clone();
-        let pulse = spawn("pulse", move || pulse.watch(&stopped))?;
+        let (stop_liveness, stopped) = bounded(0);
+        let liveness = control.context.liveness.clone();
+        let liveness = spawn("liveness", move || liveness.watch(&stopped))?;
         let admin = socket.map(|socket| {
             info!("the operator is served at {socket}");
             let reload = reload(reloader);
@@ -67,14 +67,14 @@ impl OperatorThreads {
             let listener = AdminListener::new(socket, Arc::new(admin), ended);
             spawn("admin", move || listener.run())
         });
-        Ok(Self { admin: admin.transpose()?, pulse, stop_pulse })
+        Ok(Self { admin: admin.transpose()?, liveness, stop_liveness })
     }
 
     /// Waits for both threads. To be called when the dispatcher has ended.
     pub(super) fn join(self) {
-        drop(self.stop_pulse);
+        drop(self.stop_liveness);
         // They harm nobody by their panics, which have been logged.
-        let _ = self.pulse.join();
+        let _ = self.liveness.join();
         let _ = self.admin.map(JoinHandle::join);
     }
 }

@@ -3,12 +3,13 @@
 //! The handle and the admin listener share it. Their threads run it.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use log::{info, warn};
 
 use super::sessions::SessionThreads;
 use super::{Reloaded, capacity, chat, lock, log_warnings, time_to_close};
+use crate::clock;
 use crate::error::StartError;
 use crate::input::{Control as Question, Input};
 use crate::mailbox::MailboxSender;
@@ -68,6 +69,7 @@ impl Running {
         context.live.swap(live);
         // It fails when the dispatcher has panicked, and then the server is ending.
         let _ = inputs.send(Input::Reload(reload));
+        context.metrics.reloaded(clock::unix_millis(SystemTime::now()));
         info!("the settings have been reloaded");
         if !needs_restart.is_empty() {
             warn!("these settings have changed but need a restart: {}", needs_restart.join(", "));

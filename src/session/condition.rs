@@ -1,8 +1,8 @@
 //! What is wrong with the server at present, in sentences for the operator. Any thread may ask.
 
 use super::Context;
+use crate::liveness::NotAlive;
 use crate::net::tls::{Expiring, Expiry};
-use crate::pulse::NoPulse;
 
 /// What is wrong, and what will be.
 #[derive(Debug)]
@@ -17,13 +17,13 @@ impl Condition {
     /// The condition at present. It may take two seconds to learn that the dispatcher is stuck.
     pub(crate) fn of(context: &Context) -> Self {
         let mut failures = Vec::new();
-        match context.pulse.check() {
+        match context.liveness.check() {
             Ok(()) => {}
-            Err(NoPulse::Stuck(time)) => failures.push(format!(
+            Err(NotAlive::Stuck(time)) => failures.push(format!(
                 "The chat has been stuck for {} s, so nobody is told anything. See the log.",
                 time.as_secs()
             )),
-            Err(NoPulse::Ended) => failures.push("The server is ending.".to_owned()),
+            Err(NotAlive::Ended) => failures.push("The server is ending.".to_owned()),
         }
         if context.health.is_failing() {
             failures.push(

@@ -80,6 +80,7 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
         RequestRead::Complete { head, read_ahead } => (head, read_ahead),
         RequestRead::Refused(response) => {
             debug!("{peer}: {}", response.status());
+            context.metrics.responded(response.status().as_str());
             stream.write(&response.into_bytes(&Method::GET), write_timeout)?;
             return Ok(Outcome::Responded);
         }
@@ -90,11 +91,13 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
     let address = visitor.address();
     match visitor.route(&head)? {
         Route::Upgrade(upgrade) => {
+            context.metrics.responded("101");
             let response = upgrade.response();
             let (stream, arrival) = (stream.into_stream(), upgrade.arrival);
             Ok(Outcome::Upgraded(Upgraded { stream, response, arrival, address, read_ahead }))
         }
         Route::Respond(response) => {
+            context.metrics.responded(response.status().as_str());
             debug!("{address}: {} {} {}", head.method, head.uri.path(), response.status());
             for piece in response.into_pieces(&head.method) {
                 stream.write(&piece, write_timeout)?;
@@ -108,15 +111,16 @@ pub(super) fn perform(session: &mut Session) -> io::Result<Outcome> {
 /// Counts the connection for the peer that the PROXY protocol has named, or for the proxy. Another proxy that
 /// is trusted has still to say for whom it speaks.
 fn count_named(session: &mut Session, proxy: Peer) -> io::Result<()> {
-    let Session { live, tcp, peer, ticket, .. } = session;
+    let Session { context, live, tcp, peer, ticket, .. } = session;
     if live.trusts(*peer) {
         return Ok(());
     }
     let (source, is_exempt) = (Source::of(peer.ip()), *peer == proxy);
     let counted = ticket.count_for(source, is_exempt, live.admission_limits(), Instant::now());
     counted.map_err(|why| {
+        let text = routes::refusal(why, &context.metrics);
         if let Tcp::Own(tcp) = tcp {
-            let response = Response::unavailable(routes::refusal(why));
+            let response = Response::unavailable(text);
             listener::refuse(tcp, Some(response.into_bytes(&Method::GET)));
         }
         io::Error::other(why)

@@ -22,8 +22,10 @@ use log::{debug, error, info};
 use crate::chat::{ConnectionId, Source};
 use crate::health::Health;
 use crate::input::{Arrival, Input};
+use crate::liveness::Liveness;
 use crate::mailbox::MailboxSender;
 use crate::memory::Memory;
+use crate::metrics::Metrics;
 use crate::net::admission::{Admission, Ticket};
 use crate::net::sockets::Peer;
 use crate::net::stop::{Discarded, LINGER, Stop};
@@ -31,7 +33,6 @@ use crate::net::stream::{Tcp, read_blocking};
 use crate::outbox::{Bounds, Flusher, Outbox, OutboxParts};
 use crate::pace::{Pace, PaceLimits, Paces};
 use crate::protocol::{CloseReason, Version};
-use crate::pulse::Pulse;
 use crate::settings::Limits;
 
 pub(crate) use condition::Condition;
@@ -50,7 +51,8 @@ pub(crate) struct Context {
     pub(crate) paces: Paces,
     pub(crate) memory: Arc<Memory>,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) liveness: Arc<Liveness>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// An accepted connection, with what its session needs to serve it.
@@ -126,6 +128,7 @@ impl UpgradedSession {
             }
             Peer::Unix => info!("connection {} from {address} {peer}", id.0),
         }
+        context.metrics.connections.add(1);
         let version = arrival.version();
         let source = Source::of(address);
         let limits = pace_limits(&live.settings.limits);
@@ -135,6 +138,7 @@ impl UpgradedSession {
         // A connection must not keep the old settings and pictures after a reload.
         drop(live);
         let reason = connection.run(arrival, pump);
+        connection.context.metrics.ended(reason);
         let (user, seconds) = (connection.outbox.user().0, began.elapsed().as_secs());
         info!("connection {}: user {user} from {address} gone after {seconds} s: {reason}", id.0);
     }

@@ -1,11 +1,14 @@
 //! The admin listener: who is answered, with what, and when.
 
+use std::fmt::Display;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,14 +18,14 @@ use crate::client::{Client, Endpoint, Response};
 use crate::host::{Host, Program, eventually};
 
 /// The directory and the path of a socket.
-fn socket() -> (TempDir, PathBuf) {
+pub(crate) fn socket() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("admin.sock");
     (directory, path)
 }
 
 /// A server with an admin listener at this address.
-fn operated(listen: impl ToString) -> Host {
+fn operated(listen: impl Display) -> Host {
     Host::with(|settings| settings.admin.listen = Some(listen.to_string()))
 }
 
@@ -267,4 +270,54 @@ fn the_service_has_a_socket_in_its_directory_and_reloads_by_command() {
     assert_eq!(rooms["rooms"][0]["title"], "Lobby");
     settings(r#"{"prot":0}"#);
     check_refused(&reload(), 422, &["prot is not a setting; did you mean port?"]);
+}
+
+/// Stops the thread whose id it gets, until its input ends. The numbers are `PTRACE_SEIZE`, `PTRACE_INTERRUPT`
+/// and, when it ends, the detachment by the system.
+const FREEZE: &str = r#"
+import ctypes, sys
+libc, thread = ctypes.CDLL(None, use_errno=True), int(sys.argv[1])
+for request in 0x4206, 0x4207:
+    if libc.ptrace(request, thread, None, None) != 0:
+        sys.exit("ptrace: %d" % ctypes.get_errno())
+print("frozen", flush=True)
+sys.stdin.read()
+"#;
+
+#[test]
+fn a_stuck_dispatcher_is_told_by_health_and_in_the_log() {
+    let (_directory, path) = socket();
+    let program = Program::start(json!({ "admin": { "listen": path } }));
+    // Who answers has its name by then.
+    assert_eq!(get(&path, "/healthz").status, 200);
+    let tasks = fs::read_dir(format!("/proc/{}/task", program.id())).unwrap();
+    let dispatcher = tasks
+        .map(|task| task.unwrap().path())
+        .find(|task| fs::read_to_string(task.join("comm")).unwrap() == "dispatcher\n")
+        .expect("it has a dispatcher");
+    let mut freezer = Command::new("python3")
+        .args(["-c", FREEZE, dispatcher.file_name().unwrap().to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    BufReader::new(freezer.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+    if said != "frozen\n" {
+        freezer.wait().unwrap();
+        println!("skipped: this system lets no process stop a thread of another");
+        return;
+    }
+    let health = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let public = || program.endpoint.ask(health).status;
+    assert_eq!(public(), 503);
+    assert_eq!(get(&path, "/healthz").status, 503);
+    assert!(text(&get(&path, "/readyz")).contains("stuck"));
+    let metrics = text(&get(&path, "/metrics"));
+    assert!(metrics.contains("\nwschat_dispatcher_up 0\n"), "the rest is there: {metrics}");
+    eventually("it is logged", || program.log().contains("the dispatcher has been stuck for"));
+    drop(freezer.stdin.take());
+    freezer.wait().unwrap();
+    eventually("it works again", || public() == 200 && get(&path, "/readyz").status == 200);
+    eventually("that is logged", || program.log().contains("the dispatcher works again"));
 }

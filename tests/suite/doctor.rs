@@ -23,6 +23,8 @@ struct Patient {
     settings: Value,
     /// What starts the doctor.
     command: Vec<String>,
+    /// The file of the authorities that its system knows, if it is not that of this machine.
+    authorities: Option<PathBuf>,
 }
 
 impl Patient {
@@ -36,7 +38,7 @@ impl Patient {
             "limits": { "maxConnections": 64, "historyMaxFileBytes": 1_048_576 },
         });
         let command = vec![env!("CARGO_BIN_EXE_wschat").to_owned()];
-        Self { folder, settings, command }
+        Self { folder, settings, command, authorities: None }
     }
 
     fn with(settings: &Value) -> Self {
@@ -69,6 +71,9 @@ impl Patient {
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]).arg("doctor").arg("--settings").arg(file);
         command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
+        if let Some(file) = &self.authorities {
+            command.env("SSL_CERT_FILE", file);
+        }
         command.output().unwrap()
     }
 
@@ -192,9 +197,11 @@ fn faults_of_the_settings() {
 fn faults_of_the_certificate() {
     let with = |certificate: &Identity, key: &Identity| {
         let (certificate, key) = (certificate.certificate(), key.key());
-        Patient::with(
+        let mut patient = Patient::with(
             &json!({ "certificate": certificate, "privateKey": key, "domain": "localhost" }),
-        )
+        );
+        patient.authorities = Some(certificate);
+        patient
     };
     let (sound, other) = (Identity::new(), Identity::new());
     for identity in [&sound, &other] {
@@ -202,6 +209,12 @@ fn faults_of_the_certificate() {
     }
     with(&sound, &sound).check_sound();
     with(&sound, &other).check("error", "certificate", "", "");
+    let mut elsewhere = with(&sound, &sound);
+    elsewhere.settings["domain"] = json!("chat.example.org");
+    elsewhere.check("warning", "certificate", "not for chat.example.org", "correct \"domain\"");
+    let mut untrusted = with(&sound, &sound);
+    untrusted.authorities = Some(other.certificate());
+    untrusted.check("warning", "certificate", "signed by itself", "Let's Encrypt");
     let soon = Identity::until(&Asn1Time::days_from_now(3).unwrap());
     fs::set_permissions(soon.key(), fs::Permissions::from_mode(0o600)).unwrap();
     with(&soon, &soon).check("warning", "certificate", "expires", "renew it");

@@ -24,6 +24,7 @@
 //! | `commands` | the commands ask the running server for the right thing, and show its answer |
 //! | `doctor` | the doctor finds each of the faults that are planted, and names the cure |
 //! | `admin` | the admin listener answers, whatever happens, but commands only to the operator |
+//! | `metrics` | a counter moves for each ending and each refusal, and Prometheus accepts them all |
 //! | `governed` | what the operator commands happens, and every client sees exactly what it is to see |
 //! | `proxies` | it works behind nginx and Caddy, as they are configured by `wschat print` |
 //! | `snippets` | the docs show what the program prints and takes |
@@ -69,6 +70,7 @@ mod limits;
 mod listeners;
 mod log;
 mod memory;
+mod metrics;
 mod noise;
 mod pace;
 mod program;

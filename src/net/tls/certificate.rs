@@ -21,7 +21,7 @@ pub(super) use self::chain::findings;
 #[cfg(test)]
 pub(super) use self::chain::{name_finding, trust_finding, trusting};
 pub use self::error::CertificateError;
-use self::error::{CertificateFault, FileFault, KeyFault};
+use self::error::{CertificateFault, ChainFault, FileFault, KeyFault};
 pub(crate) use self::expiry::{Expiring, Expiry};
 use crate::clock;
 
@@ -173,12 +173,12 @@ fn check_match(
 
 /// Why the server's own certificate cannot be used now. An intermediate only causes a warning, because
 /// clients may know another chain.
-fn date_fault(leaf: &X509Ref, now: i64) -> Result<Option<CertificateFault>, ErrorStack> {
+fn date_fault(leaf: &X509Ref, now: i64) -> Result<Option<ChainFault>, ErrorStack> {
     let (begin, end) = (leaf.not_before(), leaf.not_after());
     Ok(if expiry::unix_seconds(begin)? > now {
-        Some(CertificateFault::NotYetValid { from: begin.to_string() })
+        Some(ChainFault::NotYetValid { from: begin.to_string() })
     } else if expiry::unix_seconds(end)? < now {
-        Some(CertificateFault::Expired { on: end.to_string() })
+        Some(ChainFault::Expired { on: end.to_string() })
     } else {
         None
     })

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use log::{info, warn};
 
-use super::TlsAcceptor;
+use super::{CertificateError, TlsAcceptor};
 
 /// How long a pair of files may be unusable before that is told.
 const GRACE: Duration = Duration::from_secs(60);
@@ -88,20 +88,25 @@ impl RenewalWatch {
                 let failure = self.failure.get_or_insert(Failure { since: now, is_told: false });
                 if now.duration_since(failure.since) >= GRACE {
                     failure.is_told = true;
-                    if error.is_forbidden() {
-                        warn!(
-                            "a renewed certificate will not be noticed, and the one of the start is served on: \
-                             {error}. Let that user read both files, or restart the server after each renewal"
-                        );
-                    } else {
-                        warn!(
-                            "the certificate has changed and cannot be used, so the one before is served on: {error}"
-                        );
-                    }
+                    warn!("{}", complaint(&error));
                 }
                 None
             }
         }
+    }
+}
+
+/// What to tell when the files cannot be used.
+pub(super) fn complaint(error: &CertificateError) -> String {
+    if error.is_forbidden() {
+        format!(
+            "a renewed certificate will not be noticed, and the one of the start is served on: {error}. Let that user \
+             read both files, or restart the server after each renewal"
+        )
+    } else {
+        format!(
+            "the certificate has changed and cannot be used, so the one before is served on: {error}"
+        )
     }
 }
 

@@ -137,4 +137,5 @@ fn a_message_that_no_frame_of_the_client_takes_is_named() {
     }
     let oldest = ask(HistoryPart::Before(2));
     assert_eq!((seqs(&oldest), &oldest["newer"]), (vec![1], &true.into()));
+    assert_eq!(desk.refused("too_long"), 3);
 }

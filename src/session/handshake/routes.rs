@@ -14,6 +14,7 @@ use log::warn;
 use super::forwarded::{self, Doubt, NamedClient};
 use super::upgrade::{self, Upgrade};
 use crate::chat::{ResumeKey, Source};
+use crate::metrics::{Metrics, TurnedAway};
 use crate::net::admission::{AdmissionLimits, NotAdmitted, Ticket};
 use crate::net::http::{RequestHead, Response};
 use crate::net::sockets::Peer;
@@ -78,7 +79,7 @@ impl<'a> Visitor<'a> {
             return self.upgrade(head, limits);
         }
         Ok(Route::Respond(if self.ticket.is_full(limits) {
-            server_is_full()
+            self.server_is_full()
         } else if head.headers.contains_key(header::SEC_WEBSOCKET_KEY) {
             let text =
                 "The Upgrade header is missing. A proxy in front of the server has to pass it on.";
@@ -99,7 +100,7 @@ impl<'a> Visitor<'a> {
         Ok(if self.ticket.take_place(is_resuming, limits) {
             Route::Upgrade(Upgrade { key, arrival })
         } else {
-            Route::Respond(server_is_full())
+            Route::Respond(self.server_is_full())
         })
     }
 
@@ -112,7 +113,13 @@ impl<'a> Visitor<'a> {
         let source = Source::of(self.client.address);
         // A proxy on this machine that does not say clearly for whom it speaks is limited like any client.
         let is_exempt = !matches!(self.client.doubt, Some(Doubt::Unreadable(_)));
-        self.ticket.count_for(source, is_exempt, limits, Instant::now()).map_err(refusal)
+        let counted = self.ticket.count_for(source, is_exempt, limits, Instant::now());
+        counted.map_err(|why| refusal(why, &self.context.metrics))
+    }
+
+    fn server_is_full(&self) -> Response {
+        self.context.metrics.turned_away(TurnedAway::Full);
+        Response::unavailable("The server is full.")
     }
 
     fn warn_of_doubt(&self) {
@@ -136,18 +143,15 @@ impl<'a> Visitor<'a> {
     }
 }
 
-/// What a client is told that is not served.
-pub(super) fn refusal(why: NotAdmitted) -> &'static str {
+/// Counts a client that is not served, and says what it is told.
+pub(super) fn refusal(why: NotAdmitted, metrics: &Metrics) -> &'static str {
+    metrics.turned_away(why.into());
     match why {
         NotAdmitted::TooFast => "Your address connects too often.",
         NotAdmitted::SourceHasTooMany | NotAdmitted::Full => {
             "There are too many connections from your address."
         }
     }
-}
-
-fn server_is_full() -> Response {
-    Response::unavailable("The server is full.")
 }
 
 /// What needs the operator, for monitors. 503 if clients cannot use the server now; otherwise 200, with a line

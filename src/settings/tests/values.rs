@@ -13,6 +13,7 @@ fn every_other_key_refuses_the_wrong_type() {
     const TITLES: &str = "a list, each item a title that is not blank and has no control characters or line separators";
     const ORIGINS: &str = r#"a list, each item a host name such as "chat.example.org", a whole origin such as "https://example.org:8443" (not wss, no path, no slash at the end), or "*" for all; names as browsers send them (in ASCII), without wildcards"#;
     const NETWORKS: &str = r#"a list, each item an address such as "127.0.0.1" or "::1", or a network such as "10.0.0.0/8""#;
+    const ADMIN: &str = r#"the absolute path of a Unix socket ("/run/wschat/admin.sock"), an IP address with a port ("127.0.0.1:8777"), "" for none, or null for the default"#;
     const LEVEL: &str = r#""off", "error", "warn", "info", "debug", "trace""#;
     const FORMAT: &str = r#""auto", "text", "json""#;
     const DURABILITY: &str = r#""process", "power-loss""#;
@@ -29,6 +30,7 @@ fn every_other_key_refuses_the_wrong_type() {
         ("gifsDirectory", "1", DIRECTORY),
         ("allowedOrigins", "null", ORIGINS),
         ("trustedProxies", "null", NETWORKS),
+        ("admin.listen", "1", ADMIN),
         ("log.level", "null", LEVEL),
         ("log.file", "1", FILE),
         ("log.format", "null", FORMAT),
@@ -222,6 +224,15 @@ fn port() {
         let expected = format!("port is the string {wrong}; allowed: {ALLOWED}");
         refused(&json_with("port", wrong), &[&expected]);
     }
+}
+
+#[test]
+fn admin_listen() {
+    check_texts(
+        "admin.listen",
+        &["", "/run/wschat/admin.sock", "127.0.0.1:8777", "[::1]:0"],
+        &["admin.sock", "localhost:8777", "8777", ":8777", "127.0.0.1", "/a\0b", "unix:/a"],
+    );
 }
 
 // Checks across settings

@@ -16,7 +16,7 @@ use openssl::x509::{
     X509, X509NameRef, X509PurposeId, X509Ref, X509StoreContext, X509VerifyResult,
 };
 
-use super::error::{CertificateFault, show_subjects};
+use super::error::{ChainFault, show_subjects};
 
 /// Where systems have the certificates of all authorities in one file, in case OpenSSL was built to look
 /// elsewhere.
@@ -35,22 +35,19 @@ const SELF_SIGNED_IN_CHAIN: i32 = 19;
 const NO_ISSUER: [i32; 3] = [2, 20, 21];
 
 /// Why every client refuses this chain.
-pub(super) fn fault(chain: &[X509]) -> Result<Option<CertificateFault>, ErrorStack> {
+pub(super) fn fault(chain: &[X509]) -> Result<Option<ChainFault>, ErrorStack> {
     for (index, pair) in chain.windows(2).enumerate() {
         if !has_signed(&pair[1], &pair[0])? {
-            return Ok(Some(CertificateFault::NotIssuer {
-                position: index + 2,
-                length: chain.len(),
-            }));
+            return Ok(Some(ChainFault::NotIssuer { position: index + 2, length: chain.len() }));
         }
     }
     let leaf = &chain[0];
     if !is_ok(verify_alone(leaf, |param| param.set_purpose(X509PurposeId::SSL_SERVER))?) {
-        return Ok(Some(CertificateFault::OtherPurpose));
+        return Ok(Some(ChainFault::OtherPurpose));
     }
     // Whoever makes one certificate for everything trusts it by itself, and no authority.
     let is_authority = is_authority(leaf)? && !has_signed(leaf, leaf)?;
-    Ok(is_authority.then_some(CertificateFault::Authority))
+    Ok(is_authority.then_some(ChainFault::Authority))
 }
 
 /// What many clients do not like about this chain, one sentence each. `file` has the chain, and `domain` is the
@@ -69,7 +66,7 @@ pub(in crate::net::tls) fn findings(
     if bits < MIN_RSA_BITS {
         findings.push(format!(
             "{}: the key of the certificate has only {bits} bits, and many clients want {MIN_RSA_BITS} of an RSA \
-             key. Get a certificate for a new key",
+             key; get a certificate for a new key",
             file.display()
         ));
     }
@@ -84,14 +81,8 @@ pub(in crate::net::tls) fn trust_finding(
     roots: &X509Store,
     bundle: impl FnOnce() -> Option<X509Store>,
 ) -> Result<Option<String>, ErrorStack> {
-    if has_signed(&chain[0], &chain[0])? {
-        return Ok(Some(format!(
-            "{}: the certificate is signed by itself, so only clients that have been told to trust it do. \
-             Certificates that all trust are free, from Let's Encrypt for instance",
-            file.display()
-        )));
-    }
     let mut result = verify_chain(chain, roots)?;
+    let is_self_signed = has_signed(&chain[0], &chain[0])?;
     if !is_ok(result) {
         match bundle() {
             Some(bundle) => result = verify_chain(chain, &bundle)?,
@@ -104,19 +95,25 @@ pub(in crate::net::tls) fn trust_finding(
     let issuer = common_name(chain[chain.len() - 1].issuer_name());
     Ok(match result.as_raw() {
         _ if is_ok(result) => None,
+        _ if is_self_signed => Some(format!(
+            "{}: the certificate is signed by itself, so only clients that have been told to trust it do; get one that \
+             all trust, which Let's Encrypt gives for free",
+            file.display()
+        )),
         SELF_SIGNED_IN_CHAIN => Some(format!(
             "{}: the chain leads to an authority that this system does not know ({issuer}), so only clients that \
-             have been given its certificate trust it. Their order: {subjects}",
+             have been given its certificate trust it; if they should be others, get a certificate that all trust. \
+             What the file holds: {subjects}",
             file.display()
         )),
         code if NO_ISSUER.contains(&code) => Some(format!(
             "{}: the chain is not complete, so many clients refuse it: the certificate of {issuer} is missing, which \
-             has signed the last one. Use the file that has the whole chain (certbot: fullchain.pem). What it holds \
+             has signed the last one; use the file that has the whole chain (certbot: fullchain.pem). What it holds \
              now: {subjects}",
             file.display()
         )),
         _ => Some(format!(
-            "{}: many clients refuse the chain ({}). What it holds: {subjects}",
+            "{}: many clients refuse the chain ({}); get another one. What it holds: {subjects}",
             file.display(),
             result.error_string()
         )),
@@ -144,7 +141,7 @@ pub(in crate::net::tls) fn name_finding(
         let names = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
         format!(
             "{}: the certificate is for {names} and not for {domain}, which is the \"domain\" of the settings, so \
-             browsers that go there refuse it. Get one for that name, or correct \"domain\"",
+             browsers that go there refuse it; get one for that name, or correct \"domain\"",
             file.display()
         )
     }))

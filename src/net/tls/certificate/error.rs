@@ -54,6 +54,17 @@ pub(super) enum CertificateFault {
         position: usize,
         length: usize,
     },
+    /// Clients refuse it.
+    Chain(ChainFault),
+    /// The TLS library rejects it.
+    Rejected {
+        reason: String,
+    },
+}
+
+/// Why every client refuses a certificate.
+#[derive(Debug)]
+pub(super) enum ChainFault {
     /// The certificate at `position`, which counts from 1, has not signed the one before it.
     NotIssuer {
         position: usize,
@@ -69,10 +80,6 @@ pub(super) enum CertificateFault {
     },
     Expired {
         on: String,
-    },
-    /// The TLS library rejects it.
-    Rejected {
-        reason: String,
     },
 }
 
@@ -154,6 +161,12 @@ impl From<CertificateFault> for FaultKind {
     }
 }
 
+impl From<ChainFault> for FaultKind {
+    fn from(fault: ChainFault) -> Self {
+        Self::Certificate(CertificateFault::Chain(fault))
+    }
+}
+
 impl From<KeyFault> for FaultKind {
     fn from(fault: KeyFault) -> Self {
         Self::Key(fault)
@@ -204,11 +217,11 @@ impl CertificateFault {
             ),
             Self::Der => {
                 let pem = path.with_extension("crt.pem");
-                let pem = Quoted(&pem);
                 write!(
                     f,
                     "the certificate is in DER; the server reads PEM. Convert it: \
-                     openssl x509 -inform der -in {file} -out {pem}"
+                     openssl x509 -inform der -in {file} -out {}",
+                    Quoted(&pem)
                 )
             }
             Self::Damaged { position, reason } => write!(
@@ -230,6 +243,20 @@ impl CertificateFault {
                  of {length}, which must come first. Their order: {}",
                 show_subjects(path)
             ),
+            Self::Chain(fault) => fault.describe(path, f),
+            Self::Rejected { reason } => write!(
+                f,
+                "OpenSSL does not serve with this certificate ({reason}). \
+                 What it is: openssl x509 -noout -text -in {file}"
+            ),
+        }
+    }
+}
+
+impl ChainFault {
+    fn describe(&self, path: &Path, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = Quoted(path);
+        match self {
             Self::NotIssuer { position, length } => write!(
                 f,
                 "certificate {position} of {length} has not signed the one before it, so clients refuse the chain: it \
@@ -255,11 +282,6 @@ impl CertificateFault {
                 f,
                 "the certificate expired on {on}; renew it. \
                  Its dates: openssl x509 -noout -dates -in {file}"
-            ),
-            Self::Rejected { reason } => write!(
-                f,
-                "OpenSSL does not serve with this certificate ({reason}). \
-                 What it is: openssl x509 -noout -text -in {file}"
             ),
         }
     }

@@ -303,6 +303,18 @@ fn what_is_about_to_expire_is_known_at_any_time() {
 }
 
 #[test]
+fn a_certificate_without_an_end_and_a_clock_far_ahead_are_understood() {
+    const YEAR_10000: i64 = 253_402_300_800;
+    let key = ec_key();
+    let leaf = certificate(&key, &date(LONG_AGO), &date("99991231235959Z"));
+    let acceptor = load(&leaf, &pkcs8(&key)).unwrap();
+    check_news(acceptor.expiry(), YEAR_10000 - 31 * DAY, &[]);
+    let over = "chain.pem: certificate 1 of 1 expired on Dec 31 23:59:59 9999 GMT";
+    check_news(acceptor.expiry(), YEAR_10000, &[over]);
+    check_news(acceptor.expiry(), YEAR_10000 + 366 * DAY, &[]);
+}
+
+#[test]
 fn a_certificate_that_openssl_rejects_is_refused() {
     let weak = rsa_key(512);
     let error = load(&valid_certificate(&weak), &pkcs8(&weak)).unwrap_err().to_string();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::super::RenewalWatch;
+use super::super::renewal::complaint;
 use super::*;
 
 /// A directory as certbot has it: links to numbered files.
@@ -137,4 +138,18 @@ fn after_a_reload_the_watch_begins_anew() {
     rig.current = load_in(&rig.directory, &certificate, &key).unwrap();
     assert!(!rig.is_renewed_after(15));
     assert!(!rig.has_told());
+}
+
+#[test]
+fn what_the_server_s_user_may_not_read_is_told_with_what_to_do() {
+    let error = |kind: io::ErrorKind| CertificateError::unreadable("key.pem".as_ref(), kind.into());
+    let forbidden = complaint(&error(io::ErrorKind::PermissionDenied));
+    assert_eq!(
+        forbidden,
+        "a renewed certificate will not be noticed, and the one of the start is served on: key.pem: the user that \
+         the server runs as may not read it. Who may: namei -l key.pem. Let that user read both files, or restart the \
+         server after each renewal"
+    );
+    let missing = complaint(&error(io::ErrorKind::NotFound));
+    assert!(missing.starts_with("the certificate has changed and cannot be used"), "{missing}");
 }

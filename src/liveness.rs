@@ -28,7 +28,7 @@ const WARN_AFTER: Duration = Duration::from_secs(5);
 const WARN_EVERY: Duration = Duration::from_secs(30);
 
 /// See the module's documentation.
-pub(crate) struct Pulse {
+pub(crate) struct Liveness {
     inputs: WeakMailboxSender<Input>,
     /// Held while waiting: who comes meanwhile gets the same answer.
     state: Mutex<State>,
@@ -45,20 +45,20 @@ struct State {
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoPulse {
+pub(crate) enum NotAlive {
     /// The dispatcher has not answered for so long.
     Stuck(Duration),
     /// It has ended.
     Ended,
 }
 
-impl Pulse {
+impl Liveness {
     pub(crate) fn new(inputs: WeakMailboxSender<Input>) -> Self {
         Self { inputs, state: Mutex::default() }
     }
 
     /// Whether the dispatcher has answered just now, or does within two seconds.
-    pub(crate) fn check(&self) -> Result<(), NoPulse> {
+    pub(crate) fn check(&self) -> Result<(), NotAlive> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.answered_at.is_some_and(|at| at.elapsed() < FRESH) {
             return Ok(());
@@ -68,9 +68,9 @@ impl Pulse {
         if state.answer.is_none() {
             let (sender, answer) = bounded(1);
             let ping = Input::Control(Box::new(Control::Ping(sender)));
-            let inputs = self.inputs.upgrade().ok_or(NoPulse::Ended)?;
+            let inputs = self.inputs.upgrade().ok_or(NotAlive::Ended)?;
             if !inputs.send_by(ping, deadline) {
-                return Err(NoPulse::Stuck(asked_at.elapsed()));
+                return Err(NotAlive::Stuck(asked_at.elapsed()));
             }
             state.answer = Some(answer);
         }
@@ -80,8 +80,8 @@ impl Pulse {
                 *state = State { answered_at: Some(Instant::now()), ..State::default() };
                 Ok(())
             }
-            Some(Err(RecvTimeoutError::Timeout)) => Err(NoPulse::Stuck(asked_at.elapsed())),
-            Some(Err(RecvTimeoutError::Disconnected)) | None => Err(NoPulse::Ended),
+            Some(Err(RecvTimeoutError::Timeout)) => Err(NotAlive::Stuck(asked_at.elapsed())),
+            Some(Err(RecvTimeoutError::Disconnected)) | None => Err(NotAlive::Ended),
         }
     }
 
@@ -95,7 +95,7 @@ impl Pulse {
                         info!("the dispatcher works again");
                     }
                 }
-                Err(NoPulse::Stuck(time)) if time >= WARN_AFTER => {
+                Err(NotAlive::Stuck(time)) if time >= WARN_AFTER => {
                     let is_news = warned_at.is_none_or(|at: Instant| at.elapsed() >= WARN_EVERY);
                     if is_news {
                         warned_at = Some(Instant::now());
@@ -106,16 +106,16 @@ impl Pulse {
                         );
                     }
                 }
-                Err(NoPulse::Stuck(_)) => {}
-                Err(NoPulse::Ended) => return,
+                Err(NotAlive::Stuck(_)) => {}
+                Err(NotAlive::Ended) => return,
             }
         }
     }
 }
 
-impl fmt::Debug for Pulse {
+impl fmt::Debug for Liveness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pulse")
+        f.write_str("Liveness")
     }
 }
 
@@ -140,17 +140,17 @@ mod tests {
     #[test]
     fn one_ping_is_on_its_way_however_many_ask() {
         let (sender, mailbox) = mailbox(4);
-        let pulse = Pulse::new(sender.downgrade());
+        let liveness = Liveness::new(sender.downgrade());
         // As if it had been asked long ago.
-        pulse.state.lock().unwrap().asked_at = Instant::now().checked_sub(PATIENCE);
+        liveness.state.lock().unwrap().asked_at = Instant::now().checked_sub(PATIENCE);
         for _ in 0..3 {
-            assert!(matches!(pulse.check(), Err(NoPulse::Stuck(time)) if time >= PATIENCE));
+            assert!(matches!(liveness.check(), Err(NotAlive::Stuck(time)) if time >= PATIENCE));
         }
         let answer = take_ping(&mailbox).expect("one ping");
         assert!(take_ping(&mailbox).is_none());
         answer.send(()).unwrap();
-        assert_eq!(pulse.check(), Ok(()));
-        let asked_at = pulse.state.lock().unwrap().asked_at;
+        assert_eq!(liveness.check(), Ok(()));
+        let asked_at = liveness.state.lock().unwrap().asked_at;
         assert_eq!(asked_at, None, "it is stuck no longer");
     }
 
@@ -158,15 +158,15 @@ mod tests {
     fn a_full_mailbox_counts_as_stuck_and_its_end_as_the_end() {
         let (sender, mailbox) = mailbox(1);
         sender.send(Input::Stop { until: Instant::now() }).unwrap();
-        let pulse = Pulse::new(sender.downgrade());
-        pulse.state.lock().unwrap().asked_at = Instant::now().checked_sub(PATIENCE);
-        assert!(matches!(pulse.check(), Err(NoPulse::Stuck(_))));
+        let liveness = Liveness::new(sender.downgrade());
+        liveness.state.lock().unwrap().asked_at = Instant::now().checked_sub(PATIENCE);
+        assert!(matches!(liveness.check(), Err(NotAlive::Stuck(_))));
         assert!(mailbox.take().is_some());
-        assert!(matches!(pulse.check(), Err(NoPulse::Stuck(_))));
+        assert!(matches!(liveness.check(), Err(NotAlive::Stuck(_))));
         drop(take_ping(&mailbox).expect("there was room for it now"));
-        assert_eq!(pulse.check(), Err(NoPulse::Ended));
+        assert_eq!(liveness.check(), Err(NotAlive::Ended));
         drop(sender);
-        let pulse = Pulse::new(crate::mailbox::mailbox(1).0.downgrade());
-        assert_eq!(pulse.check(), Err(NoPulse::Ended));
+        let liveness = Liveness::new(crate::mailbox::mailbox(1).0.downgrade());
+        assert_eq!(liveness.check(), Err(NotAlive::Ended));
     }
 }
