@@ -184,7 +184,7 @@ pub(super) enum Command {
     /// Put a backup in the place of the history, while the server does not run
     ///
     /// What was there is kept under another name.
-    #[command(after_help = "Example:\n  systemctl stop wschat\n  wschat restore \
+    #[command(after_help = "Example:\n  systemctl stop wschat.socket wschat\n  wschat restore \
                             /var/backups/wschat.db --settings /etc/wschat/settings.json\n  \
                             systemctl start wschat")]
     Restore {

@@ -140,6 +140,27 @@ def a_reload_swaps_the_certificate_under_200_clients(machine):
     assert machine.show('MainPID') == before
 
 
+def the_sandbox_leaves_every_place_to_listen_and_to_write(machine):
+    good = machine.path(SETTINGS).read_text()
+    log = '/var/log/wschat/wschat.log'
+    places = ['systemd', '0.0.0.0:443', '[::1]:80', 'unix:/run/wschat/ws.sock']
+    change_settings(machine, listen=places, log={'file': log})
+    machine.run('systemctl', 'restart', 'wschat.service')
+    status = json.loads(machine.run('wschat', 'status', '--json'))
+    assert len(status['listening']) == len(places), status
+    for port in ('8776', '443'):
+        machine.run('openssl', 's_client', '-connect', f'127.0.0.1:{port}')
+    assert machine.path('/run/wschat/ws.sock').is_socket()
+    machine.run('wschat', 'backup', '/root/backup.db')
+    assert machine.path('/root/backup.db').stat().st_mode & 0o777 == 0o600
+    # As logrotate does it.
+    machine.path(log).rename(machine.path(f'{log}.1'))
+    machine.run('systemctl', 'reload', 'wschat.service')
+    assert machine.path(log).exists() and 'listening' in machine.path(f'{log}.1').read_text()
+    machine.write(SETTINGS, good)
+    machine.run('systemctl', 'restart', 'wschat.service')
+
+
 def bad_settings_fail_the_reload_and_change_nothing(machine):
     good = machine.path(SETTINGS).read_text()
     before = machine.show('MainPID')
@@ -289,6 +310,7 @@ ALL = [
     nothing_in_its_journal_is_a_warning,
     a_certificate_of_certbot_works_after_the_hook,
     a_reload_swaps_the_certificate_under_200_clients,
+    the_sandbox_leaves_every_place_to_listen_and_to_write,
     bad_settings_fail_the_reload_and_change_nothing,
     bad_settings_are_not_tried_again,
     waiting_clients_do_not_start_it_for_ever,
