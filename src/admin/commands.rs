@@ -136,7 +136,12 @@ impl Commands {
             };
             (status, format!("Not everything is erased: {error}"))
         })?;
-        info!("the operator has erased {erased} messages: {what:?}");
+        let which = match what {
+            Erasure::User(user) => format!("of user {}", user.0),
+            Erasure::Room(room) => format!("in room {}", room.0),
+            Erasure::Before(time) => format!("from before {time} (Unix time in milliseconds)"),
+        };
+        info!("the operator has erased {erased} messages {which}");
         // If the server stops meanwhile, all clients are gone, and the messages all the same.
         let _ = self.ask(|answer| Control::Erased { what, reach, answer });
         Ok(json!({ "erased": erased }))

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use wschat::Settings;
 
 use crate::admin::{get, socket};
-use crate::client::{Client, UPGRADE, V2};
+use crate::client::{Client, PATIENCE, UPGRADE, V2};
 use crate::frame::{self, BINARY, CLOSE, TEXT};
 use crate::host::{Host, eventually};
 
@@ -271,6 +271,8 @@ fn what_is_said_is_counted_with_its_receivers_and_bytes() {
         first.say("hello");
         second.skip_to("text");
     }
+    // A tick is counted when it is over, which is after its messages have arrived.
+    assert!(server.host.handle.answers_within(PATIENCE));
     let after = server.samples();
     let grown = |name: &str| after[name] - before[name];
     let is = |value: f64, expected: f64| (value - expected).abs() < 0.5;
