@@ -23,6 +23,6 @@ VOLUME /var/lib/wschat
 # Where the admin socket is, as under systemd: `docker exec CONTAINER /wschat status`.
 ENV RUNTIME_DIRECTORY=/run/wschat
 EXPOSE 8776
-HEALTHCHECK --interval=30s --timeout=5s --start-period=1m CMD ["/wschat", "status", "--json"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=1m CMD ["/wschat", "status", "--json", "--settings", "/etc/wschat/settings.json"]
 ENTRYPOINT ["/wschat"]
 CMD ["--settings", "/etc/wschat/settings.json"]
