@@ -241,12 +241,6 @@ impl ServerHandle {
         self.running.reload(settings)
     }
 
-    /// Whether the server works: whether the dispatcher, which owns the chat, ends a tick within `timeout`. It
-    /// does not while the disk hangs, for instance. False after the end of the server.
-    pub fn answers_within(&self, timeout: Duration) -> bool {
-        self.running.answers_within(timeout)
-    }
-
     /// Carries out a command of the operator on the running chat, such as
     /// `command("POST", "/v1/announce", r#"{"text":"The server restarts at noon."}"#)`.
     ///

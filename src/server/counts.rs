@@ -16,8 +16,9 @@ pub struct Counts {
 }
 
 impl ServerHandle {
-    /// How many users and rooms there are. The dispatcher, which owns the chat, answers; `None` if it does not within
-    /// `timeout`, or after the end of the server.
+    /// How many users and rooms there are. The dispatcher, which owns the chat, answers when it has ended a tick. So this
+    /// also says whether the server works: `None` if there is no answer within `timeout`, as while the disk hangs, and
+    /// after the end of the server.
     pub fn counts(&self, timeout: Duration) -> Option<Counts> {
         let inputs = self.running.control()?.inputs;
         let status = Question::ask(inputs, Instant::now() + timeout, Question::Status)?;

@@ -1,4 +1,4 @@
-//! What a running server is reached by: to reload it, to stop it, and to ask the dispatcher whether it works.
+//! What a running server is reached by: to reload it, to stop it, and to ask the dispatcher.
 //!
 //! The handle and the admin listener share it. Their threads run it.
 
@@ -11,7 +11,7 @@ use super::sessions::SessionThreads;
 use super::{Reloaded, capacity, chat, lock, log_warnings, time_to_close};
 use crate::clock;
 use crate::error::StartError;
-use crate::input::{Control as Question, Input};
+use crate::input::Input;
 use crate::mailbox::MailboxSender;
 use crate::memory::Memory;
 use crate::net::tls::RenewalWatch;
@@ -90,15 +90,6 @@ impl Running {
             log_warnings(&renewed);
             context.live.swap(renewed);
         }
-    }
-
-    /// See [`super::ServerHandle::answers_within`].
-    pub(super) fn answers_within(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
-        let control = self.control();
-        control.is_some_and(|Control { inputs, .. }| {
-            Question::ask(inputs, deadline, Question::Ping).is_some()
-        })
     }
 }
 

@@ -26,8 +26,9 @@ fn upgrade(endpoint: &Endpoint, source: Ipv4Addr, chain: &str) -> Client {
     client
 }
 
+/// The client of a request that is granted.
 #[track_caller]
-fn expect_welcome(mut client: Client) -> Client {
+pub(crate) fn expect_welcome(mut client: Client) -> Client {
     client.expect_switch();
     client.expect_welcome();
     client

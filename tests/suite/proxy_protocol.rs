@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use serde_json::json;
 use wschat::{ListenAddress, Settings};
 
+use crate::addresses::expect_welcome;
 use crate::client::{Client, Endpoint, UPGRADE};
 use crate::host::{Host, Program, eventually};
 
@@ -36,13 +37,6 @@ fn v2(client: Ipv4Addr) -> Vec<u8> {
 fn send(endpoint: &Endpoint, header: &[u8], request: &str) -> Client {
     let mut client = endpoint.connect_from(PROXY);
     client.send([header, request.as_bytes()].concat());
-    client
-}
-
-#[track_caller]
-fn expect_welcome(mut client: Client) -> Client {
-    client.expect_switch();
-    client.expect_welcome();
     client
 }
 

@@ -107,6 +107,11 @@ fn check_unit(settings: &Settings, words: &[&str]) {
     let (file, program) = (Path::new("/srv/chat.json"), Path::new("/usr/bin/wschat"));
     let unit = systemd::unit(settings, Some(file), program);
     assert!(unit.contains("\nExecStart=/usr/bin/wschat --settings /srv/chat.json\n"), "{unit}");
+    // The settings say where the admin listener is.
+    assert!(
+        unit.contains("\nExecReload=/usr/bin/wschat reload --settings /srv/chat.json\n"),
+        "{unit}"
+    );
     let own = unit.split_once("# What these settings demand.\n").map_or("", |(_, own)| own);
     let own = own.split("\n\n[Install]\n").next().unwrap();
     for word in words {
