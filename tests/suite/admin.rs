@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use wschat::{Server, Settings, StartError};
 
 use crate::client::{Client, Endpoint, Response};
-use crate::host::{Host, Program, eventually};
+use crate::host::{Host, Program, eventually, skipped};
 
 /// The directory and the path of a socket.
 pub(crate) fn socket() -> (TempDir, PathBuf) {
@@ -305,7 +305,7 @@ fn a_stuck_dispatcher_is_told_by_health_and_in_the_log() {
     BufReader::new(freezer.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
     if said != "frozen\n" {
         freezer.wait().unwrap();
-        println!("skipped: this system lets no process stop a thread of another");
+        skipped("this system lets no process stop a thread of another");
         return;
     }
     let health = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";

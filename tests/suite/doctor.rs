@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::host::{Host, Identity, Program};
+use crate::host::{Host, Identity, Program, skipped};
 
 /// Settings in a folder, for the doctor to look at.
 struct Patient {
@@ -121,7 +121,7 @@ fn is_root(patient: &Patient) -> bool {
     let is_root = chown(&probe, Some(4_321), None).is_ok();
     fs::remove_file(probe).unwrap();
     if !is_root {
-        println!("skipped, because it takes root");
+        skipped("it takes root");
     }
     is_root
 }
@@ -318,7 +318,7 @@ fn a_disk_that_is_too_small_for_the_history() {
     patient.command.extend([mount.to_owned(), env!("CARGO_BIN_EXE_wschat").to_owned()]);
     if !Command::new("unshare").args(["-rm", "true"]).status().is_ok_and(|status| status.success())
     {
-        println!("skipped, because mounting is not permitted here");
+        skipped("mounting is not permitted here");
         return;
     }
     patient.settings["history"]["file"] = json!("full/wschat.db");

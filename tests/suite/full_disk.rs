@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::frame::{self, TEXT};
-use crate::host::Program;
+use crate::host::{Program, skipped};
 
 /// Runs a shell in namespaces in which it may mount.
 const SHELL: [&str; 3] = ["unshare", "-rm", "sh"];
@@ -48,7 +48,7 @@ fn can_mount() -> bool {
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => error.to_string(),
     };
-    println!("skipped, because mounting is not permitted here: {why}");
+    skipped(&format!("mounting is not permitted here: {}", why.trim_end()));
     false
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -349,4 +349,11 @@ pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(Instant::now() < until, "timed out: {what}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Says that the test that runs has not tested anything here, or not all. Not with `println!`, which only tests that
+/// fail get to show. `tests/run` lists these lines.
+pub(crate) fn skipped(why: &str) {
+    let test = thread::current().name().unwrap_or_default().to_owned();
+    let _ = writeln!(io::stderr(), "skipped: {test}: {why}");
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use wschat_client::{Client, Config, Content, Event, Page, Stream};
 
 use crate::client;
-use crate::host::{Host, Program};
+use crate::host::{Host, Program, skipped};
 
 #[expect(dead_code, reason = "its `main` is not called here")]
 #[path = "../../clients/rust/examples/echo_bot.rs"]
@@ -220,7 +220,7 @@ fn python() -> Option<String> {
 #[test]
 fn the_python_bot_answers_each_text_once() {
     let Some(python) = python() else {
-        println!("skipped: there is no python3 with websockets");
+        skipped("there is no python3 with websockets");
         return;
     };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/python/echo_bot.py");

@@ -12,7 +12,7 @@ use serde_json::json;
 use wschat::{Listening, Server, ServerHandle, Settings};
 
 use crate::client::{Client, Endpoint, UPGRADE};
-use crate::host::{Host, Identity, Program, eventually};
+use crate::host::{Host, Identity, Program, eventually, skipped};
 
 fn settings(listen: &[&str]) -> Settings {
     let listen = listen.iter().map(|address| (*address).into()).collect();
@@ -98,6 +98,7 @@ fn clients_of_all_addresses_are_in_one_chat() {
 #[test]
 fn both_kinds_of_every_address_may_be_named() {
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        skipped("there is no IPv6 here");
         return;
     }
     let port = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port();

@@ -15,7 +15,7 @@ use wschat::Settings;
 use crate::admin::{get, socket};
 use crate::client::{Client, PATIENCE, UPGRADE, V2};
 use crate::frame::{self, BINARY, CLOSE, TEXT};
-use crate::host::{Host, eventually};
+use crate::host::{Host, eventually, skipped};
 
 /// A server whose metrics are read.
 struct Watched {
@@ -335,7 +335,7 @@ fn promtool(arguments: &[&str], input: &str) {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut child) = command else {
-        println!("skipped: there is no promtool (Debian package prometheus)");
+        skipped("there is no promtool (Debian package prometheus)");
         return;
     };
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();

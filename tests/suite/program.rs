@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::client::{Client, UPGRADE};
 use crate::frame::{self, CLOSE};
-use crate::host::{Host, Identity, Program, eventually};
+use crate::host::{Host, Identity, Program, eventually, skipped};
 use crate::lifecycle::slow_consumer;
 
 /// Runs the program until it ends.
@@ -336,6 +336,7 @@ fn out_of_descriptors_it_rejects_connections_and_goes_on() {
 #[test]
 fn out_of_threads_it_rejects_connections_and_goes_on() {
     if !rustix::process::geteuid().is_root() {
+        skipped("it takes root");
         return;
     }
     let program =
