@@ -155,10 +155,22 @@ def the_sandbox_leaves_every_place_to_listen_and_to_write(machine):
     assert machine.path('/root/backup.db').stat().st_mode & 0o777 == 0o600
     # As logrotate does it.
     machine.path(log).rename(machine.path(f'{log}.1'))
-    machine.run('systemctl', 'reload', 'wschat.service')
-    assert machine.path(log).exists() and 'listening' in machine.path(f'{log}.1').read_text()
+    rotation = machine.path('/etc/logrotate.d/wschat').read_text()
+    machine.run('sh', '-c', rotation.split('postrotate')[1].split('endscript')[0])
+    eventually('the new log is there', machine.path(log).exists)
+    assert 'listening' in machine.path(f'{log}.1').read_text()
     machine.write(SETTINGS, good)
     machine.run('systemctl', 'restart', 'wschat.service')
+
+
+def a_reload_asks_where_the_settings_say(machine):
+    good = machine.path(SETTINGS).read_text()
+    change_settings(machine, admin={'listen': '127.0.0.1:8777'})
+    machine.run('systemctl', 'restart', 'wschat.service')
+    machine.run('systemctl', 'reload', 'wschat.service')
+    machine.write(SETTINGS, good)
+    machine.run('systemctl', 'restart', 'wschat.service')
+    machine.run('systemctl', 'reload', 'wschat.service')
 
 
 def bad_settings_fail_the_reload_and_change_nothing(machine):
@@ -311,6 +323,7 @@ ALL = [
     a_certificate_of_certbot_works_after_the_hook,
     a_reload_swaps_the_certificate_under_200_clients,
     the_sandbox_leaves_every_place_to_listen_and_to_write,
+    a_reload_asks_where_the_settings_say,
     bad_settings_fail_the_reload_and_change_nothing,
     bad_settings_are_not_tried_again,
     waiting_clients_do_not_start_it_for_ever,
