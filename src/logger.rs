@@ -20,6 +20,7 @@ mod queue;
 mod writer;
 
 use std::io;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -46,8 +47,8 @@ pub(crate) struct Logger {
 #[derive(Debug)]
 struct Current {
     settings: LogSettings,
-    /// Dropping this ends the thread that writes there.
-    _retire: Sender<()>,
+    /// What the queue needs to retire the thread that writes there.
+    retire: Sender<()>,
 }
 
 impl Logger {
@@ -63,7 +64,7 @@ impl Logger {
     fn to(destination: Destination, settings: &LogSettings) -> io::Result<Self> {
         let queue = Queue::default();
         let retire = start_writer(&queue, destination)?;
-        let current = Current { settings: settings.clone(), _retire: retire };
+        let current = Current { settings: settings.clone(), retire };
         Ok(Self { queue, current: Arc::new(Mutex::new(current)) })
     }
 
@@ -79,7 +80,7 @@ impl Logger {
         // A thread that is stuck on stderr is enough.
         if is_file || settings.format != current.settings.format {
             let retire = start_writer(&self.queue, destination)?;
-            *current = Current { settings: settings.clone(), _retire: retire };
+            self.queue.retire(mem::replace(&mut current.retire, retire));
         }
         current.settings = settings.clone();
         log::set_max_level(settings.level);

@@ -14,7 +14,7 @@
 //! | `operator.rs` | the admin listener, and what looks after the dispatcher |
 //! | `counts.rs` | how many are here |
 //! | `threads.rs` | spawning the other threads, and what their panics lead to |
-//! | `watch.rs` | what is looked at every second |
+//! | `watch.rs` | what is looked at now and then |
 
 mod accept;
 mod capacity;
@@ -101,6 +101,8 @@ struct Threads {
     history: HistoryThreads,
     operator: OperatorThreads,
     flusher: JoinHandle<io::Result<()>>,
+    /// Ends that thread.
+    flushing: Arc<Flusher>,
     watch: Watch,
     sessions: Arc<SessionThreads>,
 }
@@ -175,7 +177,7 @@ impl Server {
         let control = Control { context: context.clone(), inputs, sessions: sessions.clone() };
 
         let flusher = {
-            // The context holds the `Flusher`, whose drop ends this thread.
+            // The context holds the `Flusher`, whose drop ends this thread if the start fails.
             let context = Arc::downgrade(&context);
             spawn("flusher", move || flush(flushing, &context))?
         };
@@ -195,7 +197,9 @@ impl Server {
         let admin_addr = admin.as_ref().and_then(AdminSocket::tcp_addr);
         let operator =
             OperatorThreads::start(admin, &control, commands.clone(), reloader, names, ended)?;
-        let threads = Threads { listener, dispatcher, history, operator, flusher, watch, sessions };
+        let flushing = control.context.flusher.clone();
+        let threads =
+            Threads { listener, dispatcher, history, operator, flusher, flushing, watch, sessions };
         Ok(ServerHandle {
             listening,
             admin_addr,
@@ -268,12 +272,14 @@ impl ServerHandle {
         let listened = threads.listener.join();
         threads.sessions.join_all();
         threads.watch.join();
-        // Dropping the last sender ends the dispatcher, dropping the last outbox the flusher.
+        // Dropping the last sender ends the dispatcher.
         self.running.end();
         let dispatched = threads.dispatcher.join().unwrap_or(Err(ServeError::Dispatcher));
         // The dispatcher commits to the history and queries it, so this ends after it.
         let recalled = threads.history.join();
         threads.operator.join();
+        // A request of the operator may still hang, with the context in hand.
+        threads.flushing.stop();
         let flushed = threads.flusher.join();
         dispatched?;
         recalled?;

@@ -184,7 +184,9 @@ fn check_caller(head: &RequestHead, caller: Caller) -> Result<(), &'static str> 
         }
         Caller::Loopback => {}
     }
-    if head.headers.contains_key(header::ORIGIN) {
+    // A browser sends no Origin for what a page embeds, such as a picture, but says what it is for.
+    let is_embedded = head.headers.get("sec-fetch-site").is_some_and(|site| site != "none");
+    if head.headers.contains_key(header::ORIGIN) || is_embedded {
         return Err("Commands are not taken from web pages.");
     }
     let host = head.single(&header::HOST).and_then(host_name).unwrap_or_default();

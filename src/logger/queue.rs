@@ -3,14 +3,15 @@
 //! Any thread puts lines in, and never waits. The queue is bounded in bytes, so it takes memory only while the log
 //! cannot be written as fast as lines come.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, unbounded};
 use log::Level;
 
 use super::line::Line;
+use super::lock;
 
 /// How much may wait: some ten thousand lines, which is more than all clients of a full server make when they leave
 /// at once.
@@ -25,6 +26,8 @@ pub(super) struct Queue {
     sender: Sender<Item>,
     pub(super) receiver: Receiver<Item>,
     counts: Arc<Counts>,
+    /// Held while an item is taken, and while a writer is retired: one that is retired takes nothing more.
+    turn: Arc<Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +48,7 @@ pub(super) enum Item {
 impl Default for Queue {
     fn default() -> Self {
         let (sender, receiver) = unbounded();
-        Self { sender, receiver, counts: Arc::default() }
+        Self { sender, receiver, counts: Arc::default(), turn: Arc::default() }
     }
 }
 
@@ -64,6 +67,32 @@ impl Queue {
 
     pub(super) fn put_mark(&self, reached: Sender<()>) {
         let _ = self.sender.send(Item::Mark(reached));
+    }
+
+    /// Waits for the next item, and takes it. `None`: this writer is retired.
+    pub(super) fn take(&self, retired: &Receiver<()>) -> Option<Item> {
+        let mut select = Select::new();
+        select.recv(retired);
+        select.recv(&self.receiver);
+        loop {
+            select.ready();
+            let _turn = lock(&self.turn);
+            if retired.try_recv() == Err(TryRecvError::Disconnected) {
+                return None;
+            }
+            match self.receiver.try_recv() {
+                Ok(item) => return Some(item),
+                // Another writer was faster.
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => return None,
+            }
+        }
+    }
+
+    /// From now on the writer with the other end takes nothing more.
+    pub(super) fn retire(&self, writer: Sender<()>) {
+        let _turn = lock(&self.turn);
+        drop(writer);
     }
 
     /// A line has been written or dropped, so there is room for others.

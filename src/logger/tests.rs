@@ -146,7 +146,7 @@ fn a_stuck_place_holds_up_nobody_and_another_takes_the_queue_over() {
     let long = "x".repeat(1024 * 1024);
     queue.put(line(&long));
     queue.put(line("two"));
-    drop(retire);
+    queue.retire(retire);
     let _retire = start_writer(&queue, Destination::open(&settings(&file)).unwrap()).unwrap();
     let (done, reached) = bounded(1);
     queue.put_mark(done);

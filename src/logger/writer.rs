@@ -8,7 +8,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use crossbeam_channel::{Receiver, select_biased};
+use crossbeam_channel::Receiver;
 
 use super::destination::Destination;
 use super::line::Line;
@@ -27,22 +27,15 @@ impl Writer {
         Self { queue, destination, failed: 0 }
     }
 
-    /// Runs in a thread of its own until the sender of `retired` is dropped.
+    /// Runs in a thread of its own until the sender of `retired` is given to [`Queue::retire`].
     pub(super) fn start(self, retired: Receiver<()>) -> io::Result<()> {
         thread::Builder::new().name("log".to_owned()).spawn(move || self.run(&retired))?;
         Ok(())
     }
 
     fn run(mut self, retired: &Receiver<()>) {
-        let items = self.queue.receiver.clone();
-        loop {
-            select_biased! {
-                recv(retired) -> _ => break,
-                recv(items) -> item => match item {
-                    Ok(item) => self.take(item),
-                    Err(_) => break,
-                },
-            }
+        while let Some(item) = self.queue.take(retired) {
+            self.take(item);
         }
         self.retire();
     }

@@ -111,6 +111,11 @@ impl Flusher {
         self.request(FlushRequest::Drain);
     }
 
+    /// Ends the thread. To be called when nothing is left to be written.
+    pub(crate) fn stop(&self) {
+        self.request(FlushRequest::Stop);
+    }
+
     fn request(&self, request: FlushRequest) {
         // This fails when the flusher has ended, and then the server is about to.
         let _ = self.requests.send(request);
@@ -122,7 +127,7 @@ impl Flusher {
 
 impl Drop for Flusher {
     fn drop(&mut self) {
-        self.request(FlushRequest::Stop);
+        self.stop();
     }
 }
 

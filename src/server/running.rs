@@ -54,12 +54,15 @@ impl Running {
     pub(super) fn reload(&self, mut settings: Settings) -> Result<Reloaded, StartError> {
         settings.check().map_err(StartError::Settings)?;
         let _one_at_a_time = lock(&self.reloading);
+        let needs_restart = match self.live() {
+            Some(live) => settings.keep_restart_only(&live.settings),
+            None => Vec::new(),
+        };
+        // As long as a disk hangs, this waits, and holds nothing that would keep the server from ending.
+        let live = Live::load(settings)?;
         let Some(Control { context, inputs, .. }) = self.control() else {
-            Live::load(settings)?;
             return Ok(Reloaded::default());
         };
-        let needs_restart = settings.keep_restart_only(&context.live.get().settings);
-        let live = Live::load(settings)?;
         log_warnings(&live);
         capacity::log_warnings(&live.settings);
         let reload = Box::new(chat::reload(&live));
@@ -85,11 +88,17 @@ impl Running {
     /// Takes a renewed certificate into use. Nothing else of the settings is read anew.
     pub(super) fn renew_certificate(&self, watch: &mut RenewalWatch, now: Instant) {
         let _one_at_a_time = lock(&self.reloading);
-        let Some(Control { context, .. }) = self.control() else { return };
-        if let Some(renewed) = context.live.get().renew(watch, now) {
+        // As in a reload, nothing is held meanwhile.
+        let renewed = self.live().and_then(|live| live.renew(watch, now));
+        if let Some((renewed, Control { context, .. })) = renewed.zip(self.control()) {
             log_warnings(&renewed);
             context.live.swap(renewed);
         }
+    }
+
+    /// What is in use. `None` when the server has ended.
+    fn live(&self) -> Option<Arc<Live>> {
+        Some(self.control()?.context.live.get())
     }
 }
 

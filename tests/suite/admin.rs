@@ -154,6 +154,10 @@ fn commands_over_tcp_are_not_taken_from_web_pages() {
         check_refused(&status(name, ""), 403, &["IP address or localhost"]);
     }
     check_refused(&status("127.0.0.1", "Origin: null\r\n"), 403, &["web pages"]);
+    // The source of a picture, which would make a backup.
+    let embedded = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n";
+    check_refused(&status("127.0.0.1", embedded), 403, &["web pages"]);
+    assert_eq!(status("127.0.0.1", "Sec-Fetch-Site: none\r\n").status, 200, "typed by hand");
     let health = "GET /healthz HTTP/1.1\r\nHost: chat.example.org\r\nOrigin: https://a.b\r\n\r\n";
     assert_eq!(admin.ask(health).status, 200, "this tells no secret");
     host.stop();

@@ -211,3 +211,35 @@ fn a_server_that_has_ended_only_checks_the_settings() {
     let error = host.handle.reload(settings(|settings| settings.rooms.clear()));
     assert!(matches!(error, Err(StartError::Settings(_))), "{error:?}");
 }
+
+/// A named pipe that nobody writes to is as slow as a disk that hangs.
+#[test]
+fn a_reload_that_hangs_does_not_keep_the_server_from_ending() {
+    let identity = Identity::new();
+    let pipe = identity.certificate().with_file_name("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let (reloaded, reloads) = std::sync::mpsc::channel();
+    let host = std::sync::Arc::new(Host::start());
+    let mut user = host.endpoint.user();
+    let reloading = host.clone();
+    let hanging = settings(|settings| {
+        use_identity(settings, &identity);
+        settings.certificate = Some(pipe.clone());
+    });
+    let thread =
+        std::thread::spawn(move || reloaded.send(reloading.handle.reload(hanging).is_ok()));
+    // Opening the other end waits until the reload reads.
+    let writer = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    host.handle.shutdown();
+    user.expect_close(1001);
+    let (ended, ends) = std::sync::mpsc::channel();
+    let ending = host.clone();
+    let end = std::thread::spawn(move || ended.send(ending.handle.join().is_ok()));
+    let end_result = ends.recv_timeout(std::time::Duration::from_secs(20));
+    drop(writer);
+    assert_eq!(end_result, Ok(true));
+    assert_eq!(reloads.recv(), Ok(false), "an empty file is no certificate");
+    thread.join().unwrap().unwrap();
+    end.join().unwrap().unwrap();
+}
