@@ -8,6 +8,7 @@ use std::fmt::{Display, Write as _};
 use super::commands::Commands;
 use super::process::{Process, as_f64};
 use super::status::Status;
+use crate::input::ChatStatus;
 use crate::metrics::{Histogram, Metrics};
 use crate::session::Context;
 use crate::{COMMIT, FEATURES};
@@ -130,6 +131,8 @@ struct Page(String);
 pub(super) fn page(sources: &Sources<'_>) -> String {
     let mut page = Page(String::with_capacity(16 << 10));
     let Sources { context, commands, status } = sources;
+    // First: when the dispatcher has answered, it has counted all that clients have got by now.
+    let chat = commands.chat();
     page.begin("wschat_build_info");
     let (version, commit) = (env!("CARGO_PKG_VERSION"), COMMIT.unwrap_or_default());
     let features = FEATURES.join(",");
@@ -138,7 +141,7 @@ pub(super) fn page(sources: &Sources<'_>) -> String {
     page.connections(context);
     page.delivery(context);
     page.dispatcher(&context.metrics);
-    page.chat(commands);
+    page.chat(chat);
     page.state(context, commands, status);
     page.process(&Process::read(), status);
     page.0
@@ -175,8 +178,7 @@ impl Page {
         self.single("wschat_commits_failed_total", counted.failed_commits.get());
     }
 
-    fn chat(&mut self, commands: &Commands) {
-        let chat = commands.chat();
+    fn chat(&mut self, chat: Option<ChatStatus>) {
         self.single("wschat_dispatcher_up", u8::from(chat.is_some()));
         self.optional("wschat_users", chat.map(|chat| chat.users));
         self.optional("wschat_away_users", chat.map(|chat| chat.away_users));
