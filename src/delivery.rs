@@ -390,7 +390,8 @@ impl Delivery {
     /// Hands each seat of a room its slice of this tick's frames.
     fn deliver_room(&mut self, room: RoomId) {
         let Some(audience) = self.rooms.get_mut(&room) else { return };
-        let bytes = &mut self.counts.bytes;
+        let held_bytes = &mut self.counts.bytes;
+        let mut bytes = 0;
         let chunks = audience.take_chunks();
         for row in audience.seats.chunks_mut(PREFETCHED_SEATS) {
             for seat in row.iter() {
@@ -405,9 +406,9 @@ impl Delivery {
                 let sent = if seat.is_waiting {
                     let held = Held::Frames(chunk.slice(start..));
                     let client = self.clients.get_mut(&seat.connection);
-                    client.map_or(Ok(()), |client| hold(client, [held].into_iter(), bytes))
+                    client.map_or(Ok(()), |client| hold(client, [held].into_iter(), held_bytes))
                 } else {
-                    *bytes += (chunk.len() - start) as u64;
+                    bytes += chunk.len() - start;
                     seat.outbox.send(&[Piece { chunk, start, end: chunk.len() }])
                 };
                 if sent == Err(Full) {
@@ -415,6 +416,7 @@ impl Delivery {
                 }
             }
         }
+        self.counts.bytes += bytes as u64;
         if audience.seats.is_empty() {
             self.rooms.remove(&room);
         }
