@@ -97,7 +97,10 @@ impl Target {
     fn connect_within(&self, longest: Duration) -> Result<Probe, Failure> {
         let target = self.clone();
         let (connected, waiting) = bounded(1);
-        thread::spawn(move || connected.send(target.try_to_connect()));
+        thread::spawn(move || {
+            // Nobody may wait for it any more.
+            let _ = connected.send(target.try_to_connect());
+        });
         waiting.recv_timeout(longest).unwrap_or_else(|_| {
             let text = format!("no whole answer comes within {} s", longest.as_secs());
             Err(Failure::Broken(text))
