@@ -80,7 +80,7 @@ impl Commands {
             for page in first.map(Ok).into_iter().chain(pages) {
                 match page {
                     Ok(page) => {
-                        page.iter().try_for_each(|said| write_line(out, &line(room, said)))?;
+                        page.iter().try_for_each(|said| writeln!(out, "{}", line(room, said)))?;
                     }
                     Err(error) => {
                         return write_line(out, &json!({ "error": error.to_string() }));

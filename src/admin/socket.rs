@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
+use crate::net::sockets::try_unix;
 use crate::settings::AdminAddress;
 
 /// How many connections the kernel queues until they are accepted.
@@ -171,11 +172,11 @@ fn make_way(path: &Path) -> io::Result<()> {
         let text = "there is a file of another kind, which is left alone";
         return Err(io::Error::new(ErrorKind::AddrInUse, text));
     }
-    match UnixStream::connect(path) {
+    match try_unix(path) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         // Its queue of connections may be full.
-        Ok(_) => Err(in_use()),
+        Ok(()) => Err(in_use()),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Err(in_use()),
         Err(error) => Err(error),
     }

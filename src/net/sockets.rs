@@ -143,11 +143,16 @@ fn is_left_behind(path: &Path) -> io::Result<bool> {
         let text = "there is a file that is no socket; move it away, or choose another path";
         return Err(io::Error::new(ErrorKind::AlreadyExists, text));
     }
-    // Not `UnixStream::connect`, which waits when the other server's queue is full.
+    let connected = try_unix(path);
+    Ok(connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused))
+}
+
+/// Connects to a Unix socket and hangs up. Unlike `UnixStream::connect`, it does not wait when the queue of whoever
+/// listens is full, as that of a server that hangs: `WouldBlock`.
+pub(crate) fn try_unix(path: &Path) -> io::Result<()> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let probe = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    let connected = rustix::net::connect(&probe, &SocketAddrUnix::new(path)?);
-    Ok(connected == Err(rustix::io::Errno::CONNREFUSED))
+    Ok(rustix::net::connect(&probe, &SocketAddrUnix::new(path)?)?)
 }
 
 fn id_of(metadata: &Metadata) -> (u64, u64) {

@@ -10,6 +10,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect as connect_socket, socket_with,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wschat::{Server, Settings, StartError};
@@ -111,6 +114,19 @@ fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
     assert_eq!(fs::read(&file).unwrap(), b"precious");
     check(&directory.path().join("missing/admin.sock"), "the directory of the socket must exist");
     host.stop();
+
+    // Another server that hangs, and whose queue is full.
+    let hanging = directory.path().join("hanging");
+    let _listener = UnixListener::bind(&hanging).unwrap();
+    let queued: Vec<OwnedFd> = std::iter::from_fn(|| {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+        let address = SocketAddrUnix::new(&hanging).unwrap();
+        connect_socket(&socket, &address).is_ok().then_some(socket)
+    })
+    .collect();
+    assert_ne!(queued.len(), 0);
+    check(&hanging, "another server listens there");
 }
 
 #[test]

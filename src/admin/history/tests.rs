@@ -91,6 +91,30 @@ impl Write for Gone {
     }
 }
 
+/// Counts how often what is written so far has to be sent.
+struct Sent(usize);
+
+impl Write for Sent {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0 += 1;
+        Ok(())
+    }
+}
+
+#[test]
+fn an_export_is_not_sent_message_by_message() {
+    let stage = Stage::new(false);
+    let commands = Commands::new(stage.inputs.downgrade(), stage.opened.archive.clone());
+    let stream = commands.stream("GET", "/v1/export", "room=1").unwrap().unwrap();
+    let mut sent = Sent(0);
+    (stream.write)(&mut sent).unwrap();
+    assert_eq!(sent.0, 1);
+}
+
 #[test]
 fn an_export_is_a_line_for_each_message() {
     for is_in_file in [false, true] {

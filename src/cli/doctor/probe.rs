@@ -18,6 +18,9 @@ use crate::cli::wire::{Trust, Wire};
 /// How long each step may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long all steps may take together. What answers may send a byte now and then, for ever.
+const LONGEST: Duration = Duration::from_secs(20);
+
 /// A public URL.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
@@ -88,6 +91,23 @@ impl Target {
 
     /// Opens a WebSocket as a page from there would, and waits for the welcome.
     pub(super) fn connect(&self) -> Result<Probe, Failure> {
+        self.connect_within(LONGEST)
+    }
+
+    fn connect_within(&self, longest: Duration) -> Result<Probe, Failure> {
+        let target = self.clone();
+        let (connected, waiting) = bounded(1);
+        thread::spawn(move || {
+            // Nobody may wait for it any more.
+            let _ = connected.send(target.try_to_connect());
+        });
+        waiting.recv_timeout(longest).unwrap_or_else(|_| {
+            let text = format!("no whole answer comes within {} s", longest.as_secs());
+            Err(Failure::Broken(text))
+        })
+    }
+
+    fn try_to_connect(&self) -> Result<Probe, Failure> {
         let tcp = self.reach()?;
         let local = tcp.local_addr().map_err(Failure::Unreachable)?.ip();
         let wire = if self.is_tls {
@@ -193,4 +213,29 @@ fn open(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
 
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_never_ends_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = Target::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let trickle = thread::spawn(move || {
+            let (mut tcp, _) = listener.accept().unwrap();
+            tcp.write_all(b"HTTP/1.1 101 Switching Protocols\r\nX: ").unwrap();
+            // Until the other end has gone.
+            while tcp.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let failure = target.connect_within(Duration::from_secs(1)).err();
+        assert!(matches!(failure, Some(Failure::Broken(_))), "{failure:?}");
+        drop(trickle);
+    }
 }

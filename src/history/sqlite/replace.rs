@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
-use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
+use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
 use rustix::process::geteuid;
 
 use super::super::{HistoryError, Restored, new_epoch};
@@ -79,7 +79,10 @@ fn open_backup(path: &Path, backup: &Path) -> Result<File, HistoryError> {
         let what = format!("cannot be read: {error}");
         HistoryError::new(backup, what, "name a backup that can be read").because_of(error)
     };
-    let source = File::open(backup).map_err(unreadable)?;
+    // Opening a pipe would wait for somebody to write to it.
+    let no_waiting = OFlags::NONBLOCK.bits().cast_signed();
+    let opened = OpenOptions::new().read(true).custom_flags(no_waiting).open(backup);
+    let source = opened.map_err(unreadable)?;
     let metadata = source.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(HistoryError::new(backup, "is no file", "name the file of a backup"));

@@ -132,6 +132,10 @@ fn what_is_no_sound_backup_is_refused() {
     let (folder, backup) = backup_up_to(3);
     check_refused(&folder.path().join("missing"), &["cannot be read", "name a backup"]);
     check_refused(folder.path(), &["no file", "name the file of a backup"]);
+    let pipe = folder.path().join("pipe");
+    let mode = rustix::fs::Mode::RWXU;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    check_refused(&pipe, &["no file", "name the file of a backup"]);
     let other = folder.path().join("other");
     for (contents, words) in [("", "is empty"), ("Notes of mine", "is not a wschat history")] {
         fs::write(&other, contents).unwrap();
