@@ -89,9 +89,8 @@ fn the_log_names_the_counted_address() {
     let program = Program::start(json!({ "trustedProxies": [PROXY.to_string()] }));
     let _one = expect_welcome(upgrade(&program.endpoint, PROXY, "203.0.113.7"));
     let _two = expect_welcome(upgrade(&program.endpoint, UNTRUSTED, "203.0.113.7"));
-    let log = program.log();
-    assert!(log.contains("connection 1 from 203.0.113.7 "), "{log}");
-    assert!(log.contains("connection 2 from 127.0.0.3 "), "{log}");
+    program.expect_log("connection 1 from 203.0.113.7 ");
+    program.expect_log("connection 2 from 127.0.0.3 ");
 }
 
 #[test]

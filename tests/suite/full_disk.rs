@@ -192,8 +192,7 @@ impl FullDisk {
                 }
             }
         }
-        let log = self.program.log();
-        assert!(log.contains("cannot be saved"), "{log}");
+        self.program.expect_log("cannot be saved");
     }
 
     fn saving_resumes_without_a_gap(&mut self) {
@@ -216,7 +215,6 @@ impl FullDisk {
         let saved = page["events"].as_array().expect("events").iter();
         let saved: Vec<&Value> = saved.map(|said| &said["ref"]).collect();
         assert_eq!(saved, [&(self.last_seq - 1).to_string(), "at last", "and on"]);
-        let log = self.program.log();
-        assert!(log.contains("is saved again"), "{log}");
+        self.program.expect_log("is saved again");
     }
 }

@@ -182,6 +182,11 @@ impl Program {
         fs::read_to_string(self.file("stderr")).unwrap()
     }
 
+    /// Waits until the log has this.
+    pub(crate) fn expect_log(&self, text: &str) {
+        eventually(text, || self.log().contains(text));
+    }
+
     /// A file of the program's directory as the program sees it, also where it has its own mounts.
     pub(crate) fn inner_file(&self, name: &str) -> PathBuf {
         let path = self.file(name);

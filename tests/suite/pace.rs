@@ -178,5 +178,5 @@ fn what_was_sent_while_the_process_stood_still_is_no_haste() {
         let said = user.json();
         assert_eq!(said["text"], number.to_string(), "{said}");
     }
-    assert!(program.log().contains("nothing ran for"), "{}", program.log());
+    program.expect_log("nothing ran for");
 }

@@ -312,6 +312,7 @@ fn check_overload(program: &Program, expected: Range<usize>) {
         client.expect_welcome();
         client.expect_nothing_more();
     }
+    program.expect_log("WARN");
     let warnings = program.log().lines().filter(|line| line.contains("WARN")).count();
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
     assert!((1..=seconds + 2).contains(&warnings), "{}", program.log());
@@ -342,7 +343,7 @@ fn out_of_threads_it_rejects_connections_and_goes_on() {
     let program =
         Program::start_after("prlimit --nproc=40 --pid $$", json!({"username": "nobody"}));
     check_overload(&program, 20..36);
-    assert!(program.log().contains("cannot serve"), "{}", program.log());
+    program.expect_log("cannot serve");
 }
 
 /// Only root may change the user.
@@ -404,12 +405,8 @@ fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
 #[test]
 fn a_start_warns_of_connections_that_the_machine_cannot_carry() {
     let program = Program::start_after("ulimit -n 400", json!({}));
-    let log = program.log();
-    let warning = "[WARN] limits.maxConnections is 4096, but the limit of open files";
-    assert!(
-        log.contains(warning) && log.contains("is 400, which carries about 80 connections"),
-        "{log}"
-    );
+    program.expect_log("[WARN] limits.maxConnections is 4096, but the limit of open files");
+    program.expect_log("is 400, which carries about 80 connections");
     let program =
         Program::start_after("ulimit -n 400", json!({ "limits": { "maxConnections": 50 } }));
     assert!(!program.log().contains("open files"), "{}", program.log());

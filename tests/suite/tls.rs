@@ -206,6 +206,7 @@ fn a_certificate_that_expires_while_serving_is_told_until_it_is_renewed() {
     let over = format!("certificate 1 of 1 expired on {date}");
     let count = |what: &str| program.log().matches(what).count();
     assert_eq!(health(address), format!("200 ok\nwarning: {coming}\n"));
+    program.expect_log(&coming);
     assert_eq!((count(&coming), count(&over)), (1, 0));
 
     let refused =
