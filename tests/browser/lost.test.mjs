@@ -23,10 +23,12 @@ function story(name, { before, ...options }, tell) {
 
 /** Waits until the page shows exactly these messages, all acknowledged, and asserts that the server has the same. */
 async function allSaid(tab, server, texts, roomId = ROOM) {
-  await tab.page.waitForFunction((count) => {
-    const isSent = document.querySelectorAll('#entries > .said[data-seq]').length >= count;
+  await tab.page.waitForFunction((expected) => {
+    const shown = [...document.querySelectorAll('#entries > .said[data-seq] .content')];
+    // The last one also tells this room from another that is still shown.
+    const isSent = shown.length >= expected.length && shown.at(-1)?.innerText === expected.at(-1);
     return isSent && !document.querySelector('#entries > .said:not([data-seq])');
-  }, texts.length).catch(() => {}); // the assertions below say what is missing
+  }, texts).catch(() => {}); // the assertions below say what is missing
   assert.deepEqual(await tab.texts(), texts);
   assert.equal(await unsent(tab).count(), 0);
   const guest = await Guest.connect(server.socketUrl);
