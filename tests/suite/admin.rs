@@ -330,7 +330,8 @@ fn a_stuck_dispatcher_is_told_by_health_and_in_the_log() {
     }
     let health = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let public = || program.endpoint.ask(health).status;
-    assert_eq!(public(), 503);
+    // An answer of the dispatcher counts for 100 ms.
+    eventually("health tells it", || public() == 503);
     assert_eq!(get(&path, "/healthz").status, 503);
     assert!(text(&get(&path, "/readyz")).contains("stuck"));
     let metrics = text(&get(&path, "/metrics"));
