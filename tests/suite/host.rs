@@ -201,6 +201,17 @@ impl Program {
         assert!(Command::new("sh").arg("-c").arg(command).status().unwrap().success());
     }
 
+    /// Stops the program, and waits until none of its threads runs: on a busy machine some go on for a while.
+    pub(crate) fn stop(&self) {
+        self.signal("STOP");
+        eventually("all threads are stopped", || {
+            let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+            tasks
+                .filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok())
+                .all(|status| status.lines().any(|line| line.starts_with("State:\tT")))
+        });
+    }
+
     /// Waits until the program ends.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let mut status = None;

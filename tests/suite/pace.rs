@@ -168,7 +168,7 @@ fn what_was_sent_while_the_process_stood_still_is_no_haste() {
     let mut user = program.endpoint.v2_user();
     user.request(r#"{"type":"enter_room","roomId":1}"#);
     assert_eq!(user.json()["type"], "room");
-    program.signal("STOP");
+    program.stop();
     for number in 0..400 {
         user.request(&json!({ "type": "text", "text": number.to_string() }).to_string());
     }

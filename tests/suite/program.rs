@@ -281,7 +281,7 @@ fn stopping_and_continuing_it_closes_nobody() {
     let program = Program::start(json!({}));
     let mut member = program.endpoint.member();
     for _ in 0..5 {
-        program.signal("STOP");
+        program.stop();
         program.signal("CONT");
         member.expect_nothing_more();
     }
