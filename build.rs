@@ -2,8 +2,8 @@
 //! its path, its content type and, where that is smaller, its gzip. `src/web/mod.rs` includes the
 //! table. It also names the commit for `wschat --version`.
 //!
-//! Scripts and styles are bundled (`build/join.rs`), except for scripts that are imported on
-//! demand. New files are found automatically. A file of an unknown kind fails the build: it would
+//! Scripts and styles are bundled (`build/join.rs`); scripts that are imported on demand are chunks
+//! of their own. New files are found automatically. A file of an unknown kind fails the build: it would
 //! otherwise be missing from the page unnoticed.
 
 #[path = "build/join.rs"]
@@ -16,7 +16,7 @@ use std::process::Command;
 
 use zopfli::{Format, Options};
 
-use self::join::{Joined, join_script, join_style};
+use self::join::{Joined, join_scripts, join_style};
 
 /// The kinds of files that are served: suffix, content type, and whether it is text. Text is
 /// compressed; images already are.
@@ -47,7 +47,7 @@ fn main() {
     println!("cargo::rerun-if-changed=src/web");
     println!("cargo::rerun-if-changed={CLIENT}");
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=build/join.rs");
+    println!("cargo::rerun-if-changed=build");
     name_commit();
     if let Err(problem) = embed() {
         println!("cargo::error={problem}");
@@ -99,18 +99,16 @@ fn embed() -> Fallible<()> {
         let path = if name.starts_with(CLIENT) { repository.join(name) } else { root.join(name) };
         fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
     };
-    let joined =
-        [("app.js", join_script("app.js", &read)?), ("style.css", join_style("style.css", &read)?)];
+    let mut joined = join_scripts("app.js", &read)?;
+    joined.push(join_style("style.css", &read)?);
+    refuse_chunks_elsewhere(&joined, &root)?;
     let mut table = "&[\n".to_owned();
     for (index, file) in files.iter().enumerate() {
         let Some((content_type, is_text)) = kind(file)? else { continue };
         let name = name(file.strip_prefix(&root).expect("it was found below the root"))?;
-        let part_of = joined.iter().find(|(_, Joined { names, .. })| names.contains(&name));
-        let file = match part_of {
-            Some((whole, _)) if *whole != name => continue,
-            Some((_, Joined { text, .. })) => {
-                write(&out.join(format!("{index}.joined")), text.as_bytes())?
-            }
+        let file = match joined.iter().find(|whole| whole.names.contains(&name)) {
+            Some(whole) if whole.name != name => continue,
+            Some(whole) => write(&out.join(format!("{index}.joined")), whole.text.as_bytes())?,
             None => file.clone(),
         };
         let body = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -130,6 +128,17 @@ fn embed() -> Fallible<()> {
     }
     table.push(']');
     write(&out.join("page.rs"), table.as_bytes()).map(drop)
+}
+
+/// Only what is in `src/web` is served, and can be loaded on demand.
+fn refuse_chunks_elsewhere(joined: &[Joined], root: &Path) -> Fallible<()> {
+    match joined.iter().find(|whole| !root.join(&whole.name).exists()) {
+        None => Ok(()),
+        Some(Joined { name, .. }) => Err(format!(
+            "{name} would have to be loaded on demand, but is not in src/web; import it in a module that app.js \
+             always loads"
+        )),
+    }
 }
 
 /// Writes a file and returns its path.
