@@ -268,9 +268,15 @@ limits! {
     Live "resumeGraceSeconds" resume_grace_seconds: u64 = 60,
         1..=604_800 "seconds", or 0 for "no time";
 
+    /// How long at most, if the client said that it goes away (Close code 1001), as browsers do when a
+    /// page is closed or loaded again. Never longer than `resumeGraceSeconds`.
+    Live "reloadGraceSeconds" reload_grace_seconds: u64 = 10,
+        1..=604_800 "seconds", or 0 for "no time";
+
     /// How many users may be away: their connection is lost, and their session can be resumed. When
     /// one more goes away, one has to leave, of the source that has the most: first one that is in no
-    /// room, has not changed its name and has sent nothing with a `ref`; otherwise, the one who went last.
+    /// room, has not changed its name and has sent nothing with a `ref`; otherwise, the one whose time ends
+    /// last.
     Live "maxAwayUsers" max_away_users: usize = 4_096,
         1..=1_000_000 "users", or 0 for "nobody";
 

@@ -39,6 +39,7 @@ historyMaxMemoryBytes | 65535 | 4294967296 | a whole number from 65536 to 429496
 historyMaxFileBytes | 1048575 | 1099511627777 | a whole number from 1048576 to 1099511627776 (bytes), or 0 for no limit
 historyMaxReferenceBytes | 65535 | 4294967296 | a whole number from 65536 to 4294967295 (bytes)
 resumeGraceSeconds  |     -1 |     604801 | a whole number from 1 to 604800 (seconds), or 0 for no time
+reloadGraceSeconds  |     -1 |     604801 | a whole number from 1 to 604800 (seconds), or 0 for no time
 maxAwayUsers        |     -1 |    1000001 | a whole number from 1 to 1000000 (users), or 0 for nobody
 drainTimeoutMs      |     -1 |     600001 | a whole number from 1 to 600000 (milliseconds), or 0 for no wait
 ";
