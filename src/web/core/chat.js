@@ -175,8 +175,8 @@ export class Chat {
     return isAsked;
   }
 
-  loadGap(gap) {
-    this.#pages.loadGap(gap);
+  loadGap(gap, from) {
+    this.#pages.loadGap(gap, from);
     this.#changed();
   }
 
@@ -196,9 +196,19 @@ export class Chat {
     this.#client.typing();
   }
 
+  /** The log has gone to the first unread message. */
+  landed() {
+    this.state.landed();
+  }
+
   /** Whether the user is looking at the newest messages. */
   setWatching(isWatching) {
     if (this.state.setWatching(isWatching)) this.#changed();
+  }
+
+  /** The user has seen the messages of the room up to this one. */
+  see(seq) {
+    if (this.state.see(seq)) this.#changed();
   }
 
   setDraft(text) {

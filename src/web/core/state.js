@@ -19,6 +19,10 @@ export class State extends ServerState {
   divider = null;
   notice = null;
   target = null;
+  /** Whether the log is to go to the first unread message: since a room was entered that has some, until it is there. */
+  landing = false;
+  /** The first unread message, while it is being loaded. */
+  seeking = null;
   loadingOlder = false;
   hasName = false;
 
@@ -33,8 +37,8 @@ export class State extends ServerState {
   /** Room id → { title, timeline } */
   #memories = new Map();
   #isWatching = false;
-  /** The room has just been chosen, so the divider does not know yet how far it was read. */
-  #isFresh = false;
+  /** The base protocol's numbers mean nothing to the next page, so how far a room was read is not kept. */
+  #readInBase = null;
   #counted = {};
 
   constructor({ clock, store, outbox, marks, isMentioned, changed }) {
@@ -94,14 +98,29 @@ export class State extends ServerState {
     }));
   }
 
+  /** Whether the user is looking at the newest messages. */
+  get isWatching() {
+    return this.#isWatching;
+  }
+
   /** The number of unread messages; 0 for a room that was never read. */
   unread(id) {
-    if (id === this.room?.id) return this.#isWatching || this.divider === null ? 0 : this.#othersAfterDivider();
+    if (id === this.room?.id && (this.inRoom || this.version === 'base')) return this.#unreadHere().count;
     const room = this.rooms.get(id);
     const mark = room?.seq === undefined ? null : this.#marks.get(room);
     // In another epoch the numbers mean other messages.
     if (mark === null || (this.epoch !== null && mark.epoch !== this.epoch)) return 0;
     return Math.max(0, room.seq - mark.seq);
+  }
+
+  /** How many unread messages mention the user: those that the server counts, and those below what was read. */
+  mentions(id) {
+    if (id === this.room?.id && this.inRoom) return this.#unreadHere().mentions;
+    const room = this.rooms.get(id);
+    const memory = this.#memories.get(id);
+    const mark = room && memory?.title === room.title ? this.#marks.get(room) : null;
+    const isSame = mark !== null && mark.epoch === memory.timeline.epoch;
+    return (room?.mentions ?? 0) + (isSame ? memory.timeline.mentionsAfter(mark.seq) : 0);
   }
 
   // ---- for the chat
@@ -115,8 +134,9 @@ export class State extends ServerState {
     this.room = room && { id: room.id, title: room.title };
     this.divider = null;
     this.target = null;
+    this.landed();
     this.loadingOlder = false;
-    this.#isFresh = true;
+    this.#readInBase = null;
     this.#clearTyping();
     if (room) this.#memory(room);
   }
@@ -128,12 +148,25 @@ export class State extends ServerState {
     if (epoch === null) return true;
     if (isWatching) {
       this.#read();
-      if (this.divider !== null && this.#othersAfterDivider() === 0) this.divider = null;
+      if (this.divider !== null && this.timeline.othersAfter(this.divider) === 0) this.divider = null;
     } else {
-      this.divider = endSeq;
+      if (this.#unreadHere().count === 0) this.divider = endSeq;
       this.#marks.flush();
     }
     return true;
+  }
+
+  /** The user has seen the messages up to `seq`. Returns whether that is news. */
+  see(seq) {
+    const read = this.#readSeq;
+    if (read === null || seq <= read) return false;
+    this.#read(Math.min(seq, this.timeline.endSeq));
+    return true;
+  }
+
+  /** The log is where the user begins to read. */
+  landed() {
+    Object.assign(this, { landing: false, seeking: null });
   }
 
   disconnected(loss) {
@@ -188,6 +221,8 @@ export class State extends ServerState {
     this.#membersOf = room.id;
     this.#noteSeq(room.id, seq);
     if (room.id === this.room?.id) this.#placeDivider(before);
+    // The list lags behind, and the messages are here by now.
+    if (this.rooms.get(room.id)?.mentions) this.rooms.set(room.id, { ...this.rooms.get(room.id), mentions: 0 });
     return [];
   }
 
@@ -268,28 +303,46 @@ export class State extends ServerState {
   /** `before` is the last message that was known before entering, or null. */
   #placeDivider(before) {
     const { timeline } = this;
-    const mark = this.version === 'base' ? null : this.#marks.get(this.room);
-    const read = this.#isFresh ? (mark?.epoch === timeline.epoch ? mark.seq : null) : before;
-    if (this.divider === null && read !== null && timeline.othersAfter(read) > 0) this.divider = read;
-    this.#isFresh = false;
-    if (this.#isWatching || mark?.epoch !== timeline.epoch) this.#read();
+    const read = this.#readSeq;
+    if (read !== null && timeline.othersAfter(read) > 0) {
+      // Whoever has not read everything from before goes on reading there.
+      if (this.divider === null || before === null || read >= before) this.divider = read;
+      this.landing = true;
+      this.seeking = timeline.isMissing(read + 1) ? read + 1 : null;
+      this.#isWatching = false;
+    } else if (this.#isWatching || read === null) {
+      this.#read();
+    }
     if (!this.#isWatching) this.divider ??= timeline.endSeq;
   }
 
-  #read() {
-    const { epoch, endSeq } = this.timeline;
-    if (this.version !== 'base' && epoch !== null) this.#marks.mark(this.room, endSeq, epoch);
+  /** How far the room on screen was read; null if never. */
+  get #readSeq() {
+    if (this.room === null) return null;
+    if (this.version === 'base') return this.#readInBase;
+    const mark = this.#marks.get(this.room);
+    return mark !== null && mark.epoch === this.timeline.epoch ? mark.seq : null;
   }
 
-  /** Cached, because the list of rooms asks on every draw. */
-  #othersAfterDivider() {
-    const { timeline, divider } = this;
+  #read(seq = this.timeline.endSeq) {
+    const { epoch } = this.timeline;
+    if (epoch === null) return;
+    if (this.version === 'base') this.#readInBase = seq;
+    else this.#marks.mark(this.room, seq, epoch);
+  }
+
+  /** The unread messages of the room on screen. Cached, because the list of rooms asks on every draw. */
+  #unreadHere() {
+    const { timeline } = this;
+    const read = this.#readSeq;
+    if (read === null || this.#isWatching) return { count: 0, mentions: 0 };
     const { revision } = timeline;
     const counted = this.#counted;
-    if (counted.timeline !== timeline || counted.revision !== revision || counted.divider !== divider) {
-      this.#counted = { timeline, revision, divider, count: timeline.othersAfter(divider) };
+    if (counted.timeline !== timeline || counted.revision !== revision || counted.read !== read) {
+      const count = timeline.othersAfter(read);
+      this.#counted = { timeline, revision, read, count, mentions: timeline.mentionsAfter(read) };
     }
-    return this.#counted.count;
+    return this.#counted;
   }
 
   #stopTyping(id) {

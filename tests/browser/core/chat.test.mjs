@@ -352,7 +352,16 @@ test('unread: in a room read before, and in the current room while nobody looks'
   assert.equal(page.state.unread(1), 3);
   page.chat.setWatching(true);
   page.chat.enter(1);
+  assert.equal(page.state.unread(1), 3, 'until they are seen');
   page.flow();
+  assert.deepEqual([page.state.unread(1), page.state.divider, page.state.landing], [3, 1, true]);
+  page.chat.landed();
+  page.chat.see(3);
+  assert.deepEqual([page.state.unread(1), page.state.divider], [1, 1]);
+  page.chat.see(2);
+  page.chat.setWatching(false);
+  assert.deepEqual([page.state.unread(1), page.state.divider], [1, 1], 'not all has been read');
+  page.chat.setWatching(true);
   assert.deepEqual([page.state.unread(1), page.state.divider], [0, 1]);
   page.chat.setWatching(false);
   assert.equal(page.state.divider, 4);

@@ -344,10 +344,8 @@ export class FakeServer {
       case 'history': {
         const room = this.rooms.get(request.roomId);
         if (!room) return { code: 'unknown_room' };
-        const older = room.record.filter(({ seq }) => seq < (request.before ?? Infinity));
-        const events = older.slice(-Math.min(request.limit ?? 50, this.frameEvents));
-        const page = { type: 'history', roomId: room.id, epoch: this.epoch, events, more: older.length > events.length };
-        return reply({ ...page, newer: events.at(-1)?.seq !== room.record.at(-1)?.seq });
+        const { events, more, newer } = historyPage(room.record, request, this.frameEvents);
+        return reply({ type: 'history', roomId: room.id, epoch: this.epoch, events, more, newer });
       }
       case 'text': case 'gif': return this.#asksToSay(session, request);
       case 'typing':
@@ -444,6 +442,20 @@ export class FakeServer {
       seq: room.lastSeq, complete, ...(since && !isKnown && { reset: true }), events,
     };
   }
+}
+
+/** At most `limit` messages before or after one, or around it. */
+function historyPage(record, { before = Infinity, after, around, limit = 50 }, most) {
+  const size = Math.min(limit, most);
+  const index = (seq) => record.filter((event) => event.seq < seq).length;
+  let start = Math.max(0, index(before) - size);
+  let end = index(before);
+  if (after !== undefined) [start, end] = [index(after + 1), index(after + 1) + size];
+  if (around !== undefined) {
+    start = Math.max(0, Math.min(index(around) - Math.floor(size / 2), record.length - size));
+    end = start + size;
+  }
+  return { events: record.slice(start, end), more: start > 0, newer: end < record.length };
 }
 
 /** Whether the user is in no room, or not in the one that the request names. */
