@@ -29,7 +29,7 @@ use crate::protocol::{
 };
 use crate::recall::{Lookup, Query};
 
-use people::{People, users_after};
+use people::{People, previews, users_after};
 use room_rates::RoomRates;
 
 /// A user causes at most one typing event in this time.
@@ -323,6 +323,12 @@ impl Lobby {
             }
             LocalRequest::Users { room, after, limit } => {
                 outputs.push(self.users(connection, room, (after, limit), &reference, chat));
+                return;
+            }
+            LocalRequest::Previews(rooms) => {
+                let (rooms, max_frame) = (previews(&rooms, chat), self.max_frame(connection));
+                let what = Lookup::Previews { rooms, max_frame };
+                outputs.push(Output::Query { to: user, query: Query { what, reference } });
                 return;
             }
             LocalRequest::Typing(meant) => match (room, meant) {

@@ -21,7 +21,8 @@ use crate::mailbox::WeakMailboxSender;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::protocol::{
-    ErrorReply, EventPage, Fit, HistoryPart, Joint, Outgoing, Reference, RoomSnapshot, Since,
+    ErrorReply, EventPage, Fit, HistoryPart, Joint, Outgoing, Reference, RoomPreview, RoomSnapshot,
+    Since, previews_frame,
 };
 
 use filler::Filler;
@@ -56,6 +57,12 @@ pub(crate) enum Lookup {
     },
     /// One message.
     Message(Position),
+    /// What was said last in each of these rooms.
+    Previews {
+        rooms: Vec<RoomPreview>,
+        /// How long the answer may be.
+        max_frame: usize,
+    },
 }
 
 /// A query, and the client that waits for the answer.
@@ -69,6 +76,11 @@ pub(crate) struct PendingQuery {
 
 /// How many answers may be on their way to the dispatcher. They can be long, so this bounds memory.
 const MAX_RESULTS: usize = 8;
+
+/// How many erased messages a preview looks behind, besides the newest.
+const MAX_ERASED: usize = 20;
+/// How much these may weigh, so that few texts are read behind them.
+const PREVIEW_WEIGHT: usize = 8_192;
 
 /// The dispatcher's end. The thread ends when it is dropped.
 #[derive(Debug)]
@@ -146,6 +158,9 @@ impl Query {
             Lookup::Room { since, .. } => {
                 since.as_ref().map_or(0, |since| size_of::<Since>() + since.epoch.len())
             }
+            Lookup::Previews { rooms, .. } => {
+                rooms.iter().map(|room| size_of::<RoomPreview>() + room.users.json().len()).sum()
+            }
             Lookup::Page { .. } | Lookup::Message(_) => 0,
         }
     }
@@ -205,6 +220,9 @@ impl Messages {
                 self.page(room, (part, limit), &reference, max_bytes)
             }
             Lookup::Message(position) => self.message(position, &reference),
+            Lookup::Previews { rooms, max_frame } => {
+                self.previews(rooms, reference.as_deref(), max_frame)
+            }
         };
         frames.unwrap_or_else(|error| {
             error!("cannot read the history: {error}");
@@ -278,6 +296,36 @@ impl Messages {
         };
         let (time, event) = (said.time, Event::Said(said));
         Ok(VERSION.frame(&Outgoing::Event { room, time, event: &event }))
+    }
+
+    fn previews(
+        &mut self,
+        rooms: Vec<RoomPreview>,
+        reference: Option<&str>,
+        max_frame: usize,
+    ) -> Result<Bytes, HistoryError> {
+        let mut previews = Vec::with_capacity(rooms.len());
+        for room in rooms {
+            let last = self.last(&room)?;
+            previews.push((room, last));
+        }
+        Ok(previews_frame(&previews, &self.epoch, reference, max_frame))
+    }
+
+    /// The newest message of a room, as it was, that has not been erased, if it is among the newest few.
+    fn last(&mut self, room: &RoomPreview) -> Result<Option<Said>, HistoryError> {
+        let mut before = room.seq.saturating_add(1);
+        // Nearly always it is the newest one.
+        for limit in [1, MAX_ERASED] {
+            let (messages, _) = self.reader.before(room.id, before, limit, PREVIEW_WEIGHT)?;
+            let Some(oldest) = messages.first() else { return Ok(None) };
+            before = oldest.seq;
+            let last = messages.into_iter().rfind(|said| said.content != Content::Erased);
+            if last.is_some() {
+                return Ok(last);
+            }
+        }
+        Ok(None)
     }
 
     /// The messages of a room up to the snapshot, and how these join what the client knows.

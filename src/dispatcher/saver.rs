@@ -240,7 +240,7 @@ pub(super) fn refuse_unsaved(outputs: &mut Vec<Output>, chat: &Chat) {
                 Lookup::Message(position) if position.seq > chat.last_seq(position.room) => {
                     Some((*to, 0, query.reference.take()))
                 }
-                Lookup::Message(_) | Lookup::Page { .. } => None,
+                Lookup::Message(_) | Lookup::Page { .. } | Lookup::Previews { .. } => None,
             },
             _ => None,
         };

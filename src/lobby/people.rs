@@ -11,7 +11,9 @@ use crate::chat::{
 };
 use crate::log::Now;
 use crate::output::Output;
-use crate::protocol::{Outgoing, USERS_MAX_PAGE, UserEntry, UserList, Version};
+use crate::protocol::{
+    Outgoing, PREVIEW_USERS, RoomPreview, USERS_MAX_PAGE, UserEntry, UserList, Version,
+};
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -116,6 +118,16 @@ impl People {
     pub(super) fn knows_nobody(&self) -> bool {
         self.followers.is_empty() && self.changes.is_empty()
     }
+}
+
+/// What is known here of these rooms, those that there are.
+pub(super) fn previews(rooms: &[RoomId], chat: &Chat) -> Vec<RoomPreview> {
+    let preview = |&id: &RoomId| {
+        let count = chat.room(id)?.user_count();
+        let users = UserList::new(users_after(chat, id, UserId(0)).take(PREVIEW_USERS), count);
+        Some(RoomPreview { id, users, seq: chat.last_seq(id) })
+    };
+    rooms.iter().filter_map(preview).collect()
 }
 
 /// The users of a room with higher ids than `after`.

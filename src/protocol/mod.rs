@@ -10,6 +10,7 @@ mod error;
 mod frame;
 mod outgoing;
 mod page;
+mod previews;
 mod request;
 mod users;
 mod v2;
@@ -28,6 +29,7 @@ pub(crate) use outgoing::{
     AdvertisedLimits, Gif, Hello, Outgoing, RoomList, RoomListChange, RoomSnapshot, ServerInfo,
 };
 pub(crate) use page::{EventPage, Fit, Joint, rooms_frame, users_frame};
+pub(crate) use previews::{PREVIEW_USERS, RoomPreview, previews_frame};
 pub(crate) use request::{
     HISTORY_MAX_PAGE, HelloRequest, HistoryPart, LocalRequest, MAX_NUMBER, Request, Since,
     USERS_MAX_PAGE, reference_of,

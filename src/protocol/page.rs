@@ -190,7 +190,7 @@ pub(crate) fn rooms_frame(
 
 /// A frame with as many items as fit, at most `limit`, but at least one. `tail` is told whether some are
 /// left.
-fn items_frame(
+pub(super) fn items_frame(
     head: &str,
     mut items: impl Iterator<Item = String>,
     limit: usize,
@@ -219,10 +219,10 @@ fn items_frame(
 }
 
 /// The end of a frame that answers a request with this reference.
-fn reference_member(reference: Option<&str>) -> String {
+pub(super) fn reference_member(reference: Option<&str>) -> String {
     reference.map_or(String::new(), |name| format!(r#","ref":{}"#, json(name)))
 }
 
-fn json<T: Serialize + ?Sized>(value: &T) -> String {
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("all keys are strings")
 }

@@ -13,6 +13,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::ErrorReply;
+use super::previews::PREVIEWS_MAX_ROOMS;
 use super::v2::PRESENCE;
 use crate::chat::{self, Content, Reference, RoomId, UserId};
 
@@ -47,7 +48,7 @@ pub(crate) enum Request {
 }
 
 /// A request that one node answers by itself, because it does not change the chat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LocalRequest {
     /// The list of rooms, or only those with higher ids than this.
     ListRooms { after: Option<RoomId> },
@@ -61,6 +62,8 @@ pub(crate) enum LocalRequest {
     },
     /// The users of a room with higher ids than this, at most `limit` of them.
     Users { room: RoomId, after: UserId, limit: usize },
+    /// Who is in these rooms, and what was said last.
+    Previews(Vec<RoomId>),
     /// The user is typing. Refused if the user is in another room than this.
     Typing(Option<RoomId>),
     /// The client says what it can take.
@@ -104,6 +107,8 @@ struct Members<'a> {
     kind: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "null_is_a_value")]
     room_id: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "null_is_a_value")]
+    room_ids: Option<&'a RawValue>,
     #[serde(borrow)]
     text: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -216,6 +221,7 @@ fn v2_request(members: &Members<'_>) -> Result<Request, ErrorReply> {
             after: UserId(optional_number("after", members.after)?.unwrap_or(0)),
             limit: limit(members, USERS_MAX_PAGE, USERS_MAX_PAGE)?,
         }),
+        "previews" => Request::Local(LocalRequest::Previews(preview_rooms(members)?)),
         "list_rooms" => {
             let after = optional_number("after", members.after)?.map(RoomId);
             Request::Local(LocalRequest::ListRooms { after })
@@ -285,6 +291,27 @@ fn room(members: &Members<'_>) -> Result<RoomId, ErrorReply> {
 /// act on the room that the user happens to be in.
 fn meant_room(members: &Members<'_>) -> Result<Option<RoomId>, ErrorReply> {
     Ok(optional_number("roomId", members.room_id)?.map(RoomId))
+}
+
+/// The rooms that a client wants to see previews of, each once.
+fn preview_rooms(members: &Members<'_>) -> Result<Vec<RoomId>, ErrorReply> {
+    let raw = present("roomIds", members.room_ids)?;
+    let wrong = || {
+        let max = PREVIEWS_MAX_ROOMS;
+        ErrorReply::bad_request(format!("\"roomIds\" must be an array of 1 to {max} ids of rooms."))
+    };
+    let ids: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| wrong())?;
+    if !(1..=PREVIEWS_MAX_ROOMS).contains(&ids.len()) {
+        return Err(wrong());
+    }
+    let mut rooms = Vec::with_capacity(ids.len());
+    for id in ids {
+        let room = RoomId(number("roomIds", Some(id)).map_err(|_| wrong())?);
+        if !rooms.contains(&room) {
+            rooms.push(room);
+        }
+    }
+    Ok(rooms)
 }
 
 /// Features that this server does not know are ignored.

@@ -54,12 +54,11 @@ impl UserList {
     }
 
     /// How many users the room has in all.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count
     }
 
     /// All users that are in the list.
-    #[cfg(test)]
     pub(crate) fn json(&self) -> &str {
         &self.json
     }

@@ -19,7 +19,7 @@ use crate::chat::{
 pub(super) const PRESENCE: &str = "presence";
 
 /// What this server can do beyond the core of the protocol.
-const FEATURES: &[&str] = &[PRESENCE, "users", "history.after", "history.around"];
+const FEATURES: &[&str] = &[PRESENCE, "users", "history.after", "history.around", "previews"];
 
 /// The frames of `wschat.v2`, except those of `page`, and `error`, which is the same in both versions. The order of the members
 /// is part of the protocol.

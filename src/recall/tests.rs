@@ -1,6 +1,7 @@
 //! Answers from a history in memory. The thread runs only where it is the subject.
 
 mod lengths;
+mod previews;
 
 use std::sync::Mutex;
 use std::sync::mpsc;

@@ -1,8 +1,9 @@
 //! Frames of which only a part is known beforehand: whether one is what a client has to get.
 
-use super::frames::{JsonFrame, RoomInFrame, UserInFrame};
+use super::frames::{JsonFrame, PreviewInFrame, RoomInFrame, UserInFrame};
 use super::store::FaultyStore;
 use crate::chat::{RoomId, Version, Welcome};
+use crate::protocol::RoomPreview;
 use crate::recall::{Lookup, Query};
 
 pub(super) fn is_welcome(welcome: &Welcome, frame: &JsonFrame) -> bool {
@@ -43,6 +44,22 @@ pub(super) fn is_answer(query: &Query, frame: &JsonFrame, store: &FaultyStore) -
             let is_message = frame.room_id == Some(room.0) && frame.seq == Some(seq);
             let is_gone = frame.code.as_deref() == Some("already_said");
             is_message || is_gone || is_unreadable(room)
+        }
+        Lookup::Previews { rooms, .. } => {
+            let is_it = |(room, preview): (&RoomPreview, &PreviewInFrame)| {
+                let users: Vec<UserInFrame> =
+                    serde_json::from_str(&format!("[{}]", room.users.json())).unwrap();
+                preview.room_id == room.id.0
+                    && preview.users == users
+                    && preview.user_count == room.users.count()
+            };
+            let is_whole = |previews: &[PreviewInFrame]| {
+                previews.len() == rooms.len() || frame.more == Some(true)
+            };
+            frame.previews.as_ref().map_or_else(
+                || rooms.iter().any(|room| is_unreadable(room.id)),
+                |previews| is_whole(previews) && rooms.iter().zip(previews).all(is_it),
+            )
         }
     }
 }

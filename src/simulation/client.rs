@@ -56,6 +56,9 @@ impl SimClient {
                 let features = dice.pick(&[r#"["presence"]"#, r#"["presence"]"#, "[]"]);
                 self.plain(on, &format!(r#""type":"hello","features":{features}"#))
             }
+            97 if self.version == Version::V2 => {
+                self.plain(on, r#""type":"previews","roomIds":[2,1,9]"#)
+            }
             94..97 if self.version == Version::V2 => self.plain(on, r#""type":"typing""#),
             _ => self.malformed(on, dice),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Each of these has to happen in the default runs.
-const KINDS: [&str; 55] = [
+const KINDS: [&str; 56] = [
     // Connections.
     "resumed",
     "resumed into a room",
@@ -54,6 +54,7 @@ const KINDS: [&str; 55] = [
     "said before entering",
     "hello",
     "users",
+    "previews",
     "presence",
     "page in the middle",
     // Others.

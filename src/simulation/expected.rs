@@ -21,8 +21,8 @@ use crate::chat::{
 };
 use crate::output::Output;
 use crate::protocol::{
-    CloseReason, Hello, HelloRequest, LocalRequest, Outgoing, Reference, RoomSnapshot, Since,
-    UserEntry, UserList, users_frame,
+    CloseReason, Hello, HelloRequest, LocalRequest, Outgoing, PREVIEW_USERS, Reference,
+    RoomPreview, RoomSnapshot, Since, UserEntry, UserList, users_frame,
 };
 use crate::recall::{Lookup, Query};
 
@@ -207,6 +207,17 @@ impl ExpectedDelivery {
         members.map(|(id, name, away)| UserEntry { id: id.0, name, away })
     }
 
+    fn previews(&mut self, to: UserId, rooms: &[RoomId], reference: Reference) {
+        let preview = |&id: &RoomId| {
+            let count = self.chat.room(id)?.user_count();
+            let users = UserList::new(self.users_after(id, UserId(0)).take(PREVIEW_USERS), count);
+            Some(RoomPreview { id, users, seq: self.chat.last_seq(id) })
+        };
+        let rooms = rooms.iter().filter_map(preview).collect();
+        let what = Lookup::Previews { rooms, max_frame: 0 };
+        self.outputs.push(Output::Query { to, query: Query { what, reference } });
+    }
+
     fn request(
         &mut self,
         connection: ConnectionId,
@@ -239,6 +250,7 @@ impl ExpectedDelivery {
             LocalRequest::History { room, .. } | LocalRequest::Users { room, .. } => {
                 Refusal::UnknownRoom(room)
             }
+            LocalRequest::Previews(rooms) => return self.previews(to, &rooms, reference),
             LocalRequest::Typing(Some(meant)) if is_in != Some(meant) => {
                 Refusal::NotInThisRoom(meant)
             }
@@ -286,7 +298,7 @@ impl ExpectedDelivery {
                         coverage.hit("not saved: a repeat in the same tick");
                         (*to, query.reference.clone())
                     }
-                    Lookup::Message(_) | Lookup::Page { .. } => continue,
+                    Lookup::Message(_) | Lookup::Page { .. } | Lookup::Previews { .. } => continue,
                 },
                 _ => continue,
             };

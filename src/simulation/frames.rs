@@ -35,6 +35,15 @@ pub(super) struct RoomInFrame {
     pub(super) users: Option<BTreeMap<u64, UserInFrame>>,
 }
 
+/// A room in `previews`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PreviewInFrame {
+    pub(super) room_id: u64,
+    pub(super) user_count: usize,
+    pub(super) users: Vec<UserInFrame>,
+}
+
 /// All members that some frame has.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,6 +60,7 @@ pub(super) struct JsonFrame {
     /// In `presence` without names.
     pub(super) users: Option<Vec<UserInFrame>>,
     pub(super) user_count: Option<usize>,
+    pub(super) previews: Option<Vec<PreviewInFrame>>,
     pub(super) features: Option<Vec<String>>,
     pub(super) newer: Option<bool>,
     pub(super) epoch: Option<String>,

@@ -70,7 +70,7 @@ fn recorded(ordered: &Ordered, time: u64) -> Recorded {
     };
     match local {
         Local::Request { connection, request, reference } => {
-            let (request, reference) = (*request, reference.clone());
+            let (request, reference) = (request.clone(), reference.clone());
             Recorded::Request { connection: *connection, request, reference, time }
         }
         Local::Refuse { connection, error } => {

@@ -117,6 +117,10 @@ impl ClientView {
             }
             (Version::V2, "hello") => self.take_hello(frame, around.coverage),
             (Version::V2, "users") => self.take_users(frame, around.coverage),
+            (Version::V2, "previews") => {
+                self.answer(frame.reference.as_deref());
+                around.coverage.hit("previews");
+            }
             (Version::V2, "presence") => self.take_presence(frame, around.coverage),
             (_, "error") => self.take_error(frame, around),
             (_, kind) => panic!("{kind} is no frame of this version"),

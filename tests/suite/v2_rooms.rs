@@ -170,3 +170,37 @@ fn a_client_with_short_frames_can_enter_a_room_and_read_all_of_it() {
         assert_eq!(page["more"], oldest > 1);
     }
 }
+
+#[test]
+fn previews_show_who_is_in_rooms_and_what_was_said_last() {
+    play_with(
+        &json!({ "maxTextChars": 4_000 }),
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        B offers wschat.v2
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+        B > {"type":"enter_room","roomId":2}
+        B < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":2,"name":"User 2"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A > {"type":"previews","roomIds":[3,2,9],"ref":"p"}
+        A < {"type":"previews","epoch":EPOCH,"previews":[{"roomId":3,"userCount":0,"users":[]},{"roomId":2,"userCount":1,"users":[{"id":2,"name":"User 2"}]}],"ref":"p"}
+        B > {"type":"text","text":"One"}
+        B > {"type":"text","text":"Two"}
+        B > {"type":"previews","roomIds":[2]}
+        B > {"type":"gif","gifId":3}
+        B < {"type":"text","text":"One","from":{"id":2,"name":"User 2"},"roomId":2,"time":TIME,"seq":1}
+        B < {"type":"text","text":"Two","from":{"id":2,"name":"User 2"},"roomId":2,"time":TIME,"seq":2}
+        B < {"type":"previews","epoch":EPOCH,"previews":[{"roomId":2,"userCount":1,"users":[{"id":2,"name":"User 2"}],"last":{"type":"text","text":"Two","from":{"id":2,"name":"User 2"},"time":TIME,"seq":2}}]}
+        B < {"type":"gif","gifId":3,"from":{"id":2,"name":"User 2"},"roomId":2,"time":TIME,"seq":3}
+        B vanishes
+        A > {"type":"previews","roomIds":["2"]}
+        A < {"type":"previews","epoch":EPOCH,"previews":[{"roomId":2,"userCount":1,"users":[{"id":2,"name":"User 2","away":true}],"last":{"type":"gif","gifId":3,"from":{"id":2,"name":"User 2"},"time":TIME,"seq":3}}]}
+        A > {"type":"previews","roomIds":[],"ref":"none"}
+        A < {"type":"error","code":"bad_request","message":"\"roomIds\" must be an array of 1 to 20 ids of rooms.","ref":"none"}
+        A > {"type":"previews","roomIds":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21]}
+        A < {"type":"error","code":"bad_request","message":"\"roomIds\" must be an array of 1 to 20 ids of rooms."}
+        A > {"type":"previews","roomIds":[1,"x"]}
+        A < {"type":"error","code":"bad_request","message":"\"roomIds\" must be an array of 1 to 20 ids of rooms."}
+        "#,
+    );
+}

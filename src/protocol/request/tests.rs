@@ -224,6 +224,16 @@ fn requests_that_only_the_second_version_has() {
     for wrong in [r#""after":1,"before":2"#, r#""around":1,"before":2"#, r#""maxBytes":1023"#] {
         check_v2(&history(wrong), Err(("bad_request", None)));
     }
+    let previews = |ids: &str| format!(r#"{{"type":"previews","roomIds":{ids}}}"#);
+    let rooms = vec![RoomId(7), RoomId(2)];
+    let asked = Ok((Request::Local(LocalRequest::Previews(rooms)), None));
+    check_v2(&previews(r#"[7,"2",7]"#), asked);
+    let twenty = (1..=20).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
+    assert!(parse_v2(&previews(&format!("[{twenty}]"))).is_ok());
+    for wrong in ["[]", "7", "null", "{}", "[-1]", "[[1]]", "[null]", &format!("[{twenty},1]")] {
+        check_v2(&previews(wrong), Err(("bad_request", None)));
+    }
+    assert_eq!(parse_base(&previews("[1]")).unwrap_err().code, "unknown_type");
     let after = Some(RoomId(4));
     let list = Request::Local(LocalRequest::ListRooms { after });
     check_v2(r#"{"type":"list_rooms","after":4}"#, Ok((list, None)));
