@@ -71,6 +71,14 @@ export default {
   gif_unknown: 'GIF {id}',
   gif_play: 'Abspielen',
   gif_stop: 'Anhalten',
+  unfold: 'Mehr anzeigen',
+  fold: 'Weniger anzeigen',
+  code: 'Code',
+  code_copy: 'Code kopieren',
+  code_copied: 'Kopiert',
+  code_not_copied: 'Der Code konnte nicht kopiert werden.',
+  spoiler: 'Spoiler',
+  spoiler_show: 'Spoiler anzeigen',
 
   // ---- composer
   message: 'Nachricht',
@@ -170,6 +178,10 @@ export default {
   format_code: 'Code',
   format_block: 'Codeblock',
   format_quote: 'Zitat',
+  format_strike: 'durchgestrichen',
+  format_spoiler: 'Spoiler',
+  format_list: 'Liste',
+  format_link: 'Link',
 
   // ---- notices
   announcement: 'Mitteilung: {text}',

@@ -75,6 +75,14 @@ export default {
   gif_unknown: 'GIF {id}',
   gif_play: 'Play',
   gif_stop: 'Stop',
+  unfold: 'Show more',
+  fold: 'Show less',
+  code: 'Code',
+  code_copy: 'Copy code',
+  code_copied: 'Copied',
+  code_not_copied: 'Couldn’t copy the code.',
+  spoiler: 'Spoiler',
+  spoiler_show: 'Show spoiler',
 
   // ---- composer
   message: 'Message',
@@ -174,6 +182,10 @@ export default {
   format_code: 'code',
   format_block: 'code block',
   format_quote: 'quote',
+  format_strike: 'strikethrough',
+  format_spoiler: 'spoiler',
+  format_list: 'list',
+  format_link: 'link',
 
   // ---- notices
   announcement: 'Announcement: {text}',

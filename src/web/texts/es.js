@@ -71,6 +71,14 @@ export default {
   gif_unknown: 'GIF {id}',
   gif_play: 'Reproducir',
   gif_stop: 'Parar',
+  unfold: 'Mostrar más',
+  fold: 'Mostrar menos',
+  code: 'Código',
+  code_copy: 'Copiar código',
+  code_copied: 'Copiado',
+  code_not_copied: 'No se ha podido copiar el código.',
+  spoiler: 'Spoiler',
+  spoiler_show: 'Mostrar el spoiler',
 
   // ---- composer
   message: 'Mensaje',
@@ -170,6 +178,10 @@ export default {
   format_code: 'código',
   format_block: 'bloque de código',
   format_quote: 'cita',
+  format_strike: 'tachado',
+  format_spoiler: 'spoiler',
+  format_list: 'lista',
+  format_link: 'enlace',
 
   // ---- notices
   announcement: 'Aviso: {text}',

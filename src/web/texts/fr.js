@@ -71,6 +71,14 @@ export default {
   gif_unknown: 'GIF {id}',
   gif_play: 'Lire',
   gif_stop: 'Arrêter',
+  unfold: 'Afficher la suite',
+  fold: 'Réduire',
+  code: 'Code',
+  code_copy: 'Copier le code',
+  code_copied: 'Copié',
+  code_not_copied: 'Le code n’a pas pu être copié.',
+  spoiler: 'Spoiler',
+  spoiler_show: 'Afficher le spoiler',
 
   // ---- composer
   message: 'Message',
@@ -170,6 +178,10 @@ export default {
   format_code: 'code',
   format_block: 'bloc de code',
   format_quote: 'citation',
+  format_strike: 'barré',
+  format_spoiler: 'spoiler',
+  format_list: 'liste',
+  format_link: 'lien',
 
   // ---- notices
   announcement: 'Annonce : {text}',

@@ -173,9 +173,13 @@ export class ShortcutsDialog {
     const marks = [
       ['**…**', element('strong', '', t('format_bold'))],
       ['*…*', element('em', '', t('format_italic'))],
+      ['~~…~~', element('s', '', t('format_strike'))],
+      ['||…||', element('span', 'spoiler', t('format_spoiler'))],
       ['`…`', element('code', '', t('format_code'))],
       ['```', t('format_block')],
       ['>', t('format_quote')],
+      ['- 1.', t('format_list')],
+      ['[…](https://…)', t('format_link')],
     ].map(([mark, what]) => [[element('kbd', '', mark)], what]);
     this.#dialog.replaceChildren(
       heading,

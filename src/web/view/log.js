@@ -2,8 +2,9 @@
 
 import { Names } from '../text/mention.js';
 import { Cursor } from './cursor.js';
-import { clockTime, dayOf } from './dates.js';
+import { dayOf } from './dates.js';
 import { element, icon } from './dom.js';
+import { unfold } from './fold.js';
 import { announcementRow, dayRow, dividerRow, gapRow, headRow, lostRow, presenceRow } from './line.js';
 import { messageRow } from './message.js';
 import { onStillness } from './picture.js';
@@ -66,10 +67,9 @@ export class LogView {
       copyLink: (seq) => copyLink({ room: chat.state.room.id, seq }),
       toNewest: () => this.#follow(),
     });
-    // The room that a bubble keeps free for its time, which may have AM or PM.
-    log.style.setProperty('--time-width', `${clockTime(0).length * 0.48 + 0.5}rem`);
     log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     list.addEventListener('click', ({ target }) => this.#act(target.closest('[data-act]')));
+    list.addEventListener('fold', () => this.#stay());
     toLatest.addEventListener('click', () => this.#goToLatest());
     document.addEventListener('visibilitychange', () => this.#reportView());
     onStillness(() => this.#redrawGifs());
@@ -187,12 +187,14 @@ export class LogView {
     for (const row of rows) {
       const drawn = this.#rows.get(row.key);
       if (this.#isDrawn(row)) {
+        drawn.node.classList.toggle('ends', row.isLast);
         if (drawn.node === next) next = next.nextElementSibling;
         else this.#list.insertBefore(drawn.node, next);
         continue;
       }
       const node = this.#create(row);
       node.dataset.key = row.key;
+      node.classList.toggle('ends', row.isLast);
       this.#rows.set(row.key, { ...row, node });
       this.#list.insertBefore(node, next);
       if (!drawn) continue;
@@ -327,13 +329,21 @@ export class LogView {
       if (index < this.#range.start || index >= this.#range.end) this.#range.jump(timeline.entries, index);
       this.#render();
       const { node } = this.#rows.get(String(timeline.entries[index].key));
-      node.scrollIntoView({ block: 'center' });
+      unfold(node);
+      node.scrollIntoView({ block: node.offsetHeight > this.#log.clientHeight ? 'start' : 'center' });
       this.#saveScroll();
       if (!document.querySelector('dialog[open]')) node.focus({ preventScroll: true });
       node.classList.add('target');
       setTimeout(() => node.classList.remove('target'), FLASH_MS);
     }
     this.#chat.targetShown();
+  }
+
+  /** A message that is unfolded keeps its beginning where it is, also at the end of the log. */
+  #stay() {
+    this.#isFollowing = false;
+    this.#saveScroll();
+    requestAnimationFrame(() => { this.#isFollowing = this.#isNearEnd(); });
   }
 
   #follow() {

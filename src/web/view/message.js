@@ -4,6 +4,7 @@ import { parse } from '../text/markdown.js';
 import { colour, visible } from '../text/names.js';
 import { avatar } from './avatar.js';
 import { element } from './dom.js';
+import { fold, isLong } from './fold.js';
 import { timeElement } from './line.js';
 import { isOnlyEmoji, markup } from './markup.js';
 import { picture } from './picture.js';
@@ -14,7 +15,8 @@ import { t } from './words.js';
 export function messageRow({ entry, isGrouped }, { gifs, names, me }) {
   const { from, kind, own, seq, mentionsMe, status } = entry;
   const content = kind === 'gif' ? gifContent(entry, gifs) : textContent(entry, names, me);
-  const bubble = element('div', 'bubble', content, timeElement(entry.time));
+  const more = kind === 'text' && isLong(entry.text) ? [fold(content, `${entry.time} ${from.id} ${entry.text.length}`)] : [];
+  const bubble = element('div', 'bubble', content, ...more, timeElement(entry.time));
   bubble.classList.toggle('bare', content.classList.contains('emoji-only'));
   bubble.classList.toggle('pictured', !content.classList.contains('content'));
   const row = element('li', `said ${kind}`, who(from, own, mentionsMe), bubble);

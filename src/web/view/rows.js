@@ -22,9 +22,11 @@ export function newerThan(entries, seq) {
 }
 
 /**
- * Returns the rows `{key, kind, entry?, isGrouped?, time?, source?, looks}` for the entries from `start` up to `end`,
+ * Returns the rows `{key, kind, entry?, isGrouped?, isLast?, time?, source?, looks}` for the entries from `start` up to `end`,
  * followed by the pending ones if that is the end of the timeline. `firstNew` is the index of the entry below the
  * divider; `head` is the row above everything, or null.
+ *
+ * `isLast` says that no row of the same group follows: there the time is always seen.
  *
  * A row is unchanged if its `source` is the same object and its `looks` the same string.
  */
@@ -45,7 +47,8 @@ export function rowsOf({ entries, start, end, pending, firstNew, head, now }) {
       before = null;
     }
     const isGrouped = belongTogether(before, entry);
-    rows.push({ key, kind: entry.kind, entry, isGrouped, ...appearance(entry, isGrouped, isPending) });
+    if (isGrouped) rows.at(-1).isLast = false;
+    rows.push({ key, kind: entry.kind, entry, isGrouped, isLast: true, ...appearance(entry, isGrouped, isPending) });
     before = entry;
   };
   if (start === 0 && head) rows.push({ key: 'head', kind: 'head', looks: head });
