@@ -243,20 +243,19 @@ impl Graph {
     fn body(&self, name: &str, within: &str, exports: bool) -> String {
         let mut body = String::new();
         for part in &self.modules[name].lines {
-            match part {
-                Line::Import { taken, from } => {
-                    line(&mut body, &format!("const {taken} = {};", variable(from)))
-                }
-                Line::Export { code, .. } if !exports => line(&mut body, &code.within(within)),
+            let code = match part {
+                Line::Import { taken, from } => format!("const {taken} = {};", variable(from)),
+                Line::Code(code) => code.within(within),
+                Line::Export { code, .. } if !exports => code.within(within),
                 Line::Export { code, .. } => {
                     let code = code.within(within);
                     match code.strip_prefix(DEFAULT) {
-                        Some(value) => line(&mut body, &format!("export default {value}")),
-                        None => line(&mut body, &format!("export {code}")),
+                        Some(value) => format!("export default {value}"),
+                        None => format!("export {code}"),
                     }
                 }
-                Line::Code(code) => line(&mut body, &code.within(within)),
-            }
+            };
+            line(&mut body, &code);
         }
         body
     }

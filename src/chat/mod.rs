@@ -73,7 +73,7 @@ pub(crate) use room::Room;
 pub(crate) use shares::{Owner, Shares};
 pub(crate) use source::{Network, Source};
 pub(crate) use stored::{Memo, ResumeKey, Stored, StoredReference, StoredRoom, StoredUser};
-pub(crate) use wording::{Flaw, check_label};
+pub(crate) use wording::{Flaw, check_label, check_text};
 
 use references::{ReferenceCounts, References};
 use resumption::{AwayRank, Resumption};

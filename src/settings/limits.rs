@@ -226,6 +226,10 @@ limits! {
     Live "maxGifBytes" max_gif_bytes: usize = 1_048_576,
         1_024..=67_108_864 "bytes";
 
+    /// The size of `icon`. It is kept in memory.
+    Live "maxIconBytes" max_icon_bytes: usize = 262_144,
+        1_024..=4_194_304 "bytes";
+
     /// How long an empty room stays if a user created it. It is empty at first, so this is also the
     /// time to enter it, which is 60 seconds at most.
     Live "emptyRoomTtlSeconds" empty_room_ttl_seconds: u64 = 3_600,
