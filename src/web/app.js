@@ -10,10 +10,11 @@ import { ComposerView } from './view/composer.js';
 import { copyText } from './view/copy.js';
 import { NameDialog, SettingsDialog, ShortcutsDialog } from './view/dialogs.js';
 import { byId } from './view/dom.js';
-import { GifsView } from './view/gifs.js';
 import { LogView } from './view/log.js';
 import { MembersView } from './view/members.js';
 import { Notifier } from './view/notify.js';
+import { PickerPanel } from './view/picking.js';
+import { RecentEmoji } from './view/recent.js';
 import { RoomsView } from './view/rooms.js';
 import { listenToKeys } from './view/shortcuts.js';
 import { TalkView } from './view/talk.js';
@@ -42,8 +43,9 @@ translate(document);
 const storage = browserStorage();
 const chat = new Chat({ url: socketUrl(), storage, isMentioned, loadGifs });
 const announcer = new Announcer(chat);
-const composer = new ComposerView(chat, announcer);
-const gifs = new GifsView(chat);
+const recent = new RecentEmoji(storage.local);
+const composer = new ComposerView(chat, announcer, recent);
+const picker = new PickerPanel({ chat, recent, insert: (text) => composer.insert(text) });
 const talk = new TalkView(chat, copyLink);
 const rooms = new RoomsView(chat, { room: () => talk.show('room'), name: () => names.open() });
 const names = new NameDialog(chat, { closedFirst: () => talk.focus() });
@@ -88,7 +90,7 @@ function followAddress() {
   const { room } = chat.state;
   if (room?.id === shownRoom) return;
   shownRoom = room?.id;
-  gifs.close();
+  picker.close();
   if (!room) history.replaceState(null, '', location.pathname + location.search);
   else if (parseLink(location.hash)?.room !== room.id) history.pushState(null, '', formatLink({ room: room.id }));
 }
@@ -118,7 +120,7 @@ document.addEventListener('visibilitychange', () => {
   schedule();
 });
 byId('settings-open').addEventListener('click', () => settings.open());
-listenToKeys({ composer, gifs, rooms, shortcuts, talk });
+listenToKeys({ composer, picker, rooms, shortcuts, talk });
 
 followLink();
 chat.start();

@@ -95,7 +95,10 @@ for (const [device, options] of Object.entries(DEVICES)) {
     await tab.log.getByText('The connection was lost. This message may not have been sent.').waitFor();
     await check(page, 'the end of the room');
 
-    await show('GIFs');
+    await show('Emoji and GIFs');
+    await page.getByRole('tab', { name: 'Emoji' }).waitFor();
+    await check(page, 'the emoji');
+    await page.getByRole('tab', { name: 'GIFs' }).click();
     await tab.shelf.getByRole('img').last().waitFor();
     await check(page, 'the shelf of GIFs');
     await page.keyboard.press('Escape');

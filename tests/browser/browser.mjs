@@ -237,8 +237,14 @@ export class Tab {
     await this.page.getByRole('button', { name: 'Send', exact: true }).click();
   }
 
+  /** Opens the picker at the GIFs. */
+  async openGifs() {
+    await this.page.getByRole('button', { name: 'Emoji and GIFs', exact: true }).click();
+    await this.page.getByRole('tab', { name: 'GIFs', exact: true }).click();
+  }
+
   async gif(alt) {
-    await this.page.getByRole('button', { name: 'GIFs', exact: true }).click();
+    await this.openGifs();
     await this.shelf.getByRole('button', { name: alt, exact: true }).click();
   }
 

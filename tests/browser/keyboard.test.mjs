@@ -84,8 +84,12 @@ test('a first visit: choose a name, enter, write, send a GIF and leave', () => v
   await keyboard.press('Enter');
   await page.getByRole('log').getByText('one\ntwo').waitFor();
   await hasFocus(page, 'textbox', 'Message');
-  await tabTo(page, 'button', 'GIFs', 'Shift+Tab');
+  await tabTo(page, 'button', 'Emoji and GIFs', 'Shift+Tab');
   await keyboard.press('Enter');
+  await hasFocus(page, 'searchbox', 'Search emoji');
+  await tabTo(page, 'tab', 'Emoji', 'Shift+Tab');
+  await keyboard.press('ArrowRight');
+  await tabTo(page, 'button', 'A waving hand');
   await hasFocus(page, 'button', 'A waving hand');
   assert.ok(await isFocusSeen(page));
   await keyboard.press('ArrowRight');
@@ -117,7 +121,7 @@ test('Tab goes through the whole page, and out of it', () => visit([{}], async (
   }
   const order = [
     'Skip to the message box', 'Settings', 'Room 1', 'New room', 'Create',
-    'Copy room link', 'Mute', 'Leave', 'Messages', 'GIFs', 'Message', 'Send',
+    'Copy room link', 'Mute', 'Leave', 'Messages', 'Emoji and GIFs', 'Message', 'Send',
   ];
   assert.deepEqual(seen.filter((name) => order.includes(name)), order);
 }));
@@ -132,12 +136,13 @@ test('what a key opens Escape closes, and the focus returns', () => visit([{}], 
   await keyboard.press('Alt+g');
   await hasFocus(page, 'button', 'A waving hand');
   await keyboard.press('Escape');
-  await hasFocus(page, 'button', 'GIFs');
+  await hasFocus(page, 'textbox', 'Message');
+  await page.getByRole('button', { name: 'Emoji and GIFs' }).focus();
   await keyboard.press('?');
   await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
   await hasFocus(page, 'heading', 'Keyboard shortcuts');
   await keyboard.press('Escape');
-  await hasFocus(page, 'button', 'GIFs');
+  await hasFocus(page, 'button', 'Emoji and GIFs');
   await page.getByRole('button', { name: 'Settings' }).press('Enter');
   await hasFocus(page, 'radio', 'Match system');
   await tabTo(page, 'button', 'Keyboard shortcuts');
@@ -307,7 +312,7 @@ for (const [what, viewport] of Object.entries(SIZES)) {
     await tab.log.getByRole('img', { name: 'A waving hand' }).waitFor();
     await fits(page, 'the room');
     // The message box and the messages still fit beside the GIF picker.
-    await page.getByRole('button', { name: 'GIFs', exact: true }).click();
+    await tab.openGifs();
     await fits(page, 'the shelf');
     assert.ok(await page.locator('#log').evaluate((log) => log.clientHeight) >= 60);
     await page.keyboard.press('Escape');

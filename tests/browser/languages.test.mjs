@@ -114,7 +114,8 @@ async function judgePanels({ tab, page, t, judge, press }) {
   await page.getByRole('button', { name: t('mute'), exact: true }).click();
   await tab.showed('toast', new RegExp(escaped(t('muted'))));
   await judge('muted');
-  await press('gifs');
+  await press('picker');
+  await page.getByRole('tab', { name: t('gifs'), exact: true }).click();
   await page.getByRole('button', { name: t('gif: A sleepy moon in a nightcap') }).waitFor();
   await judge('shelf');
   await page.keyboard.press('Escape');

@@ -87,7 +87,7 @@ await shoot(mira, 'desktop-light', 'light');
 await shoot(mira, 'desktop-dark', 'dark');
 await shoot(jonas, 'phone-light', 'light');
 await shoot(jonas, 'phone-dark', 'dark');
-await jonas.page.getByRole('button', { name: 'GIFs', exact: true }).tap();
+await jonas.openGifs();
 await jonas.shelf.getByRole('img').last().evaluate((image) => image.decode());
 await shoot(jonas, 'phone-dark-gifs', 'dark');
 await jonas.page.keyboard.press('Escape');

@@ -2,6 +2,7 @@
 
 import { visible } from '../text/names.js';
 import { button, byId, element, setAttribute, setText } from './dom.js';
+import { commandSign } from './keys.js';
 import { t } from './words.js';
 
 const THEME = 'theme';
@@ -155,10 +156,12 @@ export class ShortcutsDialog {
     // Otherwise the focus goes to the only button, which is at the end, and a small screen scrolls there.
     heading.tabIndex = -1;
     heading.autofocus = true;
+    const ctrl = commandSign() ?? t('key_ctrl');
     const [enter, shift, alt, tab, escape, end] = ['enter', 'shift', 'alt', 'tab', 'escape', 'end'].map((key) => t(`key_${key}`));
     const keys = [
       ['shortcut_help', ['?']],
       ['shortcut_send', [enter]],
+      ['shortcut_send_always', [ctrl, enter]],
       ['shortcut_line', [shift, enter]],
       ['shortcut_recall', ['↑']],
       ['shortcut_complete', [tab]],
@@ -171,16 +174,17 @@ export class ShortcutsDialog {
       ['shortcut_escape', [escape]],
     ].map(([what, pressed]) => [pressed.map((key) => element('kbd', '', key)), t(what)]);
     const marks = [
-      ['**…**', element('strong', '', t('format_bold'))],
-      ['*…*', element('em', '', t('format_italic'))],
-      ['~~…~~', element('s', '', t('format_strike'))],
+      ['**…**', element('strong', '', t('format_bold')), [ctrl, 'B']],
+      ['*…*', element('em', '', t('format_italic')), [ctrl, 'I']],
+      ['~~…~~', element('s', '', t('format_strike')), [ctrl, shift, 'X']],
       ['||…||', element('span', 'spoiler', t('format_spoiler'))],
-      ['`…`', element('code', '', t('format_code'))],
+      ['`…`', element('code', '', t('format_code')), [ctrl, 'E']],
       ['```', t('format_block')],
       ['>', t('format_quote')],
       ['- 1.', t('format_list')],
       ['[…](https://…)', t('format_link')],
-    ].map(([mark, what]) => [[element('kbd', '', mark)], what]);
+    ].map(([mark, what, pressed = []]) => (
+      [[element('kbd', '', mark)], what, ...pressed.map((key) => element('kbd', '', key))]));
     this.#dialog.replaceChildren(
       heading,
       list(keys),
@@ -194,9 +198,9 @@ export class ShortcutsDialog {
 /** A list of terms and definitions. */
 function list(pairs) {
   const made = element('dl');
-  for (const [terms, meaning] of pairs) {
-    const spaced = terms.flatMap((term, index) => (index === 0 ? [term] : [' ', term]));
-    made.append(element('dt', '', ...spaced), element('dd', '', meaning));
+  const spaced = (parts) => parts.flatMap((part, index) => (index === 0 ? [part] : [' ', part]));
+  for (const [terms, ...meaning] of pairs) {
+    made.append(element('dt', '', ...spaced(terms)), element('dd', '', ...spaced(meaning)));
   }
   return made;
 }

@@ -10,6 +10,7 @@ import { messageRow } from './message.js';
 import { onStillness } from './picture.js';
 import { ScrollAnchor } from './anchor.js';
 import { newerThan, rowsOf } from './rows.js';
+import { twinMark, twinsOf } from './twins.js';
 import { RenderedRange } from './range.js';
 import { t } from './words.js';
 
@@ -134,7 +135,9 @@ export class LogView {
     this.#range.cut(entries, this.#anchorIndex(entries));
     const { start, end } = this.#range;
     const firstNew = divider === null ? -1 : newerThan(entries, divider).first;
-    const rows = rowsOf({ entries, start, end, pending, firstNew, head: this.#head(), now: Date.now() });
+    const twins = twinsOf(this.#chat.state);
+    const markOf = ({ from, own }) => twinMark(twins, from, own);
+    const rows = rowsOf({ entries, start, end, pending, firstNew, head: this.#head(), now: Date.now(), markOf });
     const keys = new Set(rows.map(({ key }) => key));
     if (!this.#isFollowing) {
       // A redrawn row may change its height, so the position is taken from a row that stays as it is.

@@ -4,6 +4,7 @@ import { visible } from '../text/names.js';
 import { t } from './words.js';
 import { byId, element, reconcile, setText } from './dom.js';
 import { avatar } from './avatar.js';
+import { twinMark, twinsOf } from './twins.js';
 
 /** The list shows at most this many: a room may have thousands. */
 const SHOWN = 200;
@@ -41,12 +42,13 @@ export class MembersView {
   }
 
   #chosen() {
-    const { people, away } = this.#chat.state;
+    const { people, away, me } = this.#chat.state;
+    const twins = twinsOf(this.#chat.state);
     const wanted = byId('member-search').value.trim().toLowerCase();
     const chosen = [];
     for (const [id, name] of people) {
       if (wanted !== '' && !name.toLowerCase().includes(wanted)) continue;
-      chosen.push({ id, name, isAway: away.has(id) });
+      chosen.push({ id, name, isAway: away.has(id), mark: twinMark(twins, { id, name }, id === me?.id) });
       if (chosen.length === SHOWN) break;
     }
     return chosen;
@@ -58,11 +60,12 @@ export class MembersView {
       const button = element('button', 'plain', avatar(id, name), element('span', 'name', element('bdi'), element('span', 'mark')));
       button.type = 'button';
       return element('li', '', button);
-    }, (item, { id, name, isAway }) => {
+    }, (item, { id, name, isAway, mark }) => {
       const button = item.firstElementChild;
       const shown = visible(name);
       // After a server restart the same id may be somebody else's.
-      setText(button.querySelector('.mark'), id === me?.id ? ` (${t('you')})` : isAway ? ` (${t('member_away')})` : '');
+      const note = id === me?.id ? ` (${t('you')})` : isAway ? ` (${t('member_away')})` : '';
+      setText(button.querySelector('.mark'), mark + note);
       item.classList.toggle('away', isAway);
       if (item.dataset.name === shown) return;
       item.dataset.name = shown;
