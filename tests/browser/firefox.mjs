@@ -16,6 +16,8 @@ export const skip = !existsSync(FIREFOX) && `there is no ${FIREFOX}`;
 
 /** All of Firefox speaks this language, since it is a setting of the browser. */
 const LOCALE = 'de-DE';
+/** What Firefox calls these roles. */
+const ROLES = { img: 'image' };
 const LAUNCH_MS = 120_000;
 
 /** What Firefox reports while the server or the network is down, for stories that take it down. */
@@ -192,7 +194,7 @@ class FirefoxHand {
 
   async #step(inside, role, name) {
     const quoted = typeof name === 'string' ? `[name=${JSON.stringify(name)}]` : '';
-    const found = await inside.$$(`::-p-aria([role="${role}"]${quoted})`);
+    const found = await inside.$$(`::-p-aria([role="${ROLES[role] ?? role}"]${quoted})`);
     if (typeof name === 'string') return found[0];
     for (const one of found) {
       if (fits(await one.evaluate(nameOf), name)) return one;

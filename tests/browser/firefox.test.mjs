@@ -18,7 +18,7 @@ async function areSaid(server, texts, roomId = ROOM) {
   const witness = await Guest.connect(server.socketUrl);
   let said;
   await until(`all of ${texts}`, async () => {
-    said = (await witness.texts(roomId)).filter((what) => typeof what === 'string');
+    said = (await witness.texts(roomId)).filter((what) => typeof what === 'string').map((text) => text.trim());
     return said.length >= texts.length;
   });
   assert.deepEqual(said, texts);
@@ -97,7 +97,8 @@ journey('a new room, its members, the settings and the shortcuts, and out again'
   assert.equal(await tab.page.$eval('html', ({ lang }) => lang), 'de-DE');
   await does.enter('Dachterrasse');
   await does.hand.reads(does.log, 'Wer bringt den Tisch?');
-  await areSaid(server, ['Wer bringt den Tisch?'], 3);
+  const [, id] = (await tab.page.evaluate(() => location.hash)).match(/^#room=(\d+)$/);
+  await areSaid(server, ['Wer bringt den Tisch?'], Number(id));
 });
 
 journey('on a narrow screen: into a room, to the members, and back to the rooms', async (does) => {

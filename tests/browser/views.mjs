@@ -85,11 +85,12 @@ export class World {
   }
 }
 
-/** The worlds that the views need, each started once. */
+/** The worlds that the views need, each started once, unless a view wants its own. */
 export class Worlds {
   #started = new Map();
 
-  get(kind = 'ofFriends') {
+  get(kind = 'ofFriends', isAlone = false) {
+    if (isAlone) return World[kind]();
     if (!this.#started.has(kind)) this.#started.set(kind, World[kind]());
     return this.#started.get(kind);
   }
@@ -122,7 +123,8 @@ function spoil({ proxy }) {
 
 /**
  * The rows. `show({ tab, does, world, proxy })` gets a visitor from the open page to the view. `visitor`: options of
- * `Tab.open` besides those of the device. `world`: a method of `World`.
+ * `Tab.open` besides those of the device. `world`: a method of `World`; with `isAlone` the view gets one of its
+ * own, which it may change.
  */
 export const VIEWS = [
   {
@@ -154,6 +156,7 @@ export const VIEWS = [
   { name: 'room-empty', show: ({ does }) => does.enter('Quiet corner') },
   {
     name: 'room-talk',
+    isAlone: true,
     async show({ tab, does, world }) {
       await does.enter(TALK);
       await does.say('It is packed. Train at 9:12, platform 4');
@@ -264,6 +267,20 @@ export const VIEWS = [
     },
   },
   {
+    name: 'lost',
+    isAlone: true,
+    visitor: { allowed: AWAY },
+    async show({ tab, does, world }) {
+      await does.enter(TALK);
+      await does.say('Said');
+      await world.server.kill();
+      await tab.banner.getByRole('button', { name: 'Try now' }).waitFor();
+      await world.server.restart();
+      await tab.impatient();
+      await tab.line('The server has lost earlier messages.').waitFor();
+    },
+  },
+  {
     name: 'muted',
     async show({ does, tab }) {
       await does.enter(TALK);
@@ -304,7 +321,7 @@ async function leaveUnread({ tab, does, world }) {
  * options of the browser context.
  */
 export async function openView(browser, worlds, view, device) {
-  const world = await worlds.get(view.world);
+  const world = await worlds.get(view.world, view.isAlone);
   const proxy = await Proxy.start(world.server);
   const tab = await Tab.open(browser, proxy.url, { name: 'Mira', ...device, ...view.visitor });
   const does = new Visitor(new Mouse(tab.page), await Words.load('en-GB'));
@@ -313,6 +330,7 @@ export async function openView(browser, worlds, view, device) {
       await tab.close();
     } finally {
       proxy.stop();
+      if (view.isAlone) await world.stop();
     }
   };
   try {
