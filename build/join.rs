@@ -3,8 +3,8 @@
 //!
 //! This server takes one connection per file, each file costs a round trip, and small files
 //! compress badly. So `app.js` is sent with all modules that it imports, each as a function that
-//! returns its exports, and a style sheet with everything that it imports, in place. Comments are
-//! removed; nothing else is changed.
+//! returns its exports, and a style sheet with everything that it imports, in place. Comments
+//! and indentation are removed; nothing else is changed.
 //!
 //! A module that is imported on demand (`import('./picker.js')`) is sent by itself, as a *chunk*, with the modules that
 //! nobody else imports. It takes the modules of the bundle out of a global variable, not by an `import`: that would
@@ -62,8 +62,7 @@ pub(crate) fn join_style(entry: &str, read: &Read<'_>) -> Result<Joined, Refusal
     let mut names = vec![entry.to_owned()];
     for line in without_comments(entry, &read(entry)?)? {
         let Some(import) = line.strip_prefix("@import ") else {
-            text.push_str(line);
-            text.push('\n');
+            add(&mut text, line.trim_start());
             continue;
         };
         let name = import.strip_suffix(';').and_then(unquoted).ok_or_else(|| {
@@ -71,8 +70,7 @@ pub(crate) fn join_style(entry: &str, read: &Read<'_>) -> Result<Joined, Refusal
         })?;
         let name = resolve(entry, name);
         for line in without_comments(&name, &read(&name)?)? {
-            text.push_str(line);
-            text.push('\n');
+            add(&mut text, line.trim_start());
         }
         names.push(name);
     }
@@ -180,7 +178,7 @@ impl Graph {
         }
         if !wanted.is_empty() {
             let variables: Vec<String> = wanted.iter().map(|name| variable(name)).collect();
-            line(&mut text, &format!("globalThis.{SHARED} = {{ {} }};", variables.join(", ")));
+            add(&mut text, &format!("globalThis.{SHARED} = {{ {} }};", variables.join(", ")));
         }
         text.push_str(&self.body(entry, entry, false));
         Joined { name: entry.to_owned(), text, names: sorted(names) }
@@ -205,14 +203,14 @@ impl Graph {
             .partition(|import| bundle.iter().any(|name| name == import));
         let mut text = String::new();
         for other in others {
-            line(
+            add(
                 &mut text,
                 &format!("import * as {} from '{}';", variable(other), relative(root, other)),
             );
         }
         if !bundled.is_empty() {
             let variables: Vec<String> = bundled.iter().map(|name| variable(name)).collect();
-            line(&mut text, &format!("const {{ {} }} = {SHARED};", variables.join(", ")));
+            add(&mut text, &format!("const {{ {} }} = {SHARED};", variables.join(", ")));
         }
         wanted.extend(bundled.into_iter().map(str::to_owned));
         for name in names.iter().filter(|name| *name != root) {
@@ -255,13 +253,13 @@ impl Graph {
                     }
                 }
             };
-            line(&mut body, &code);
+            add(&mut body, &code);
         }
         body
     }
 }
 
-fn line(text: &mut String, line: &str) {
+fn add(text: &mut String, line: &str) {
     writeln!(text, "{line}").expect("writing to memory cannot fail");
 }
 

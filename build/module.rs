@@ -39,9 +39,13 @@ const ON_DEMAND: &str = "import(";
 impl Module {
     pub(super) fn parse(name: &str, source: &str) -> Result<Self, Refusal> {
         let lines = without_comments(name, source)?;
-        let lines =
-            lines.into_iter().map(|line| Line::parse(name, line)).collect::<Result<_, _>>()?;
-        Ok(Self { lines })
+        // A text over several lines begins and ends in a line with one of these.
+        let has_long_text = lines.iter().any(|line| line.matches('`').count() % 2 == 1);
+        let lines = lines.into_iter().map(|line| {
+            let code = if has_long_text { line } else { line.trim_start() };
+            Line::parse(name, line, code)
+        });
+        Ok(Self { lines: lines.collect::<Result<_, _>>()? })
     }
 
     /// The modules that it always needs.
@@ -65,7 +69,8 @@ impl Module {
 }
 
 impl Line {
-    fn parse(name: &str, line: &str) -> Result<Self, Refusal> {
+    /// `code` is the line, perhaps without its indentation.
+    fn parse(name: &str, line: &str, code: &str) -> Result<Self, Refusal> {
         let refuse = |what: &str| format!("{name}: \"{line}\" is not a supported {what}");
         if let Some(import) = line.strip_prefix("import ") {
             let (taken, from) = parse_import(import).ok_or_else(|| refuse("import"))?;
@@ -76,7 +81,7 @@ impl Line {
             let code = Code::parse(name, &code).ok_or_else(|| refuse("import on demand"))?;
             return Ok(Self::Export { entry, code });
         }
-        let code = Code::parse(name, line);
+        let code = Code::parse(name, code);
         Ok(Self::Code(code.ok_or_else(|| refuse("import on demand"))?))
     }
 }

@@ -2,10 +2,12 @@
 
 import { Chat } from './core/chat.js';
 import { formatLink, parseLink } from './core/link.js';
+import { owner, subscribe } from './core/owner.js';
 import { browserStorage } from './core/storage.js';
 import { isMentioned } from './text/mention.js';
 import { Announcer } from './view/announce.js';
 import { BannerView } from './view/banner.js';
+import { BrandView } from './view/brand.js';
 import { ComposerView } from './view/composer.js';
 import { copyText } from './view/copy.js';
 import { NameDialog, SettingsDialog, ShortcutsDialog } from './view/dialogs.js';
@@ -37,10 +39,10 @@ async function copyLink(link) {
   toast(t(await copyText(url.href) ? 'link_copied' : 'link_not_copied'));
 }
 
-await loadWords();
+const storage = browserStorage();
+await loadWords(storage.local.get('language'), owner().language);
 translate(document);
 
-const storage = browserStorage();
 const chat = new Chat({ url: socketUrl(), storage, isMentioned, loadGifs });
 const announcer = new Announcer(chat);
 const recent = new RecentEmoji(storage.local);
@@ -58,7 +60,8 @@ const members = new MembersView(chat, (name) => {
   composer.mention(name);
 });
 const banner = new BannerView(chat, { refocus: () => talk.focus() });
-const views = [banner, talk, rooms, members, composer, log, notifier, announcer];
+const brand = new BrandView(chat);
+const views = [banner, brand, talk, rooms, members, composer, log, notifier, announcer];
 
 /** A hidden page gets no animation frames, but its title and icon are visible. */
 const HIDDEN_MS = 250;
@@ -101,6 +104,7 @@ function followLink() {
 }
 
 chat.subscribe(schedule);
+subscribe(schedule);
 chat.onMessage((entry) => {
   const gif = chat.state.gifs.find(({ id }) => id === entry.gifId);
   const told = { ...entry, alt: gif ? t(`gif: ${gif.alt}`) : t('gif_unknown', { id: entry.gifId }) };

@@ -35,11 +35,11 @@ fn a_module_becomes_a_function_that_returns_its_exports() {
         ),
     ]);
     let text = "const $view_d = (() => {\nfunction d() {}\nasync function e() {}\nreturn { d, e };\n})();\n\
-        const $core_a = (() => {\nconst { d } = $view_d;\nclass A {\n  a = 1; // one\n}\nconst b = (x) => d(x);\nreturn { A, b };\n})();\n\
-        const $core_words = (() => {\nconst exported = {\n  de: () => import('./core/de.js'),\n};\nreturn { default: exported };\n})();\n\
+        const $core_a = (() => {\nconst { d } = $view_d;\nclass A {\na = 1; // one\n}\nconst b = (x) => d(x);\nreturn { A, b };\n})();\n\
+        const $core_words = (() => {\nconst exported = {\nde: () => import('./core/de.js'),\n};\nreturn { default: exported };\n})();\n\
         const { A, b: c } = $core_a;\nconst { default: words } = $core_words;\nc(A, words);\n";
     let names = ["app.js", "core/a.js", "core/words.js", "view/d.js"];
-    let chunk = joined("export default {\n  yes: 'ja',\n};\n", &["core/de.js"]);
+    let chunk = joined("export default {\nyes: 'ja',\n};\n", &["core/de.js"]);
     assert_eq!(join_scripts("app.js", &files), Ok(vec![joined(text, &names), chunk]));
 }
 
@@ -77,7 +77,7 @@ fn what_is_imported_on_demand_is_a_chunk_with_what_only_it_imports() {
         globalThis.$bundle = { $view_dom, $words };\n\
         const { h } = $view_dom;\nconst { default: t } = $words;\nh(t, () => import('./view/picker.js'));\n";
     let picker = "const { $view_dom, $words } = $bundle;\n\
-        const $text_emoji = (() => {\nfunction find() {\n  return import('../text/late.js');\n}\nreturn { find };\n})();\n\
+        const $text_emoji = (() => {\nfunction find() {\nreturn import('../text/late.js');\n}\nreturn { find };\n})();\n\
         const { h } = $view_dom;\nconst { find } = $text_emoji;\nconst { default: t } = $words;\n\
         export class Picker {}\nfind(h, t);\nimport('./tabs/more.js').then(() => import('../text/late.js'));\n";
     let more = "import * as $text_late from '../../text/late.js';\nconst { late } = $text_late;\nlate();\n";
@@ -120,12 +120,20 @@ fn what_two_chunks_import_is_a_chunk_of_its_own() {
 }
 
 #[test]
+fn a_text_over_several_lines_keeps_its_indentation() {
+    let text = "say(`a\n  b`);\nif (c) {\n  d();\n}\n";
+    let page = [("app.js", text)];
+    let files = files(&page);
+    assert_eq!(join_scripts("app.js", &files), Ok(vec![joined(text, &["app.js"])]));
+}
+
+#[test]
 fn a_style_sheet_includes_its_imports_in_place() {
     let files = files(&[
         ("style.css", "/* All. */\n@import \"style/a.css\";\nb { top: 0; }\n"),
-        ("style/a.css", "/* Of\n   two lines. */\n\na { top: 0; }\n"),
+        ("style/a.css", "/* Of\n   two lines. */\n\na {\n  top: 0;\n}\n"),
     ]);
-    let text = "a { top: 0; }\nb { top: 0; }\n";
+    let text = "a {\ntop: 0;\n}\nb { top: 0; }\n";
     assert_eq!(join_style("style.css", &files), Ok(joined(text, &["style.css", "style/a.css"])));
 }
 

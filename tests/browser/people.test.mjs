@@ -315,15 +315,15 @@ test('unread messages are counted in the title and mark the icon, until the user
   await ben.say('seen');
   await anna.sent('seen').waitFor();
   await hasTitle(anna, 'Room 1 – wschat');
-  assert.equal(await icon(), 'icon.svg');
+  assert.match(await icon(), /^icon\.svg/);
   await looksAway(anna);
   await ben.say('one');
   await ben.say('two');
   await hasTitle(anna, '(2) Room 1 – wschat');
-  assert.equal(await icon(), 'icon-unread.svg');
+  assert.match(await icon(), /^icon-unread\.svg/);
   await looksAway(anna, false);
   await hasTitle(anna, 'Room 1 – wschat');
-  assert.equal(await icon(), 'icon.svg');
+  assert.match(await icon(), /^icon\.svg/);
   await anna.line(/^New messages$/).waitFor();
 }));
 

@@ -1,6 +1,7 @@
 // Gets the user's attention while they look elsewhere: the unread count in the title and on the icon, and a
 // notification for a mention.
 
+import { owner } from '../core/owner.js';
 import { visible } from '../text/names.js';
 import { t } from './words.js';
 import { words } from './announce.js';
@@ -11,7 +12,7 @@ const KEY = 'notify';
 export class Notifier {
   #chat;
   #storage;
-  #shown = -1;
+  #shown = '';
 
   constructor(chat, storage) {
     this.#chat = chat;
@@ -54,11 +55,13 @@ export class Notifier {
     for (const id of rooms.keys()) {
       if (!this.#chat.isMuted(id)) unread += this.#chat.state.unread(id);
     }
-    const title = `${unread > 0 ? `(${unread}) ` : ''}${room ? `${visible(room.title)} – ` : ''}wschat`;
+    const { title: server, icon, unreadIcon } = owner();
+    const title = `${unread > 0 ? `(${unread}) ` : ''}${room ? `${visible(room.title)} – ` : ''}${server}`;
     if (document.title !== title) document.title = title;
-    if (unread === this.#shown) return;
-    this.#shown = unread;
-    byId('favicon').href = unread > 0 ? 'icon-unread.svg' : 'icon.svg';
+    const shown = `${unread} ${icon}`;
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    byId('favicon').href = unread > 0 ? unreadIcon : icon;
     const badge = unread > 0 ? navigator.setAppBadge?.(unread) : navigator.clearAppBadge?.();
     badge?.catch(() => {}); // not installed, so there is no icon
   }
