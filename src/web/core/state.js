@@ -138,7 +138,13 @@ export class State extends ServerState {
     this.loadingOlder = false;
     this.#readInBase = null;
     this.#clearTyping();
-    if (room) this.#memory(room);
+    this.#isWatching = false;
+    if (!room) return;
+    this.#memory(room);
+    if (this.timeline.epoch === null) return;
+    this.#placeDivider(null);
+    // What is missing is known only after entering.
+    this.seeking = null;
   }
 
   setWatching(isWatching) {
