@@ -1,9 +1,10 @@
 // Starts the page: creates the chat and its views, and wires them to the browser's events.
 
 import { Chat } from './core/chat.js';
-import { formatLink, parseLink } from './core/link.js';
+import { formatLink } from './core/link.js';
 import { browserStorage } from './core/storage.js';
 import { isMentioned } from './text/mention.js';
+import { visible } from './text/names.js';
 import { Announcer } from './view/announce.js';
 import { BannerView } from './view/banner.js';
 import { ComposerView } from './view/composer.js';
@@ -15,6 +16,7 @@ import { LogView } from './view/log.js';
 import { MembersView } from './view/members.js';
 import { Notifier } from './view/notify.js';
 import { RoomsView } from './view/rooms.js';
+import { Route } from './view/route.js';
 import { listenToKeys } from './view/shortcuts.js';
 import { TalkView } from './view/talk.js';
 import { toast } from './view/toast.js';
@@ -36,6 +38,22 @@ async function copyLink(link) {
   toast(t(await copyText(url.href) ? 'link_copied' : 'link_not_copied'));
 }
 
+/** Loads what is rarely wanted, and uses it. */
+async function onDemand(load, use) {
+  try {
+    use(await load());
+  } catch {
+    toast(t('not_loaded'));
+  }
+}
+
+let switcher;
+
+const openSwitcher = () => onDemand(() => import('./view/switcher.js'), ({ Switcher }) => {
+  switcher ??= new Switcher(chat, (id) => rooms.choose(id));
+  switcher.toggle();
+});
+
 await loadWords();
 translate(document);
 
@@ -45,9 +63,9 @@ const announcer = new Announcer(chat);
 const composer = new ComposerView(chat, announcer);
 const gifs = new GifsView(chat);
 const talk = new TalkView(chat, copyLink);
-const rooms = new RoomsView(chat, { room: () => talk.show('room'), name: () => names.open() });
+const rooms = new RoomsView(chat, storage.local, { room: () => talk.show('room'), name: () => names.open() });
 const names = new NameDialog(chat, { closedFirst: () => talk.focus() });
-const notifier = new Notifier(chat, storage.local);
+const notifier = new Notifier(chat, storage.local, (id) => rooms.choose(id));
 const shortcuts = new ShortcutsDialog();
 const settings = new SettingsDialog(storage.local, notifier, shortcuts);
 const log = new LogView({ chat, log: byId('log'), list: byId('entries'), toLatest: byId('to-latest'), copyLink });
@@ -56,7 +74,8 @@ const members = new MembersView(chat, (name) => {
   composer.mention(name);
 });
 const banner = new BannerView(chat, { refocus: () => talk.focus() });
-const views = [banner, talk, rooms, members, composer, log, notifier, announcer];
+const route = new Route(chat, { show: (pane) => talk.show(pane), roomChanged: () => gifs.close() });
+const views = [banner, talk, rooms, members, composer, log, notifier, announcer, route];
 
 /** A hidden page gets no animation frames, but its title and icon are visible. */
 const HIDDEN_MS = 250;
@@ -77,25 +96,7 @@ function schedule() {
   requestAnimationFrame(() => {
     isScheduled = false;
     for (const view of views) view.draw();
-    followAddress();
   });
-}
-
-let shownRoom;
-
-/** The address names the room, so that a reload, a bookmark or a friend finds it. */
-function followAddress() {
-  const { room } = chat.state;
-  if (room?.id === shownRoom) return;
-  shownRoom = room?.id;
-  gifs.close();
-  if (!room) history.replaceState(null, '', location.pathname + location.search);
-  else if (parseLink(location.hash)?.room !== room.id) history.pushState(null, '', formatLink({ room: room.id }));
-}
-
-function followLink() {
-  const link = parseLink(location.hash);
-  if (link) chat.open(link);
 }
 
 chat.subscribe(schedule);
@@ -105,11 +106,8 @@ chat.onMessage((entry) => {
   announcer.message(told);
   notifier.message(told);
 });
-addEventListener('hashchange', () => {
-  followLink();
-  // On a phone, Back leads from the first room to the list of rooms, and Forward into the current room.
-  if (!parseLink(location.hash)) talk.show('rooms');
-  else if (chat.state.room) talk.show('room');
+chat.onMention((room) => {
+  if (notifier.mention(room)) announcer.say(t('mentioned_in', { room: visible(room.title) }));
 });
 addEventListener('online', () => chat.wake());
 addEventListener('focus', () => chat.wake());
@@ -118,9 +116,10 @@ document.addEventListener('visibilitychange', () => {
   schedule();
 });
 byId('settings-open').addEventListener('click', () => settings.open());
-listenToKeys({ composer, gifs, rooms, shortcuts, talk });
+byId('switcher-open').addEventListener('click', openSwitcher);
+listenToKeys({ composer, gifs, openSwitcher, rooms, shortcuts, talk });
 
-followLink();
+route.begin();
 chat.start();
 schedule();
 delete document.documentElement.dataset.wait;

@@ -2,7 +2,7 @@
 
 import { byId, isComposing, isWriting } from './dom.js';
 
-export function listenToKeys({ composer, gifs, rooms, shortcuts, talk }) {
+export function listenToKeys({ composer, gifs, openSwitcher, rooms, shortcuts, talk }) {
   const byKey = {
     ArrowUp: () => rooms.step(-1),
     ArrowDown: () => rooms.step(1),
@@ -13,6 +13,10 @@ export function listenToKeys({ composer, gifs, rooms, shortcuts, talk }) {
   document.addEventListener('keydown', (event) => {
     if (event.defaultPrevented || isComposing(event) || document.querySelector('dialog[open]')) return;
     const { altKey, code, ctrlKey, key, metaKey, target } = event;
+    if ((ctrlKey || metaKey) && !altKey && key.toLowerCase() === 'k') {
+      event.preventDefault();
+      openSwitcher();
+    }
     if (ctrlKey || metaKey) return;
     if (altKey) {
       const act = byKey[code];
