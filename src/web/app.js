@@ -1,10 +1,11 @@
 // Starts the page: creates the chat and its views, and wires them to the browser's events.
 
 import { Chat } from './core/chat.js';
-import { formatLink, parseLink } from './core/link.js';
+import { formatLink } from './core/link.js';
 import { owner, subscribe } from './core/owner.js';
 import { browserStorage } from './core/storage.js';
 import { isMentioned } from './text/mention.js';
+import { visible } from './text/names.js';
 import { Announcer } from './view/announce.js';
 import { BannerView } from './view/banner.js';
 import { BrandView } from './view/brand.js';
@@ -18,6 +19,7 @@ import { Notifier } from './view/notify.js';
 import { PickerPanel } from './view/picking.js';
 import { RecentEmoji } from './view/recent.js';
 import { RoomsView } from './view/rooms.js';
+import { Route } from './view/route.js';
 import { listenToKeys } from './view/shortcuts.js';
 import { TalkView } from './view/talk.js';
 import { toast } from './view/toast.js';
@@ -39,6 +41,22 @@ async function copyLink(link) {
   toast(t(await copyText(url.href) ? 'link_copied' : 'link_not_copied'));
 }
 
+/** Loads what is rarely wanted, and uses it. */
+async function onDemand(load, use) {
+  try {
+    use(await load());
+  } catch {
+    toast(t('not_loaded'));
+  }
+}
+
+let switcher;
+
+const openSwitcher = () => onDemand(() => import('./view/switcher.js'), ({ Switcher }) => {
+  switcher ??= new Switcher(chat, (id) => rooms.choose(id));
+  switcher.toggle();
+});
+
 const storage = browserStorage();
 await loadWords(storage.local.get('language'), owner().language);
 translate(document);
@@ -49,9 +67,9 @@ const recent = new RecentEmoji(storage.local);
 const composer = new ComposerView(chat, announcer, recent);
 const picker = new PickerPanel({ chat, recent, insert: (text) => composer.insert(text) });
 const talk = new TalkView(chat, copyLink);
-const rooms = new RoomsView(chat, { room: () => talk.show('room'), name: () => names.open() });
+const rooms = new RoomsView(chat, storage.local, { room: () => talk.show('room'), name: () => names.open() });
 const names = new NameDialog(chat, { closedFirst: () => talk.focus() });
-const notifier = new Notifier(chat, storage.local);
+const notifier = new Notifier(chat, storage.local, (id) => rooms.choose(id));
 const shortcuts = new ShortcutsDialog();
 const settings = new SettingsDialog(storage.local, notifier, shortcuts);
 const log = new LogView({ chat, log: byId('log'), list: byId('entries'), toLatest: byId('to-latest'), copyLink });
@@ -61,7 +79,8 @@ const members = new MembersView(chat, (name) => {
 });
 const banner = new BannerView(chat, { refocus: () => talk.focus() });
 const brand = new BrandView(chat);
-const views = [banner, brand, talk, rooms, members, composer, log, notifier, announcer];
+const route = new Route(chat, { show: (pane) => talk.show(pane), roomChanged: () => picker.close() });
+const views = [banner, brand, talk, rooms, members, composer, log, notifier, announcer, route];
 
 /** A hidden page gets no animation frames, but its title and icon are visible. */
 const HIDDEN_MS = 250;
@@ -82,25 +101,7 @@ function schedule() {
   requestAnimationFrame(() => {
     isScheduled = false;
     for (const view of views) view.draw();
-    followAddress();
   });
-}
-
-let shownRoom;
-
-/** The address names the room, so that a reload, a bookmark or a friend finds it. */
-function followAddress() {
-  const { room } = chat.state;
-  if (room?.id === shownRoom) return;
-  shownRoom = room?.id;
-  picker.close();
-  if (!room) history.replaceState(null, '', location.pathname + location.search);
-  else if (parseLink(location.hash)?.room !== room.id) history.pushState(null, '', formatLink({ room: room.id }));
-}
-
-function followLink() {
-  const link = parseLink(location.hash);
-  if (link) chat.open(link);
 }
 
 chat.subscribe(schedule);
@@ -111,11 +112,8 @@ chat.onMessage((entry) => {
   announcer.message(told);
   notifier.message(told);
 });
-addEventListener('hashchange', () => {
-  followLink();
-  // On a phone, Back leads from the first room to the list of rooms, and Forward into the current room.
-  if (!parseLink(location.hash)) talk.show('rooms');
-  else if (chat.state.room) talk.show('room');
+chat.onMention((room) => {
+  if (notifier.mention(room)) announcer.say(t('mentioned_in', { room: visible(room.title) }));
 });
 addEventListener('online', () => chat.wake());
 addEventListener('focus', () => chat.wake());
@@ -124,9 +122,10 @@ document.addEventListener('visibilitychange', () => {
   schedule();
 });
 byId('settings-open').addEventListener('click', () => settings.open());
-listenToKeys({ composer, picker, rooms, shortcuts, talk });
+byId('switcher-open').addEventListener('click', openSwitcher);
+listenToKeys({ composer, picker, openSwitcher, rooms, shortcuts, talk });
 
-followLink();
+route.begin();
 chat.start();
 schedule();
 delete document.documentElement.dataset.wait;

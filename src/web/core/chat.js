@@ -28,6 +28,7 @@ export class Chat {
   #marks;
   #listeners = new Set();
   #messageListeners = new Set();
+  #mentionListeners = new Set();
   #pages;
   #name;
   #notes;
@@ -56,7 +57,7 @@ export class Chat {
       url, WebSocket, clock, state,
       store: session,
       outbox: this.#outbox,
-      features: ['presence'],
+      features: ['presence', 'mentions'],
       versions: new Versions(),
       base: (options) => new BaseProtocol(options),
     });
@@ -77,6 +78,7 @@ export class Chat {
     client.on('removed', () => this.#navigation.want(null));
     client.on('room_gone', (gone) => this.#navigation.roomGone(gone));
     client.on('news', (entry) => { for (const listener of this.#messageListeners) listener(entry); });
+    client.on('mention', (room) => { for (const listener of this.#mentionListeners) listener(room); });
     client.on('error', ({ code, message }) => { this.state.notice = { code, message }; });
     client.on('idle', () => this.#pages.proceed());
   }
@@ -94,6 +96,12 @@ export class Chat {
   onMessage(listener) {
     this.#messageListeners.add(listener);
     return () => this.#messageListeners.delete(listener);
+  }
+
+  /** Calls `listener(room)` when the user is mentioned in another room. Returns the function that unsubscribes. */
+  onMention(listener) {
+    this.#mentionListeners.add(listener);
+    return () => this.#mentionListeners.delete(listener);
   }
 
   // ---- what the user wants

@@ -39,6 +39,8 @@ export class State extends ServerState {
   #isWatching = false;
   /** The base protocol's numbers mean nothing to the next page, so how far a room was read is not kept. */
   #readInBase = null;
+  /** Room id → when something was said there, as far as this page has noticed. */
+  #active = new Map();
   #counted = {};
 
   constructor({ clock, store, outbox, marks, isMentioned, changed }) {
@@ -123,6 +125,11 @@ export class State extends ServerState {
     return (room?.mentions ?? 0) + (isSame ? memory.timeline.mentionsAfter(mark.seq) : 0);
   }
 
+  /** When something was said in a room last; 0 if this page does not know. */
+  activeAt(id) {
+    return Math.max(this.#active.get(id) ?? 0, this.previews?.get(id)?.last?.time ?? 0);
+  }
+
   // ---- for the chat
 
   position(id) {
@@ -138,7 +145,13 @@ export class State extends ServerState {
     this.loadingOlder = false;
     this.#readInBase = null;
     this.#clearTyping();
-    if (room) this.#memory(room);
+    this.#isWatching = false;
+    if (!room) return;
+    this.#memory(room);
+    if (this.timeline.epoch === null) return;
+    this.#placeDivider(null);
+    // What is missing is known only after entering.
+    this.seeking = null;
   }
 
   setWatching(isWatching) {
@@ -193,8 +206,12 @@ export class State extends ServerState {
   apply(frame) {
     const { type, roomId, user, time } = frame;
     const isNew = !this.members.has(user?.id);
+    const before = type === 'list_rooms' ? this.rooms : null;
+    const was = type === 'room_changed' ? this.rooms.get(frame.room.id) : undefined;
     const happened = super.apply(frame);
+    for (const room of before?.values() ?? [was]) if (this.#isMentionedMore(room)) happened.push(['mention', this.rooms.get(room.id)]);
     this.wasOnline ||= type === 'welcome';
+    if (was && frame.room.seq > was.seq) this.#active.set(was.id, this.#clock.now());
     if (type === 'announcement') this.#announced(frame);
     if (type === 'erased') this.position(roomId)?.erase(frame);
     if (!this.isFollowing(roomId)) return happened;
@@ -205,6 +222,12 @@ export class State extends ServerState {
       case 'typing': this.#startTyping(frame); break;
     }
     return happened;
+  }
+
+  /** Whether a room mentions the user more often than it did. In ours the messages themselves tell. */
+  #isMentionedMore(was) {
+    const is = this.rooms.get(was?.id);
+    return is?.title === was?.title && (is?.mentions ?? 0) > (was?.mentions ?? 0) && !this.isFollowing(was.id);
   }
 
   // ---- frames
@@ -297,7 +320,9 @@ export class State extends ServerState {
 
   #noteSeq(id, seq) {
     const room = this.rooms.get(id);
-    if (room && this.version !== 'base' && !(room.seq >= seq)) this.rooms.set(id, { ...room, seq });
+    if (!room || this.version === 'base' || room.seq >= seq) return;
+    this.rooms.set(id, { ...room, seq });
+    this.#active.set(id, this.#clock.now());
   }
 
   /** `before` is the last message that was known before entering, or null. */

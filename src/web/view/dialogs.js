@@ -166,6 +166,7 @@ export class ShortcutsDialog {
       ['shortcut_recall', ['↑']],
       ['shortcut_complete', [tab]],
       ['shortcut_rooms', [alt, '↑ ↓']],
+      ['switcher', [t('key_ctrl'), 'K']],
       ['shortcut_gifs', [alt, 'G']],
       ['shortcut_log', [alt, 'M']],
       ['shortcut_move', ['↑ ↓']],

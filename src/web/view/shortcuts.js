@@ -3,7 +3,7 @@
 import { byId, isComposing, isWriting } from './dom.js';
 import { shortcutKey } from './keys.js';
 
-export function listenToKeys({ composer, picker, rooms, shortcuts, talk }) {
+export function listenToKeys({ composer, openSwitcher, picker, rooms, shortcuts, talk }) {
   const byKey = {
     ArrowUp: () => rooms.step(-1),
     ArrowDown: () => rooms.step(1),
@@ -14,6 +14,10 @@ export function listenToKeys({ composer, picker, rooms, shortcuts, talk }) {
   document.addEventListener('keydown', (event) => {
     if (event.defaultPrevented || isComposing(event) || document.querySelector('dialog[open]')) return;
     const { altKey, ctrlKey, key, metaKey, target } = event;
+    if ((ctrlKey || metaKey) && !altKey && key.toLowerCase() === 'k') {
+      event.preventDefault();
+      openSwitcher();
+    }
     if (ctrlKey || metaKey) return;
     if (altKey) {
       const act = byKey[shortcutKey(event)];
