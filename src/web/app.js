@@ -9,6 +9,7 @@ import { BannerView } from './view/banner.js';
 import { ComposerView } from './view/composer.js';
 import { copyText } from './view/copy.js';
 import { NameDialog, SettingsDialog, ShortcutsDialog } from './view/dialogs.js';
+import { onCalendarChange } from './view/dates.js';
 import { byId } from './view/dom.js';
 import { LogView } from './view/log.js';
 import { MembersView } from './view/members.js';
@@ -113,6 +114,7 @@ addEventListener('hashchange', () => {
   if (!parseLink(location.hash)) talk.show('rooms');
   else if (chat.state.room) talk.show('room');
 });
+onCalendarChange(schedule);
 addEventListener('online', () => chat.wake());
 addEventListener('focus', () => chat.wake());
 document.addEventListener('visibilitychange', () => {

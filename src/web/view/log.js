@@ -2,10 +2,10 @@
 
 import { Names } from '../text/mention.js';
 import { Cursor } from './cursor.js';
-import { dayOf } from './dates.js';
+import { dayOf, refreshDates } from './dates.js';
 import { element, icon } from './dom.js';
 import { unfold } from './fold.js';
-import { announcementRow, dayRow, dividerRow, gapRow, headRow, lostRow, presenceRow } from './line.js';
+import { announcementRow, dayRow, dividerRow, gapRow, headRow, lostRow, presenceRow, redrawTimes } from './line.js';
 import { messageRow } from './message.js';
 import { onStillness } from './picture.js';
 import { ScrollAnchor } from './anchor.js';
@@ -41,6 +41,8 @@ export class LogView {
   #timeline = null;
   #drawn = null;
   #gifs = null;
+  /** The zone and the language of the times on the page. */
+  #place = null;
   /** Whom a message may mention. Built when a message needs it, once per drawing. */
   #names = null;
   #pendingKeys = new Set();
@@ -84,6 +86,9 @@ export class LogView {
     if (!room || !timeline) return this.#reportView();
     if (timeline !== this.#timeline) this.#changeTimeline(timeline);
     if (gifs !== this.#gifs) this.#forgetGifs();
+    const place = refreshDates();
+    if (place !== this.#place) redrawTimes(this.#list);
+    this.#place = place;
     const looks = this.#looks();
     if (looks !== this.#drawn) {
       this.#drawn = looks;
@@ -101,7 +106,7 @@ export class LogView {
   #looks() {
     const { timeline, pending, divider, loadingOlder } = this.#chat.state;
     const said = pending.map(({ key, status, problem, reason }) => [key, status, problem, reason]);
-    return JSON.stringify([timeline.revision, timeline.hasOlder, loadingOlder, divider, dayOf(Date.now()), said]);
+    return JSON.stringify([timeline.revision, timeline.hasOlder, loadingOlder, divider, dayOf(Date.now()), this.#place, said]);
   }
 
   #changeTimeline(timeline) {
