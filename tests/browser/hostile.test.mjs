@@ -294,7 +294,7 @@ for (const [screen, options] of Object.entries({ 'a desktop': SCREENS['a desktop
     await anna.enter('Room 1');
     await anna.log.getByText('a neighbour').nth(5).waitFor();
     const blank = await (await browser.newContext()).newPage();
-    const check = async (selector) => {
+    const compare = async (selector) => {
       const shown = page.locator(selector).filter({ visible: true });
       await shown.first().waitFor();
       const boxes = await shown.evaluateAll((all) => all.map((node) => {
@@ -306,7 +306,12 @@ for (const [screen, options] of Object.entries({ 'a desktop': SCREENS['a desktop
       await shown.evaluateAll((all) => all.forEach((node) => { node.style.visibility = 'hidden'; }));
       const after = await picture();
       await page.evaluate(() => { for (const node of document.querySelectorAll('[style]')) node.style.visibility = ''; });
-      const { inside, outside } = await blank.evaluate(differences, { before, after, boxes });
+      return blank.evaluate(differences, { before, after, boxes });
+    };
+    const check = async (selector) => {
+      let { inside, outside } = await compare(selector);
+      // Something else may have changed in between; what is painted over stays so.
+      for (let more = 2; more > 0 && outside.length > 0; more -= 1) ({ inside, outside } = await compare(selector));
       assert.ok(inside > 0, `${selector} is seen`);
       assert.deepEqual(outside.slice(0, 9), [], `${selector} paints over others`);
     };
@@ -338,7 +343,7 @@ for (const [screen, options] of Object.entries({ 'a desktop': SCREENS['a desktop
     await page.locator('#rooms a').filter({ hasText: 'Z' }).first().click();
     await check('#room-title');
     await page.evaluate((title) => { location.hash = new URLSearchParams({ room: `no ${title}` }); }, PILED_NAME);
-    await check('#notice > span');
+    await check('#notice > span, #notice button');
     mallory.close();
     carla.close();
   }, SETTINGS));
