@@ -141,7 +141,8 @@ export class LogView {
     const { start, end } = this.#range;
     const firstNew = divider === null ? -1 : newerThan(entries, divider).first;
     const twins = twinsOf(this.#chat.state);
-    const markOf = ({ from, own }) => twinMark(twins, from, own);
+    const { people } = this.#chat.state;
+    const markOf = ({ from, own }) => twinMark(twins, from, { isOwn: own, isHere: people.has(from.id) });
     const rows = rowsOf({ entries, start, end, pending, firstNew, head: this.#head(), now: Date.now(), markOf });
     const keys = new Set(rows.map(({ key }) => key));
     if (!this.#isFollowing) {
