@@ -12,6 +12,7 @@ import { BrandView } from './view/brand.js';
 import { ComposerView } from './view/composer.js';
 import { copyText } from './view/copy.js';
 import { NameDialog, SettingsDialog, ShortcutsDialog } from './view/dialogs.js';
+import { onCalendarChange } from './view/dates.js';
 import { byId } from './view/dom.js';
 import { LogView } from './view/log.js';
 import { MembersView } from './view/members.js';
@@ -115,6 +116,7 @@ chat.onMessage((entry) => {
 chat.onMention((room) => {
   if (notifier.mention(room)) announcer.say(t('mentioned_in', { room: visible(room.title) }));
 });
+onCalendarChange(schedule);
 addEventListener('online', () => chat.wake());
 addEventListener('focus', () => chat.wake());
 document.addEventListener('visibilitychange', () => {

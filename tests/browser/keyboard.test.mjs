@@ -164,6 +164,65 @@ test('what a key opens Escape closes, and the focus returns', () => visit([{}], 
   await hasFocus(page, 'textbox', 'Message');
 }));
 
+/** Presses a key with Alt as this keyboard sends it. Returns whether the page has kept it from the text. */
+const alt = (page, key, code, more = {}) => page.evaluate((init) => {
+  const event = new KeyboardEvent('keydown', { altKey: true, bubbles: true, cancelable: true, ...init });
+  document.activeElement.dispatchEvent(event);
+  return event.defaultPrevented;
+}, { key, code, ...more });
+
+const asMac = (page) => page.addInitScript(() => {
+  Object.defineProperty(navigator, 'platform', { get: () => 'MacIntel' });
+});
+
+test('on a Mac, a key that writes a character or moves the caret does so', () => visit([{ before: asMac }], async (tab) => {
+  const { page } = tab;
+  await tab.enter('Room 1');
+  for (const id of ['text', 'title']) {
+    await page.locator(`#${id}`).focus();
+    for (const [key, code] of [['©', 'KeyG'], ['µ', 'KeyM'], ['ArrowUp', 'ArrowUp'], ['ArrowDown', 'ArrowDown'], ['g', 'KeyG']]) {
+      assert.equal(await alt(page, key, code), false, `⌥${code} in #${id}`);
+    }
+    assert.equal(await page.evaluate(() => document.activeElement.id), id);
+  }
+  assert.equal(await page.locator('#picker').isVisible(), false);
+  assert.ok(await page.getByRole('heading', { name: 'Room 1' }).isVisible());
+  // Outside of a text they write nothing.
+  await page.getByRole('log').focus();
+  assert.equal(await alt(page, 'ArrowDown', 'ArrowDown'), true);
+  await page.getByRole('heading', { name: 'Room 2' }).waitFor();
+  await page.getByRole('log').focus();
+  assert.equal(await alt(page, '©', 'KeyG'), true);
+  await page.getByRole('tab', { name: 'GIFs' }).waitFor();
+  // ⌘ is the key for commands there, and Ctrl moves the caret.
+  await tab.text.fill('word');
+  await tab.text.press('Control+e');
+  assert.equal(await tab.text.inputValue(), 'word');
+  await tab.text.press('Meta+b');
+  await page.waitForFunction(() => document.getElementById('text').value === '**word**');
+  await tab.text.press('Meta+Enter');
+  await tab.log.getByText('word', { exact: true }).waitFor();
+}));
+
+test('elsewhere Alt writes nothing, whatever the layout; AltGr does', () => visit([{}], async (tab) => {
+  const { page } = tab;
+  await tab.enter('Room 1');
+  const inText = async (key, code, more) => {
+    await tab.text.focus();
+    return alt(page, key, code, more);
+  };
+  assert.equal(await inText('©', 'KeyG'), false);
+  assert.equal(await inText('µ', 'KeyM'), false);
+  assert.equal(await inText('g', 'KeyG', { ctrlKey: true }), false);
+  assert.equal(await inText('g', 'KeyG', { modifierAltGraph: true }), false);
+  // A French keyboard has another key where M is on others.
+  assert.equal(await inText(',', 'KeyM'), false);
+  assert.equal(await inText('m', 'Semicolon'), true);
+  await hasFocus(page, 'log', 'Messages');
+  assert.equal(await inText('п', 'KeyG'), true, 'a Russian keyboard has no g');
+  await page.getByRole('tab', { name: 'GIFs' }).waitFor();
+}));
+
 test('every listed shortcut does what the list says', () => visit([{}], async (tab) => {
   const { page } = tab;
   const { keyboard } = page;

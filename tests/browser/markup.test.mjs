@@ -173,3 +173,60 @@ test('a time is seen once for a group, and for each message on hover and focus',
     await anna.sent('five').waitFor();
     assert.deepEqual(await seen(), ['0', '0', '0', '1', '1']);
   })));
+
+/** The days and the clock times in the log. */
+const times = (tab) => tab.log.locator('.day, .said time').evaluateAll((all) => all.map(({ textContent }) => textContent));
+
+test('times and days follow the zone of the machine while the page is open', () => {
+  const at = (event) => ({ ...event, time: Date.parse(`2031-06-12T${String(10 + event.seq).padStart(2, '0')}:30:00Z`) });
+  let machine;
+  const moveTo = (timezoneId) => machine.send('Emulation.setTimezoneOverride', { timezoneId });
+  const before = async (page) => {
+    machine = await page.context().newCDPSession(page);
+    await moveTo('Europe/London');
+    await page.clock.setFixedTime('2031-06-20T12:00:00Z');
+    await page.routeWebSocket(/.*/, (socket) => {
+      socket.connectToServer().onMessage((data) => {
+        const frame = JSON.parse(data);
+        if (frame.events) frame.events = frame.events.map(at);
+        socket.send(JSON.stringify(frame.type === 'text' ? at(frame) : frame));
+      });
+    });
+  };
+  return visit({ before }, ['one', 'two'], async (anna, carla) => {
+    const { page } = anna;
+    assert.deepEqual(await times(anna), ['Thursday 12 June', '12:30', '13:30']);
+    const first = await page.locator('.said').first().elementHandle();
+    await moveTo('Asia/Tokyo');
+    await page.evaluate(() => dispatchEvent(new Event('focus')));
+    await page.waitForFunction(() => document.querySelector('.said time').textContent === '20:30');
+    assert.deepEqual(await times(anna), ['Thursday 12 June', '20:30', '21:30']);
+    assert.match(await page.locator('.said time').first().getAttribute('title'), /20:30:00/);
+    assert.ok(await first.evaluate((row) => row.isConnected), 'the rows stay');
+    // Without anybody looking: what is said next draws the others too, and midnight is where it is now.
+    await moveTo('Pacific/Kiritimati');
+    await carla.say('three');
+    await anna.message('three').waitFor();
+    assert.deepEqual(await times(anna), ['Friday 13 June', '01:30', '02:30', '03:30']);
+  });
+});
+
+test('at midnight Today becomes Yesterday, although nothing is said', () => {
+  const said = Date.parse('2031-06-12T23:50:00+02:00');
+  const before = async (page) => {
+    await page.clock.install({ time: new Date('2031-06-12T23:59:30+02:00') });
+    await page.routeWebSocket(/.*/, (socket) => {
+      socket.connectToServer().onMessage((data) => {
+        const frame = JSON.parse(data);
+        if (frame.events) frame.events = frame.events.map((event) => ({ ...event, time: said }));
+        socket.send(JSON.stringify(frame));
+      });
+    });
+  };
+  return visit({ timezoneId: 'Europe/Madrid', before }, ['one'], async (anna) => {
+    assert.deepEqual(await times(anna), ['Today', '23:50']);
+    await anna.page.clock.runFor(60_000);
+    await anna.line('Yesterday').waitFor();
+    assert.deepEqual(await times(anna), ['Yesterday', '23:50']);
+  });
+});

@@ -1,6 +1,5 @@
 // The message box: drafts, limits, recall of earlier messages, and who is typing.
 
-import { formatted } from '../text/format.js';
 import { visible } from '../text/names.js';
 import { t } from './words.js';
 import { CompletionView } from './completion.js';
@@ -120,7 +119,10 @@ export class ComposerView {
     event.preventDefault();
   }
 
-  #format(mark) {
+  /** Loaded when it is wanted, which most people never do. */
+  async #format(mark) {
+    const { formatted } = await import('../text/format.js').catch(() => ({}));
+    if (!formatted) return; // offline, and never loaded
     const { value, selectionStart, selectionEnd } = this.#box;
     const { start, end, insert, select } = formatted(value, selectionStart, selectionEnd, mark);
     insertText(this.#box, insert, start, end);

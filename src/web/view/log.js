@@ -3,9 +3,9 @@
 
 import { Names } from '../text/mention.js';
 import { Cursor } from './cursor.js';
-import { dayOf } from './dates.js';
+import { dayOf, refreshDates } from './dates.js';
 import { unfold } from './fold.js';
-import { announcementRow, dayRow, dividerRow, gapRow, headRow, lostRow, presenceRow } from './line.js';
+import { announcementRow, dayRow, dividerRow, gapRow, headRow, lostRow, presenceRow, redrawTimes } from './line.js';
 import { LatestButton } from './latest.js';
 import { messageRow } from './message.js';
 import { onStillness } from './picture.js';
@@ -44,6 +44,8 @@ export class LogView {
   #timeline = null;
   #drawn = null;
   #gifs = null;
+  /** The zone and the language of the times on the page. */
+  #place = null;
   /** Whom a message may mention. Built when a message needs it, once per drawing. */
   #names = null;
   #pendingKeys = new Set();
@@ -87,6 +89,9 @@ export class LogView {
     if (!room || !timeline) return this.#reportView();
     if (timeline !== this.#timeline) this.#changeTimeline(timeline);
     if (gifs !== this.#gifs) this.#forgetGifs();
+    const place = refreshDates();
+    if (place !== this.#place) redrawTimes(this.#list);
+    this.#place = place;
     if (this.#isSeeking()) return this.#reportView();
     const looks = this.#looks();
     if (looks !== this.#drawn) {
@@ -106,7 +111,7 @@ export class LogView {
   #looks() {
     const { timeline, pending, divider, loadingOlder } = this.#chat.state;
     const said = pending.map(({ key, status, problem, reason }) => [key, status, problem, reason]);
-    return JSON.stringify([timeline.revision, timeline.hasOlder, loadingOlder, divider, dayOf(Date.now()), said]);
+    return JSON.stringify([timeline.revision, timeline.hasOlder, loadingOlder, divider, dayOf(Date.now()), this.#place, said]);
   }
 
   #changeTimeline(timeline) {
@@ -139,7 +144,8 @@ export class LogView {
     const { start, end } = this.#range;
     const firstNew = divider === null ? -1 : newerThan(entries, divider).first;
     const twins = twinsOf(this.#chat.state);
-    const markOf = ({ from, own }) => twinMark(twins, from, own);
+    const { people } = this.#chat.state;
+    const markOf = ({ from, own }) => twinMark(twins, from, { isOwn: own, isHere: people.has(from.id) });
     const rows = rowsOf({ entries, start, end, pending, firstNew, head: this.#head(), now: Date.now(), markOf });
     const keys = new Set(rows.map(({ key }) => key));
     if (!this.#isFollowing) {

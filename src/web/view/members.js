@@ -48,7 +48,7 @@ export class MembersView {
     const chosen = [];
     for (const [id, name] of people) {
       if (wanted !== '' && !name.toLowerCase().includes(wanted)) continue;
-      chosen.push({ id, name, isAway: away.has(id), mark: twinMark(twins, { id, name }, id === me?.id) });
+      chosen.push({ id, name, isAway: away.has(id), mark: twinMark(twins, { id, name }, { isOwn: id === me?.id, isHere: true }) });
       if (chosen.length === SHOWN) break;
     }
     return chosen;

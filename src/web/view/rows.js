@@ -47,7 +47,7 @@ export function rowsOf({ entries, start, end, pending, firstNew, head, now, mark
       before = null;
     }
     const isGrouped = belongTogether(before, entry);
-    if (isGrouped) rows.at(-1).isLast = false;
+    if (isGrouped && rows.length > 0) rows.at(-1).isLast = false;
     const mark = entry.from ? markOf(entry) : '';
     const looks = `${isGrouped ? 'together' : ''}${mark}`;
     rows.push({ key, kind: entry.kind, entry, isGrouped, isLast: true, mark, ...appearance(entry, looks, isPending) });

@@ -17,8 +17,11 @@ export function twinsOf({ people, me, timeline }) {
   return cached.twins;
 }
 
-/** What is shown behind a name: nothing, ` #7`, or that it is not the user, whose name it looks like. */
-export function twinMark(twins, { id, name }, isOwn) {
+/**
+ * What is shown behind a name: nothing, ` #7`, or that it is not the user, whose name it looks like. Of those who are
+ * gone nobody knows: on an earlier day the user may have had another number.
+ */
+export function twinMark(twins, { id, name }, { isOwn, isHere }) {
   if (!twins.has(name)) return '';
-  return ` #${id}${!isOwn && twins.isMine(name) ? ` · ${t('not_you')}` : ''}`;
+  return ` #${id}${!isOwn && isHere && twins.isMine(name) ? ` · ${t('not_you')}` : ''}`;
 }
