@@ -2,23 +2,29 @@
 
 import { Chat } from './core/chat.js';
 import { formatLink, parseLink } from './core/link.js';
+import { owner } from './core/owner.js';
 import { browserStorage } from './core/storage.js';
 import { isMentioned } from './text/mention.js';
 import { Announcer } from './view/announce.js';
 import { BannerView } from './view/banner.js';
 import { ComposerView } from './view/composer.js';
 import { copyText } from './view/copy.js';
-import { NameDialog, SettingsDialog, ShortcutsDialog } from './view/dialogs.js';
+import { ShortcutsDialog } from './view/dialogs.js';
 import { byId } from './view/dom.js';
+import { EmptyView } from './view/empty.js';
 import { GifsView } from './view/gifs.js';
 import { LogView } from './view/log.js';
 import { MembersView } from './view/members.js';
+import { NameDialog } from './view/names.js';
 import { Notifier } from './view/notify.js';
 import { RoomsView } from './view/rooms.js';
 import { listenToKeys } from './view/shortcuts.js';
+import { listenToSwipes } from './view/swipe.js';
 import { TalkView } from './view/talk.js';
 import { toast } from './view/toast.js';
 import { translate } from './view/translate.js';
+import { followKeyboard } from './view/viewport.js';
+import { WelcomeView } from './view/welcome.js';
 import { loadWords, t } from './view/words.js';
 
 /** Relative to the page's own address, so that it works below a path of a reverse proxy. */
@@ -36,27 +42,57 @@ async function copyLink(link) {
   toast(t(await copyText(url.href) ? 'link_copied' : 'link_not_copied'));
 }
 
-await loadWords();
-translate(document);
+/** Loads what is rarely wanted, and uses it. */
+async function onDemand(load, use) {
+  try {
+    use(await load());
+  } catch {
+    toast(t('not_loaded'));
+  }
+}
+
+const share = () => onDemand(() => import('./view/invite.js'), ({ openInvitation }) => openInvitation(chat.state.room));
+
+const openSettings = () => onDemand(() => import('./view/settings.js'), (settings) => settings.openSettings({
+  storage: storage.local,
+  notifier,
+  does: {
+    shortcuts: () => shortcuts.open(),
+    reload() {
+      storage.session.set(REOPEN, true);
+      location.reload();
+    },
+  },
+}));
+
+/** After a change of the language the page is loaded anew, and the settings are open again. */
+const REOPEN = 'settings';
 
 const storage = browserStorage();
-const chat = new Chat({ url: socketUrl(), storage, isMentioned, loadGifs });
+await loadWords(storage.local.get('language'), owner().language);
+translate(document);
+
+const chat = new Chat({ url: socketUrl(), storage, isMentioned, loadGifs, asksName: true });
 const announcer = new Announcer(chat);
 const composer = new ComposerView(chat, announcer);
 const gifs = new GifsView(chat);
-const talk = new TalkView(chat, copyLink);
+const talk = new TalkView(chat, storage.local, share);
 const rooms = new RoomsView(chat, { room: () => talk.show('room'), name: () => names.open() });
-const names = new NameDialog(chat, { closedFirst: () => talk.focus() });
+const welcome = new WelcomeView(chat, { enter: (id) => chat.enter(id), isKept: storage.local.isKept });
+const names = new NameDialog(chat, { typed: welcome.field, answered: () => talk.focus() });
 const notifier = new Notifier(chat, storage.local);
 const shortcuts = new ShortcutsDialog();
-const settings = new SettingsDialog(storage.local, notifier, shortcuts);
+const empty = new EmptyView(chat, share);
 const log = new LogView({ chat, log: byId('log'), list: byId('entries'), toLatest: byId('to-latest'), copyLink });
-const members = new MembersView(chat, (name) => {
-  talk.show('room');
-  composer.mention(name);
+const members = new MembersView(chat, {
+  rename: () => names.open(),
+  mention(name) {
+    talk.show('room');
+    composer.mention(name);
+  },
 });
 const banner = new BannerView(chat, { refocus: () => talk.focus() });
-const views = [banner, talk, rooms, members, composer, log, notifier, announcer];
+const views = [banner, talk, welcome, names, rooms, members, composer, log, empty, notifier, announcer];
 
 /** A hidden page gets no animation frames, but its title and icon are visible. */
 const HIDDEN_MS = 250;
@@ -117,11 +153,24 @@ document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') chat.wake();
   schedule();
 });
-byId('settings-open').addEventListener('click', () => settings.open());
+byId('settings-open').addEventListener('click', openSettings);
+followKeyboard();
+listenToSwipes(document, () => talk.back());
 listenToKeys({ composer, gifs, rooms, shortcuts, talk });
+
+/** Until now theme.js has had the word. If a part of the page is missing, it keeps it. */
+function begin() {
+  if (document.documentElement.dataset.broken !== undefined) return;
+  byId('starting').remove();
+  byId('lobby').hidden = false;
+  document.querySelector('main').hidden = false;
+}
 
 followLink();
 chat.start();
+begin();
 schedule();
-delete document.documentElement.dataset.wait;
-if (!chat.state.hasName) names.open({ isFirst: true });
+if (storage.session.get(REOPEN)) {
+  storage.session.remove(REOPEN);
+  openSettings();
+}

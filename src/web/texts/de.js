@@ -5,13 +5,22 @@ export default {
   skip_to_composer: 'Zum Nachrichtenfeld springen',
   close: 'Schließen',
   cancel: 'Abbrechen',
+  not_loaded: 'Das konnte nicht geladen werden. Prüfe deine Verbindung.',
   dismiss: 'Ausblenden',
 
   // ---- rooms: the list
   rooms: 'Räume',
   rooms_loading: 'Räume werden geladen…',
   rooms_none: 'Noch keine Räume.',
-  rooms_choose: 'Wähle einen Raum, und los geht’s.',
+  rooms_choose: 'Wähle einen Raum, und los geht’s',
+  empty_room: 'Hier beginnt {room}.',
+  invite: 'Leute einladen',
+  card_people: { one: '{names}', other: '{names}' },
+  card_nobody: 'Gerade ist niemand hier',
+  card_says: '{name}: {text}',
+  card_silent: 'Noch keine Nachrichten',
+  card_mentions: { one: 'Du wurdest {count}-mal erwähnt', other: 'Du wurdest {count}-mal erwähnt' },
+  unkept: 'Dein Browser lässt diese Seite nichts speichern. Dein Name und deine Entwürfe sind weg, sobald du sie schließt.',
   room_people: { one: '{count} Person hier', other: '{count} Personen hier' },
   room_unread: { one: '{count} neue Nachricht', other: '{count} neue Nachrichten' },
   room_unread_many: 'mehr als {count} neue Nachrichten',
@@ -31,12 +40,14 @@ export default {
   members_none: 'Keine Mitglieder gefunden',
   you: 'du',
   member_away: 'abwesend',
-  mention: '{name} erwähnen',
+  mention_them: 'Erwähnen',
+  copy_name: 'Namen kopieren',
   mute: 'Stummschalten',
   unmute: 'Stummschaltung aufheben',
   muted: 'Raum stummgeschaltet.',
   unmuted: 'Raum nicht mehr stumm.',
-  copy_room_link: 'Raumlink kopieren',
+  share: 'Teilen',
+  room_more: 'Mehr',
   leave: 'Verlassen',
 
   // ---- log
@@ -122,7 +133,9 @@ export default {
 
   // ---- dialogs: the name
   name_welcome: 'Willkommen!',
-  name_ask: 'Wähle einen Anzeigenamen.',
+  name_ask: 'Wähle einen Anzeigenamen',
+  name_seen: 'Diesen Namen sehen die anderen.',
+  invited: 'Du wurdest in „{room}“ eingeladen',
   name_change: 'Anzeigenamen ändern',
   name: 'Anzeigename',
   name_save: 'Speichern',
@@ -138,11 +151,14 @@ export default {
   appearance_light: 'Hell',
   appearance_dark: 'Dunkel',
   notifications: 'Benachrichtigungen',
-  notifications_about: 'Wenn dich jemand erwähnt und du diese Seite gerade nicht siehst.',
-  notifications_turn_on: 'Einschalten',
-  notifications_turn_off: 'Ausschalten',
+  notifications_about: 'Eine Mitteilung, während du diese Seite nicht siehst.',
   notifications_blocked: 'Dein Browser blockiert Benachrichtigungen. In seinen Einstellungen für diese Seite kannst du sie erlauben.',
   notifications_none: 'Dieser Browser unterstützt keine Benachrichtigungen.',
+  notifications_mentions: 'Wenn dich jemand erwähnt',
+  sound: 'Ton',
+  sound_about: 'Ein leiser Ton, wenn dich jemand erwähnt.',
+  language: 'Sprache',
+  language_browser: 'Wie im Browser',
 
   // ---- dialogs: shortcuts and formatting
   shortcuts: 'Tastenkürzel',
@@ -171,6 +187,13 @@ export default {
   format_block: 'Codeblock',
   format_quote: 'Zitat',
 
+  // ---- dialogs: the invitation
+  invite_to: 'Leute in „{room}“ einladen',
+  invite_about: 'Wer diesen Link öffnet, landet direkt im Raum.',
+  invite_link: 'Link zum Raum',
+  invite_code: 'Der Link als QR-Code',
+  share_more: 'Teilen …',
+
   // ---- notices
   announcement: 'Mitteilung: {text}',
   no_such_room: 'Es gibt keinen Raum namens „{room}“.',
@@ -178,6 +201,8 @@ export default {
   no_such_message: 'Diese Nachricht ist nicht mehr verfügbar.',
   link_copied: 'Link kopiert.',
   link_not_copied: 'Der Link konnte nicht kopiert werden.',
+  name_copied: 'Name kopiert.',
+  name_not_copied: 'Der Name konnte nicht kopiert werden.',
   name_refused: 'Der Name wurde nicht angenommen. {problem}',
   title_refused: 'Der Titel wurde nicht angenommen. {problem}',
   refused: 'Der Server hat abgelehnt: {problem}',

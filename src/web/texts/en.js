@@ -9,13 +9,22 @@ export default {
   skip_to_composer: 'Skip to the message box',
   close: 'Close',
   cancel: 'Cancel',
+  not_loaded: 'This couldn’t be loaded. Check your connection.',
   dismiss: 'Dismiss',
 
   // ---- rooms: the list
   rooms: 'Rooms',
   rooms_loading: 'Loading rooms…',
   rooms_none: 'No rooms yet.',
-  rooms_choose: 'Choose a room to start chatting.',
+  rooms_choose: 'Choose a room to start chatting',
+  empty_room: 'This is the beginning of {room}.',
+  invite: 'Invite people',
+  card_people: { one: '{names}', other: '{names}' },
+  card_nobody: 'Nobody’s here right now',
+  card_says: '{name}: {text}',
+  card_silent: 'No messages yet',
+  card_mentions: { one: '{count} mention of you', other: '{count} mentions of you' },
+  unkept: 'Your browser doesn’t let this page remember anything. Your name and drafts will be gone when you close it.',
   room_people: { one: '{count} person here', other: '{count} people here' },
   room_unread: { one: '{count} new message', other: '{count} new messages' },
   room_unread_many: 'more than {count} new messages',
@@ -35,12 +44,14 @@ export default {
   members_none: 'No members found',
   you: 'you',
   member_away: 'away',
-  mention: 'Mention {name}',
+  mention_them: 'Mention',
+  copy_name: 'Copy name',
   mute: 'Mute',
   unmute: 'Unmute',
   muted: 'Room muted.',
   unmuted: 'Room unmuted.',
-  copy_room_link: 'Copy room link',
+  share: 'Share',
+  room_more: 'More',
   leave: 'Leave',
 
   // ---- log
@@ -126,7 +137,9 @@ export default {
 
   // ---- dialogs: the name
   name_welcome: 'Welcome!',
-  name_ask: 'Choose a display name.',
+  name_ask: 'Choose a display name',
+  name_seen: 'This is the name others see.',
+  invited: 'You’re invited to “{room}”',
   name_change: 'Change display name',
   name: 'Display name',
   name_save: 'Save',
@@ -142,11 +155,14 @@ export default {
   appearance_light: 'Light',
   appearance_dark: 'Dark',
   notifications: 'Notifications',
-  notifications_about: 'When someone mentions you and this page isn’t in view.',
-  notifications_turn_on: 'Turn on',
-  notifications_turn_off: 'Turn off',
+  notifications_about: 'A notification while this page isn’t in view.',
   notifications_blocked: 'Your browser blocks notifications. You can allow them in its settings for this site.',
   notifications_none: 'This browser doesn’t support notifications.',
+  notifications_mentions: 'When someone mentions you',
+  sound: 'Sound',
+  sound_about: 'A quiet sound when someone mentions you.',
+  language: 'Language',
+  language_browser: 'Match browser',
 
   // ---- dialogs: shortcuts and formatting
   shortcuts: 'Keyboard shortcuts',
@@ -175,6 +191,13 @@ export default {
   format_block: 'code block',
   format_quote: 'quote',
 
+  // ---- dialogs: the invitation
+  invite_to: 'Invite people to “{room}”',
+  invite_about: 'Anyone who opens this link lands in the room.',
+  invite_link: 'Link to the room',
+  invite_code: 'The link as a QR code',
+  share_more: 'Share…',
+
   // ---- notices
   announcement: 'Announcement: {text}',
   no_such_room: 'There is no room called “{room}”.',
@@ -182,6 +205,8 @@ export default {
   no_such_message: 'This message is no longer available.',
   link_copied: 'Link copied.',
   link_not_copied: 'Couldn’t copy the link.',
+  name_copied: 'Name copied.',
+  name_not_copied: 'Couldn’t copy the name.',
   name_refused: 'This name wasn’t accepted. {problem}',
   title_refused: 'This title wasn’t accepted. {problem}',
   refused: 'The server refused this: {problem}',

@@ -5,13 +5,22 @@ export default {
   skip_to_composer: 'Saltar al cuadro de mensaje',
   close: 'Cerrar',
   cancel: 'Cancelar',
+  not_loaded: 'No se ha podido cargar. Comprueba tu conexión.',
   dismiss: 'Descartar',
 
   // ---- rooms: the list
   rooms: 'Salas',
   rooms_loading: 'Cargando salas…',
   rooms_none: 'Todavía no hay salas.',
-  rooms_choose: 'Elige una sala para empezar.',
+  rooms_choose: 'Elige una sala para empezar',
+  empty_room: 'Aquí empieza {room}.',
+  invite: 'Invitar a alguien',
+  card_people: { one: '{names}', other: '{names}' },
+  card_nobody: 'Ahora mismo no hay nadie',
+  card_says: '{name}: {text}',
+  card_silent: 'Todavía no hay mensajes',
+  card_mentions: { one: '{count} mención', other: '{count} menciones' },
+  unkept: 'Tu navegador no deja que esta página recuerde nada. Tu nombre y tus borradores se perderán cuando la cierres.',
   room_people: { one: '{count} persona aquí', other: '{count} personas aquí' },
   room_unread: { one: '{count} mensaje nuevo', other: '{count} mensajes nuevos' },
   room_unread_many: 'más de {count} mensajes nuevos',
@@ -31,12 +40,14 @@ export default {
   members_none: 'No se han encontrado miembros',
   you: 'tú',
   member_away: 'ausente',
-  mention: 'Mencionar a {name}',
+  mention_them: 'Mencionar',
+  copy_name: 'Copiar nombre',
   mute: 'Silenciar',
   unmute: 'No silenciar',
   muted: 'Sala silenciada.',
   unmuted: 'La sala ya no está silenciada.',
-  copy_room_link: 'Copiar enlace a la sala',
+  share: 'Compartir',
+  room_more: 'Más',
   leave: 'Salir',
 
   // ---- log
@@ -122,7 +133,9 @@ export default {
 
   // ---- dialogs: the name
   name_welcome: '¡Hola!',
-  name_ask: 'Elige un nombre visible.',
+  name_ask: 'Elige un nombre visible',
+  name_seen: 'Es el nombre que ven los demás.',
+  invited: 'Te han invitado a «{room}»',
   name_change: 'Cambiar el nombre visible',
   name: 'Nombre visible',
   name_save: 'Guardar',
@@ -138,11 +151,14 @@ export default {
   appearance_light: 'Claro',
   appearance_dark: 'Oscuro',
   notifications: 'Notificaciones',
-  notifications_about: 'Cuando alguien te mencione y no estés viendo esta página.',
-  notifications_turn_on: 'Activar',
-  notifications_turn_off: 'Desactivar',
+  notifications_about: 'Una notificación cuando no tengas esta página a la vista.',
   notifications_blocked: 'Tu navegador bloquea las notificaciones. Puedes permitirlas en sus ajustes para este sitio.',
   notifications_none: 'Este navegador no admite notificaciones.',
+  notifications_mentions: 'Cuando alguien te menciona',
+  sound: 'Sonido',
+  sound_about: 'Un sonido suave cuando alguien te menciona.',
+  language: 'Idioma',
+  language_browser: 'El del navegador',
 
   // ---- dialogs: shortcuts and formatting
   shortcuts: 'Atajos de teclado',
@@ -171,6 +187,13 @@ export default {
   format_block: 'bloque de código',
   format_quote: 'cita',
 
+  // ---- dialogs: the invitation
+  invite_to: 'Invitar a «{room}»',
+  invite_about: 'Quien abra este enlace entrará directamente en la sala.',
+  invite_link: 'Enlace a la sala',
+  invite_code: 'El enlace como código QR',
+  share_more: 'Compartir…',
+
   // ---- notices
   announcement: 'Aviso: {text}',
   no_such_room: 'No hay ninguna sala llamada «{room}».',
@@ -178,6 +201,8 @@ export default {
   no_such_message: 'Este mensaje ya no está disponible.',
   link_copied: 'Enlace copiado.',
   link_not_copied: 'No se ha podido copiar el enlace.',
+  name_copied: 'Nombre copiado.',
+  name_not_copied: 'No se ha podido copiar el nombre.',
   name_refused: 'No se ha aceptado el nombre. {problem}',
   title_refused: 'No se ha aceptado el título. {problem}',
   refused: 'El servidor lo ha rechazado: {problem}',

@@ -5,13 +5,22 @@ export default {
   skip_to_composer: 'Aller à la zone de saisie',
   close: 'Fermer',
   cancel: 'Annuler',
+  not_loaded: 'Le chargement a échoué. Vérifiez votre connexion.',
   dismiss: 'Masquer',
 
   // ---- rooms: the list
   rooms: 'Salons',
   rooms_loading: 'Chargement des salons…',
   rooms_none: 'Aucun salon pour l’instant.',
-  rooms_choose: 'Choisissez un salon pour commencer.',
+  rooms_choose: 'Choisissez un salon pour commencer',
+  empty_room: 'C’est ici que commence {room}.',
+  invite: 'Inviter quelqu’un',
+  card_people: { one: '{names}', other: '{names}' },
+  card_nobody: 'Personne pour le moment',
+  card_says: '{name} : {text}',
+  card_silent: 'Pas encore de message',
+  card_mentions: { one: 'Vous êtes mentionné {count} fois', other: 'Vous êtes mentionné {count} fois' },
+  unkept: 'Votre navigateur empêche cette page de garder quoi que ce soit. Votre nom et vos brouillons seront perdus à sa fermeture.',
   room_people: { one: '{count} personne ici', other: '{count} personnes ici' },
   room_unread: { one: '{count} nouveau message', other: '{count} nouveaux messages' },
   room_unread_many: 'plus de {count} nouveaux messages',
@@ -31,12 +40,14 @@ export default {
   members_none: 'Aucun membre trouvé',
   you: 'vous',
   member_away: 'absent',
-  mention: 'Mentionner {name}',
+  mention_them: 'Mentionner',
+  copy_name: 'Copier le nom',
   mute: 'Sourdine',
   unmute: 'Réactiver',
   muted: 'Salon mis en sourdine.',
   unmuted: 'Salon réactivé.',
-  copy_room_link: 'Copier le lien du salon',
+  share: 'Partager',
+  room_more: 'Plus',
   leave: 'Quitter',
 
   // ---- log
@@ -122,7 +133,9 @@ export default {
 
   // ---- dialogs: the name
   name_welcome: 'Bienvenue !',
-  name_ask: 'Choisissez un nom d’affichage.',
+  name_ask: 'Choisissez un nom d’affichage',
+  name_seen: 'C’est le nom que voient les autres.',
+  invited: 'Vous êtes invité dans « {room} »',
   name_change: 'Changer de nom d’affichage',
   name: 'Nom d’affichage',
   name_save: 'Enregistrer',
@@ -138,11 +151,14 @@ export default {
   appearance_light: 'Claire',
   appearance_dark: 'Sombre',
   notifications: 'Notifications',
-  notifications_about: 'Quand on vous mentionne et que vous ne regardez pas cette page.',
-  notifications_turn_on: 'Activer',
-  notifications_turn_off: 'Désactiver',
+  notifications_about: 'Une notification quand cette page n’est pas à l’écran.',
   notifications_blocked: 'Votre navigateur bloque les notifications. Vous pouvez les autoriser dans ses réglages pour ce site.',
   notifications_none: 'Ce navigateur ne prend pas en charge les notifications.',
+  notifications_mentions: 'Quand on vous mentionne',
+  sound: 'Son',
+  sound_about: 'Un son discret quand on vous mentionne.',
+  language: 'Langue',
+  language_browser: 'Celle du navigateur',
 
   // ---- dialogs: shortcuts and formatting
   shortcuts: 'Raccourcis clavier',
@@ -171,6 +187,13 @@ export default {
   format_block: 'bloc de code',
   format_quote: 'citation',
 
+  // ---- dialogs: the invitation
+  invite_to: 'Inviter dans « {room} »',
+  invite_about: 'Toute personne qui ouvre ce lien arrive directement dans le salon.',
+  invite_link: 'Lien vers le salon',
+  invite_code: 'Le lien sous forme de code QR',
+  share_more: 'Partager…',
+
   // ---- notices
   announcement: 'Annonce : {text}',
   no_such_room: 'Il n’y a pas de salon nommé « {room} ».',
@@ -178,6 +201,8 @@ export default {
   no_such_message: 'Ce message n’est plus disponible.',
   link_copied: 'Lien copié.',
   link_not_copied: 'Le lien n’a pas pu être copié.',
+  name_copied: 'Nom copié.',
+  name_not_copied: 'Le nom n’a pas pu être copié.',
   name_refused: 'Ce nom n’a pas été accepté. {problem}',
   title_refused: 'Ce titre n’a pas été accepté. {problem}',
   refused: 'Le serveur a refusé : {problem}',

@@ -24,7 +24,7 @@ export function listenToKeys({ composer, gifs, rooms, shortcuts, talk }) {
       shortcuts.open();
     } else if (key === 'Escape' && isInRoom()) {
       gifs.close();
-      if (byId('members-close').checkVisibility()) talk.closeMembers();
+      if (talk.isMembersOver) talk.closeMembers();
       else composer.focus();
     }
   });
