@@ -11,20 +11,25 @@ import { BannerView } from './view/banner.js';
 import { BrandView } from './view/brand.js';
 import { ComposerView } from './view/composer.js';
 import { copyText } from './view/copy.js';
-import { NameDialog, SettingsDialog, ShortcutsDialog } from './view/dialogs.js';
 import { onCalendarChange } from './view/dates.js';
+import { ShortcutsDialog } from './view/dialogs.js';
 import { byId } from './view/dom.js';
+import { EmptyView } from './view/empty.js';
 import { LogView } from './view/log.js';
 import { MembersView } from './view/members.js';
+import { NameDialog } from './view/names.js';
 import { Notifier } from './view/notify.js';
 import { PickerPanel } from './view/picking.js';
 import { RecentEmoji } from './view/recent.js';
 import { RoomsView } from './view/rooms.js';
 import { Route } from './view/route.js';
 import { listenToKeys } from './view/shortcuts.js';
+import { listenToSwipes } from './view/swipe.js';
 import { TalkView } from './view/talk.js';
 import { toast } from './view/toast.js';
 import { translate } from './view/translate.js';
+import { followKeyboard } from './view/viewport.js';
+import { WelcomeView } from './view/welcome.js';
 import { loadWords, t } from './view/words.js';
 
 /** Relative to the page's own address, so that it works below a path of a reverse proxy. */
@@ -58,30 +63,53 @@ const openSwitcher = () => onDemand(() => import('./view/switcher.js'), ({ Switc
   switcher.toggle();
 });
 
+const share = () => onDemand(() => import('./view/invite.js'), ({ openInvitation }) => openInvitation(chat.state.room));
+
+const openSettings = () => onDemand(() => import('./view/settings.js'), (settings) => settings.openSettings({
+  storage: storage.local,
+  notifier,
+  does: {
+    shortcuts: () => shortcuts.open(),
+    reload() {
+      storage.session.set(REOPEN, true);
+      location.reload();
+    },
+  },
+}));
+
+/** After a change of the language the page is loaded anew, and the settings are open again. */
+const REOPEN = 'settings';
+
 const storage = browserStorage();
 await loadWords(storage.local.get('language'), owner().language);
 translate(document);
 
-const chat = new Chat({ url: socketUrl(), storage, isMentioned, loadGifs });
+const chat = new Chat({ url: socketUrl(), storage, isMentioned, loadGifs, asksName: true });
 const announcer = new Announcer(chat);
 const recent = new RecentEmoji(storage.local);
 const composer = new ComposerView(chat, announcer, recent);
 const picker = new PickerPanel({ chat, recent, insert: (text) => composer.insert(text) });
-const talk = new TalkView(chat, copyLink);
+const talk = new TalkView(chat, storage.local, share);
 const rooms = new RoomsView(chat, storage.local, { room: () => talk.show('room'), name: () => names.open() });
-const names = new NameDialog(chat, { closedFirst: () => talk.focus() });
+const welcome = new WelcomeView(chat, { enter: (id) => rooms.choose(id), isKept: storage.local.isKept });
+const names = new NameDialog(chat, { typed: welcome.field, answered: () => talk.focus() });
 const notifier = new Notifier(chat, storage.local, (id) => rooms.choose(id));
 const shortcuts = new ShortcutsDialog();
-const settings = new SettingsDialog(storage.local, notifier, shortcuts);
+const empty = new EmptyView(chat, share);
 const log = new LogView({ chat, log: byId('log'), list: byId('entries'), toLatest: byId('to-latest'), copyLink });
-const members = new MembersView(chat, (name) => {
-  talk.show('room');
-  composer.mention(name);
+const members = new MembersView(chat, {
+  rename: () => names.open(),
+  mention(name) {
+    talk.show('room');
+    composer.mention(name);
+  },
 });
 const banner = new BannerView(chat, { refocus: () => talk.focus() });
 const brand = new BrandView(chat);
 const route = new Route(chat, { show: (pane) => talk.show(pane), roomChanged: () => picker.close() });
-const views = [banner, brand, talk, rooms, members, composer, log, notifier, announcer, route];
+const views = [
+  banner, brand, talk, welcome, names, rooms, members, composer, log, empty, notifier, announcer, route,
+];
 
 /** A hidden page gets no animation frames, but its title and icon are visible. */
 const HIDDEN_MS = 250;
@@ -123,12 +151,25 @@ document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') chat.wake();
   schedule();
 });
-byId('settings-open').addEventListener('click', () => settings.open());
+byId('settings-open').addEventListener('click', openSettings);
 byId('switcher-open').addEventListener('click', openSwitcher);
-listenToKeys({ composer, picker, openSwitcher, rooms, shortcuts, talk });
+followKeyboard();
+listenToSwipes(document, () => route.back());
+listenToKeys({ composer, openSwitcher, picker, rooms, shortcuts, talk });
+
+/** Until now theme.js has had the word. If a part of the page is missing, it keeps it. */
+function begin() {
+  if (document.documentElement.dataset.broken !== undefined) return;
+  byId('starting').remove();
+  byId('lobby').hidden = false;
+  document.querySelector('main').hidden = false;
+}
 
 route.begin();
 chat.start();
+begin();
 schedule();
-delete document.documentElement.dataset.wait;
-if (!chat.state.hasName) names.open({ isFirst: true });
+if (storage.session.get(REOPEN)) {
+  storage.session.remove(REOPEN);
+  openSettings();
+}

@@ -53,19 +53,37 @@ for (const [device, options] of Object.entries(DEVICES)) {
 
   test(`${device}: the first visit, the lobby, the settings and the shortcuts`, () => (
     visit([{ ...options, isGreeted: false }], async ({ page }) => {
-      const dialog = page.getByRole('dialog', { name: 'Welcome!' });
-      await dialog.waitFor();
+      const welcome = page.getByRole('region', { name: 'wschat' });
+      await welcome.getByRole('link', { name: 'Room 1' }).waitFor();
       await check(page, 'the first visit');
-      await dialog.getByRole('textbox').fill('x'.repeat(40));
-      await dialog.getByText('8 characters too long').waitFor();
+      await welcome.getByRole('textbox').fill('x'.repeat(40));
+      await welcome.getByText('8 characters too long').waitFor();
       await check(page, 'a name that is too long');
+      await page.evaluate(() => { location.hash = '#room=2'; });
+      const dialog = page.getByRole('dialog', { name: 'You’re invited to “Room 2”' });
+      await dialog.waitFor();
+      await check(page, 'the name before entering');
       await dialog.getByRole('button', { name: 'Not now' }).click();
-      await page.getByRole('link', { name: 'Room 1' }).waitFor();
+      await page.getByRole('heading', { name: 'This is the beginning of Room 2.' }).waitFor();
+      await check(page, 'an empty room');
+      await page.getByRole('button', { name: 'More', exact: true }).click();
+      await page.getByRole('menuitem', { name: 'Mute' }).waitFor();
+      await check(page, 'the menu of the room');
+      await page.keyboard.press('Escape');
+      await page.getByRole('button', { name: 'Share', exact: true }).click();
+      const invitation = page.getByRole('dialog', { name: 'Invite people to “Room 2”' });
+      await invitation.getByRole('img').waitFor();
+      await check(page, 'the invitation');
+      await invitation.getByRole('button', { name: 'Close' }).click();
+      await page.getByRole('button', { name: 'More', exact: true }).click();
+      await page.getByRole('menuitem', { name: 'Leave' }).click();
+      await page.getByRole('heading', { name: 'Choose a room to start chatting' }).waitFor();
       await check(page, 'the lobby');
       await page.getByRole('button', { name: 'Settings' }).click();
       await page.getByRole('dialog', { name: 'Settings' }).waitFor();
       await check(page, 'the settings');
-      await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('?');
       await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
       await check(page, 'the shortcuts');
     })));
@@ -114,9 +132,13 @@ for (const [device, options] of Object.entries(DEVICES)) {
     if (isPhone) await page.locator('#members-toggle').click();
     await tab.member('Ben').waitFor();
     await check(page, 'the members');
+    await tab.member('Ben').getByRole('button').click();
+    await page.getByRole('menuitem', { name: 'Mention' }).waitFor();
+    await check(page, 'what can be done with a member');
+    await page.keyboard.press('Escape');
     if (isPhone) await show('Back to messages');
 
-    await show('Mute');
+    await tab.choose('Mute');
     await tab.showed('toast', /Room muted/);
     if (isPhone) await show('Back to rooms');
     await tab.enter('Room 2');

@@ -74,13 +74,24 @@ async function speaker(tab, locale) {
 }
 
 async function judgeFirstVisit({ page, t, judge, press, dialog }, locale) {
-  await dialog('name_welcome');
+  await page.getByRole('heading', { name: t('rooms_choose') }).waitFor();
   assert.equal(await page.locator('html').getAttribute('lang'), locale);
   await judge('welcome');
-  await page.getByLabel(t('name')).fill('x'.repeat(33));
+  await page.getByLabel(t('name_ask')).fill('x'.repeat(33));
   await judge('too long');
+  await page.evaluate(() => { location.hash = '#room=2'; });
+  await page.getByRole('dialog', { name: t('invited', { room: 'Room 2' }) }).waitFor();
+  await judge('invited');
   await press('name_skip');
-  await page.getByRole('navigation', { name: t('rooms') }).getByRole('link', { name: /Room 1/ }).waitFor();
+  await page.getByText(t('empty_room', { room: 'Room 2' })).waitFor();
+  await press('share');
+  await page.getByRole('dialog', { name: t('invite_to', { room: 'Room 2' }) }).waitFor();
+  await judge('invitation');
+  await press('close');
+  await press('room_more');
+  await judge('menu');
+  await page.getByRole('menuitem', { name: t('leave') }).click();
+  await page.locator('#rooms').getByRole('link', { name: /Room 1/ }).waitFor();
   await judge('lobby');
 
   await page.getByRole('textbox', { name: t('room_new') }).fill('One too many');
@@ -91,7 +102,7 @@ async function judgeFirstVisit({ page, t, judge, press, dialog }, locale) {
 }
 
 async function judgeRoom({ tab, page, t, judge }, server) {
-  await page.getByRole('link', { name: /Room 1/ }).click();
+  await page.locator('#rooms').getByRole('link', { name: /Room 1/ }).click();
   await page.getByRole('textbox', { name: t('message') }).waitFor();
   await page.getByText(t('log_empty')).waitFor();
   await judge('empty room');
@@ -111,7 +122,8 @@ async function judgeRoom({ tab, page, t, judge }, server) {
 }
 
 async function judgePanels({ tab, page, t, judge, press }) {
-  await page.getByRole('button', { name: t('mute'), exact: true }).click();
+  await press('room_more');
+  await page.getByRole('menuitem', { name: t('mute'), exact: true }).click();
   await tab.showed('toast', new RegExp(escaped(t('muted'))));
   await judge('muted');
   await press('picker');
@@ -130,18 +142,19 @@ async function judgePanels({ tab, page, t, judge, press }) {
   await press('to_rooms');
 }
 
-async function judgeDialogs({ judge, press, dialog }) {
+async function judgeDialogs({ page, judge, press, dialog }) {
   await press('settings');
   await dialog('settings');
   await judge('settings');
-  await press('shortcuts');
+  await press('close');
+  await page.keyboard.press('?');
   await dialog('shortcuts');
   await judge('shortcuts');
   await press('close');
 }
 
 async function judgeOffline({ page, t, judge }, server) {
-  await page.getByRole('link', { name: /Room 1/ }).click();
+  await page.locator('#rooms').getByRole('link', { name: /Room 1/ }).click();
   await server.kill();
   await page.getByRole('button', { name: t('try_now') }).waitFor();
   await page.getByRole('textbox', { name: t('message') }).fill('…');
@@ -164,6 +177,6 @@ for (const locale of ['de-AT', 'es-MX', 'fr-FR']) {
 
 test('other languages fall back to English', () => (
   visit([{ locale: 'ja-JP', isGreeted: false }], async ({ page }) => {
-    await page.getByRole('dialog', { name: 'Welcome!' }).waitFor();
+    await page.getByRole('heading', { name: 'Choose a room to start chatting' }).waitFor();
     assert.equal(await page.locator('html').getAttribute('lang'), 'en-GB');
   })));

@@ -24,15 +24,16 @@ const leave = (client) => client.send('{"type":"leave_room"}');
 // ---- names
 
 test('the first visit asks for a name, and the next ones remember it', () => visit([{ isGreeted: false }], async (tab) => {
-  const dialog = tab.page.getByRole('dialog', { name: 'Welcome!' });
-  await dialog.getByRole('textbox', { name: 'Display name' }).fill('Anna');
-  await dialog.getByRole('button', { name: 'Start chatting' }).click();
-  await dialog.waitFor({ state: 'hidden' });
+  const welcome = tab.page.getByRole('region', { name: 'wschat' });
+  await welcome.getByRole('textbox', { name: 'Choose a display name' }).fill('Anna');
+  await welcome.getByRole('button', { name: 'Start chatting' }).click();
+  await welcome.getByRole('textbox').waitFor({ state: 'hidden' });
   await tab.me.getByText('Anna', { exact: true }).waitFor();
   const again = await tab.page.context().newPage();
   await again.goto(tab.page.url());
   await again.locator('#me').getByText('Anna', { exact: true }).waitFor();
   assert.equal(await again.getByRole('dialog').count(), 0);
+  assert.equal(await again.getByRole('button', { name: 'Start chatting' }).count(), 0);
 }));
 
 for (const [how, skip] of [
@@ -40,10 +41,13 @@ for (const [how, skip] of [
   ['Escape', ({ page }) => page.keyboard.press('Escape')],
 ]) {
   test(`the name can be skipped with “${how}”, and is not asked for again`, () => visit([{ isGreeted: false }], async (tab) => {
-    const dialog = tab.page.getByRole('dialog', { name: 'Welcome!' });
+    await tab.room('Room 2').click();
+    const dialog = tab.page.getByRole('dialog', { name: 'Choose a display name' });
     await dialog.waitFor();
+    assert.equal(await tab.page.locator('#room').isVisible(), false, 'nobody enters before that');
     await skip(tab);
     await dialog.waitFor({ state: 'hidden' });
+    await tab.isIn('Room 2');
     await tab.me.getByText(/^User \d+$/).waitFor();
     await tab.page.reload();
     await tab.me.getByText(/^User \d+$/).waitFor();
@@ -175,8 +179,9 @@ test('many joins and departures are one line', () => visit([{ name: 'Anna' }], a
   assert.equal(await line.count(), 2);
 }, QUICK));
 
-test('a member of a large room is found by name, and mentioned by a click', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
+test('a member of a large room is found by name, and mentioned from the menu there', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
   await anna.enter('Room 1');
+  const choose = (name) => anna.page.getByRole('menu').getByRole('menuitem', { name, exact: true }).click();
   const search = anna.members.getByRole('searchbox', { name: 'Search members' });
   assert.equal(await search.count(), 0);
   for (let i = 1; i <= 14; i += 1) await guest(server, `Guest ${i}`);
@@ -185,6 +190,7 @@ test('a member of a large room is found by name, and mentioned by a click', () =
   assert.equal(await anna.members.getByRole('listitem').count(), 1);
   await anna.text.fill('Hello');
   await anna.member('Guest 7').getByRole('button').click();
+  await choose('Mention');
   assert.equal(await anna.text.inputValue(), 'Hello @Guest 7 ');
   await search.fill('nobody');
   await anna.members.getByRole('listitem').first().waitFor({ state: 'detached' });
@@ -273,8 +279,10 @@ const hasTitle = ({ page }, title) => page.waitForFunction((words) => document.t
 async function turnOnNotifications({ page }) {
   await page.getByRole('button', { name: 'Settings' }).click();
   const settings = page.getByRole('dialog', { name: 'Settings' });
-  await settings.getByRole('button', { name: 'Turn on' }).click();
-  await settings.getByRole('button', { name: 'Turn off' }).waitFor();
+  const mentions = settings.getByRole('switch', { name: 'When someone mentions you' });
+  assert.equal(await mentions.getAttribute('aria-checked'), 'false');
+  await mentions.click();
+  await settings.getByRole('switch', { name: 'When someone mentions you', checked: true }).waitFor();
   await settings.getByRole('button', { name: 'Close' }).click();
 }
 
@@ -299,7 +307,7 @@ test('a mention notifies a user who looks elsewhere, if they have turned it on',
   await hears('@Anna come here');
   assert.deepEqual((await told(anna)).made, [{ title: 'Ben in Room 1', body: 'Ben: @Anna come here' }]);
   await looksAway(anna, false);
-  await anna.page.getByRole('button', { name: 'Mute', exact: true }).click();
+  await anna.choose('Mute');
   await looksAway(anna);
   await hears('@Anna but it is muted');
   assert.equal((await told(anna)).made.length, 1);
@@ -330,19 +338,18 @@ test('unread messages are counted in the title and mark the icon, until the user
 test('a muted room is counted only in the list, also after a reload', () => visit(TWO, async (anna, ben) => {
   await anna.enter('Room 1');
   await ben.enter('Room 1');
-  const mute = anna.page.getByRole('button', { name: 'Mute', exact: true });
-  assert.equal(await mute.getAttribute('aria-pressed'), 'false');
-  await mute.click();
+  await anna.choose('Mute');
   await anna.room('Room 1').getByText('muted').waitFor();
-  assert.equal(await mute.getAttribute('aria-pressed'), 'true');
   await anna.enter('Room 2');
-  assert.equal(await mute.getAttribute('aria-pressed'), 'false');
+  await anna.page.getByRole('button', { name: 'More', exact: true }).click();
+  await anna.page.getByRole('menuitem', { name: 'Mute', exact: true }).waitFor();
+  await anna.page.keyboard.press('Escape');
   await anna.page.reload();
   await anna.isIn('Room 2');
   await ben.say('psst');
   await anna.room('Room 1').getByText('1 new message').waitFor();
   assert.equal(await anna.page.title(), 'Room 2 – wschat');
   await anna.enter('Room 1');
-  await mute.click();
+  await anna.choose('Unmute');
   await anna.room('Room 1').getByText('muted').waitFor({ state: 'detached' });
 }));

@@ -129,7 +129,7 @@ test('a visitor who leaves is gone for the others, and may return', () => visit(
   await ben.say('Stay!');
   await anna.sent('Stay!').waitFor();
   await anna.leave();
-  await anna.page.getByText('Choose a room to start chatting.').waitFor();
+  await anna.page.getByRole('heading', { name: 'Choose a room to start chatting' }).waitFor();
   await ben.line('Anna left').waitFor();
   await ben.member('Anna').waitFor({ state: 'detached' });
   await people(anna, 'Room 3', 1);
@@ -165,8 +165,10 @@ test('a room’s link can be copied, and leads a friend there', () => visit([
   { name: 'Anna', permissions: ['clipboard-read', 'clipboard-write'] },
 ], async (anna, { open, server }) => {
   await anna.create('Tea & cake');
-  await anna.page.getByRole('button', { name: 'Copy room link' }).click();
-  await anna.showed('toast', /Link copied/);
+  await anna.page.getByRole('button', { name: 'Share', exact: true }).click();
+  await anna.page.getByRole('dialog', { name: 'Invite people to “Tea & cake”' }).getByRole('button', { name: 'Copy link' }).click();
+  await anna.page.getByRole('button', { name: 'Link copied.' }).waitFor();
+  await anna.page.keyboard.press('Escape');
   const link = await anna.page.evaluate(() => navigator.clipboard.readText());
   assert.ok(link.startsWith(server.url), link);
   const ben = await open({ name: 'Ben', hash: link.slice(server.url.length) });
@@ -220,7 +222,7 @@ test('a room that is gone after a restart is reported, and can be created again'
   await server.kill();
   await server.restart();
   await anna.notice.getByText('There is no room called “For today”.').waitFor();
-  await anna.page.getByText('Choose a room to start chatting.').waitFor();
+  await anna.page.getByRole('heading', { name: 'Choose a room to start chatting' }).waitFor();
   await anna.enter('Room 1');
   await anna.page.evaluate(() => { location.hash = '#room=For today'; });
   await anna.notice.getByRole('button', { name: 'Create it' }).click();
@@ -273,7 +275,7 @@ test('a phone shows one pane at a time', () => visit([{ name: 'Anna', ...PHONE }
   await anna.room('Room 2').tap();
   await anna.isIn('Room 2');
   assert.equal(await page.evaluate(() => history.length), length, 'no pane is there twice');
-  await page.getByRole('button', { name: 'Leave' }).tap();
+  await anna.choose('Leave');
   await shows('rooms');
   await page.waitForFunction(() => history.state.pane === 'rooms' && location.hash === '');
 }));

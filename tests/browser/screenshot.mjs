@@ -30,7 +30,7 @@ async function guest(name, room) {
 
 const mira = await Tab.open(browser, server.url, { name: 'Mira', ...DESKTOP });
 await mira.enter('Loud music');
-await mira.page.getByRole('button', { name: 'Mute', exact: true }).click();
+await mira.choose('Mute');
 await mira.enter('Book club');
 const reader = await guest('Noor', 'Book club');
 for (const name of ['Ivo', 'Sana', 'Piet']) await guest(name, 'Book club');

@@ -33,20 +33,25 @@ export class Chat {
   #name;
   #notes;
   #navigation;
+  #asksName;
+  /** Enters the room that `state.asking` is about. */
+  #enterNamed = null;
   #typedAt = -Infinity;
 
   /**
    * `storage` is `{ local, session }`, each with get(key), set(key, value) and remove(key). `clock` has now(),
    * setTimeout, clearTimeout and random(). `isMentioned(text, name)` finds mentions. `loadGifs()` resolves to the list
-   * of GIFs, for servers that do not send it.
+   * of GIFs, for servers that do not send it. With `asksName` no room is entered before the user has chosen a name, or
+   * has said that they want none: `state.asking` says that this is awaited, and `rename` answers.
    */
   constructor({
     url, WebSocket = globalThis.WebSocket, storage = browserStorage(), clock = CLOCK,
-    isMentioned = () => false, loadGifs = async () => [],
+    isMentioned = () => false, loadGifs = async () => [], asksName = false,
   }) {
     const { local, session } = storage;
     this.#clock = clock;
     this.#loadGifs = loadGifs;
+    this.#asksName = asksName;
     this.#outbox = new Pending({ store: session, clock });
     this.#marks = new ReadMarks({ store: local, clock });
     this.state = new State({
@@ -107,7 +112,7 @@ export class Chat {
   // ---- what the user wants
 
   start() {
-    this.#navigation.begin();
+    if (this.state.hasName || !this.#asksName) this.#navigation.begin();
     this.#client.start();
   }
 
@@ -127,8 +132,7 @@ export class Chat {
   }
 
   enter(roomId) {
-    this.#navigation.enter(roomId);
-    this.#client.proceed();
+    this.#named(() => this.#navigation.enter(roomId), { link: { room: roomId }, isInvited: false });
   }
 
   leave() {
@@ -137,8 +141,7 @@ export class Chat {
   }
 
   open(link) {
-    this.#navigation.open(link);
-    this.#client.proceed();
+    this.#named(() => this.#navigation.open(link), { link, isInvited: true });
   }
 
   /** Returns whether the message was accepted; if not, it stays in the box. */
@@ -168,11 +171,12 @@ export class Chat {
   /** An empty name means that the user does not want one. */
   rename(name) {
     this.#name.choose(name.trim());
+    this.#enterOnceNamed();
     this.#changed();
   }
 
   create(title) {
-    this.#navigation.create(title.trim());
+    this.#named(() => this.#navigation.create(title.trim()), { link: { room: title.trim() }, isInvited: false });
     this.#changed();
   }
 
@@ -242,6 +246,38 @@ export class Chat {
   }
 
   // ---- helpers
+
+  /** Others read the name from the first moment on, so it is settled before a room is entered. */
+  #named(enter, asking) {
+    if (this.#asksName && !this.state.hasName) {
+      this.#enterNamed = enter;
+      this.state.asking = asking;
+      this.#changed();
+    } else {
+      enter();
+      this.#client.proceed();
+    }
+  }
+
+  /** Asks again if the name is refused. */
+  #enterOnceNamed() {
+    if (this.#enterNamed === null) return;
+    const { asking } = this.state;
+    this.state.asking = { ...asking, isAnswered: true };
+    this.#name.whenSettled(() => {
+      const enter = this.#enterNamed;
+      if (enter === null) return;
+      if (!this.state.hasName) {
+        this.state.asking = { ...asking };
+      } else {
+        this.#enterNamed = null;
+        this.state.asking = null;
+        enter();
+        this.#client.proceed();
+      }
+      this.#changed();
+    });
+  }
 
   #welcomed({ resumed, gifs }) {
     this.#name.welcomed(resumed);

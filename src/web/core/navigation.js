@@ -31,6 +31,7 @@ export class Navigation {
     if (this.#state.wanted !== null || isElsewhere) return;
     // The stored room has a title too; an id alone might mean another room after a server restart.
     if (this.#link?.seq === undefined) this.#link = null;
+    this.#state.following = this.#link;
     this.#state.wanted = before;
     this.#state.show(before);
   }
@@ -57,9 +58,11 @@ export class Navigation {
     const { rooms, isListed } = this.#state;
     if (rooms.size === 0 && !isListed) {
       this.#link = link;
+      this.#state.following = link;
       return;
     }
     this.#link = null;
+    this.#state.following = null;
     const room = rooms.get(link.room) ?? this.#findByTitle(String(link.room));
     if (!room) return this.#noticeNoSuchRoom(link.room);
     this.enter(room.id);

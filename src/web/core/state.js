@@ -25,6 +25,13 @@ export class State extends ServerState {
   seeking = null;
   loadingOlder = false;
   hasName = false;
+  /**
+   * `{ link, isInvited, isAnswered }`: the room that is entered as soon as the user's name is settled; `isInvited` if they
+   * came by a link, `isAnswered` while the server has the name. Or null.
+   */
+  asking = null;
+  /** The link that is followed once the list of rooms is here, or null. */
+  following = null;
 
   #clock;
   #outbox;

@@ -13,6 +13,14 @@ class Store {
     this.#area = area;
   }
 
+  /** Whether values outlive the page. */
+  get isKept() {
+    this.set('kept', true);
+    const isKept = !this.#unstored.has('kept');
+    this.remove('kept');
+    return isKept;
+  }
+
   /** Returns the JSON value, or null. */
   get(key) {
     if (this.#unstored.has(key)) return structuredClone(this.#unstored.get(key));

@@ -34,8 +34,8 @@ export function dayRow(time, now) {
 
 export const dividerRow = () => element('li', 'divider', element('span', '', t('new_divider')));
 
-/** The row above everything: `loading`, or `begin` or `empty` when there is nothing older. */
-export const headRow = (head) => element('li', 'line head', t(`log_${head}`));
+/** The row above everything: `loading`, or `begin` or `empty` when there is nothing older; see empty.js. */
+export const headRow = (head) => element('li', 'line head', head === 'empty' ? '' : t(`log_${head}`));
 
 export const lostRow = () => element('li', 'missing', element('p', '', t('lost')));
 

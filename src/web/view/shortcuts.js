@@ -29,7 +29,7 @@ export function listenToKeys({ composer, openSwitcher, picker, rooms, shortcuts,
       shortcuts.open();
     } else if (key === 'Escape' && isInRoom()) {
       picker.close();
-      if (byId('members-close').checkVisibility()) talk.closeMembers();
+      if (talk.isMembersOver) talk.closeMembers();
       else composer.focus();
     }
   });
