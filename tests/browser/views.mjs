@@ -59,7 +59,8 @@ export class World {
     for (const [name, what] of PLAN) await world.says(name, what);
     await world.says('Kim', 'It is Kim here');
     await world.says('another Tariq', 'It is Tariq here');
-    for (const [room, texts] of [['Kitchen', MARKUP], ['Workshop', LONG], ['Lake weekend', []]]) {
+    const releases = Array.from({ length: 140 }, (_, i) => ['Ada', `Step ${i + 1} of the release`]);
+    for (const [room, texts] of [['Release 2.0', releases], ['Kitchen', MARKUP], ['Workshop', LONG], ['Lake weekend', []]]) {
       for (const name of ['Ada', 'Tariq', 'Yuki']) await world.people.get(name).go(roomId(room));
       for (const [name, what] of texts) await world.says(name, what);
     }
@@ -177,6 +178,11 @@ export const VIEWS = [
   },
   { name: 'code', show: ({ does }) => does.enter('Kitchen') },
   { name: 'long-texts', show: ({ does }) => does.enter('Workshop') },
+  {
+    name: 'linked-message',
+    visitor: { hash: `#room=${roomId('Release 2.0')}&seq=3` },
+    show: ({ does }) => does.hand.reads(does.log, 'Step 3 of the release'),
+  },
   {
     name: 'unread-in-list',
     show: leaveUnread,
