@@ -53,6 +53,7 @@ pub(crate) fn join_scripts(entry: &str, read: &Read<'_>) -> Result<Vec<Joined>, 
     }
     let mut joined = vec![graph.bundle(entry, &bundle, &wanted)];
     joined.append(&mut chunks);
+    graph.refuse_waiting(&joined)?;
     Ok(joined)
 }
 
@@ -100,6 +101,19 @@ impl Graph {
             let mut imports = module.imports();
             if imports.any(|import| self.reached(import, &BTreeSet::new()).contains(name)) {
                 return Err(format!("{name} imports itself, directly or not"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Within another's file a module is a function, which cannot wait.
+    fn refuse_waiting(&self, joined: &[Joined]) -> Result<(), Refusal> {
+        for whole in joined {
+            for name in whole.names.iter().filter(|name| **name != whole.name) {
+                if let Some(line) = &self.modules[name].waiting {
+                    let why = "waits outside of a function; only app.js may";
+                    return Err(format!("{name}: \"{line}\" {why}"));
+                }
             }
         }
         Ok(())

@@ -7,6 +7,8 @@ use super::Refusal;
 /// A script, split into what a bundle has to change and what it keeps.
 pub(super) struct Module {
     pub(super) lines: Vec<Line>,
+    /// A line that waits outside of any function, which only a module with a file of its own can.
+    pub(super) waiting: Option<String>,
 }
 
 pub(super) enum Line {
@@ -39,13 +41,18 @@ const ON_DEMAND: &str = "import(";
 impl Module {
     pub(super) fn parse(name: &str, source: &str) -> Result<Self, Refusal> {
         let lines = without_comments(name, source)?;
+        let waits = |line: &&&str| {
+            let is_outside = !line.starts_with([' ', '\t', '}', ')', ']']);
+            is_outside && line.contains("await ") && !line.contains("async")
+        };
+        let waiting = lines.iter().find(waits).map(|line| (*line).to_owned());
         // A text over several lines begins and ends in a line with one of these.
         let has_long_text = lines.iter().any(|line| line.matches('`').count() % 2 == 1);
         let lines = lines.into_iter().map(|line| {
             let code = if has_long_text { line } else { line.trim_start() };
             Line::parse(name, line, code)
         });
-        Ok(Self { lines: lines.collect::<Result<_, _>>()? })
+        Ok(Self { lines: lines.collect::<Result<_, _>>()?, waiting })
     }
 
     /// The modules that it always needs.
@@ -72,6 +79,11 @@ impl Line {
     /// `code` is the line, perhaps without its indentation.
     fn parse(name: &str, line: &str, code: &str) -> Result<Self, Refusal> {
         let refuse = |what: &str| format!("{name}: \"{line}\" is not a supported {what}");
+        if line.contains("import.meta") {
+            return Err(format!(
+                "{name}: \"{line}\" would be about the bundle; use document.baseURI"
+            ));
+        }
         if let Some(import) = line.strip_prefix("import ") {
             let (taken, from) = parse_import(import).ok_or_else(|| refuse("import"))?;
             return Ok(Self::Import { taken, from: resolve(name, from) });

@@ -175,6 +175,16 @@ fn unsupported_syntax_is_refused() {
              demand",
         ),
         (
+            "import { a } from './a.js';",
+            "export const a = await b();",
+            "a.js: \"export const a = await b();\" waits outside of a function; only app.js may",
+        ),
+        (
+            "const a = import.meta.url;",
+            "",
+            "app.js: \"const a = import.meta.url;\" would be about the bundle; use document.baseURI",
+        ),
+        (
             "await import('./a.js');",
             "import { b } from './app.js';",
             "a.js imports app.js, which has no exports",
@@ -185,6 +195,10 @@ fn unsupported_syntax_is_refused() {
         let files = files(&page);
         assert_eq!(join_scripts("app.js", &files), Err(refusal.to_owned()));
     }
+}
+
+#[test]
+fn an_unsupported_import_of_a_style_sheet_is_refused() {
     let files = files(&[("style.css", "@import url(a.css);")]);
     let refusal = "style.css: \"@import url(a.css);\" is not of the form @import \"file.css\";";
     assert_eq!(join_style("style.css", &files), Err(refusal.to_owned()));

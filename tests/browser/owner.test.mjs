@@ -1,7 +1,8 @@
 // The owner's name, icon, colours, welcome and language: on the page, live, and nothing but text.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { AWAY, stage } from './browser.mjs';
 
@@ -101,6 +102,32 @@ test('the owner’s language is for those who have chosen none', () => visit([],
   });
   await eve.page.getByRole('heading', { name: 'Salons' }).waitFor();
 }, { settings: { language: 'de' } }));
+
+/** The colours of a picture in its middle and where the dot would be, as 0 to 255. */
+const pixels = (page, address) => page.evaluate(async (wanted) => {
+  const image = new Image();
+  image.src = wanted;
+  await image.decode();
+  const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 320 });
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  context.drawImage(image, 0, 0, 320, 320);
+  return [[160, 100], [250, 250]].map(([x, y]) => [...context.getImageData(x, y, 1, 1).data.slice(0, 3)]);
+}, address);
+
+test('a picture of either kind gets a dot when something is unread', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
+  const addresses = () => anna.page.evaluate(async () => (await fetch('page.json')).json());
+  const red = [0xe1, 0x1d, 0x2e];
+  const png = readFileSync(path.resolve(import.meta.dirname, '../../src/web/icon-512.png'));
+  for (const [name, body, ground] of [['icon.svg', SVG, [0x7c, 0x3a, 0xed]], ['icon.png', png, null]]) {
+    writeFileSync(server.file(name), body);
+    await server.reload({ icon: name });
+    const { icon, unreadIcon } = await addresses();
+    const [middle, corner] = await pixels(anna.page, icon);
+    if (ground) assert.deepEqual(middle, ground, name);
+    assert.notDeepEqual(corner, red, name);
+    assert.deepEqual(await pixels(anna.page, unreadIcon), [middle, red], name);
+  }
+}, GOVERNED));
 
 test('previews of links and search engines read what the owner says', () => visit([], async ({ server }) => {
   const text = await (await fetch(server.url)).text();
