@@ -328,6 +328,7 @@ for (const [what, viewport] of Object.entries(SIZES)) {
     await page.getByRole('button', { name: 'Back to messages' }).click();
     await page.getByRole('button', { name: 'Back to rooms' }).click();
     await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('dialog', { name: 'Settings' }).waitFor();
     await fits(page, 'the settings');
     await page.keyboard.press('Escape');
     await page.keyboard.press('?');
