@@ -166,7 +166,7 @@ test('what a key opens Escape closes, and the focus returns', () => visit([{}], 
   await keyboard.press('Escape');
   await hasFocus(page, 'textbox', 'Message');
   await keyboard.press('Alt+ArrowDown');
-  await page.getByRole('heading', { name: 'Room 2' }).waitFor();
+  await page.getByRole('heading', { name: 'Room 2', exact: true }).waitFor();
   await hasFocus(page, 'textbox', 'Message');
 }));
 
