@@ -361,6 +361,22 @@ test('in forced colours the selected suggestion and the current room stand out',
     assert.notEqual(await looks(tab.room('Room 1')), await looks(tab.room('Room 2')));
   })));
 
+test('in forced colours the present room, an unread one and a read one look different', () => (
+  visit([{ forcedColors: 'active' }], async (tab, { server }) => {
+    await tab.enter('Room 1');
+    const ben = await Talker.enter(server, { name: 'Ben' });
+    await ben.say('Hello');
+    await tab.sent('Hello').waitFor();
+    await tab.enter('Room 2');
+    await ben.say('News');
+    await tab.room('Room 1').getByText('1 new message').waitFor();
+    const looks = (title) => tab.room(title).evaluate((link) => {
+      const { outlineStyle } = getComputedStyle(link);
+      return `${outlineStyle} ${getComputedStyle(link.querySelector('.title')).textDecorationLine}`;
+    });
+    assert.deepEqual([await looks('Room 1'), await looks('Room 2'), await looks('Room 3')], ['none underline', 'solid none', 'none none']);
+  }, { settings: PATIENT })));
+
 for (const [chosen, system] of [['dark', 'light'], ['light', 'dark']]) {
   test(`the chosen appearance (${chosen}) applies from the first paint, whatever the system has`, () => (
     visit([{ colorScheme: system }], async ({ page }) => {
