@@ -171,7 +171,7 @@ test('what a key opens Escape closes, and the focus returns', () => visit([{}], 
   await keyboard.press('Escape');
   await hasFocus(page, 'textbox', 'Message');
   await keyboard.press('Alt+ArrowDown');
-  await page.getByRole('heading', { name: 'Room 2' }).waitFor();
+  await page.getByRole('heading', { name: 'Room 2', exact: true }).waitFor();
   await hasFocus(page, 'textbox', 'Message');
 }));
 
@@ -392,6 +392,7 @@ for (const [what, viewport] of Object.entries(SIZES)) {
     await page.getByRole('button', { name: 'Back to messages' }).click();
     await page.getByRole('button', { name: 'Back to rooms' }).click();
     await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('dialog', { name: 'Settings' }).waitFor();
     await fits(page, 'the settings');
     await page.keyboard.press('Escape');
     await page.keyboard.press('?');
@@ -423,6 +424,22 @@ test('in forced colours the selected suggestion and the current room stand out',
     assert.notEqual(await looks(page.getByRole('option').nth(0)), await looks(page.getByRole('option').nth(1)));
     assert.notEqual(await looks(tab.room('Room 1')), await looks(tab.room('Room 2')));
   })));
+
+test('in forced colours the present room, an unread one and a read one look different', () => (
+  visit([{ forcedColors: 'active' }], async (tab, { server }) => {
+    await tab.enter('Room 1');
+    const ben = await Talker.enter(server, { name: 'Ben' });
+    await ben.say('Hello');
+    await tab.sent('Hello').waitFor();
+    await tab.enter('Room 2');
+    await ben.say('News');
+    await tab.room('Room 1').getByText('1 new message').waitFor();
+    const looks = (title) => tab.room(title).evaluate((link) => {
+      const { outlineStyle } = getComputedStyle(link);
+      return `${outlineStyle} ${getComputedStyle(link.querySelector('.title')).textDecorationLine}`;
+    });
+    assert.deepEqual([await looks('Room 1'), await looks('Room 2'), await looks('Room 3')], ['none underline', 'solid none', 'none none']);
+  }, { settings: PATIENT })));
 
 for (const [chosen, system] of [['dark', 'light'], ['light', 'dark']]) {
   test(`the chosen appearance (${chosen}) applies from the first paint, whatever the system has`, () => (

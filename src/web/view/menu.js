@@ -33,7 +33,7 @@ export function openMenu(opener, label, items, head = null) {
   menu.setAttribute('aria-label', label);
   if (head) menu.append(head);
   menu.append(...items.map(itemOf));
-  document.body.append(menu);
+  (opener.closest('nav, main, aside') ?? document.body).append(menu);
   place(menu, opener.getBoundingClientRect());
   const stop = new AbortController();
   current = { menu, opener, stop };
