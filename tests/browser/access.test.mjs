@@ -29,6 +29,9 @@ async function check(page, view) {
 const TALK = [
   '**bold** _italic_ `code` :tada: @Anna and https://wschat.example/a_(b)?c',
   '> a quote\n\n```\na block of code\n```',
+  '- a list\n  - in a list\n1. and [words](https://wschat.example/)\n~~struck~~ ||hidden||',
+  `\`\`\`js\n${'a wide line; '.repeat(20)}\n\`\`\``,
+  `long ${'and longer '.repeat(120)}`,
   'and more of the same',
 ];
 
