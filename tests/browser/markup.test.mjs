@@ -126,6 +126,12 @@ test('long messages fold, and stay as the reader left them', () => visit({}, [
     const row = document.querySelectorAll('.said[data-seq]')[3].getBoundingClientRect();
     return row.top >= log.top - 1 && row.top < log.bottom;
   });
+  // The search of the browser scrolls to what it finds, wherever that is.
+  await content(anna, 3).evaluate((node) => { node.scrollTop = 400; });
+  await page.waitForFunction(() => document.querySelectorAll('.folded').length === 1);
+  assert.equal(await more(3).innerText(), 'Show less');
+  await more(3).click();
+  assert.equal(await more(3).innerText(), 'Show more');
   // The focus comes to a link that was folded away.
   await content(anna, 4).getByRole('link').focus();
   await page.waitForFunction(() => document.querySelectorAll('.folded').length === 1);
