@@ -62,6 +62,10 @@ for (const [device, options] of Object.entries(DEVICES)) {
       await dialog.getByRole('button', { name: 'Not now' }).click();
       await page.getByRole('link', { name: 'Room 1' }).waitFor();
       await check(page, 'the lobby');
+      await page.getByRole('button', { name: 'Go to a room' }).click();
+      await page.getByRole('dialog', { name: 'Go to a room' }).getByRole('option').first().waitFor();
+      await check(page, 'the switcher');
+      await page.keyboard.press('Escape');
       await page.getByRole('button', { name: 'Settings' }).click();
       await page.getByRole('dialog', { name: 'Settings' }).waitFor();
       await check(page, 'the settings');
@@ -100,7 +104,7 @@ for (const [device, options] of Object.entries(DEVICES)) {
     await check(page, 'the shelf of GIFs');
     await page.keyboard.press('Escape');
     await tab.text.pressSequentially('@B');
-    await page.getByRole('option').first().waitFor();
+    await page.locator('#completion').getByRole('option').first().waitFor();
     await check(page, 'suggestions');
     await page.keyboard.press('Escape');
     await tab.text.fill('x'.repeat(4_100));
@@ -121,6 +125,10 @@ for (const [device, options] of Object.entries(DEVICES)) {
     if (isPhone) await show('Back to rooms');
     await tab.room('Room 1').getByText('2 new messages').waitFor();
     await check(page, 'the lobby with unread messages');
+    for (let i = 4; i <= 12; i += 1) await ben.create(`Room ${i}`);
+    await page.getByRole('searchbox', { name: 'Filter rooms' }).fill('2');
+    await tab.room('Room 12').waitFor();
+    await check(page, 'the filtered rooms');
     await page.evaluate(() => { location.hash = '#room=Nowhere'; });
     await tab.notice.getByText('There is no room called “Nowhere”.').waitFor();
     await check(page, 'a notice');

@@ -135,7 +135,7 @@ export class RoomsView {
     const link = item.firstElementChild;
     setText(link.children[0], visible(title));
     setAttribute(link, 'aria-current', isCurrent ? 'true' : null);
-    link.className = [unread > 0 && 'has-unread', isMuted && 'is-muted'].filter(Boolean).join(' ');
+    link.className = [unread + mentions > 0 && 'has-unread', isMuted && 'is-muted'].filter(Boolean).join(' ');
     drawBadges(link, { userCount, unread, mentions, isMuted });
   }
 
