@@ -21,8 +21,8 @@ const visit = (story, options, settings = {}) => visitServer([], async ({ server
 
 /** The titles in the list from top to bottom, once there are so many. */
 async function titles({ page }, count) {
-  await page.waitForFunction((wanted) => document.querySelectorAll('#rooms .title').length === wanted, count);
-  return page.locator('#rooms .title').allInnerTexts();
+  await page.waitForFunction((wanted) => document.querySelectorAll('#rooms li:not([hidden]) .title').length === wanted, count);
+  return page.locator('#rooms li:not([hidden]) .title').allInnerTexts();
 }
 const filterOf = ({ page }) => page.getByRole('searchbox', { name: 'Filter rooms' });
 const switcherOf = ({ page }) => page.getByRole('dialog', { name: 'Go to a room' });

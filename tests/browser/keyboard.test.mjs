@@ -247,7 +247,7 @@ test('every listed shortcut does what the list says', () => visit([{}], async (t
   await page.getByRole('textbox', { name: 'Message', exact: true }).fill(':wav');
   await page.getByRole('textbox', { name: 'Message', exact: true }).press('End');
   await keyboard.type('e');
-  await page.getByRole('option').first().waitFor();
+  await page.locator('#completion').getByRole('option').first().waitFor();
   await keyboard.press('Tab');
   assert.match(await page.getByRole('textbox', { name: 'Message', exact: true }).inputValue(), /^👋|^:wave:/u);
   await tab.choose('Mute');
@@ -420,8 +420,8 @@ test('in forced colours the selected suggestion and the current room stand out',
       const { outlineStyle, outlineColor, fontWeight, backgroundColor } = getComputedStyle(node);
       return [outlineStyle, outlineColor, fontWeight, backgroundColor].join(' ');
     });
-    await page.getByRole('option').nth(1).waitFor();
-    assert.notEqual(await looks(page.getByRole('option').nth(0)), await looks(page.getByRole('option').nth(1)));
+    await page.locator('#completion').getByRole('option').nth(1).waitFor();
+    assert.notEqual(await looks(page.locator('#completion').getByRole('option').nth(0)), await looks(page.locator('#completion').getByRole('option').nth(1)));
     assert.notEqual(await looks(tab.room('Room 1')), await looks(tab.room('Room 2')));
   })));
 

@@ -258,6 +258,7 @@ const CALLED = {
         constructor(title, { body }) {
           super();
           told.made.push({ title, body });
+          Object.defineProperty(told, 'last', { value: this, configurable: true });
         }
         close() {}
       };
@@ -306,11 +307,61 @@ test('a mention notifies a user who looks elsewhere, if they have turned it on',
   await hears('nobody is meant');
   await hears('@Anna come here');
   assert.deepEqual((await told(anna)).made, [{ title: 'Ben in Room 1', body: 'Ben: @Anna come here' }]);
+  await ben.say('@Anna **now** :wave:');
+  await anna.page.waitForFunction(() => globalThis.told.made.length === 2);
+  assert.deepEqual((await told(anna)).made.at(-1), { title: 'Ben in Room 1', body: 'Ben: @Anna now 👋' }, 'in plain words');
   await looksAway(anna, false);
   await anna.choose('Mute');
   await looksAway(anna);
   await hears('@Anna but it is muted');
-  assert.equal((await told(anna)).made.length, 1);
+  assert.equal((await told(anna)).made.length, 2);
+}));
+
+/** The page hears of mentions in Room 2, as from a server that counts them. */
+const COUNTED = {
+  async before(page) {
+    await CALLED.before(page);
+    await page.addInitScript(() => {
+      localStorage.setItem('wschat.sound', 'true');
+      globalThis.tones = 0;
+      const { start } = OscillatorNode.prototype;
+      OscillatorNode.prototype.start = function count(...when) {
+        globalThis.tones += 1;
+        start.apply(this, when);
+      };
+    });
+    await page.routeWebSocket(/.*/, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((text) => server.send(text));
+      server.onMessage((text) => {
+        const frame = JSON.parse(text);
+        if (frame.type === 'room_changed' && frame.room.id === 2) frame.room.mentions = frame.room.seq;
+        socket.send(JSON.stringify(frame));
+      });
+    });
+  },
+};
+
+test('a mention in another room sounds, and notifies a user who looks elsewhere; its notification leads there', () => visit([
+  { name: 'Anna', ...COUNTED }, { name: 'Ben' },
+], async (anna, ben) => {
+  const tones = () => anna.page.evaluate(() => globalThis.tones);
+  await anna.enter('Room 1');
+  await ben.enter('Room 2');
+  await turnOnNotifications(anna);
+  assert.equal(await tones(), 0);
+  await ben.say('@Anna come over');
+  await anna.page.waitForFunction(() => globalThis.tones > 0);
+  const once = await tones();
+  assert.deepEqual((await told(anna)).made, [], 'whoever looks at the page sees it there');
+  await hasTitle(anna, '(@1) Room 1 – wschat');
+  await looksAway(anna);
+  await ben.say('@Anna really');
+  await anna.page.waitForFunction(() => globalThis.told.made.length === 1);
+  assert.deepEqual((await told(anna)).made, [{ title: 'Room 2', body: 'You were mentioned in Room 2.' }]);
+  assert.ok(await tones() <= 2 * once, 'at most once in two seconds');
+  await anna.page.evaluate(() => globalThis.told.last.dispatchEvent(new Event('click')));
+  await anna.isIn('Room 2');
 }));
 
 test('unread messages are counted in the title and mark the icon, until the user looks', () => visit([

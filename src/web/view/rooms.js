@@ -56,6 +56,7 @@ export class RoomsView {
   }
 
   choose(id) {
+    this.#filter.value = '';
     this.#chat.enter(id);
     this.#go.room();
   }
@@ -65,10 +66,13 @@ export class RoomsView {
     this.#filter.hidden = rooms.size <= FEW;
     if (this.#filter.hidden) this.#filter.value = '';
     byId('room-sort').hidden = rooms.size < 2;
-    this.#shown = filter(this.#inOrder(), this.#filter.value);
+    const ordered = this.#inOrder();
+    this.#shown = filter(ordered, this.#filter.value);
     byId('rooms-hint').hidden = this.#shown.length > 0;
     setText(byId('rooms-hint'), t(rooms.size > 0 ? 'rooms_none_found' : isListed ? 'rooms_none' : 'rooms_loading'));
-    reconcile(this.#list, this.#shown, (one) => this.#make(one), (item, one) => this.#update(item, one));
+    // The others are only hidden: there may be hundreds, which come back with every letter that is deleted.
+    const ids = new Set(this.#shown.map(({ id }) => id));
+    reconcile(this.#list, ordered, (one) => this.#make(one), (item, one) => this.#update(item, one, !ids.has(one.id)));
     const current = (entering ?? room)?.id ?? null;
     if (current !== this.#current) this.#reveal(current);
     this.#drawMe();
@@ -78,9 +82,9 @@ export class RoomsView {
   #inOrder() {
     const sorted = this.#sorting.sorted(this.#chat.state);
     const isHeld = this.#list.matches(':hover') || this.#list.contains(document.activeElement);
-    if (this.#sorting.by !== 'activity' || !isHeld || this.#filter.value !== '') return sorted;
-    const places = new Map(this.#shown.map(({ id }, index) => [id, index]));
-    return sorted.sort((a, b) => (places.get(a.id) ?? Infinity) - (places.get(b.id) ?? Infinity) || 0);
+    if (this.#sorting.by !== 'activity' || !isHeld) return sorted;
+    const places = new Map(Array.from(this.#list.children, ({ dataset }, index) => [Number(dataset.id), index]));
+    return sorted.sort((a, b) => (places.get(a.id) ?? places.size) - (places.get(b.id) ?? places.size));
   }
 
   /** Scrolls the list to the room that has just been opened, perhaps by a link. */
@@ -95,11 +99,8 @@ export class RoomsView {
     if (isComposing(event)) return;
     const { key } = event;
     if (key === 'Escape' && this.#filter.value !== '') this.#clearFilter();
-    else if (key === 'Enter' && this.#shown.length > 0) {
-      const [{ id }] = this.#shown;
-      this.#clearFilter();
-      this.choose(id);
-    } else if (key === 'ArrowDown') this.#list.querySelector('a')?.focus();
+    else if (key === 'Enter' && this.#shown.length > 0) this.choose(this.#shown[0].id);
+    else if (key === 'ArrowDown') this.#list.querySelector(':not([hidden]) > a')?.focus();
     else return;
     event.preventDefault();
   }
@@ -121,13 +122,14 @@ export class RoomsView {
     return element('li', '', link);
   }
 
-  #update(item, { id, title, userCount }) {
+  #update(item, { id, title, userCount }, isHidden) {
     const { state } = this.#chat;
     const { room, entering } = state;
     const unread = state.unread(id);
     const mentions = state.mentions(id);
     const isMuted = this.#chat.isMuted(id);
     const isCurrent = (entering ?? room)?.id === id;
+    item.hidden = isHidden;
     // There may be a thousand rooms, and most have not changed.
     const looks = JSON.stringify([title, userCount, unread, mentions, isMuted, isCurrent]);
     if (item.dataset.looks === looks) return;
@@ -135,7 +137,7 @@ export class RoomsView {
     const link = item.firstElementChild;
     setText(link.children[0], visible(title));
     setAttribute(link, 'aria-current', isCurrent ? 'true' : null);
-    link.className = [unread > 0 && 'has-unread', isMuted && 'is-muted'].filter(Boolean).join(' ');
+    link.className = [unread + mentions > 0 && 'has-unread', isMuted && 'is-muted'].filter(Boolean).join(' ');
     drawBadges(link, { userCount, unread, mentions, isMuted });
   }
 

@@ -2,6 +2,7 @@
 // wschat.v2, from a small model. Every message waits until it is delivered, so that the connection can be cut between
 // any two of them.
 
+import { historyPage } from './record.mjs';
 import { seeded } from './seeded.mjs';
 
 export class FakeClock {
@@ -442,20 +443,6 @@ export class FakeServer {
       seq: room.lastSeq, complete, ...(since && !isKnown && { reset: true }), events,
     };
   }
-}
-
-/** At most `limit` messages before or after one, or around it. */
-function historyPage(record, { before = Infinity, after, around, limit = 50 }, most) {
-  const size = Math.min(limit, most);
-  const index = (seq) => record.filter((event) => event.seq < seq).length;
-  let start = Math.max(0, index(before) - size);
-  let end = index(before);
-  if (after !== undefined) [start, end] = [index(after + 1), index(after + 1) + size];
-  if (around !== undefined) {
-    start = Math.max(0, Math.min(index(around) - Math.floor(size / 2), record.length - size));
-    end = start + size;
-  }
-  return { events: record.slice(start, end), more: start > 0, newer: end < record.length };
 }
 
 /** Whether the user is in no room, or not in the one that the request names. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ANNA, Page } from './page.mjs';
+import { ANNA, BEN, Page } from './page.mjs';
 
 /** A page in room 2, which has read room 1 up to message 100; then `count` more were said there. */
 function awayFrom(count, { isReloaded = true } = {}) {
@@ -114,6 +114,51 @@ test('who is in the room and misses messages begins with the first of them after
   assert.equal(page.state.unread(1), 0);
 });
 
+test('mentions in other rooms are told when there are more, and those that were left unread stay', () => {
+  const page = Page.inRoom();
+  page.chat.rename('Mira');
+  page.flow();
+  const told = [];
+  page.chat.onMention(({ title }) => told.push(title));
+  const changed = (id, mentions) => {
+    const { title, lastSeq: seq } = page.server.rooms.get(id);
+    page.server.push(page.socket, { type: 'room_changed', room: { id, title, userCount: 1, seq, ...(mentions && { mentions }) } });
+    page.flow();
+  };
+  changed(2, 1);
+  changed(2, 1);
+  changed(2, 3);
+  assert.deepEqual([told, page.state.mentions(2), page.state.mentions(3)], [['Room 2', 'Room 2'], 3, 0]);
+  page.chat.enter(2);
+  page.flow();
+  assert.equal(page.state.mentions(2), 0, 'whoever enters has heard');
+  assert.equal(told.length, 2);
+  changed(2, 0);
+  assert.equal(page.state.mentions(2), 0);
+});
+
+test('mentions below what was read count until they are seen, also from another room', () => {
+  const page = new Page({ isMentioned: (text, name) => text.includes(`@${name}`) });
+  page.flow();
+  page.chat.enter(1);
+  page.flow();
+  page.chat.setWatching(true);
+  page.chat.setWatching(false);
+  const { name } = page.state.me;
+  for (const text of ['one', `@${name} two`, 'three', `@${name} four`]) page.server.sayAs(ANNA, page.room, text);
+  page.flow();
+  assert.deepEqual([page.state.mentions(1), page.state.unread(1)], [2, 4]);
+  page.chat.see(2);
+  assert.deepEqual([page.state.mentions(1), page.state.unread(1)], [1, 2]);
+  page.chat.enter(2);
+  page.flow();
+  assert.deepEqual([page.state.mentions(1), page.state.unread(1)], [1, 2]);
+  page.chat.enter(1);
+  page.flow();
+  page.chat.setWatching(true);
+  assert.deepEqual([page.state.mentions(1), page.state.unread(1)], [0, 0]);
+});
+
 test('a link to a message is where one begins, whatever is unread', () => {
   const page = awayFrom(130);
   page.chat.open({ room: 1, seq: 20 });
@@ -131,4 +176,46 @@ test('a connection that is lost while the first unread is searched does not end 
   page.loseAndReturn();
   assert.equal(page.state.seeking, null);
   assert.ok(seqs(page).includes(101));
+});
+
+test('unread: in a room read before, and in the current room while nobody looks', () => {
+  const page = Page.inRoom();
+  page.chat.setWatching(true);
+  const other = page.server.rooms.get(2);
+  page.server.sayAs(ANNA, other, 'before');
+  page.server.sayAs(ANNA, page.room, 'seen');
+  page.flow();
+  assert.deepEqual([page.state.unread(1), page.state.unread(2)], [0, 0], 'room 2 was never read');
+  page.chat.enter(2);
+  page.flow();
+  for (let i = 0; i < 3; i += 1) page.server.sayAs(ANNA, page.room, `m${i}`);
+  page.flow();
+  assert.deepEqual([page.state.unread(1), page.state.unread(2)], [3, 0]);
+  page.reload().flow();
+  assert.equal(page.state.unread(1), 3);
+  page.chat.setWatching(true);
+  page.chat.enter(1);
+  assert.equal(page.state.unread(1), 3, 'until they are seen');
+  page.flow();
+  assert.deepEqual([page.state.unread(1), page.state.divider, page.state.landing], [3, 1, true]);
+  page.chat.landed();
+  page.chat.see(3);
+  assert.deepEqual([page.state.unread(1), page.state.divider], [1, 1]);
+  page.chat.see(2);
+  page.chat.setWatching(false);
+  assert.deepEqual([page.state.unread(1), page.state.divider], [1, 1], 'not all has been read');
+  page.chat.setWatching(true);
+  assert.deepEqual([page.state.unread(1), page.state.divider], [0, 1]);
+  page.chat.setWatching(false);
+  assert.equal(page.state.divider, 4);
+  page.server.sayAs(ANNA, page.room, 'unseen');
+  page.chat.say('mine');
+  page.server.sayAs(BEN, page.room, 'unseen');
+  page.flow();
+  assert.deepEqual([page.state.unread(1), page.state.divider], [2, 4]);
+  page.chat.setWatching(true);
+  assert.deepEqual([page.state.unread(1), page.state.divider], [0, 4]);
+  page.chat.setWatching(false);
+  page.chat.setWatching(true);
+  assert.equal(page.state.divider, null);
 });
