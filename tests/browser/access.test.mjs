@@ -38,7 +38,15 @@ async function axe(page, settings) {
 /** Changes how the page is shown, and waits until it has become that. */
 async function show(page, media) {
   await page.emulateMedia(media);
-  await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)));
+  await page.evaluate(async () => {
+    // What inherits a colour that changes begins to change when that has ended.
+    for (let still = 0; still < 2;) {
+      await new Promise((resolve) => { requestAnimationFrame(resolve); });
+      const changes = document.getAnimations().filter(({ effect }) => effect.getComputedTiming().iterations < Infinity);
+      still = changes.length === 0 ? still + 1 : 0;
+      await Promise.allSettled(changes.map(({ finished }) => finished));
+    }
+  });
 }
 
 /** In dark mode and in forced colours only the colours differ, so only their contrast is checked. */
@@ -59,7 +67,7 @@ function outOfReach() {
   for (const node of (modal ?? document).querySelectorAll('a, button, input, textarea, summary, [role="option"], [role="tab"]')) {
     // What is for screen readers only, or for the keyboard, has no place on the screen until it has the focus.
     if (!node.checkVisibility({ visibilityProperty: true }) || node.closest('.unseen, #skip')) continue;
-    node.scrollIntoView({ block: 'nearest', inline: 'nearest', behavior: 'instant' });
+    node.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' });
     const [box] = node.getClientRects();
     if (!box || box.width <= 2) continue;
     if (box.left < -0.5 || box.right > innerWidth + 0.5) found.push(`${name(node)} is cut off`);

@@ -146,6 +146,18 @@ export class Keyboard extends Mouse {
   }
 }
 
+/** What Chromium's accessibility tree calls these roles. */
+const ROLES = { img: 'image' };
+
+/** Runs in the page: what the browser does when a screen reader asks for the default action. */
+function defaultAction(node) {
+  for (const type of ['pointerdown', 'mousedown', 'pointerup', 'mouseup']) {
+    const Kind = type.startsWith('pointer') ? PointerEvent : MouseEvent;
+    node.dispatchEvent(new Kind(type, { bubbles: true, cancelable: true, composed: true }));
+  }
+  node.click();
+}
+
 /**
  * Through the accessibility tree alone: finds a control in what a screen reader is told, and does its default action.
  * What is not in the tree, or has another name there, does not exist.
@@ -154,7 +166,7 @@ export class Reader extends Mouse {
   #session;
 
   async press(path) {
-    await this.#call(path, 'function() { this.click(); }');
+    await this.#call(path, `function() { (${defaultAction})(this); }`);
   }
 
   async write(path, text) {
@@ -207,7 +219,7 @@ export class Reader extends Mouse {
 
   #among(all, isIn, path) {
     return path.reduce((outer, [role, name]) => outer && all.find((node) => (
-      node.role.value === role && fits(node.name?.value ?? '', name) && isIn(node, outer)
+      node.role.value === (ROLES[role] ?? role) && fits(node.name?.value ?? '', name) && isIn(node, outer)
     )), all[0]);
   }
 

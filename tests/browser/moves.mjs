@@ -26,7 +26,7 @@ export class Words {
     const filled = forms.map((form) => form.split(/\{(\w+)\}/)
       .map((piece, i) => (i % 2 === 0 || vars[piece] !== undefined ? escaped(String(i % 2 ? vars[piece] : piece)) : '.+'))
       .join(''));
-    return new RegExp(`^(?:${filled.join('|')})$`);
+    return new RegExp(`^\\s*(?:${filled.join('|')})\\s*$`);
   }
 }
 
@@ -36,18 +36,18 @@ const beginning = (title) => new RegExp(`^${escaped(title)}(?!\\w)`);
 export class Visitor {
   hand;
   t;
-  #words;
+  words;
 
   constructor(hand, words) {
     this.hand = hand;
-    this.#words = words;
+    this.words = words;
     this.t = words.t;
   }
 
   // ---- where things are
 
   button(key, vars) {
-    return [['button', vars || this.t(key).includes('{') ? this.#words.pattern(key, vars) : this.t(key)]];
+    return [['button', vars || this.t(key).includes('{') ? this.words.pattern(key, vars) : this.t(key)]];
   }
 
   dialog(key) {
@@ -148,6 +148,15 @@ export class Visitor {
     await this.hand.write([['textbox', this.t('room_new')]], title);
     await this.hand.press(this.button('room_create'));
     await this.isIn(title);
+  }
+
+  /** Copies the link of the room that is open. Returns it. */
+  async invite() {
+    const { page } = this.hand;
+    if (!await this.hand.has(this.button('copy_room_link'))) return page.url();
+    await this.hand.press(this.button('copy_room_link'));
+    await page.locator('#toast').getByText(this.t('link_copied')).waitFor();
+    return page.evaluate(() => navigator.clipboard.readText());
   }
 
   async openMembers() {
