@@ -90,7 +90,9 @@ function followAddress() {
   shownRoom = room?.id;
   gifs.close();
   if (!room) history.replaceState(null, '', location.pathname + location.search);
-  else if (parseLink(location.hash)?.room !== room.id) history.pushState(null, '', formatLink({ room: room.id }));
+  else if (parseLink(location.hash)?.room !== room.id) {
+    history.pushState(null, '', formatLink({ room: room.id ?? room.title }));
+  }
 }
 
 function followLink() {

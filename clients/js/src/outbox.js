@@ -95,7 +95,7 @@ export class Outbox {
   }
 
   /**
-   * Ids may change when the server restarts: `find(room)` returns the current room, or null. An attempt under another
+   * Ids may begin anew when the server restarts: `find(room)` returns the current room, or null. An attempt under another
    * id does not count.
    */
   relocate(find) {

@@ -78,7 +78,7 @@ export class ServerState {
     this.usersAfter = null;
   }
 
-  /** Ids may change when the server restarts: `find(room)` returns the current room, or null. */
+  /** Ids may begin anew when the server restarts: `find(room)` returns the current room, or null. */
   relocate(find) {
     const found = this.wanted && find(this.wanted);
     if (found) this.wanted = { id: found.id, title: found.title };

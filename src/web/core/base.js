@@ -20,6 +20,9 @@ const isSame = (event, request) =>
 /** The request without what only wschat.v2 has. */
 const inBase = ({ ref, since, roomId, ...base }) => (base.type === 'enter_room' ? { ...base, roomId } : base);
 
+/** Ids may begin anew when the server restarts, and titles may be those of several rooms. */
+const name = ({ id, title }) => `${id} ${title}`;
+
 export class BaseProtocol {
   #send;
   #receive;
@@ -29,7 +32,7 @@ export class BaseProtocol {
   #here = null;
   /** id → { id, title, members: Map id → name } */
   #rooms = new Map();
-  /** Room title → the last sequence number given out. Survives reconnects. */
+  /** Room id and title → the last sequence number given out. Survives reconnects. */
   #seqs = new Map();
   #queue = [];
   #current = null;
@@ -176,7 +179,7 @@ export class BaseProtocol {
 
   #snapshot({ id, title, members }) {
     const users = [...members].map(([userId, name]) => ({ id: userId, name }));
-    const seq = this.#seqs.get(title) ?? 0;
+    const seq = this.#seqs.get(name({ id, title })) ?? 0;
     return { type: 'room', room: { id, title }, users, epoch: this.#epoch, seq, complete: false, events: [] };
   }
 
@@ -192,8 +195,8 @@ export class BaseProtocol {
 
   /** Skips one number, which stands for the messages that we do not hear while away. */
   #left() {
-    const title = this.#rooms.get(this.#here)?.title;
-    if (this.#seqs.has(title)) this.#seqs.set(title, this.#seqs.get(title) + 1);
+    const left = this.#nameHere();
+    if (this.#seqs.has(left)) this.#seqs.set(left, this.#seqs.get(left) + 1);
     this.#here = null;
   }
 
@@ -218,13 +221,17 @@ export class BaseProtocol {
   }
 
   #said(event) {
-    const title = this.#rooms.get(this.#here)?.title;
-    const seq = (this.#seqs.get(title) ?? 0) + 1;
-    this.#seqs.set(title, seq);
+    const here = this.#nameHere();
+    const seq = (this.#seqs.get(here) ?? 0) + 1;
+    this.#seqs.set(here, seq);
     const frame = { ...event, roomId: this.#here, time: this.#clock.now(), seq };
     const isAnswer = event.from.id === this.#me.id && this.#current !== null && isSame(event, this.#current.request);
     if (isAnswer) this.#answer(frame);
     else this.#receive(frame);
+  }
+
+  #nameHere() {
+    return name(this.#rooms.get(this.#here) ?? {});
   }
 
   #countChanged(room) {

@@ -74,6 +74,7 @@ export class Chat {
     client.on('welcome', (frame) => this.#welcomed(frame));
     client.on('disconnected', () => this.#outbox.failUnverifiable());
     client.on('list_rooms', () => this.#navigation.listed());
+    client.on('relocated', (find) => { this.#notes.relocate(find); this.#navigation.relocated(); });
     client.on('removed', () => this.#navigation.want(null));
     client.on('room_gone', (gone) => this.#navigation.roomGone(gone));
     client.on('news', (entry) => { for (const listener of this.#messageListeners) listener(entry); });
@@ -202,20 +203,20 @@ export class Chat {
   }
 
   setDraft(text) {
-    if (this.state.room) this.#notes.setDraft(this.state.room.title, text);
+    if (this.state.room) this.#notes.setDraft(this.state.room, text);
   }
 
   draft() {
-    return this.#notes.draft(this.state.room?.title);
+    return this.#notes.draft(this.state.room);
   }
 
   mute(roomId, isMuted) {
-    this.#notes.mute(this.state.rooms.get(roomId)?.title, isMuted);
+    this.#notes.mute(this.state.rooms.get(roomId), isMuted);
     this.#changed();
   }
 
   isMuted(roomId) {
-    return this.#notes.isMuted(this.state.rooms.get(roomId)?.title);
+    return this.#notes.isMuted(this.state.rooms.get(roomId));
   }
 
   dismiss() {

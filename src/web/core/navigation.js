@@ -9,7 +9,10 @@ export class Navigation {
   #store;
   #outbox;
   #pages;
-  /** `{ title, ref }` of the room to create and enter: with the same ref it is not created twice. */
+  /**
+   * `{ title, ref, before, session }` of the room to create and enter. With the same ref it is not created twice in one
+   * session; `before` are the ids of the rooms when it was first asked for, in `session`.
+   */
   #creating = null;
   /** A link to follow once the list of rooms has arrived. */
   #link = null;
@@ -70,12 +73,14 @@ export class Navigation {
   create(title) {
     if (title === '') return;
     this.#state.notice = null;
-    this.#creating = { title, ref: `room-${Math.random()}` };
+    this.#creating = { title, ref: `room-${Math.random()}`, before: null, session: null };
     if (this.#state.isListed) this.#requestRoom();
   }
 
   #requestRoom() {
     const { title, ref } = this.#creating;
+    this.#creating.before ??= new Set(this.#state.rooms.keys());
+    this.#creating.session = this.#state.session;
     this.#client.ask({ type: 'create_room', title, ref }, {
       answered: ({ room }) => this.#created(room),
       refused: ({ code, message }) => {
@@ -89,6 +94,7 @@ export class Navigation {
 
   #created(room) {
     this.#creating = null;
+    this.#outbox.adopt(room, ({ id }) => !this.#state.rooms.has(id));
     this.want(room);
   }
 
@@ -96,12 +102,20 @@ export class Navigation {
 
   listed() {
     if (this.#creating !== null && !this.#client.isOpen('create_room')) {
-      // It may have been created before the connection was lost.
-      const made = this.#findByTitle(this.#creating.title);
-      if (made) this.#created(made);
+      // It may have been created before the connection was lost. The same session is told which one it is.
+      const { before, session, title } = this.#creating;
+      const isAsked = before !== null && (session === null || session !== this.#state.session);
+      const made = isAsked ? this.#findByTitle(title) : null;
+      if (made && !before.has(made.id)) this.#created(made);
       else this.#requestRoom();
     }
     if (this.#link) this.open(this.#link);
+  }
+
+  /** For after a reload: what is stored has to be what the id means by now. */
+  relocated() {
+    const { wanted } = this.#state;
+    if (wanted !== null && this.#store.get(KEY) !== null) this.#store.set(KEY, wanted);
   }
 
   #findByTitle(title) {

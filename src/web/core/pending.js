@@ -8,9 +8,14 @@ export class Pending extends Outbox {
     this.failUnverifiable();
   }
 
-  /** The entries of a room. A failed one also shows in a later room of the same title. */
+  /** The entries of a room. */
   of({ id, title }) {
-    return this.entries.filter(({ room, failed }) => room.title === title && (room.id === id || failed !== null));
+    return this.entries.filter(({ room }) => room.title === title && room.id === id);
+  }
+
+  /** The user has made a room in place of those that are gone: what could not be sent to them shows in it. */
+  adopt({ id, title }, isGone) {
+    this.relocate((room) => (room.title === title && isGone(room) ? { id, title } : null));
   }
 
   /**
