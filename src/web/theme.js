@@ -3,7 +3,9 @@
 {
   const root = document.documentElement;
   try {
-    const theme = JSON.parse(localStorage.getItem('wschat.theme'));
+    // The name as in core/storage.js.
+    const { pathname } = new URL('./', document.baseURI);
+    const theme = JSON.parse(localStorage.getItem(pathname === '/' ? 'wschat.theme' : `wschat${pathname}.theme`));
     if (theme === 'light' || theme === 'dark') root.dataset.theme = theme;
   } catch {
     // No storage: follow the system.

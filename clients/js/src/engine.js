@@ -13,9 +13,9 @@ const TYPING_REF = 'typing';
 const ENDED = { 4001: 'replaced', 4003: 'kicked' };
 const MAX_PAGE = 100;
 
-/** The clock of those who do not bring their own. */
+/** The clock of those who do not bring their own. `now` measures durations: the time of day may be put back or forward. */
 export const CLOCK = {
-  now: () => Date.now(), random: () => Math.random(),
+  now: () => performance.now(), time: () => Date.now(), random: () => Math.random(),
   setTimeout: (action, ms) => setTimeout(action, ms), clearTimeout: (timer) => clearTimeout(timer),
 };
 
@@ -35,7 +35,7 @@ export class Engine {
 
   /**
    * `state` is a ServerState and `outbox` an Outbox. `store` has get(key) and set(key, value) for JSON values,
-   * `clock` now(), setTimeout, clearTimeout and random(). For servers without wschat.v2, `base({ send, receive,
+   * `clock` now(), time(), setTimeout, clearTimeout and random(). For servers without wschat.v2, `base({ send, receive,
    * clock })` makes what translates the base protocol, and `versions` decides what to offer.
    */
   constructor({ url, WebSocket, features, maxFrameBytes, store, clock, base, versions, state, outbox }) {

@@ -49,7 +49,7 @@ export class Outbox {
     this.#count += 1;
     const ref = `${this.#prefix}-${this.#count}`;
     const { id, title } = room;
-    this.entries.push({ ref, ...content, time: this.#clock.now(), room: { id, title }, failed: null, sent: null });
+    this.entries.push({ ref, ...content, time: this.#clock.time(), room: { id, title }, failed: null, sent: null });
     this.#save();
     return ref;
   }

@@ -16,6 +16,7 @@ export class ServerState {
    * operator) or 'stopped'.
    */
   phase = 'connecting';
+  /** Like `pausedUntil` by `clock.now()`, which is not the time of day. */
   retryAt = null;
   lostReason = '';
   version = null;

@@ -148,13 +148,13 @@ export class BaseProtocol {
   #renamedOutside(newName) {
     const oldName = this.#me.name;
     this.#me.name = newName;
-    const time = this.#clock.now();
+    const time = this.#clock.time();
     this.#answer({ type: 'change_name', oldName, newName, userId: this.#me.id, time });
   }
 
   /** The frame does not name the room: it is the one we asked to enter. */
   #entered(user) {
-    const time = this.#clock.now();
+    const time = this.#clock.time();
     if (user.id !== this.#me.id) {
       const room = this.#rooms.get(this.#here);
       room?.members.set(user.id, user.name);
@@ -185,7 +185,7 @@ export class BaseProtocol {
 
   #leftBy(user) {
     const room = this.#rooms.get(this.#here);
-    const frame = { type: 'leave_room', user, roomId: this.#here, time: this.#clock.now() };
+    const frame = { type: 'leave_room', user, roomId: this.#here, time: this.#clock.time() };
     room?.members.delete(user.id);
     if (user.id === this.#me.id) this.#left();
     if (user.id === this.#me.id && this.#inFlight('leave_room')) this.#answer(frame);
@@ -203,7 +203,7 @@ export class BaseProtocol {
   /** The frame does not say who was renamed. It was us if we asked; otherwise the only other member of that name. */
   #renamed({ oldName, newName }) {
     const room = this.#rooms.get(this.#here);
-    const frame = { type: 'change_name', oldName, newName, roomId: this.#here, time: this.#clock.now() };
+    const frame = { type: 'change_name', oldName, newName, roomId: this.#here, time: this.#clock.time() };
     if (this.#inFlight('change_name') && this.#me.name === oldName) {
       this.#me.name = newName;
       room?.members.set(this.#me.id, newName);
@@ -217,14 +217,14 @@ export class BaseProtocol {
   }
 
   #announced({ text }) {
-    this.#receive({ type: 'announcement', text, time: this.#clock.now() });
+    this.#receive({ type: 'announcement', text, time: this.#clock.time() });
   }
 
   #said(event) {
     const here = this.#nameHere();
     const seq = (this.#seqs.get(here) ?? 0) + 1;
     this.#seqs.set(here, seq);
-    const frame = { ...event, roomId: this.#here, time: this.#clock.now(), seq };
+    const frame = { ...event, roomId: this.#here, time: this.#clock.time(), seq };
     const isAnswer = event.from.id === this.#me.id && this.#current !== null && isSame(event, this.#current.request);
     if (isAnswer) this.#answer(frame);
     else this.#receive(frame);

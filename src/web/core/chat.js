@@ -10,7 +10,8 @@ import { Pending } from './pending.js';
 import { Navigation } from './navigation.js';
 import { ReadMarks } from './read.js';
 import { State } from './state.js';
-import { browserStorage } from './storage.js';
+import { browserStorage, clientStore } from './storage.js';
+import { Tabs } from './tabs.js';
 import { Versions } from './versions.js';
 
 /** Control characters other than tabs and line breaks, such as a terminal leaves in what is pasted. The server refuses them. */
@@ -32,11 +33,12 @@ export class Chat {
   #name;
   #notes;
   #navigation;
+  #tabs;
   #typedAt = -Infinity;
 
   /**
-   * `storage` is `{ local, session }`, each with get(key), set(key, value) and remove(key). `clock` has now(),
-   * setTimeout, clearTimeout and random(). `isMentioned(text, name)` finds mentions. `loadGifs()` resolves to the list
+   * `storage` is `{ local, session }`, each with get(key), set(key, value) and remove(key), and maybe `onChange`: see
+   * core/storage.js. `clock` has now(), time(), setTimeout, clearTimeout and random(). `isMentioned(text, name)` finds mentions. `loadGifs()` resolves to the list
    * of GIFs, for servers that do not send it.
    */
   constructor({
@@ -46,15 +48,16 @@ export class Chat {
     const { local, session } = storage;
     this.#clock = clock;
     this.#loadGifs = loadGifs;
-    this.#outbox = new Pending({ store: session, clock });
+    const store = clientStore(storage);
+    this.#outbox = new Pending({ store, shared: local, clock });
     this.#marks = new ReadMarks({ store: local, clock });
     this.state = new State({
-      clock, store: session, outbox: this.#outbox, marks: this.#marks, isMentioned, changed: () => this.#changed(),
+      clock, store, outbox: this.#outbox, marks: this.#marks, isMentioned, changed: () => this.#changed(),
     });
     const { state } = this;
     this.#client = new Engine({
       url, WebSocket, clock, state,
-      store: session,
+      store,
       outbox: this.#outbox,
       features: ['presence'],
       versions: new Versions(),
@@ -65,6 +68,7 @@ export class Chat {
     this.#name = new Name({ store: local, state, client });
     this.#pages = new Pages({ state, client });
     this.#navigation = new Navigation({ state, client, store: session, outbox: this.#outbox, pages: this.#pages });
+    this.#tabs = new Tabs({ storage, state, client, outbox: this.#outbox });
     this.#listen();
   }
 
@@ -228,6 +232,7 @@ export class Chat {
 
   #welcomed({ resumed, gifs }) {
     this.#name.welcomed(resumed);
+    this.#tabs.welcomed();
     if (!gifs) this.#loadGifs().then((own) => { this.state.gifs = own; this.#changed(); }, () => {});
   }
 

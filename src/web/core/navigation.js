@@ -2,6 +2,8 @@
 // client goes there.
 
 const KEY = 'room';
+/** Set in a tab that has been here before, maybe in no room. */
+const BEGUN = 'begun';
 
 export class Navigation {
   #state;
@@ -16,6 +18,8 @@ export class Navigation {
   #creating = null;
   /** A link to follow once the list of rooms has arrived. */
   #link = null;
+  /** Nothing has been chosen in this tab. */
+  #isNew = false;
 
   constructor({ state, client, store, outbox, pages }) {
     this.#state = state;
@@ -30,6 +34,8 @@ export class Navigation {
   /** Returns to the room from before the reload, unless a link says otherwise. */
   begin() {
     const before = this.#store.get(KEY);
+    this.#isNew = this.#store.get(BEGUN) !== true && before === null;
+    this.#store.set(BEGUN, true);
     const isElsewhere = this.#link !== null && !leadsTo(this.#link, before);
     if (this.#state.wanted !== null || isElsewhere) return;
     // The stored room has a title too; an id alone might mean another room after a server restart.
@@ -48,6 +54,7 @@ export class Navigation {
   /** `null` means no room. */
   want(room) {
     const state = this.#state;
+    this.#isNew = false;
     state.wanted = room && { id: room.id, title: room.title };
     if (room) this.#store.set(KEY, state.wanted);
     else this.#store.remove(KEY);
@@ -110,6 +117,14 @@ export class Navigation {
       else this.#requestRoom();
     }
     if (this.#link) this.open(this.#link);
+    this.#stay();
+  }
+
+  /** A new tab takes over the session of another one, and with it the room. */
+  #stay() {
+    const { hereId, rooms, wanted } = this.#state;
+    if (this.#isNew && wanted === null && rooms.has(hereId)) this.want(rooms.get(hereId));
+    this.#isNew = false;
   }
 
   /** For after a reload: what is stored has to be what the id means by now. */

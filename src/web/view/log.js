@@ -312,8 +312,8 @@ export class LogView {
     const { timeline, loadingOlder } = this.#chat.state;
     if (timeline.hasOlder === false || loadingOlder) return;
     const isAsked = timeline.oldestSeq === this.#lastLoad.seq;
-    if (isAsked && !(isScrolling && Date.now() - this.#lastLoad.at > ASK_AGAIN_MS)) return;
-    if (this.#chat.loadOlder()) this.#lastLoad = { seq: timeline.oldestSeq, at: Date.now() };
+    if (isAsked && !(isScrolling && performance.now() - this.#lastLoad.at > ASK_AGAIN_MS)) return;
+    if (this.#chat.loadOlder()) this.#lastLoad = { seq: timeline.oldestSeq, at: performance.now() };
   }
 
   // ---- navigation

@@ -38,7 +38,7 @@ function inline(node) {
 function link({ href, text }) {
   const made = element('a', '', text);
   made.href = href;
-  // A link into this chat opens here: another tab would be another user.
+  // A link into this chat opens here: another tab would take over from this one.
   const [page, hash] = made.href.split('#');
   if (page === location.href.split('#')[0] && parseLink(hash ?? '')) return made;
   made.target = '_blank';

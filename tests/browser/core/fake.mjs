@@ -8,10 +8,13 @@ export class FakeClock {
   #now = 1_795_531_200_000;
   #timers = new Map();
   #last = 0;
+  /** How far the time of day is ahead of the clock that measures durations. */
+  ahead = 0;
 
   constructor(random = seeded(1)) {
     this.random = random;
     this.now = () => this.#now;
+    this.time = () => this.#now + this.ahead;
     this.setTimeout = (action, ms) => {
       this.#last += 1;
       this.#timers.set(this.#last, { action, at: this.#now + ms });
