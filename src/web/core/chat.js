@@ -8,6 +8,7 @@ import { Notes } from './notes.js';
 import { Pages } from './pages.js';
 import { Pending } from './pending.js';
 import { Navigation } from './navigation.js';
+import { Previews } from './previews.js';
 import { ReadMarks } from './read.js';
 import { State } from './state.js';
 import { browserStorage, clientStore } from './storage.js';
@@ -34,6 +35,7 @@ export class Chat {
   #notes;
   #navigation;
   #tabs;
+  #previews;
   #typedAt = -Infinity;
 
   /**
@@ -68,6 +70,7 @@ export class Chat {
     this.#name = new Name({ store: local, state, client });
     this.#pages = new Pages({ state, client });
     this.#navigation = new Navigation({ state, client, store: session, outbox: this.#outbox, pages: this.#pages });
+    this.#previews = new Previews({ state, client, clock });
     this.#tabs = new Tabs({ storage, state, client, outbox: this.#outbox });
     this.#listen();
   }
@@ -194,6 +197,11 @@ export class Chat {
     this.state.target = null;
   }
 
+  /** Asks for what is new in these rooms: `state.previews` will have it, if the server knows previews. */
+  previews(ids) {
+    this.#previews.ask(ids);
+  }
+
   typing() {
     const now = this.#clock.now();
     if (!this.state.inRoom || now - this.#typedAt < TYPING_INTERVAL_MS) return;
@@ -233,6 +241,7 @@ export class Chat {
   #welcomed({ resumed, gifs }) {
     this.#name.welcomed(resumed);
     this.#tabs.welcomed();
+    this.#previews.proceed();
     if (!gifs) this.#loadGifs().then((own) => { this.state.gifs = own; this.#changed(); }, () => {});
   }
 
