@@ -8,8 +8,7 @@ export class FakeClock {
   #now = 1_795_531_200_000;
   #timers = new Map();
   #last = 0;
-  /** How far the time of day is ahead of the clock that measures durations. */
-  ahead = 0;
+  ahead = 0; // the time of day is, of the clock that measures durations
 
   constructor(random = seeded(1)) {
     this.random = random;
