@@ -58,6 +58,8 @@ export class Connection {
 
   /** Connects, unless connected or connecting. */
   open() {
+    // The attempt may have begun before the network was back: then the next one is soon.
+    if (this.#state === 'connecting') this.#attempt = 0;
     if (this.#state === 'connecting' || this.#state === 'open') return;
     this.#connect();
   }

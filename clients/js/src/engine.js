@@ -230,8 +230,7 @@ export class Engine {
 
   /** The base protocol has no epochs: there the ids may have begun anew with every connection. */
   get #hasSameIds() {
-    const { epoch } = this.state;
-    return epoch !== null && this.#store.get('epoch') === epoch;
+    return this.state.epoch !== null && this.#store.get('epoch') === this.state.epoch;
   }
 
   /**

@@ -150,6 +150,21 @@ test('a silent connection is probed', () => {
   assert.equal(it.state.lostReason, 'no answer');
 });
 
+test('the network is back while an attempt is about to fail: the next one is soon', () => {
+  const it = Page.inRoom();
+  it.server.isUp = false;
+  it.server.cut(it.socket);
+  it.wait(120);
+  it.chat.wake();
+  assert.equal(it.state.phase, 'connecting');
+  it.chat.wake();
+  it.flow();
+  assert.equal(it.state.phase, 'waiting');
+  it.server.isUp = true;
+  it.wait(1);
+  assert.equal(it.state.phase, 'online');
+});
+
 for (const jump of [-3_600_000, 3_600_000]) {
   test(`a dead connection is noticed although the time of day jumps by ${jump / 60_000} minutes`, (t) => {
     const it = Page.inRoom();
