@@ -46,7 +46,9 @@
 
   function stored(key) {
     try {
-      return JSON.parse(localStorage.getItem('wschat.' + key));
+      // The name as in core/storage.js.
+      var path = new URL('./', document.baseURI).pathname;
+      return JSON.parse(localStorage.getItem((path === '/' ? 'wschat.' : 'wschat' + path + '.') + key));
     } catch (error) {
       return null; // no storage: follow the system
     }

@@ -84,7 +84,7 @@ story('messages written offline are sent once, in order, when the network is bac
   const texts = ['one', 'two', 'two', 'three'];
   for (const text of texts) await anna.say(text);
   await anna.message('three').getByText('Waiting to send').waitFor();
-  await anna.pace.getByText('Not connected. 4 messages will be sent when you reconnect.').waitFor();
+  await anna.pace.getByText('Not connected. 4 messages will send when you’re back.').waitFor();
   proxy.mend();
   await anna.page.context().setOffline(false);
   await anna.showed('banner', /Reconnected/);
@@ -290,17 +290,19 @@ story('a duplicated tab takes over the session, the other says so, and nothing i
   const [copy] = await Promise.all([anna.page.waitForEvent('popup'), anna.page.evaluate(() => { open(location.href); })]);
   const other = anna.beside(copy);
   await other.message('two').waitFor();
-  // The copy connects first and sends both; Anna does not know that, and sends them again.
+  // The copy connects first and sends both, and Anna’s tab no longer tries.
   proxy.mend();
   await other.impatient();
   await allSaid(other, server, ['one', 'two']);
   hold.isOn = false;
   await anna.page.bringToFront();
-  await anna.impatient();
+  await anna.banner.getByText('This chat is open in another tab.').waitFor();
+  await unsent(anna).first().waitFor({ state: 'detached' });
+  await anna.page.getByRole('button', { name: 'Use here' }).click();
   await allSaid(anna, server, ['one', 'two']);
-  await copy.locator('#banner').getByText('This chat is open in another tab or window.').waitFor();
+  await copy.locator('#banner').getByText('This chat is open in another tab.').waitFor();
   await copy.getByRole('button', { name: 'Use here' }).click();
-  await anna.banner.getByText('This chat is open in another tab or window.').waitFor();
+  await anna.banner.getByText('This chat is open in another tab.').waitFor();
   await copy.getByRole('textbox', { name: 'Message' }).fill('three');
   await copy.keyboard.press('Enter');
   await allSaid(other, server, ['one', 'two', 'three']);

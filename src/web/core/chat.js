@@ -8,9 +8,11 @@ import { Notes } from './notes.js';
 import { Pages } from './pages.js';
 import { Pending } from './pending.js';
 import { Navigation } from './navigation.js';
+import { Previews } from './previews.js';
 import { ReadMarks } from './read.js';
 import { State } from './state.js';
-import { browserStorage } from './storage.js';
+import { browserStorage, clientStore } from './storage.js';
+import { Tabs } from './tabs.js';
 import { Versions } from './versions.js';
 
 /** Control characters other than tabs and line breaks, such as a terminal leaves in what is pasted. The server refuses them. */
@@ -33,16 +35,19 @@ export class Chat {
   #name;
   #notes;
   #navigation;
+  #tabs;
+  #previews;
   #asksName;
   /** Enters the room that `state.asking` is about. */
   #enterNamed = null;
   #typedAt = -Infinity;
 
   /**
-   * `storage` is `{ local, session }`, each with get(key), set(key, value) and remove(key). `clock` has now(),
-   * setTimeout, clearTimeout and random(). `isMentioned(text, name)` finds mentions. `loadGifs()` resolves to the list
-   * of GIFs, for servers that do not send it. With `asksName` no room is entered before the user has chosen a name, or
-   * has said that they want none: `state.asking` says that this is awaited, and `rename` answers.
+   * `storage` is `{ local, session }`, each with get(key), set(key, value) and remove(key), and maybe `onChange`: see
+   * core/storage.js. `clock` has now(), time(), setTimeout, clearTimeout and random(). `isMentioned(text, name)` finds
+   * mentions. `loadGifs()` resolves to the list of GIFs, for servers that do not send it. With `asksName` no room is
+   * entered before the user has chosen a name, or has said that they want none: `state.asking` says that this is
+   * awaited, and `rename` answers.
    */
   constructor({
     url, WebSocket = globalThis.WebSocket, storage = browserStorage(), clock = CLOCK,
@@ -52,15 +57,16 @@ export class Chat {
     this.#clock = clock;
     this.#loadGifs = loadGifs;
     this.#asksName = asksName;
-    this.#outbox = new Pending({ store: session, clock });
+    const store = clientStore(storage);
+    this.#outbox = new Pending({ store, shared: local, clock });
     this.#marks = new ReadMarks({ store: local, clock });
     this.state = new State({
-      clock, store: session, outbox: this.#outbox, marks: this.#marks, isMentioned, changed: () => this.#changed(),
+      clock, store, outbox: this.#outbox, marks: this.#marks, isMentioned, changed: () => this.#changed(),
     });
     const { state } = this;
     this.#client = new Engine({
       url, WebSocket, clock, state,
-      store: session,
+      store,
       outbox: this.#outbox,
       features: ['presence', 'mentions'],
       versions: new Versions(),
@@ -71,6 +77,8 @@ export class Chat {
     this.#name = new Name({ store: local, state, client });
     this.#pages = new Pages({ state, client });
     this.#navigation = new Navigation({ state, client, store: session, outbox: this.#outbox, pages: this.#pages });
+    this.#previews = new Previews({ state, client, clock });
+    this.#tabs = new Tabs({ storage, state, client, outbox: this.#outbox });
     this.#listen();
   }
 
@@ -80,6 +88,7 @@ export class Chat {
     client.on('welcome', (frame) => this.#welcomed(frame));
     client.on('disconnected', () => this.#outbox.failUnverifiable());
     client.on('list_rooms', () => this.#navigation.listed());
+    client.on('relocated', (find) => { this.#notes.relocate(find); this.#navigation.relocated(); });
     client.on('removed', () => this.#navigation.want(null));
     client.on('room_gone', (gone) => this.#navigation.roomGone(gone));
     client.on('news', (entry) => { for (const listener of this.#messageListeners) listener(entry); });
@@ -201,6 +210,11 @@ export class Chat {
     this.state.target = null;
   }
 
+  /** Asks for what is new in these rooms: `state.previews` will have it, if the server knows previews. */
+  previews(ids) {
+    this.#previews.ask(ids);
+  }
+
   typing() {
     const now = this.#clock.now();
     if (!this.state.inRoom || now - this.#typedAt < TYPING_INTERVAL_MS) return;
@@ -224,20 +238,20 @@ export class Chat {
   }
 
   setDraft(text) {
-    if (this.state.room) this.#notes.setDraft(this.state.room.title, text);
+    if (this.state.room) this.#notes.setDraft(this.state.room, text);
   }
 
   draft() {
-    return this.#notes.draft(this.state.room?.title);
+    return this.#notes.draft(this.state.room);
   }
 
   mute(roomId, isMuted) {
-    this.#notes.mute(this.state.rooms.get(roomId)?.title, isMuted);
+    this.#notes.mute(this.state.rooms.get(roomId), isMuted);
     this.#changed();
   }
 
   isMuted(roomId) {
-    return this.#notes.isMuted(this.state.rooms.get(roomId)?.title);
+    return this.#notes.isMuted(this.state.rooms.get(roomId));
   }
 
   dismiss() {
@@ -281,6 +295,8 @@ export class Chat {
 
   #welcomed({ resumed, gifs }) {
     this.#name.welcomed(resumed);
+    this.#tabs.welcomed();
+    this.#previews.proceed();
     if (!gifs) this.#loadGifs().then((own) => { this.state.gifs = own; this.#changed(); }, () => {});
   }
 

@@ -13,7 +13,7 @@ const NOTHING = new Timeline(() => ({}));
 const NOBODY = new Map();
 
 export class State extends ServerState {
-  /** `{ id, title }` of the room on screen. */
+  /** `{ id, title }` of the room on screen. The id is null if the server's ids have begun anew, and it was not found. */
   room = null;
   wasOnline = false;
   divider = null;
@@ -198,16 +198,15 @@ export class State extends ServerState {
     super.relocate(find);
     const memories = [...this.#memories].map(([id, { title, timeline }]) => {
       const room = find({ id, title });
-      return room && [room.id, { title: room.title, timeline }];
+      return room && room.id !== null ? [room.id, { title: room.title, timeline }] : null;
     });
     const gone = this.#memories.get(this.room?.id);
+    const wasHere = gone && gone.title === this.room.title;
     this.#memories = new Map(memories.filter((memory) => memory !== null));
-    // A room that is gone stays while it is on screen.
-    if (gone && gone.title === this.room.title && !find(this.room) && !this.#memories.has(this.room.id)) {
-      this.#memories.set(this.room.id, gone);
-    }
     const found = this.room && find(this.room);
     if (found) this.room = { id: found.id, title: found.title };
+    // A room that is gone stays while it is on screen.
+    if (wasHere && !this.#memories.has(this.room.id)) this.#memories.set(this.room.id, gone);
   }
 
   apply(frame) {

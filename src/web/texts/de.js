@@ -141,10 +141,15 @@ export default {
     other: 'Der Server kann gerade keine Nachrichten speichern. Nächster Versuch in {count} Sekunden.',
   },
   waiting_offline: {
-    one: 'Nicht verbunden. {count} Nachricht wird gesendet, sobald du wieder verbunden bist.',
-    other: 'Nicht verbunden. {count} Nachrichten werden gesendet, sobald du wieder verbunden bist.',
+    one: 'Nicht verbunden. {count} Nachricht geht raus, sobald du wieder da bist.',
+    other: 'Nicht verbunden. {count} Nachrichten gehen raus, sobald du wieder da bist.',
   },
-  write_offline: 'Nicht verbunden. Deine Nachrichten werden gesendet, sobald du wieder verbunden bist.',
+  write_offline: 'Nicht verbunden. Was du schreibst, geht raus, sobald du wieder da bist.',
+  waiting_held: {
+    one: '{count} Nachricht wartet, bis du „{action}“ wählst.',
+    other: '{count} Nachrichten warten, bis du „{action}“ wählst.',
+  },
+  write_held: 'Was du hier schreibst, wartet, bis du „{action}“ wählst.',
 
   // ---- banner: the connection
   connecting: 'Verbindung wird aufgebaut…',
@@ -161,7 +166,7 @@ export default {
   no_network: 'Dein Gerät ist offline.',
   back: 'Wieder verbunden.',
   try_now: 'Jetzt versuchen',
-  replaced: 'Dieser Chat ist in einem anderen Tab oder Fenster offen.',
+  replaced: 'Dieser Chat ist in einem anderen Tab offen.',
   take_over: 'Hier verwenden',
   kicked: 'Du wurdest aus diesem Chat entfernt.',
   join_again: 'Wieder beitreten',
@@ -241,6 +246,7 @@ export default {
   announcement: 'Mitteilung: {text}',
   no_such_room: 'Es gibt keinen Raum namens „{room}“.',
   no_such_room_create: 'Anlegen',
+  create_again: 'Noch einmal versuchen',
   no_such_message: 'Diese Nachricht ist nicht mehr verfügbar.',
   link_copied: 'Link kopiert.',
   link_not_copied: 'Der Link konnte nicht kopiert werden.',
@@ -273,6 +279,7 @@ export default {
   error_bad_text: 'Die Nachricht ist leer, zu lang oder enthält unzulässige Zeichen.',
   error_too_many_rooms: 'Es gibt schon zu viele Räume.',
   error_rate_limited: 'Das war zu schnell. Versuch es gleich noch einmal.',
+  create_limited: 'Du legst zu schnell Räume an. Versuch es mit „{room}“ gleich noch einmal.',
   error_not_saved: 'Der Server kann gerade keine Nachrichten speichern. Versuch es später noch einmal.',
   error_already_said: 'Das wurde schon gesendet.',
   error_not_readable: 'Der Server kann ältere Nachrichten gerade nicht laden. Versuch es später noch einmal.',
@@ -281,12 +288,18 @@ export default {
 
   // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'der Server startet neu',
+  'reason: proxy stopping': 'ein Server auf dem Weg startet neu',
+  'reason: WebSocket protocol error': 'der Server konnte eine Nachricht nicht lesen',
+  'reason: binary messages are not accepted': 'der Server konnte eine Nachricht nicht lesen',
+  'reason: text is not UTF-8': 'der Server konnte eine Nachricht nicht lesen',
   'reason: too many messages': 'zu viele Nachrichten',
   'reason: message too big': 'eine Nachricht war zu groß',
   'reason: internal error': 'Fehler im Server',
   'reason: no pong': 'Zeitüberschreitung',
   'reason: no answer': 'der Server antwortet nicht',
   'reason: slow consumer': 'die Verbindung ist zu langsam',
+  'reason: out of memory': 'der Server ist überlastet',
+  'reason: no new users can be saved': 'der Server kann gerade niemanden neu aufnehmen',
 
   // ---- GIFs
   'gif: A waving hand': 'Eine winkende Hand',

@@ -145,10 +145,15 @@ export default {
     other: 'The server can’t save messages right now. Trying again in {count} seconds.',
   },
   waiting_offline: {
-    one: 'Not connected. {count} message will be sent when you reconnect.',
-    other: 'Not connected. {count} messages will be sent when you reconnect.',
+    one: 'Not connected. {count} message will send when you’re back.',
+    other: 'Not connected. {count} messages will send when you’re back.',
   },
-  write_offline: 'Not connected. Your messages will be sent when you reconnect.',
+  write_offline: 'Not connected. What you write will send when you’re back.',
+  waiting_held: {
+    one: '{count} message is waiting until you choose “{action}”.',
+    other: '{count} messages are waiting until you choose “{action}”.',
+  },
+  write_held: 'What you write here will wait until you choose “{action}”.',
 
   // ---- banner: the connection
   connecting: 'Connecting…',
@@ -165,7 +170,7 @@ export default {
   no_network: 'Your device is offline.',
   back: 'Reconnected.',
   try_now: 'Try now',
-  replaced: 'This chat is open in another tab or window.',
+  replaced: 'This chat is open in another tab.',
   take_over: 'Use here',
   kicked: 'You have been removed from this chat.',
   join_again: 'Join again',
@@ -245,6 +250,7 @@ export default {
   announcement: 'Announcement: {text}',
   no_such_room: 'There is no room called “{room}”.',
   no_such_room_create: 'Create it',
+  create_again: 'Try again',
   no_such_message: 'This message is no longer available.',
   link_copied: 'Link copied.',
   link_not_copied: 'Couldn’t copy the link.',
@@ -274,6 +280,7 @@ export default {
   error_bad_text: 'The message is empty, too long, or has characters that are not allowed.',
   error_too_many_rooms: 'There are already too many rooms.',
   error_rate_limited: 'You’re going too fast. Try again in a moment.',
+  create_limited: 'You’re creating rooms too fast. Try “{room}” again in a moment.',
   error_not_saved: 'The server can’t save messages right now. Try again later.',
   error_already_said: 'This has already been sent.',
   error_not_readable: 'The server can’t load older messages right now. Try again later.',
@@ -282,12 +289,18 @@ export default {
 
   // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'the server is restarting',
+  'reason: proxy stopping': 'a server on the way is restarting',
+  'reason: WebSocket protocol error': 'the server couldn’t read a message',
+  'reason: binary messages are not accepted': 'the server couldn’t read a message',
+  'reason: text is not UTF-8': 'the server couldn’t read a message',
   'reason: too many messages': 'too many messages',
   'reason: message too big': 'a message was too large',
   'reason: internal error': 'server error',
   'reason: no pong': 'the connection timed out',
-  'reason: no answer': 'the server doesn’t respond',
+  'reason: no answer': 'the server isn’t responding',
   'reason: slow consumer': 'the connection is too slow',
+  'reason: out of memory': 'the server is too busy',
+  'reason: no new users can be saved': 'the server can’t let anyone new in right now',
 
   // ---- GIFs, by their English alternative texts
   'gif: A waving hand': 'A waving hand',

@@ -141,10 +141,15 @@ export default {
     other: 'El servidor no puede guardar mensajes ahora. Próximo intento en {count} segundos.',
   },
   waiting_offline: {
-    one: 'Sin conexión. {count} mensaje se enviará cuando vuelvas a conectarte.',
-    other: 'Sin conexión. {count} mensajes se enviarán cuando vuelvas a conectarte.',
+    one: 'Sin conexión. {count} mensaje se enviará cuando vuelvas.',
+    other: 'Sin conexión. {count} mensajes se enviarán cuando vuelvas.',
   },
-  write_offline: 'Sin conexión. Tus mensajes se enviarán cuando vuelvas a conectarte.',
+  write_offline: 'Sin conexión. Lo que escribas se enviará cuando vuelvas.',
+  waiting_held: {
+    one: '{count} mensaje espera a que elijas «{action}».',
+    other: '{count} mensajes esperan a que elijas «{action}».',
+  },
+  write_held: 'Lo que escribas aquí esperará a que elijas «{action}».',
 
   // ---- banner: the connection
   connecting: 'Conectando…',
@@ -161,7 +166,7 @@ export default {
   no_network: 'Tu dispositivo no tiene conexión.',
   back: 'Conexión recuperada.',
   try_now: 'Probar ahora',
-  replaced: 'Este chat está abierto en otra pestaña o ventana.',
+  replaced: 'Este chat está abierto en otra pestaña.',
   take_over: 'Usar aquí',
   kicked: 'Te han expulsado de este chat.',
   join_again: 'Volver a entrar',
@@ -241,6 +246,7 @@ export default {
   announcement: 'Aviso: {text}',
   no_such_room: 'No hay ninguna sala llamada «{room}».',
   no_such_room_create: 'Crearla',
+  create_again: 'Volver a intentarlo',
   no_such_message: 'Este mensaje ya no está disponible.',
   link_copied: 'Enlace copiado.',
   link_not_copied: 'No se ha podido copiar el enlace.',
@@ -270,6 +276,7 @@ export default {
   error_bad_text: 'El mensaje está vacío, es demasiado largo o contiene caracteres no permitidos.',
   error_too_many_rooms: 'Ya hay demasiadas salas.',
   error_rate_limited: 'Demasiado rápido. Inténtalo dentro de un momento.',
+  create_limited: 'Estás creando salas demasiado rápido. Vuelve a intentarlo con «{room}» dentro de un momento.',
   error_not_saved: 'El servidor no puede guardar mensajes ahora. Inténtalo más tarde.',
   error_already_said: 'Esto ya se ha enviado.',
   error_not_readable: 'El servidor no puede cargar los mensajes anteriores ahora. Inténtalo más tarde.',
@@ -278,12 +285,18 @@ export default {
 
   // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'el servidor se está reiniciando',
+  'reason: proxy stopping': 'un servidor intermedio se está reiniciando',
+  'reason: WebSocket protocol error': 'el servidor no pudo leer un mensaje',
+  'reason: binary messages are not accepted': 'el servidor no pudo leer un mensaje',
+  'reason: text is not UTF-8': 'el servidor no pudo leer un mensaje',
   'reason: too many messages': 'demasiados mensajes',
   'reason: message too big': 'un mensaje era demasiado grande',
   'reason: internal error': 'error del servidor',
   'reason: no pong': 'se agotó el tiempo de espera',
   'reason: no answer': 'el servidor no responde',
   'reason: slow consumer': 'la conexión es demasiado lenta',
+  'reason: out of memory': 'el servidor está saturado',
+  'reason: no new users can be saved': 'el servidor no puede admitir a nadie más ahora',
 
   // ---- GIFs
   'gif: A waving hand': 'Una mano que saluda',

@@ -141,10 +141,15 @@ export default {
     other: 'Le serveur ne peut pas enregistrer de messages pour l’instant. Nouvel essai dans {count} secondes.',
   },
   waiting_offline: {
-    one: 'Hors ligne. {count} message sera envoyé à la reconnexion.',
-    other: 'Hors ligne. {count} messages seront envoyés à la reconnexion.',
+    one: 'Hors ligne. {count} message partira à votre retour.',
+    other: 'Hors ligne. {count} messages partiront à votre retour.',
   },
-  write_offline: 'Hors ligne. Vos messages seront envoyés à la reconnexion.',
+  write_offline: 'Hors ligne. Ce que vous écrivez partira à votre retour.',
+  waiting_held: {
+    one: '{count} message attend que vous choisissiez « {action} ».',
+    other: '{count} messages attendent que vous choisissiez « {action} ».',
+  },
+  write_held: 'Ce que vous écrivez ici attendra que vous choisissiez « {action} ».',
 
   // ---- banner: the connection
   connecting: 'Connexion…',
@@ -161,7 +166,7 @@ export default {
   no_network: 'Votre appareil est hors ligne.',
   back: 'Connexion rétablie.',
   try_now: 'Réessayer',
-  replaced: 'Ce chat est ouvert dans un autre onglet ou une autre fenêtre.',
+  replaced: 'Ce chat est ouvert dans un autre onglet.',
   take_over: 'Utiliser ici',
   kicked: 'Vous avez été exclu de ce chat.',
   join_again: 'Revenir',
@@ -241,6 +246,7 @@ export default {
   announcement: 'Annonce : {text}',
   no_such_room: 'Il n’y a pas de salon nommé « {room} ».',
   no_such_room_create: 'Le créer',
+  create_again: 'Réessayer',
   no_such_message: 'Ce message n’est plus disponible.',
   link_copied: 'Lien copié.',
   link_not_copied: 'Le lien n’a pas pu être copié.',
@@ -273,6 +279,7 @@ export default {
   error_bad_text: 'Le message est vide, trop long ou contient des caractères non autorisés.',
   error_too_many_rooms: 'Il y a déjà trop de salons.',
   error_rate_limited: 'C’était trop rapide. Réessayez dans un instant.',
+  create_limited: 'Vous créez des salons trop vite. Réessayez « {room} » dans un instant.',
   error_not_saved: 'Le serveur ne peut pas enregistrer de messages pour l’instant. Réessayez plus tard.',
   error_already_said: 'Cela a déjà été envoyé.',
   error_not_readable: 'Le serveur ne peut pas charger les anciens messages pour l’instant. Réessayez plus tard.',
@@ -281,12 +288,18 @@ export default {
 
   // ---- why a connection ended: the server's close reason, after “Disconnected:”
   'reason: server stopping': 'le serveur redémarre',
+  'reason: proxy stopping': 'un serveur intermédiaire redémarre',
+  'reason: WebSocket protocol error': 'le serveur n’a pas pu lire un message',
+  'reason: binary messages are not accepted': 'le serveur n’a pas pu lire un message',
+  'reason: text is not UTF-8': 'le serveur n’a pas pu lire un message',
   'reason: too many messages': 'trop de messages',
   'reason: message too big': 'un message était trop gros',
   'reason: internal error': 'erreur du serveur',
   'reason: no pong': 'délai d’attente dépassé',
   'reason: no answer': 'le serveur ne répond pas',
   'reason: slow consumer': 'la connexion est trop lente',
+  'reason: out of memory': 'le serveur est surchargé',
+  'reason: no new users can be saved': 'le serveur ne peut accueillir personne pour l’instant',
 
   // ---- GIFs
   'gif: A waving hand': 'Une main qui fait coucou',

@@ -1,6 +1,7 @@
 // The message box: drafts, limits, recall of earlier messages, and who is typing.
 
 import { visible } from '../text/names.js';
+import { RETURNS } from './refusals.js';
 import { t } from './words.js';
 import { CompletionView } from './completion.js';
 import { byId, isComposing, setAttribute, setText } from './dom.js';
@@ -186,15 +187,17 @@ export class ComposerView {
     if (over > 0) {
       words = t('too_long', { count: over });
       kind = `over ${Math.floor(over / ANNOUNCE_STEP)}`;
-    } else if (pausedUntil !== null && pausedUntil > Date.now()) {
-      const count = Math.ceil((pausedUntil - Date.now()) / 1_000);
+    } else if (pausedUntil !== null && pausedUntil > performance.now()) {
+      const count = Math.ceil((pausedUntil - performance.now()) / 1_000);
       words = t(pauseReason === 'not_saved' ? 'paused_save' : 'paused_rate', { count });
       kind = pauseReason;
       this.#tick = setTimeout(() => this.#drawPace(), 250);
     } else if (phase !== 'online') {
       const count = pending.filter(({ status }) => status !== 'failed').length;
-      if (count > 0) words = t('waiting_offline', { count });
-      else if (this.#box.value !== '') words = t('write_offline');
+      // Where only the user can connect again, nothing goes out by itself.
+      const [key, action] = phase in RETURNS ? ['held', t(RETURNS[phase])] : ['offline'];
+      if (count > 0) words = t(`waiting_${key}`, { count, action });
+      else if (this.#box.value !== '') words = t(`write_${key}`, { action });
     } else if (over > -NEAR_LIMIT) {
       words = t('characters_left', { count: -over });
       kind = `left ${Math.ceil(-over / ANNOUNCE_STEP)}`;

@@ -83,7 +83,7 @@ function link({ href, text, host }) {
   const made = element('a', '', ...words);
   made.href = href;
   if (host !== '') made.title = href;
-  // A link into this chat opens here: another tab would be another user.
+  // A link into this chat opens here: another tab would take over from this one.
   const [page, hash] = made.href.split('#');
   if (page === location.href.split('#')[0] && parseLink(hash ?? '')) return made;
   // No referrer, and no credit from search engines.

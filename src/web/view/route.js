@@ -84,9 +84,9 @@ export class Route {
     } else if (pane === 'rooms') {
       this.#replace({ pane, path }, location.pathname + location.search);
     } else if (named === room.title) {
-      this.#replace({ pane, path }, formatLink({ room: room.id }));
+      this.#replace({ pane, path }, formatLink({ room: room.id ?? room.title }));
     } else {
-      this.#push({ pane, path: [...path, before].slice(-MOST_STEPS) }, formatLink({ room: room.id }));
+      this.#push({ pane, path: [...path, before].slice(-MOST_STEPS) }, formatLink({ room: room.id ?? room.title }));
     }
   }
 

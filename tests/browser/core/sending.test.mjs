@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeServer, FakeClock, stores } from './fake.mjs';
+import { FakeServer, FakeClock } from './fake.mjs';
 import { ANNA, Page } from './page.mjs';
 
 test('each message waits for the acknowledgement of the one before', () => {
@@ -443,17 +443,4 @@ test('a duplicated tab takes over the session, and together they say everything 
   assert.equal(copy.state.phase, 'replaced');
   assert.deepEqual(page.record(), ['mine', 'from the copy', 'from the first']);
   assert.deepEqual(page.state.pending, []);
-});
-
-test('two tabs are two users', () => {
-  const clock = new FakeClock();
-  const server = new FakeServer(clock);
-  const local = stores().local;
-  const [one, two] = [0, 1].map(() => Page.inRoom({ clock, server, storage: { local, session: stores().session } }));
-  one.chat.say('from one');
-  two.chat.say('from two');
-  server.flow();
-  const said = (page) => page.shown().filter((line) => line !== 'presence');
-  assert.deepEqual([said(one), said(two)], [one.record(), one.record()]);
-  assert.notEqual(one.state.me.id, two.state.me.id);
 });
