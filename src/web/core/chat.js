@@ -56,7 +56,7 @@ export class Chat {
       url, WebSocket, clock, state,
       store: session,
       outbox: this.#outbox,
-      features: ['presence'],
+      features: ['presence', 'mentions'],
       versions: new Versions(),
       base: (options) => new BaseProtocol(options),
     });
