@@ -192,9 +192,8 @@ fn previews_show_who_is_in_rooms_and_what_was_said_last() {
         B < {"type":"text","text":"Two","from":{"id":2,"name":"User 2"},"roomId":2,"time":TIME,"seq":2}
         B < {"type":"previews","epoch":EPOCH,"previews":[{"roomId":2,"userCount":1,"users":[{"id":2,"name":"User 2"}],"last":{"type":"text","text":"Two","from":{"id":2,"name":"User 2"},"time":TIME,"seq":2}}]}
         B < {"type":"gif","gifId":3,"from":{"id":2,"name":"User 2"},"roomId":2,"time":TIME,"seq":3}
-        B vanishes
         A > {"type":"previews","roomIds":["2"]}
-        A < {"type":"previews","epoch":EPOCH,"previews":[{"roomId":2,"userCount":1,"users":[{"id":2,"name":"User 2","away":true}],"last":{"type":"gif","gifId":3,"from":{"id":2,"name":"User 2"},"time":TIME,"seq":3}}]}
+        A < {"type":"previews","epoch":EPOCH,"previews":[{"roomId":2,"userCount":1,"users":[{"id":2,"name":"User 2"}],"last":{"type":"gif","gifId":3,"from":{"id":2,"name":"User 2"},"time":TIME,"seq":3}}]}
         A > {"type":"previews","roomIds":[],"ref":"none"}
         A < {"type":"error","code":"bad_request","message":"\"roomIds\" must be an array of 1 to 20 ids of rooms.","ref":"none"}
         A > {"type":"previews","roomIds":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21]}
