@@ -314,7 +314,7 @@ impl<L: Log> Dispatcher<L> {
                 self.push(Output::QueryResult { connection, frames });
             }
             Local::Close { connection, reason } => {
-                self.lobby.forget(connection);
+                self.lobby.forget(connection, &self.chat);
                 self.desk.forget(connection);
                 self.push(Output::Close { connection, reason });
             }
@@ -323,7 +323,7 @@ impl<L: Log> Dispatcher<L> {
 
     /// Passes one effect on: to the lobby, and to the saver or to the outputs.
     fn follow(&mut self, effect: Effect, since: &mut Option<Box<Since>>) {
-        self.lobby.observe(&effect, self.now);
+        self.lobby.observe(&effect, self.now, &self.chat);
         match effect {
             Effect::Store(memo) => self.saver.note(memo),
             Effect::RoomListChanged { .. } | Effect::PresenceChanged { .. } => {}
@@ -412,9 +412,13 @@ impl<L: Log> Dispatcher<L> {
         }
         match outcome {
             Outcome::NoMessages => {}
-            Outcome::Saved => self.propose(Action::Saved, None),
+            Outcome::Saved => {
+                self.lobby.settle(true);
+                self.propose(Action::Saved, None);
+            }
             Outcome::NotSaved => {
                 self.metrics.dispatcher.failed_commits.add_alone(1);
+                self.lobby.settle(false);
                 self.propose(Action::NotSaved, None);
                 saver::refuse_unsaved(&mut self.outputs, &self.chat);
             }

@@ -6,6 +6,8 @@
 //! changes from the chat's effects, and answers the requests that do not change the chat. The dispatcher's
 //! thread runs it.
 
+mod changes;
+mod mentions;
 mod people;
 mod room_rates;
 
@@ -14,7 +16,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::chat::{
     Chat, ConnectionId, Effect, Event, Link, MESSAGE_OVERHEAD_BYTES, NodeId, Person, Refusal,
@@ -24,11 +26,13 @@ use crate::log::Now;
 use crate::output::Output;
 use crate::pace::Pace;
 use crate::protocol::{
-    Hello, HelloRequest, LocalRequest, Outgoing, Reference, RoomList, RoomListChange, RoomSnapshot,
-    Since, rooms_frame, users_frame,
+    Hello, HelloRequest, LocalRequest, Outgoing, Reference, RoomList, RoomSnapshot, Since,
+    rooms_frame, users_frame,
 };
 use crate::recall::{Lookup, Query};
 
+use changes::Changes;
+use mentions::Mentions;
 use people::{People, previews, users_after};
 use room_rates::RoomRates;
 
@@ -54,6 +58,7 @@ pub(crate) struct Lobby {
     /// What the welcome has said, for clients that have been told less than `max_frame_bytes`.
     welcomed: HashMap<ConnectionId, usize>,
     people: People,
+    mentions: Mentions,
     /// Clients of the base protocol. They are sent the whole list when a room is added or removed.
     base_clients: BTreeSet<ConnectionId>,
     /// Clients of `wschat.v2` that have asked for the list. They are sent its changes.
@@ -99,6 +104,7 @@ impl Lobby {
             max_frames: HashMap::new(),
             welcomed: HashMap::new(),
             people: People::default(),
+            mentions: Mentions::default(),
             base_clients: BTreeSet::new(),
             subscribers: BTreeSet::new(),
             list_interval,
@@ -155,8 +161,11 @@ impl Lobby {
     }
 
     /// Updates the lobby with an effect of the chat.
-    pub(crate) fn observe(&mut self, effect: &Effect, now: Now) {
+    pub(crate) fn observe(&mut self, effect: &Effect, now: Now, chat: &Chat) {
         self.people.observe(effect);
+        if let Some(room) = self.mentions.observe(effect, chat) {
+            self.note_change(room, RoomChange::Messages);
+        }
         match effect {
             // What is said has been counted before it was said.
             Effect::Tell { room, event, .. } if !matches!(event, Event::Said(_)) => {
@@ -184,6 +193,11 @@ impl Lobby {
         }
     }
 
+    /// The messages of this tick are saved, or none of them.
+    pub(crate) fn settle(&mut self, are_saved: bool) {
+        self.mentions.settle(are_saved);
+    }
+
     fn note_change(&mut self, room: RoomId, change: RoomChange) {
         self.list_is_due |= !matches!(change, RoomChange::Members | RoomChange::Messages);
         // Without subscribers nobody needs it: a new subscriber gets the whole list.
@@ -199,7 +213,8 @@ impl Lobby {
     }
 
     /// The connection has ended.
-    pub(crate) fn forget(&mut self, connection: ConnectionId) {
+    pub(crate) fn forget(&mut self, connection: ConnectionId, chat: &Chat) {
+        self.mentions.forget(connection, chat);
         self.base_clients.remove(&connection);
         self.typing_not_before.remove(&connection);
         self.max_frames.remove(&connection);
@@ -238,15 +253,13 @@ impl Lobby {
         }
         if self.changes_due_at().is_some_and(|due| due <= now.at) {
             self.changes_not_before = now.at + self.list_interval;
-            let mut frames = BytesMut::new();
-            while frames.len() < BYTES_PER_INTERVAL
-                && let Some((id, change)) = self.take_change()
+            let mut changes = Changes::default();
+            while changes.len() < BYTES_PER_INTERVAL
+                && let Some(change) = self.take_change()
             {
-                let change = shown_change(id, change, chat);
-                Version::V2.encode(&Outgoing::RoomListChange(&change), &mut frames);
+                changes.add(change, chat, &self.mentions);
             }
-            let to = self.subscribers.iter().copied().collect();
-            outputs.push(Output::Send { to, frames: frames.freeze() });
+            changes.send(&self.subscribers, outputs);
         }
         if self.people.due_at(self.list_interval).is_some_and(|due| due <= now.at) {
             self.people.tell(now, self.node, chat, outputs);
@@ -342,7 +355,7 @@ impl Lobby {
                 (None, _) => Refusal::NotInRoom,
             },
             LocalRequest::Hello(request) => {
-                outputs.push(self.greet(link.connection, request, &reference));
+                outputs.push(self.greet(link.connection, user, request, &reference, chat));
                 return;
             }
         };
@@ -375,14 +388,21 @@ impl Lobby {
     fn greet(
         &mut self,
         connection: ConnectionId,
+        user: UserId,
         request: HelloRequest,
         reference: &Reference,
+        chat: &Chat,
     ) -> Output {
         let asked = request.max_frame_bytes.unwrap_or(usize::MAX);
         let max_frame_bytes = self.max_frame_for(connection).min(asked);
-        let hello = Hello { presence: request.presence, max_frame_bytes };
+        let HelloRequest { presence, mentions, .. } = request;
+        let hello = Hello { presence, mentions, max_frame_bytes };
         self.max_frames.insert(connection, max_frame_bytes);
-        self.people.follow(connection, hello.presence);
+        self.people.follow(connection, presence);
+        self.mentions.want(connection, user, mentions);
+        if self.subscribers.contains(&connection) {
+            self.mentions.follow(connection, chat.person(user).as_ref());
+        }
         let outgoing = Outgoing::Hello { hello, reference: reference.as_deref() };
         Output::Send { to: vec![connection], frames: Version::V2.frame(&outgoing) }
     }
@@ -414,21 +434,26 @@ impl Lobby {
             Version::Base
         } else {
             self.subscribers.insert(connection);
+            let user = chat.user_at(Link { node: self.node, connection });
+            let person = user.and_then(|(user, _)| chat.person(user));
+            self.mentions.follow(connection, person.as_ref());
             Version::V2
         };
-        let list = self.list(version, chat);
+        let is_own = self.mentions.has_any(connection);
+        let len = self.list(version, chat).frame.len();
         let reference = reference.as_deref();
         // The reference may be the last straw.
-        let len = list.frame.len() + reference.map_or(0, |name| 6 * name.len() + REFERENCE_MEMBER);
-        let frames = if version == Version::V2 && (after.is_some() || len > max_frame) {
+        let len = len + reference.map_or(0, |name| 6 * name.len() + REFERENCE_MEMBER);
+        let frames = if version == Version::V2 && (after.is_some() || is_own || len > max_frame) {
             let after = after.unwrap_or(RoomId(0));
             let rooms = chat.rooms().filter(|(id, _)| *id > after);
-            let rooms = rooms.map(|(id, room)| room.summary(id));
+            let rooms =
+                rooms.map(|(id, room)| (room.summary(id), self.mentions.count(connection, id)));
             rooms_frame(rooms, &epoch, reference, max_frame)
         } else if reference.is_none() {
-            list.frame.clone()
+            self.list(version, chat).frame.clone()
         } else {
-            let (rooms, epoch) = (&list.rooms, &*epoch);
+            let (rooms, epoch) = (&self.list(version, chat).rooms, &*epoch);
             version.frame(&Outgoing::RoomList { rooms, epoch, reference })
         };
         Output::Send { to: vec![connection], frames }
@@ -462,17 +487,9 @@ impl Lobby {
             && self.max_frames.is_empty()
             && self.welcomed.is_empty()
             && self.people.knows_nobody()
+            && self.mentions.knows_nobody()
             && self.changes.is_empty()
             && self.typing_not_before.is_empty()
-    }
-}
-
-/// The change as it is sent, with the room as it is now.
-fn shown_change(id: RoomId, change: RoomChange, chat: &Chat) -> RoomListChange {
-    match (change, chat.room(id)) {
-        (RoomChange::Removed, _) | (_, None) => RoomListChange::Removed(id),
-        (RoomChange::Added, Some(room)) => RoomListChange::Added(room.summary(id)),
-        (_, Some(room)) => RoomListChange::Updated(room.summary(id)),
     }
 }
 

@@ -1,3 +1,4 @@
+mod mentions;
 mod people;
 
 use super::*;
@@ -39,9 +40,12 @@ impl Rig {
     fn apply(&mut self, action: Action) -> String {
         let Now { at, time } = self.now;
         let mut effects = Vec::new();
+        if matches!(action, Action::Saved | Action::NotSaved) {
+            self.lobby.settle(action == Action::Saved);
+        }
         self.chat.apply(Entry { id: EntryId::default(), at, time, action }, &mut effects);
         for effect in &effects {
-            self.lobby.observe(effect, self.now);
+            self.lobby.observe(effect, self.now, &self.chat);
         }
         let mut outputs = Vec::new();
         self.lobby.announce(self.now, &self.chat, &mut outputs);
@@ -128,7 +132,7 @@ fn base_clients_get_the_list_when_rooms_are_added_or_removed() {
     assert_eq!(rig.wait(1), list(&format!("{lobby},{a},{b},{c}")));
     assert_eq!(rig.lobby.next_deadline(), None);
     // A room is removed. A client that has disconnected gets nothing.
-    rig.lobby.forget(ConnectionId(3));
+    rig.lobby.forget(ConnectionId(3), &rig.chat);
     let gone = rig.wait(9_750);
     assert_eq!(gone, list(&format!("{lobby},{b},{c}")).replace("1 3 ←", "1 ←"));
 }
@@ -250,7 +254,7 @@ fn without_subscribers_no_change_is_due() {
     rig.enter(2, 1);
     rig.ask(2, Request::LeaveRoom(None));
     assert!(rig.lobby.next_deadline().is_some());
-    rig.lobby.forget(ConnectionId(1));
+    rig.lobby.forget(ConnectionId(1), &rig.chat);
     assert_eq!(rig.lobby.next_deadline(), None);
     assert_eq!(rig.enter(2, 1), "");
     assert_eq!(rig.wait(1_000), "");

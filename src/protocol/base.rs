@@ -103,7 +103,7 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
         Outgoing::RoomList { rooms, .. } => BaseFrame::ListRooms { rooms: &rooms.0 },
         Outgoing::Typing { .. }
         | Outgoing::Hello { .. }
-        | Outgoing::RoomListChange(_)
+        | Outgoing::RoomListChange { .. }
         | Outgoing::Presence { .. } => return,
     };
     push_json_frame(out, &frame);

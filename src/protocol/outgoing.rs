@@ -56,7 +56,11 @@ pub(crate) enum Outgoing<'a> {
         epoch: &'a str,
         reference: Option<&'a str>,
     },
-    RoomListChange(&'a RoomListChange),
+    /// `mentions` is how many messages of the room have mentioned the user who is told.
+    RoomListChange {
+        change: &'a RoomListChange,
+        mentions: u64,
+    },
     /// Users of a room who are away now, or no longer.
     Presence {
         room: RoomId,
@@ -70,6 +74,8 @@ pub(crate) enum Outgoing<'a> {
 pub(crate) struct Hello {
     /// The client wants to be told who is away.
     pub(crate) presence: bool,
+    /// The client wants to know how many messages mention its user.
+    pub(crate) mentions: bool,
     /// No frame whose length is up to the server is longer than this.
     pub(crate) max_frame_bytes: usize,
 }

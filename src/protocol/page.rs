@@ -172,9 +172,9 @@ pub(crate) fn users_frame<'a>(
     items_frame(&head, users.map(|user| json(&user)), limit, tail, max_bytes)
 }
 
-/// A `list_rooms` frame: as many of these rooms as fit. If there are more, it says so.
+/// A `list_rooms` frame: as many of these rooms as fit, each with how many messages have mentioned the user. If there are more, it says so.
 pub(crate) fn rooms_frame(
-    rooms: impl Iterator<Item = RoomSummary>,
+    rooms: impl Iterator<Item = (RoomSummary, u64)>,
     epoch: &str,
     reference: Option<&str>,
     max_bytes: usize,
@@ -184,7 +184,9 @@ pub(crate) fn rooms_frame(
         let more = if more { r#","more":true"# } else { "" };
         format!(r#"}},"epoch":{epoch}{more}{reference}}}"#)
     };
-    let rooms = rooms.map(|room| format!("\"{}\":{}", room.id.0, json(&SummaryJson::from(&room))));
+    let rooms = rooms.map(|(room, mentions)| {
+        format!("\"{}\":{}", room.id.0, json(&SummaryJson::new(&room, mentions)))
+    });
     items_frame(r#"{"type":"list_rooms","rooms":{"#, rooms, usize::MAX, tail, max_bytes)
 }
 

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::ErrorReply;
 use super::previews::PREVIEWS_MAX_ROOMS;
-use super::v2::PRESENCE;
+use super::v2::{MENTIONS, PRESENCE};
 use crate::chat::{self, Content, Reference, RoomId, UserId};
 
 /// The largest whole number that survives JavaScript: 2⁵³ − 1.
@@ -85,6 +85,8 @@ pub(crate) enum HistoryPart {
 pub(crate) struct HelloRequest {
     /// The client wants to be told who is away.
     pub(crate) presence: bool,
+    /// The client wants to know how many messages mention its user.
+    pub(crate) mentions: bool,
     /// The longest frame that the client takes, in bytes.
     pub(crate) max_frame_bytes: Option<usize>,
 }
@@ -323,6 +325,7 @@ fn hello(members: &Members<'_>) -> Result<HelloRequest, ErrorReply> {
     };
     Ok(HelloRequest {
         presence: features.iter().any(|feature| feature == PRESENCE),
+        mentions: features.iter().any(|feature| feature == MENTIONS),
         max_frame_bytes: bytes("maxFrameBytes", members.max_frame_bytes, MIN_FRAME_BYTES)?,
     })
 }

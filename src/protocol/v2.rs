@@ -18,8 +18,12 @@ use crate::chat::{
 /// The feature of clients that want to be told who is away.
 pub(super) const PRESENCE: &str = "presence";
 
+/// The feature of clients that want to know how many messages mention their users.
+pub(super) const MENTIONS: &str = "mentions";
+
 /// What this server can do beyond the core of the protocol.
-const FEATURES: &[&str] = &[PRESENCE, "users", "history.after", "history.around", "previews"];
+const FEATURES: &[&str] =
+    &[PRESENCE, "users", "history.after", "history.around", MENTIONS, "previews"];
 
 /// The frames of `wschat.v2`, except those of `page`, and `error`, which is the same in both versions. The order of the members
 /// is part of the protocol.
@@ -144,6 +148,9 @@ pub(super) struct SummaryJson<'a> {
     title: &'a str,
     user_count: usize,
     seq: u64,
+    /// How many messages have mentioned the user who is shown this.
+    #[serde(skip_serializing_if = "is_zero")]
+    mentions: u64,
 }
 
 #[derive(Serialize)]
@@ -183,7 +190,12 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
             V2Frame::Typing { user: person.into(), room_id: room.0, time, reference }
         }
         Outgoing::Hello { hello, reference } => V2Frame::Hello {
-            features: if hello.presence { &[PRESENCE] } else { &[] },
+            features: match (hello.presence, hello.mentions) {
+                (false, false) => &[],
+                (true, false) => &[PRESENCE],
+                (false, true) => &[MENTIONS],
+                (true, true) => &[PRESENCE, MENTIONS],
+            },
             max_frame_bytes: hello.max_frame_bytes,
             reference,
         },
@@ -195,11 +207,13 @@ pub(super) fn encode(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
         Outgoing::RoomList { rooms, epoch, reference } => {
             V2Frame::ListRooms { rooms: &rooms.0, epoch, reference }
         }
-        Outgoing::RoomListChange(change) => match change {
+        Outgoing::RoomListChange { change, mentions } => match change {
             RoomListChange::Added(room) => {
-                V2Frame::RoomAdded { room: room.into(), reference: None }
+                V2Frame::RoomAdded { room: SummaryJson::new(room, mentions), reference: None }
             }
-            RoomListChange::Updated(room) => V2Frame::RoomChanged { room: room.into() },
+            RoomListChange::Updated(room) => {
+                V2Frame::RoomChanged { room: SummaryJson::new(room, mentions) }
+            }
             RoomListChange::Removed(room) => V2Frame::RoomRemoved { room_id: room.0 },
         },
         Outgoing::Presence { room, time, users } => {
@@ -215,7 +229,9 @@ fn reply_frame<'a>(reply: &'a Reply, time: u64, reference: Option<&'a str>) -> O
     match reply {
         Reply::Renamed(it) => Some(renaming_frame(None, time, it)),
         Reply::Said(room, said) => Some(said_frame(*room, said)),
-        Reply::RoomAdded(room) => Some(V2Frame::RoomAdded { room: room.into(), reference }),
+        Reply::RoomAdded(room) => {
+            Some(V2Frame::RoomAdded { room: SummaryJson::new(room, 0), reference })
+        }
         Reply::Erased(room, erased) => Some(erased_frame(*room, *erased)),
         // The whole room, and an error.
         Reply::Entered(_) | Reply::Refused(_) => None,
@@ -268,10 +284,16 @@ pub(super) fn said_frame(room: RoomId, said: &Said) -> V2Frame<'_> {
     }
 }
 
-impl<'a> From<&'a RoomSummary> for SummaryJson<'a> {
-    fn from(room: &'a RoomSummary) -> Self {
-        Self { id: room.id.0, title: &room.title, user_count: room.users, seq: room.seq }
+impl<'a> SummaryJson<'a> {
+    pub(super) fn new(room: &'a RoomSummary, mentions: u64) -> Self {
+        let RoomSummary { id, title, users, seq } = room;
+        Self { id: id.0, title, user_count: *users, seq: *seq, mentions }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Serialize for Summaries<'_> {
@@ -279,7 +301,7 @@ impl Serialize for Summaries<'_> {
         // By way of `RoomSummary`, so that the list and its changes show a room with the same fields.
         let mut map = serializer.serialize_map(None)?;
         for (id, room) in self.0.rooms() {
-            map.serialize_entry(&id.0, &SummaryJson::from(&room.summary(id)))?;
+            map.serialize_entry(&id.0, &SummaryJson::new(&room.summary(id), 0))?;
         }
         map.end()
     }

@@ -266,9 +266,9 @@ impl ExpectedDelivery {
                 }
                 _ => Refusal::NotInRoom,
             },
-            LocalRequest::Hello(HelloRequest { presence, max_frame_bytes }) => {
+            LocalRequest::Hello(HelloRequest { presence, mentions, max_frame_bytes }) => {
                 let max_frame_bytes = self.max_frame.min(max_frame_bytes.unwrap_or(usize::MAX));
-                let hello = Hello { presence, max_frame_bytes };
+                let hello = Hello { presence, mentions, max_frame_bytes };
                 let outgoing = Outgoing::Hello { hello, reference: reference.as_deref() };
                 let frames = Version::V2.frame(&outgoing);
                 return self.outputs.push(Output::Send { to: vec![connection], frames });

@@ -10,7 +10,7 @@ import {
 import { MALFORMED, NULLS } from './malformed.mjs';
 import { Server } from './server.mjs';
 import {
-  beRefused, emptyTheRoom, enterNewRoom, followPresence, leaveAndReturn, lookAtRooms, readHistory, sayFive, typeAndRename, MANY_ROOMS, V2,
+  beRefused, emptyTheRoom, enterNewRoom, followPresence, leaveAndReturn, lookAtRooms, mention, readHistory, sayFive, typeAndRename, MANY_ROOMS, V2,
 } from './stories.mjs';
 
 /** Filled by the tests that talk, checked by those after them. */
@@ -105,6 +105,8 @@ talk('wschat.v2', { limits: { ...limits, emptyRoomTtlSeconds: 1 } }, async (conn
 talk('previews', { rooms: MANY_ROOMS, limits: { ...limits, maxRooms: 8 } }, async (connect) => {
   await lookAtRooms(await connect(V2));
 });
+
+talk('mentions', { limits }, async (connect) => mention(await connect(V2), await connect(V2)));
 
 talk('null does not stand for an absent member', {}, async (connect) => {
   const vera = await connect(V2);

@@ -190,3 +190,17 @@ export async function lookAtRooms(vera) {
   const part = await vera.until('previews');
   assert.deepEqual([part.previews.map(({ roomId }) => roomId), part.more], [[1, 2, 3, 4], true]);
 }
+
+/** Vera mentions Willi, who is in no room. */
+export async function mention(vera, willi) {
+  willi.ask({ type: 'hello', features: ['mentions'] });
+  assert.deepEqual((await willi.until('hello')).features, ['mentions']);
+  willi.ask({ type: 'list_rooms' });
+  await willi.until('list_rooms');
+  vera.ask({ type: 'enter_room', roomId: 1 });
+  await vera.until('room');
+  vera.ask({ type: 'text', text: `@${willi.welcome.user.name}, where are you?` });
+  await willi.until('room_changed', ({ room }) => room.id === 1 && room.mentions === 1);
+  willi.ask({ type: 'list_rooms', after: 0 });
+  assert.equal((await willi.until('list_rooms')).rooms[1].mentions, 1);
+}

@@ -48,7 +48,7 @@ fn the_welcome_has_all_members_in_order() {
     let expected = format!(
         concat!(
             r#"{{"type":"welcome","user":{{"id":2,"name":"User 2"}},"session":"{}","resumed":false,"#,
-            r#""epoch":"{}","time":{},"features":["presence","users","history.after","history.around","previews"],"server":{{"name":"wschat","version":"{}"}},"#,
+            r#""epoch":"{}","time":{},"features":["presence","users","history.after","history.around","mentions","previews"],"server":{{"name":"wschat","version":"{}"}},"#,
             r#""limits":{{"maxMessageBytes":65536,"maxTextChars":4000,"maxNameChars":32,"#,
             r#""maxTitleChars":64,"messagesPerSecond":10.0,"messageBurst":30,"#,
             r#""pingIntervalMs":25000,"resumeGraceSeconds":60,"historyOnEnter":50,"#,

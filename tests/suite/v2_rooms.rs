@@ -192,15 +192,52 @@ fn previews_show_who_is_in_rooms_and_what_was_said_last() {
         B < {"type":"text","text":"Two","from":{"id":2,"name":"User 2"},"roomId":2,"time":TIME,"seq":2}
         B < {"type":"previews","epoch":EPOCH,"previews":[{"roomId":2,"userCount":1,"users":[{"id":2,"name":"User 2"}],"last":{"type":"text","text":"Two","from":{"id":2,"name":"User 2"},"time":TIME,"seq":2}}]}
         B < {"type":"gif","gifId":3,"from":{"id":2,"name":"User 2"},"roomId":2,"time":TIME,"seq":3}
-        B vanishes
         A > {"type":"previews","roomIds":["2"]}
-        A < {"type":"previews","epoch":EPOCH,"previews":[{"roomId":2,"userCount":1,"users":[{"id":2,"name":"User 2","away":true}],"last":{"type":"gif","gifId":3,"from":{"id":2,"name":"User 2"},"time":TIME,"seq":3}}]}
+        A < {"type":"previews","epoch":EPOCH,"previews":[{"roomId":2,"userCount":1,"users":[{"id":2,"name":"User 2"}],"last":{"type":"gif","gifId":3,"from":{"id":2,"name":"User 2"},"time":TIME,"seq":3}}]}
         A > {"type":"previews","roomIds":[],"ref":"none"}
         A < {"type":"error","code":"bad_request","message":"\"roomIds\" must be an array of 1 to 20 ids of rooms.","ref":"none"}
         A > {"type":"previews","roomIds":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21]}
         A < {"type":"error","code":"bad_request","message":"\"roomIds\" must be an array of 1 to 20 ids of rooms."}
         A > {"type":"previews","roomIds":[1,"x"]}
         A < {"type":"error","code":"bad_request","message":"\"roomIds\" must be an array of 1 to 20 ids of rooms."}
+        "#,
+    );
+}
+
+#[test]
+fn the_list_of_rooms_counts_mentions_also_for_who_is_away() {
+    play_with(
+        &json!({ "roomListIntervalMs": 0 }),
+        r#"
+        A offers wschat.v2
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+        B offers wschat.v2
+        B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+        A > {"type":"hello","features":["mentions","presence"]}
+        A < {"type":"hello","features":["presence","mentions"],"maxFrameBytes":917504}
+        A > {"type":"change_name","name":"Ada L"}
+        A < {"type":"change_name","oldName":"User 1","newName":"Ada L","userId":1,"time":TIME}
+        A > {"type":"list_rooms"}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","userCount":0,"seq":0},"2":{"id":2,"title":"Room 2","userCount":0,"seq":0},"3":{"id":3,"title":"Room 3","userCount":0,"seq":0}},"epoch":EPOCH}
+        B > {"type":"enter_room","roomId":2}
+        B < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":2,"name":"User 2"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+        A < {"type":"room_changed","room":{"id":2,"title":"Room 2","userCount":1,"seq":0}}
+        B > {"type":"text","text":"Hi @ADA L!"}
+        B < {"type":"text","text":"Hi @ADA L!","from":{"id":2,"name":"User 2"},"roomId":2,"time":TIME,"seq":1}
+        A < {"type":"room_changed","room":{"id":2,"title":"Room 2","userCount":1,"seq":1,"mentions":1}}
+        A vanishes
+        B > {"type":"text","text":"@ada l?"}
+        B < {"type":"text","text":"@ada l?","from":{"id":2,"name":"User 2"},"roomId":2,"time":TIME,"seq":2}
+        A resumes A
+        A < {"type":"welcome","user":{"id":1,"name":"Ada L"},"session":TOKEN,"resumed":true,…}
+        A > {"type":"hello","features":["mentions"]}
+        A < {"type":"hello","features":["mentions"],"maxFrameBytes":917504}
+        A > {"type":"list_rooms","ref":"l"}
+        A < {"type":"list_rooms","rooms":{"1":{"id":1,"title":"Room 1","userCount":0,"seq":0},"2":{"id":2,"title":"Room 2","userCount":1,"seq":2,"mentions":2},"3":{"id":3,"title":"Room 3","userCount":0,"seq":0}},"epoch":EPOCH,"ref":"l"}
+        A > {"type":"enter_room","roomId":2}
+        A < {"type":"room","room":{"id":2,"title":"Room 2"},"users":[{"id":1,"name":"Ada L"},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":2,"complete":true,"events":[{"type":"text","text":"Hi @ADA L!","from":{"id":2,"name":"User 2"},"roomId":2,"time":TIME,"seq":1},{"type":"text","text":"@ada l?","from":{"id":2,"name":"User 2"},"roomId":2,"time":TIME,"seq":2}]}
+        A < {"type":"room_changed","room":{"id":2,"title":"Room 2","userCount":2,"seq":2}}
+        B < {"type":"enter_room","user":{"id":1,"name":"Ada L"},"roomId":2,"time":TIME}
         "#,
     );
 }

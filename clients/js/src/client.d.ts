@@ -1,6 +1,7 @@
 /** A user. Later servers may add members, here and in every frame. */
 export interface User { id: number; name: string; away?: boolean }
-export interface Room { id: number; title: string; userCount: number; seq: number }
+/** `mentions`: how many messages have mentioned the user since it was last in the room, with the feature `mentions`. */
+export interface Room { id: number; title: string; userCount: number; seq: number; mentions: number }
 
 /** A text or a GIF, numbered by `seq` in its room. */
 export interface Message {
@@ -45,6 +46,8 @@ export interface State {
   phase: 'connecting' | 'online' | 'waiting' | 'replaced' | 'kicked' | 'stopped';
   retryAt: number | null; lostReason: string; me: User | null; epoch: string | null; features: string[];
   limits: Record<string, number>; gifs: { id: number; alt: string }[];
+  /** By room, from the latest `previews` about it. */
+  previews: Map<number, { roomId: number; userCount: number; users: User[]; last?: Partial<Message> & { cut?: true } }>;
   rooms: Map<number, Room>; wanted: { id: number | null; title?: string } | null;
   hereId: number | null; isSubscribed: boolean; members: Map<number, string>; away: Set<number>; memberCount: number;
   pausedUntil: number | null; pauseReason: 'rate_limited' | 'not_saved' | null;
@@ -61,8 +64,7 @@ export interface Options {
   /** The room to enter: its id or title. */
   room?: number | string;
   /** Where the session and unsent messages are kept. Default: in memory. */
-  store?: Store;
-  features?: string[];
+  store?: Store; features?: string[];
   /** The longest frame that the client takes. */
   maxFrameBytes?: number;
 }
@@ -74,19 +76,15 @@ export interface Page { events: Message[]; more: boolean; newer: boolean; epoch:
 export class ChatError extends Error { code: string; retryAfterMs?: number }
 
 export class Client {
-  constructor(options: Options);
-  readonly state: State;
+  constructor(options: Options); readonly state: State;
   start(): void; stop(): void; wake(): void;
   on<T extends keyof Events>(type: T, listener: (detail: Events[T]) => void): () => void;
   on(type: string, listener: (frame: any) => void): () => void;
-  enter(room: number | string): void;
-  leave(): void;
+  enter(room: number | string): void; leave(): void;
   say(text: string, room?: number | string): Promise<Message>;
   gif(gifId: number, room?: number | string): Promise<Message>;
-  typing(): void;
-  rename(name: string): Promise<Frame>;
-  createRoom(title: string): Promise<Room>;
+  typing(): void; rename(name: string): Promise<Frame>;
+  createRoom(title: string): Promise<Room>; request(request: Frame): Promise<Frame>;
   history(roomId: number, query?: Query): Promise<Page>;
   pages(roomId: number, query?: Omit<Query, 'after' | 'around'>): AsyncGenerator<Message[], void>;
-  request(request: Frame): Promise<Frame>;
 }

@@ -217,7 +217,9 @@ export class Engine {
 
   #welcomed({ session, features }) {
     if (session) this.#store.set('session', session);
-    if (features) this.ask(this.#hello, { refused() {} });
+    // What we want and the server can do.
+    const common = this.#hello.features.filter((name) => features?.includes(name));
+    if (features) this.ask({ ...this.#hello, features: common }, { refused() {} });
     this.ask({ type: 'list_rooms' });
     this.#watchSilence();
   }

@@ -28,8 +28,10 @@ export class ServerState {
   features = [];
   limits = { maxTextChars: 4_000, maxNameChars: 32, maxTitleChars: 64 };
   gifs = [];
-  /** id → { id, title, userCount, seq } */
+  /** id → { id, title, userCount, seq, mentions }: `mentions` of us since we were last in the room. */
   rooms = new Map();
+  /** Room id → what the last `previews` said of it: { roomId, userCount, users, last? } */
+  previews = new Map();
   /** Whether the list of rooms has arrived on this connection. */
   isListed = false;
   /** `{ id, title }` of the room that the user wants to be in. */
@@ -91,11 +93,12 @@ export class ServerState {
     switch (frame.type) {
       case 'welcome': this.#welcome(frame); break;
       case 'list_rooms':
-        this.rooms = new Map(Object.values(frame.rooms).map((room) => [room.id, room]));
+        this.rooms = new Map(Object.values(frame.rooms).map((room) => [room.id, this.#listed(room)]));
         this.isListed = true;
         break;
       case 'room_added': case 'room_changed': this.#roomChanged(frame.room); break;
-      case 'room_removed': this.rooms.delete(frame.roomId); break;
+      case 'room_removed': for (const known of [this.rooms, this.previews]) known.delete(frame.roomId); break;
+      case 'previews': for (const preview of frame.previews) this.previews.set(preview.roomId, preview); break;
       case 'room': return this.#enteredRoom(frame);
       case 'enter_room': if (isHere) this.#entered(frame.user); break;
       case 'leave_room': this.#left(frame); break;
@@ -111,6 +114,7 @@ export class ServerState {
 
   #welcome({ user, session, resumed, roomId, epoch, features, limits, gifs }) {
     Object.assign(this, { phase: 'online', retryAt: null, lostReason: '' });
+    if (epoch !== this.epoch) this.previews.clear();
     Object.assign(this, { me: { ...user }, session, limits, features: features ?? [], epoch: epoch ?? null });
     this.hereId = resumed ? roomId ?? null : null;
     this.isSubscribed = false;
@@ -121,16 +125,19 @@ export class ServerState {
     const known = this.rooms.get(room.id);
     // The list's numbers are batched and may lag behind the events.
     const seq = known?.seq > room.seq ? known.seq : room.seq;
-    this.rooms.set(room.id, { ...room, ...(seq !== undefined && { seq }) });
+    this.rooms.set(room.id, { ...this.#listed(room), ...(seq !== undefined && { seq }) });
+  }
+
+  /** We have seen what mentions us in the room that we are in. */
+  #listed(room) {
+    return { ...room, mentions: room.id === this.hereId ? 0 : room.mentions ?? 0 };
   }
 
   /** A full snapshot of the room. */
   #enteredRoom(frame) {
     const { room, users, userCount = users.length, epoch } = frame;
-    this.hereId = room.id;
-    this.isSubscribed = true;
-    this.members = new Map();
-    this.away = new Set();
+    Object.assign(this, { hereId: room.id, isSubscribed: true, members: new Map(), away: new Set() });
+    if (this.rooms.has(room.id)) this.#roomChanged(this.rooms.get(room.id));
     this.#addUsers({ users, userCount }, userCount > users.length);
     const mine = this.members.get(this.me.id);
     if (mine !== undefined) this.me = { ...this.me, name: mine };
@@ -146,9 +153,7 @@ export class ServerState {
 
   #left({ user, roomId }) {
     if (user.id === this.me.id) {
-      this.hereId = null;
-      this.isSubscribed = false;
-      this.usersAfter = null;
+      Object.assign(this, { hereId: null, isSubscribed: false, usersAfter: null });
     } else if (this.isFollowing(roomId)) {
       this.memberCount = Math.max(this.memberCount, 1) - 1;
       this.members.delete(user.id);
@@ -162,8 +167,7 @@ export class ServerState {
   }
 
   #setAway({ id, away }) {
-    if (away) this.away.add(id);
-    else this.away.delete(id);
+    this.away[away ? 'add' : 'delete'](id);
   }
 
   #addUsers({ users, userCount }, more) {
@@ -179,10 +183,9 @@ export class ServerState {
 
   /** Ids are never reused within an epoch, but in another one they may be anybody's. The base protocol has no epochs. */
   #noteOwnId(epoch) {
-    const { id } = this.me;
     const isSame = epoch === this.#own.epoch && this.version !== 'base';
-    const earlier = isSame ? this.#own.ids.filter((one) => one !== id) : [];
-    this.#own = { epoch, ids: [...earlier, id].slice(-MAX_OWN_IDS) };
+    const earlier = isSame ? this.#own.ids.filter((one) => one !== this.me.id) : [];
+    this.#own = { epoch, ids: [...earlier, this.me.id].slice(-MAX_OWN_IDS) };
     this.#store.set('own', this.#own);
   }
 }

@@ -5,7 +5,7 @@ use crate::protocol::{USERS_MAX_PAGE, UserList};
 
 impl Rig {
     fn hello(&mut self, user: u64, presence: bool, max_frame_bytes: Option<usize>) {
-        let request = HelloRequest { presence, max_frame_bytes };
+        let request = HelloRequest { presence, mentions: false, max_frame_bytes };
         let answer = self.answer(user, LocalRequest::Hello(request));
         assert!(answer.starts_with(&format!("{user} ← 'hello','features':")), "{answer}");
     }
@@ -162,7 +162,7 @@ fn who_follows_is_told_who_is_away_and_who_is_back() {
     rig.resume(4, 12);
     rig.hello(2, false, None);
     assert_eq!(rig.wait(250), told("1", "{'id':4,'away':false}"));
-    rig.lobby.forget(ConnectionId(1));
+    rig.lobby.forget(ConnectionId(1), &rig.chat);
     rig.lose(12);
     assert_eq!(rig.wait(250), "", "nobody asks any more");
     assert_eq!(rig.lobby.people.due_at(INTERVAL), None);

@@ -197,12 +197,14 @@ fn requests_of_the_second_version() {
 
 #[test]
 fn requests_that_only_the_second_version_has() {
-    let hello = |presence, max_frame_bytes| {
-        Ok((Request::Local(LocalRequest::Hello(HelloRequest { presence, max_frame_bytes })), None))
+    let hello = |presence, mentions, max_frame_bytes| {
+        let hello = HelloRequest { presence, mentions, max_frame_bytes };
+        Ok((Request::Local(LocalRequest::Hello(hello)), None))
     };
-    check_v2(r#"{"type":"hello"}"#, hello(false, None));
+    check_v2(r#"{"type":"hello"}"#, hello(false, false, None));
+    check_v2(r#"{"type":"hello","features":["mentions"]}"#, hello(false, true, None));
     let text = r#"{"type":"hello","features":["x","pres\u0065nce"],"maxFrameBytes":"4096"}"#;
-    check_v2(text, hello(true, Some(4_096)));
+    check_v2(text, hello(true, false, Some(4_096)));
     for wrong in [r#""features":{}"#, r#""features":[1]"#, r#""maxFrameBytes":4095"#] {
         check_v2(&format!(r#"{{"type":"hello",{wrong}}}"#), Err(("bad_request", None)));
     }

@@ -21,14 +21,17 @@ export const characterAt = (text, index) => (
   index < text.length ? String.fromCodePoint(text.codePointAt(index)) : ''
 );
 
-/** Lower case of the same length, so that indices stay valid: `İ` would become two characters. */
+/**
+ * Lower case of the same length, so that indices stay valid: `İ` would become two characters. A sigma is the same at the
+ * end of a word, wherever the text is cut.
+ */
 function fold(text) {
   const lower = text.toLowerCase();
-  if (lower.length === text.length) return lower;
+  if (lower.length === text.length) return lower.replaceAll('ς', 'σ');
   return Array.from(text, (character) => {
     const one = character.toLowerCase();
     return one.length === character.length ? one : character;
-  }).join('');
+  }).join('').replaceAll('ς', 'σ');
 }
 
 /** An index of the names that can be mentioned: a lookup costs the same for ten names and for ten thousand. */

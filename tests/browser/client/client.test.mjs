@@ -390,3 +390,21 @@ test('without a WebSocket it says what to do', { skip: globalThis.WebSocket !== 
   assert.throws(() => new Client({ url: 'ws://fake' }), /pass one/);
   assert.ok(new ChatError({ code: 'x' }) instanceof Error);
 });
+
+test('previews of rooms are kept until the room or the history is gone', async () => {
+  const bot = inRoom();
+  bot.server.sayAs({ id: 901, name: 'Anna' }, bot.server.titled('Room 2'), 'x'.repeat(201));
+  const asked = bot.client.request({ type: 'previews', roomIds: [1, 2, 9] });
+  bot.flow();
+  const { previews } = await asked;
+  assert.deepEqual([...bot.state.previews.values()], previews);
+  const { userCount, last } = bot.state.previews.get(2);
+  assert.deepEqual([userCount, last.from.name, last.text, last.cut], [0, 'Anna', 'x'.repeat(200), true]);
+  bot.server.removeRoom(2);
+  bot.flow();
+  assert.deepEqual([...bot.state.previews.keys()], [1]);
+  bot.server.restart({ keeps: false });
+  bot.clock.advance(10_000);
+  bot.flow();
+  assert.equal(bot.state.previews.size, 0);
+});

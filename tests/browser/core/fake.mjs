@@ -1,69 +1,10 @@
-// Stand-ins for the browser and the network: a clock that moves on request, storage, and a server that speaks
-// wschat.v2, from a small model. Every message waits until it is delivered, so that the connection can be cut between
-// any two of them.
+// A stand-in for the network: a server that speaks wschat.v2, from a small model. Every message waits until it is
+// delivered, so that the connection can be cut between any two of them.
 
+import { isMentioned } from '../../../src/web/text/mention.js';
 import { historyPage } from './record.mjs';
-import { seeded } from './seeded.mjs';
 
-export class FakeClock {
-  #now = 1_795_531_200_000;
-  #timers = new Map();
-  #last = 0;
-  ahead = 0; // the time of day is, of the clock that measures durations
-
-  constructor(random = seeded(1)) {
-    this.random = random;
-    this.now = () => this.#now;
-    this.time = () => this.#now + this.ahead;
-    this.setTimeout = (action, ms) => {
-      this.#last += 1;
-      this.#timers.set(this.#last, { action, at: this.#now + ms });
-      return this.#last;
-    };
-    this.clearTimeout = (timer) => { this.#timers.delete(timer); };
-  }
-
-  /** Moves the clock and runs all timers that are due, each at its time. */
-  advance(ms) {
-    const end = this.#now + ms;
-    for (;;) {
-      const due = [...this.#timers].filter(([, { at }]) => at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
-      if (!due) break;
-      const [timer, { action, at }] = due;
-      this.#timers.delete(timer);
-      this.#now = Math.max(this.#now, at);
-      action();
-    }
-    this.#now = end;
-  }
-}
-
-/** Stores JSON, as a browser does, so that nothing is shared by accident. */
-export class FakeStore {
-  #values = new Map();
-
-  constructor(other) {
-    if (other) this.#values = new Map(other.#values);
-  }
-
-  get(key) {
-    return this.#values.has(key) ? JSON.parse(this.#values.get(key)) : null;
-  }
-
-  set(key, value) {
-    this.#values.set(key, JSON.stringify(value));
-  }
-
-  remove(key) {
-    this.#values.delete(key);
-  }
-
-  copy() {
-    return new FakeStore(this);
-  }
-}
-
-export const stores = () => ({ local: new FakeStore(), session: new FakeStore() });
+export { FakeClock, FakeStore, stores } from './doubles.mjs';
 
 const LIMITS = {
   maxMessageBytes: 65_536, maxTextChars: 4_000, maxNameChars: 32, maxTitleChars: 64, messagesPerSecond: 10,
@@ -89,7 +30,7 @@ export class FakeServer {
   frameEvents = 1_000;
   /** How many users fit in one frame. */
   frameUsers = 250;
-  features = ['presence', 'users', 'history.after', 'history.around'];
+  features = ['presence', 'users', 'history.after', 'history.around', 'mentions', 'previews'];
   /** Everything that was ever in the history, by epoch and in order, and the texts that were lost. */
   said = [];
   lost = new Set();
@@ -188,7 +129,8 @@ export class FakeServer {
   removeRoom(id) {
     if (this.#users(this.rooms.get(id)).length > 0) return;
     this.rooms.delete(id);
-    this.#tellList({ type: 'room_removed', roomId: id });
+    for (const { mentions } of this.sessions.values()) mentions.delete(id);
+    this.#tellList(() => ({ type: 'room_removed', roomId: id }));
   }
 
   /** A user without a connection. */
@@ -251,7 +193,7 @@ export class FakeServer {
       this.cut(old, 4001, 'replaced');
     }
     const session = known ?? this.#newSession();
-    Object.assign(session, { socket, isSubscribed: false, follows: false });
+    Object.assign(session, { socket, isSubscribed: false, follows: false, counts: false });
     socket.session = session;
     const { user, room } = session;
     this.push(socket, {
@@ -267,7 +209,7 @@ export class FakeServer {
     this.lastUser += 1;
     const secret = `${this.epoch}-${this.lastUser}`.replaceAll(' ', '');
     const user = { id: this.lastUser, name: `User ${this.lastUser}` };
-    const session = { secret, user, room: null, refs: new Map(), made: new Map(), socket: null };
+    const session = { secret, user, room: null, refs: new Map(), made: new Map(), mentions: new Map(), socket: null };
     this.sessions.set(secret, session);
     return session;
   }
@@ -305,11 +247,13 @@ export class FakeServer {
     switch (request.type) {
       case 'list_rooms':
         session.follows = true;
-        return reply({ type: 'list_rooms', rooms: this.#list(), epoch: this.epoch });
+        return reply({ type: 'list_rooms', rooms: this.#list(session), epoch: this.epoch });
       case 'hello': {
-        const features = (request.features ?? []).filter((name) => name === 'presence');
+        const features = (request.features ?? []).filter((name) => ['presence', 'mentions'].includes(name));
+        session.counts = features.includes('mentions');
         return reply({ type: 'hello', features, maxFrameBytes: 1_048_576 });
       }
+      case 'previews': return reply(this.#previews(request.roomIds));
       case 'users': return reply(this.#page(this.rooms.get(request.roomId), request));
       case 'create_room': {
         const before = this.rooms.get(session.made.get(request.ref));
@@ -317,7 +261,7 @@ export class FakeServer {
         if (session.made.has(request.ref)) return { code: 'already_said' };
         const room = this.#summary(this.makeRoom(request.title));
         session.made.set(request.ref, room.id);
-        this.#tellList({ type: 'room_added', room }, session);
+        this.#tellList(() => ({ type: 'room_added', room }), session);
         return reply({ type: 'room_added', room });
       }
       case 'enter_room': {
@@ -327,6 +271,7 @@ export class FakeServer {
           if (session.room) this.#leave(session);
           this.#tell(room, { type: 'enter_room', user, roomId: room.id, time: this.clock.now() });
           session.room = room.id;
+          session.mentions.delete(room.id);
         }
         session.isSubscribed = true;
         return reply(this.#snapshot(room, request.since));
@@ -384,7 +329,8 @@ export class FakeServer {
     room.record.push(event);
     this.said.at(-1).push({ ...event, title: room.title });
     this.#tell(room, event);
-    this.#tellList({ type: 'room_changed', room: this.#summary(room) });
+    this.#countMentions(room, event);
+    this.#tellList((session) => ({ type: 'room_changed', room: this.#summary(room, session) }));
     return event;
   }
 
@@ -402,9 +348,17 @@ export class FakeServer {
     }
   }
 
+  /** `frame(session)` is what the session is told. */
   #tellList(frame, but) {
     for (const session of this.sessions.values()) {
-      if (session.socket && session.follows && session !== but) this.push(session.socket, frame);
+      if (session.socket && session.follows && session !== but) this.push(session.socket, frame(session));
+    }
+  }
+
+  #countMentions(room, { text = '', from }) {
+    for (const { user, room: where, mentions } of this.sessions.values()) {
+      if (user.id === from?.id || where === room.id || !isMentioned(text, user.name)) continue;
+      mentions.set(room.id, (mentions.get(room.id) ?? 0) + 1);
     }
   }
 
@@ -423,12 +377,28 @@ export class FakeServer {
     return { type: 'users', roomId: room.id, users, userCount, more: rest.length > users.length };
   }
 
-  #list() {
-    return Object.fromEntries([...this.rooms].map(([id, room]) => [id, this.#summary(room)]));
+  #list(session) {
+    return Object.fromEntries([...this.rooms].map(([id, room]) => [id, this.#summary(room, session)]));
   }
 
-  #summary(room) {
-    return { id: room.id, title: room.title, userCount: this.#users(room).length, seq: room.lastSeq };
+  #summary(room, session) {
+    const mentions = session?.counts && session.mentions.get(room.id);
+    return {
+      id: room.id, title: room.title, userCount: this.#users(room).length, seq: room.lastSeq,
+      ...(mentions && { mentions }),
+    };
+  }
+
+  #previews(ids) {
+    const previews = ids.map((id) => this.rooms.get(id)).filter(Boolean).map((room) => {
+      const users = this.#users(room);
+      const said = room.record.findLast(({ type }) => type !== 'gone');
+      const { type, text, gifId, from, time, seq } = said ?? {};
+      const cut = text?.length > 200 && { cut: true };
+      const last = { type, ...(type === 'text' ? { text: text.slice(0, 200), ...cut } : { gifId }), from, time, seq };
+      return { roomId: room.id, userCount: users.length, users: users.slice(0, 5), ...(said && { last }) };
+    });
+    return { type: 'previews', epoch: this.epoch, previews };
   }
 
   #snapshot(room, since) {
