@@ -1,9 +1,9 @@
 //! Embeds the page into the binary: generates the table of the served files in `src/web`, each with
-//! its path, its content type and, where that is smaller, its gzip. `src/web/mod.rs` includes the
+//! its path, its content type and, where they are smaller, its gzip and its brotli. `src/web/mod.rs` includes the
 //! table. It also names the commit for `wschat --version`.
 //!
-//! Scripts and styles are bundled (`build/join.rs`), except for scripts that are imported on
-//! demand. New files are found automatically. A file of an unknown kind fails the build: it would
+//! Scripts and styles are bundled (`build/join.rs`); scripts that are imported on demand are chunks
+//! of their own. New files are found automatically. A file of an unknown kind fails the build: it would
 //! otherwise be missing from the page unnoticed.
 
 #[path = "build/join.rs"]
@@ -14,9 +14,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use brotli::enc::BrotliEncoderParams;
+use brotli::enc::backward_references::BrotliEncoderMode;
 use zopfli::{Format, Options};
 
-use self::join::{Joined, join_script, join_style};
+use self::join::{Joined, join_scripts, join_style};
 
 /// The kinds of files that are served: suffix, content type, and whether it is text. Text is
 /// compressed; images already are.
@@ -33,6 +35,12 @@ const KINDS: [(&str, &str, bool); 7] = [
 /// Other files that may be there: the code that serves the page, and the code that draws its GIFs.
 const NOT_SERVED: [&str; 3] = ["rs", "py", "md"];
 
+/// The file at the address `/`.
+const PAGE: &str = "index.html";
+
+/// The line of it that the server replaces.
+const MARKER: &str = "<!-- owner -->";
+
 /// The client of the protocol, which is a package of its own. The page's scripts import it as
 /// `../../../clients/js/src/…`, so that there is one copy.
 const CLIENT: &str = "clients/js/src";
@@ -47,7 +55,7 @@ fn main() {
     println!("cargo::rerun-if-changed=src/web");
     println!("cargo::rerun-if-changed={CLIENT}");
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=build/join.rs");
+    println!("cargo::rerun-if-changed=build");
     name_commit();
     if let Err(problem) = embed() {
         println!("cargo::error={problem}");
@@ -99,37 +107,57 @@ fn embed() -> Fallible<()> {
         let path = if name.starts_with(CLIENT) { repository.join(name) } else { root.join(name) };
         fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
     };
-    let joined =
-        [("app.js", join_script("app.js", &read)?), ("style.css", join_style("style.css", &read)?)];
+    let mut joined = join_scripts("app.js", &read)?;
+    joined.push(join_style("style.css", &read)?);
+    refuse_chunks_elsewhere(&joined, &root)?;
     let mut table = "&[\n".to_owned();
     for (index, file) in files.iter().enumerate() {
         let Some((content_type, is_text)) = kind(file)? else { continue };
         let name = name(file.strip_prefix(&root).expect("it was found below the root"))?;
-        let part_of = joined.iter().find(|(_, Joined { names, .. })| names.contains(&name));
-        let file = match part_of {
-            Some((whole, _)) if *whole != name => continue,
-            Some((_, Joined { text, .. })) => {
-                write(&out.join(format!("{index}.joined")), text.as_bytes())?
-            }
+        let file = match joined.iter().find(|whole| whole.names.contains(&name)) {
+            Some(whole) if whole.name != name => continue,
+            Some(whole) => write(&out.join(format!("{index}.joined")), whole.text.as_bytes())?,
             None => file.clone(),
         };
         let body = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let gzip = if is_text { Some(compress(&body)?) } else { None };
-        let gzip = match gzip.filter(|gzip| gzip.len() < body.len()) {
-            None => "None".to_owned(),
-            Some(gzip) => {
-                format!("Some({})", inclusion(&write(&out.join(format!("{index}.gz")), &gzip)?)?)
+        let packed = |ending: &str, bytes: Vec<u8>| {
+            if bytes.len() >= body.len() {
+                return Ok("None".to_owned());
             }
+            let path = write(&out.join(format!("{index}.{ending}")), &bytes)?;
+            Ok::<_, String>(format!("Some({})", inclusion(&path)?))
         };
+        let is_packed = is_text && name != PAGE;
+        let gzip = if is_packed { packed("gz", compress(&body, Format::Gzip)?)? } else { none() };
+        let brotli = if is_packed { packed("br", compress_brotli(&body)?)? } else { none() };
+        if name == PAGE {
+            let rest = after_marker(&body)?;
+            write(&out.join("rest.deflate"), &compress(rest, Format::Deflate)?)?;
+        }
         let (path, body) = (address(&name), inclusion(&file)?);
         writeln!(
             table,
-            "    File {{ path: {path:?}, content_type: {content_type:?}, body: {body}, gzip: {gzip} }},"
+            "    File {{ path: {path:?}, content_type: {content_type:?}, body: {body}, gzip: {gzip}, brotli: {brotli} }},"
         )
         .expect("writing to memory cannot fail");
     }
     table.push(']');
     write(&out.join("page.rs"), table.as_bytes()).map(drop)
+}
+
+/// Only what is in `src/web` is served, and can be loaded on demand.
+fn refuse_chunks_elsewhere(joined: &[Joined], root: &Path) -> Fallible<()> {
+    match joined.iter().find(|whole| !root.join(&whole.name).exists()) {
+        None => Ok(()),
+        Some(Joined { name, .. }) => Err(format!(
+            "{name} would have to be loaded on demand, but is not in src/web; import it in a module that app.js \
+             always loads"
+        )),
+    }
+}
+
+fn none() -> String {
+    "None".to_owned()
 }
 
 /// Writes a file and returns its path.
@@ -198,13 +226,38 @@ fn name(file: &Path) -> Fallible<String> {
 
 /// The request path of a file of the page.
 fn address(name: &str) -> String {
-    if name == "index.html" { "/".to_owned() } else { format!("/{name}") }
+    if name == PAGE { "/".to_owned() } else { format!("/{name}") }
 }
 
-/// The gzip of a file. It holds no time stamp, so every build gives the same bytes.
-fn compress(body: &[u8]) -> Fallible<Vec<u8>> {
+/// The part of the page that comes after what the owner says. Only that is known when wschat is built.
+fn after_marker(page: &[u8]) -> Fallible<&[u8]> {
+    let mut places = (0..page.len()).filter(|at| page[*at..].starts_with(MARKER.as_bytes()));
+    match (places.next(), places.next()) {
+        (Some(at), None) => Ok(&page[at + MARKER.len()..]),
+        _ => Err(format!(
+            "{PAGE} must have \"{MARKER}\" once, where the server puts the owner's part"
+        )),
+    }
+}
+
+/// The gzip or DEFLATE stream of a file. It holds no time stamp, so every build gives the same bytes.
+fn compress(body: &[u8], format: Format) -> Fallible<Vec<u8>> {
     let mut compressed = Vec::new();
-    zopfli::compress(Options::default(), Format::Gzip, body, &mut compressed)
+    zopfli::compress(Options::default(), format, body, &mut compressed)
+        .map_err(|error| format!("cannot compress the page: {error}"))?;
+    Ok(compressed)
+}
+
+/// The brotli of a file, as small as it can be.
+fn compress_brotli(body: &[u8]) -> Fallible<Vec<u8>> {
+    let parameters = BrotliEncoderParams {
+        quality: 11,
+        mode: BrotliEncoderMode::BROTLI_MODE_TEXT,
+        size_hint: body.len(),
+        ..BrotliEncoderParams::default()
+    };
+    let mut compressed = Vec::new();
+    brotli::BrotliCompress(&mut &*body, &mut compressed, &parameters)
         .map_err(|error| format!("cannot compress the page: {error}"))?;
     Ok(compressed)
 }

@@ -1,15 +1,24 @@
-//! Bundles the page's fifty or so small source files into one script and one style sheet.
+//! Bundles the page's fifty or so small source files into few: one style sheet, one script, and one script for each
+//! part that is imported on demand.
 //!
 //! This server takes one connection per file, each file costs a round trip, and small files
 //! compress badly. So `app.js` is sent with all modules that it imports, each as a function that
-//! returns its exports, and a style sheet with everything that it imports, in place. Comments are
-//! removed; nothing else is changed.
+//! returns its exports, and a style sheet with everything that it imports, in place. Comments
+//! and indentation are removed; nothing else is changed.
 //!
-//! Only the forms of `import` and `export` that the page uses are understood; all others are
-//! errors. Pure: the build script passes the files in.
+//! A module that is imported on demand (`import('./picker.js')`) is sent by itself, as a *chunk*, with the modules that
+//! nobody else imports. It takes the modules of the bundle out of a global variable, not by an `import`: that would
+//! wait for `app.js`, which may be waiting for the chunk. What two chunks import is a chunk of its own, so that each
+//! module runs once.
+//!
+//! Pure: the build script passes the files in. `module.rs` has the forms of `import` that are understood.
 
-use std::collections::BTreeMap;
+mod module;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+
+use self::module::{DEFAULT, Line, Module, relative, resolve, unquoted, without_comments};
 
 /// Why a file cannot be bundled.
 pub(crate) type Refusal = String;
@@ -20,17 +29,32 @@ type Read<'a> = dyn Fn(&str) -> Result<String, Refusal> + 'a;
 /// Several files as one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Joined {
+    /// The name under which it is served.
+    pub(crate) name: String,
     pub(crate) text: String,
-    /// The files in the bundle, which need not be served by themselves.
+    /// The files in it, which need not be served by themselves.
     pub(crate) names: Vec<String>,
 }
 
-/// Bundles the script `entry` with everything that it imports.
-pub(crate) fn join_script(entry: &str, read: &Read<'_>) -> Result<Joined, Refusal> {
-    let mut script = Script { read, text: String::new(), states: BTreeMap::new() };
-    script.add(entry, true)?;
-    let names = script.states.into_keys().collect();
-    Ok(Joined { text: script.text, names })
+/// The global variable with the modules of the bundle that chunks import.
+const SHARED: &str = "$bundle";
+
+/// Bundles the script `entry` with everything that it imports, and after it each chunk.
+pub(crate) fn join_scripts(entry: &str, read: &Read<'_>) -> Result<Vec<Joined>, Refusal> {
+    let mut graph = Graph { modules: BTreeMap::new() };
+    graph.load(entry, read)?;
+    graph.refuse_circles()?;
+    let bundle = graph.reached(entry, &BTreeSet::new());
+    let roots = graph.roots(entry, &bundle)?;
+    let mut wanted = BTreeSet::new();
+    let mut chunks = Vec::new();
+    for root in &roots {
+        chunks.push(graph.chunk(root, &roots, &bundle, &mut wanted));
+    }
+    let mut joined = vec![graph.bundle(entry, &bundle, &wanted)];
+    joined.append(&mut chunks);
+    graph.refuse_waiting(&joined)?;
+    Ok(joined)
 }
 
 /// Bundles the style sheet `entry` with everything that it imports.
@@ -39,8 +63,7 @@ pub(crate) fn join_style(entry: &str, read: &Read<'_>) -> Result<Joined, Refusal
     let mut names = vec![entry.to_owned()];
     for line in without_comments(entry, &read(entry)?)? {
         let Some(import) = line.strip_prefix("@import ") else {
-            text.push_str(line);
-            text.push('\n');
+            add(&mut text, line.trim_start());
             continue;
         };
         let name = import.strip_suffix(';').and_then(unquoted).ok_or_else(|| {
@@ -48,159 +71,220 @@ pub(crate) fn join_style(entry: &str, read: &Read<'_>) -> Result<Joined, Refusal
         })?;
         let name = resolve(entry, name);
         for line in without_comments(&name, &read(&name)?)? {
-            text.push_str(line);
-            text.push('\n');
+            add(&mut text, line.trim_start());
         }
         names.push(name);
     }
-    Ok(Joined { text, names })
+    Ok(Joined { name: entry.to_owned(), text, names })
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Waiting for its imports.
-    Begun,
-    Added,
+/// All modules of the page, by name.
+struct Graph {
+    modules: BTreeMap<String, Module>,
 }
 
-struct Script<'a> {
-    read: &'a Read<'a>,
-    text: String,
-    states: BTreeMap<String, State>,
-}
+impl Graph {
+    /// Reads a module, and whatever it imports.
+    fn load(&mut self, name: &str, read: &Read<'_>) -> Result<(), Refusal> {
+        if self.modules.contains_key(name) {
+            return Ok(());
+        }
+        let module = Module::parse(name, &read(name)?)?;
+        let next: Vec<String> =
+            module.imports().chain(module.on_demand()).map(str::to_owned).collect();
+        self.modules.insert(name.to_owned(), module);
+        next.iter().try_for_each(|name| self.load(name, read))
+    }
 
-impl Script<'_> {
-    /// Adds a module after everything that it imports.
-    fn add(&mut self, name: &str, is_entry: bool) -> Result<(), Refusal> {
-        match self.states.get(name) {
-            Some(State::Added) => return Ok(()),
-            Some(State::Begun) => return Err(format!("{name} imports itself, directly or not")),
-            None => {}
+    fn refuse_circles(&self) -> Result<(), Refusal> {
+        for (name, module) in &self.modules {
+            let mut imports = module.imports();
+            if imports.any(|import| self.reached(import, &BTreeSet::new()).contains(name)) {
+                return Err(format!("{name} imports itself, directly or not"));
+            }
         }
-        self.states.insert(name.to_owned(), State::Begun);
-        let source = (self.read)(name)?;
-        let mut body = String::new();
-        let mut exports = Vec::new();
-        for line in without_comments(name, &source)? {
-            let line = if let Some(import) = line.strip_prefix("import ") {
-                let (taken, from) = parse_import(import)
-                    .ok_or_else(|| format!("{name}: \"{line}\" is not a supported import"))?;
-                let from = resolve(name, from);
-                self.add(&from, false)?;
-                format!("const {taken} = {};", variable(&from))
-            } else if let Some(export) = line.strip_prefix("export ") {
-                let (exported, rest) = parse_export(export)
-                    .ok_or_else(|| format!("{name}: \"{line}\" is not a supported export"))?;
-                exports.push(exported);
-                rest
-            } else {
-                line.to_owned()
-            };
-            body.push_str(&relocated(name, &line));
-            body.push('\n');
-        }
-        if is_entry {
-            self.text.push_str(&body);
-        } else {
-            let exports = exports.join(", ");
-            writeln!(
-                self.text,
-                "const {} = (() => {{\n{body}return {{ {exports} }};\n}})();",
-                variable(name)
-            )
-            .expect("writing to memory cannot fail");
-        }
-        self.states.insert(name.to_owned(), State::Added);
         Ok(())
     }
-}
 
-/// Parses the rest of an `import ` line: the destructuring pattern, and the name of the module.
-fn parse_import(import: &str) -> Option<(String, &str)> {
-    let (what, from) = import.strip_suffix(';')?.split_once(" from ")?;
-    let from = unquoted(from)?;
-    if what.starts_with('{') {
-        // `{ a as b }` in an import is `{ a: b }` in a pattern.
-        return what.ends_with('}').then(|| (what.replace(" as ", ": "), from));
-    }
-    is_name(what).then(|| (format!("{{ default: {what} }}"), from))
-}
-
-/// Parses the rest of an `export ` line: the entry in the returned object, and the line without
-/// `export`.
-fn parse_export(export: &str) -> Option<(String, String)> {
-    if let Some(value) = export.strip_prefix("default ") {
-        return Some(("default: exported".to_owned(), format!("const exported = {value}")));
-    }
-    // Not `let`: importers would not see its changes.
-    let kinds = ["const ", "class ", "function ", "async function "];
-    let rest = kinds.iter().find_map(|kind| export.strip_prefix(kind))?;
-    let end = rest.find(|c| !is_name_part(c)).unwrap_or(rest.len());
-    (end > 0).then(|| (rest[..end].to_owned(), export.to_owned()))
-}
-
-/// Rewrites a dynamic import: its path was relative to the module.
-fn relocated(name: &str, line: &str) -> String {
-    let mark = "import('";
-    let Some((before, after)) = line.split_once(mark) else { return line.to_owned() };
-    match after.split_once('\'') {
-        Some((file, rest)) => format!("{before}{mark}./{}'{rest}", resolve(name, file)),
-        None => line.to_owned(),
-    }
-}
-
-/// The lines of a script or style sheet without comments and empty lines. A comment that starts a
-/// line must also end a line.
-fn without_comments<'a>(name: &str, source: &'a str) -> Result<Vec<&'a str>, Refusal> {
-    let mut is_comment = false;
-    let mut refused = None;
-    let is_code = |line: &&str| {
-        let line = line.trim();
-        if !is_comment && line.starts_with("/*") {
-            is_comment = true;
+    /// Within another's file a module is a function, which cannot wait.
+    fn refuse_waiting(&self, joined: &[Joined]) -> Result<(), Refusal> {
+        for whole in joined {
+            for name in whole.names.iter().filter(|name| **name != whole.name) {
+                if let Some(line) = &self.modules[name].waiting {
+                    let why = "waits outside of a function; only app.js may";
+                    return Err(format!("{name}: \"{line}\" {why}"));
+                }
+            }
         }
-        let is_code = !is_comment && !line.starts_with("//") && !line.is_empty();
-        if is_comment && line.ends_with("*/") {
-            is_comment = false;
-        } else if is_comment && line.contains("*/") {
-            refused.get_or_insert_with(|| format!("{name}: \"{line}\" has code after a comment"));
+        Ok(())
+    }
+
+    /// A module and everything that it always needs, without `others` and what only they need. Each stands after all
+    /// that it imports.
+    fn reached(&self, name: &str, others: &BTreeSet<String>) -> Vec<String> {
+        let mut found = Vec::new();
+        self.visit(name, others, &mut BTreeSet::new(), &mut found);
+        found
+    }
+
+    fn visit(
+        &self,
+        name: &str,
+        others: &BTreeSet<String>,
+        seen: &mut BTreeSet<String>,
+        found: &mut Vec<String>,
+    ) {
+        if !seen.insert(name.to_owned()) {
+            return;
         }
-        is_code
-    };
-    let lines = source.lines().filter(is_code).collect();
-    refused.map_or(Ok(lines), Err)
+        for import in self.modules[name].imports().filter(|import| !others.contains(*import)) {
+            self.visit(import, others, seen, found);
+        }
+        found.push(name.to_owned());
+    }
+
+    /// The modules that begin a chunk: those that are imported on demand, and those that several chunks import.
+    fn roots(&self, entry: &str, bundle: &[String]) -> Result<BTreeSet<String>, Refusal> {
+        let mut roots = BTreeSet::new();
+        for (name, module) in &self.modules {
+            for wanted in module.on_demand() {
+                if bundle.iter().any(|bundled| bundled == wanted) {
+                    return Err(format!(
+                        "{name} imports {wanted} on demand, but {entry} always loads it; import it as the others do, \
+                         or everywhere on demand"
+                    ));
+                }
+                roots.insert(wanted.to_owned());
+            }
+            if module.imports().any(|import| import == entry) {
+                return Err(format!("{name} imports {entry}, which has no exports"));
+            }
+        }
+        while let Some(shared) = self.shared(&roots, bundle) {
+            roots.insert(shared);
+        }
+        Ok(roots)
+    }
+
+    /// A module that two chunks would have. Of several, the one that imports the others, which then need be in no other
+    /// chunk.
+    fn shared(&self, roots: &BTreeSet<String>, bundle: &[String]) -> Option<String> {
+        let outside: BTreeSet<String> = roots.iter().chain(bundle).cloned().collect();
+        let mut owners: BTreeMap<String, usize> = BTreeMap::new();
+        for root in roots {
+            for name in self.reached(root, &outside) {
+                *owners.entry(name).or_default() += 1;
+            }
+        }
+        let shared: Vec<&String> =
+            owners.iter().filter(|(_, count)| **count > 1).map(|(name, _)| name).collect();
+        let is_imported = |name: &str| {
+            shared.iter().any(|other| self.modules[*other].imports().any(|import| import == name))
+        };
+        shared.iter().find(|name| !is_imported(name)).map(|&name| name.clone())
+    }
+
+    /// `entry` with the modules before it, and a global variable with those that chunks want.
+    fn bundle(&self, entry: &str, names: &[String], wanted: &BTreeSet<String>) -> Joined {
+        let mut text = String::new();
+        for name in names.iter().filter(|name| *name != entry) {
+            text.push_str(&self.function(name, entry));
+        }
+        if !wanted.is_empty() {
+            let variables: Vec<String> = wanted.iter().map(|name| variable(name)).collect();
+            add(&mut text, &format!("globalThis.{SHARED} = {{ {} }};", variables.join(", ")));
+        }
+        text.push_str(&self.body(entry, entry, false));
+        Joined { name: entry.to_owned(), text, names: sorted(names) }
+    }
+
+    /// A module that is imported on demand, with the modules that only it imports. What it takes from the bundle is
+    /// added to `wanted`.
+    fn chunk(
+        &self,
+        root: &str,
+        roots: &BTreeSet<String>,
+        bundle: &[String],
+        wanted: &mut BTreeSet<String>,
+    ) -> Joined {
+        let outside: BTreeSet<String> = roots.iter().chain(bundle).cloned().collect();
+        let names = self.reached(root, &outside);
+        let imports: BTreeSet<&str> =
+            names.iter().flat_map(|name| self.modules[name].imports()).collect();
+        let (bundled, others): (Vec<&str>, Vec<&str>) = imports
+            .into_iter()
+            .filter(|import| outside.contains(*import))
+            .partition(|import| bundle.iter().any(|name| name == import));
+        let mut text = String::new();
+        for other in others {
+            add(
+                &mut text,
+                &format!("import * as {} from '{}';", variable(other), relative(root, other)),
+            );
+        }
+        if !bundled.is_empty() {
+            let variables: Vec<String> = bundled.iter().map(|name| variable(name)).collect();
+            add(&mut text, &format!("const {{ {} }} = {SHARED};", variables.join(", ")));
+        }
+        wanted.extend(bundled.into_iter().map(str::to_owned));
+        for name in names.iter().filter(|name| *name != root) {
+            text.push_str(&self.function(name, root));
+        }
+        text.push_str(&self.body(root, root, true));
+        Joined { name: root.to_owned(), text, names: sorted(&names) }
+    }
+
+    /// A module as a function that is called at once and returns its exports.
+    fn function(&self, name: &str, within: &str) -> String {
+        let exports: Vec<&str> = self.modules[name]
+            .lines
+            .iter()
+            .filter_map(|line| match line {
+                Line::Export { entry, .. } => Some(entry.as_str()),
+                Line::Import { .. } | Line::Code(_) => None,
+            })
+            .collect();
+        let (variable, body) = (variable(name), self.body(name, within, false));
+        format!(
+            "const {variable} = (() => {{\n{body}return {{ {} }};\n}})();\n",
+            exports.join(", ")
+        )
+    }
+
+    /// The code of a module, in the file `within`, with or without its exports.
+    fn body(&self, name: &str, within: &str, exports: bool) -> String {
+        let mut body = String::new();
+        for part in &self.modules[name].lines {
+            let code = match part {
+                Line::Import { taken, from } => format!("const {taken} = {};", variable(from)),
+                Line::Code(code) => code.within(within),
+                Line::Export { code, .. } if !exports => code.within(within),
+                Line::Export { code, .. } => {
+                    let code = code.within(within);
+                    match code.strip_prefix(DEFAULT) {
+                        Some(value) => format!("export default {value}"),
+                        None => format!("export {code}"),
+                    }
+                }
+            };
+            add(&mut body, &code);
+        }
+        body
+    }
 }
 
-/// Resolves a relative path in a file to a name. What lies outside of the page is named from the
-/// repository on, as in `clients/js/src/client.js`.
-fn resolve(from: &str, name: &str) -> String {
-    let mut parts: Vec<&str> = from.split('/').collect();
-    parts.pop();
-    for part in name.split('/') {
-        match part {
-            "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
+fn add(text: &mut String, line: &str) {
+    writeln!(text, "{line}").expect("writing to memory cannot fail");
+}
+
+fn sorted(names: &[String]) -> Vec<String> {
+    let mut names = names.to_vec();
+    names.sort();
+    names
 }
 
 /// The variable that holds a module's exports.
 fn variable(name: &str) -> String {
     let name = name.strip_suffix(".js").unwrap_or(name);
     format!("${}", name.replace(['/', '-', '.'], "_"))
-}
-
-fn unquoted(text: &str) -> Option<&str> {
-    let inner = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
-    inner('\'').or_else(|| inner('"'))
-}
-
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(is_name_part)
-}
-
-fn is_name_part(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '$'
 }

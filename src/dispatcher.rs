@@ -240,7 +240,8 @@ impl<L: Log> Dispatcher<L> {
     }
 
     fn disconnect(&mut self, connection: ConnectionId, reason: CloseReason) {
-        self.propose(Action::Disconnect { link: link(connection) }, None);
+        let is_going_away = reason.is_going_away();
+        self.propose(Action::Disconnect { link: link(connection), is_going_away }, None);
         self.propose_local(Local::Close { connection, reason });
     }
 

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind};
 use crate::history::{HistoryError, may_pass};
 use crate::net::tls::CertificateError;
 use crate::settings::SettingsError;
-use crate::web::GifsError;
+use crate::web::{GifsError, IconError};
 
 /// Why a server could not start, or could not be reloaded. The text says what is wrong and what to do.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub enum StartError {
     Certificate(CertificateError),
     /// The pictures of `gifsDirectory` cannot be used.
     Gifs(GifsError),
+    /// The picture of `icon` cannot be used.
+    Icon(IconError),
     /// The history file cannot be opened.
     History(HistoryError),
     /// The server cannot listen on the address.
@@ -67,7 +69,7 @@ impl StartError {
             }
             Self::Machine(_) => true,
             Self::Log(source) => may_pass(source),
-            Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) => false,
+            Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) | Self::Icon(_) => false,
         }
     }
 }
@@ -78,6 +80,7 @@ impl fmt::Display for StartError {
             Self::Settings(error) => error.fmt(f),
             Self::Certificate(error) => error.fmt(f),
             Self::Gifs(error) => error.fmt(f),
+            Self::Icon(error) => error.fmt(f),
             Self::History(error) => write!(f, "the history: {error}"),
             Self::Listen { address, source } => {
                 write!(f, "cannot listen on {address}: {source}")?;
@@ -153,6 +156,7 @@ impl Error for StartError {
             Self::Settings(error) => error.source(),
             Self::Certificate(error) => error.source(),
             Self::Gifs(error) => error.source(),
+            Self::Icon(error) => error.source(),
             Self::History(error) => error.source(),
             Self::Listen { source, .. }
             | Self::Admin { source, .. }

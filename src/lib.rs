@@ -81,4 +81,4 @@ pub use settings::{
     AdminSettings, Durability, HistorySettings, Limits, ListenAddress, LogFormat, LogSettings,
     Settings, SettingsError,
 };
-pub use web::GifsError;
+pub use web::{GifsError, IconError};

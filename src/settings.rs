@@ -12,6 +12,7 @@
 //! | `admin.rs` | where the admin listener is |
 //! | `reload.rs` | the same last column for the other settings, and what a reload keeps |
 //! | `listen.rs` | what the server listens on |
+//! | `owner.rs` | the name, the colour and the welcome of the place |
 //! | `rule.rs` | what a single value may be, in code and in words |
 //! | `reader.rs` | the JSON tree, and taking the known keys out of it |
 //! | `origin.rs` | which pages may connect |
@@ -22,6 +23,7 @@ mod error;
 mod limits;
 mod listen;
 mod origin;
+mod owner;
 mod reader;
 mod reload;
 mod rule;
@@ -91,6 +93,26 @@ pub struct Settings {
     /// The PEM file of the certificate's private key, in PKCS#8. Default `None`. Needs
     /// [`certificate`](Self::certificate). In JSON an empty string is the same as `null`.
     pub private_key: Option<PathBuf>,
+
+    /// What the place is called: on the page, in its title, and where a link to it is shown. Default `"wschat"`. From 1
+    /// to 64 characters, not blank, without control characters or line separators. White space around it is dropped.
+    pub title: String,
+
+    /// The PNG or SVG file of the page's icon. Default `None`: the built-in one. A PNG is square and at least
+    /// 64 pixels wide; neither is larger than [`Limits::max_icon_bytes`]. It is read when the server starts and with
+    /// each reload. In JSON an empty string is the same as `null`.
+    pub icon: Option<PathBuf>,
+
+    /// The page's colour for what is the user's own and for its main buttons, as in `"#0f766e"`. Default `None`: the
+    /// built-in one. Its lightness is changed as far as it takes to be readable.
+    pub accent: Option<String>,
+
+    /// What the page says to whoever comes, in Markdown. Default `None`. At most 4,000 characters.
+    pub welcome: Option<String>,
+
+    /// The language of the page for those who have not chosen one: `"en"`, `"de"`, `"es"` or `"fr"`. Default `None`:
+    /// the browser's.
+    pub language: Option<String>,
 
     /// The titles of the permanent rooms, which get the ids 1, 2, 3 and so on. Default
     /// `["Room 1", "Room 2", "Room 3"]`. At least one and at most [`Limits::max_rooms`]. Each has at
@@ -189,6 +211,11 @@ impl Default for Settings {
             username: None,
             certificate: None,
             private_key: None,
+            title: "wschat".to_owned(),
+            icon: None,
+            accent: None,
+            welcome: None,
+            language: None,
             rooms: vec!["Room 1".to_owned(), "Room 2".to_owned(), "Room 3".to_owned()],
             gifs_directory: None,
             allowed_origins: Vec::new(),
@@ -210,7 +237,7 @@ impl Default for LogSettings {
 impl Settings {
     /// Reads and checks a settings file.
     ///
-    /// A relative `certificate`, `privateKey`, `gifsDirectory`, `log.file` or `history.file` is relative
+    /// A relative `certificate`, `privateKey`, `icon`, `gifsDirectory`, `log.file` or `history.file` is relative
     /// to the directory of the settings file, not to the working directory.
     ///
     /// # Errors
@@ -274,6 +301,11 @@ impl Settings {
                 .text_or_null("privateKey", rule::FILE)
                 .filter(is_set)
                 .map(PathBuf::from),
+            title: reader.text("title", &owner::TITLE, default.title),
+            icon: reader.text_or_null("icon", owner::ICON).filter(is_set).map(PathBuf::from),
+            accent: reader.text_or_null("accent", owner::ACCENT.allowed),
+            welcome: reader.text_or_null("welcome", owner::WELCOME.allowed),
+            language: reader.text_or_null("language", owner::LANGUAGE.allowed),
             rooms: reader.texts("rooms", &rule::ROOM_TITLE, default.rooms),
             gifs_directory: reader
                 .text_or_null("gifsDirectory", rule::DIRECTORY)
@@ -331,6 +363,7 @@ impl Settings {
         check_path("gifsDirectory", &self.gifs_directory, rule::DIRECTORY);
         check_path("log.file", &self.log.file, rule::FILE);
         check_path("history.file", &self.history.file, rule::FILE);
+        self.check_owner(mistakes);
         if self.rooms.is_empty() {
             mistakes.push("rooms is an empty list; allowed: at least one title".to_owned());
         }
@@ -376,6 +409,7 @@ impl Settings {
         let files = [
             &mut self.certificate,
             &mut self.private_key,
+            &mut self.icon,
             &mut self.gifs_directory,
             &mut self.log.file,
             &mut self.history.file,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::resumption::{Away, Resumption};
 use super::{
-    Arriving, Chat, Effect, Event, Link, Memo, Owner, ResumeKey, ResumeOffer, Source, User, UserId,
-    Welcome,
+    Arriving, Chat, Effect, Event, Link, Memo, Owner, ResumeKey, ResumeOffer, Rules, Source, User,
+    UserId, Welcome,
 };
 
 impl Chat {
@@ -114,10 +114,18 @@ impl Chat {
     }
 
     /// A connection has ended. Nothing happens if another one leads to its user by now.
-    pub(super) fn disconnect(&mut self, link: Link, time: u64, effects: &mut Vec<Effect>) {
+    pub(super) fn disconnect(
+        &mut self,
+        link: Link,
+        is_going_away: bool,
+        time: u64,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(id) = self.links.remove(&link) else { return };
         let now = self.now;
-        let until = now.saturating_add(self.rules.resume_grace);
+        let Rules { resume_grace, reload_grace, .. } = self.rules;
+        let grace = if is_going_away { resume_grace.min(reload_grace) } else { resume_grace };
+        let until = now.saturating_add(grace);
         let Some(user) = self.users.get_mut(&id) else { return };
         user.link = None;
         let Some(resumption) = &mut user.resumption else {

@@ -32,7 +32,11 @@ pub(crate) enum Action {
     /// A client sends a request.
     Ask { link: Link, request: Request, reference: Reference },
     /// A connection has ended. Nothing happens if it no longer leads to a user.
-    Disconnect { link: Link },
+    Disconnect {
+        link: Link,
+        /// The client has said that it goes away, as browsers do when a page is closed or loaded again.
+        is_going_away: bool,
+    },
     /// Time passes: what is due by the entry's time happens.
     Wait,
     /// The rules change.

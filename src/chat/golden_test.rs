@@ -8,6 +8,7 @@
 //! | `rules max_rooms=4 room=Lobby room=Games` | starts over with [the usual rules](usual_rules) and these changes |
 //! | `new_rules room=Lobby` | changes the rules to the usual ones with these changes, in the running chat |
 //! | `1 connects`, `1 disconnects` | a client of the base protocol connects or disconnects |
+//! | `1 goes_away` | a client disconnects and says that it goes away |
 //! | `1 enters 2`, `1 leaves`, `1 says "Hello"`, `1 shows 3` (a picture), `1 creates Games`, `1 renames Ann` | the requests |
 //! | `1 begins 7`, `1 resumes` | a client of `wschat.v2` connects as a new user with a key made from this number, or resumes user 1 |
 //! | `1 connects from=203.0.113.7` | a client connects, begins or resumes from this address; usually, each client has its own |
@@ -124,6 +125,7 @@ fn usual_rules() -> Rules {
         max_text_chars: 4_000,
         empty_room_ttl: Duration::from_secs(3_600),
         resume_grace: Duration::from_secs(60),
+        reload_grace: Duration::from_secs(10),
         max_away: 100,
         max_kept: 10_000,
         max_references: 1_000,
@@ -155,6 +157,7 @@ fn parse_rules(args: &mut ArgumentConsumer<'_>) -> Fallible<Rules> {
             "max_text_chars" => rules.max_text_chars = value.parse()?,
             "empty_room_ttl" => rules.empty_room_ttl = parse_time(value)?,
             "resume_grace" => rules.resume_grace = parse_time(value)?,
+            "reload_grace" => rules.reload_grace = parse_time(value)?,
             "max_away" => rules.max_away = value.parse()?,
             "max_kept" => rules.max_kept = value.parse()?,
             _ => return Err(format!("there is no such rule: {key}").into()),
@@ -317,8 +320,9 @@ impl Story {
                 }
                 action
             }
-            "disconnects" => Action::Disconnect { link },
-            "loses" => Action::Disconnect { link: links[links.len() - 2] },
+            "disconnects" => Action::Disconnect { link, is_going_away: false },
+            "goes_away" => Action::Disconnect { link, is_going_away: true },
+            "loses" => Action::Disconnect { link: links[links.len() - 2], is_going_away: false },
             verb => Action::Ask { link, request: parse_request(verb, args)?, reference },
         })
     }

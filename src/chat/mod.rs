@@ -73,7 +73,7 @@ pub(crate) use room::Room;
 pub(crate) use shares::{Owner, Shares};
 pub(crate) use source::{Network, Source};
 pub(crate) use stored::{Memo, ResumeKey, Stored, StoredReference, StoredRoom, StoredUser};
-pub(crate) use wording::{Flaw, check_label};
+pub(crate) use wording::{Flaw, check_label, check_text};
 
 use references::{ReferenceCounts, References};
 use resumption::{AwayRank, Resumption};
@@ -93,6 +93,9 @@ pub(crate) struct Rules {
     pub(crate) empty_room_ttl: Duration,
     /// How long a user who has lost the connection may take to resume.
     pub(crate) resume_grace: Duration,
+    /// At most how long it may take if it said that it was going away: a page is loaded again at once, or
+    /// not at all.
+    pub(crate) reload_grace: Duration,
     /// How many users may be away at once. With each one above this, one leaves: of the heaviest source,
     /// first one who would lose nothing, otherwise the one whose grace period ends last.
     pub(crate) max_away: usize,
@@ -115,6 +118,7 @@ impl Rules {
             max_text_chars: 100_000,
             empty_room_ttl: Duration::from_secs(10),
             resume_grace: Duration::ZERO,
+            reload_grace: Duration::MAX,
             max_away: 0,
             max_kept: 10_000,
             max_references: usize::MAX,
@@ -212,7 +216,9 @@ impl Chat {
             Action::Ask { link, request, reference } => {
                 self.ask(link, request, time, reference, effects);
             }
-            Action::Disconnect { link } => self.disconnect(link, time, effects),
+            Action::Disconnect { link, is_going_away } => {
+                self.disconnect(link, is_going_away, time, effects);
+            }
             Action::Wait => {}
             Action::SetRules(rules) => self.set_rules(*rules, effects),
             Action::Reserved(limits) => self.reserve(limits, effects),

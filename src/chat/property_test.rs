@@ -104,7 +104,9 @@ impl World {
                 });
                 Action::Connect { link, source, version, resume }
             }
-            Step::Disconnect(client) => Action::Disconnect { link: self.client(&client) },
+            Step::Disconnect(client, is_going_away) => {
+                Action::Disconnect { link: self.client(&client), is_going_away }
+            }
             Step::Ask { by, request, reference } => {
                 Action::Ask { link: self.client(&by), request, reference }
             }
@@ -190,7 +192,7 @@ impl World {
     /// When all have gone, only what is permanent stays, and that does not take for ever.
     fn end(mut self) -> TestCaseResult {
         for link in self.links.clone() {
-            self.apply(Action::Disconnect { link })?;
+            self.apply(Action::Disconnect { link, is_going_away: false })?;
         }
         self.apply(Action::Reserved(IdLimits::NONE))?;
         self.sleep(2 * MAX_WAIT)?;
@@ -218,7 +220,7 @@ impl World {
         let heard = self.clients.follow(&own, &lists(&copy), &lists(&self.chat))?;
         self.check_heard(&heard, &fate)?;
         match entry.action {
-            Action::Disconnect { link } => self.clients.disconnect(link),
+            Action::Disconnect { link, .. } => self.clients.disconnect(link),
             Action::Saved => self.storage.save()?,
             Action::NotSaved => self.storage.fail(),
             _ => {}

@@ -34,6 +34,7 @@ impl RandomRun {
             max_text_chars: 8,
             empty_room_ttl: Duration::from_secs(5),
             resume_grace: Duration::from_secs(3),
+            reload_grace: Duration::from_secs(1),
             max_away: 4,
             max_kept: 5,
             max_references: 200,
@@ -105,7 +106,8 @@ impl RandomRun {
             0 => Action::Wait,
             len => {
                 let index = self.index(len);
-                Action::Disconnect { link: self.links.swap_remove(index).0 }
+                let link = self.links.swap_remove(index).0;
+                Action::Disconnect { link, is_going_away: self.below(3) == 0 }
             }
         }
     }

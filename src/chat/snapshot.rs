@@ -17,7 +17,7 @@ use super::{
 };
 
 /// The first bytes of every snapshot. The number goes up when the rest is written differently.
-const HEADER: &[u8] = b"wschat 3";
+const HEADER: &[u8] = b"wschat 4";
 
 /// The bytes are not a snapshot of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,6 +172,7 @@ impl SnapshotWriter {
         self.number(rules.max_text_chars as u64);
         self.duration(rules.empty_room_ttl);
         self.duration(rules.resume_grace);
+        self.duration(rules.reload_grace);
         self.number(rules.max_away as u64);
         self.number(rules.max_kept);
         self.number(rules.max_references as u64);
@@ -310,6 +311,7 @@ impl SnapshotReader<'_> {
             max_text_chars: self.size()?,
             empty_room_ttl: self.duration()?,
             resume_grace: self.duration()?,
+            reload_grace: self.duration()?,
             max_away: self.size()?,
             max_kept: self.number()?,
             max_references: self.size()?,

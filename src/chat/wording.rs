@@ -26,7 +26,7 @@ pub(crate) fn check_label(label: &str, max_chars: usize) -> Result<&str, Flaw> {
 
 /// Checks a text. It is sent unchanged, with its line breaks and tabs. No other control character may be in
 /// it: on a terminal or in a log they would do more than show.
-pub(super) fn check_text(text: &str, max_chars: usize) -> Result<(), Flaw> {
+pub(crate) fn check_text(text: &str, max_chars: usize) -> Result<(), Flaw> {
     check_length(text, max_chars)?;
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {

@@ -47,7 +47,7 @@ pub(super) fn run(settings: &Settings, is_json: bool) -> Result<(), ProgramError
 }
 
 impl Findings {
-    /// The settings, the certificate and the pictures: what is wrong is left out, to find what else is.
+    /// The settings, the certificate, the icon and the pictures: what is wrong is left out, to find what else is.
     fn check_files(&mut self, mut settings: Settings) {
         loop {
             let error = match Server::check(&settings) {
@@ -61,6 +61,10 @@ impl Findings {
                 }
                 StartError::Gifs(_) if settings.gifs_directory.is_some() => {
                     settings.gifs_directory = None;
+                    self.problems.push(ProgramError::Start(error));
+                }
+                StartError::Icon(_) if settings.icon.is_some() => {
+                    settings.icon = None;
                     self.problems.push(ProgramError::Start(error));
                 }
                 error => return self.problems.push(ProgramError::Start(error)),

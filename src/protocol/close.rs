@@ -126,6 +126,12 @@ impl CloseReason {
         }
     }
 
+    /// Whether the client said that it goes away (RFC 6455 §7.4.1): browsers do so when a page is closed or
+    /// loaded again. A proxy that goes away has another reason.
+    pub(crate) fn is_going_away(self) -> bool {
+        self == Self::ClosedByClient(Some(1001))
+    }
+
     /// Whether queued frames are dropped, so that the Close frame goes out immediately.
     pub(crate) fn drops_backlog(self) -> bool {
         matches!(self, Self::SlowConsumer | Self::Replaced | Self::Kicked)

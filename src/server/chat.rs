@@ -121,6 +121,7 @@ fn rules(settings: &Settings) -> Rules {
         max_text_chars: limits.max_text_chars,
         empty_room_ttl: Duration::from_secs(limits.empty_room_ttl_seconds),
         resume_grace: Duration::from_secs(limits.resume_grace_seconds),
+        reload_grace: Duration::from_secs(limits.reload_grace_seconds),
         max_away: limits.max_away_users,
         max_kept: limits.history_max_events,
         max_references: max_references(limits),

@@ -195,11 +195,13 @@ fn load_tls(settings: &Settings) -> Result<Option<TlsAcceptor>, StartError> {
     TlsAcceptor::load(certificate, key).map(Some).map_err(StartError::Certificate)
 }
 
-/// The page, with the pictures of `gifsDirectory` or else the built-in ones.
+/// The page as the settings have it, with the pictures of `gifsDirectory` or else the built-in ones.
 fn load_site(settings: &Settings) -> Result<Site, StartError> {
     let pictures = match &settings.gifs_directory {
         None => web::own_gifs(),
         Some(directory) => web::read_gifs(directory, &settings.limits).map_err(StartError::Gifs)?,
     };
-    Ok(Site::new(pictures))
+    let icon = settings.icon.as_deref().map(|file| web::read_icon(file, &settings.limits));
+    let icon = icon.transpose().map_err(StartError::Icon)?;
+    Ok(Site::new(pictures, settings, icon.as_ref()))
 }

@@ -226,6 +226,10 @@ limits! {
     Live "maxGifBytes" max_gif_bytes: usize = 1_048_576,
         1_024..=67_108_864 "bytes";
 
+    /// The size of `icon`. It is kept in memory.
+    Live "maxIconBytes" max_icon_bytes: usize = 262_144,
+        1_024..=4_194_304 "bytes";
+
     /// How long an empty room stays if a user created it. It is empty at first, so this is also the
     /// time to enter it, which is 60 seconds at most.
     Live "emptyRoomTtlSeconds" empty_room_ttl_seconds: u64 = 3_600,
@@ -268,9 +272,15 @@ limits! {
     Live "resumeGraceSeconds" resume_grace_seconds: u64 = 60,
         1..=604_800 "seconds", or 0 for "no time";
 
+    /// How long at most, if the client said that it goes away (Close code 1001), as browsers do when a
+    /// page is closed or loaded again. Never longer than `resumeGraceSeconds`.
+    Live "reloadGraceSeconds" reload_grace_seconds: u64 = 10,
+        1..=604_800 "seconds", or 0 for "no time";
+
     /// How many users may be away: their connection is lost, and their session can be resumed. When
     /// one more goes away, one has to leave, of the source that has the most: first one that is in no
-    /// room, has not changed its name and has sent nothing with a `ref`; otherwise, the one who went last.
+    /// room, has not changed its name and has sent nothing with a `ref`; otherwise, the one whose time ends
+    /// last.
     Live "maxAwayUsers" max_away_users: usize = 4_096,
         1..=1_000_000 "users", or 0 for "nobody";
 

@@ -48,6 +48,11 @@ settings! {
     Restart "username" username;
     Live "certificate" certificate;
     Live "privateKey" private_key;
+    Live "title" title;
+    Live "icon" icon;
+    Live "accent" accent;
+    Live "welcome" welcome;
+    Live "language" language;
     Live "rooms" rooms;
     Live "gifsDirectory" gifs_directory;
     Live "allowedOrigins" allowed_origins;

@@ -12,6 +12,7 @@ use crate::chat::{
 /// Checks what an entry does to users and their connections.
 pub(super) struct Attendance {
     resume_grace: Duration,
+    reload_grace: Duration,
     max_away: usize,
     now: Duration,
     resumable: BTreeMap<ResumeKey, UserId>,
@@ -24,6 +25,7 @@ impl Attendance {
     pub(super) fn new(rules: &Rules) -> Self {
         Self {
             resume_grace: rules.resume_grace,
+            reload_grace: rules.reload_grace,
             max_away: rules.max_away,
             now: Duration::ZERO,
             resumable: BTreeMap::new(),
@@ -41,18 +43,20 @@ impl Attendance {
                 self.check_connect(*link, resume.as_deref(), effects, coverage);
             }
             Action::Ask { link, .. } => acts = self.user_at(*link),
-            Action::Disconnect { link } => {
+            Action::Disconnect { link, is_going_away } => {
                 acts = self.user_at(*link);
                 if let Some(user) = acts {
                     self.connected.remove(&user);
                     if self.resumable.values().any(|id| *id == user) {
-                        self.away.insert(user, self.now.saturating_add(self.resume_grace));
+                        let until = self.now.saturating_add(self.grace(*is_going_away));
+                        self.away.insert(user, until);
                         acts = None;
                     }
                 }
             }
             Action::SetRules(rules) => {
                 (self.resume_grace, self.max_away) = (rules.resume_grace, rules.max_away);
+                self.reload_grace = rules.reload_grace;
             }
             Action::Kick { user } => {
                 // As if it were time to leave.
@@ -86,6 +90,13 @@ impl Attendance {
                 let may = acts == Some(person.id) || gone.contains(&person.id);
                 assert!(may, "{person:?} neither asked nor is gone: {entry:?}");
             }
+        }
+    }
+
+    fn grace(&self, is_going_away: bool) -> Duration {
+        match is_going_away {
+            true => self.reload_grace.min(self.resume_grace),
+            false => self.resume_grace,
         }
     }
 

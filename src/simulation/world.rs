@@ -415,6 +415,7 @@ fn rules(dice: &mut Dice) -> Rules {
         max_text_chars: 60,
         empty_room_ttl: Duration::from_secs(dice.pick(&[1, 5])),
         resume_grace: Duration::from_secs(dice.pick(&[0, 2, 5, 60])),
+        reload_grace: Duration::from_secs(dice.pick(&[0, 1, 5])),
         max_away: dice.pick(&[1, 3, 100]),
         max_kept: dice.pick(&[2, 8, 100]),
         max_references: usize::MAX,

@@ -1,24 +1,35 @@
 // Starts the page: creates the chat and its views, and wires them to the browser's events.
 
 import { Chat } from './core/chat.js';
-import { formatLink, parseLink } from './core/link.js';
+import { formatLink } from './core/link.js';
+import { owner, subscribe } from './core/owner.js';
 import { browserStorage } from './core/storage.js';
 import { isMentioned } from './text/mention.js';
+import { visible } from './text/names.js';
 import { Announcer } from './view/announce.js';
 import { BannerView } from './view/banner.js';
+import { BrandView } from './view/brand.js';
 import { ComposerView } from './view/composer.js';
 import { copyText } from './view/copy.js';
-import { NameDialog, SettingsDialog, ShortcutsDialog } from './view/dialogs.js';
+import { onCalendarChange } from './view/dates.js';
+import { ShortcutsDialog } from './view/dialogs.js';
 import { byId } from './view/dom.js';
-import { GifsView } from './view/gifs.js';
+import { EmptyView } from './view/empty.js';
 import { LogView } from './view/log.js';
 import { MembersView } from './view/members.js';
+import { NameDialog } from './view/names.js';
 import { Notifier } from './view/notify.js';
+import { PickerPanel } from './view/picking.js';
+import { RecentEmoji } from './view/recent.js';
 import { RoomsView } from './view/rooms.js';
+import { Route } from './view/route.js';
 import { listenToKeys } from './view/shortcuts.js';
+import { listenToSwipes } from './view/swipe.js';
 import { TalkView } from './view/talk.js';
 import { toast } from './view/toast.js';
 import { translate } from './view/translate.js';
+import { followKeyboard } from './view/viewport.js';
+import { WelcomeView } from './view/welcome.js';
 import { loadWords, t } from './view/words.js';
 
 /** Relative to the page's own address, so that it works below a path of a reverse proxy. */
@@ -36,27 +47,69 @@ async function copyLink(link) {
   toast(t(await copyText(url.href) ? 'link_copied' : 'link_not_copied'));
 }
 
-await loadWords();
-translate(document);
+/** Loads what is rarely wanted, and uses it. */
+async function onDemand(load, use) {
+  try {
+    use(await load());
+  } catch {
+    toast(t('not_loaded'));
+  }
+}
+
+let switcher;
+
+const openSwitcher = () => onDemand(() => import('./view/switcher.js'), ({ Switcher }) => {
+  switcher ??= new Switcher(chat, (id) => rooms.choose(id));
+  switcher.toggle();
+});
+
+const share = () => onDemand(() => import('./view/invite.js'), ({ openInvitation }) => openInvitation(chat.state.room));
+
+const openSettings = () => onDemand(() => import('./view/settings.js'), (settings) => settings.openSettings({
+  storage: storage.local,
+  notifier,
+  does: {
+    shortcuts: () => shortcuts.open(),
+    reload() {
+      storage.session.set(REOPEN, true);
+      location.reload();
+    },
+  },
+}));
+
+/** After a change of the language the page is loaded anew, and the settings are open again. */
+const REOPEN = 'settings';
 
 const storage = browserStorage();
-const chat = new Chat({ url: socketUrl(), storage, isMentioned, loadGifs });
+await loadWords(storage.local.get('language'), owner().language);
+translate(document);
+
+const chat = new Chat({ url: socketUrl(), storage, isMentioned, loadGifs, asksName: true });
 const announcer = new Announcer(chat);
-const composer = new ComposerView(chat, announcer);
-const gifs = new GifsView(chat);
-const talk = new TalkView(chat, copyLink);
-const rooms = new RoomsView(chat, { room: () => talk.show('room'), name: () => names.open() });
-const names = new NameDialog(chat, { closedFirst: () => talk.focus() });
-const notifier = new Notifier(chat, storage.local);
+const recent = new RecentEmoji(storage.local);
+const composer = new ComposerView(chat, announcer, recent);
+const picker = new PickerPanel({ chat, recent, insert: (text) => composer.insert(text) });
+const talk = new TalkView(chat, storage.local, share);
+const rooms = new RoomsView(chat, storage.local, { room: () => talk.show('room'), name: () => names.open() });
+const welcome = new WelcomeView(chat, { enter: (id) => rooms.choose(id), isKept: storage.local.isKept });
+const names = new NameDialog(chat, { typed: welcome.field, answered: () => talk.focus() });
+const notifier = new Notifier(chat, storage.local, (id) => rooms.choose(id));
 const shortcuts = new ShortcutsDialog();
-const settings = new SettingsDialog(storage.local, notifier, shortcuts);
+const empty = new EmptyView(chat, share);
 const log = new LogView({ chat, log: byId('log'), list: byId('entries'), toLatest: byId('to-latest'), copyLink });
-const members = new MembersView(chat, (name) => {
-  talk.show('room');
-  composer.mention(name);
+const members = new MembersView(chat, {
+  rename: () => names.open(),
+  mention(name) {
+    talk.show('room');
+    composer.mention(name);
+  },
 });
 const banner = new BannerView(chat, { refocus: () => talk.focus() });
-const views = [banner, talk, rooms, members, composer, log, notifier, announcer];
+const brand = new BrandView(chat);
+const route = new Route(chat, { show: (pane) => talk.show(pane), roomChanged: () => picker.close() });
+const views = [
+  banner, brand, talk, welcome, names, rooms, members, composer, log, empty, notifier, announcer, route,
+];
 
 /** A hidden page gets no animation frames, but its title and icon are visible. */
 const HIDDEN_MS = 250;
@@ -77,51 +130,46 @@ function schedule() {
   requestAnimationFrame(() => {
     isScheduled = false;
     for (const view of views) view.draw();
-    followAddress();
   });
 }
 
-let shownRoom;
-
-/** The address names the room, so that a reload, a bookmark or a friend finds it. */
-function followAddress() {
-  const { room } = chat.state;
-  if (room?.id === shownRoom) return;
-  shownRoom = room?.id;
-  gifs.close();
-  if (!room) history.replaceState(null, '', location.pathname + location.search);
-  else if (parseLink(location.hash)?.room !== room.id) history.pushState(null, '', formatLink({ room: room.id }));
-}
-
-function followLink() {
-  const link = parseLink(location.hash);
-  if (link) chat.open(link);
-}
-
 chat.subscribe(schedule);
+subscribe(schedule);
 chat.onMessage((entry) => {
   const gif = chat.state.gifs.find(({ id }) => id === entry.gifId);
   const told = { ...entry, alt: gif ? t(`gif: ${gif.alt}`) : t('gif_unknown', { id: entry.gifId }) };
   announcer.message(told);
   notifier.message(told);
 });
-addEventListener('hashchange', () => {
-  followLink();
-  // On a phone, Back leads from the first room to the list of rooms, and Forward into the current room.
-  if (!parseLink(location.hash)) talk.show('rooms');
-  else if (chat.state.room) talk.show('room');
+chat.onMention((room) => {
+  if (notifier.mention(room)) announcer.say(t('mentioned_in', { room: visible(room.title) }));
 });
+onCalendarChange(schedule);
 addEventListener('online', () => chat.wake());
 addEventListener('focus', () => chat.wake());
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') chat.wake();
   schedule();
 });
-byId('settings-open').addEventListener('click', () => settings.open());
-listenToKeys({ composer, gifs, rooms, shortcuts, talk });
+byId('settings-open').addEventListener('click', openSettings);
+byId('switcher-open').addEventListener('click', openSwitcher);
+followKeyboard();
+listenToSwipes(document, () => route.back());
+listenToKeys({ composer, openSwitcher, picker, rooms, shortcuts, talk });
 
-followLink();
+/** Until now theme.js has had the word. If a part of the page is missing, it keeps it. */
+function begin() {
+  if (document.documentElement.dataset.broken !== undefined) return;
+  byId('starting').remove();
+  byId('lobby').hidden = false;
+  document.querySelector('main').hidden = false;
+}
+
+route.begin();
 chat.start();
+begin();
 schedule();
-delete document.documentElement.dataset.wait;
-if (!chat.state.hasName) names.open({ isFirst: true });
+if (storage.session.get(REOPEN)) {
+  storage.session.remove(REOPEN);
+  openSettings();
+}

@@ -1,16 +1,17 @@
 //! The operator's own GIFs: read from `gifsDirectory` and checked before a port is opened.
 //!
-//! Runs once, on the thread that starts the server, because the user that the server switches to
-//! may not be allowed to read them. An unusable file is an error here that says what is wrong with
-//! which file.
+//! Runs on the thread that starts or reloads the server, at a start before the user is changed: the
+//! one that the server switches to may not be allowed to read them. An unusable file is an error here
+//! that says what is wrong with which file.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::file::{self, FileFault};
 use super::gifs::Picture;
 use crate::protocol::{Gif, MAX_NUMBER};
 use crate::settings::Limits;
@@ -90,17 +91,9 @@ fn name(file: &Path) -> Result<Gif, GifsError> {
 }
 
 /// Reads the GIF itself, and no more than the allowed size.
-fn load(file: &Path, max: usize) -> Result<Vec<u8>, GifsError> {
-    let refuse = |fault| Err(GifsError::new(file, fault));
-    let unreadable = |error| GifsError::new(file, Fault::Unreadable(error));
-    // Opening a named pipe would block forever.
-    if !fs::metadata(file).map_err(unreadable)?.is_file() {
-        return refuse(Fault::NoFile);
-    }
-    let limit = u64::try_from(max).unwrap_or(u64::MAX);
-    let opened = File::open(file).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    opened.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
+fn load(path: &Path, max: usize) -> Result<Vec<u8>, GifsError> {
+    let refuse = |fault| Err(GifsError::new(path, fault));
+    let bytes = file::read(path, max).map_err(|fault| GifsError::new(path, Fault::File(fault)))?;
     if !SIGNATURES.iter().any(|signature| bytes.starts_with(signature)) {
         return refuse(Fault::NoGif);
     }
@@ -136,9 +129,7 @@ enum Fault {
         id: u64,
         other: PathBuf,
     },
-    Unreadable(io::Error),
-    /// A directory, a named pipe, a device.
-    NoFile,
+    File(FileFault),
     NoGif,
     TooLarge {
         max: usize,
@@ -159,7 +150,8 @@ impl GifsError {
 impl Error for GifsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.fault {
-            Fault::UnreadableDirectory(error) | Fault::Unreadable(error) => Some(error),
+            Fault::UnreadableDirectory(error) => Some(error),
+            Fault::File(fault) => fault.source().map(|error| error as _),
             _ => None,
         }
     }
@@ -178,7 +170,7 @@ impl fmt::Display for GifsError {
                 ErrorKind::NotADirectory => {
                     write!(f, "this is not a directory (gifsDirectory). What it is: file {path}")
                 }
-                ErrorKind::PermissionDenied => fmt_denied(&path, f),
+                ErrorKind::PermissionDenied => file::fmt_denied(&self.path, f),
                 _ => write!(f, "the directory cannot be read ({error}). Try: ls -l {path}"),
             },
             Fault::NoPicture => write!(
@@ -201,14 +193,7 @@ impl fmt::Display for GifsError {
             Fault::Twice { id, other } => {
                 write!(f, "{} also has the number {id}; rename one of them", other.display())
             }
-            Fault::Unreadable(error) => match error.kind() {
-                ErrorKind::NotFound => {
-                    write!(f, "this is a link to nothing. What it is: ls -l {path}")
-                }
-                ErrorKind::PermissionDenied => fmt_denied(&path, f),
-                _ => write!(f, "the file cannot be read ({error}). Try: cat {path}"),
-            },
-            Fault::NoFile => write!(f, "this is not a file. What it is: ls -ld {path}"),
+            Fault::File(fault) => fault.fmt(&self.path, f),
             Fault::NoGif => {
                 write!(f, "this is not a GIF, despite its name. What it is: file {path}")
             }
@@ -219,10 +204,6 @@ impl fmt::Display for GifsError {
             ),
         }
     }
-}
-
-fn fmt_denied(path: &Quoted<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "the user that starts the server may not read it. Who may: namei -l {path}")
 }
 
 #[cfg(test)]

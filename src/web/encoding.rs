@@ -4,14 +4,36 @@ use http::header;
 
 use crate::net::http::RequestHead;
 
-/// Whether the client accepts gzip, and does not prefer the unencoded file (RFC 9110 §12.5.3).
+/// How a file is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    Brotli,
+    Gzip,
+    /// As it is.
+    Identity,
+}
+
+impl Coding {
+    /// The value of `Content-Encoding`, if there is to be one.
+    pub(super) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Brotli => Some("br"),
+            Self::Gzip => Some("gzip"),
+            Self::Identity => None,
+        }
+    }
+}
+
+/// The coding that the client prefers among those that `is_offered` (RFC 9110 §12.5.3); of equals the smaller.
 ///
-/// A client that sends no `Accept-Encoding` gets the unencoded file: it may be a simple one.
-pub(super) fn prefers_gzip(head: &RequestHead) -> bool {
-    let (mut gzip, mut any, mut identity) = (None, None, None);
+/// A client that sends no `Accept-Encoding` gets the unencoded file: it may be a simple one. So may one that takes
+/// anything (`*`), which gets gzip.
+pub(super) fn choose(head: &RequestHead, is_offered: impl Fn(Coding) -> bool) -> Coding {
+    let (mut brotli, mut gzip, mut any, mut identity) = (None, None, None, None);
     for item in head.items(&header::ACCEPT_ENCODING) {
         let (coding, weight) = read(item);
         let of_coding = match coding.to_ascii_lowercase().as_str() {
+            "br" => &mut brotli,
             "gzip" | "x-gzip" => &mut gzip,
             "identity" => &mut identity,
             "*" => &mut any,
@@ -19,9 +41,15 @@ pub(super) fn prefers_gzip(head: &RequestHead) -> bool {
         };
         *of_coding = Some(weight);
     }
-    let gzip = gzip.or(any).unwrap_or_default();
     // The unencoded file is always acceptable, but preferred only if `identity` is named.
-    gzip > 0 && gzip >= identity.unwrap_or_default()
+    let identity = identity.unwrap_or_default();
+    let weights = [(Coding::Gzip, gzip.or(any)), (Coding::Brotli, brotli)];
+    let wanted = weights.into_iter().filter_map(|(coding, weight)| Some((coding, weight?)));
+    wanted
+        .filter(|(coding, weight)| *weight > 0 && *weight >= identity && is_offered(*coding))
+        // The last of equals.
+        .max_by_key(|(_, weight)| *weight)
+        .map_or(Coding::Identity, |(coding, _)| coding)
 }
 
 /// A coding and its weight in thousandths. A weight that cannot be parsed counts as zero.
@@ -51,41 +79,53 @@ mod tests {
 
     /// The first of these headers are the most common ones.
     #[test]
-    fn gzip_is_sent_to_clients_that_accept_it() {
-        for (header, expected) in [
-            ("Accept-Encoding: gzip, deflate, br, zstd\r\n", true),
-            ("Accept-Encoding: gzip\r\n", true),
-            ("", false),
-            ("Accept-Encoding:\r\n", false),
-            ("Accept-Encoding: identity\r\n", false),
-            ("Accept-Encoding: br\r\n", false),
-            ("Accept-Encoding: *\r\n", true),
-            ("Accept-Encoding: GZip\r\n", true),
-            ("Accept-Encoding: x-gzip\r\n", true),
-            ("Accept-Encoding: gzip;q=0\r\n", false),
-            ("Accept-Encoding: gzip;q=0.000\r\n", false),
-            ("Accept-Encoding: gzip;q=0.001\r\n", true),
-            ("Accept-Encoding: gzip ; Q=1.000\r\n", true),
-            ("Accept-Encoding: gzip;q=0, *\r\n", false),
-            ("Accept-Encoding: *;q=0\r\n", false),
-            ("Accept-Encoding: *;q=0, gzip\r\n", true),
-            ("Accept-Encoding: identity;q=0.5, gzip;q=0.4\r\n", false),
-            ("Accept-Encoding: identity;q=0.5, gzip;q=0.5\r\n", true),
-            ("Accept-Encoding: identity;q=0\r\n", false),
-            ("Accept-Encoding: identity;q=0, gzip\r\n", true),
-            ("Accept-Encoding: br\r\nAccept-Encoding: gzip\r\n", true),
-            ("Accept-Encoding: gzip;q=2\r\n", false),
-            ("Accept-Encoding: gzip;q=1.001\r\n", false),
-            ("Accept-Encoding: gzip;q=+1\r\n", false),
-            ("Accept-Encoding: gzip;q=0.1234\r\n", false),
-            ("Accept-Encoding: gzip;level=1\r\n", false),
-            ("Accept-Encoding: gzipped\r\n", false),
+    fn a_client_gets_what_it_accepts() {
+        use Coding::{Brotli, Gzip, Identity};
+        for (header, expected, without_brotli) in [
+            ("Accept-Encoding: gzip, deflate, br, zstd\r\n", Brotli, Gzip),
+            ("Accept-Encoding: gzip, deflate\r\n", Gzip, Gzip),
+            ("Accept-Encoding: gzip\r\n", Gzip, Gzip),
+            ("", Identity, Identity),
+            ("Accept-Encoding:\r\n", Identity, Identity),
+            ("Accept-Encoding: identity\r\n", Identity, Identity),
+            ("Accept-Encoding: br\r\n", Brotli, Identity),
+            ("Accept-Encoding: BR\r\n", Brotli, Identity),
+            ("Accept-Encoding: *\r\n", Gzip, Gzip),
+            ("Accept-Encoding: GZip\r\n", Gzip, Gzip),
+            ("Accept-Encoding: x-gzip\r\n", Gzip, Gzip),
+            ("Accept-Encoding: gzip;q=0\r\n", Identity, Identity),
+            ("Accept-Encoding: gzip;q=0.000\r\n", Identity, Identity),
+            ("Accept-Encoding: gzip;q=0.001\r\n", Gzip, Gzip),
+            ("Accept-Encoding: gzip ; Q=1.000\r\n", Gzip, Gzip),
+            ("Accept-Encoding: gzip;q=0, *\r\n", Identity, Identity),
+            ("Accept-Encoding: *;q=0\r\n", Identity, Identity),
+            ("Accept-Encoding: *;q=0, gzip\r\n", Gzip, Gzip),
+            ("Accept-Encoding: *;q=0, br\r\n", Brotli, Identity),
+            ("Accept-Encoding: br;q=0, gzip\r\n", Gzip, Gzip),
+            ("Accept-Encoding: br;q=0.5, gzip\r\n", Gzip, Gzip),
+            ("Accept-Encoding: br, gzip;q=0.5\r\n", Brotli, Gzip),
+            ("Accept-Encoding: br;q=0.5, gzip;q=0.5\r\n", Brotli, Gzip),
+            ("Accept-Encoding: br;q=0.5, gzip;q=0.2, identity;q=0.3\r\n", Brotli, Identity),
+            ("Accept-Encoding: identity;q=0.5, gzip;q=0.4\r\n", Identity, Identity),
+            ("Accept-Encoding: identity;q=0.5, gzip;q=0.5\r\n", Gzip, Gzip),
+            ("Accept-Encoding: identity;q=0\r\n", Identity, Identity),
+            ("Accept-Encoding: identity;q=0, gzip\r\n", Gzip, Gzip),
+            ("Accept-Encoding: br\r\nAccept-Encoding: gzip\r\n", Brotli, Gzip),
+            ("Accept-Encoding: gzip;q=2\r\n", Identity, Identity),
+            ("Accept-Encoding: gzip;q=1.001\r\n", Identity, Identity),
+            ("Accept-Encoding: gzip;q=+1\r\n", Identity, Identity),
+            ("Accept-Encoding: gzip;q=0.1234\r\n", Identity, Identity),
+            ("Accept-Encoding: gzip;level=1\r\n", Identity, Identity),
+            ("Accept-Encoding: gzipped, brotli\r\n", Identity, Identity),
         ] {
             let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{header}\r\n");
             let ParsedHead::Complete(head, _) = parse_head(request.as_bytes(), 8_192) else {
                 panic!("{request}")
             };
-            assert_eq!(prefers_gzip(&head), expected, "{header:?}");
+            assert_eq!(choose(&head, |_| true), expected, "{header:?}");
+            let found = choose(&head, |coding| coding != Brotli);
+            assert_eq!(found, without_brotli, "{header:?}");
+            assert_eq!(choose(&head, |coding| coding == Identity), Identity, "{header:?}");
         }
     }
 }

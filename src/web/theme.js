@@ -1,16 +1,153 @@
-// Runs before the first paint, so that nothing flashes: applies the chosen appearance, and hides a page in another
-// language than English until its texts have loaded.
-{
-  const root = document.documentElement;
-  try {
-    const theme = JSON.parse(localStorage.getItem('wschat.theme'));
-    if (theme === 'light' || theme === 'dark') root.dataset.theme = theme;
-  } catch {
-    // No storage: follow the system.
+// Runs before the first paint: applies the chosen appearance, so that nothing flashes; and until the chat has begun, says
+// why it does not. Nothing looks ready before it is: index.html hides everything else, and app.js shows it.
+//
+// Old browsers run this too, so it is written in the JavaScript of 2009.
+
+(function () {
+  var WORDS = {
+    en: {
+      loading: 'Loading…',
+      slow: 'This is taking longer than usual. Check your connection, or reload the page.',
+      missing: 'A part of this page couldn’t be loaded. Check your connection, and reload the page.',
+      old: 'This chat needs a newer browser. Update your browser, or open this page in another one.',
+      broken: 'Something went wrong while this page was starting. Reload it, or try another browser.',
+      reload: 'Reload'
+    },
+    de: {
+      loading: 'Wird geladen …',
+      slow: 'Das dauert länger als sonst. Prüfe deine Verbindung oder lade die Seite neu.',
+      missing: 'Ein Teil dieser Seite konnte nicht geladen werden. Prüfe deine Verbindung und lade die Seite neu.',
+      old: 'Dieser Chat braucht einen neueren Browser. Aktualisiere deinen Browser oder öffne die Seite in einem anderen.',
+      broken: 'Beim Starten der Seite ist etwas schiefgegangen. Lade sie neu oder versuche es mit einem anderen Browser.',
+      reload: 'Neu laden'
+    },
+    es: {
+      loading: 'Cargando…',
+      slow: 'Está tardando más de lo normal. Comprueba tu conexión o recarga la página.',
+      missing: 'No se ha podido cargar una parte de esta página. Comprueba tu conexión y recarga la página.',
+      old: 'Este chat necesita un navegador más reciente. Actualiza tu navegador o abre esta página en otro.',
+      broken: 'Algo ha fallado al iniciar esta página. Recárgala o prueba con otro navegador.',
+      reload: 'Recargar'
+    },
+    fr: {
+      loading: 'Chargement…',
+      slow: 'C’est plus long que d’habitude. Vérifiez votre connexion ou rechargez la page.',
+      missing: 'Une partie de cette page n’a pas pu être chargée. Vérifiez votre connexion, puis rechargez la page.',
+      old: 'Ce chat a besoin d’un navigateur plus récent. Mettez le vôtre à jour ou ouvrez cette page dans un autre.',
+      broken: 'Un problème est survenu au démarrage de cette page. Rechargez-la ou essayez un autre navigateur.',
+      reload: 'Recharger'
+    }
+  };
+  /** A page that loads faster than this says nothing; one that takes longer than that is slow. */
+  var LOADING_MS = 1500;
+  var SLOW_MS = 15000;
+
+  var root = document.documentElement;
+
+  function stored(key) {
+    try {
+      // The name as in core/storage.js.
+      var path = new URL('./', document.baseURI).pathname;
+      return JSON.parse(localStorage.getItem((path === '/' ? 'wschat.' : 'wschat' + path + '.') + key));
+    } catch (error) {
+      return null; // no storage: follow the system
+    }
   }
-  if (!/^en\b/i.test(navigator.language)) {
-    root.dataset.wait = '';
-    // If loading the texts fails, a page in English is better than none.
-    setTimeout(() => delete root.dataset.wait, 3_000);
+
+  // ---- the appearance
+
+  var theme = stored('theme');
+  if (theme === 'light' || theme === 'dark') root.setAttribute('data-theme', theme);
+
+  /** The browser's bar has the colour of the chosen appearance, even if the system has the other one. */
+  function colourBar() {
+    var shown = root.getAttribute('data-theme');
+    var all = document.querySelectorAll('meta[name="theme-color"]');
+    var own = document.getElementById('chosen-colour');
+    if (own) own.parentNode.removeChild(own);
+    for (var i = 0; shown && i < all.length; i += 1) {
+      if (all[i] === own || String(all[i].getAttribute('media')).indexOf(shown) < 0) continue;
+      own = document.createElement('meta');
+      own.id = 'chosen-colour';
+      own.name = 'theme-color';
+      own.content = all[i].content;
+      // The first one that fits counts.
+      document.head.insertBefore(own, document.head.firstChild);
+      return;
+    }
   }
-}
+
+  colourBar();
+  document.addEventListener('DOMContentLoaded', colourBar);
+  document.addEventListener('appearance', colourBar);
+
+  // ---- what keeps the chat from beginning
+
+  /** A word is given once, unless a worse one follows. */
+  var said = '';
+
+  function words() {
+    var own = document.getElementById('owner');
+    var wanted = [stored('language')];
+    try {
+      if (own) wanted.push(JSON.parse(own.textContent).language);
+    } catch (error) {
+      // Not the owner's data.
+    }
+    wanted = wanted.concat(navigator.languages || [navigator.language]);
+    for (var i = 0; i < wanted.length; i += 1) {
+      var language = String(wanted[i]).toLowerCase().split('-')[0];
+      if (WORDS.hasOwnProperty(language)) return [language, WORDS[language]];
+    }
+    return ['en', WORDS.en];
+  }
+
+  function say(what) {
+    var place = document.getElementById('starting-words');
+    if (!place || said === 'old' || (said !== '' && (what === 'loading' || what === 'slow') && said !== 'loading')) return;
+    said = what;
+    var chosen = words();
+    var line = document.createElement('p');
+    line.textContent = chosen[1][what];
+    place.lang = chosen[0];
+    while (place.firstChild) place.removeChild(place.firstChild);
+    place.appendChild(line);
+    place.parentNode.className = what === 'loading' ? 'late' : 'told';
+    if (what === 'loading' || what === 'old') return;
+    var again = document.createElement('button');
+    again.type = 'button';
+    again.textContent = chosen[1].reload;
+    again.onclick = function () { location.reload(); };
+    place.appendChild(again);
+  }
+
+  /** Whether the browser lacks what the chat is written with. */
+  function isOld() {
+    try {
+      new RegExp('[a--b]', 'v');
+      return !('noModule' in document.createElement('script') && 'WebSocket' in window && Intl.Segmenter && Array.prototype.findLast);
+    } catch (error) {
+      return true;
+    }
+  }
+
+  function failed(event) {
+    var from = event.target;
+    var isLoaded = from && (from.tagName === 'SCRIPT' || (from.tagName === 'LINK' && from.getAttribute('href') === 'style.css'));
+    if (from !== window && !isLoaded) return; // a picture
+    if (isLoaded) root.setAttribute('data-broken', '');
+    // The script may fail before there is a place for words.
+    whenParsed(function () { say(isOld() ? 'old' : isLoaded ? 'missing' : 'broken'); });
+  }
+
+  function whenParsed(act) {
+    if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', act);
+    else act();
+  }
+
+  window.addEventListener('error', failed, true);
+  window.addEventListener('unhandledrejection', function () { whenParsed(function () { say(isOld() ? 'old' : 'broken'); }); });
+  whenParsed(function () { if (isOld()) say('old'); });
+  setTimeout(function () { say('loading'); }, LOADING_MS);
+  setTimeout(function () { say('slow'); }, SLOW_MS);
+})();

@@ -1,144 +1,132 @@
-// Runs axe-core on every view of the page, light and dark, on a desktop and on a phone. No violation of any rule is
-// allowed, best practices included.
+// Every view of the page (views.mjs) for everybody: axe-core finds nothing in any of them, light, dark and in forced
+// colours, on a desktop, zoomed in to 400 %, and on a phone; nothing is cut off or covered; nothing moves that should
+// not; and a finger hits every control.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { test } from 'node:test';
-import { AWAY, PHONE, stage } from './browser.mjs';
-import { PATIENT, Talker } from './talker.mjs';
+import { after, before, test } from 'node:test';
+import { launch, PHONE } from './browser.mjs';
+import { openView, VIEWS, Worlds } from './views.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const DEVICES = { desktop: { viewport: { width: 1280, height: 800 } }, phone: PHONE };
-const visit = stage();
+/** All rules of WCAG 2.2 A and AA, and the best practices. */
+const ALL = {};
+const CONTRAST = { runOnly: ['color-contrast'] };
+const DESKTOP = { viewport: { width: 1440, height: 900 } };
+/** What is left of a window of 1280 by 1024 at 400 %. */
+const ZOOMED = { width: 320, height: 256 };
+const FINGER_PX = 44;
 
-/** Asserts that axe finds nothing. In dark mode only the colours differ, so only their contrast is checked. */
-async function check(page, view) {
-  for (const [colorScheme, options] of [['light', {}], ['dark', { runOnly: ['color-contrast'] }]]) {
-    await page.emulateMedia({ colorScheme });
-    if (!await page.evaluate(() => 'axe' in globalThis)) await page.evaluate(AXE);
-    const found = await page.evaluate(async (settings) => {
-      const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'], ...settings });
-      const told = ({ target, failureSummary }) => `${target} ${failureSummary}`;
-      return violations.map(({ id, nodes }) => [id, ...nodes.map(told)]);
-    }, options);
-    assert.deepEqual(found, [], `${view}, ${colorScheme}`);
-  }
+let browser;
+const worlds = new Worlds();
+before(async () => { browser = await launch(); });
+after(async () => {
+  await browser.close();
+  await worlds.stop();
+});
+
+async function axe(page, settings) {
+  if (!await page.evaluate(() => 'axe' in globalThis)) await page.evaluate(AXE);
+  return page.evaluate(async (options) => {
+    const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'], ...options });
+    const told = ({ target, failureSummary }) => `${target} ${failureSummary}`;
+    return violations.map(({ id, nodes }) => [id, ...nodes.map(told)]);
+  }, settings);
 }
 
-const TALK = [
-  '**bold** _italic_ `code` :tada: @Anna and https://wschat.example/a_(b)?c',
-  '> a quote\n\n```\na block of code\n```',
-  'and more of the same',
-];
-
-/** Makes the page load with messages that seem to have been refused before. */
-function failBefore(page) {
-  return page.addInitScript(() => {
-    const why = [
-      { problem: 'the text is too long', reason: 'bad_text' },
-      { problem: '', reason: 'unknown' },
-      { problem: '', reason: 'room_gone' },
-    ];
-    const entries = why.map((failed, i) => ({
-      ref: `failed-${i}`, kind: 'text', text: `Failed ${i}`, time: Date.now(),
-      room: { id: 1, title: 'Room 1' }, failed, sent: null,
-    }));
-    sessionStorage.setItem('wschat.outbox', JSON.stringify(entries));
+/** Changes how the page is shown, and waits until it has become that. */
+async function show(page, media) {
+  await page.emulateMedia(media);
+  await page.evaluate(async () => {
+    // What inherits a colour that changes begins to change when that has ended.
+    for (let still = 0; still < 2;) {
+      await new Promise((resolve) => { requestAnimationFrame(resolve); });
+      const changes = document.getAnimations().filter(({ effect }) => effect.getComputedTiming().iterations < Infinity);
+      still = changes.length === 0 ? still + 1 : 0;
+      await Promise.allSettled(changes.map(({ finished }) => finished));
+    }
   });
 }
 
-for (const [device, options] of Object.entries(DEVICES)) {
-  const isPhone = device === 'phone';
+/** In dark mode and in forced colours only the colours differ, so only their contrast is checked. */
+async function checkColours(page) {
+  assert.deepEqual(await axe(page, ALL), [], 'light');
+  await show(page, { colorScheme: 'dark' });
+  assert.deepEqual(await axe(page, CONTRAST), [], 'dark');
+  await show(page, { colorScheme: 'light', forcedColors: 'active' });
+  assert.deepEqual(await axe(page, CONTRAST), [], 'forced colours');
+  await show(page, { forcedColors: 'none' });
+}
 
-  test(`${device}: the first visit, the lobby, the settings and the shortcuts`, () => (
-    visit([{ ...options, isGreeted: false }], async ({ page }) => {
-      const dialog = page.getByRole('dialog', { name: 'Welcome!' });
-      await dialog.waitFor();
-      await check(page, 'the first visit');
-      await dialog.getByRole('textbox').fill('x'.repeat(40));
-      await dialog.getByText('8 characters too long').waitFor();
-      await check(page, 'a name that is too long');
-      await dialog.getByRole('button', { name: 'Not now' }).click();
-      await page.getByRole('link', { name: 'Room 1' }).waitFor();
-      await check(page, 'the lobby');
-      await page.getByRole('button', { name: 'Settings' }).click();
-      await page.getByRole('dialog', { name: 'Settings' }).waitFor();
-      await check(page, 'the settings');
-      await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
-      await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
-      await check(page, 'the shortcuts');
-    })));
+/** Runs in the page: what is wider than the window, and which controls cannot be brought into sight and used. */
+function outOfReach() {
+  const found = document.scrollingElement.scrollWidth > innerWidth ? ['the page scrolls sideways'] : [];
+  const modal = document.querySelector('dialog[open]');
+  const name = (node) => node.id || node.getAttribute('aria-label') || node.textContent.trim().slice(0, 40) || node.tagName;
+  for (const node of (modal ?? document).querySelectorAll('a, button, input, textarea, summary, [role="option"], [role="tab"]')) {
+    // What is for screen readers only, or for the keyboard, has no place on the screen until it has the focus.
+    if (!node.checkVisibility({ visibilityProperty: true }) || node.closest('.unseen, #skip')) continue;
+    node.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' });
+    const [box] = node.getClientRects();
+    if (!box || box.width <= 2) continue;
+    if (box.left < -0.5 || box.right > innerWidth + 0.5) found.push(`${name(node)} is cut off`);
+    const top = document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
+    if (!top || !(node.contains(top) || top.contains(node) || top.closest('label')?.contains(node))) {
+      found.push(`${name(node)} is covered by ${top ? name(top) : 'the edge'}`);
+    }
+  }
+  return found;
+}
 
-  const anna = { ...options, name: 'Anna' };
-  test(`${device}: a room with everything that can be in it`, () => visit([anna], async (tab, { server }) => {
-    const { page } = tab;
-    const show = (name) => page.getByRole('button', { name, exact: true }).click();
-    const ben = await Talker.enter(server, { name: 'Ben' });
-    await ben.say(...Array.from({ length: 140 }, (_, i) => `Before ${i + 1}`), ...TALK);
-    await ben.gif(3);
-    await ben.gif(999);
-    await failBefore(page);
-    await page.goto(new URL('#room=1&seq=3', server.url).href);
-    await page.reload();
-    await page.getByRole('button', { name: 'Load messages' }).waitFor({ state: 'attached' });
-    await tab.message('Before 3').waitFor();
-    for (const name of ['Eve', 'Zoë', 'علي']) (await Talker.enter(server, { name })).close();
-    await ben.say('News for @Anna');
-    await tab.line('New messages').waitFor({ state: 'attached' });
-    const toNewest = page.getByRole('button', { name: /new message/ });
-    await toNewest.waitFor();
-    await check(page, 'far up in the room');
+/** Runs in the page: what a finger may miss. Links within a sentence may be as high as a line. */
+function tooSmall(least) {
+  const found = [];
+  const modal = document.querySelector('dialog[open]');
+  for (const node of (modal ?? document).querySelectorAll('a, button, input, textarea, summary, [role="option"], [role="tab"]')) {
+    if (!node.checkVisibility({ visibilityProperty: true }) || node.closest('.unseen, #skip')) continue;
+    if (node.matches('a') && getComputedStyle(node).display === 'inline') continue;
+    // Where a label is around the control, the finger may hit that, too.
+    const { width, height } = (node.closest('label') ?? node).getBoundingClientRect();
+    if (width > 2 && (width < least - 0.5 || height < least - 0.5)) {
+      const name = node.id || node.getAttribute('aria-label') || node.textContent.trim().slice(0, 40);
+      found.push(`${name}: ${Math.round(width)} × ${Math.round(height)}`);
+    }
+  }
+  return [...new Set(found)];
+}
 
-    await toNewest.click();
-    await tab.say('Mine :wave:');
-    await tab.log.getByText('The connection was lost. This message may not have been sent.').waitFor();
-    await check(page, 'the end of the room');
+/** Runs in the page: what moves, for longer than anybody can see. */
+function moving() {
+  return document.getAnimations()
+    .filter(({ effect }) => effect.getComputedTiming().activeDuration > 10)
+    .map(({ effect }) => `${effect.target.id || effect.target.className}: ${effect.getKeyframes().map((frame) => Object.keys(frame))}`);
+}
 
-    await show('GIFs');
-    await tab.shelf.getByRole('img').last().waitFor();
-    await check(page, 'the shelf of GIFs');
-    await page.keyboard.press('Escape');
-    await tab.text.pressSequentially('@B');
-    await page.getByRole('option').first().waitFor();
-    await check(page, 'suggestions');
-    await page.keyboard.press('Escape');
-    await tab.text.fill('x'.repeat(4_100));
-    await tab.pace.getByText('100 characters too long').waitFor();
-    await check(page, 'a message that is too long');
-    await tab.text.fill('');
+/** The height that is left for what is read. */
+const readable = (page) => page.evaluate(() => {
+  const log = document.getElementById('log');
+  return log.checkVisibility() && !document.querySelector('dialog[open]') ? log.clientHeight : Infinity;
+});
 
-    if (isPhone) await page.locator('#members-toggle').click();
-    await tab.member('Ben').waitFor();
-    await check(page, 'the members');
-    if (isPhone) await show('Back to messages');
+for (const view of VIEWS) {
+  test(`${view.name}: on a desktop, and at 400 %`, async () => {
+    const { tab: { page }, close } = await openView(browser, worlds, view, DESKTOP);
+    await checkColours(page);
+    assert.deepEqual(await page.evaluate(outOfReach), [], 'at 1440');
+    await page.setViewportSize(ZOOMED);
+    assert.deepEqual(await axe(page, ALL), [], 'at 400 %');
+    assert.deepEqual(await page.evaluate(outOfReach), [], 'at 400 %');
+    assert.ok(await readable(page) >= 60, `at 400 % ${await readable(page)} pixels are left for the messages`);
+    await close();
+  });
 
-    await show('Mute');
-    await tab.showed('toast', /Room muted/);
-    if (isPhone) await show('Back to rooms');
-    await tab.enter('Room 2');
-    await ben.say('one', 'two');
-    if (isPhone) await show('Back to rooms');
-    await tab.room('Room 1').getByText('2 new messages').waitFor();
-    await check(page, 'the lobby with unread messages');
-    await page.evaluate(() => { location.hash = '#room=Nowhere'; });
-    await tab.notice.getByText('There is no room called “Nowhere”.').waitFor();
-    await check(page, 'a notice');
-  }, { settings: PATIENT }));
-
-  test(`${device}: offline, and after the server has lost everything`, () => (
-    visit([{ ...options, allowed: AWAY }], async (tab, { server }) => {
-      await tab.enter('Room 1');
-      await tab.say('Said');
-      await tab.sent('Said').waitFor();
-      await server.kill();
-      await tab.banner.getByRole('button', { name: 'Try now' }).waitFor();
-      await tab.say('Waiting');
-      await tab.log.getByText('Waiting to send').waitFor();
-      await check(tab.page, 'offline');
-      await server.restart();
-      await tab.impatient();
-      await tab.line('The server has lost earlier messages.').waitFor();
-      await check(tab.page, 'lost');
-    })));
+  test(`${view.name}: on a phone, with reduced motion`, async () => {
+    const { tab: { page }, close } = await openView(browser, worlds, view, { ...PHONE, reducedMotion: 'reduce' });
+    assert.deepEqual(await page.evaluate(moving), [], 'nothing moves');
+    await checkColours(page);
+    assert.deepEqual(await page.evaluate(outOfReach), []);
+    assert.deepEqual(await page.evaluate(tooSmall, FINGER_PX), [], 'a finger hits all');
+    await close();
+  });
 }

@@ -83,6 +83,11 @@ async function inTime(story) {
   }
 }
 
+/** Runs in the page: the visitor has been here before, and wanted no name. */
+function wantNoName() {
+  if (localStorage.getItem('wschat.name') === null) localStorage.setItem('wschat.name', '""');
+}
+
 /** The parts of the page whose texts disappear by themselves, by id. */
 const TRANSIENTS = ['banner', 'pace', 'toast', 'typing'];
 
@@ -107,8 +112,8 @@ export class Tab {
   #isClosed = false;
 
   /**
-   * `name`: the answer to the first visit's question. Without one it is skipped; with `isGreeted: false` the dialog
-   * stays open.
+   * `name`: the answer to the first visit's question. Without one the visitor has said before that they want none; with
+   * `isGreeted: false` the question stays.
    * `hash`: the hash of the address, which may name a room. `before(page)` runs before the page is opened. `allowed`:
    * console messages that the test provokes. All other options are for the browser context.
    */
@@ -118,6 +123,7 @@ export class Tab {
     tab.page = await (await browser.newContext({ ...DESKTOP, locale: 'en-GB', ...context })).newPage();
     tab.page.setDefaultTimeout(TIMEOUT_MS);
     await tab.#watch(new URL(url).host);
+    if (isGreeted && name === undefined) await tab.page.addInitScript(wantNoName);
     await prepare?.(tab.page);
     await tab.page.goto(url + hash);
     if (isGreeted) await tab.greet(name);
@@ -170,16 +176,14 @@ export class Tab {
 
   // ---- what a visitor does
 
-  /** Answers the dialog of the first visit, with a name or without, and waits for the connection. */
+  /** Says who one is: in the welcome, or in the dialog if a link leads to a room. Waits for the connection. */
   async greet(name) {
-    const dialog = this.page.locator('#name-dialog');
-    if (name === undefined) {
-      await dialog.locator('#name-skip').click();
-      await this.me.waitFor();
-    } else {
-      await this.#fillName(name);
+    if (name !== undefined) {
+      await this.page.locator('#welcome-name:visible, #name:visible').fill(name);
+      await this.page.keyboard.press('Enter');
+      await this.me.getByText(name, { exact: true }).waitFor();
     }
-    await dialog.waitFor({ state: 'hidden' });
+    await this.me.waitFor();
   }
 
   async rename(name) {
@@ -210,8 +214,14 @@ export class Tab {
     await this.isIn(title);
   }
 
+  /** Chooses from the menu of the room. */
+  async choose(name) {
+    await this.page.getByRole('button', { name: 'More', exact: true }).click();
+    await this.page.getByRole('menuitem', { name, exact: true }).click();
+  }
+
   async leave() {
-    await this.page.getByRole('button', { name: 'Leave', exact: true }).click();
+    await this.choose('Leave');
     await this.page.locator('#room').waitFor({ state: 'hidden' });
   }
 
@@ -237,8 +247,14 @@ export class Tab {
     await this.page.getByRole('button', { name: 'Send', exact: true }).click();
   }
 
+  /** Opens the picker at the GIFs. */
+  async openGifs() {
+    await this.page.getByRole('button', { name: 'Emoji and GIFs', exact: true }).click();
+    await this.page.getByRole('tab', { name: 'GIFs', exact: true }).click();
+  }
+
   async gif(alt) {
-    await this.page.getByRole('button', { name: 'GIFs', exact: true }).click();
+    await this.openGifs();
     await this.shelf.getByRole('button', { name: alt, exact: true }).click();
   }
 
@@ -306,8 +322,9 @@ export class Tab {
     return this.page.getByRole('navigation', { name: 'Rooms' });
   }
 
+  /** A room in the list. */
   room(title) {
-    return this.rooms.getByRole('link').filter({ has: this.page.getByText(title, { exact: true }) });
+    return this.page.locator('#rooms').getByRole('link').filter({ has: this.page.getByText(title, { exact: true }) });
   }
 
   title(title) {

@@ -18,6 +18,10 @@ async function hasFocus(page, role, name) {
   return handle;
 }
 
+/** Waits until this room in the list has the focus. */
+const roomHasFocus = (page, title) => page.waitForFunction((words) => (
+  document.activeElement.closest('#rooms a')?.querySelector('.title').innerText === words), title);
+
 /** Whether the focused element has a visible outline. */
 const isFocusSeen = (page) => page.evaluate(() => {
   const focused = document.activeElement;
@@ -65,16 +69,18 @@ const STRANGER = { isGreeted: false };
 
 test('a first visit: choose a name, enter, write, send a GIF and leave', () => visit([STRANGER], async ({ page }) => {
   const { keyboard } = page;
-  await hasFocus(page, 'textbox', 'Display name');
+  await hasFocus(page, 'textbox', 'Choose a display name');
   await keyboard.press('Enter');
   await page.getByRole('alert').filter({ hasText: 'Enter a name.' }).waitFor();
-  assert.equal(await page.getByRole('textbox', { name: 'Display name' }).getAttribute('aria-invalid'), 'true');
+  assert.equal(await page.getByRole('textbox', { name: 'Choose a display name' }).getAttribute('aria-invalid'), 'true');
   await keyboard.type('Stranger');
   await keyboard.press('Enter');
-  // The focus is in the list of rooms, not at the start of the page.
-  await hasFocus(page, 'link', /Room 1/);
+  // The next step has the focus: a room.
+  const focused = () => page.evaluate(() => document.activeElement.closest('#cards a')?.querySelector('.title').innerText);
+  await page.waitForFunction(() => document.activeElement.closest('#cards a') !== null);
+  assert.equal(await focused(), 'Room 1');
   await keyboard.press('Tab');
-  await hasFocus(page, 'link', /Room 2/);
+  assert.equal(await focused(), 'Room 2');
   assert.ok(await isFocusSeen(page));
   await keyboard.press('Enter');
   await hasFocus(page, 'textbox', 'Message');
@@ -84,8 +90,12 @@ test('a first visit: choose a name, enter, write, send a GIF and leave', () => v
   await keyboard.press('Enter');
   await page.getByRole('log').getByText('one\ntwo').waitFor();
   await hasFocus(page, 'textbox', 'Message');
-  await tabTo(page, 'button', 'GIFs', 'Shift+Tab');
+  await tabTo(page, 'button', 'Emoji and GIFs', 'Shift+Tab');
   await keyboard.press('Enter');
+  await hasFocus(page, 'searchbox', 'Search emoji');
+  await tabTo(page, 'tab', 'Emoji', 'Shift+Tab');
+  await keyboard.press('ArrowRight');
+  await tabTo(page, 'button', 'A waving hand');
   await hasFocus(page, 'button', 'A waving hand');
   assert.ok(await isFocusSeen(page));
   await keyboard.press('ArrowRight');
@@ -93,15 +103,20 @@ test('a first visit: choose a name, enter, write, send a GIF and leave', () => v
   await keyboard.press('Enter');
   await page.getByRole('log').getByRole('img', { name: 'A beating heart' }).waitFor();
   await hasFocus(page, 'textbox', 'Message');
-  await tabTo(page, 'button', 'Leave', 'Shift+Tab');
+  await tabTo(page, 'button', 'More', 'Shift+Tab');
   await keyboard.press('Enter');
-  await page.getByText('Choose a room to start chatting.').waitFor();
-  await hasFocus(page, 'link', /Room 2/);
+  await hasFocus(page, 'menuitem', 'Mute');
+  await keyboard.press('ArrowUp');
+  await hasFocus(page, 'menuitem', 'Leave');
+  assert.ok(await isFocusSeen(page));
+  await keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Choose a room to start chatting' }).waitFor();
+  await roomHasFocus(page, 'Room 2');
   assert.ok(await isFocusSeen(page));
 }));
 
 test('Tab goes through the whole page, and out of it', () => visit([{}], async ({ page }) => {
-  await page.getByRole('link', { name: /Room 1/ }).press('Enter');
+  await page.locator('#rooms').getByRole('link', { name: /Room 1/ }).press('Enter');
   await hasFocus(page, 'textbox', 'Message');
   const { keyboard } = page;
   const seen = [];
@@ -117,14 +132,14 @@ test('Tab goes through the whole page, and out of it', () => visit([{}], async (
   }
   const order = [
     'Skip to the message box', 'Settings', 'Room 1', 'New room', 'Create',
-    'Copy room link', 'Mute', 'Leave', 'Messages', 'GIFs', 'Message', 'Send',
+    'Share', '1 member', 'More', 'Messages', 'Emoji and GIFs', 'Message', 'Send',
   ];
   assert.deepEqual(seen.filter((name) => order.includes(name)), order);
 }));
 
 test('what a key opens Escape closes, and the focus returns', () => visit([{}], async ({ page }) => {
   const { keyboard } = page;
-  await page.getByRole('link', { name: /Room 1/ }).press('Enter');
+  await page.locator('#rooms').getByRole('link', { name: /Room 1/ }).press('Enter');
   await hasFocus(page, 'textbox', 'Message');
   await keyboard.type('Is this a question?');
   assert.equal(await page.getByRole('dialog').count(), 0, 'a question mark that is written opens nothing');
@@ -132,14 +147,15 @@ test('what a key opens Escape closes, and the focus returns', () => visit([{}], 
   await keyboard.press('Alt+g');
   await hasFocus(page, 'button', 'A waving hand');
   await keyboard.press('Escape');
-  await hasFocus(page, 'button', 'GIFs');
+  await hasFocus(page, 'textbox', 'Message');
+  await page.getByRole('button', { name: 'Emoji and GIFs' }).focus();
   await keyboard.press('?');
   await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
   await hasFocus(page, 'heading', 'Keyboard shortcuts');
   await keyboard.press('Escape');
-  await hasFocus(page, 'button', 'GIFs');
+  await hasFocus(page, 'button', 'Emoji and GIFs');
   await page.getByRole('button', { name: 'Settings' }).press('Enter');
-  await hasFocus(page, 'radio', 'Match system');
+  await hasFocus(page, 'heading', 'Settings');
   await tabTo(page, 'button', 'Keyboard shortcuts');
   await keyboard.press('Enter');
   await hasFocus(page, 'heading', 'Keyboard shortcuts');
@@ -155,8 +171,67 @@ test('what a key opens Escape closes, and the focus returns', () => visit([{}], 
   await keyboard.press('Escape');
   await hasFocus(page, 'textbox', 'Message');
   await keyboard.press('Alt+ArrowDown');
-  await page.getByRole('heading', { name: 'Room 2' }).waitFor();
+  await page.getByRole('heading', { name: 'Room 2', exact: true }).waitFor();
   await hasFocus(page, 'textbox', 'Message');
+}));
+
+/** Presses a key with Alt as this keyboard sends it. Returns whether the page has kept it from the text. */
+const alt = (page, key, code, more = {}) => page.evaluate((init) => {
+  const event = new KeyboardEvent('keydown', { altKey: true, bubbles: true, cancelable: true, ...init });
+  document.activeElement.dispatchEvent(event);
+  return event.defaultPrevented;
+}, { key, code, ...more });
+
+const asMac = (page) => page.addInitScript(() => {
+  Object.defineProperty(navigator, 'platform', { get: () => 'MacIntel' });
+});
+
+test('on a Mac, a key that writes a character or moves the caret does so', () => visit([{ before: asMac }], async (tab) => {
+  const { page } = tab;
+  await tab.enter('Room 1');
+  for (const id of ['text', 'title']) {
+    await page.locator(`#${id}`).focus();
+    for (const [key, code] of [['©', 'KeyG'], ['µ', 'KeyM'], ['ArrowUp', 'ArrowUp'], ['ArrowDown', 'ArrowDown'], ['g', 'KeyG']]) {
+      assert.equal(await alt(page, key, code), false, `⌥${code} in #${id}`);
+    }
+    assert.equal(await page.evaluate(() => document.activeElement.id), id);
+  }
+  assert.equal(await page.locator('#picker').isVisible(), false);
+  assert.ok(await page.getByRole('heading', { name: 'Room 1' }).isVisible());
+  // Outside of a text they write nothing.
+  await page.getByRole('log').focus();
+  assert.equal(await alt(page, 'ArrowDown', 'ArrowDown'), true);
+  await page.getByRole('heading', { name: 'Room 2' }).waitFor();
+  await page.getByRole('log').focus();
+  assert.equal(await alt(page, '©', 'KeyG'), true);
+  await page.getByRole('tab', { name: 'GIFs' }).waitFor();
+  // ⌘ is the key for commands there, and Ctrl moves the caret.
+  await tab.text.fill('word');
+  await tab.text.press('Control+e');
+  assert.equal(await tab.text.inputValue(), 'word');
+  await tab.text.press('Meta+b');
+  await page.waitForFunction(() => document.getElementById('text').value === '**word**');
+  await tab.text.press('Meta+Enter');
+  await tab.log.getByText('word', { exact: true }).waitFor();
+}));
+
+test('elsewhere Alt writes nothing, whatever the layout; AltGr does', () => visit([{}], async (tab) => {
+  const { page } = tab;
+  await tab.enter('Room 1');
+  const inText = async (key, code, more) => {
+    await tab.text.focus();
+    return alt(page, key, code, more);
+  };
+  assert.equal(await inText('©', 'KeyG'), false);
+  assert.equal(await inText('µ', 'KeyM'), false);
+  assert.equal(await inText('g', 'KeyG', { ctrlKey: true }), false);
+  assert.equal(await inText('g', 'KeyG', { modifierAltGraph: true }), false);
+  // A French keyboard has another key where M is on others.
+  assert.equal(await inText(',', 'KeyM'), false);
+  assert.equal(await inText('m', 'Semicolon'), true);
+  await hasFocus(page, 'log', 'Messages');
+  assert.equal(await inText('п', 'KeyG'), true, 'a Russian keyboard has no g');
+  await page.getByRole('tab', { name: 'GIFs' }).waitFor();
 }));
 
 test('every listed shortcut does what the list says', () => visit([{}], async (tab) => {
@@ -172,10 +247,10 @@ test('every listed shortcut does what the list says', () => visit([{}], async (t
   await page.getByRole('textbox', { name: 'Message', exact: true }).fill(':wav');
   await page.getByRole('textbox', { name: 'Message', exact: true }).press('End');
   await keyboard.type('e');
-  await page.getByRole('option').first().waitFor();
+  await page.locator('#completion').getByRole('option').first().waitFor();
   await keyboard.press('Tab');
   assert.match(await page.getByRole('textbox', { name: 'Message', exact: true }).inputValue(), /^👋|^:wave:/u);
-  await page.getByRole('button', { name: 'Mute' }).click();
+  await tab.choose('Mute');
   await keyboard.press('Alt+m');
   await hasFocus(page, 'log', 'Messages');
   assert.ok(await isFocusSeen(page), 'also after the pointer was used');
@@ -197,7 +272,7 @@ test('every listed shortcut does what the list says', () => visit([{}], async (t
 
 test('on a phone the focus follows when the members open and close', () => visit([SMALL], async ({ page }) => {
   const { keyboard } = page;
-  await page.getByRole('link', { name: /Room 1/ }).press('Enter');
+  await page.locator('#rooms').getByRole('link', { name: /Room 1/ }).press('Enter');
   await hasFocus(page, 'heading', 'Room 1');
   await tabTo(page, 'button', '1 member');
   for (const close of ['Enter', 'Escape']) {
@@ -208,7 +283,7 @@ test('on a phone the focus follows when the members open and close', () => visit
   }
   await tabTo(page, 'button', 'Back to rooms', 'Shift+Tab');
   await keyboard.press('Enter');
-  await hasFocus(page, 'link', /Room 1/);
+  await roomHasFocus(page, 'Room 1');
   await keyboard.press('Enter');
   await hasFocus(page, 'heading', 'Room 1');
 }));
@@ -217,9 +292,9 @@ test('a refused room leaves the user where they were', () => visit([SMALL], asyn
   await page.getByRole('textbox', { name: 'New room' }).fill('One too many');
   await page.keyboard.press('Enter');
   await page.getByRole('alert').getByText('There are already too many rooms.').waitFor();
-  await page.getByRole('link', { name: /Room 1/ }).waitFor();
+  await page.locator('#rooms').getByRole('link', { name: /Room 1/ }).waitFor();
   await page.getByRole('button', { name: 'Dismiss' }).press('Enter');
-  await hasFocus(page, 'link', /Room 1/);
+  await roomHasFocus(page, 'Room 1');
 }, { settings: { limits: { maxRooms: 3 } } }));
 
 test('messages of others are announced once, and many as a number', () => visit([{}], async (tab, { server }) => {
@@ -307,7 +382,7 @@ for (const [what, viewport] of Object.entries(SIZES)) {
     await tab.log.getByRole('img', { name: 'A waving hand' }).waitFor();
     await fits(page, 'the room');
     // The message box and the messages still fit beside the GIF picker.
-    await page.getByRole('button', { name: 'GIFs', exact: true }).click();
+    await tab.openGifs();
     await fits(page, 'the shelf');
     assert.ok(await page.locator('#log').evaluate((log) => log.clientHeight) >= 60);
     await page.keyboard.press('Escape');
@@ -317,8 +392,11 @@ for (const [what, viewport] of Object.entries(SIZES)) {
     await page.getByRole('button', { name: 'Back to messages' }).click();
     await page.getByRole('button', { name: 'Back to rooms' }).click();
     await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('dialog', { name: 'Settings' }).waitFor();
     await fits(page, 'the settings');
-    await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
     await fits(page, 'the shortcuts');
   }));
 }
@@ -342,10 +420,26 @@ test('in forced colours the selected suggestion and the current room stand out',
       const { outlineStyle, outlineColor, fontWeight, backgroundColor } = getComputedStyle(node);
       return [outlineStyle, outlineColor, fontWeight, backgroundColor].join(' ');
     });
-    await page.getByRole('option').nth(1).waitFor();
-    assert.notEqual(await looks(page.getByRole('option').nth(0)), await looks(page.getByRole('option').nth(1)));
+    await page.locator('#completion').getByRole('option').nth(1).waitFor();
+    assert.notEqual(await looks(page.locator('#completion').getByRole('option').nth(0)), await looks(page.locator('#completion').getByRole('option').nth(1)));
     assert.notEqual(await looks(tab.room('Room 1')), await looks(tab.room('Room 2')));
   })));
+
+test('in forced colours the present room, an unread one and a read one look different', () => (
+  visit([{ forcedColors: 'active' }], async (tab, { server }) => {
+    await tab.enter('Room 1');
+    const ben = await Talker.enter(server, { name: 'Ben' });
+    await ben.say('Hello');
+    await tab.sent('Hello').waitFor();
+    await tab.enter('Room 2');
+    await ben.say('News');
+    await tab.room('Room 1').getByText('1 new message').waitFor();
+    const looks = (title) => tab.room(title).evaluate((link) => {
+      const { outlineStyle } = getComputedStyle(link);
+      return `${outlineStyle} ${getComputedStyle(link.querySelector('.title')).textDecorationLine}`;
+    });
+    assert.deepEqual([await looks('Room 1'), await looks('Room 2'), await looks('Room 3')], ['none underline', 'solid none', 'none none']);
+  }, { settings: PATIENT })));
 
 for (const [chosen, system] of [['dark', 'light'], ['light', 'dark']]) {
   test(`the chosen appearance (${chosen}) applies from the first paint, whatever the system has`, () => (

@@ -24,15 +24,16 @@ const leave = (client) => client.send('{"type":"leave_room"}');
 // ---- names
 
 test('the first visit asks for a name, and the next ones remember it', () => visit([{ isGreeted: false }], async (tab) => {
-  const dialog = tab.page.getByRole('dialog', { name: 'Welcome!' });
-  await dialog.getByRole('textbox', { name: 'Display name' }).fill('Anna');
-  await dialog.getByRole('button', { name: 'Start chatting' }).click();
-  await dialog.waitFor({ state: 'hidden' });
+  const welcome = tab.page.getByRole('region', { name: 'wschat' });
+  await welcome.getByRole('textbox', { name: 'Choose a display name' }).fill('Anna');
+  await welcome.getByRole('button', { name: 'Start chatting' }).click();
+  await welcome.getByRole('textbox').waitFor({ state: 'hidden' });
   await tab.me.getByText('Anna', { exact: true }).waitFor();
   const again = await tab.page.context().newPage();
   await again.goto(tab.page.url());
   await again.locator('#me').getByText('Anna', { exact: true }).waitFor();
   assert.equal(await again.getByRole('dialog').count(), 0);
+  assert.equal(await again.getByRole('button', { name: 'Start chatting' }).count(), 0);
 }));
 
 for (const [how, skip] of [
@@ -40,10 +41,13 @@ for (const [how, skip] of [
   ['Escape', ({ page }) => page.keyboard.press('Escape')],
 ]) {
   test(`the name can be skipped with “${how}”, and is not asked for again`, () => visit([{ isGreeted: false }], async (tab) => {
-    const dialog = tab.page.getByRole('dialog', { name: 'Welcome!' });
+    await tab.room('Room 2').click();
+    const dialog = tab.page.getByRole('dialog', { name: 'Choose a display name' });
     await dialog.waitFor();
+    assert.equal(await tab.page.locator('#room').isVisible(), false, 'nobody enters before that');
     await skip(tab);
     await dialog.waitFor({ state: 'hidden' });
+    await tab.isIn('Room 2');
     await tab.me.getByText(/^User \d+$/).waitFor();
     await tab.page.reload();
     await tab.me.getByText(/^User \d+$/).waitFor();
@@ -175,8 +179,9 @@ test('many joins and departures are one line', () => visit([{ name: 'Anna' }], a
   assert.equal(await line.count(), 2);
 }, QUICK));
 
-test('a member of a large room is found by name, and mentioned by a click', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
+test('a member of a large room is found by name, and mentioned from the menu there', () => visit([{ name: 'Anna' }], async (anna, { server }) => {
   await anna.enter('Room 1');
+  const choose = (name) => anna.page.getByRole('menu').getByRole('menuitem', { name, exact: true }).click();
   const search = anna.members.getByRole('searchbox', { name: 'Search members' });
   assert.equal(await search.count(), 0);
   for (let i = 1; i <= 14; i += 1) await guest(server, `Guest ${i}`);
@@ -185,6 +190,7 @@ test('a member of a large room is found by name, and mentioned by a click', () =
   assert.equal(await anna.members.getByRole('listitem').count(), 1);
   await anna.text.fill('Hello');
   await anna.member('Guest 7').getByRole('button').click();
+  await choose('Mention');
   assert.equal(await anna.text.inputValue(), 'Hello @Guest 7 ');
   await search.fill('nobody');
   await anna.members.getByRole('listitem').first().waitFor({ state: 'detached' });
@@ -252,6 +258,7 @@ const CALLED = {
         constructor(title, { body }) {
           super();
           told.made.push({ title, body });
+          Object.defineProperty(told, 'last', { value: this, configurable: true });
         }
         close() {}
       };
@@ -273,8 +280,10 @@ const hasTitle = ({ page }, title) => page.waitForFunction((words) => document.t
 async function turnOnNotifications({ page }) {
   await page.getByRole('button', { name: 'Settings' }).click();
   const settings = page.getByRole('dialog', { name: 'Settings' });
-  await settings.getByRole('button', { name: 'Turn on' }).click();
-  await settings.getByRole('button', { name: 'Turn off' }).waitFor();
+  const mentions = settings.getByRole('switch', { name: 'When someone mentions you' });
+  assert.equal(await mentions.getAttribute('aria-checked'), 'false');
+  await mentions.click();
+  await settings.getByRole('switch', { name: 'When someone mentions you', checked: true }).waitFor();
   await settings.getByRole('button', { name: 'Close' }).click();
 }
 
@@ -298,11 +307,61 @@ test('a mention notifies a user who looks elsewhere, if they have turned it on',
   await hears('nobody is meant');
   await hears('@Anna come here');
   assert.deepEqual((await told(anna)).made, [{ title: 'Ben in Room 1', body: 'Ben: @Anna come here' }]);
+  await ben.say('@Anna **now** :wave:');
+  await anna.page.waitForFunction(() => globalThis.told.made.length === 2);
+  assert.deepEqual((await told(anna)).made.at(-1), { title: 'Ben in Room 1', body: 'Ben: @Anna now 👋' }, 'in plain words');
   await looksAway(anna, false);
-  await anna.page.getByRole('button', { name: 'Mute', exact: true }).click();
+  await anna.choose('Mute');
   await looksAway(anna);
   await hears('@Anna but it is muted');
-  assert.equal((await told(anna)).made.length, 1);
+  assert.equal((await told(anna)).made.length, 2);
+}));
+
+/** The page hears of mentions in Room 2, as from a server that counts them. */
+const COUNTED = {
+  async before(page) {
+    await CALLED.before(page);
+    await page.addInitScript(() => {
+      localStorage.setItem('wschat.sound', 'true');
+      globalThis.tones = 0;
+      const { start } = OscillatorNode.prototype;
+      OscillatorNode.prototype.start = function count(...when) {
+        globalThis.tones += 1;
+        start.apply(this, when);
+      };
+    });
+    await page.routeWebSocket(/.*/, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((text) => server.send(text));
+      server.onMessage((text) => {
+        const frame = JSON.parse(text);
+        if (frame.type === 'room_changed' && frame.room.id === 2) frame.room.mentions = frame.room.seq;
+        socket.send(JSON.stringify(frame));
+      });
+    });
+  },
+};
+
+test('a mention in another room sounds, and notifies a user who looks elsewhere; its notification leads there', () => visit([
+  { name: 'Anna', ...COUNTED }, { name: 'Ben' },
+], async (anna, ben) => {
+  const tones = () => anna.page.evaluate(() => globalThis.tones);
+  await anna.enter('Room 1');
+  await ben.enter('Room 2');
+  await turnOnNotifications(anna);
+  assert.equal(await tones(), 0);
+  await ben.say('@Anna come over');
+  await anna.page.waitForFunction(() => globalThis.tones > 0);
+  const once = await tones();
+  assert.deepEqual((await told(anna)).made, [], 'whoever looks at the page sees it there');
+  await hasTitle(anna, '(@1) Room 1 – wschat');
+  await looksAway(anna);
+  await ben.say('@Anna really');
+  await anna.page.waitForFunction(() => globalThis.told.made.length === 1);
+  assert.deepEqual((await told(anna)).made, [{ title: 'Room 2', body: 'You were mentioned in Room 2.' }]);
+  assert.ok(await tones() <= 2 * once, 'at most once in two seconds');
+  await anna.page.evaluate(() => globalThis.told.last.dispatchEvent(new Event('click')));
+  await anna.isIn('Room 2');
 }));
 
 test('unread messages are counted in the title and mark the icon, until the user looks', () => visit([
@@ -315,34 +374,33 @@ test('unread messages are counted in the title and mark the icon, until the user
   await ben.say('seen');
   await anna.sent('seen').waitFor();
   await hasTitle(anna, 'Room 1 – wschat');
-  assert.equal(await icon(), 'icon.svg');
+  assert.match(await icon(), /^icon\.svg/);
   await looksAway(anna);
   await ben.say('one');
   await ben.say('two');
   await hasTitle(anna, '(2) Room 1 – wschat');
-  assert.equal(await icon(), 'icon-unread.svg');
+  assert.match(await icon(), /^icon-unread\.svg/);
   await looksAway(anna, false);
   await hasTitle(anna, 'Room 1 – wschat');
-  assert.equal(await icon(), 'icon.svg');
+  assert.match(await icon(), /^icon\.svg/);
   await anna.line(/^New messages$/).waitFor();
 }));
 
 test('a muted room is counted only in the list, also after a reload', () => visit(TWO, async (anna, ben) => {
   await anna.enter('Room 1');
   await ben.enter('Room 1');
-  const mute = anna.page.getByRole('button', { name: 'Mute', exact: true });
-  assert.equal(await mute.getAttribute('aria-pressed'), 'false');
-  await mute.click();
+  await anna.choose('Mute');
   await anna.room('Room 1').getByText('muted').waitFor();
-  assert.equal(await mute.getAttribute('aria-pressed'), 'true');
   await anna.enter('Room 2');
-  assert.equal(await mute.getAttribute('aria-pressed'), 'false');
+  await anna.page.getByRole('button', { name: 'More', exact: true }).click();
+  await anna.page.getByRole('menuitem', { name: 'Mute', exact: true }).waitFor();
+  await anna.page.keyboard.press('Escape');
   await anna.page.reload();
   await anna.isIn('Room 2');
   await ben.say('psst');
   await anna.room('Room 1').getByText('1 new message').waitFor();
   assert.equal(await anna.page.title(), 'Room 2 – wschat');
   await anna.enter('Room 1');
-  await mute.click();
+  await anna.choose('Unmute');
   await anna.room('Room 1').getByText('muted').waitFor({ state: 'detached' });
 }));

@@ -8,7 +8,9 @@ const visit = stage();
 const TWO = [{ name: 'Anna' }, { name: 'Ben' }];
 
 /** The list is updated a little later than the room. */
-const people = (tab, title, count) => tab.room(title).getByText(`${count} ${count === 1 ? 'person' : 'people'} here`).waitFor();
+const people = (tab, title, count) => (count === 0
+  ? tab.room(title).getByText(/here$/).waitFor({ state: 'detached' })
+  : tab.room(title).getByText(`${count} ${count === 1 ? 'person' : 'people'} here`).waitFor());
 const unread = (tab, title, words) => tab.room(title).getByText(words, { exact: true }).waitFor();
 
 test('two visitors in a room see each other’s messages, with author and time', () => visit(TWO, async (anna, ben) => {
@@ -127,7 +129,7 @@ test('a visitor who leaves is gone for the others, and may return', () => visit(
   await ben.say('Stay!');
   await anna.sent('Stay!').waitFor();
   await anna.leave();
-  await anna.page.getByText('Choose a room to start chatting.').waitFor();
+  await anna.page.getByRole('heading', { name: 'Choose a room to start chatting' }).waitFor();
   await ben.line('Anna left').waitFor();
   await ben.member('Anna').waitFor({ state: 'detached' });
   await people(anna, 'Room 3', 1);
@@ -163,8 +165,10 @@ test('a room’s link can be copied, and leads a friend there', () => visit([
   { name: 'Anna', permissions: ['clipboard-read', 'clipboard-write'] },
 ], async (anna, { open, server }) => {
   await anna.create('Tea & cake');
-  await anna.page.getByRole('button', { name: 'Copy room link' }).click();
-  await anna.showed('toast', /Link copied/);
+  await anna.page.getByRole('button', { name: 'Share', exact: true }).click();
+  await anna.page.getByRole('dialog', { name: 'Invite people to “Tea & cake”' }).getByRole('button', { name: 'Copy link' }).click();
+  await anna.page.getByRole('button', { name: 'Link copied.' }).waitFor();
+  await anna.page.keyboard.press('Escape');
   const link = await anna.page.evaluate(() => navigator.clipboard.readText());
   assert.ok(link.startsWith(server.url), link);
   const ben = await open({ name: 'Ben', hash: link.slice(server.url.length) });
@@ -218,7 +222,7 @@ test('a room that is gone after a restart is reported, and can be created again'
   await server.kill();
   await server.restart();
   await anna.notice.getByText('There is no room called “For today”.').waitFor();
-  await anna.page.getByText('Choose a room to start chatting.').waitFor();
+  await anna.page.getByRole('heading', { name: 'Choose a room to start chatting' }).waitFor();
   await anna.enter('Room 1');
   await anna.page.evaluate(() => { location.hash = '#room=For today'; });
   await anna.notice.getByRole('button', { name: 'Create it' }).click();
@@ -249,11 +253,57 @@ test('a phone shows one pane at a time', () => visit([{ name: 'Anna', ...PHONE }
   await anna.room('Room 1').tap();
   await shows('talk');
   assert.equal(await anna.text.inputValue(), 'half a thought');
-  // The phone's own back button does the same.
+  // The phone's own back button leads where one came from, and so do the page's.
+  const length = await page.evaluate(() => history.length);
+  await page.getByRole('button', { name: '1 member', exact: true }).tap();
+  await shows('members');
+  await page.goBack();
+  await shows('talk');
+  await page.goForward();
+  await shows('members');
+  await page.goBack();
   await page.goBack();
   await shows('rooms');
   await page.goForward();
   await shows('talk');
-  await page.getByRole('button', { name: 'Leave' }).tap();
+  await page.getByRole('button', { name: '1 member', exact: true }).tap();
+  await page.getByRole('button', { name: 'Back to messages' }).tap();
+  await shows('talk');
+  await page.waitForFunction(() => history.state.pane === 'room');
+  await page.goBack();
   await shows('rooms');
+  await anna.room('Room 2').tap();
+  await anna.isIn('Room 2');
+  assert.equal(await page.evaluate(() => history.length), length, 'no pane is there twice');
+  await anna.choose('Leave');
+  await shows('rooms');
+  await page.waitForFunction(() => history.state.pane === 'rooms' && location.hash === '');
+}));
+
+test('who comes to a room by a link on a phone gets to the rooms by Back, also after a reload, and no ring boxes its title', () => visit([
+  { isGreeted: false, hash: '#room=2', ...PHONE },
+], async (anna) => {
+  const { page } = anna;
+  await page.locator('#name').fill('Anna');
+  await page.keyboard.press('Enter');
+  await anna.isIn('Room 2');
+  await page.reload();
+  await anna.isIn('Room 2');
+  await page.waitForFunction(() => document.activeElement.id === 'room-title');
+  assert.equal(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle), 'none');
+  await page.keyboard.press('Alt');
+  assert.equal(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle), 'solid');
+  await page.goBack();
+  await page.locator('#lobby').waitFor();
+  assert.equal(await page.locator('main #room').isVisible(), false);
+  await page.goForward();
+  await anna.isIn('Room 2');
+  // A room that is left by a link to another one is where Back leads.
+  await page.evaluate(() => { location.hash = '#room=Room 3'; });
+  await anna.isIn('Room 3');
+  assert.equal(new URL(page.url()).hash, '#room=3');
+  await page.goBack();
+  await anna.isIn('Room 2');
+  await page.getByRole('button', { name: 'Back to rooms' }).tap();
+  await page.locator('#lobby').waitFor();
 }));

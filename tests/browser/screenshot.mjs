@@ -30,7 +30,7 @@ async function guest(name, room) {
 
 const mira = await Tab.open(browser, server.url, { name: 'Mira', ...DESKTOP });
 await mira.enter('Loud music');
-await mira.page.getByRole('button', { name: 'Mute', exact: true }).click();
+await mira.choose('Mute');
 await mira.enter('Book club');
 const reader = await guest('Noor', 'Book club');
 for (const name of ['Ivo', 'Sana', 'Piet']) await guest(name, 'Book club');
@@ -87,7 +87,7 @@ await shoot(mira, 'desktop-light', 'light');
 await shoot(mira, 'desktop-dark', 'dark');
 await shoot(jonas, 'phone-light', 'light');
 await shoot(jonas, 'phone-dark', 'dark');
-await jonas.page.getByRole('button', { name: 'GIFs', exact: true }).tap();
+await jonas.openGifs();
 await jonas.shelf.getByRole('img').last().evaluate((image) => image.decode());
 await shoot(jonas, 'phone-dark-gifs', 'dark');
 await jonas.page.keyboard.press('Escape');

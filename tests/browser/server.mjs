@@ -23,6 +23,7 @@ function binary() {
 export class Server {
   #directory = mkdtempSync(path.join(tmpdir(), 'wschat-'));
   #command;
+  #fixed;
   #process;
 
   /** The address that the server printed, with a slash at the end. */
@@ -36,7 +37,8 @@ export class Server {
     const server = new Server();
     server.#command = fillable ? ['bash', '-c', 'trap "" XFSZ; exec "$@"', 'bash', binary()] : [binary()];
     const admin = governed && { admin: { listen: server.file('admin.sock') } };
-    writeFileSync(server.file('settings.json'), JSON.stringify({ host: '127.0.0.1', ...admin, ...settings }));
+    server.#fixed = { host: '127.0.0.1', ...admin };
+    writeFileSync(server.file('settings.json'), JSON.stringify({ ...server.#fixed, ...settings }));
     try {
       await server.#run(0);
     } catch (error) {
@@ -78,6 +80,12 @@ export class Server {
     for await (const part of response) text += part;
     if (response.statusCode !== 200) throw new Error(`${method} ${path}: ${response.statusCode} ${text}`);
     return JSON.parse(text);
+  }
+
+  /** Gives the running server other settings, as an operator does with a text editor and `wschat reload`. */
+  async reload(settings) {
+    writeFileSync(this.file('settings.json'), JSON.stringify({ ...this.#fixed, ...settings }));
+    await this.command('POST', '/v1/reload', {});
   }
 
   /** Destroys the stored history under the running server. */

@@ -54,12 +54,14 @@ fn a_check_says_all_that_is_wrong_at_once() {
         "port": stranger(),
         "certificate": "missing.pem", "privateKey": "missing.pem",
         "gifsDirectory": "no-gifs",
+        "icon": "settings.json",
         "log": { "file": "no-logs/wschat.log" },
         "history": { "file": "no-data/wschat.db" },
     });
     let words = [
         "missing.pem",
         "no-gifs",
+        "settings.json: this is neither a PNG nor an SVG",
         "log.file ",
         "no-logs/wschat.log cannot be written: No such file or directory",
         "history.file ",
@@ -69,13 +71,13 @@ fn a_check_says_all_that_is_wrong_at_once() {
     ];
     let output = run(folder.path(), &settings, &["check"]);
     expect(&output, 3, &words);
-    assert_eq!(String::from_utf8_lossy(&output.stderr).matches("wschat: ").count(), 5);
+    assert_eq!(String::from_utf8_lossy(&output.stderr).matches("wschat: ").count(), 6);
 
     let output = run(folder.path(), &settings, &["check", "--json"]);
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(3));
     assert!(output.stderr.is_empty());
-    assert_eq!(found["problems"].as_array().unwrap().len(), 5, "{found}");
+    assert_eq!(found["problems"].as_array().unwrap().len(), 6, "{found}");
     assert_eq!(found["warnings"], json!([]));
 }
 

@@ -234,6 +234,7 @@ fn faults_of_the_certificate() {
 #[test]
 fn faults_of_the_pictures_and_the_log() {
     Patient::with(&json!({ "gifsDirectory": "missing" })).check("error", "gifs", "missing", "");
+    Patient::with(&json!({ "icon": "missing" })).check("error", "icon", "no such file", "");
     let missing = Patient::with(&json!({ "log": { "file": "missing/wschat.log" } }));
     missing.check("error", "log", "does not exist", "create it");
     let folder = Patient::with(&json!({ "log": { "file": "logs" } }));
@@ -273,6 +274,11 @@ fn files_that_the_server_s_user_cannot_use() {
     fs::set_permissions(patient.file("pictures"), fs::Permissions::from_mode(0o700)).unwrap();
     patient.settings["gifsDirectory"] = json!("pictures");
     patient.check("error", "gifs", "the user nobody cannot read", "give it the right");
+    patient.settings["gifsDirectory"] = json!(null);
+    fs::write(patient.file("icon.svg"), "<svg xmlns=\"http://www.w3.org/2000/svg\"/>").unwrap();
+    fs::set_permissions(patient.file("icon.svg"), fs::Permissions::from_mode(0o600)).unwrap();
+    patient.settings["icon"] = json!("icon.svg");
+    patient.check("error", "icon", "the user nobody cannot read", "give it the right");
 }
 
 #[test]

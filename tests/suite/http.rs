@@ -123,7 +123,7 @@ fn text_is_compressed_for_clients_that_accept_gzip() {
     let style = file_of_the_page(&host.endpoint, ".css");
     for path in ["/", &style] {
         let plain = get(&host.endpoint, path, "");
-        let packed = get(&host.endpoint, path, "Accept-Encoding: br, gzip;q=0.5\r\n");
+        let packed = get(&host.endpoint, path, "Accept-Encoding: br;q=0.2, gzip;q=0.5\r\n");
         assert_eq!(packed.status, 200);
         assert_eq!(packed.field("content-encoding"), "gzip");
         assert!(!plain.head.contains("content-encoding"), "{}", plain.head);
@@ -154,6 +154,48 @@ fn each_encoding_has_its_own_etag() {
         assert_eq!(response.field("vary"), "accept-encoding");
         assert_eq!(response.body.is_empty(), status == 304);
     }
+}
+
+#[test]
+fn scripts_are_sent_as_brotli_to_clients_that_accept_it() {
+    let host = Host::start();
+    let script = file_of_the_page(&host.endpoint, ".js");
+    let plain = get(&host.endpoint, &script, "");
+    let gzip = get(&host.endpoint, &script, "Accept-Encoding: gzip, deflate\r\n");
+    let brotli = get(&host.endpoint, &script, "Accept-Encoding: gzip, deflate, br, zstd\r\n");
+    assert_eq!(brotli.field("content-encoding"), "br");
+    assert_eq!(brotli.field("content-type"), plain.field("content-type"));
+    assert!(brotli.body.len() < gzip.body.len(), "{} {}", brotli.body.len(), gzip.body.len());
+    let mut unpacked = Vec::new();
+    brotli_decompressor::BrotliDecompress(&mut &brotli.body[..], &mut unpacked).unwrap();
+    assert_eq!(unpacked, plain.body);
+    for other in [&plain, &gzip] {
+        assert_ne!(brotli.field("etag"), other.field("etag"));
+        assert_eq!(brotli.field("vary"), other.field("vary"));
+    }
+}
+
+#[test]
+fn what_the_owner_says_is_sent_with_the_page() {
+    let host = Host::with(|settings| {
+        settings.title = "</title><script>alert(1)</script>".to_owned();
+        settings.welcome = Some("--> </script>\u{2028}".to_owned());
+    });
+    let page = get(&host.endpoint, "/", "");
+    let text = page.text();
+    assert!(text.contains("<title>&lt;/title&gt;&lt;script&gt;alert(1)"), "{text}");
+    assert!(!text.contains("<script>alert"), "{text}");
+    let json = get(&host.endpoint, "/page.json", "");
+    assert_eq!(json.field("content-type"), "application/json");
+    assert!(text.contains(&format!(
+        r#"<script type="application/json" id="owner">{}</script>"#,
+        json.text()
+    )));
+    let style = get(&host.endpoint, "/owner.css", "");
+    assert_eq!(style.field("content-type"), "text/css; charset=utf-8");
+    assert!(style.body.is_empty());
+    let fields = format!("If-None-Match: {}\r\n", json.field("etag"));
+    assert_eq!(get(&host.endpoint, "/page.json", &fields).status, 304);
 }
 
 #[test]

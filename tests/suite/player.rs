@@ -7,6 +7,7 @@
 //! | `A resumes B` | the same, and resumes the session of B, which may be an earlier A |
 //! | `A > …` | A sends this text; consecutive requests go out in one segment |
 //! | `A closes` | A sends a Close frame with 1000, in the same segment as the requests before it |
+//! | `A closes 1001` | the same with this code |
 //! | `A < …` | the next text that A receives is exactly this one |
 //! | `A closed` | A receives a Close frame with 1000, and then the end of the connection |
 //! | `A closed 4001 replaced` | the same with this code and text |
@@ -102,7 +103,10 @@ impl<'a> Player<'a> {
                     let request = self.with_epoch(rest);
                     self.queue(name, &frame::masked(TEXT, request.as_bytes()));
                 }
-                "closes" => self.queue(name, &frame::close(1000, "")),
+                "closes" => {
+                    let code = if rest.is_empty() { "1000" } else { rest };
+                    self.queue(name, &frame::close(code.parse().expect("a code"), ""));
+                }
                 _ => {
                     self.send();
                     self.act(name, verb, rest);

@@ -171,6 +171,55 @@ fn another_directory_of_pictures_is_served_when_all_of_it_can_be_read() {
 }
 
 #[test]
+fn the_owners_place_follows_a_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    let icon = folder.path().join("icon.svg");
+    let svg = r#"<svg xmlns="http://www.w3.org/2000/svg"/>"#;
+    fs::write(&icon, svg).unwrap();
+    let pond = |settings: &mut Settings| {
+        settings.title = "Pond".to_owned();
+        settings.icon = Some(icon.clone());
+        settings.accent = Some("#7c3aed".to_owned());
+        settings.welcome = Some("# Hi".to_owned());
+        settings.language = Some("de".to_owned());
+    };
+    let host = Host::start();
+    let get = |path: &str| {
+        let response = host.endpoint.ask(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!(response.status, 200, "{path}");
+        response
+    };
+    let page = || serde_json::from_slice::<Value>(&get("/page.json").body).expect("JSON");
+    let mut user = host.endpoint.user();
+    let built_in = page();
+    assert_eq!(built_in["title"], "wschat");
+    assert!(get("/owner.css").body.is_empty());
+    reload(&host, pond);
+    let after = page();
+    assert_eq!(after["title"], "Pond");
+    assert_eq!(after["welcome"], "# Hi");
+    assert_eq!(after["language"], "de");
+    assert_ne!(after["icon"], built_in["icon"]);
+    let icon_path = format!("/{}", after["icon"].as_str().unwrap());
+    let served = get(&icon_path);
+    assert_eq!(served.text(), svg);
+    assert_eq!(served.field("content-type"), "image/svg+xml");
+    let policy = served.field("content-security-policy");
+    assert!(policy.contains("default-src 'none'") && policy.contains("sandbox"), "{policy}");
+    assert!(get("/owner.css").text().contains("--accent:light-dark(#"));
+    assert!(get("/").text().contains("<title>Pond</title>"));
+    assert!(get("/manifest.webmanifest").text().contains("\"Pond\""));
+
+    fs::write(&icon, "no picture").unwrap();
+    let error = host.handle.reload(settings(pond));
+    assert!(matches!(error, Err(StartError::Icon(_))), "{error:?}");
+    assert_eq!(get(&icon_path).text(), svg);
+    reload(&host, |_| {});
+    assert_eq!(page(), built_in);
+    user.expect_nothing_more();
+}
+
+#[test]
 fn settings_that_need_a_restart_are_named_and_keep_their_values() {
     let host = Host::start();
     let new = settings(|settings| {

@@ -81,6 +81,59 @@ fn after_the_grace_the_user_has_left_and_gets_a_new_id() {
     );
 }
 
+/// A and B are in a room.
+const TOGETHER: &str = r#"
+    A offers wschat.v2
+    A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":false,…}
+    A > {"type":"enter_room","roomId":1}
+    A < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"}],"userCount":1,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+    B offers wschat.v2
+    B < {"type":"welcome","user":{"id":2,"name":"User 2"},"session":TOKEN,"resumed":false,…}
+    B > {"type":"enter_room","roomId":1}
+    A < {"type":"enter_room","user":{"id":2,"name":"User 2"},"roomId":1,"time":TIME}
+    B < {"type":"room","room":{"id":1,"title":"Room 1"},"users":[{"id":1,"name":"User 1"},{"id":2,"name":"User 2"}],"userCount":2,"epoch":EPOCH,"seq":0,"complete":true,"events":[]}
+"#;
+
+#[test]
+fn who_goes_away_has_left_after_the_short_grace() {
+    for limits in [
+        json!({ "resumeGraceSeconds": 600, "reloadGraceSeconds": 0 }),
+        json!({ "resumeGraceSeconds": 600, "reloadGraceSeconds": 1 }),
+        json!({ "resumeGraceSeconds": 0, "reloadGraceSeconds": 600 }),
+    ] {
+        let left = r#"
+            A closes 1001
+            A closed 1001
+            B < {"type":"leave_room","user":{"id":1,"name":"User 1"},"roomId":1,"time":TIME}
+            A resumes A
+            A < {"type":"welcome","user":{"id":3,"name":"User 3"},"session":TOKEN,"resumed":false,…}
+        "#;
+        play_with(&limits, &format!("{TOGETHER}{left}"));
+    }
+}
+
+#[test]
+fn who_goes_away_and_comes_back_is_not_told_to_others() {
+    let back = r#"
+        A closes 1001
+        A closed 1001
+        A resumes A
+        A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":true,"roomId":1,…}
+    "#;
+    play_with(&json!({ "reloadGraceSeconds": 600 }), &format!("{TOGETHER}{back}"));
+}
+
+#[test]
+fn every_other_end_of_a_connection_leaves_the_long_grace() {
+    for end in ["A closes\nA closed", "A closes 4000\nA closed 4000", "A vanishes", "A aborts"] {
+        let back = r#"
+            A resumes A
+            A < {"type":"welcome","user":{"id":1,"name":"User 1"},"session":TOKEN,"resumed":true,"roomId":1,…}
+        "#;
+        play_with(&json!({ "reloadGraceSeconds": 0 }), &format!("{TOGETHER}{end}{back}"));
+    }
+}
+
 #[test]
 fn a_client_of_the_base_protocol_leaves_at_once() {
     play_with(

@@ -33,7 +33,7 @@ export interface Events {
   erased: Frame & { roomId: number; time: number; upTo: number; userId?: number; before?: number };
   /** A message will never be said. */
   failed: { entry: { ref: string; text?: string; gifId?: number }; error: ChatError };
-  /** `retryAt` is null if the client does not come back by itself. */
+  /** `retryAt` is by `performance.now()`, and null if the client does not come back by itself. */
   disconnected: { code: number; reason: string; retryAt: number | null };
   /** A refusal that belongs to no request of the program. */
   error: Refusal;
@@ -41,7 +41,7 @@ export interface Events {
   change: undefined;
 }
 
-/** Only to be read. */
+/** Only to be read. `retryAt` and `pausedUntil` are by `performance.now()`. */
 export interface State {
   phase: 'connecting' | 'online' | 'waiting' | 'replaced' | 'kicked' | 'stopped';
   retryAt: number | null; lostReason: string; me: User | null; epoch: string | null; features: string[];

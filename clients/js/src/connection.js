@@ -26,12 +26,9 @@ export function backoffMs(attempt, random = Math.random) {
 }
 
 export class Connection {
-  #url;
-  #WebSocket;
+  #options;
   #clock;
-  #secret;
   #handlers;
-  #versions;
   #socket = null;
   #state = 'idle'; // connecting | open | waiting | stopped
   #attempt = 0;
@@ -48,13 +45,10 @@ export class Connection {
    * programs that also speak the base protocol: next() returns 'wschat.v2' or 'base'; opened(version), whether to stay
    * with it; lost({ version, hadOpened, isWelcome }), whether to connect again at once.
    */
-  constructor({ url, WebSocket, clock, secret, handlers, versions = null }) {
-    this.#url = url;
-    this.#WebSocket = WebSocket;
+  constructor({ clock, handlers, ...options }) {
+    this.#options = options;
     this.#clock = clock;
-    this.#secret = secret;
     this.#handlers = handlers;
-    this.#versions = versions;
   }
 
   /** Whether only `open` reconnects. */
@@ -64,6 +58,8 @@ export class Connection {
 
   /** Connects, unless connected or connecting. */
   open() {
+    // The attempt may have begun before the network was back: then the next one is soon.
+    if (this.#state === 'connecting') this.#attempt = 0;
     if (this.#state === 'connecting' || this.#state === 'open') return;
     this.#connect();
   }
@@ -97,10 +93,11 @@ export class Connection {
     this.#state = 'connecting';
     this.#openedAt = null;
     this.#isWelcome = false;
-    this.#version = this.#versions?.next() ?? V2;
-    const secret = this.#secret();
+    const { url, WebSocket, versions } = this.#options;
+    this.#version = versions?.next() ?? V2;
+    const secret = this.#options.secret();
     const protocols = this.#version === V2 ? [V2, ...(secret ? [`session.${secret}`] : [])] : [];
-    const socket = new this.#WebSocket(this.#url, protocols);
+    const socket = new WebSocket(url, protocols);
     this.#socket = socket;
     // Events of an abandoned socket are ignored.
     const listen = (type, listener) =>
@@ -115,12 +112,13 @@ export class Connection {
   }
 
   #opened() {
+    const { versions } = this.#options;
     // The server ignored the offered subprotocol, and the browser accepted that.
     if (this.#version === V2 && this.#socket.protocol !== V2) {
-      if (!this.#versions) return this.giveUp('the server does not speak wschat.v2');
+      if (!versions) return this.giveUp('the server does not speak wschat.v2');
       this.#version = 'base';
     }
-    if (this.#versions && !this.#versions.opened(this.#version)) {
+    if (versions && !versions.opened(this.#version)) {
       const socket = this.#socket;
       this.#connect();
       return socket.close();
@@ -147,7 +145,7 @@ export class Connection {
     this.#clearTimers();
     this.#socket = null;
     const ended = { version: this.#version, hadOpened, isWelcome: this.#isWelcome };
-    if (this.#versions?.lost(ended)) return this.#connect();
+    if (this.#options.versions?.lost(ended)) return this.#connect();
     if (isFinal(code)) {
       this.#state = 'stopped';
       return this.#handlers.lost({ code, reason, retryAt: null });

@@ -13,9 +13,9 @@ const TYPING_REF = 'typing';
 const ENDED = { 4001: 'replaced', 4003: 'kicked' };
 const MAX_PAGE = 100;
 
-/** The clock of those who do not bring their own. */
+/** The clock of those who do not bring their own. `now` measures durations: the time of day may be put back or forward. */
 export const CLOCK = {
-  now: () => Date.now(), random: () => Math.random(),
+  now: () => performance.now(), time: () => Date.now(), random: () => Math.random(),
   setTimeout: (action, ms) => setTimeout(action, ms), clearTimeout: (timer) => clearTimeout(timer),
 };
 
@@ -35,7 +35,7 @@ export class Engine {
 
   /**
    * `state` is a ServerState and `outbox` an Outbox. `store` has get(key) and set(key, value) for JSON values,
-   * `clock` now(), setTimeout, clearTimeout and random(). For servers without wschat.v2, `base({ send, receive,
+   * `clock` now(), time(), setTimeout, clearTimeout and random(). For servers without wschat.v2, `base({ send, receive,
    * clock })` makes what translates the base protocol, and `versions` decides what to offer.
    */
   constructor({ url, WebSocket, features, maxFrameBytes, store, clock, base, versions, state, outbox }) {
@@ -65,12 +65,7 @@ export class Engine {
       send: (request) => this.#transmit(request),
       giveUp: () => this.#connection.giveUp('no answer'),
     });
-    this.#sender = new Sender({
-      clock, state, outbox,
-      requests: this.#requests,
-      page: (...query) => this.page(...query),
-      proceed: () => this.proceed(),
-    });
+    this.#sender = new Sender({ client: this, clock });
   }
 
   /** Calls `listener(detail)` for every event of this type. Returns the function that unsubscribes. */
@@ -102,19 +97,24 @@ export class Engine {
   }
 
   /** Closes the connection. The session waits to be resumed for a while; to leave the room at once, await `leave`. */
-  stop() {
+  stop(code = 1000, reason = '') {
     this.#connection.close();
-    this.#lost({ code: 1000, reason: '', retryAt: null });
+    this.#lost({ code, reason, retryAt: null });
   }
 
   // ---- requests
 
-  /** The current room for a remembered `{ id, title }`, or null. */
+  /**
+   * The current room for a remembered `{ id, title }`, or null. Several rooms may have one title, so it is the id that
+   * counts; a title only where there is no id, and where no other room has it.
+   */
   find({ id, title }) {
     const { rooms } = this.state;
+    if (id !== null && this.#hasSameIds) return rooms.get(id) ?? null;
     const room = rooms.get(id);
     if (room && (title === undefined || room.title === title)) return room;
-    return [...rooms.values()].find((one) => one.title === title) ?? null;
+    const [only, other] = [...rooms.values()].filter((one) => one.title === title);
+    return other === undefined ? only ?? null : null;
   }
 
   /** Call this at most every two seconds while somebody types: the server ignores more. */
@@ -187,6 +187,7 @@ export class Engine {
   #receive(frame) {
     const { state } = this;
     const wasHere = state.hereId;
+    const titleBefore = state.rooms.get(frame.room?.id)?.title;
     if (frame.type === 'error') {
       if (frame.ref !== TYPING_REF && !this.#requests.refuse(frame)) this.emit('error', frame);
       return this.proceed();
@@ -199,9 +200,9 @@ export class Engine {
     if (isOurs && frame.ref !== undefined) this.#requests.answer(frame);
     switch (frame.type) {
       case 'welcome': this.#welcomed(frame); break;
-      case 'list_rooms': this.#relocate((room) => this.find(room)); break;
+      case 'list_rooms': this.#relocate(); break;
       case 'room': this.#askForUsers(); break;
-      case 'room_changed': this.#relocate((room) => (room.id === frame.room.id ? frame.room : room)); break;
+      case 'room_added': case 'room_changed': if (frame.room.title !== titleBefore) this.#relocate(); break;
       case 'leave_room': if (isOurs) this.#left(wasHere, frame); break;
     }
     this.emit(frame.type, frame);
@@ -229,9 +230,24 @@ export class Engine {
     if (after !== null) this.ask({ type: 'users', roomId, after, limit }, then);
   }
 
-  #relocate(find) {
+  /** The base protocol has no epochs: there the ids may have begun anew with every connection. */
+  get #hasSameIds() {
+    return this.state.epoch !== null && this.#store.get('epoch') === this.state.epoch;
+  }
+
+  /**
+   * Finds the remembered rooms again. If the ids have begun anew, a room that is not found keeps only its title: its id
+   * is another room's, or will be.
+   */
+  #relocate() {
+    const { epoch } = this.state;
+    const isAnew = epoch !== null && !this.#hasSameIds;
+    const gone = ({ title }) => (isAnew && title !== undefined ? { id: null, title } : null);
+    const find = (room) => this.find(room) ?? gone(room);
     this.outbox.relocate(find);
     this.state.relocate(find);
+    this.emit('relocated', find);
+    if (isAnew) this.#store.set('epoch', epoch);
   }
 
   /** We have left `roomId`: at our request, on the way to another room, or because the server said so. */
@@ -243,7 +259,7 @@ export class Engine {
 
   // ---- going to a room
 
-  /** The title is compared too: after a server restart the id may mean another room. */
+  /** The title is compared too: over the base protocol, the id may mean another room after a restart. */
   #go(room) {
     if (room === null) this.#leave();
     else if (this.state.rooms.get(room.id)?.title === room.title) this.#enter(room);

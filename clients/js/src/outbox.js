@@ -49,7 +49,7 @@ export class Outbox {
     this.#count += 1;
     const ref = `${this.#prefix}-${this.#count}`;
     const { id, title } = room;
-    this.entries.push({ ref, ...content, time: this.#clock.now(), room: { id, title }, failed: null, sent: null });
+    this.entries.push({ ref, ...content, time: this.#clock.time(), room: { id, title }, failed: null, sent: null });
     this.#save();
     return ref;
   }
@@ -95,7 +95,7 @@ export class Outbox {
   }
 
   /**
-   * Ids may change when the server restarts: `find(room)` returns the current room, or null. An attempt under another
+   * Ids may begin anew when the server restarts: `find(room)` returns the current room, or null. An attempt under another
    * id does not count.
    */
   relocate(find) {

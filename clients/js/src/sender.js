@@ -10,12 +10,10 @@ const MAX_REENTRIES = 3;
 const TOO_BIG = 1009;
 
 export class Sender {
+  #client;
   #outbox;
   #state;
-  #requests;
   #clock;
-  #page;
-  #proceed;
   /** The ref of the message in flight. */
   #inFlight = null;
   #isVerifying = false;
@@ -23,14 +21,12 @@ export class Sender {
   #saveFailures = 0;
   #reentries = 0;
 
-  /** `page(roomId, query, then)` loads history; `proceed()` is called when sending may continue. */
-  constructor({ outbox, state, requests, clock, page, proceed }) {
-    this.#outbox = outbox;
-    this.#state = state;
-    this.#requests = requests;
+  /** `client` is the Engine. */
+  constructor({ client, clock }) {
+    this.#client = client;
+    this.#outbox = client.outbox;
+    this.#state = client.state;
     this.#clock = clock;
-    this.#page = page;
-    this.#proceed = proceed;
   }
 
   /** While the server cannot save, nobody has to wait for it in the room of the message. */
@@ -65,7 +61,7 @@ export class Sender {
     this.#outbox.setSent(ref, sent);
     this.#inFlight = ref;
     // With its room, so that it is never said in another one.
-    this.#requests.ask({ type: kind, ...(kind === 'text' ? { text } : { gifId }), roomId: room.id, ref }, {
+    this.#client.ask({ type: kind, ...(kind === 'text' ? { text } : { gifId }), roomId: room.id, ref }, {
       answered: () => this.#acknowledged(),
       refused: (error) => this.#refused(ref, before, error),
     });
@@ -115,7 +111,7 @@ export class Sender {
       return this.next();
     }
     this.#isVerifying = true;
-    this.#page(room.id, { before: cursor }, {
+    this.#client.page(room.id, { before: cursor }, {
       done: (events, more) => {
         this.#isVerifying = false;
         if (!this.#outbox.find(ref)) return;
@@ -146,7 +142,7 @@ export class Sender {
     this.#clock.clearTimeout(this.#pauseTimer);
     this.#pauseTimer = this.#clock.setTimeout(() => {
       this.#resume();
-      this.#proceed();
+      this.#client.proceed();
     }, waitMs);
   }
 

@@ -16,6 +16,7 @@ export class ServerState {
    * operator) or 'stopped'.
    */
   phase = 'connecting';
+  /** Like `pausedUntil` by `clock.now()`, which is not the time of day. */
   retryAt = null;
   lostReason = '';
   version = null;
@@ -80,7 +81,7 @@ export class ServerState {
     this.usersAfter = null;
   }
 
-  /** Ids may change when the server restarts: `find(room)` returns the current room, or null. */
+  /** Ids may begin anew when the server restarts: `find(room)` returns the current room, or null. */
   relocate(find) {
     const found = this.wanted && find(this.wanted);
     if (found) this.wanted = { id: found.id, title: found.title };

@@ -97,7 +97,8 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(link, request, reference)| {
                 Action::Ask { link, request, reference: reference.map(Arc::from) }
             }),
-        5 => link().prop_map(|link| Action::Disconnect { link }),
+        5 => (link(), any::<bool>())
+            .prop_map(|(link, is_going_away)| Action::Disconnect { link, is_going_away }),
         1 => Just(Action::Wait),
         2 => rules().prop_map(|rules| Action::SetRules(Box::new(rules))),
         1 => (number(), number())
@@ -138,13 +139,13 @@ fn meant_room() -> impl Strategy<Value = Option<RoomId>> {
 
 fn rules() -> impl Strategy<Value = Rules> {
     let limits = || (size(), size(), size(), size());
-    let waits = (moment(), moment(), size());
+    let waits = (moment(), moment(), moment(), size());
     (vec(text(), 0..4), limits(), size(), waits, number()).prop_map(
         |(
             rooms,
             (max_rooms, names, titles, texts),
             max_away,
-            (ttl, grace, max_references),
+            (ttl, grace, reload_grace, max_references),
             max_kept,
         )| {
             Rules {
@@ -155,6 +156,7 @@ fn rules() -> impl Strategy<Value = Rules> {
                 max_text_chars: texts,
                 empty_room_ttl: ttl,
                 resume_grace: grace,
+                reload_grace,
                 max_away,
                 max_kept,
                 max_references,

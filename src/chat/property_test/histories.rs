@@ -27,7 +27,8 @@ pub(super) enum Step {
         version: Version,
         keys: Option<KeyPicks>,
     },
-    Disconnect(ClientPick),
+    /// Whether the client says that it goes away.
+    Disconnect(ClientPick, bool),
     Ask {
         by: ClientPick,
         request: Request,
@@ -103,10 +104,11 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
         vec![],
     ]);
     let kept = select(vec![0, 1, 2, 10]);
-    let waits = (select(vec![0, 100, 1_000]), select(vec![0, 100, 500, 1_000]));
+    let grace = || select(vec![0, 100, 500, 1_000]);
+    let waits = (select(vec![0, 100, 1_000]), grace(), grace());
     let limits = (select(vec![0, 3, 4, 5]), 0..4_usize);
     (rooms, limits, waits, kept).prop_map(
-        |(rooms, (max_rooms, max_away), (ttl, grace), max_kept)| Rules {
+        |(rooms, (max_rooms, max_away), (ttl, grace, reload), max_kept)| Rules {
             rooms: rooms.into_iter().map(str::to_owned).collect(),
             max_rooms,
             max_name_chars: MAX_CHARS,
@@ -114,6 +116,7 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
             max_text_chars: MAX_CHARS,
             empty_room_ttl: Duration::from_millis(ttl),
             resume_grace: Duration::from_millis(grace),
+            reload_grace: Duration::from_millis(reload),
             max_away,
             max_kept,
             max_references: 1_000_000,
@@ -125,7 +128,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => (link(), source(), version(), option::weighted(0.8, keys()))
             .prop_map(|(link, source, version, keys)| Step::Connect { link, source, version, keys }),
-        8 => client().prop_map(Step::Disconnect),
+        8 => (client(), any::<bool>())
+            .prop_map(|(client, is_going_away)| Step::Disconnect(client, is_going_away)),
         50 => (client(), request(), option::weighted(0.6, reference()))
             .prop_map(|(by, request, reference)| Step::Ask { by, request, reference }),
         6 => Just(Step::Saved),

@@ -140,9 +140,9 @@ impl Model {
                     return Fate::Refused(asker.reply(Reply::Refused(refusal)));
                 }
             }
-            Action::Disconnect { link } => {
+            Action::Disconnect { link, is_going_away } => {
                 let Some(id) = self.user_at(link) else { return Fate::Ignored };
-                self.disconnect(id, time);
+                self.disconnect(id, is_going_away, time);
             }
             Action::Wait => return Fate::Ignored,
             Action::SetRules(rules) => self.set_rules(*rules),
@@ -252,8 +252,10 @@ impl Model {
         self.users.iter().find(|(_, user)| user.key == key).map(|(id, _)| *id)
     }
 
-    fn disconnect(&mut self, id: UserId, time: u64) {
-        let (now, grace) = (self.now, self.rules.resume_grace);
+    fn disconnect(&mut self, id: UserId, is_going_away: bool, time: u64) {
+        let (now, rules) = (self.now, &self.rules);
+        let is_short = is_going_away && rules.reload_grace < rules.resume_grace;
+        let grace = if is_short { rules.reload_grace } else { rules.resume_grace };
         let user = self.users.get_mut(&id).unwrap();
         if user.key.is_none() {
             return self.leave_for_good(id, now, time);

@@ -104,7 +104,7 @@ fn whoever_has_most_references_loses_the_oldest_when_there_are_too_many() {
     assert!((1..=50).all(|reference| !say(&mut chat, links[0], reference)));
     let nobody_away = Rules { max_away: 0, ..chat.rules.clone() };
     apply(&mut chat, Action::SetRules(Box::new(nobody_away)));
-    apply(&mut chat, Action::Disconnect { link: links[1] });
+    apply(&mut chat, Action::Disconnect { link: links[1], is_going_away: false });
     assert_eq!(chat.reference_counts.total, 175);
 }
 

@@ -159,8 +159,8 @@ fn a_renamed_user_who_goes_away_again_does_not_leave_before_others() {
         links.push(link);
         apply(&mut chat, at, connect);
     }
-    apply(&mut chat, at, Action::Disconnect { link: links[0] });
-    let effects = apply(&mut chat, at, Action::Disconnect { link: links[1] });
+    apply(&mut chat, at, Action::Disconnect { link: links[0], is_going_away: false });
+    let effects = apply(&mut chat, at, Action::Disconnect { link: links[1], is_going_away: false });
     assert_eq!(effects, [Effect::Store(Memo::UserGone(UserId(4)))]);
 }
 
@@ -179,7 +179,8 @@ fn an_excess_after_a_restart_is_not_evicted_by_the_first_disconnect() {
         let resume = Some(Box::new(ResumeOffer { resumed: None, fresh }));
         let (source, version) = (Source::SAMPLE, Version::V2);
         apply(&mut chat, Duration::ZERO, Action::Connect { link, source, version, resume });
-        let effects = apply(&mut chat, Duration::ZERO, Action::Disconnect { link });
+        let effects =
+            apply(&mut chat, Duration::ZERO, Action::Disconnect { link, is_going_away: false });
         let newcomer = Effect::Store(Memo::UserGone(UserId(20 + connection)));
         assert_eq!(effects, [newcomer], "it has nothing to lose");
     }

@@ -49,6 +49,12 @@ pub(super) fn examine(settings: &Settings, account: &Account, findings: &mut Fin
         let what = format!("the user {} cannot read {}", account.name(), obstacle.display());
         findings.error("gifs", what, "give it the right to read that folder and the files in it");
     }
+    if let Some(icon) = &settings.icon
+        && let Some(obstacle) = account.obstacle(icon, READ)
+    {
+        let what = format!("the user {} cannot read {}", account.name(), obstacle.display());
+        findings.error("icon", what, "give it the right to read that file");
+    }
 }
 
 fn examine_log(log: &Path, account: &Account, findings: &mut Findings) {

@@ -70,6 +70,10 @@ fn examine_files(mut settings: Settings, findings: &mut Findings) {
                 findings.refusal("gifs", &error.to_string());
                 settings.gifs_directory = None;
             }
+            Err(StartError::Icon(error)) if settings.icon.is_some() => {
+                findings.refusal("icon", &error.to_string());
+                settings.icon = None;
+            }
             Err(error) => return refused(&error.to_string(), findings),
         }
     }

@@ -112,7 +112,8 @@ fn add_paths(
             folder.display()
         ));
     }
-    let read = [&settings.certificate, &settings.private_key, &settings.gifs_directory];
+    let read =
+        [&settings.certificate, &settings.private_key, &settings.icon, &settings.gifs_directory];
     let read = read.into_iter().flatten().map(PathBuf::as_path);
     let mut all = read
         .chain(settings_file)

@@ -23,7 +23,7 @@ impl Rig {
     }
 
     fn lose(&mut self, user: u64) -> String {
-        self.apply(Action::Disconnect { link: link(user) })
+        self.apply(Action::Disconnect { link: link(user), is_going_away: false })
     }
 
     /// The user resumes over a connection of this number.

@@ -30,6 +30,7 @@ maxTitleChars       |      0 |       1025 | a whole number from 1 to 1024 (chara
 maxTextChars        |      0 |    1000001 | a whole number from 1 to 1000000 (characters)
 maxGifs             |      0 |      10001 | a whole number from 1 to 10000 (pictures)
 maxGifBytes         |   1023 |   67108865 | a whole number from 1024 to 67108864 (bytes)
+maxIconBytes        |   1023 |    4194305 | a whole number from 1024 to 4194304 (bytes)
 emptyRoomTtlSeconds |      0 |   31536001 | a whole number from 1 to 31536000 (seconds)
 roomListIntervalMs  |     -1 |      60001 | a whole number from 1 to 60000 (milliseconds), or 0 for no pause
 historyOnEnter      |     -1 |       1001 | a whole number from 1 to 1000 (events), or 0 for none
@@ -39,6 +40,7 @@ historyMaxMemoryBytes | 65535 | 4294967296 | a whole number from 65536 to 429496
 historyMaxFileBytes | 1048575 | 1099511627777 | a whole number from 1048576 to 1099511627776 (bytes), or 0 for no limit
 historyMaxReferenceBytes | 65535 | 4294967296 | a whole number from 65536 to 4294967295 (bytes)
 resumeGraceSeconds  |     -1 |     604801 | a whole number from 1 to 604800 (seconds), or 0 for no time
+reloadGraceSeconds  |     -1 |     604801 | a whole number from 1 to 604800 (seconds), or 0 for no time
 maxAwayUsers        |     -1 |    1000001 | a whole number from 1 to 1000000 (users), or 0 for nobody
 drainTimeoutMs      |     -1 |     600001 | a whole number from 1 to 600000 (milliseconds), or 0 for no wait
 ";

@@ -42,7 +42,7 @@ fn an_unknown_key_without_a_similar_one_is_refused_with_the_known_keys() {
         r#"{"colour":"red"}"#,
         &[
             "colour is not a setting; allowed here: host, port, listen, domain, username, certificate, \
-           privateKey, rooms, gifsDirectory, allowedOrigins, trustedProxies, admin, log, history, limits",
+           privateKey, title, icon, accent, welcome, language, rooms, gifsDirectory, allowedOrigins, trustedProxies, admin, log, history, limits",
         ],
     );
     refused(
@@ -176,11 +176,12 @@ fn a_settings_file_of_the_nodejs_sample_chat_is_accepted() {
 #[test]
 fn relative_paths_are_relative_to_the_settings_file() {
     let text = r#"{"certificate":"tls/cert.pem","privateKey":"../key.pem",
-        "gifsDirectory":"gifs","log":{"file":"chat.log"}}"#;
+        "icon":"icon.png","gifsDirectory":"gifs","log":{"file":"chat.log"}}"#;
     let (directory, settings) = load(text);
     let settings = settings.unwrap();
     assert_eq!(settings.certificate, Some(directory.join("tls/cert.pem")));
     assert_eq!(settings.private_key, Some(directory.join("../key.pem")));
+    assert_eq!(settings.icon, Some(directory.join("icon.png")));
     assert_eq!(settings.gifs_directory, Some(directory.join("gifs")));
     assert_eq!(settings.log.file, Some(directory.join("chat.log")));
 

@@ -2,6 +2,14 @@
 
 use super::*;
 
+// What the owner may say.
+
+const TITLE: &str = "a name of 1 to 64 characters that is not blank and has no control characters or line separators";
+const ICON: &str = "the path of a PNG or SVG file, or null";
+const ACCENT: &str = r##"a colour as "#" and six hexadecimal digits, such as "#0f766e", or null"##;
+const WELCOME: &str = "Markdown of at most 4000 characters that is not blank and has no control characters but tabs and line breaks, or null";
+const LANGUAGE: &str = r#""en", "de", "es", "fr", or null for that of the browser"#;
+
 #[test]
 fn every_other_key_refuses_the_wrong_type() {
     const HOST: &str = r#"an address such as "127.0.0.1" or "::", or a host name, without a port"#;
@@ -26,6 +34,11 @@ fn every_other_key_refuses_the_wrong_type() {
         ("username", "1", USERNAME),
         ("certificate", "1", FILE),
         ("privateKey", "1", FILE),
+        ("title", "null", TITLE),
+        ("icon", "1", ICON),
+        ("accent", "1", ACCENT),
+        ("welcome", "1", WELCOME),
+        ("language", "1", LANGUAGE),
         ("rooms", "null", TITLES),
         ("gifsDirectory", "1", DIRECTORY),
         ("allowedOrigins", "null", ORIGINS),
@@ -113,6 +126,42 @@ fn domain() {
 #[test]
 fn username() {
     check_texts("username", &["", "www-data", "_wschat"], &["a b", "a:b", "../a", "a\n"]);
+}
+
+#[test]
+fn what_the_owner_says_of_the_place() {
+    let (longest, too_long) = ("é".repeat(64), "é".repeat(65));
+    check_texts(
+        "title",
+        &["Pond", " Café ☕ ", &longest],
+        &["", "  ", "a\nb", "a\u{2028}b", &too_long],
+    );
+    check_texts("icon", &["", "icon.png", "/srv/icon"], &[]);
+    check_texts(
+        "accent",
+        &["#0f766e", "#FFFFFF"],
+        &[
+            "",
+            "#fff",
+            "0f766e",
+            "#0f766",
+            "#0f766ee",
+            "#+f766e",
+            "#0f766g",
+            "teal",
+            "#éeee",
+            "#0f766e;}",
+        ],
+    );
+    let (longest, too_long) = ("é".repeat(4_000), "é".repeat(4_001));
+    check_texts(
+        "welcome",
+        &["# Hi\r\n\n\tyou", &longest],
+        &["", "\n", "a\u{1b}b", "a\rb", &too_long],
+    );
+    check_texts("language", &["en", "de", "es", "fr"], &["", "EN", "de-AT", "it"]);
+    assert_eq!(accepted(r##"{"accent":"#0F76fe"}"##).accent_color(), Some([0x0f, 0x76, 0xfe]));
+    assert_eq!(accepted(r#"{"icon":""}"#).icon, None);
 }
 
 #[test]

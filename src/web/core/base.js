@@ -20,6 +20,9 @@ const isSame = (event, request) =>
 /** The request without what only wschat.v2 has. */
 const inBase = ({ ref, since, roomId, ...base }) => (base.type === 'enter_room' ? { ...base, roomId } : base);
 
+/** Ids may begin anew when the server restarts, and titles may be those of several rooms. */
+const name = ({ id, title }) => `${id} ${title}`;
+
 export class BaseProtocol {
   #send;
   #receive;
@@ -29,7 +32,7 @@ export class BaseProtocol {
   #here = null;
   /** id → { id, title, members: Map id → name } */
   #rooms = new Map();
-  /** Room title → the last sequence number given out. Survives reconnects. */
+  /** Room id and title → the last sequence number given out. Survives reconnects. */
   #seqs = new Map();
   #queue = [];
   #current = null;
@@ -145,13 +148,13 @@ export class BaseProtocol {
   #renamedOutside(newName) {
     const oldName = this.#me.name;
     this.#me.name = newName;
-    const time = this.#clock.now();
+    const time = this.#clock.time();
     this.#answer({ type: 'change_name', oldName, newName, userId: this.#me.id, time });
   }
 
   /** The frame does not name the room: it is the one we asked to enter. */
   #entered(user) {
-    const time = this.#clock.now();
+    const time = this.#clock.time();
     if (user.id !== this.#me.id) {
       const room = this.#rooms.get(this.#here);
       room?.members.set(user.id, user.name);
@@ -176,13 +179,13 @@ export class BaseProtocol {
 
   #snapshot({ id, title, members }) {
     const users = [...members].map(([userId, name]) => ({ id: userId, name }));
-    const seq = this.#seqs.get(title) ?? 0;
+    const seq = this.#seqs.get(name({ id, title })) ?? 0;
     return { type: 'room', room: { id, title }, users, epoch: this.#epoch, seq, complete: false, events: [] };
   }
 
   #leftBy(user) {
     const room = this.#rooms.get(this.#here);
-    const frame = { type: 'leave_room', user, roomId: this.#here, time: this.#clock.now() };
+    const frame = { type: 'leave_room', user, roomId: this.#here, time: this.#clock.time() };
     room?.members.delete(user.id);
     if (user.id === this.#me.id) this.#left();
     if (user.id === this.#me.id && this.#inFlight('leave_room')) this.#answer(frame);
@@ -192,15 +195,15 @@ export class BaseProtocol {
 
   /** Skips one number, which stands for the messages that we do not hear while away. */
   #left() {
-    const title = this.#rooms.get(this.#here)?.title;
-    if (this.#seqs.has(title)) this.#seqs.set(title, this.#seqs.get(title) + 1);
+    const left = this.#nameHere();
+    if (this.#seqs.has(left)) this.#seqs.set(left, this.#seqs.get(left) + 1);
     this.#here = null;
   }
 
   /** The frame does not say who was renamed. It was us if we asked; otherwise the only other member of that name. */
   #renamed({ oldName, newName }) {
     const room = this.#rooms.get(this.#here);
-    const frame = { type: 'change_name', oldName, newName, roomId: this.#here, time: this.#clock.now() };
+    const frame = { type: 'change_name', oldName, newName, roomId: this.#here, time: this.#clock.time() };
     if (this.#inFlight('change_name') && this.#me.name === oldName) {
       this.#me.name = newName;
       room?.members.set(this.#me.id, newName);
@@ -214,17 +217,21 @@ export class BaseProtocol {
   }
 
   #announced({ text }) {
-    this.#receive({ type: 'announcement', text, time: this.#clock.now() });
+    this.#receive({ type: 'announcement', text, time: this.#clock.time() });
   }
 
   #said(event) {
-    const title = this.#rooms.get(this.#here)?.title;
-    const seq = (this.#seqs.get(title) ?? 0) + 1;
-    this.#seqs.set(title, seq);
-    const frame = { ...event, roomId: this.#here, time: this.#clock.now(), seq };
+    const here = this.#nameHere();
+    const seq = (this.#seqs.get(here) ?? 0) + 1;
+    this.#seqs.set(here, seq);
+    const frame = { ...event, roomId: this.#here, time: this.#clock.time(), seq };
     const isAnswer = event.from.id === this.#me.id && this.#current !== null && isSame(event, this.#current.request);
     if (isAnswer) this.#answer(frame);
     else this.#receive(frame);
+  }
+
+  #nameHere() {
+    return name(this.#rooms.get(this.#here) ?? {});
   }
 
   #countChanged(room) {

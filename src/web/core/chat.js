@@ -8,9 +8,11 @@ import { Notes } from './notes.js';
 import { Pages } from './pages.js';
 import { Pending } from './pending.js';
 import { Navigation } from './navigation.js';
+import { Previews } from './previews.js';
 import { ReadMarks } from './read.js';
 import { State } from './state.js';
-import { browserStorage } from './storage.js';
+import { browserStorage, clientStore } from './storage.js';
+import { Tabs } from './tabs.js';
 import { Versions } from './versions.js';
 
 /** Control characters other than tabs and line breaks, such as a terminal leaves in what is pasted. The server refuses them. */
@@ -28,33 +30,43 @@ export class Chat {
   #marks;
   #listeners = new Set();
   #messageListeners = new Set();
+  #mentionListeners = new Set();
   #pages;
   #name;
   #notes;
   #navigation;
+  #tabs;
+  #previews;
+  #asksName;
+  /** Enters the room that `state.asking` is about. */
+  #enterNamed = null;
   #typedAt = -Infinity;
 
   /**
-   * `storage` is `{ local, session }`, each with get(key), set(key, value) and remove(key). `clock` has now(),
-   * setTimeout, clearTimeout and random(). `isMentioned(text, name)` finds mentions. `loadGifs()` resolves to the list
-   * of GIFs, for servers that do not send it.
+   * `storage` is `{ local, session }`, each with get(key), set(key, value) and remove(key), and maybe `onChange`: see
+   * core/storage.js. `clock` has now(), time(), setTimeout, clearTimeout and random(). `isMentioned(text, name)` finds
+   * mentions. `loadGifs()` resolves to the list of GIFs, for servers that do not send it. With `asksName` no room is
+   * entered before the user has chosen a name, or has said that they want none: `state.asking` says that this is
+   * awaited, and `rename` answers.
    */
   constructor({
     url, WebSocket = globalThis.WebSocket, storage = browserStorage(), clock = CLOCK,
-    isMentioned = () => false, loadGifs = async () => [],
+    isMentioned = () => false, loadGifs = async () => [], asksName = false,
   }) {
     const { local, session } = storage;
     this.#clock = clock;
     this.#loadGifs = loadGifs;
-    this.#outbox = new Pending({ store: session, clock });
+    this.#asksName = asksName;
+    const store = clientStore(storage);
+    this.#outbox = new Pending({ store, shared: local, clock });
     this.#marks = new ReadMarks({ store: local, clock });
     this.state = new State({
-      clock, store: session, outbox: this.#outbox, marks: this.#marks, isMentioned, changed: () => this.#changed(),
+      clock, store, outbox: this.#outbox, marks: this.#marks, isMentioned, changed: () => this.#changed(),
     });
     const { state } = this;
     this.#client = new Engine({
       url, WebSocket, clock, state,
-      store: session,
+      store,
       outbox: this.#outbox,
       features: ['presence', 'mentions'],
       versions: new Versions(),
@@ -65,6 +77,8 @@ export class Chat {
     this.#name = new Name({ store: local, state, client });
     this.#pages = new Pages({ state, client });
     this.#navigation = new Navigation({ state, client, store: session, outbox: this.#outbox, pages: this.#pages });
+    this.#previews = new Previews({ state, client, clock });
+    this.#tabs = new Tabs({ storage, state, client, outbox: this.#outbox });
     this.#listen();
   }
 
@@ -74,9 +88,11 @@ export class Chat {
     client.on('welcome', (frame) => this.#welcomed(frame));
     client.on('disconnected', () => this.#outbox.failUnverifiable());
     client.on('list_rooms', () => this.#navigation.listed());
+    client.on('relocated', (find) => { this.#notes.relocate(find); this.#navigation.relocated(); });
     client.on('removed', () => this.#navigation.want(null));
     client.on('room_gone', (gone) => this.#navigation.roomGone(gone));
     client.on('news', (entry) => { for (const listener of this.#messageListeners) listener(entry); });
+    client.on('mention', (room) => { for (const listener of this.#mentionListeners) listener(room); });
     client.on('error', ({ code, message }) => { this.state.notice = { code, message }; });
     client.on('idle', () => this.#pages.proceed());
   }
@@ -96,10 +112,16 @@ export class Chat {
     return () => this.#messageListeners.delete(listener);
   }
 
+  /** Calls `listener(room)` when the user is mentioned in another room. Returns the function that unsubscribes. */
+  onMention(listener) {
+    this.#mentionListeners.add(listener);
+    return () => this.#mentionListeners.delete(listener);
+  }
+
   // ---- what the user wants
 
   start() {
-    this.#navigation.begin();
+    if (this.state.hasName || !this.#asksName) this.#navigation.begin();
     this.#client.start();
   }
 
@@ -119,8 +141,7 @@ export class Chat {
   }
 
   enter(roomId) {
-    this.#navigation.enter(roomId);
-    this.#client.proceed();
+    this.#named(() => this.#navigation.enter(roomId), { link: { room: roomId }, isInvited: false });
   }
 
   leave() {
@@ -129,8 +150,7 @@ export class Chat {
   }
 
   open(link) {
-    this.#navigation.open(link);
-    this.#client.proceed();
+    this.#named(() => this.#navigation.open(link), { link, isInvited: true });
   }
 
   /** Returns whether the message was accepted; if not, it stays in the box. */
@@ -160,11 +180,12 @@ export class Chat {
   /** An empty name means that the user does not want one. */
   rename(name) {
     this.#name.choose(name.trim());
+    this.#enterOnceNamed();
     this.#changed();
   }
 
   create(title) {
-    this.#navigation.create(title.trim());
+    this.#named(() => this.#navigation.create(title.trim()), { link: { room: title.trim() }, isInvited: false });
     this.#changed();
   }
 
@@ -175,8 +196,8 @@ export class Chat {
     return isAsked;
   }
 
-  loadGap(gap) {
-    this.#pages.loadGap(gap);
+  loadGap(gap, from) {
+    this.#pages.loadGap(gap, from);
     this.#changed();
   }
 
@@ -189,6 +210,11 @@ export class Chat {
     this.state.target = null;
   }
 
+  /** Asks for what is new in these rooms: `state.previews` will have it, if the server knows previews. */
+  previews(ids) {
+    this.#previews.ask(ids);
+  }
+
   typing() {
     const now = this.#clock.now();
     if (!this.state.inRoom || now - this.#typedAt < TYPING_INTERVAL_MS) return;
@@ -196,26 +222,36 @@ export class Chat {
     this.#client.typing();
   }
 
+  /** The log has gone to the first unread message. */
+  landed() {
+    this.state.landed();
+  }
+
   /** Whether the user is looking at the newest messages. */
   setWatching(isWatching) {
     if (this.state.setWatching(isWatching)) this.#changed();
   }
 
+  /** The user has seen the messages of the room up to this one. */
+  see(seq) {
+    if (this.state.see(seq)) this.#changed();
+  }
+
   setDraft(text) {
-    if (this.state.room) this.#notes.setDraft(this.state.room.title, text);
+    if (this.state.room) this.#notes.setDraft(this.state.room, text);
   }
 
   draft() {
-    return this.#notes.draft(this.state.room?.title);
+    return this.#notes.draft(this.state.room);
   }
 
   mute(roomId, isMuted) {
-    this.#notes.mute(this.state.rooms.get(roomId)?.title, isMuted);
+    this.#notes.mute(this.state.rooms.get(roomId), isMuted);
     this.#changed();
   }
 
   isMuted(roomId) {
-    return this.#notes.isMuted(this.state.rooms.get(roomId)?.title);
+    return this.#notes.isMuted(this.state.rooms.get(roomId));
   }
 
   dismiss() {
@@ -225,8 +261,42 @@ export class Chat {
 
   // ---- helpers
 
+  /** Others read the name from the first moment on, so it is settled before a room is entered. */
+  #named(enter, asking) {
+    if (this.#asksName && !this.state.hasName) {
+      this.#enterNamed = enter;
+      this.state.asking = asking;
+      this.#changed();
+    } else {
+      enter();
+      this.#client.proceed();
+    }
+  }
+
+  /** Asks again if the name is refused. */
+  #enterOnceNamed() {
+    if (this.#enterNamed === null) return;
+    const { asking } = this.state;
+    this.state.asking = { ...asking, isAnswered: true };
+    this.#name.whenSettled(() => {
+      const enter = this.#enterNamed;
+      if (enter === null) return;
+      if (!this.state.hasName) {
+        this.state.asking = { ...asking };
+      } else {
+        this.#enterNamed = null;
+        this.state.asking = null;
+        enter();
+        this.#client.proceed();
+      }
+      this.#changed();
+    });
+  }
+
   #welcomed({ resumed, gifs }) {
     this.#name.welcomed(resumed);
+    this.#tabs.welcomed();
+    this.#previews.proceed();
     if (!gifs) this.#loadGifs().then((own) => { this.state.gifs = own; this.#changed(); }, () => {});
   }
 

@@ -8,6 +8,8 @@ export class Name {
   #client;
   /** The requested name, and the one to restore if the server refuses it. */
   #pending = null;
+  /** Waits for the server's answer. */
+  #settled = null;
 
   constructor({ store, state, client }) {
     this.#store = store;
@@ -32,16 +34,33 @@ export class Name {
     this.#sendPending();
   }
 
+  /** Calls `act()` when the server has accepted or refused the chosen name; at once if none is on its way. */
+  whenSettled(act) {
+    this.#settled = act;
+    this.#settle();
+  }
+
+  #settle() {
+    const act = this.#settled;
+    if (this.#pending !== null || act === null) return;
+    this.#settled = null;
+    act();
+  }
+
   #sendPending() {
     if (this.#pending === null) return;
     const { name, before } = this.#pending;
     if (name === this.#state.me.name && !this.#client.isOpen('change_name')) {
       this.#pending = null;
+      this.#settle();
       return;
     }
     this.#client.ask({ type: 'change_name', name }, {
       retriesWhenLimited: true,
-      answered: () => { if (this.#pending?.name === name) this.#pending = null; },
+      answered: () => {
+        if (this.#pending?.name === name) this.#pending = null;
+        this.#settle();
+      },
       refused: (error) => this.#refused(name, before, error),
     });
   }
@@ -54,6 +73,7 @@ export class Name {
     if (before) this.#store.set(KEY, before);
     else this.#store.remove(KEY);
     this.#updateHasName();
+    this.#settle();
   }
 
   #updateHasName() {

@@ -2,6 +2,8 @@
 // client goes there.
 
 const KEY = 'room';
+/** Set in a tab that has been here before, maybe in no room. */
+const BEGUN = 'begun';
 
 export class Navigation {
   #state;
@@ -9,10 +11,15 @@ export class Navigation {
   #store;
   #outbox;
   #pages;
-  /** `{ title, ref }` of the room to create and enter: with the same ref it is not created twice. */
+  /**
+   * `{ title, ref, before, session }` of the room to create and enter. With the same ref it is not created twice in one
+   * session; `before` are the ids of the rooms when it was first asked for, in `session`.
+   */
   #creating = null;
   /** A link to follow once the list of rooms has arrived. */
   #link = null;
+  /** Nothing has been chosen in this tab. */
+  #isNew = false;
 
   constructor({ state, client, store, outbox, pages }) {
     this.#state = state;
@@ -27,10 +34,13 @@ export class Navigation {
   /** Returns to the room from before the reload, unless a link says otherwise. */
   begin() {
     const before = this.#store.get(KEY);
+    this.#isNew = this.#store.get(BEGUN) !== true && before === null;
+    this.#store.set(BEGUN, true);
     const isElsewhere = this.#link !== null && !leadsTo(this.#link, before);
     if (this.#state.wanted !== null || isElsewhere) return;
     // The stored room has a title too; an id alone might mean another room after a server restart.
     if (this.#link?.seq === undefined) this.#link = null;
+    this.#state.following = this.#link;
     this.#state.wanted = before;
     this.#state.show(before);
   }
@@ -45,6 +55,7 @@ export class Navigation {
   /** `null` means no room. */
   want(room) {
     const state = this.#state;
+    this.#isNew = false;
     state.wanted = room && { id: room.id, title: room.title };
     if (room) this.#store.set(KEY, state.wanted);
     else this.#store.remove(KEY);
@@ -57,9 +68,11 @@ export class Navigation {
     const { rooms, isListed } = this.#state;
     if (rooms.size === 0 && !isListed) {
       this.#link = link;
+      this.#state.following = link;
       return;
     }
     this.#link = null;
+    this.#state.following = null;
     const room = rooms.get(link.room) ?? this.#findByTitle(String(link.room));
     if (!room) return this.#noticeNoSuchRoom(link.room);
     this.enter(room.id);
@@ -70,12 +83,14 @@ export class Navigation {
   create(title) {
     if (title === '') return;
     this.#state.notice = null;
-    this.#creating = { title, ref: `room-${Math.random()}` };
+    this.#creating = { title, ref: `room-${Math.random()}`, before: null, session: null };
     if (this.#state.isListed) this.#requestRoom();
   }
 
   #requestRoom() {
     const { title, ref } = this.#creating;
+    this.#creating.before ??= new Set(this.#state.rooms.keys());
+    this.#creating.session = this.#state.session;
     this.#client.ask({ type: 'create_room', title, ref }, {
       answered: ({ room }) => this.#created(room),
       refused: ({ code, message }) => {
@@ -89,6 +104,7 @@ export class Navigation {
 
   #created(room) {
     this.#creating = null;
+    this.#outbox.adopt(room, ({ id }) => !this.#state.rooms.has(id));
     this.want(room);
   }
 
@@ -96,12 +112,28 @@ export class Navigation {
 
   listed() {
     if (this.#creating !== null && !this.#client.isOpen('create_room')) {
-      // It may have been created before the connection was lost.
-      const made = this.#findByTitle(this.#creating.title);
-      if (made) this.#created(made);
+      // It may have been created before the connection was lost. The same session is told which one it is.
+      const { before, session, title } = this.#creating;
+      const isAsked = before !== null && (session === null || session !== this.#state.session);
+      const made = isAsked ? this.#findByTitle(title) : null;
+      if (made && !before.has(made.id)) this.#created(made);
       else this.#requestRoom();
     }
     if (this.#link) this.open(this.#link);
+    this.#stay();
+  }
+
+  /** A new tab takes over the session of another one, and with it the room. */
+  #stay() {
+    const { hereId, rooms, wanted } = this.#state;
+    if (this.#isNew && wanted === null && rooms.has(hereId)) this.want(rooms.get(hereId));
+    this.#isNew = false;
+  }
+
+  /** For after a reload: what is stored has to be what the id means by now. */
+  relocated() {
+    const { wanted } = this.#state;
+    if (wanted !== null && this.#store.get(KEY) !== null) this.#store.set(KEY, wanted);
   }
 
   #findByTitle(title) {

@@ -1,5 +1,9 @@
 // Per-room data that stays in the browser: drafts, and which rooms are muted.
 
+const isSame = (room) => ({ id, title }) => id === room.id && title === room.title;
+/** Of an earlier version, which knew rooms by their titles. It is found when there is only one room of that title. */
+const byTitle = (title) => ({ id: null, title });
+
 export class Notes {
   #local;
   #session;
@@ -9,34 +13,48 @@ export class Notes {
     this.#session = session;
   }
 
-  /** By title, because ids may change when the server restarts. */
-  draft(title) {
-    return new Map(this.#drafts()).get(title) ?? '';
+  draft(room) {
+    return (room && this.#drafts().find(isSame(room))?.text) ?? '';
   }
 
-  setDraft(title, text) {
-    const drafts = new Map(this.#drafts());
-    if (text === '') drafts.delete(title);
-    else drafts.set(title, text);
-    this.#session.set('drafts', [...drafts]);
+  setDraft({ id, title }, text) {
+    const others = this.#drafts().filter((draft) => !isSame({ id, title })(draft));
+    this.#session.set('drafts', text === '' ? others : [...others, { id, title, text }]);
   }
 
-  isMuted(title) {
-    return this.#muted().includes(title);
+  isMuted(room) {
+    return room !== undefined && this.#muted().some(isSame(room));
   }
 
-  mute(title, isMuted) {
-    if (title === undefined) return;
-    const others = this.#muted().filter((one) => one !== title);
-    this.#local.set('muted', isMuted ? [...others, title] : others);
+  mute(room, isMuted) {
+    if (room === undefined) return;
+    const { id, title } = room;
+    const others = this.#muted().filter((one) => !isSame(room)(one));
+    this.#local.set('muted', isMuted ? [...others, { id, title }] : others);
+  }
+
+  /** The server's rooms may have other ids or titles by now: `find(room)` returns the current room, or null. */
+  relocate(find) {
+    relocate(this.#session, 'drafts', this.#drafts(), find);
+    relocate(this.#local, 'muted', this.#muted(), find);
   }
 
   #drafts() {
     const drafts = this.#session.get('drafts');
-    return Array.isArray(drafts) ? drafts : [];
+    if (!Array.isArray(drafts)) return [];
+    return drafts.map((draft) => (Array.isArray(draft) ? { ...byTitle(draft[0]), text: draft[1] } : draft));
   }
 
   #muted() {
-    return this.#local.get('muted') ?? [];
+    const muted = this.#local.get('muted');
+    return Array.isArray(muted) ? muted.map((one) => (typeof one === 'string' ? byTitle(one) : one)) : [];
   }
+}
+
+function relocate(store, key, notes, find) {
+  const found = notes.map((note) => {
+    const { id, title } = find(note) ?? note;
+    return { ...note, id, title };
+  });
+  if (found.some((note, i) => !isSame(note)(notes[i]))) store.set(key, found);
 }

@@ -13,14 +13,25 @@ const NOTHING = new Timeline(() => ({}));
 const NOBODY = new Map();
 
 export class State extends ServerState {
-  /** `{ id, title }` of the room on screen. */
+  /** `{ id, title }` of the room on screen. The id is null if the server's ids have begun anew, and it was not found. */
   room = null;
   wasOnline = false;
   divider = null;
   notice = null;
   target = null;
+  /** Whether the log is to go to the first unread message: since a room was entered that has some, until it is there. */
+  landing = false;
+  /** The first unread message, while it is being loaded. */
+  seeking = null;
   loadingOlder = false;
   hasName = false;
+  /**
+   * `{ link, isInvited, isAnswered }`: the room that is entered as soon as the user's name is settled; `isInvited` if they
+   * came by a link, `isAnswered` while the server has the name. Or null.
+   */
+  asking = null;
+  /** The link that is followed once the list of rooms is here, or null. */
+  following = null;
 
   #clock;
   #outbox;
@@ -33,8 +44,10 @@ export class State extends ServerState {
   /** Room id → { title, timeline } */
   #memories = new Map();
   #isWatching = false;
-  /** The room has just been chosen, so the divider does not know yet how far it was read. */
-  #isFresh = false;
+  /** The base protocol's numbers mean nothing to the next page, so how far a room was read is not kept. */
+  #readInBase = null;
+  /** Room id → when something was said there, as far as this page has noticed. */
+  #active = new Map();
   #counted = {};
 
   constructor({ clock, store, outbox, marks, isMentioned, changed }) {
@@ -94,14 +107,34 @@ export class State extends ServerState {
     }));
   }
 
+  /** Whether the user is looking at the newest messages. */
+  get isWatching() {
+    return this.#isWatching;
+  }
+
   /** The number of unread messages; 0 for a room that was never read. */
   unread(id) {
-    if (id === this.room?.id) return this.#isWatching || this.divider === null ? 0 : this.#othersAfterDivider();
+    if (id === this.room?.id && (this.inRoom || this.version === 'base')) return this.#unreadHere().count;
     const room = this.rooms.get(id);
     const mark = room?.seq === undefined ? null : this.#marks.get(room);
     // In another epoch the numbers mean other messages.
     if (mark === null || (this.epoch !== null && mark.epoch !== this.epoch)) return 0;
     return Math.max(0, room.seq - mark.seq);
+  }
+
+  /** How many unread messages mention the user: those that the server counts, and those below what was read. */
+  mentions(id) {
+    if (id === this.room?.id && this.inRoom) return this.#unreadHere().mentions;
+    const room = this.rooms.get(id);
+    const memory = this.#memories.get(id);
+    const mark = room && memory?.title === room.title ? this.#marks.get(room) : null;
+    const isSame = mark !== null && mark.epoch === memory.timeline.epoch;
+    return (room?.mentions ?? 0) + (isSame ? memory.timeline.mentionsAfter(mark.seq) : 0);
+  }
+
+  /** When something was said in a room last; 0 if this page does not know. */
+  activeAt(id) {
+    return Math.max(this.#active.get(id) ?? 0, this.previews?.get(id)?.last?.time ?? 0);
   }
 
   // ---- for the chat
@@ -115,10 +148,17 @@ export class State extends ServerState {
     this.room = room && { id: room.id, title: room.title };
     this.divider = null;
     this.target = null;
+    this.landed();
     this.loadingOlder = false;
-    this.#isFresh = true;
+    this.#readInBase = null;
     this.#clearTyping();
-    if (room) this.#memory(room);
+    this.#isWatching = false;
+    if (!room) return;
+    this.#memory(room);
+    if (this.timeline.epoch === null) return;
+    this.#placeDivider(null);
+    // What is missing is known only after entering.
+    this.seeking = null;
   }
 
   setWatching(isWatching) {
@@ -128,12 +168,25 @@ export class State extends ServerState {
     if (epoch === null) return true;
     if (isWatching) {
       this.#read();
-      if (this.divider !== null && this.#othersAfterDivider() === 0) this.divider = null;
+      if (this.divider !== null && this.timeline.othersAfter(this.divider) === 0) this.divider = null;
     } else {
-      this.divider = endSeq;
+      if (this.#unreadHere().count === 0) this.divider = endSeq;
       this.#marks.flush();
     }
     return true;
+  }
+
+  /** The user has seen the messages up to `seq`. Returns whether that is news. */
+  see(seq) {
+    const read = this.#readSeq;
+    if (read === null || seq <= read) return false;
+    this.#read(Math.min(seq, this.timeline.endSeq));
+    return true;
+  }
+
+  /** The log is where the user begins to read. */
+  landed() {
+    Object.assign(this, { landing: false, seeking: null });
   }
 
   disconnected(loss) {
@@ -145,23 +198,26 @@ export class State extends ServerState {
     super.relocate(find);
     const memories = [...this.#memories].map(([id, { title, timeline }]) => {
       const room = find({ id, title });
-      return room && [room.id, { title: room.title, timeline }];
+      return room && room.id !== null ? [room.id, { title: room.title, timeline }] : null;
     });
     const gone = this.#memories.get(this.room?.id);
+    const wasHere = gone && gone.title === this.room.title;
     this.#memories = new Map(memories.filter((memory) => memory !== null));
-    // A room that is gone stays while it is on screen.
-    if (gone && gone.title === this.room.title && !find(this.room) && !this.#memories.has(this.room.id)) {
-      this.#memories.set(this.room.id, gone);
-    }
     const found = this.room && find(this.room);
     if (found) this.room = { id: found.id, title: found.title };
+    // A room that is gone stays while it is on screen.
+    if (wasHere && !this.#memories.has(this.room.id)) this.#memories.set(this.room.id, gone);
   }
 
   apply(frame) {
     const { type, roomId, user, time } = frame;
     const isNew = !this.members.has(user?.id);
+    const before = type === 'list_rooms' ? this.rooms : null;
+    const was = type === 'room_changed' ? this.rooms.get(frame.room.id) : undefined;
     const happened = super.apply(frame);
+    for (const room of before?.values() ?? [was]) if (this.#isMentionedMore(room)) happened.push(['mention', this.rooms.get(room.id)]);
     this.wasOnline ||= type === 'welcome';
+    if (was && frame.room.seq > was.seq) this.#active.set(was.id, this.#clock.now());
     if (type === 'announcement') this.#announced(frame);
     if (type === 'erased') this.position(roomId)?.erase(frame);
     if (!this.isFollowing(roomId)) return happened;
@@ -172,6 +228,12 @@ export class State extends ServerState {
       case 'typing': this.#startTyping(frame); break;
     }
     return happened;
+  }
+
+  /** Whether a room mentions the user more often than it did. In ours the messages themselves tell. */
+  #isMentionedMore(was) {
+    const is = this.rooms.get(was?.id);
+    return is?.title === was?.title && (is?.mentions ?? 0) > (was?.mentions ?? 0) && !this.isFollowing(was.id);
   }
 
   // ---- frames
@@ -188,6 +250,8 @@ export class State extends ServerState {
     this.#membersOf = room.id;
     this.#noteSeq(room.id, seq);
     if (room.id === this.room?.id) this.#placeDivider(before);
+    // The list lags behind, and the messages are here by now.
+    if (this.rooms.get(room.id)?.mentions) this.rooms.set(room.id, { ...this.rooms.get(room.id), mentions: 0 });
     return [];
   }
 
@@ -262,34 +326,54 @@ export class State extends ServerState {
 
   #noteSeq(id, seq) {
     const room = this.rooms.get(id);
-    if (room && this.version !== 'base' && !(room.seq >= seq)) this.rooms.set(id, { ...room, seq });
+    if (!room || this.version === 'base' || room.seq >= seq) return;
+    this.rooms.set(id, { ...room, seq });
+    this.#active.set(id, this.#clock.now());
   }
 
   /** `before` is the last message that was known before entering, or null. */
   #placeDivider(before) {
     const { timeline } = this;
-    const mark = this.version === 'base' ? null : this.#marks.get(this.room);
-    const read = this.#isFresh ? (mark?.epoch === timeline.epoch ? mark.seq : null) : before;
-    if (this.divider === null && read !== null && timeline.othersAfter(read) > 0) this.divider = read;
-    this.#isFresh = false;
-    if (this.#isWatching || mark?.epoch !== timeline.epoch) this.#read();
+    const read = this.#readSeq;
+    if (read !== null && timeline.othersAfter(read) > 0) {
+      // Whoever has not read everything from before goes on reading there.
+      if (this.divider === null || before === null || read >= before) this.divider = read;
+      this.landing = true;
+      this.seeking = timeline.isMissing(read + 1) ? read + 1 : null;
+      this.#isWatching = false;
+    } else if (this.#isWatching || read === null) {
+      this.#read();
+    }
     if (!this.#isWatching) this.divider ??= timeline.endSeq;
   }
 
-  #read() {
-    const { epoch, endSeq } = this.timeline;
-    if (this.version !== 'base' && epoch !== null) this.#marks.mark(this.room, endSeq, epoch);
+  /** How far the room on screen was read; null if never. */
+  get #readSeq() {
+    if (this.room === null) return null;
+    if (this.version === 'base') return this.#readInBase;
+    const mark = this.#marks.get(this.room);
+    return mark !== null && mark.epoch === this.timeline.epoch ? mark.seq : null;
   }
 
-  /** Cached, because the list of rooms asks on every draw. */
-  #othersAfterDivider() {
-    const { timeline, divider } = this;
+  #read(seq = this.timeline.endSeq) {
+    const { epoch } = this.timeline;
+    if (epoch === null) return;
+    if (this.version === 'base') this.#readInBase = seq;
+    else this.#marks.mark(this.room, seq, epoch);
+  }
+
+  /** The unread messages of the room on screen. Cached, because the list of rooms asks on every draw. */
+  #unreadHere() {
+    const { timeline } = this;
+    const read = this.#readSeq;
+    if (read === null || this.#isWatching) return { count: 0, mentions: 0 };
     const { revision } = timeline;
     const counted = this.#counted;
-    if (counted.timeline !== timeline || counted.revision !== revision || counted.divider !== divider) {
-      this.#counted = { timeline, revision, divider, count: timeline.othersAfter(divider) };
+    if (counted.timeline !== timeline || counted.revision !== revision || counted.read !== read) {
+      const count = timeline.othersAfter(read);
+      this.#counted = { timeline, revision, read, count, mentions: timeline.mentionsAfter(read) };
     }
-    return this.#counted.count;
+    return this.#counted;
   }
 
   #stopTyping(id) {

@@ -91,9 +91,12 @@ export class Timeline {
     return added;
   }
 
-  /** Adds a page of history that ends before `before`; `more` says whether the server has older messages. */
+  /**
+   * Adds a page of history. `more` says whether the server has messages older than these; if there are none, older than
+   * `before`, which is undefined where the page was not asked for by its end.
+   */
   addPage(events, more, before) {
-    const isOldest = this.oldestSeq === null || before <= this.oldestSeq;
+    const isOldest = events.length === 0 && (this.oldestSeq === null || before === this.oldestSeq);
     const added = this.add(events);
     if (isOldest || events[0]?.seq <= this.oldestSeq) this.#more = more;
     this.#changed();
@@ -103,6 +106,14 @@ export class Timeline {
   /** Whether a message is missing between the first one here and the end. */
   get hasMissing() {
     return this.oldestSeq !== null && this.endSeq - this.oldestSeq + 1 > this.#messages;
+  }
+
+  /** Whether the server may have this message, and it is not here. */
+  isMissing(seq) {
+    if (this.oldestSeq === null || seq > this.endSeq) return false;
+    if (seq < this.oldestSeq) return this.hasOlder;
+    return this.entries.some(({ kind, after, before, status }) => (
+      kind === 'gap' && after < seq && seq < before && status !== 'gone'));
   }
 
   has(seq) {
@@ -158,13 +169,24 @@ export class Timeline {
     return from;
   }
 
-  /** How many messages after `seq` are from others. */
+  /** How many messages after `seq` are from others, as far as is known: those that are not here count too. */
   othersAfter(seq) {
     let count = 0;
     for (let i = this.entries.length - 1; i >= 0; i -= 1) {
-      const entry = this.entries[i];
-      if (entry.seq <= seq) break;
-      if (entry.seq !== undefined && !entry.own) count += 1;
+      const { kind, own, seq: at, after, before, status } = this.entries[i];
+      if (at <= seq) return count;
+      if (at !== undefined && !own) count += 1;
+      if (kind === 'gap' && status !== 'gone') count += Math.max(0, before - 1 - Math.max(after, seq));
+    }
+    return count + (this.hasOlder && this.oldestSeq !== null ? Math.max(0, this.oldestSeq - 1 - seq) : 0);
+  }
+
+  /** How many messages after `seq` mention the user. */
+  mentionsAfter(seq) {
+    let count = 0;
+    for (let i = this.entries.length - 1; i >= 0; i -= 1) {
+      if (this.entries[i].seq <= seq) break;
+      if (this.entries[i].mentionsMe) count += 1;
     }
     return count;
   }

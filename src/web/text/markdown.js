@@ -1,24 +1,28 @@
 // Parses a message: a small part of Markdown, links, mentions and emoji. The result is a tree that the views turn into
 // elements.
 //
-// Any text parses in linear time, and the tree has at most six levels. Nothing is lost: the texts of the tree together
-// are the message without its marks, and a mark without a partner, or with nothing to mark, is plain text. Blocks are
-// separated by line breaks; white space inside them is significant.
+// Any text parses in linear time, and the tree has at most twelve levels. Nothing is lost: the texts of the tree
+// together are the message without its marks, and a mark without a partner, or with nothing to mark, is plain text.
+// Blocks are separated by line breaks; white space inside them is significant.
 //
 //    { kind: 'paragraph', children: [INLINE…] }   `\n` in its texts begins a new line
 //    { kind: 'quote', blocks: [BLOCK…] }
+//    { kind: 'list', isNumbered, items: [{ kind: 'item', mark, number, children: [INLINE…], list: LIST or null }] }
 //    { kind: 'code', text, language }              language: the word behind the opening fence, or ''
 //
 // An INLINE is a string or one of these:
 //
-//    { kind: 'bold' | 'italic', children: [INLINE…] }   italic may be in bold, and nothing else in either
+//    { kind: 'spoiler' | 'strike' | 'bold' | 'italic', children: [INLINE…] }   each may be in those before it
 //    { kind: 'code', text }
-//    { kind: 'link', text, href }                  text as it was typed, href as browsers normalise it
+//    { kind: 'link', text, href, host }            href as browsers normalise it; host: where the link leads, to be
+//                                                  shown behind a text that does not say it, or ''
 //    { kind: 'mention', text, name, me }           text: `@ada`, name: `Ada`; me: whether it is the reader
 //    { kind: 'emoji', text, name, character }      text: `:wave:`
 
+import { linkAt, namedLinkAt } from './address.js';
 import { emojiAt } from './emoji.js';
 import { assemble, pairMarks, runAt } from './emphasis.js';
+import { isNumber, listAt, numbers } from './lists.js';
 import { Names, characterAt, characterBefore, isWord } from './mention.js';
 
 const DEEPEST_QUOTE = 4;
@@ -63,7 +67,8 @@ function blocksOf(lines, depth, people) {
     plain = [];
   };
   for (let i = 0; i < lines.length;) {
-    const found = fenced(lines, i) ?? (depth < DEEPEST_QUOTE ? quoted(lines, i, depth, people) : null);
+    const found = fenced(lines, i) ?? (depth < DEEPEST_QUOTE ? quoted(lines, i, depth, people) : null)
+      ?? listed(lines, i, people);
     if (!found) {
       plain.push(lines[i]);
       i += 1;
@@ -137,6 +142,26 @@ function quoted(lines, start, depth, people) {
   return { end, block: { kind: 'quote', blocks: blocksOf(inner, depth + 1, people) } };
 }
 
+function listed(lines, start, people) {
+  const found = listAt(lines, start);
+  return found && { end: found.end, block: listOf(found.items, people) };
+}
+
+function listOf(items, people) {
+  const shown = numbers(items.map(({ mark }) => mark));
+  return {
+    kind: 'list',
+    isNumbered: isNumber(items[0].mark),
+    items: items.map(({ mark, lines, items: inner }, i) => ({
+      kind: 'item',
+      mark,
+      number: shown[i],
+      children: inlineOf(lines.join('\n'), people),
+      list: inner.length > 0 ? listOf(inner, people) : null,
+    })),
+  };
+}
+
 // ---- inline: the text is cut into pieces and marks, the marks are paired, and the tree is built
 
 function inlineOf(text, people) {
@@ -146,9 +171,9 @@ function inlineOf(text, people) {
 }
 
 /** Where something other than plain text may begin, or emphasis must end. */
-const STOP = /[*_`@:]|https?:\/\/|\n[ \t\r]*\n/gi;
+const STOP = /[*_~|`@:[]|https?:\/\/|\n[ \t\r]*\n/gi;
 
-/** Strings, inline nodes, runs of `*` or `_`, and `null` for a blank line, which closes all open marks. */
+/** Strings, inline nodes, runs of marks, and `null` for a blank line, which closes all open marks. */
 function cut(text, people) {
   const pieces = [];
   const codes = new CodeSpans(text);
@@ -170,7 +195,7 @@ function cut(text, people) {
       const { code, end } = codes.at(at);
       if (code) put(code, at, end);
       else STOP.lastIndex = end;
-    } else if (mark === '*' || mark === '_') {
+    } else if ('*_~|'.includes(mark)) {
       const run = runAt(text, at);
       if (run.size > 0) put(run, at, run.end);
       else STOP.lastIndex = run.end;
@@ -198,7 +223,7 @@ function nodeAt(text, at, mark, people) {
     const { name, me, end } = found;
     return { node: { kind: 'mention', text: text.slice(at, end), name, me }, end };
   }
-  return linkAt(text, at);
+  return mark === '[' ? namedLinkAt(text, at) : linkAt(text, at);
 }
 
 // ---- inline code
@@ -230,41 +255,4 @@ class CodeSpans {
     const padded = inner.startsWith(' ') && inner.endsWith(' ');
     return { code: { kind: 'code', text: padded ? inner.slice(1, -1) : inner }, end: close + length };
   }
-}
-
-// ---- links
-
-/** Excludes what cannot be in an address unescaped, and invisible characters, which could disguise it. */
-const ADDRESS = /https?:\/\/[\p{L}\p{N}[][^\s<>"`\p{Cc}\p{Cf}、。「」『』【】（）《》！？]*/iuy;
-const ENDS_SENTENCE = new Set('.,:;!?\'"*_~…’”»|\\');
-const CLOSING = { '(': ')', '[': ']', '{': '}' };
-
-/** A link; or no `node`, and where to continue the search; or null if there is no address here. */
-function linkAt(text, at) {
-  if (isWord(characterBefore(text, at))) return null;
-  ADDRESS.lastIndex = at;
-  const found = ADDRESS.exec(text)?.[0];
-  if (!found) return null;
-  const address = withoutPunctuation(found);
-  const end = at + address.length;
-  const url = URL.canParse(address) ? new URL(address) : null;
-  // A user name before the host is usually there to be mistaken for the host.
-  if (!url || url.username !== '' || url.password !== '') return { node: null, end };
-  return { node: { kind: 'link', text: address, href: url.href }, end };
-}
-
-/** Removes punctuation that belongs to the sentence, and closing brackets that were opened before the address. */
-function withoutPunctuation(address) {
-  const surplus = { ')': 0, ']': 0, '}': 0 };
-  for (const [bracket] of address.matchAll(/[()[\]{}]/g)) {
-    if (bracket in surplus) surplus[bracket] += 1;
-    else surplus[CLOSING[bracket]] -= 1;
-  }
-  let end = address.length;
-  for (; end > 0; end -= 1) {
-    const last = address[end - 1];
-    if (surplus[last] > 0) surplus[last] -= 1;
-    else if (!ENDS_SENTENCE.has(last)) break;
-  }
-  return address.slice(0, end);
 }

@@ -1,6 +1,8 @@
 // Announces new messages to screen readers: politely, and as a number when there are many.
 
+import { parse } from '../text/markdown.js';
 import { visible } from '../text/names.js';
+import { plainText } from '../text/plain.js';
 import { byId, element } from './dom.js';
 import { notSent } from './refusals.js';
 import { t } from './words.js';
@@ -11,6 +13,8 @@ const GATHER_MS = 400;
 const MAX_IN_FULL = 3;
 /** Announced texts are removed, so that nobody comes across them later. */
 const KEEP_MS = 10_000;
+/** A longer text is told only so far: it is there to be read. */
+const MAX_CHARACTERS = 300;
 
 export class Announcer {
   #chat;
@@ -60,8 +64,8 @@ export class Announcer {
   }
 }
 
-/** A message as one line of text. `alt` describes a GIF. */
+/** A message as one line of plain text. `alt` describes a GIF. */
 export function words({ kind, from, text, alt }) {
   const name = visible(from.name);
-  return kind === 'gif' ? t('says_gif', { name, alt }) : t('says', { name, text });
+  return kind === 'gif' ? t('says_gif', { name, alt }) : t('says', { name, text: plainText(parse(text), MAX_CHARACTERS) });
 }

@@ -2,7 +2,7 @@
 
 import { visible } from '../text/names.js';
 import { button, byId, element, setText } from './dom.js';
-import { refused } from './refusals.js';
+import { refused, RETURNS } from './refusals.js';
 import { t } from './words.js';
 
 /** How long "Connected again." is shown. */
@@ -16,7 +16,7 @@ export class BannerView {
   #notice = byId('notice');
   #shown = '';
   #shownNotice = null;
-  #began = Date.now();
+  #began = performance.now();
   #backUntil = 0;
   #wasAway = false;
   #timer;
@@ -64,22 +64,19 @@ export class BannerView {
    */
   #content() {
     const { phase, retryAt, lostReason, wasOnline } = this.#chat.state;
-    const now = Date.now();
+    const now = performance.now();
     if (phase === 'online') {
       if (this.#wasAway) this.#backUntil = now + BACK_MS;
       this.#wasAway = false;
       if (now >= this.#backUntil) return { kind: '', words: '' };
       return { kind: 'back', words: t('back'), again: this.#backUntil - now };
     }
-    if (phase === 'replaced') {
-      return { kind: 'replaced', words: t('replaced'), action: [t('take_over'), () => this.#chat.takeOver()] };
-    }
-    if (phase === 'kicked') {
-      return { kind: 'stopped', words: t('kicked'), action: [t('join_again'), () => this.#chat.takeOver()] };
-    }
+    const takeOver = [t(RETURNS[phase] ?? 'try_now'), () => this.#chat.takeOver()];
+    if (phase === 'replaced') return { kind: 'replaced', words: t('replaced'), action: takeOver };
+    if (phase === 'kicked') return { kind: 'stopped', words: t('kicked'), action: takeOver };
     if (phase === 'stopped') {
       const words = lostReason === '' ? t('stopped') : t('stopped_because', { reason: t(`reason: ${lostReason}`) });
-      return { kind: 'stopped', words, action: [t('try_now'), () => this.#chat.takeOver()] };
+      return { kind: 'stopped', words, action: takeOver };
     }
     if (phase === 'connecting' && !this.#wasAway && now - this.#began < CONNECTING_AFTER_MS) {
       return { kind: '', words: '', again: CONNECTING_AFTER_MS - (now - this.#began) };
@@ -112,7 +109,7 @@ export class BannerView {
     words.dir = 'auto';
     this.#notice.append(words);
     if (notice.action === 'create') {
-      this.#notice.append(button('', t('no_such_room_create'), () => {
+      this.#notice.append(button('', t(notice.code ? 'create_again' : 'no_such_room_create'), () => {
         this.#chat.dismiss();
         this.#chat.create(notice.title);
       }));

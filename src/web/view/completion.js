@@ -2,19 +2,27 @@
 
 import { completion } from '../text/complete.js';
 import { visible } from '../text/names.js';
+import { locale } from './words.js';
 import { byId, element, setAttribute } from './dom.js';
+import { insertText } from './insert.js';
+import { twinsOf } from './twins.js';
 
 export class CompletionView {
   #box;
   #chat;
   #list = byId('completion');
-  /** The result of text/complete.js, and the index of the selected option. */
+  #recent;
+  /** The words for emoji in the language of the page, once they are wanted. */
+  #emoji;
+  /** The result of text/complete.js, and the index of the selected option; -1 is none. */
   #offer = null;
   #chosen = 0;
 
-  constructor(box, chat) {
+  /** `recent` are the user's emoji. */
+  constructor(box, chat, recent) {
     this.#box = box;
     this.#chat = chat;
+    this.#recent = recent;
     box.addEventListener('blur', () => this.close());
     // Not `click`: the box keeps the focus, and a phone its keyboard.
     this.#list.addEventListener('pointerdown', (event) => {
@@ -26,10 +34,26 @@ export class CompletionView {
 
   update() {
     const { selectionStart, selectionEnd, value } = this.#box;
-    const { people: members, me } = this.#chat.state;
-    this.#offer = selectionStart === selectionEnd ? completion(value, selectionStart, { members, me }) : null;
-    this.#chosen = 0;
+    const { state } = this.#chat;
+    const { people: members, me } = state;
+    const isAtCaret = selectionStart === selectionEnd;
+    this.#offer = isAtCaret ? completion(value, selectionStart, {
+      members, me, twins: value.includes('@') ? twinsOf(state) : null, emoji: this.#emoji ?? undefined, recent: this.#recent.list,
+    }) : null;
+    if (this.#emoji === undefined && value.slice(0, selectionStart).includes(':')) this.#loadWords();
+    this.#chosen = this.#offer?.isOffered ? -1 : 0;
     this.#draw();
+  }
+
+  async #loadWords() {
+    this.#emoji = null; // Asked for once, and again when the page has not got them.
+    try {
+      const { loadEmojiWords } = await import('../text/emoji/words.js');
+      this.#emoji = await loadEmojiWords(locale());
+      if (document.activeElement === this.#box) this.update();
+    } catch {
+      this.#emoji = undefined;
+    }
   }
 
   close() {
@@ -43,9 +67,12 @@ export class CompletionView {
     const { length } = this.#offer.options;
     switch (event.key) {
       case 'ArrowDown': this.#choose((this.#chosen + 1) % length); break;
-      case 'ArrowUp': this.#choose((this.#chosen + length - 1) % length); break;
+      case 'ArrowUp': this.#choose(this.#chosen <= 0 ? length - 1 : this.#chosen - 1); break;
       case 'Enter':
-      case 'Tab': this.#take(this.#chosen); break;
+      case 'Tab':
+        if (this.#chosen < 0) return false;
+        this.#take(this.#chosen);
+        break;
       case 'Escape': this.close(); break;
       default: return false;
     }
@@ -60,23 +87,24 @@ export class CompletionView {
   }
 
   #take(index) {
-    const { start, end, options } = this.#offer;
-    this.#box.setRangeText(options[index].insert, start, end, 'end');
+    const { start, end, kind, options } = this.#offer;
+    if (kind === 'emoji') this.#recent.use(options[index].glyph);
     this.close();
-    this.#box.dispatchEvent(new Event('input'));
+    insertText(this.#box, options[index].insert, start, end);
   }
 
   #draw() {
     const options = this.#offer?.options ?? [];
     this.#list.hidden = options.length === 0;
-    this.#list.replaceChildren(...options.map(({ label, detail }, index) => {
-      const item = element('li', '', element('bdi', '', visible(label)), ...(detail ? [element('span', 'detail', detail)] : []));
+    this.#list.replaceChildren(...options.map(({ glyph, label, detail }, index) => {
+      const parts = [['glyph', glyph], ['detail', detail]].map(([kind, text]) => (text ? [element('span', kind, text)] : []));
+      const item = element('li', '', ...parts[0], element('bdi', '', visible(label)), ...parts[1]);
       item.id = `option-${index}`;
       item.setAttribute('role', 'option');
       item.setAttribute('aria-selected', String(index === this.#chosen));
       return item;
     }));
-    setAttribute(this.#box, 'aria-activedescendant', options.length === 0 ? null : `option-${this.#chosen}`);
+    setAttribute(this.#box, 'aria-activedescendant', this.#list.children[this.#chosen]?.id ?? null);
     this.#list.children[this.#chosen]?.scrollIntoView({ block: 'nearest' });
   }
 }

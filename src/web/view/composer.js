@@ -1,9 +1,13 @@
 // The message box: drafts, limits, recall of earlier messages, and who is typing.
 
 import { visible } from '../text/names.js';
+import { RETURNS } from './refusals.js';
 import { t } from './words.js';
 import { CompletionView } from './completion.js';
 import { byId, isComposing, setAttribute, setText } from './dom.js';
+import { refuseFiles } from './files.js';
+import { insertText } from './insert.js';
+import { entersSend, isCommand, onEntering } from './keys.js';
 
 /** The characters left are counted down from here. */
 const NEAR_LIMIT = 200;
@@ -11,6 +15,8 @@ const NEAR_LIMIT = 200;
 const MAX_RECALLED = 50;
 /** More people than this are shown as a number. */
 const NAMES_TYPING = 3;
+/** The marks that the shortcuts put around the selection, by key; with Shift, where it has `⇧`. */
+const MARKS = { b: '**', i: '*', e: '`', '⇧x': '~~' };
 /** A count that changes with every letter is announced in steps of this size. */
 const ANNOUNCE_STEP = 50;
 
@@ -26,16 +32,21 @@ export class ComposerView {
   #announcer;
   #announcedPace = '';
 
-  constructor(chat, announcer) {
+  /** `recent` are the user's emoji. */
+  constructor(chat, announcer, recent) {
     this.#chat = chat;
     this.#announcer = announcer;
-    this.#completion = new CompletionView(this.#box, chat);
+    this.#completion = new CompletionView(this.#box, chat, recent);
     byId('composer').addEventListener('submit', (event) => {
       event.preventDefault();
       this.#submit();
     });
     this.#box.addEventListener('keydown', (event) => this.#key(event));
     this.#box.addEventListener('input', () => this.#changed());
+    refuseFiles(this.#box);
+    const nameEnter = () => this.#box.setAttribute('enterkeyhint', entersSend() ? 'send' : 'enter');
+    onEntering(nameEnter);
+    nameEnter();
   }
 
   /** Inserts `@name` at the caret. */
@@ -43,9 +54,17 @@ export class ComposerView {
     const box = this.#box;
     const before = box.value.slice(0, box.selectionStart);
     const space = before === '' || /\s$/.test(before) ? '' : ' ';
-    box.setRangeText(`${space}@${name} `, box.selectionStart, box.selectionEnd, 'end');
-    box.focus();
-    this.#changed();
+    insertText(box, `${space}@${name} `);
+  }
+
+  /** Inserts an emoji at the caret. On a touch screen the keyboard stays closed. */
+  insert(text) {
+    if (matchMedia('(pointer: coarse)').matches && document.activeElement !== this.#box) {
+      this.#box.setRangeText(text, this.#box.selectionStart, this.#box.selectionEnd, 'end');
+      this.#changed();
+    } else {
+      insertText(this.#box, text);
+    }
   }
 
   focus() {
@@ -75,10 +94,13 @@ export class ComposerView {
   }
 
   #key(event) {
-    if (isComposing(event) || this.#completion.key(event)) return;
+    if (isComposing(event)) return;
+    if (isCommand(event)) return this.#command(event);
+    if (this.#completion.key(event)) return;
     const isPlain = !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey;
     if (!isPlain) return;
     if (event.key === 'Enter') {
+      if (!entersSend()) return;
       event.preventDefault();
       this.#submit();
     } else if (event.key === 'ArrowUp' && this.#box.selectionEnd === 0 && this.#recall(1)) {
@@ -87,6 +109,25 @@ export class ComposerView {
       this.#recall(-1);
       event.preventDefault();
     }
+  }
+
+  /** Ctrl+Enter sends on every device, and letters format. */
+  #command(event) {
+    const mark = MARKS[`${event.shiftKey ? '⇧' : ''}${event.key.toLowerCase()}`];
+    if (event.key === 'Enter') this.#submit();
+    else if (mark) this.#format(mark);
+    else return;
+    event.preventDefault();
+  }
+
+  /** Loaded when it is wanted, which most people never do. */
+  async #format(mark) {
+    const { formatted } = await import('../text/format.js').catch(() => ({}));
+    if (!formatted) return; // offline, and never loaded
+    const { value, selectionStart, selectionEnd } = this.#box;
+    const { start, end, insert, select } = formatted(value, selectionStart, selectionEnd, mark);
+    insertText(this.#box, insert, start, end);
+    this.#box.setSelectionRange(...select);
   }
 
   /** Goes to an earlier or a later message. Starts only from an empty box, so that no draft is lost. */
@@ -146,15 +187,17 @@ export class ComposerView {
     if (over > 0) {
       words = t('too_long', { count: over });
       kind = `over ${Math.floor(over / ANNOUNCE_STEP)}`;
-    } else if (pausedUntil !== null && pausedUntil > Date.now()) {
-      const count = Math.ceil((pausedUntil - Date.now()) / 1_000);
+    } else if (pausedUntil !== null && pausedUntil > performance.now()) {
+      const count = Math.ceil((pausedUntil - performance.now()) / 1_000);
       words = t(pauseReason === 'not_saved' ? 'paused_save' : 'paused_rate', { count });
       kind = pauseReason;
       this.#tick = setTimeout(() => this.#drawPace(), 250);
     } else if (phase !== 'online') {
       const count = pending.filter(({ status }) => status !== 'failed').length;
-      if (count > 0) words = t('waiting_offline', { count });
-      else if (this.#box.value !== '') words = t('write_offline');
+      // Where only the user can connect again, nothing goes out by itself.
+      const [key, action] = phase in RETURNS ? ['held', t(RETURNS[phase])] : ['offline'];
+      if (count > 0) words = t(`waiting_${key}`, { count, action });
+      else if (this.#box.value !== '') words = t(`write_${key}`, { action });
     } else if (over > -NEAR_LIMIT) {
       words = t('characters_left', { count: -over });
       kind = `left ${Math.ceil(-over / ANNOUNCE_STEP)}`;
@@ -165,7 +208,14 @@ export class ComposerView {
     setText(byId('pace'), words);
     byId('pace').classList.toggle('too-long', over > 0);
     setAttribute(this.#box, 'aria-invalid', over > 0 ? 'true' : null);
-    byId('send').disabled = over > 0;
+    this.#drawSend(over);
+  }
+
+  /** Not `disabled`: the button keeps the focus, and says why nothing is sent. */
+  #drawSend(over) {
+    const reason = over > 0 ? t('too_long', { count: over }) : this.#box.value.trim() === '' ? t('send_empty') : null;
+    setAttribute(byId('send'), 'aria-disabled', reason === null ? null : 'true');
+    setAttribute(byId('send'), 'title', reason ?? t('send'));
   }
 }
 

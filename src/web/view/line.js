@@ -2,15 +2,26 @@
 
 import { visible } from '../text/names.js';
 import { clockTime, dayName, fullTime } from './dates.js';
-import { element } from './dom.js';
+import { element, setText } from './dom.js';
 import { parts, t } from './words.js';
 
 /** The time of day, with the full date as a tooltip. */
 export function timeElement(time) {
-  const shown = element('time', '', clockTime(time));
+  const shown = element('time', 'clock');
   shown.dateTime = new Date(time).toISOString();
-  shown.title = fullTime(time);
+  drawTime(shown);
   return shown;
+}
+
+function drawTime(node) {
+  const time = Date.parse(node.dateTime);
+  setText(node, clockTime(time));
+  node.title = fullTime(time);
+}
+
+/** Shows the times of these rows in the present zone. The rows stay, and so does the reading position. */
+export function redrawTimes(list) {
+  for (const node of list.querySelectorAll('time.clock')) drawTime(node);
 }
 
 export function dayRow(time, now) {
@@ -23,8 +34,8 @@ export function dayRow(time, now) {
 
 export const dividerRow = () => element('li', 'divider', element('span', '', t('new_divider')));
 
-/** The row above everything: `loading`, or `begin` or `empty` when there is nothing older. */
-export const headRow = (head) => element('li', 'line head', t(`log_${head}`));
+/** The row above everything: `loading`, or `begin` or `empty` when there is nothing older; see empty.js. */
+export const headRow = (head) => element('li', 'line head', head === 'empty' ? '' : t(`log_${head}`));
 
 export const lostRow = () => element('li', 'missing', element('p', '', t('lost')));
 

@@ -1,16 +1,19 @@
-// The log: draws a range of the timeline, keeps the reading position, and loads older messages while the user scrolls.
+// The log: draws a range of the timeline, begins at the first unread message, keeps the reading position, and loads what
+// is missing while the user scrolls.
 
 import { Names } from '../text/mention.js';
 import { Cursor } from './cursor.js';
-import { clockTime, dayOf } from './dates.js';
-import { element, icon } from './dom.js';
-import { announcementRow, dayRow, dividerRow, gapRow, headRow, lostRow, presenceRow } from './line.js';
+import { dayOf, refreshDates } from './dates.js';
+import { unfold } from './fold.js';
+import { announcementRow, dayRow, dividerRow, gapRow, headRow, lostRow, presenceRow, redrawTimes } from './line.js';
+import { LatestButton } from './latest.js';
 import { messageRow } from './message.js';
 import { onStillness } from './picture.js';
 import { ScrollAnchor } from './anchor.js';
 import { newerThan, rowsOf } from './rows.js';
+import { twinMark, twinsOf } from './twins.js';
 import { RenderedRange } from './range.js';
-import { t } from './words.js';
+import { isAttended, newestSeen } from './sight.js';
 
 /** This close to the end counts as following the conversation. */
 const NEAR_END_PIXELS = 40;
@@ -25,12 +28,14 @@ const STILL_MS = 200;
 /** A failed load is not repeated more often than this. */
 const ASK_AGAIN_MS = 3_000;
 const FLASH_MS = 2_000;
+/** The first unread message comes to this share of the screen, below a little of what was read before. */
+const LANDING = 0.12;
 
 export class LogView {
   #chat;
   #log;
   #list;
-  #toLatest;
+  #latest;
   #cursor;
   #anchor;
   #range = new RenderedRange();
@@ -39,26 +44,27 @@ export class LogView {
   #timeline = null;
   #drawn = null;
   #gifs = null;
+  /** The zone and the language of the times on the page. */
+  #place = null;
   /** Whom a message may mention. Built when a message needs it, once per drawing. */
   #names = null;
   #pendingKeys = new Set();
   /** Whether to scroll along with new messages. */
   #isFollowing = true;
-  #isWatching = null;
+  /** Nobody has been looking since the last drawing. */
+  #isAway = false;
   #top = 0;
   #stillTimer;
   #growing = null;
-  /** The newest message that has been on the screen. */
-  #seenSeq = 0;
-  #lastLoad = { seq: null, at: 0 };
-  #latestWords = '';
+  /** What was loaded last, and when. */
+  #lastLoad = { what: null, at: 0 };
 
   /** `copyLink({room, seq})` copies a message's link. */
   constructor({ chat, log, list, toLatest, copyLink }) {
     this.#chat = chat;
     this.#log = log;
     this.#list = list;
-    this.#toLatest = toLatest;
+    this.#latest = new LatestButton(toLatest, () => this.#goToLatest());
     this.#anchor = new ScrollAnchor(log, list);
     this.#cursor = new Cursor({
       log,
@@ -66,12 +72,12 @@ export class LogView {
       copyLink: (seq) => copyLink({ room: chat.state.room.id, seq }),
       toNewest: () => this.#follow(),
     });
-    // The room that a bubble keeps free for its time, which may have AM or PM.
-    log.style.setProperty('--time-width', `${clockTime(0).length * 0.48 + 0.5}rem`);
     log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     list.addEventListener('click', ({ target }) => this.#act(target.closest('[data-act]')));
-    toLatest.addEventListener('click', () => this.#goToLatest());
-    document.addEventListener('visibilitychange', () => this.#reportView());
+    list.addEventListener('fold', () => this.#stay());
+    document.addEventListener('visibilitychange', () => this.#attend());
+    addEventListener('focus', () => this.#attend());
+    addEventListener('blur', () => this.#attend());
     onStillness(() => this.#redrawGifs());
     const sizes = new ResizeObserver(() => this.#resized());
     sizes.observe(log);
@@ -83,6 +89,10 @@ export class LogView {
     if (!room || !timeline) return this.#reportView();
     if (timeline !== this.#timeline) this.#changeTimeline(timeline);
     if (gifs !== this.#gifs) this.#forgetGifs();
+    const place = refreshDates();
+    if (place !== this.#place) redrawTimes(this.#list);
+    this.#place = place;
+    if (this.#isSeeking()) return this.#reportView();
     const looks = this.#looks();
     if (looks !== this.#drawn) {
       this.#drawn = looks;
@@ -92,6 +102,7 @@ export class LogView {
       this.#render();
     }
     this.#showTarget();
+    this.#land();
     this.#extend({ isScrolling: false });
     this.#reportView();
   }
@@ -100,7 +111,7 @@ export class LogView {
   #looks() {
     const { timeline, pending, divider, loadingOlder } = this.#chat.state;
     const said = pending.map(({ key, status, problem, reason }) => [key, status, problem, reason]);
-    return JSON.stringify([timeline.revision, timeline.hasOlder, loadingOlder, divider, dayOf(Date.now()), said]);
+    return JSON.stringify([timeline.revision, timeline.hasOlder, loadingOlder, divider, dayOf(Date.now()), this.#place, said]);
   }
 
   #changeTimeline(timeline) {
@@ -110,9 +121,7 @@ export class LogView {
     this.#list.replaceChildren();
     this.#drawn = null;
     this.#isFollowing = true;
-    this.#isWatching = null;
-    this.#seenSeq = timeline.newestSeq ?? 0;
-    this.#lastLoad = { seq: null, at: 0 };
+    this.#lastLoad = { what: null, at: 0 };
     this.#pendingKeys = new Set(this.#chat.state.pending.map(({ key }) => key));
   }
 
@@ -134,7 +143,10 @@ export class LogView {
     this.#range.cut(entries, this.#anchorIndex(entries));
     const { start, end } = this.#range;
     const firstNew = divider === null ? -1 : newerThan(entries, divider).first;
-    const rows = rowsOf({ entries, start, end, pending, firstNew, head: this.#head(), now: Date.now() });
+    const twins = twinsOf(this.#chat.state);
+    const { people } = this.#chat.state;
+    const markOf = ({ from, own }) => twinMark(twins, from, { isOwn: own, isHere: people.has(from.id) });
+    const rows = rowsOf({ entries, start, end, pending, firstNew, head: this.#head(), now: Date.now(), markOf });
     const keys = new Set(rows.map(({ key }) => key));
     if (!this.#isFollowing) {
       // A redrawn row may change its height, so the position is taken from a row that stays as it is.
@@ -187,12 +199,14 @@ export class LogView {
     for (const row of rows) {
       const drawn = this.#rows.get(row.key);
       if (this.#isDrawn(row)) {
+        drawn.node.classList.toggle('ends', row.isLast);
         if (drawn.node === next) next = next.nextElementSibling;
         else this.#list.insertBefore(drawn.node, next);
         continue;
       }
       const node = this.#create(row);
       node.dataset.key = row.key;
+      node.classList.toggle('ends', row.isLast);
       this.#rows.set(row.key, { ...row, node });
       this.#list.insertBefore(node, next);
       if (!drawn) continue;
@@ -260,6 +274,7 @@ export class LogView {
   /** The size of the window, the keyboard, an image or another pane has changed. */
   #resized() {
     this.#restoreScroll();
+    this.#land();
     this.#reportView();
   }
 
@@ -292,6 +307,7 @@ export class LogView {
     if (this.#log.clientHeight === 0 || timeline !== this.#timeline) return;
     if (this.#moveRange()) this.#render();
     if (this.#log.scrollTop < this.#edge && this.#range.isAtStart) this.#loadOlder(isScrolling);
+    this.#fillGap(isScrolling);
   }
 
   get #edge() {
@@ -311,9 +327,30 @@ export class LogView {
   #loadOlder(isScrolling) {
     const { timeline, loadingOlder } = this.#chat.state;
     if (timeline.hasOlder === false || loadingOlder) return;
-    const isAsked = timeline.oldestSeq === this.#lastLoad.seq;
-    if (isAsked && !(isScrolling && Date.now() - this.#lastLoad.at > ASK_AGAIN_MS)) return;
-    if (this.#chat.loadOlder()) this.#lastLoad = { seq: timeline.oldestSeq, at: Date.now() };
+    this.#loadOnce(`before ${timeline.oldestSeq}`, isScrolling, () => this.#chat.loadOlder());
+  }
+
+  /** Loads a gap before it can be seen, from the side that the user comes from. */
+  #fillGap(isScrolling) {
+    if (!this.#chat.state.inRoom) return;
+    const { top, bottom } = this.#log.getBoundingClientRect();
+    for (const { node, kind, entry } of this.#rows.values()) {
+      if (kind !== 'gap' || entry.status !== 'open') continue;
+      const box = node.getBoundingClientRect();
+      if (box.bottom < top - this.#edge || box.top > bottom + this.#edge) continue;
+      const isFromStart = box.top > (top + bottom) / 2;
+      return this.#loadOnce(`gap ${entry.after} ${entry.before}`, isScrolling, () => {
+        this.#chat.loadGap(entry, { isFromStart });
+        return true;
+      });
+    }
+  }
+
+  /** What could not be loaded is asked for again when the user scrolls. */
+  #loadOnce(what, isScrolling, load) {
+    const now = performance.now();
+    if (what === this.#lastLoad.what && !(isScrolling && now - this.#lastLoad.at > ASK_AGAIN_MS)) return;
+    if (load()) this.#lastLoad = { what, at: now };
   }
 
   // ---- navigation
@@ -327,7 +364,8 @@ export class LogView {
       if (index < this.#range.start || index >= this.#range.end) this.#range.jump(timeline.entries, index);
       this.#render();
       const { node } = this.#rows.get(String(timeline.entries[index].key));
-      node.scrollIntoView({ block: 'center' });
+      unfold(node);
+      node.scrollIntoView({ block: node.offsetHeight > this.#log.clientHeight ? 'start' : 'center' });
       this.#saveScroll();
       if (!document.querySelector('dialog[open]')) node.focus({ preventScroll: true });
       node.classList.add('target');
@@ -336,14 +374,56 @@ export class LogView {
     this.#chat.targetShown();
   }
 
+  /** A message that is unfolded keeps its beginning where it is, also at the end of the log. */
+  #stay() {
+    this.#isFollowing = false;
+    this.#saveScroll();
+    requestAnimationFrame(() => { this.#isFollowing = this.#isNearEnd(); });
+  }
+
+  /** While the first unread message is being loaded, what is at the end would only be in the way. */
+  #isSeeking() {
+    if (this.#chat.state.seeking === null) return false;
+    if (this.#rows.size === 0) this.#reconcile([{ key: 'head', kind: 'head', looks: 'loading' }], new Set(['head']));
+    return true;
+  }
+
+  /**
+   * Goes to the first unread message, when a room is entered or nobody has been looking; not if the user reads
+   * elsewhere. If all that is unread fits on the screen, that is the end.
+   */
+  #land() {
+    const { divider, landing, seeking, timeline } = this.#chat.state;
+    if (this.#log.clientHeight === 0 || timeline !== this.#timeline || seeking !== null) return;
+    if (!landing && !this.#isAway) return;
+    this.#chat.landed();
+    const { entries } = timeline;
+    const first = divider === null ? -1 : newerThan(entries, divider).first;
+    if (!this.#isFollowing || first < 0) return;
+    const { start, end } = this.#range;
+    const screen = Math.ceil(this.#log.clientHeight / LOWEST_ROW_PIXELS);
+    this.#isFollowing = false;
+    if (first < start || Math.min(first + screen, entries.length) > end) {
+      this.#range.around(entries, first, 2 * screen);
+      this.#render();
+    }
+    const { node } = this.#rows.get('divider');
+    const { top, height } = this.#log.getBoundingClientRect();
+    this.#log.scrollTop += node.getBoundingClientRect().top - top - height * LANDING;
+    this.#isFollowing = this.#isNearEnd();
+    if (this.#isFollowing) this.#restoreScroll();
+    else this.#saveScroll();
+  }
+
   #follow() {
+    this.#chat.landed();
     this.#isFollowing = true;
     if (this.#timeline) this.#render();
     this.#reportView();
   }
 
   #goToLatest() {
-    const hadFocus = document.activeElement === this.#toLatest;
+    const hadFocus = this.#latest.hasFocus;
     this.#follow();
     // The button disappears, and the focus with it. On a touch screen, focusing the message box would open the
     // keyboard.
@@ -363,28 +443,24 @@ export class LogView {
 
   // ---- what the user sees
 
-  /** Tells the chat whether the newest message is visible, and shows the button if not. */
-  #reportView() {
-    const { room, timeline } = this.#chat.state;
-    const isShown = Boolean(room) && this.#log.clientHeight > 0;
-    const isNearEnd = isShown && this.#isNearEnd();
-    if (isNearEnd) this.#seenSeq = timeline.newestSeq ?? 0;
-    this.#toLatest.hidden = !isShown || isNearEnd || !this.#updateLatestButton();
-    const isWatching = isNearEnd && document.visibilityState === 'visible';
-    if (isWatching === this.#isWatching) return;
-    this.#isWatching = isWatching;
-    this.#chat.setWatching(isWatching);
+  /** The user has come to the page, or has gone elsewhere. */
+  #attend() {
+    if (isAttended()) this.draw();
+    else this.#reportView();
   }
 
-  /** Labels the button. Returns whether it is needed: there are new messages, or the end is far away. */
-  #updateLatestButton() {
-    const { count } = newerThan(this.#chat.state.timeline.entries, this.#seenSeq);
-    const words = count > 0 ? t('to_latest_new', { count }) : t('to_latest');
-    if (words !== this.#latestWords) {
-      this.#latestWords = words;
-      this.#toLatest.replaceChildren(icon('down'), element('span', '', words));
-      this.#toLatest.classList.toggle('has-new', count > 0);
+  /** Tells the chat what the user has seen, and shows the button while the end is out of sight. */
+  #reportView() {
+    const { room, timeline, landing, seeking, isWatching } = this.#chat.state;
+    const isShown = Boolean(room) && this.#log.clientHeight > 0;
+    const isNearEnd = isShown && this.#isNearEnd();
+    this.#latest.draw({ isNeeded: isShown && !isNearEnd, unread: room ? this.#chat.state.unread(room.id) : 0 });
+    this.#isAway = !isShown || !isAttended();
+    const canSee = !this.#isAway && !landing && seeking === null && timeline === this.#timeline;
+    if (canSee && !isNearEnd) {
+      const seq = newestSeen(this.#log, this.#list);
+      if (seq !== null) this.#chat.see(seq);
     }
-    return count > 0 || !this.#range.isAtEnd || this.#toEnd() > this.#log.clientHeight / 2;
+    if ((canSee && isNearEnd) !== isWatching) this.#chat.setWatching(canSee && isNearEnd);
   }
 }

@@ -2,7 +2,9 @@
 
 import { parseLink } from '../core/link.js';
 import { visible } from '../text/names.js';
-import { element } from './dom.js';
+import { copyText } from './copy.js';
+import { button, element } from './dom.js';
+import { toast } from './toast.js';
 import { locale, t } from './words.js';
 
 /** Up to this many emoji, and nothing else, are shown large. */
@@ -14,12 +16,35 @@ const letters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 export const markup = (blocks) => blocks.map(block);
 
-function block({ kind, children, blocks, text }) {
-  const made = kind === 'code' ? element('pre', '', element('code', '', text))
-    : kind === 'quote' ? element('blockquote', '', ...markup(blocks))
-      : element('p', '', ...children.map(inline));
+function block(node) {
+  const made = { code, quote, list }[node.kind]?.(node) ?? element('p', '', ...node.children.map(inline));
   made.dir = 'auto';
   return made;
+}
+
+const quote = ({ blocks }) => element('blockquote', '', ...markup(blocks));
+
+function list({ isNumbered, items }) {
+  return element(isNumbered ? 'ol' : 'ul', '', ...items.map(({ number, children, list: inner }) => {
+    const item = element('li', '', element('div', '', ...children.map(inline)), ...(inner ? [list(inner)] : []));
+    item.firstElementChild.dir = 'auto';
+    if (isNumbered) item.value = number;
+    return item;
+  }));
+}
+
+/** Scrolls sideways, which needs the focus for those without a pointer. */
+function code({ text, language }) {
+  const lines = element('pre', '', element('code', '', text));
+  lines.tabIndex = 0;
+  lines.setAttribute('role', 'group');
+  lines.setAttribute('aria-label', t('code'));
+  lines.dir = 'auto';
+  const copy = button('plain copy-code', t('code_copy'), async () => {
+    toast(t(await copyText(text) ? 'code_copied' : 'code_not_copied'));
+  }, 'copy');
+  const label = language === '' ? [] : [element('span', 'language', language)];
+  return element('div', 'code-block', element('div', '', ...label, lines), copy);
 }
 
 function inline(node) {
@@ -27,6 +52,8 @@ function inline(node) {
   switch (node.kind) {
     case 'bold': return element('strong', '', ...node.children.map(inline));
     case 'italic': return element('em', '', ...node.children.map(inline));
+    case 'strike': return element('s', '', ...node.children.map(inline));
+    case 'spoiler': return spoiler(node);
     case 'code': return element('code', '', node.text);
     case 'link': return link(node);
     case 'mention': return element('bdi', node.me ? 'mention me' : 'mention', visible(node.text));
@@ -35,16 +62,36 @@ function inline(node) {
   }
 }
 
-function link({ href, text }) {
-  const made = element('a', '', text);
+/** Until it is wanted, the text is not in the page at all: nothing can read it out, find it, or copy it. */
+function spoiler({ children }) {
+  const show = element('button', 'spoiler', t('spoiler'));
+  show.type = 'button';
+  show.title = t('spoiler_show');
+  show.setAttribute('aria-label', t('spoiler_show'));
+  show.addEventListener('click', () => {
+    const shown = element('span', 'spoiler', ...children.map(inline));
+    shown.tabIndex = -1;
+    show.replaceWith(shown);
+    shown.focus({ preventScroll: true });
+  });
+  return show;
+}
+
+function link({ href, text, host }) {
+  // Words of somebody's choice may lie about where they lead.
+  const words = host === '' ? [text] : [element('bdi', '', visible(text)), element('bdi', 'host', ` (${host})`)];
+  const made = element('a', '', ...words);
   made.href = href;
-  // A link into this chat opens here: another tab would be another user.
+  if (host !== '') made.title = href;
+  // A link into this chat opens here: another tab would take over from this one.
   const [page, hash] = made.href.split('#');
   if (page === location.href.split('#')[0] && parseLink(hash ?? '')) return made;
-  made.target = '_blank';
   // No referrer, and no credit from search engines.
   made.rel = 'noopener noreferrer nofollow ugc';
-  made.setAttribute('aria-label', t('link_opens', { link: text }));
+  // A mail program opens beside the page by itself.
+  if (made.protocol === 'mailto:') return made;
+  made.target = '_blank';
+  made.setAttribute('aria-label', t('link_opens', { link: made.textContent }));
   return made;
 }
 

@@ -4,6 +4,7 @@ import { parse } from '../text/markdown.js';
 import { colour, visible } from '../text/names.js';
 import { avatar } from './avatar.js';
 import { element } from './dom.js';
+import { fold, isLong } from './fold.js';
 import { timeElement } from './line.js';
 import { isOnlyEmoji, markup } from './markup.js';
 import { picture } from './picture.js';
@@ -11,13 +12,14 @@ import { notSent } from './refusals.js';
 import { t } from './words.js';
 
 /** `names()` returns the names that can be mentioned, `me` is the user's own. */
-export function messageRow({ entry, isGrouped }, { gifs, names, me }) {
+export function messageRow({ entry, isGrouped, mark = '' }, { gifs, names, me }) {
   const { from, kind, own, seq, mentionsMe, status } = entry;
   const content = kind === 'gif' ? gifContent(entry, gifs) : textContent(entry, names, me);
-  const bubble = element('div', 'bubble', content, timeElement(entry.time));
+  const more = kind === 'text' && isLong(entry.text) ? [fold(content, `${entry.time} ${from.id} ${entry.text.length}`)] : [];
+  const bubble = element('div', 'bubble', content, ...more, timeElement(entry.time));
   bubble.classList.toggle('bare', content.classList.contains('emoji-only'));
   bubble.classList.toggle('pictured', !content.classList.contains('content'));
-  const row = element('li', `said ${kind}`, who(from, own, mentionsMe), bubble);
+  const row = element('li', `said ${kind}`, who(from, own, mentionsMe, mark), bubble);
   // A message in a group needs no second avatar.
   if (!own && !isGrouped) row.prepend(avatar(from.id, from.name));
   row.tabIndex = -1;
@@ -33,8 +35,9 @@ export function messageRow({ entry, isGrouped }, { gifs, names, me }) {
 }
 
 /** The author. Within a group of messages it is for screen readers only. */
-function who({ id, name }, own, mentionsMe) {
+function who({ id, name }, own, mentionsMe, mark) {
   const line = element('p', `who hue-${colour(id)}`, element('bdi', '', visible(name)));
+  if (mark !== '') line.append(element('span', 'mark', mark));
   if (own) line.append(element('span', 'mark', ` (${t('you')})`));
   if (mentionsMe) line.append(element('span', 'unseen', ` ${t('mentions_you')}`));
   return line;

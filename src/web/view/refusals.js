@@ -1,14 +1,19 @@
 // Turns refusals into text: in the language of the page if it knows the code, else in the server's words.
 
+import { visible } from '../text/names.js';
 import { has, t } from './words.js';
+
+/** The button that brings back a connection that has ended for good, by the state's phase. */
+export const RETURNS = { replaced: 'take_over', kicked: 'join_again', stopped: 'try_now' };
 
 /** What was refused, for codes whose texts do not say it. */
 const ABOUT = { bad_name: 'name_refused', bad_title: 'title_refused' };
 
 const problemOf = (code, message) => (has(`error_${code}`) ? t(`error_${code}`) : message);
 
-/** For a refused request: `{code, message}` from the server. */
-export function refused({ code, message }) {
+/** For a refused request: `{code, message}` from the server, and the `title` of the room that was to be made. */
+export function refused({ code, message, title }) {
+  if (code === 'rate_limited' && title !== undefined) return t('create_limited', { room: visible(title) });
   const problem = problemOf(code, message);
   if (code in ABOUT) return t(ABOUT[code], { problem });
   return problem === message ? t('refused', { problem }) : problem;

@@ -22,13 +22,15 @@ export function newerThan(entries, seq) {
 }
 
 /**
- * Returns the rows `{key, kind, entry?, isGrouped?, time?, source?, looks}` for the entries from `start` up to `end`,
+ * Returns the rows `{key, kind, entry?, isGrouped?, isLast?, mark?, time?, source?, looks}` for the entries from `start` up to `end`,
  * followed by the pending ones if that is the end of the timeline. `firstNew` is the index of the entry below the
- * divider; `head` is the row above everything, or null.
+ * divider; `head` is the row above everything, or null; `markOf(entry)` is what stands behind the author's name.
+ *
+ * `isLast` says that no row of the same group follows: there the time is always seen.
  *
  * A row is unchanged if its `source` is the same object and its `looks` the same string.
  */
-export function rowsOf({ entries, start, end, pending, firstNew, head, now }) {
+export function rowsOf({ entries, start, end, pending, firstNew, head, now, markOf = () => '' }) {
   const rows = [];
   let before = entries[start - 1] ?? null;
   let day = lastDay(entries, start);
@@ -45,7 +47,10 @@ export function rowsOf({ entries, start, end, pending, firstNew, head, now }) {
       before = null;
     }
     const isGrouped = belongTogether(before, entry);
-    rows.push({ key, kind: entry.kind, entry, isGrouped, ...appearance(entry, isGrouped, isPending) });
+    if (isGrouped && rows.length > 0) rows.at(-1).isLast = false;
+    const mark = entry.from ? markOf(entry) : '';
+    const looks = `${isGrouped ? 'together' : ''}${mark}`;
+    rows.push({ key, kind: entry.kind, entry, isGrouped, isLast: true, mark, ...appearance(entry, looks, isPending) });
     before = entry;
   };
   if (start === 0 && head) rows.push({ key: 'head', kind: 'head', looks: head });
@@ -55,8 +60,7 @@ export function rowsOf({ entries, start, end, pending, firstNew, head, now }) {
 }
 
 /** Pending entries are new objects every time, so they are compared by value. */
-function appearance(entry, isGrouped, isPending) {
-  const looks = isGrouped ? 'together' : '';
+function appearance(entry, looks, isPending) {
   if (!isPending) return { source: entry, looks };
   return { looks: `${looks} ${entry.status} ${entry.problem} ${entry.reason} ${entry.from.name}` };
 }

@@ -1,21 +1,26 @@
 // The keyboard shortcuts of the whole page. dialogs.js lists them.
 
 import { byId, isComposing, isWriting } from './dom.js';
+import { shortcutKey } from './keys.js';
 
-export function listenToKeys({ composer, gifs, rooms, shortcuts, talk }) {
+export function listenToKeys({ composer, openSwitcher, picker, rooms, shortcuts, talk }) {
   const byKey = {
     ArrowUp: () => rooms.step(-1),
     ArrowDown: () => rooms.step(1),
-    KeyG: () => isInRoom() && gifs.toggle(),
-    KeyM: () => isInRoom() && byId('log').focus(),
+    g: () => isInRoom() && picker.toggle('gifs'),
+    m: () => isInRoom() && byId('log').focus(),
   };
   followFocus();
   document.addEventListener('keydown', (event) => {
     if (event.defaultPrevented || isComposing(event) || document.querySelector('dialog[open]')) return;
-    const { altKey, code, ctrlKey, key, metaKey, target } = event;
+    const { altKey, ctrlKey, key, metaKey, target } = event;
+    if ((ctrlKey || metaKey) && !altKey && key.toLowerCase() === 'k') {
+      event.preventDefault();
+      openSwitcher();
+    }
     if (ctrlKey || metaKey) return;
     if (altKey) {
-      const act = byKey[code];
+      const act = byKey[shortcutKey(event)];
       if (!act) return;
       event.preventDefault();
       act();
@@ -23,8 +28,8 @@ export function listenToKeys({ composer, gifs, rooms, shortcuts, talk }) {
       event.preventDefault();
       shortcuts.open();
     } else if (key === 'Escape' && isInRoom()) {
-      gifs.close();
-      if (byId('members-close').checkVisibility()) talk.closeMembers();
+      picker.close();
+      if (talk.isMembersOver) talk.closeMembers();
       else composer.focus();
     }
   });

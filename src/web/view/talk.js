@@ -2,34 +2,47 @@
 
 import { visible } from '../text/names.js';
 import { t } from './words.js';
-import { byId, icon, setAttribute, setText } from './dom.js';
+import { byId, element, icon, setAttribute, setText } from './dom.js';
+import { closeMenu, openMenu } from './menu.js';
 import { toast } from './toast.js';
 
+/** Two panes side by side; and three. */
 const isWide = matchMedia('(min-width: 44rem)');
 const isVeryWide = matchMedia('(min-width: 68rem)');
 
+/** Where the user's wish to do without the list of members is kept. */
+const KEY = 'members';
+
 export class TalkView {
   #chat;
-  #copy;
+  #storage;
   #shownRoom = null;
   #shownCount = null;
-  #shownMute = null;
   /** The user has left the room: the button that had the focus is gone, and the focus goes to the list of rooms. */
   #toLobby = false;
 
-  /** `copy(link)` copies the link of the room. */
-  constructor(chat, copy) {
+  /** `share()` opens the invitation to the room. */
+  constructor(chat, storage, share) {
     this.#chat = chat;
-    this.#copy = copy;
+    this.#storage = storage;
     const onClick = (id, act) => byId(id).addEventListener('click', act);
     onClick('to-rooms', () => this.show('rooms'));
     onClick('members-close', () => this.closeMembers());
     onClick('skip', () => this.show('room'));
     onClick('members-toggle', () => this.#toggleMembers());
-    onClick('leave', () => this.#leave());
-    onClick('mute', () => this.#mute());
-    onClick('copy-room', () => this.#copy({ room: this.#chat.state.room.id }));
-    isVeryWide.addEventListener('change', () => this.draw());
+    onClick('share', share);
+    onClick('room-menu', () => this.#openMenu());
+    // On a tablet the members lie over the talk, and a tap beside them closes them.
+    onClick('room', ({ target }) => {
+      if (this.isMembersOver && !target.closest('#members-toggle')) this.closeMembers();
+    });
+    document.body.dataset.members = storage.get(KEY) === false ? 'closed' : 'open';
+    for (const wide of [isWide, isVeryWide]) wide.addEventListener('change', () => this.draw());
+  }
+
+  /** Whether the members hide the talk, or a part of it. */
+  get isMembersOver() {
+    return document.body.dataset.pane === 'members' && !isVeryWide.matches;
   }
 
   /** A narrow screen shows one pane, a wide one all of them; there `members` can be closed. */
@@ -39,6 +52,13 @@ export class TalkView {
     else if (pane === 'members') byId('members-close').focus();
     else this.#focusTalk();
     this.#drawToggle();
+  }
+
+  /** Where one came from: from the members to the talk, and from there to the rooms. */
+  back() {
+    const { pane } = document.body.dataset;
+    if (pane === 'members') this.closeMembers();
+    else if (pane === 'room' && !isWide.matches) this.show('rooms');
   }
 
   /** Moves the focus to where the user is, after the element that had it is gone. */
@@ -55,41 +75,38 @@ export class TalkView {
   }
 
   draw() {
-    const { room, entering, peopleCount: count, inRoom } = this.#chat.state;
+    const { room, peopleCount: count, inRoom } = this.#chat.state;
     byId('room').hidden = !room;
-    byId('no-room').hidden = Boolean(room);
     byId('skip').hidden = !room;
-    setText(byId('no-room'), entering ? t('entering', { room: visible(entering.title) }) : t('rooms_choose'));
     if (room?.id !== this.#shownRoom) this.#changeRoom(room);
     if (!room) return;
     setText(byId('room-title'), visible(room.title));
     setAttribute(byId('room-title'), 'title', visible(room.title));
     byId('room').classList.toggle('away', !inRoom);
     this.#drawToggle();
-    if (this.#shownCount !== count) {
-      this.#shownCount = count;
-      byId('members-toggle').replaceChildren(icon('people'), String(count));
-      byId('members-toggle').setAttribute('aria-label', t('member_count', { count }));
-    }
-    this.#drawMute(room);
+    if (this.#shownCount === count) return;
+    this.#shownCount = count;
+    const words = t('member_count', { count });
+    const number = element('span', 'number', String(count));
+    byId('members-toggle').replaceChildren(icon('people'), number, element('span', 'word', words));
+    byId('members-toggle').setAttribute('aria-label', words);
+    byId('members-toggle').title = words;
   }
 
   #drawToggle() {
-    setAttribute(byId('members-toggle'), 'aria-expanded', String(document.body.dataset.pane === 'members'));
-  }
-
-  #drawMute({ id }) {
-    const isMuted = this.#chat.isMuted(id);
-    if (this.#shownMute === isMuted) return;
-    this.#shownMute = isMuted;
-    byId('mute').replaceChildren(icon(isMuted ? 'bellOff' : 'bell'));
-    byId('mute').setAttribute('aria-pressed', String(isMuted));
-    byId('mute').setAttribute('aria-label', t('mute'));
-    byId('mute').title = t(isMuted ? 'unmute' : 'mute');
+    const { pane, members } = document.body.dataset;
+    const isOpen = isVeryWide.matches ? members === 'open' : pane === 'members';
+    setAttribute(byId('members-toggle'), 'aria-expanded', String(isOpen));
+    const close = byId('members-close');
+    const name = isWide.matches ? 'close' : 'back';
+    if (close.dataset.icon === name && close.dataset.isDrawn) return;
+    Object.assign(close.dataset, { icon: name, isDrawn: 'yes' });
+    close.replaceChildren(icon(name));
   }
 
   #changeRoom(room) {
     this.#shownRoom = room?.id;
+    closeMenu();
     const { pane } = document.body.dataset;
     if (room) {
       // An open dialog keeps the focus, and a user who has gone back to the list of rooms stays there.
@@ -108,8 +125,24 @@ export class TalkView {
   }
 
   #toggleMembers() {
-    this.show(document.body.dataset.pane === 'members' ? 'room' : 'members');
-    if (isWide.matches) byId('members-toggle').focus();
+    const { dataset } = document.body;
+    if (isVeryWide.matches) {
+      dataset.members = dataset.members === 'open' ? 'closed' : 'open';
+      this.#storage.set(KEY, dataset.members === 'open');
+      this.#drawToggle();
+    } else {
+      this.show(dataset.pane === 'members' ? 'room' : 'members');
+      if (dataset.pane !== 'members') byId('members-toggle').focus();
+    }
+  }
+
+  #openMenu() {
+    const { id } = this.#chat.state.room;
+    const isMuted = this.#chat.isMuted(id);
+    openMenu(byId('room-menu'), t('room_more'), [
+      { label: t(isMuted ? 'unmute' : 'mute'), iconName: isMuted ? 'bell' : 'bellOff', act: () => this.#mute(id) },
+      { label: t('leave'), iconName: 'leave', act: () => this.#leave() },
+    ]);
   }
 
   #leave() {
@@ -117,8 +150,7 @@ export class TalkView {
     this.#chat.leave();
   }
 
-  #mute() {
-    const { id } = this.#chat.state.room;
+  #mute(id) {
     this.#chat.mute(id, !this.#chat.isMuted(id));
     toast(t(this.#chat.isMuted(id) ? 'muted' : 'unmuted'));
   }

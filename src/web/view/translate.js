@@ -2,9 +2,9 @@
 //
 // `data-t` is the key of an element's text, `data-label` of its accessible name, `data-title` of its tooltip,
 // `data-placeholder` of an input's placeholder; `data-icon` names the icon of a button whose label is for screen
-// readers.
+// readers, and stands beside the icon in wide windows with `data-word`.
 
-import { icon } from './dom.js';
+import { element, icon } from './dom.js';
 import { locale, t } from './words.js';
 
 export function translate(page) {
@@ -16,5 +16,6 @@ export function translate(page) {
   for (const node of page.querySelectorAll('[data-icon]')) {
     node.replaceChildren(icon(node.dataset.icon));
     node.title = t(node.dataset.label);
+    if (node.dataset.word !== undefined) node.append(element('span', 'word', t(node.dataset.label)));
   }
 }

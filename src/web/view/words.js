@@ -10,6 +10,12 @@ export const parts = (key, vars) => texts.parts(key, vars);
 export const has = (key) => texts.has(key);
 export const locale = () => texts.locale;
 
-export async function loadWords() {
-  texts = await loadTexts();
+/**
+ * Loads the first of these languages that the page has: the one that the user has chosen, the one that the owner has chosen,
+ * those of the browser. The browser's regional variant of a language counts: `en-AU` has its own dates.
+ */
+export async function loadWords(...chosen) {
+  const own = navigator.languages ?? [];
+  const regional = (language) => own.find((tag) => tag.toLowerCase().split('-')[0] === language) ?? language;
+  texts = await loadTexts([...chosen.filter(Boolean).map(regional), ...own]);
 }

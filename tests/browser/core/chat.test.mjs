@@ -335,39 +335,6 @@ test('a rate-limited typing request is ignored', () => {
   assert.equal(page.state.notice, null);
 });
 
-test('unread: in a room read before, and in the current room while nobody looks', () => {
-  const page = Page.inRoom();
-  page.chat.setWatching(true);
-  const other = page.server.rooms.get(2);
-  page.server.sayAs(ANNA, other, 'before');
-  page.server.sayAs(ANNA, page.room, 'seen');
-  page.flow();
-  assert.deepEqual([page.state.unread(1), page.state.unread(2)], [0, 0], 'room 2 was never read');
-  page.chat.enter(2);
-  page.flow();
-  for (let i = 0; i < 3; i += 1) page.server.sayAs(ANNA, page.room, `m${i}`);
-  page.flow();
-  assert.deepEqual([page.state.unread(1), page.state.unread(2)], [3, 0]);
-  page.reload().flow();
-  assert.equal(page.state.unread(1), 3);
-  page.chat.setWatching(true);
-  page.chat.enter(1);
-  page.flow();
-  assert.deepEqual([page.state.unread(1), page.state.divider], [0, 1]);
-  page.chat.setWatching(false);
-  assert.equal(page.state.divider, 4);
-  page.server.sayAs(ANNA, page.room, 'unseen');
-  page.chat.say('mine');
-  page.server.sayAs(BEN, page.room, 'unseen');
-  page.flow();
-  assert.deepEqual([page.state.unread(1), page.state.divider], [2, 4]);
-  page.chat.setWatching(true);
-  assert.deepEqual([page.state.unread(1), page.state.divider], [0, 4]);
-  page.chat.setWatching(false);
-  page.chat.setWatching(true);
-  assert.equal(page.state.divider, null);
-});
-
 test('unread is 0 without the rooms’ seq, and never negative', () => {
   const page = Page.inRoom();
   page.server.sayAs(ANNA, page.room, 'one');

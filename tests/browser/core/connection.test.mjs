@@ -1,7 +1,9 @@
 // The connection: which protocol is offered, when it reconnects, and when it gives up.
 
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { CLOCK } from '../../../clients/js/src/engine.js';
 import { backoffMs } from '../../../clients/js/src/connection.js';
 import { FakeClock, FakeServer } from './fake.mjs';
 import { Page } from './page.mjs';
@@ -146,6 +148,48 @@ test('a silent connection is probed', () => {
   assert.deepEqual(it.asked, [{ type: 'history', roomId: 1, before: 1, limit: 1 }]);
   it.clock.advance(120_000);
   assert.equal(it.state.lostReason, 'no answer');
+});
+
+test('the network is back while an attempt is about to fail: the next one is soon', () => {
+  const it = Page.inRoom();
+  it.server.isUp = false;
+  it.server.cut(it.socket);
+  it.wait(120);
+  it.chat.wake();
+  assert.equal(it.state.phase, 'connecting');
+  it.chat.wake();
+  it.flow();
+  assert.equal(it.state.phase, 'waiting');
+  it.server.isUp = true;
+  it.wait(1);
+  assert.equal(it.state.phase, 'online');
+});
+
+for (const jump of [-3_600_000, 3_600_000]) {
+  test(`a dead connection is noticed although the time of day jumps by ${jump / 60_000} minutes`, (t) => {
+    const it = Page.inRoom();
+    it.watch(() => true); // nothing is answered any more
+    const before = it.server.offers.length;
+    it.clock.ahead += jump;
+    it.wait(70);
+    assert.equal(it.server.offers.length, before + 1);
+    // The clock of those who do not bring their own.
+    const real = Date.now();
+    const began = CLOCK.now();
+    t.mock.method(Date, 'now', () => real + jump);
+    assert.ok(CLOCK.now() >= began && CLOCK.now() < began + 60_000);
+    assert.equal(CLOCK.time(), real + jump);
+  });
+}
+
+test('no part of the page or of the client measures a duration by the time of day', () => {
+  const sources = ['../../../src/web/', '../../../clients/js/src/'].map((folder) => new URL(folder, import.meta.url));
+  const found = sources.flatMap((folder) => readdirSync(folder, { recursive: true })
+    .filter((name) => name.endsWith('.js'))
+    .flatMap((name) => readFileSync(new URL(name, folder), 'utf8').split('\n').filter((line) => line.includes('Date.now()'))));
+  // What is shown depends on the day; everything else gets the time from the clock.
+  for (const line of found) assert.match(line, /dayOf\(Date\.now\(\)\)|now: Date\.now\(\)|dayRow\(.*Date\.now\(\)\)|time: \(\) => Date\.now\(\)/);
+  assert.ok(found.length > 0);
 });
 
 test('waking up probes the connection at once', () => {

@@ -6,10 +6,12 @@ export class FakeClock {
   #now = 1_795_531_200_000;
   #timers = new Map();
   #last = 0;
+  ahead = 0; // the time of day is, of the clock that measures durations
 
   constructor(random = seeded(1)) {
     this.random = random;
     this.now = () => this.#now;
+    this.time = () => this.#now + this.ahead;
     this.setTimeout = (action, ms) => {
       this.#last += 1;
       this.#timers.set(this.#last, { action, at: this.#now + ms });

@@ -2,6 +2,7 @@
 // delivered, so that the connection can be cut between any two of them.
 
 import { isMentioned } from '../../../src/web/text/mention.js';
+import { historyPage } from './record.mjs';
 
 export { FakeClock, FakeStore, stores } from './doubles.mjs';
 
@@ -291,10 +292,8 @@ export class FakeServer {
       case 'history': {
         const room = this.rooms.get(request.roomId);
         if (!room) return { code: 'unknown_room' };
-        const older = room.record.filter(({ seq }) => seq < (request.before ?? Infinity));
-        const events = older.slice(-Math.min(request.limit ?? 50, this.frameEvents));
-        const page = { type: 'history', roomId: room.id, epoch: this.epoch, events, more: older.length > events.length };
-        return reply({ ...page, newer: events.at(-1)?.seq !== room.record.at(-1)?.seq });
+        const { events, more, newer } = historyPage(room.record, request, this.frameEvents);
+        return reply({ type: 'history', roomId: room.id, epoch: this.epoch, events, more, newer });
       }
       case 'text': case 'gif': return this.#asksToSay(session, request);
       case 'typing':

@@ -56,6 +56,19 @@ test('values are stored as JSON, and other data counts as none', () => {
   assert.equal(localStorage.values.size, 0);
 });
 
+test('two chats below different paths of a site have values of their own', () => {
+  const localStorage = new Area();
+  const at = (baseURI) => browserStorage({ localStorage, document: { baseURI } }).local;
+  const [root, one, two] = ['https://a.b/', 'https://a.b/one/', 'https://a.b/one/two/index.html'].map(at);
+  root.set('session', 'r');
+  one.set('session', '1');
+  two.set('session', '2');
+  assert.deepEqual([root, one, two].map((store) => store.get('session')), ['r', '1', '2']);
+  assert.deepEqual([...localStorage.values.keys()], ['wschat.session', 'wschat/one/.session', 'wschat/one/two/.session']);
+  assert.deepEqual([root.keyOf('wschat.name'), root.keyOf('wschat/one/.name'), one.keyOf('wschat/one/.name')], ['name', null, 'name']);
+  assert.deepEqual([one.keyOf('wschat/one/two/.name'), one.keyOf(null)], [null, null]);
+});
+
 test('full or forbidden storage keeps values while the page lives, and nothing outdated', () => {
   const sessionStorage = new Area(10);
   const { session } = browserStorage({ sessionStorage });

@@ -89,6 +89,16 @@ test('every text is used', () => {
   assert.deepEqual(Object.keys(english).filter((key) => !isUsed(key)), []);
 });
 
+test('every reason for which the server closes a connection has a text', () => {
+  const source = readFileSync(new URL('../../../src/protocol/close.rs', import.meta.url), 'utf8');
+  const [, table] = source.match(/fn text\(self\)(.*?)\n {4}\}\n/s);
+  // The client closes with these, or shows them as a phase of their own.
+  const others = ['closed by the client', 'connection lost', 'replaced', 'kicked'];
+  const reasons = [...table.matchAll(/=> "([^"]+)"/g)].map(([, text]) => text).filter((text) => !others.includes(text));
+  assert.ok(reasons.includes('server stopping'), `${reasons}`);
+  for (const reason of reasons) assert.ok(Object.hasOwn(english, `reason: ${reason}`), reason);
+});
+
 test('every error code of the server has a text', () => {
   const read = (name) => readFileSync(new URL(`../../docs/${name}`, WEB), 'utf8');
   const docs = ['protocol.md', 'protocol-v2.md'].map(read);

@@ -1,0 +1,48 @@
+// The order of the list of rooms: as the server has them, by name, or by activity. Knows no DOM.
+
+const KEY = 'sort';
+const SORTS = ['order', 'name', 'activity'];
+
+export class RoomSorting {
+  #storage;
+  #collator;
+  /** Sorting by name costs more than comparing the titles with those of the last time. */
+  #named = { key: null, ids: [] };
+
+  constructor(storage, locale) {
+    this.#storage = storage;
+    this.#collator = new Intl.Collator(locale, { sensitivity: 'base', numeric: true });
+  }
+
+  /** One of `order`, `name` and `activity`. */
+  get by() {
+    const kept = this.#storage.get(KEY);
+    return SORTS.includes(kept) ? kept : SORTS[0];
+  }
+
+  set by(sort) {
+    this.#storage.set(KEY, sort);
+  }
+
+  sorted(state) {
+    const rooms = [...state.rooms.values()];
+    if (this.by === 'name') return this.#byName(rooms);
+    return this.by === 'activity' ? byActivity(rooms, state) : rooms;
+  }
+
+  #byName(rooms) {
+    const key = JSON.stringify(rooms.map(({ id, title }) => [id, title]));
+    if (key !== this.#named.key) {
+      const sorted = rooms.toSorted((a, b) => this.#collator.compare(a.title, b.title));
+      this.#named = { key, ids: sorted.map(({ id }) => id) };
+    }
+    const byId = new Map(rooms.map((room) => [room.id, room]));
+    return this.#named.ids.map((id) => byId.get(id));
+  }
+}
+
+/** Where something was said last comes first. Where the page does not know when, it counts how much was said at all. */
+export function byActivity(rooms, state) {
+  const at = new Map(rooms.map(({ id }) => [id, state.activeAt(id)]));
+  return rooms.toSorted((a, b) => at.get(b.id) - at.get(a.id) || (b.seq ?? 0) - (a.seq ?? 0));
+}
