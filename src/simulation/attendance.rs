@@ -94,10 +94,7 @@ impl Attendance {
     }
 
     fn grace(&self, is_going_away: bool) -> Duration {
-        match is_going_away {
-            true => self.reload_grace.min(self.resume_grace),
-            false => self.resume_grace,
-        }
+        if is_going_away { self.reload_grace.min(self.resume_grace) } else { self.resume_grace }
     }
 
     fn user_at(&self, link: Link) -> Option<UserId> {
