@@ -113,6 +113,7 @@ test('a keyboard that covers the page does not cover the message box', () => vis
 }], async (anna) => {
   await anna.enter('Room 1');
   const bottom = () => anna.page.locator('#composer').evaluate((node) => node.getBoundingClientRect().bottom);
+  await anna.page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
   const before = await bottom();
   await anna.page.evaluate(() => globalThis.cover(320));
   assert.ok(await bottom() <= before - 319, 'above the keyboard');
@@ -191,6 +192,6 @@ test('the language changes at once, and nothing is lost', () => visit([{ name: '
   await page.getByRole('button', { name: 'Schließen' }).click();
   assert.equal(await page.getByRole('textbox', { name: 'Nachricht', exact: true }).inputValue(), 'half a thought');
   await page.getByRole('button', { name: 'Einstellungen' }).click();
-  await page.getByRole('combobox').selectOption('Wie im Browser');
+  await page.getByRole('combobox', { name: 'Sprache' }).selectOption('Wie im Browser');
   await page.getByRole('dialog', { name: 'Settings' }).waitFor();
 }));
