@@ -94,6 +94,7 @@ export class CardsView {
     const [title, badges, present, last] = item.firstElementChild.children;
     setText(title, visible(room.title));
     badges.replaceChildren(...this.#badges(room, unread));
+    present.hidden = room.userCount === 0 && preview !== undefined && !preview.last;
     present.replaceChildren(...presence(room, preview));
     last.hidden = !preview;
     last.replaceChildren(...(preview ? this.#last(preview, when) : []));
