@@ -43,6 +43,10 @@ for (const [device, options] of [['phone', PHONE], ['tablet', TABLET]]) {
       await ben.gif(1);
       await tab.log.getByRole('img').waitFor();
       await judge('a room');
+      await tab.text.fill('@B');
+      await page.locator('#completion').getByRole('option', { name: /Ben/ }).waitFor();
+      await judge('the suggestions');
+      await tab.text.fill('');
       await press('Share');
       await page.getByRole('dialog').getByRole('img').waitFor();
       await judge('the invitation');
