@@ -41,8 +41,10 @@ async function named(server) {
     found.set(name, answer);
     if (!/^(text|application\/manifest)/.test(typeOf(name))) continue;
     const text = answer.body.toString();
-    for (const [, file] of text.matchAll(/["'](?:\.\/)?((?:[\w-]+\/)*[\w-]+\.(?:css|js|svg|png|json|webmanifest))(?:\?\w+)?["']/g)) {
-      toRead.push(file);
+    for (const [, file] of text.matchAll(/["']((?:\.\.?\/)*(?:[\w-]+\/)*[\w-]+\.(?:css|js|svg|png|json|webmanifest))(?:\?\w+)?["']/g)) {
+      // A module names others from where it is itself; everything else is named from where the page is.
+      const base = new URL(/^\.\.?\//.test(file) ? name : './', 'x://x/');
+      toRead.push(new URL(file, base).pathname.slice(1));
     }
   }
   return found;

@@ -197,7 +197,7 @@ test('on a Mac, a key that writes a character or moves the caret does so', () =>
     assert.equal(await page.evaluate(() => document.activeElement.id), id);
   }
   assert.equal(await page.locator('#picker').isVisible(), false);
-  assert.ok(await page.getByRole('heading', { name: 'Room 1' }).isVisible());
+  assert.ok(await page.getByRole('heading', { name: 'Room 1', exact: true }).isVisible());
   // Outside of a text they write nothing.
   await page.getByRole('log').focus();
   assert.equal(await alt(page, 'ArrowDown', 'ArrowDown'), true);
@@ -409,6 +409,14 @@ test('with reduced motion nothing moves', () => visit([{ reducedMotion: 'reduce'
   assert.equal(await still.evaluate(({ tagName }) => tagName), 'CANVAS');
   await tab.log.getByRole('button', { name: 'Play: Thumbs up' }).press('Enter');
   await hasFocus(tab.page, 'button', 'Stop: Thumbs up');
+  await tab.page.keyboard.press('?');
+  await tab.page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+  assert.deepEqual(await tab.page.evaluate(() => [...document.querySelectorAll('*')].filter((node) => (
+    ['', '::before', '::after'].some((part) => {
+      const { animationName, transitionDuration } = getComputedStyle(node, part || null);
+      return animationName !== 'none' || transitionDuration !== '0s';
+    })
+  )).map(({ className, id }) => `${id} ${className}`)), []);
 }));
 
 test('in forced colours the selected suggestion and the current room stand out', () => (

@@ -135,7 +135,7 @@ story('a reload while offline keeps each room’s waiting messages and draft', {
   await anna.say('to two');
   await anna.text.fill('draft for two');
   await anna.room('Room 1').click();
-  await anna.page.getByRole('heading', { name: 'Room 1' }).waitFor();
+  await anna.page.getByRole('heading', { name: 'Room 1', exact: true }).waitFor();
   await anna.say('to one, too');
   await anna.text.fill('draft for one');
   await anna.page.reload();

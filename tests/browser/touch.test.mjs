@@ -43,6 +43,10 @@ for (const [device, options] of [['phone', PHONE], ['tablet', TABLET]]) {
       await ben.gif(1);
       await tab.log.getByRole('img').waitFor();
       await judge('a room');
+      await tab.text.fill('@B');
+      await page.locator('#completion').getByRole('option', { name: /Ben/ }).waitFor();
+      await judge('the suggestions');
+      await tab.text.fill('');
       await press('Share');
       await page.getByRole('dialog').getByRole('img').waitFor();
       await judge('the invitation');
@@ -113,6 +117,7 @@ test('a keyboard that covers the page does not cover the message box', () => vis
 }], async (anna) => {
   await anna.enter('Room 1');
   const bottom = () => anna.page.locator('#composer').evaluate((node) => node.getBoundingClientRect().bottom);
+  await anna.page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
   const before = await bottom();
   await anna.page.evaluate(() => globalThis.cover(320));
   assert.ok(await bottom() <= before - 319, 'above the keyboard');
@@ -191,6 +196,6 @@ test('the language changes at once, and nothing is lost', () => visit([{ name: '
   await page.getByRole('button', { name: 'Schließen' }).click();
   assert.equal(await page.getByRole('textbox', { name: 'Nachricht', exact: true }).inputValue(), 'half a thought');
   await page.getByRole('button', { name: 'Einstellungen' }).click();
-  await page.getByRole('combobox').selectOption('Wie im Browser');
+  await page.getByRole('combobox', { name: 'Sprache' }).selectOption('Wie im Browser');
   await page.getByRole('dialog', { name: 'Settings' }).waitFor();
 }));

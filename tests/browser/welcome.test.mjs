@@ -57,6 +57,13 @@ test('the liveliest rooms come first, and stay where they are', () => visit([{ n
   ben.close();
 }));
 
+test('many cards leave the welcome its title, and a quiet room one line', () => visit([{ name: 'Anna' }], async ({ page }) => {
+  await page.locator('#cards').getByText('No messages yet').nth(11).waitFor();
+  const title = page.getByRole('heading', { level: 1, name: 'wschat' });
+  assert.ok((await title.boundingBox()).height >= 28);
+  assert.equal(await page.locator('#cards').getByText('Nobody’s here right now').filter({ visible: true }).count(), 0);
+}, { settings: { rooms: Array.from({ length: 40 }, (_, i) => `Room ${i + 1}`) } }));
+
 test('an empty room says what it is and what to do, until something is said', () => visit([{ name: 'Anna' }], async (anna) => {
   const { page } = anna;
   await anna.enter('Room 1');

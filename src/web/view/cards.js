@@ -40,7 +40,7 @@ export class CardsView {
     this.#askedAt = -Infinity;
   }
 
-  draw(now = Date.now()) {
+  draw() {
     const { rooms } = this.#chat.state;
     const kept = this.#order.filter((id) => rooms.has(id));
     if (kept.length < Math.min(MOST_CARDS, rooms.size)) {
@@ -49,7 +49,7 @@ export class CardsView {
     }
     this.#order = kept;
     this.#ask();
-    reconcile(this.#list, kept.map((id) => rooms.get(id)), (room) => this.#make(room), (item, room) => this.#update(item, room, now));
+    reconcile(this.#list, kept.map((id) => rooms.get(id)), (room) => this.#make(room), (item, room) => this.#update(item, room));
   }
 
   focus() {
@@ -84,16 +84,17 @@ export class CardsView {
     return element('li', '', card);
   }
 
-  #update(item, room, now) {
+  #update(item, room) {
     const preview = this.#chat.state.previews?.get(room.id);
     const unread = this.#chat.state.unread(room.id);
-    const when = preview?.last ? ago(preview.last.time, now) : '';
+    const when = preview?.last ? ago(preview.last.time, Date.now()) : '';
     const looks = JSON.stringify([room, preview, unread, when]);
     if (item.dataset.looks === looks) return;
     item.dataset.looks = looks;
     const [title, badges, present, last] = item.firstElementChild.children;
     setText(title, visible(room.title));
     badges.replaceChildren(...this.#badges(room, unread));
+    present.hidden = room.userCount === 0 && preview !== undefined && !preview.last;
     present.replaceChildren(...presence(room, preview));
     last.hidden = !preview;
     last.replaceChildren(...(preview ? this.#last(preview, when) : []));

@@ -154,7 +154,7 @@ story('in a browser', async (server, clean) => {
     const name = path.basename(new URL(route.request().url()).pathname);
     await route.fulfill({ contentType: 'text/javascript', body: await readFile(path.join(PACKAGE, 'src', name)) });
   });
-  await page.goto(new URL('icon.svg', server.url).href);
+  await page.goto(new URL('icon-192.png', server.url).href);
   const talker = await Talker.enter(server, { name: 'Ada' });
   clean(() => talker.close());
   const begins = page.evaluate(async (url) => {
