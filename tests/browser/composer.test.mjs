@@ -69,7 +69,7 @@ test('shortcuts format, a second time they take it back, and Undo works', () => 
   // A suggestion that was accepted can be undone too, and so can an emoji of the picker.
   await anna.text.fill('');
   await keyboard.type(':wav');
-  await anna.page.getByRole('option').first().waitFor();
+  await anna.page.locator('#completion').getByRole('option').first().waitFor();
   await keyboard.press('Tab');
   assert.equal(await anna.text.inputValue(), '👋 ');
   await keyboard.press('Control+z');
@@ -168,7 +168,7 @@ test('emoji are found by a word, chosen by keyboard, and remembered', () => visi
   // They are offered on a colon, which takes nothing by itself.
   await anna.text.fill('');
   await keyboard.type(':');
-  const offered = page.getByRole('option');
+  const offered = page.locator('#completion').getByRole('option');
   await offered.first().waitFor();
   assert.match((await offered.allTextContents())[0], /^🚀/);
   await keyboard.press('Enter');
@@ -184,7 +184,7 @@ test('emoji have names and words in the language of the page', () => visitServer
   await anna.page.locator('#rooms a').first().click();
   await anna.page.locator('#room:not(.away)').waitFor();
   await anna.page.locator('#text').pressSequentially(':herz');
-  const option = anna.page.getByRole('option').filter({ hasText: '❤️' });
+  const option = anna.page.locator('#completion').getByRole('option').filter({ hasText: '❤️' });
   await option.waitFor();
   assert.equal(await option.innerText().then((words) => words.replace(/\s+/g, ' ')), '❤️ Herz');
   await anna.page.getByRole('button', { name: 'Emojis und GIFs' }).click();

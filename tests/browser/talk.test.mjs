@@ -226,6 +226,7 @@ test('a mention is completed, and highlighted for that member', () => visit([ANN
   assert.deepEqual(await bubble(ben, 'not meant').locator('.mention').allTextContents(), ['@Benedikta van Loo']);
 
   await anna.members.getByRole('button', { name: /^Ben$/ }).click();
+  await anna.page.getByRole('menuitem', { name: 'Mention', exact: true }).click();
   assert.equal(await anna.text.inputValue(), '@Ben ');
   assert.equal(await focusedId(anna), 'text');
   carla.close();
