@@ -81,7 +81,7 @@ test('messages are grouped, under their day', () => visitServer([], async ({ ser
   await dora.say('and now');
   await bubble(anna, 'and now').waitFor();
   assert.deepEqual(await rows(anna), [
-    ['line', 'This is the beginning of the conversation.'],
+    ['line', 'This is the beginning of Room 1.'],
     ['day', 'Tuesday, 31 December 2030'],
     ['Carla', 'last year'],
     ['day', 'Thursday 12 June'],

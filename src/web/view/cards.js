@@ -104,7 +104,7 @@ export class CardsView {
 
   #badges({ mentions = 0 }, unread) {
     const made = [];
-    if (mentions > 0) made.push(badge('mentioned', `@${mentions}`, t('card_mentions', { count: mentions })));
+    if (mentions > 0) made.push(badge('mentioned', `@${mentions}`, t('room_mentions', { count: mentions })));
     if (unread > 0) {
       const isMany = unread > MOST_UNREAD;
       const words = isMany ? t('room_unread_many', { count: MOST_UNREAD }) : t('room_unread', { count: unread });
