@@ -197,11 +197,11 @@ test('on a Mac, a key that writes a character or moves the caret does so', () =>
     assert.equal(await page.evaluate(() => document.activeElement.id), id);
   }
   assert.equal(await page.locator('#picker').isVisible(), false);
-  assert.ok(await page.getByRole('heading', { name: 'Room 1' }).isVisible());
+  assert.ok(await page.getByRole('heading', { name: 'Room 1', exact: true }).isVisible());
   // Outside of a text they write nothing.
   await page.getByRole('log').focus();
   assert.equal(await alt(page, 'ArrowDown', 'ArrowDown'), true);
-  await page.getByRole('heading', { name: 'Room 2' }).waitFor();
+  await page.getByRole('heading', { name: 'Room 2', exact: true }).waitFor();
   await page.getByRole('log').focus();
   assert.equal(await alt(page, '©', 'KeyG'), true);
   await page.getByRole('tab', { name: 'GIFs' }).waitFor();
