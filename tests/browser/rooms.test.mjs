@@ -111,7 +111,7 @@ test('a room that was refused by the rate limit can be created later', () => vis
   await tab.create('First');
   await tab.page.getByLabel('New room').fill('Second');
   await tab.page.getByRole('button', { name: 'Create', exact: true }).click();
-  const again = tab.notice.getByRole('button', { name: 'Create it' });
+  const again = tab.notice.getByRole('button', { name: 'Try again' });
   const made = tab.room('Second').first();
   await again.waitFor();
   // Until the rate limit allows it. The button goes with each answer, so a click may come too late.
