@@ -12,8 +12,17 @@ use super::icon::{Icon, Kind};
 use super::summary::summary;
 use crate::settings::{Place, Settings};
 
-/// What search engines and chats show of a page whose owner says nothing.
-const DESCRIPTION: &str = "A chat: rooms, members, messages.";
+/// What search engines and chats show of a page whose owner says nothing about it.
+fn default_description(language: Option<&str>) -> &'static str {
+    match language {
+        Some("de") => "Ein Ort zum Chatten. Name wählen und mitreden, ganz ohne Konto.",
+        Some("es") => "Un lugar para chatear. Elige un nombre y participa, sin crear una cuenta.",
+        Some("fr") => {
+            "Un lieu pour discuter. Choisissez un nom et participez, sans créer de compte."
+        }
+        _ => "A place to chat. Choose a name and join in, no account needed.",
+    }
+}
 
 /// The line of index.html that the head of the owner stands in.
 pub(super) const MARKER: &str = "<!-- owner -->";
@@ -79,7 +88,7 @@ impl<'a> Owner<'a> {
         let title = escape_html(self.title);
         let described = summary(&self.welcome);
         let description = match described.as_str() {
-            "" => DESCRIPTION.to_owned(),
+            "" => default_description(self.language).to_owned(),
             described => escape_html(described),
         };
         let mut add = |line: &str| {

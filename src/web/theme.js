@@ -7,14 +7,14 @@
   var WORDS = {
     en: {
       loading: 'Loading…',
-      slow: 'This is taking longer than usual. Check your connection, or reload the page.',
-      missing: 'A part of this page couldn’t be loaded. Check your connection, and reload the page.',
-      old: 'This chat needs a newer browser. Update your browser, or open this page in another one.',
-      broken: 'Something went wrong while this page was starting. Reload it, or try another browser.',
+      slow: 'This is taking longer than usual. Check your connection or reload the page.',
+      missing: 'Part of this page couldn’t be loaded. Check your connection and reload the page.',
+      old: 'This chat needs a newer browser. Update your browser or open this page in another one.',
+      broken: 'Something went wrong while this page was starting. Reload it or try another browser.',
       reload: 'Reload'
     },
     de: {
-      loading: 'Wird geladen …',
+      loading: 'Wird geladen …',
       slow: 'Das dauert länger als sonst. Prüfe deine Verbindung oder lade die Seite neu.',
       missing: 'Ein Teil dieser Seite konnte nicht geladen werden. Prüfe deine Verbindung und lade die Seite neu.',
       old: 'Dieser Chat braucht einen neueren Browser. Aktualisiere deinen Browser oder öffne die Seite in einem anderen.',

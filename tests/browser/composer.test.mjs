@@ -110,14 +110,14 @@ const transfer = (tab, type, { text, picture }) => tab.text.evaluate((box, what)
 
 test('a picture that is pasted or dropped is refused in words, and text beside it stays', () => visit({}, async (anna) => {
   assert.equal(await transfer(anna, 'paste', { picture: true }), true);
-  await anna.showed('toast', /^Pictures and files can’t be sent here yet\.$/);
+  await anna.showed('toast', /^You can’t send pictures or files here\.$/);
   assert.equal(await transfer(anna, 'paste', { picture: true, text: 'words' }), false, 'the browser pastes the text');
   await anna.showed('toast', /^Only the text was added/);
   assert.equal(await transfer(anna, 'paste', { text: 'words' }), false);
   // Otherwise the browser would open the file in place of the chat.
   assert.equal(await transfer(anna, 'dragover', { picture: true }), true);
   assert.equal(await transfer(anna, 'drop', { picture: true }), true);
-  await anna.showed('toast', /^Pictures and files/);
+  await anna.showed('toast', /^You can’t send pictures/);
   assert.equal(await transfer(anna, 'drop', { text: 'words' }), false);
 }));
 

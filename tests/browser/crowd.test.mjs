@@ -32,7 +32,7 @@ async function walkBack() {
     nodes = Math.max(nodes, document.getElementsByTagName('*').length);
   };
   look();
-  while (log.scrollTop > 0 || log.querySelector('.head')?.textContent !== 'This is the beginning of the conversation.') {
+  while (log.scrollTop > 0 || log.querySelector('.head')?.textContent !== 'This is the beginning of Room 1.') {
     log.scrollTop -= 1.5 * log.clientHeight;
     await new Promise((resolve) => { requestAnimationFrame(resolve); });
     look();

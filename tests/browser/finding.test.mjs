@@ -33,7 +33,7 @@ test('a filter finds rooms whatever the case and the accents; Enter opens the fi
   await filterOf(anna).fill('CAFE');
   assert.deepEqual(await titles(anna, 1), ['café au lait']);
   await filterOf(anna).fill('nowhere');
-  await anna.rooms.getByText('No rooms found.').waitFor();
+  await anna.rooms.getByText('No rooms found').waitFor();
   await filterOf(anna).press('Escape');
   await titles(anna, 12);
   assert.equal(await filterOf(anna).inputValue(), '');
@@ -113,7 +113,7 @@ test('Ctrl+K leads to a room by a few letters, with the keyboard alone', () => v
   await keyboard.press('Control+k');
   await switcherOf(anna).waitFor();
   await keyboard.type('nowhere');
-  await switcherOf(anna).getByText('No rooms found.').waitFor();
+  await switcherOf(anna).getByText('No rooms found').waitFor();
   await keyboard.press('Control+k');
   await switcherOf(anna).waitFor({ state: 'hidden' });
 }));

@@ -53,7 +53,7 @@ test('whoever is kicked is told, and can join again as somebody else', () => vis
   const { clients } = await server.command('GET', '/v1/clients');
   const { id } = clients.find(({ name }) => name === 'Ben');
   assert.deepEqual(await server.command('POST', '/v1/kick', { user: id }), { kicked: [id] });
-  await ben.page.getByRole('status').filter({ hasText: 'You have been removed from this chat.' }).waitFor();
+  await ben.page.getByRole('status').filter({ hasText: 'You’ve been removed from this chat.' }).waitFor();
   await anna.member('Ben').waitFor({ state: 'detached' });
   // Coming back to the page is no reason to connect again.
   await ben.page.evaluate(() => dispatchEvent(new Event('online')));

@@ -68,7 +68,7 @@ test('scrolling up loads older messages, and the reading position stays', () => 
     pages += 1;
   }
   assert.ok(pages > 4, `${pages} pages`);
-  await anna.log.getByText('This is the beginning of the conversation.').waitFor();
+  await anna.log.getByText('This is the beginning of Room 1.').waitFor();
   const count = await anna.log.locator('#entries > li').count();
   assert.ok(count < 250, `${count} rows are drawn`);
   await toLatest(anna).click();

@@ -201,7 +201,7 @@ test('on a Mac, a key that writes a character or moves the caret does so', () =>
   // Outside of a text they write nothing.
   await page.getByRole('log').focus();
   assert.equal(await alt(page, 'ArrowDown', 'ArrowDown'), true);
-  await page.getByRole('heading', { name: 'Room 2' }).waitFor();
+  await page.getByRole('heading', { name: 'Room 2', exact: true }).waitFor();
   await page.getByRole('log').focus();
   assert.equal(await alt(page, '©', 'KeyG'), true);
   await page.getByRole('tab', { name: 'GIFs' }).waitFor();
@@ -291,7 +291,7 @@ test('on a phone the focus follows when the members open and close', () => visit
 test('a refused room leaves the user where they were', () => visit([SMALL], async ({ page }) => {
   await page.getByRole('textbox', { name: 'New room' }).fill('One too many');
   await page.keyboard.press('Enter');
-  await page.getByRole('alert').getByText('There are already too many rooms.').waitFor();
+  await page.getByRole('alert').getByText('No more rooms can be created right now.').waitFor();
   await page.locator('#rooms').getByRole('link', { name: /Room 1/ }).waitFor();
   await page.getByRole('button', { name: 'Dismiss' }).press('Enter');
   await roomHasFocus(page, 'Room 1');
@@ -303,7 +303,7 @@ test('messages of others are announced once, and many as a number', () => visit(
   const heard = await listen(page);
   const isHeard = (words) => page.waitForFunction((text) => globalThis.heard.includes(text), words);
   await tab.enter('Room 1');
-  await isHeard('You’re in Room 1, with 2 members.');
+  await isHeard('You’re in Room 1. 2 members.');
   await ben.say('Hello');
   await isHeard('Ben: Hello');
   await ben.gif(1);
@@ -315,7 +315,7 @@ test('messages of others are announced once, and many as a number', () => visit(
   await tab.leave();
   await isHeard('You left Room 1.');
   assert.deepEqual(await heard(), [
-    'You’re in Room 1, with 2 members.', 'Ben: Hello', 'Ben sent a GIF: A waving hand', '5 new messages',
+    'You’re in Room 1. 2 members.', 'Ben: Hello', 'Ben sent a GIF: A waving hand', '5 new messages',
     'You left Room 1.',
   ]);
 }, { settings: PATIENT }));
@@ -336,7 +336,7 @@ test('a lost connection is announced once, however long it takes, and the button
     await page.keyboard.press('Enter');
     await tab.showed('banner', /Reconnected/);
     await hasFocus(page, 'textbox', 'Message');
-    assert.deepEqual(await heard(), ['No connection. Reconnecting automatically.', 'Reconnected.']);
+    assert.deepEqual(await heard(), ['Disconnected. Reconnecting automatically.', 'Reconnected.']);
   })));
 
 test('a count that changes with every letter is not announced every time', () => visit([{}], async (tab) => {

@@ -84,7 +84,7 @@ async function judgeFirstVisit({ page, t, judge, press, dialog }, locale) {
   await page.getByRole('dialog', { name: t('invited', { room: 'Room 2' }) }).waitFor();
   await judge('invited');
   await press('name_skip');
-  await page.getByText(t('empty_room', { room: 'Room 2' })).waitFor();
+  await page.getByText(t('log_begin', { room: 'Room 2' })).waitFor();
   await press('share');
   await page.getByRole('dialog', { name: t('invite_to', { room: 'Room 2' }) }).waitFor();
   await judge('invitation');

@@ -63,7 +63,7 @@ story('a refused message stays, with the reason, to be retried or discarded', {}
   const refused = anna.page.locator('.said.failed');
   await refused.nth(1).waitFor();
   await anna.message('good 2').locator('time').waitFor();
-  await refused.first().getByText('Not sent: The message is empty, too long, or has characters that are not allowed.').waitFor();
+  await refused.first().getByText('Not sent: The message is empty, too long, or contains characters that aren’t allowed.').waitFor();
   await anna.page.reload();
   await refused.nth(1).waitFor();
   isStrict = false;
@@ -253,7 +253,7 @@ story('rate-limited messages wait and are sent by themselves', {
   for (const text of texts) await anna.say(text);
   proxy.mend();
   await anna.impatient();
-  await anna.showed('pace', /^You’re sending too fast\. Resuming in 1 second\.$/);
+  await anna.showed('pace', /^You’re sending messages too fast\. Resuming in 1 second\.$/);
   await anna.page.reload();
   await allSaid(anna, server, texts);
 });

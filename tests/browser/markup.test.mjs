@@ -85,7 +85,7 @@ for (const [screen, options] of [['a desktop', {}], ['a phone', PHONE]]) {
       assert.ok(await copy.evaluate((node) => document.activeElement === node));
       await page.keyboard.press('Enter');
     }
-    await anna.showed('toast', /^Copied$/);
+    await anna.showed('toast', /^Code copied\.$/);
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), CODE);
   }));
 }

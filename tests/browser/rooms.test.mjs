@@ -201,13 +201,13 @@ test('the back button goes through the visited rooms', () => visit([{}], async (
 }));
 
 test('a missing room can be created', () => visit([{ name: 'Anna', hash: '#room=Garden' }], async (anna) => {
-  await anna.notice.getByText('There is no room called “Garden”.').waitFor();
+  await anna.notice.getByText('There’s no room called “Garden”.').waitFor();
   await anna.notice.getByRole('button', { name: 'Create it' }).click();
   await anna.isIn('Garden');
   assert.equal(await anna.notice.textContent(), '');
   // A number is not offered as a title.
   await anna.page.evaluate(() => { location.hash = '#room=99'; });
-  await anna.notice.getByText('There is no room called “99”.').waitFor();
+  await anna.notice.getByText('There’s no room called “99”.').waitFor();
   assert.equal(await anna.notice.getByRole('button', { name: 'Create it' }).count(), 0);
   await anna.notice.getByRole('button', { name: 'Dismiss' }).click();
   await anna.isIn('Garden');
@@ -221,7 +221,7 @@ test('a room that is gone after a restart is reported, and can be created again'
   await anna.sent('before').waitFor();
   await server.kill();
   await server.restart();
-  await anna.notice.getByText('There is no room called “For today”.').waitFor();
+  await anna.notice.getByText('There’s no room called “For today”.').waitFor();
   await anna.page.getByRole('heading', { name: 'Choose a room to start chatting' }).waitFor();
   await anna.enter('Room 1');
   await anna.page.evaluate(() => { location.hash = '#room=For today'; });

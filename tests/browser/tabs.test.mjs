@@ -42,7 +42,7 @@ test('a second tab takes over, and the first offers to take back', () => visit(T
   await ben.message('from the second tab').waitFor();
   await anna.page.bringToFront();
   await anna.text.fill('from the first');
-  await anna.pace.getByText('What you write here will wait until you choose “Use here”.').waitFor();
+  await anna.pace.getByText('Messages you write here will wait until you choose “Use here”.').waitFor();
   await anna.page.getByRole('button', { name: 'Send', exact: true }).click();
   await anna.message('from the first').getByText('Waiting to send').waitFor();
   await anna.pace.getByText('1 message is waiting until you choose “Use here”.').waitFor();

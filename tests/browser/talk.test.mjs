@@ -81,7 +81,7 @@ test('messages are grouped, under their day', () => visitServer([], async ({ ser
   await dora.say('and now');
   await bubble(anna, 'and now').waitFor();
   assert.deepEqual(await rows(anna), [
-    ['line', 'This is the beginning of the conversation.'],
+    ['line', 'This is the beginning of Room 1.'],
     ['day', 'Tuesday, 31 December 2030'],
     ['Carla', 'last year'],
     ['day', 'Thursday 12 June'],
@@ -226,6 +226,7 @@ test('a mention is completed, and highlighted for that member', () => visit([ANN
   assert.deepEqual(await bubble(ben, 'not meant').locator('.mention').allTextContents(), ['@Benedikta van Loo']);
 
   await anna.members.getByRole('button', { name: /^Ben$/ }).click();
+  await anna.page.getByRole('menuitem', { name: 'Mention', exact: true }).click();
   assert.equal(await anna.text.inputValue(), '@Ben ');
   assert.equal(await focusedId(anna), 'text');
   carla.close();

@@ -298,7 +298,7 @@ export const VIEWS = [
     name: 'no-such-room',
     async show({ tab }) {
       await tab.page.evaluate(() => { location.hash = '#room=Nowhere'; });
-      await tab.notice.getByText('There is no room called “Nowhere”.').waitFor();
+      await tab.notice.getByText('There’s no room called “Nowhere”.').waitFor();
     },
   },
   {

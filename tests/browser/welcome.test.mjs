@@ -84,7 +84,7 @@ test('what the browser forgets is said before anything is written', () => visit(
     }
   }),
 }], async ({ page }) => {
-  await page.getByText('Your browser doesn’t let this page remember anything.').waitFor();
+  await page.getByText('Your browser won’t let this page save anything.').waitFor();
 }));
 
 // ---- the page cannot begin
@@ -121,8 +121,8 @@ for (const [locale, words] of Object.entries(OLD)) {
 }
 
 for (const [what, prepare, words] of [
-  ['the script', without('app.js'), 'A part of this page couldn’t be loaded.'],
-  ['the style', without('style.css'), 'A part of this page couldn’t be loaded.'],
+  ['the script', without('app.js'), 'Part of this page couldn’t be loaded.'],
+  ['the style', without('style.css'), 'Part of this page couldn’t be loaded.'],
   ['WebSocket', (page) => page.addInitScript(() => { delete globalThis.WebSocket; }), 'This chat needs a newer browser.'],
 ]) {
   test(`without ${what} the page says so`, () => visit([], async ({ browser, server }) => {

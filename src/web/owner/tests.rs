@@ -32,11 +32,11 @@ fn the_head_without_any_setting() {
 <html lang="en">
 <head>
   <title>wschat</title>
-  <meta name="description" content="A chat: rooms, members, messages.">
+  <meta name="description" content="A place to chat. Choose a name and join in, no account needed.">
   <meta property="og:type" content="website">
   <meta property="og:site_name" content="wschat">
   <meta property="og:title" content="wschat">
-  <meta property="og:description" content="A chat: rooms, members, messages.">
+  <meta property="og:description" content="A place to chat. Choose a name and join in, no account needed.">
   <link rel="icon" id="favicon" type="image/svg+xml" href="icon.svg?abc">
   <link rel="apple-touch-icon" href="icon-192.png?abc">
   <link rel="manifest" href="manifest.webmanifest">
@@ -44,6 +44,17 @@ fn the_head_without_any_setting() {
   <script type="application/json" id="owner">{"icon":"icon.svg?abc","language":null,"style":"owner.css?def","title":"wschat","unreadIcon":"icon-unread.svg?abc","welcome":""}</script>"#;
     assert_eq!(head(&Settings::default(), None), expected);
     assert_eq!(Owner::new(&Settings::default(), None, STYLE).style(), "");
+}
+
+#[test]
+fn a_page_whose_owner_says_nothing_is_described_in_its_language() {
+    for (language, start) in
+        [("de", "Ein Ort"), ("es", "Un lugar"), ("fr", "Un lieu"), ("en", "A place")]
+    {
+        let settings = settings(|settings| settings.language = Some(language.to_owned()));
+        let line = format!("<meta name=\"description\" content=\"{start}");
+        assert!(head(&settings, None).contains(&line), "{language}");
+    }
 }
 
 #[test]

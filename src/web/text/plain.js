@@ -1,5 +1,7 @@
 // A message in plain words, for what is read aloud or shown in one line: announcements, notifications, previews.
 
+import { parse } from './markdown.js';
+
 /** What takes the place of a spoiler. */
 const HIDDEN = '▒▒▒';
 
@@ -12,6 +14,12 @@ export function plainText(blocks, most = Infinity) {
   const seen = Array.from(new Intl.Segmenter().segment(head), ({ segment }) => segment);
   if (seen.length <= most && head === line) return line;
   return `${seen.slice(0, most - 1).join('').trimEnd()}…`;
+}
+
+/** The words of a text that was cut off. What it hides stays hidden, even if the mark that ends it is cut off. */
+export function plainStart(text) {
+  const closed = plainText(parse(`${text}||`));
+  return closed.endsWith('||') ? plainText(parse(text)) : closed;
 }
 
 const wordsOf = (blocks) => blocks.map((block) => ofNode(block)).join(' ');

@@ -3,6 +3,7 @@
 import { formatLink } from '../core/link.js';
 import { parse } from '../text/markdown.js';
 import { visible } from '../text/names.js';
+import { plainText, plainStart } from '../text/plain.js';
 import { ago } from './ago.js';
 import { avatar } from './avatar.js';
 import { element, reconcile, setText } from './dom.js';
@@ -25,6 +26,8 @@ export class CardsView {
   #askedAt = -Infinity;
   #asked = '';
   #timer;
+  /** What each card shows. Not in the page, where it would give spoilers away. */
+  #looks = new WeakMap();
 
   constructor(chat, list, enter) {
     this.#chat = chat;
@@ -89,8 +92,8 @@ export class CardsView {
     const unread = this.#chat.state.unread(room.id);
     const when = preview?.last ? ago(preview.last.time, Date.now()) : '';
     const looks = JSON.stringify([room, preview, unread, when]);
-    if (item.dataset.looks === looks) return;
-    item.dataset.looks = looks;
+    if (this.#looks.get(item) === looks) return;
+    this.#looks.set(item, looks);
     const [title, badges, present, last] = item.firstElementChild.children;
     setText(title, visible(room.title));
     badges.replaceChildren(...this.#badges(room, unread));
@@ -102,7 +105,7 @@ export class CardsView {
 
   #badges({ mentions = 0 }, unread) {
     const made = [];
-    if (mentions > 0) made.push(badge('mentioned', `@${mentions}`, t('card_mentions', { count: mentions })));
+    if (mentions > 0) made.push(badge('mentioned', `@${mentions}`, t('room_mentions', { count: mentions })));
     if (unread > 0) {
       const isMany = unread > MOST_UNREAD;
       const words = isMany ? t('room_unread_many', { count: MOST_UNREAD }) : t('room_unread', { count: unread });
@@ -116,7 +119,7 @@ export class CardsView {
     const gif = last.type === 'gif' ? this.#chat.state.gifs.find(({ id }) => id === last.gifId) : null;
     const text = last.type === 'gif'
       ? (gif ? t(`gif: ${gif.alt}`) : t('gif_unknown', { id: last.gifId }))
-      : `${plain(parse(last.text))}${last.cut ? '…' : ''}`;
+      : last.cut ? `${plainStart(last.text)}…` : plainText(parse(last.text));
     const name = element('bdi', '', visible(last.from.name));
     const said = element('span', 'said-last', ...parts('card_says', { name, text: element('bdi', '', text) }));
     const time = element('time', 'ago', when);
@@ -144,12 +147,4 @@ function badge(kind, short, words) {
   const seen = element('span', '', short);
   seen.setAttribute('aria-hidden', 'true');
   return element('span', kind, seen, element('span', 'unseen', ' ', words));
-}
-
-/** The text without its marks, in one line. */
-function plain(blocks) {
-  const inline = (node) => (typeof node === 'string' ? node : node.character ?? node.children?.map(inline).join('') ?? node.text ?? '');
-  const block = (node) => (node.blocks ?? node.items ?? []).map(block).join(' ')
-    || node.children?.map(inline).join('') || node.text || '';
-  return blocks.map(block).join(' ').replace(/\s+/g, ' ').trim();
 }

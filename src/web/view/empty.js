@@ -24,7 +24,7 @@ export class EmptyView {
     if (title === this.#shown) return;
     this.#shown = title;
     if (title === null) return byId('empty').replaceChildren();
-    const name = element('h3', '', t('empty_room', { room: visible(title) }));
+    const name = element('h3', '', t('log_begin', { room: visible(title) }));
     name.dir = 'auto';
     const invite = button('', t('invite'), this.#invite);
     invite.prepend(icon('invite'));

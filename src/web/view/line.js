@@ -35,7 +35,9 @@ export function dayRow(time, now) {
 export const dividerRow = () => element('li', 'divider', element('span', '', t('new_divider')));
 
 /** The row above everything: `loading`, or `begin` or `empty` when there is nothing older; see empty.js. */
-export const headRow = (head) => element('li', 'line head', head === 'empty' ? '' : t(`log_${head}`));
+export function headRow(head, title) {
+  return element('li', 'line head', head === 'empty' ? '' : t(`log_${head}`, { room: visible(title) }));
+}
 
 export const lostRow = () => element('li', 'missing', element('p', '', t('lost')));
 

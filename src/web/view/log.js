@@ -228,9 +228,9 @@ export class LogView {
   }
 
   #create(row) {
-    const { gifs, people, me } = this.#chat.state;
+    const { gifs, people, me, room } = this.#chat.state;
     switch (row.kind) {
-      case 'head': return headRow(row.looks);
+      case 'head': return headRow(row.looks, room?.title ?? '');
       case 'day': return dayRow(row.time, Date.now());
       case 'divider': return dividerRow();
       case 'gap': return gapRow(row.entry);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from '../../../src/web/text/markdown.js';
-import { plainText } from '../../../src/web/text/plain.js';
+import { plainStart, plainText } from '../../../src/web/text/plain.js';
 
 const plain = (text, most) => plainText(parse(text, { names: ['Ada'] }), most);
 
@@ -24,4 +24,10 @@ test('a long text is cut at a character that people see', () => {
   assert.equal(plain('x'.repeat(50), 10), `${'x'.repeat(9)}…`);
   assert.equal(plain('👩‍👩‍👧‍👦'.repeat(3), 3), '👩‍👩‍👧‍👦'.repeat(3));
   assert.equal(plain('👩‍👩‍👧‍👦'.repeat(3), 2), '👩‍👩‍👧‍👦…');
+});
+
+test('a text that was cut off within a spoiler does not tell it', () => {
+  assert.equal(plainStart('it was ||the coo'), 'it was ▒▒▒');
+  assert.equal(plainStart('it was ||the cook|| with **th'), 'it was ▒▒▒ with **th');
+  assert.equal(plainStart('nothing hidden'), 'nothing hidden');
 });
