@@ -79,6 +79,37 @@ test('the list is sorted by name or activity, as was chosen before', () => visit
   await first('Room 5');
 }));
 
+test('the order by activity is right on the first view, whatever the device thinks of the time', () => visitServer([], async ({ server, open }) => {
+  const tom = await Talker.enter(server, { name: 'Tom' });
+  const ids = [];
+  for (let i = 0; i < 30; i += 1) ids.push(await tom.create(`Place ${i}`));
+  // Much was said in the first ones, and least of all where something was said last.
+  for (const [i, id] of ids.entries()) {
+    await tom.go(id);
+    await tom.say(...Array.from({ length: 30 - i }, (_, number) => `${number}`));
+  }
+  const anna = await open({
+    name: 'Anna',
+    async before(page) {
+      await page.addInitScript(() => {
+        localStorage.setItem('wschat.sort', '"activity"');
+        const { now } = Date;
+        Date.now = () => now() - 86_400_000;
+      });
+    },
+  });
+  await anna.page.mouse.move(600, 300);
+  const begins = (...wanted) => anna.page.waitForFunction((expected) => {
+    const shown = [...document.querySelectorAll('#rooms .title')].map((node) => node.textContent);
+    return expected.every((title, i) => shown[i] === title);
+  }, wanted);
+  await begins('Place 29', 'Place 28', 'Place 27', 'Place 26');
+  await begins(...ids.map((_, i) => `Place ${29 - i}`), 'Room 1');
+  await tom.go(ids[3]);
+  await tom.say('now here');
+  await begins('Place 3', 'Place 29');
+}, { settings: PATIENT }));
+
 test('an opened room is in sight in the list', () => visit(async (anna, tom, { ids }) => {
   await anna.page.setViewportSize({ width: 1100, height: 480 });
   const isSeen = (title) => anna.room(title).evaluate((link) => {
