@@ -130,7 +130,7 @@ export class State extends ServerState {
     const room = this.rooms.get(id);
     const memory = this.#memories.get(id);
     const mark = room && memory?.title === room.title ? this.#marks.get(room) : null;
-    const isSame = mark !== null && mark.epoch === memory.timeline.epoch;
+    const isSame = mark !== null && mark.epoch === memory.timeline.epoch && mark.epoch === (this.epoch ?? mark.epoch);
     return (room?.mentions ?? 0) + (isSame ? memory.timeline.mentionsAfter(mark.seq) : 0);
   }
 
@@ -257,6 +257,8 @@ export class State extends ServerState {
     const before = continues(timeline, frame) ? timeline.newestSeq : null;
     if (timeline.epoch !== null && before === null) this.divider = null;
     timeline.enter(frame);
+    // The server has lost messages, and gives their numbers to others, which are not read.
+    if (this.version !== 'base') this.#marks.lower(room, seq, epoch);
     // The base protocol has no history, so gaps cannot be filled.
     if (this.version === 'base') timeline.setGaps('open', 'gone');
     this.#membersOf = room.id;
