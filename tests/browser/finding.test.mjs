@@ -184,4 +184,12 @@ test('a mention below what was read is shown until it is seen', () => visit(asyn
   await anna.room('Room 1').getByText('1 mention', { exact: true }).waitFor({ state: 'attached' });
   await anna.page.locator('#to-latest').click();
   await anna.room('Room 1').getByText('1 mention', { exact: true }).waitFor({ state: 'detached' });
+  // Left unread, it is told by the list and by the card of the room.
+  await anna.log.evaluate((log) => { log.scrollTop = 0; });
+  await anna.page.locator('#to-latest').waitFor();
+  await tom.say('@Anna and now?');
+  await anna.room('Room 1').getByText('1 mention', { exact: true }).waitFor({ state: 'attached' });
+  await anna.leave();
+  await anna.page.locator('#cards li').filter({ hasText: 'Room 1' }).locator('.mentioned').waitFor();
+  await anna.room('Room 1').getByText('1 mention', { exact: true }).waitFor({ state: 'attached' });
 }));
