@@ -45,8 +45,8 @@ export class Tabs {
 
   /**
    * Another tab has connected. If it has our session, the server decides which of us keeps it, so that it is always
-   * one: only a tab that waits for its next attempt, or whose attempt fails, gives way by itself. If two tabs have begun at the same time, each
-   * with a session of its own, the one that was stored last stays.
+   * one: only a tab that waits for its next attempt, or whose attempt fails, gives way by itself. If two tabs have begun
+   * at the same time, each with a session of its own, the one that was stored last stays.
    */
   #giveWay() {
     const { phase, session, version } = this.#state;

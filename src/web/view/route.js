@@ -26,7 +26,9 @@ export class Route {
   /** The page has gone back by a button, and the browser follows in a moment. */
   #isGoing = false;
 
-  /** `show(pane)` shows a pane of a phone; `leave()` leaves the room; `roomChanged()` is called when another room is shown. */
+  /**
+   * `show(pane)` shows a pane of a phone; `leave()` leaves the room; `roomChanged()` is called when another room is shown.
+   */
   constructor(chat, { show, leave, roomChanged }) {
     this.#chat = chat;
     this.#show = show;
