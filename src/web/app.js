@@ -106,7 +106,11 @@ const members = new MembersView(chat, {
 });
 const banner = new BannerView(chat, { refocus: () => talk.focus() });
 const brand = new BrandView(chat);
-const route = new Route(chat, { show: (pane) => talk.show(pane), roomChanged: () => picker.close() });
+const route = new Route(chat, {
+  show: (pane) => talk.show(pane),
+  leave: () => talk.leave(),
+  roomChanged: () => picker.close(),
+});
 const views = [
   banner, brand, talk, welcome, names, rooms, members, composer, log, empty, notifier, announcer, route,
 ];

@@ -198,6 +198,24 @@ test('the back button goes through the visited rooms', () => visit([{}], async (
   await tab.isIn('Room 2');
   await tab.page.reload();
   await tab.isIn('Room 2');
+  // From the first one to the welcome, where one came from, and forward again.
+  await tab.page.goBack();
+  await tab.isIn('Room 1');
+  await tab.page.goBack();
+  await tab.page.getByRole('heading', { name: 'Choose a room to start chatting' }).waitFor();
+  await tab.page.waitForFunction(() => document.activeElement.closest('#rooms'));
+  assert.equal(new URL(tab.page.url()).hash, '');
+  await people(tab, 'Room 1', 0);
+  await tab.page.goForward();
+  await tab.isIn('Room 1');
+}));
+
+test('a room that the page begins with is not one to go back from', () => visit([{}], async (tab, { server }) => {
+  await tab.enter('Room 1');
+  await tab.page.goto(server.url);
+  await tab.isIn('Room 1');
+  await tab.page.waitForFunction(() => location.hash === '#room=1');
+  assert.deepEqual(await tab.page.evaluate(() => history.state), { pane: 'room', path: [] });
 }));
 
 test('a missing room can be created', () => visit([{ name: 'Anna', hash: '#room=Garden' }], async (anna) => {

@@ -8,7 +8,7 @@ import { PATIENT, Talker } from './talker.mjs';
 const visitServer = stage();
 
 /** Anna has read 60 messages of Carla's in Room 1 and gone to Room 2; then Carla has said `count` more. */
-const visit = (count, story, { isProxied, ...options } = {}) => visitServer([], async ({ server, proxy, open }) => {
+const visit = (count, story, { isProxied, governed, ...options } = {}) => visitServer([], async ({ server, proxy, open }) => {
   const carla = await Talker.enter(server, { name: 'Carla' });
   await say(carla, 60);
   const anna = await open({ name: 'Anna', ...options });
@@ -20,7 +20,7 @@ const visit = (count, story, { isProxied, ...options } = {}) => visitServer([], 
   if (count > 0) await unread(anna, 'Room 1', count);
   await toList(anna);
   await story(anna, carla, { server, proxy });
-}, { settings: PATIENT, isProxied });
+}, { settings: PATIENT, isProxied, governed });
 
 const say = (talker, count) => (count === 0 ? null : talker.say(...Array.from({ length: count }, (_, i) => `number ${i + 1}`)));
 
@@ -115,6 +115,17 @@ test('whoever reads on from the first unread message skips none, and the gaps fi
   assert.deepEqual(all.filter((seq) => !seen.has(seq)), []);
   await toLatest(anna).waitFor({ state: 'hidden' });
 }));
+
+test('what was erased while it was unread is not looked for, and nothing stays unread', () => visit(130, async (anna, carla, { server }) => {
+  await server.command('POST', '/v1/erase', { user: carla.id });
+  await anna.enter('Room 1');
+  await anna.room('Room 1').getByText(/new message/).waitFor({ state: 'detached' });
+  await toLatest(anna).waitFor({ state: 'hidden' });
+  assert.deepEqual(await anna.texts(), []);
+  await carla.say('a new beginning');
+  await anna.sent('a new beginning').waitFor();
+  await anna.page.waitForFunction(() => document.title === 'Room 1 – wschat');
+}, { governed: true }));
 
 test('what is unread but fits on the screen is read at once', () => visit(3, async (anna) => {
   await anna.enter('Room 1');

@@ -86,7 +86,7 @@ export class Chat {
     const client = this.#client;
     client.on('change', () => this.#changed());
     client.on('welcome', (frame) => this.#welcomed(frame));
-    client.on('disconnected', () => this.#outbox.failUnverifiable());
+    client.on('disconnected', () => { this.#outbox.failUnverifiable(); this.#tabs.disconnected(); });
     client.on('list_rooms', () => this.#navigation.listed());
     client.on('relocated', (find) => { this.#notes.relocate(find); this.#navigation.relocated(); });
     client.on('removed', () => this.#navigation.want(null));

@@ -56,6 +56,8 @@ export class Navigation {
   want(room) {
     const state = this.#state;
     this.#isNew = false;
+    this.#link = null;
+    state.following = null;
     state.wanted = room && { id: room.id, title: room.title };
     if (room) this.#store.set(KEY, state.wanted);
     else this.#store.remove(KEY);

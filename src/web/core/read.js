@@ -35,6 +35,15 @@ export class ReadMarks {
     this.#timer ??= this.#clock.setTimeout(() => this.flush(), WRITE_MS);
   }
 
+  /** A mark cannot be above the end of the room. */
+  lower(room, seq, epoch) {
+    const before = this.get(room);
+    if (before?.epoch !== epoch || before.seq <= seq) return;
+    this.#fresh.delete(name(room));
+    this.#store.set(KEY, { ...this.#fetch(), [name(room)]: { seq, epoch } });
+    this.#keptAt = -Infinity;
+  }
+
   flush() {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = null;

@@ -46,8 +46,10 @@ export class State extends ServerState {
   #isWatching = false;
   /** The base protocol's numbers mean nothing to the next page, so how far a room was read is not kept. */
   #readInBase = null;
-  /** Room id → when something was said there, as far as this page has noticed. */
+  /** Room id → `{ seq, at }`: the message that this page has noticed last, and when by `clock.now()`. */
   #active = new Map();
+  /** How far the server's time is ahead of `clock.now()`: the device may believe in another time of day. */
+  #aheadMs = 0;
   #counted = {};
 
   constructor({ clock, store, outbox, marks, isMentioned, changed }) {
@@ -128,13 +130,19 @@ export class State extends ServerState {
     const room = this.rooms.get(id);
     const memory = this.#memories.get(id);
     const mark = room && memory?.title === room.title ? this.#marks.get(room) : null;
-    const isSame = mark !== null && mark.epoch === memory.timeline.epoch;
+    const isSame = mark !== null && mark.epoch === memory.timeline.epoch && mark.epoch === (this.epoch ?? mark.epoch);
     return (room?.mentions ?? 0) + (isSame ? memory.timeline.mentionsAfter(mark.seq) : 0);
   }
 
-  /** When something was said in a room last; 0 if this page does not know. */
+  /** When something was said in a room last, in the server's time; 0 if this page does not know. */
   activeAt(id) {
-    return Math.max(this.#active.get(id) ?? 0, this.previews?.get(id)?.last?.time ?? 0);
+    const noticed = this.#active.get(id);
+    return Math.max(noticed ? noticed.at + this.#aheadMs : 0, this.previews.get(id)?.last?.time ?? 0);
+  }
+
+  /** Whether the page knows when the last message of a room was said. */
+  isActivityKnown({ id, seq = 0 }) {
+    return seq <= Math.max(this.#active.get(id)?.seq ?? 0, this.previews.get(id)?.last?.seq ?? 0);
   }
 
   // ---- for the chat
@@ -214,10 +222,14 @@ export class State extends ServerState {
     const isNew = !this.members.has(user?.id);
     const before = type === 'list_rooms' ? this.rooms : null;
     const was = type === 'room_changed' ? this.rooms.get(frame.room.id) : undefined;
+    // In another epoch the numbers mean other messages.
+    if (type === 'welcome' && (frame.epoch ?? null) !== this.epoch) this.#active.clear();
+    if (type === 'welcome' && time !== undefined) this.#aheadMs = time - this.#clock.now();
     const happened = super.apply(frame);
     for (const room of before?.values() ?? [was]) if (this.#isMentionedMore(room)) happened.push(['mention', this.rooms.get(room.id)]);
     this.wasOnline ||= type === 'welcome';
-    if (was && frame.room.seq > was.seq) this.#active.set(was.id, this.#clock.now());
+    if (was && frame.room.seq > was.seq) this.#noteActive(was.id, frame.room.seq);
+    if (type === 'room_removed') this.#active.delete(roomId);
     if (type === 'announcement') this.#announced(frame);
     if (type === 'erased') this.position(roomId)?.erase(frame);
     if (!this.isFollowing(roomId)) return happened;
@@ -245,6 +257,8 @@ export class State extends ServerState {
     const before = continues(timeline, frame) ? timeline.newestSeq : null;
     if (timeline.epoch !== null && before === null) this.divider = null;
     timeline.enter(frame);
+    // The server has lost messages, and gives their numbers to others, which are not read.
+    if (this.version !== 'base') this.#marks.lower(room, seq, epoch);
     // The base protocol has no history, so gaps cannot be filled.
     if (this.version === 'base') timeline.setGaps('open', 'gone');
     this.#membersOf = room.id;
@@ -328,7 +342,11 @@ export class State extends ServerState {
     const room = this.rooms.get(id);
     if (!room || this.version === 'base' || room.seq >= seq) return;
     this.rooms.set(id, { ...room, seq });
-    this.#active.set(id, this.#clock.now());
+    this.#noteActive(id, seq);
+  }
+
+  #noteActive(id, seq) {
+    this.#active.set(id, { seq, at: this.#clock.now() });
   }
 
   /** `before` is the last message that was known before entering, or null. */

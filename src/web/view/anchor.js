@@ -1,5 +1,6 @@
-// The reading position: the first visible message and its distance from the upper edge. It is restored whenever rows
-// above it change or text wraps differently. The browsers' own scroll anchoring is not available everywhere, and would
+// The reading position: the first visible message and its distance from the upper edge; below a gap in the upper half of
+// the screen, the first one after it, since the gap will fill. It is restored whenever rows above it change or text wraps
+// differently. The browsers' own scroll anchoring is not available everywhere, and would
 // interfere.
 
 export class ScrollAnchor {
@@ -70,11 +71,27 @@ export class ScrollAnchor {
       if (rows[middle].getBoundingClientRect().bottom > edge) high = middle;
       else low = middle + 1;
     }
-    let row = rows[low] ?? null;
-    while (row && !isSteady(row)) row = row.nextElementSibling;
-    return row;
+    return steadyFrom(this.#belowGap(rows[low] ?? null, edge) ?? rows[low]);
+  }
+
+  /** The last gap that is seen in the upper half, or null: what is being read is below it. */
+  #belowGap(first, edge) {
+    let gap = null;
+    const middle = edge + this.#log.clientHeight / 2;
+    for (let row = first; row && row.getBoundingClientRect().top <= middle; row = row.nextElementSibling) {
+      if (isGap(row) && steadyFrom(row)) gap = row;
+    }
+    return gap;
   }
 }
 
 /** Messages keep their order. Days and the divider move, and rows above them come and go. */
 const isSteady = (row) => row.classList.contains('said');
+
+const isGap = (row) => row.classList.contains('missing');
+
+function steadyFrom(first) {
+  let row = first ?? null;
+  while (row && !isSteady(row)) row = row.nextElementSibling;
+  return row;
+}

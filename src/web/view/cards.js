@@ -90,20 +90,21 @@ export class CardsView {
   #update(item, room) {
     const preview = this.#chat.state.previews?.get(room.id);
     const unread = this.#chat.state.unread(room.id);
+    const mentions = this.#chat.state.mentions(room.id);
     const when = preview?.last ? ago(preview.last.time, Date.now()) : '';
-    const looks = JSON.stringify([room, preview, unread, when]);
+    const looks = JSON.stringify([room, preview, unread, mentions, when]);
     if (this.#looks.get(item) === looks) return;
     this.#looks.set(item, looks);
     const [title, badges, present, last] = item.firstElementChild.children;
     setText(title, visible(room.title));
-    badges.replaceChildren(...this.#badges(room, unread));
+    badges.replaceChildren(...this.#badges(mentions, unread));
     present.hidden = room.userCount === 0 && preview !== undefined && !preview.last;
     present.replaceChildren(...presence(room, preview));
     last.hidden = !preview;
     last.replaceChildren(...(preview ? this.#last(preview, when) : []));
   }
 
-  #badges({ mentions = 0 }, unread) {
+  #badges(mentions, unread) {
     const made = [];
     if (mentions > 0) made.push(badge('mentioned', `@${mentions}`, t('room_mentions', { count: mentions })));
     if (unread > 0) {

@@ -338,12 +338,17 @@ export class LogView {
       if (kind !== 'gap' || entry.status !== 'open') continue;
       const box = node.getBoundingClientRect();
       if (box.bottom < top - this.#edge || box.top > bottom + this.#edge) continue;
-      const isFromStart = box.top > (top + bottom) / 2;
       return this.#loadOnce(`gap ${entry.after} ${entry.before}`, isScrolling, () => {
-        this.#chat.loadGap(entry, { isFromStart });
+        this.#loadGap(entry, node);
         return true;
       });
     }
+  }
+
+  /** In the upper half of the screen what is below the gap stays in place, in the lower half what is above it. */
+  #loadGap(entry, node) {
+    const { top, bottom } = this.#log.getBoundingClientRect();
+    this.#chat.loadGap(entry, { isFromStart: node.getBoundingClientRect().top > (top + bottom) / 2 });
   }
 
   /** What could not be loaded is asked for again when the user scrolls. */
@@ -434,11 +439,11 @@ export class LogView {
 
   #act(button) {
     if (!button) return;
-    const { entry } = this.#rows.get(button.closest('li').dataset.key);
+    const { entry, node } = this.#rows.get(button.closest('li').dataset.key);
     const { act } = button.dataset;
     if (act === 'retry') this.#chat.retry(entry.ref);
     else if (act === 'discard') this.#chat.discard(entry.ref);
-    else if (entry.status === 'open') this.#chat.loadGap(entry);
+    else if (entry.status === 'open') this.#loadGap(entry, node);
   }
 
   // ---- what the user sees

@@ -75,7 +75,20 @@ export class RoomsView {
     reconcile(this.#list, ordered, (one) => this.#make(one), (item, one) => this.#update(item, one, !ids.has(one.id)));
     const current = (entering ?? room)?.id ?? null;
     if (current !== this.#current) this.#reveal(current);
+    this.#askActivity();
     this.#drawMe();
+  }
+
+  /** Those in sight come first. */
+  #askActivity() {
+    const unknown = this.#sorting.unknown(this.#shown.map(({ id }) => id), this.#chat.state);
+    if (unknown.length === 0) return;
+    const { top, bottom } = this.#list.getBoundingClientRect();
+    const inSight = new Set([...this.#list.children].filter((item) => {
+      const box = item.getBoundingClientRect();
+      return box.bottom > top && box.top < bottom;
+    }).map(({ dataset }) => Number(dataset.id)));
+    this.#chat.previews(unknown.toSorted((a, b) => inSight.has(b) - inSight.has(a)));
   }
 
   /** While somebody points at a room, or is at it by keyboard, it stays where it is. */

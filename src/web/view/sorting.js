@@ -8,6 +8,8 @@ export class RoomSorting {
   #collator;
   /** Sorting by name costs more than comparing the titles with those of the last time. */
   #named = { key: null, ids: [] };
+  /** Room id → the last message when the server was asked for it. */
+  #asked = new Map();
 
   constructor(storage, locale) {
     this.#storage = storage;
@@ -28,6 +30,19 @@ export class RoomSorting {
     const rooms = [...state.rooms.values()];
     if (this.by === 'name') return this.#byName(rooms);
     return this.by === 'activity' ? byActivity(rooms, state) : rooms;
+  }
+
+  /**
+   * The ids of the rooms to ask the server for, so that the order by activity is right: those of `ids`, where the page
+   * does not know when the last message was said. Each is asked for once: what was said last may be erased.
+   */
+  unknown(ids, state) {
+    if (!state.isListed) this.#asked.clear();
+    if (this.by !== 'activity' || !state.isListed) return [];
+    const rooms = ids.map((id) => state.rooms.get(id)).filter((room) => room && !state.isActivityKnown(room));
+    const fresh = rooms.filter(({ id, seq }) => this.#asked.get(id) !== seq);
+    for (const { id, seq } of fresh) this.#asked.set(id, seq);
+    return fresh.map(({ id }) => id);
   }
 
   #byName(rooms) {

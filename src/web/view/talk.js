@@ -74,6 +74,11 @@ export class TalkView {
     byId('members-toggle').focus();
   }
 
+  leave() {
+    this.#toLobby = true;
+    this.#chat.leave();
+  }
+
   draw() {
     const { room, peopleCount: count, inRoom } = this.#chat.state;
     byId('room').hidden = !room;
@@ -141,13 +146,8 @@ export class TalkView {
     const isMuted = this.#chat.isMuted(id);
     openMenu(byId('room-menu'), t('room_more'), [
       { label: t(isMuted ? 'unmute' : 'mute'), iconName: isMuted ? 'bell' : 'bellOff', act: () => this.#mute(id) },
-      { label: t('leave'), iconName: 'leave', act: () => this.#leave() },
+      { label: t('leave'), iconName: 'leave', act: () => this.leave() },
     ]);
-  }
-
-  #leave() {
-    this.#toLobby = true;
-    this.#chat.leave();
   }
 
   #mute(id) {

@@ -35,8 +35,13 @@ class Browser {
   /** Delivers everything, to tabs and over the network. */
   flow() {
     this.server.flow();
-    for (const [key, tabs] of this.#news.splice(0)) for (const { listener } of tabs) listener(key);
+    this.tell();
     this.server.flow();
+  }
+
+  /** Delivers what the tabs hear of each other. */
+  tell() {
+    for (const [key, tabs] of this.#news.splice(0)) for (const { listener } of tabs) listener(key);
   }
 
   wait(seconds) {
@@ -121,6 +126,27 @@ test('a tab that waits for its next attempt does not take the session back', () 
   first.chat.enter(1);
   const second = browser.open();
   browser.flow();
+  browser.wait(100);
+  assert.deepEqual(phases(first, second), ['replaced', 'online']);
+});
+
+test('a tab whose attempt fails after another one has connected does not take the session back', () => {
+  const browser = new Browser();
+  const first = browser.open();
+  browser.flow();
+  first.chat.enter(1);
+  browser.flow();
+  browser.server.isUp = false;
+  browser.server.cut(first.socket);
+  browser.wait(20);
+  first.chat.wake();
+  assert.equal(first.state.phase, 'connecting');
+  const attempt = first.socket;
+  browser.server.isUp = true;
+  const second = browser.open();
+  while (browser.server.step(second.socket));
+  browser.tell();
+  browser.server.cut(attempt);
   browser.wait(100);
   assert.deepEqual(phases(first, second), ['replaced', 'online']);
 });

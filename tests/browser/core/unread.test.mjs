@@ -219,3 +219,34 @@ test('unread: in a room read before, and in the current room while nobody looks'
   page.chat.setWatching(true);
   assert.equal(page.state.divider, null);
 });
+
+test('numbers that the server gives again, after it has lost messages, are not read', () => {
+  const page = awayFrom(0);
+  page.server.loseTail(10);
+  page.wait(10);
+  page.chat.enter(1);
+  page.flow();
+  page.chat.setWatching(true);
+  page.chat.enter(2);
+  page.flow();
+  for (let i = 1; i <= 5; i += 1) page.server.sayAs(ANNA, page.room, `again ${i}`);
+  page.flow();
+  assert.equal(page.state.unread(1), 5);
+  page.reload().flow();
+  assert.equal(page.state.unread(1), 5);
+});
+
+test('mentions of a history that is lost are not told any more', () => {
+  const page = Page.inRoom({ isMentioned: (text, name) => text.includes(`@${name}`) });
+  page.chat.setWatching(true);
+  page.chat.setWatching(false);
+  page.server.sayAs(ANNA, page.room, `@${page.state.me.name} are you there?`);
+  page.flow();
+  page.chat.enter(2);
+  page.flow();
+  const before = page.state.mentions(1);
+  page.server.restart({ keeps: false });
+  page.wait(10);
+  assert.equal(page.state.phase, 'online');
+  assert.deepEqual([before, page.state.mentions(1), page.state.unread(1)], [1, 0, 0]);
+});
