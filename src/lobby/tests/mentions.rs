@@ -158,7 +158,7 @@ fn who_does_not_want_to_know_is_not_counted() {
     rig.say(3, "@Ada");
     assert_eq!(rig.counts(1), [1, 0]);
     for user in 1..=4 {
-        rig.apply(Action::Disconnect { link: link(user) });
+        rig.apply(Action::Disconnect { link: link(user), is_going_away: false });
         rig.lobby.forget(ConnectionId(user), &rig.chat);
     }
     assert!(rig.lobby.knows_nobody(), "nobody can resume");
