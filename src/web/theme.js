@@ -131,13 +131,25 @@
     }
   }
 
+  /** The texts are known to be wanted before app.js is there to ask for them. */
+  function preloadTexts() {
+    if (document.readyState !== 'interactive') return;
+    var link = document.createElement('link');
+    link.rel = 'modulepreload';
+    link.href = 'texts/' + words()[0] + '.js';
+    document.head.appendChild(link);
+  }
+
+  /** As browsers say it of a module that could not be loaded. */
+  var NOT_LOADED = /import/i;
+
   function failed(event) {
     var from = event.target;
     var isLoaded = from && (from.tagName === 'SCRIPT' || (from.tagName === 'LINK' && from.getAttribute('href') === 'style.css'));
     if (from !== window && !isLoaded) return; // a picture
     if (isLoaded) root.setAttribute('data-broken', '');
     // The script may fail before there is a place for words.
-    whenParsed(function () { say(isOld() ? 'old' : isLoaded ? 'missing' : 'broken'); });
+    whenParsed(function () { say(isOld() ? 'old' : isLoaded || NOT_LOADED.test(event.message) ? 'missing' : 'broken'); });
   }
 
   function whenParsed(act) {
@@ -145,6 +157,7 @@
     else act();
   }
 
+  document.addEventListener('readystatechange', preloadTexts);
   window.addEventListener('error', failed, true);
   window.addEventListener('unhandledrejection', function () { whenParsed(function () { say(isOld() ? 'old' : 'broken'); }); });
   whenParsed(function () { if (isOld()) say('old'); });
