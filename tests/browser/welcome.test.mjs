@@ -115,6 +115,7 @@ for (const [locale, words] of Object.entries(OLD)) {
 
 for (const [what, prepare, words] of [
   ['the script', without('app.js'), 'A part of this page couldn’t be loaded.'],
+  ['the words', without('texts/*.js'), 'A part of this page couldn’t be loaded.'],
   ['the style', without('style.css'), 'A part of this page couldn’t be loaded.'],
   ['WebSocket', (page) => page.addInitScript(() => { delete globalThis.WebSocket; }), 'This chat needs a newer browser.'],
 ]) {
