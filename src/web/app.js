@@ -23,7 +23,6 @@ import { RecentEmoji } from './view/recent.js';
 import { RoomsView } from './view/rooms.js';
 import { Route } from './view/route.js';
 import { listenToKeys } from './view/shortcuts.js';
-import { listenToSwipes } from './view/swipe.js';
 import { TalkView } from './view/talk.js';
 import { toast } from './view/toast.js';
 import { translate } from './view/translate.js';
@@ -154,7 +153,10 @@ document.addEventListener('visibilitychange', () => {
 byId('settings-open').addEventListener('click', openSettings);
 byId('switcher-open').addEventListener('click', openSwitcher);
 followKeyboard();
-listenToSwipes(document, () => route.back());
+// Without swipes the browser's own way back is still there, so a failure is not told.
+addEventListener('touchstart', () => {
+  import('./view/swipe.js').then(({ listenToSwipes }) => listenToSwipes(document, () => route.back()), () => {});
+}, { once: true, passive: true });
 listenToKeys({ composer, openShortcuts, openSwitcher, picker, rooms, talk });
 
 /** Until now theme.js has had the word. If a part of the page is missing, it keeps it. */
