@@ -4,7 +4,7 @@
 //! This server takes one connection per file, each file costs a round trip, and small files
 //! compress badly. So `app.js` is sent with all modules that it imports, each as a function that
 //! returns its exports, and a style sheet with everything that it imports, in place. Comments
-//! and indentation are removed; nothing else is changed.
+//! and indentation are removed, and private members (`#name`) get short names; nothing else is changed.
 //!
 //! A module that is imported on demand (`import('./picker.js')`) is sent by itself, as a *chunk*, with the modules that
 //! nobody else imports. It takes the modules of the bundle out of a global variable, not by an `import`: that would

@@ -40,7 +40,8 @@ const ON_DEMAND: &str = "import(";
 
 impl Module {
     pub(super) fn parse(name: &str, source: &str) -> Result<Self, Refusal> {
-        let lines = without_comments(name, source)?;
+        let source = with_short_members(source);
+        let lines = without_comments(name, &source)?;
         let waits = |line: &&&str| {
             let is_outside = !line.starts_with([' ', '\t', '}', ')', ']']);
             is_outside && line.contains("await ") && !line.contains("async")
@@ -73,6 +74,43 @@ impl Module {
             })
             .map(String::as_str)
     }
+}
+
+/// The source with short names for its private members, which nobody else can see.
+fn with_short_members(source: &str) -> String {
+    let mut names: Vec<&str> = source.lines().filter_map(private_member).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut pieces = source.split('#');
+    let mut short = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (name, rest) = piece.split_at(piece.find(|c| !is_name_part(c)).unwrap_or(piece.len()));
+        let is_member = short.ends_with('.') || MODIFIERS.iter().any(|it| short.ends_with(it));
+        short.push('#');
+        match names.binary_search(&name) {
+            Ok(index) if is_member => short.push_str(&letters(index)),
+            _ => short.push_str(name),
+        }
+        short.push_str(rest);
+    }
+    short
+}
+
+/// What may stand before the name of a private member where it is declared, which is on a line of its own.
+const MODIFIERS: [&str; 6] = ["\n  ", "\n  async ", "\n  get ", "\n  set ", "\n  static ", "\n  *"];
+
+/// The name of the private member that a line declares.
+fn private_member(line: &str) -> Option<&str> {
+    let (before, rest) = line.split_once('#')?;
+    let is_declared = MODIFIERS.iter().any(|it| &it[1..] == before);
+    let end = rest.find(|c| !is_name_part(c)).unwrap_or(rest.len());
+    (is_declared && end > 0).then(|| &rest[..end])
+}
+
+/// `a` to `z`, then `aa` and so on.
+fn letters(index: usize) -> String {
+    let letter = char::from(b'a' + u8::try_from(index % 26).expect("below 26"));
+    if index < 26 { letter.to_string() } else { format!("{}{letter}", letters(index / 26 - 1)) }
 }
 
 impl Line {

@@ -12,7 +12,6 @@ import { BrandView } from './view/brand.js';
 import { ComposerView } from './view/composer.js';
 import { copyText } from './view/copy.js';
 import { onCalendarChange } from './view/dates.js';
-import { ShortcutsDialog } from './view/dialogs.js';
 import { byId } from './view/dom.js';
 import { EmptyView } from './view/empty.js';
 import { LogView } from './view/log.js';
@@ -24,7 +23,6 @@ import { RecentEmoji } from './view/recent.js';
 import { RoomsView } from './view/rooms.js';
 import { Route } from './view/route.js';
 import { listenToKeys } from './view/shortcuts.js';
-import { listenToSwipes } from './view/swipe.js';
 import { TalkView } from './view/talk.js';
 import { toast } from './view/toast.js';
 import { translate } from './view/translate.js';
@@ -69,13 +67,15 @@ const openSettings = () => onDemand(() => import('./view/settings.js'), (setting
   storage: storage.local,
   notifier,
   does: {
-    shortcuts: () => shortcuts.open(),
+    shortcuts: openShortcuts,
     reload() {
       storage.session.set(REOPEN, true);
       location.reload();
     },
   },
 }));
+
+const openShortcuts = () => onDemand(() => import('./view/dialogs.js'), (dialogs) => dialogs.openShortcuts());
 
 /** After a change of the language the page is loaded anew, and the settings are open again. */
 const REOPEN = 'settings';
@@ -94,7 +94,6 @@ const rooms = new RoomsView(chat, storage.local, { room: () => talk.show('room')
 const welcome = new WelcomeView(chat, { enter: (id) => rooms.choose(id), isKept: storage.local.isKept });
 const names = new NameDialog(chat, { typed: welcome.field, answered: () => talk.focus() });
 const notifier = new Notifier(chat, storage.local, (id) => rooms.choose(id));
-const shortcuts = new ShortcutsDialog();
 const empty = new EmptyView(chat, share);
 const log = new LogView({ chat, log: byId('log'), list: byId('entries'), toLatest: byId('to-latest'), copyLink });
 const members = new MembersView(chat, {
@@ -158,8 +157,11 @@ document.addEventListener('visibilitychange', () => {
 byId('settings-open').addEventListener('click', openSettings);
 byId('switcher-open').addEventListener('click', openSwitcher);
 followKeyboard();
-listenToSwipes(document, () => route.back());
-listenToKeys({ composer, openSwitcher, picker, rooms, shortcuts, talk });
+// Without swipes the browser's own way back is still there, so a failure is not told.
+addEventListener('touchstart', () => {
+  import('./view/swipe.js').then(({ listenToSwipes }) => listenToSwipes(document, () => route.back()), () => {});
+}, { once: true, passive: true });
+listenToKeys({ composer, openShortcuts, openSwitcher, picker, rooms, talk });
 
 /** Until now theme.js has had the word. If a part of the page is missing, it keeps it. */
 function begin() {

@@ -44,6 +44,18 @@ fn a_module_becomes_a_function_that_returns_its_exports() {
 }
 
 #[test]
+fn private_members_have_short_names_and_what_looks_like_one_stays() {
+    let files = files(&[(
+        "app.js",
+        "class A {\n  #chat;\n  static #b = 1;\n  async #load() { return this.#chat?.#load(`#chat`); }\n  \
+         go() { return '#chat #load' + this.#chat.b; }\n}\n",
+    )]);
+    let text = "class A {\n#b;\nstatic #a = 1;\nasync #c() { return this.#b?.#c(`#chat`); }\n\
+        go() { return '#chat #load' + this.#b.b; }\n}\n";
+    assert_eq!(join_scripts("app.js", &files), Ok(vec![joined(text, &["app.js"])]));
+}
+
+#[test]
 fn a_module_imported_twice_is_included_once() {
     let files = files(&[
         ("app.js", "import { a } from './a.js';\nimport { b } from './b.js';\n"),

@@ -7,34 +7,34 @@
   var WORDS = {
     en: {
       loading: 'Loading…',
-      slow: 'This is taking longer than usual. Check your connection or reload the page.',
-      missing: 'Part of this page couldn’t be loaded. Check your connection and reload the page.',
-      old: 'This chat needs a newer browser. Update your browser or open this page in another one.',
-      broken: 'Something went wrong while this page was starting. Reload it or try another browser.',
+      slow: 'This is taking longer than usual. Check your connection.',
+      missing: 'Part of this page couldn’t be loaded. Check your connection.',
+      old: 'This chat needs a newer browser.',
+      broken: 'Something went wrong.',
       reload: 'Reload'
     },
     de: {
-      loading: 'Wird geladen …',
-      slow: 'Das dauert länger als sonst. Prüfe deine Verbindung oder lade die Seite neu.',
-      missing: 'Ein Teil dieser Seite konnte nicht geladen werden. Prüfe deine Verbindung und lade die Seite neu.',
-      old: 'Dieser Chat braucht einen neueren Browser. Aktualisiere deinen Browser oder öffne die Seite in einem anderen.',
-      broken: 'Beim Starten der Seite ist etwas schiefgegangen. Lade sie neu oder versuche es mit einem anderen Browser.',
+      loading: 'Wird geladen …',
+      slow: 'Das dauert länger als sonst. Prüfe deine Verbindung.',
+      missing: 'Ein Teil dieser Seite konnte nicht geladen werden. Prüfe deine Verbindung.',
+      old: 'Dieser Chat braucht einen neueren Browser.',
+      broken: 'Etwas ist schiefgegangen.',
       reload: 'Neu laden'
     },
     es: {
       loading: 'Cargando…',
-      slow: 'Está tardando más de lo normal. Comprueba tu conexión o recarga la página.',
-      missing: 'No se ha podido cargar una parte de esta página. Comprueba tu conexión y recarga la página.',
-      old: 'Este chat necesita un navegador más reciente. Actualiza tu navegador o abre esta página en otro.',
-      broken: 'Algo ha fallado al iniciar esta página. Recárgala o prueba con otro navegador.',
+      slow: 'Está tardando más de lo normal. Comprueba tu conexión.',
+      missing: 'No se ha podido cargar una parte de esta página. Comprueba tu conexión.',
+      old: 'Este chat necesita un navegador más reciente.',
+      broken: 'Algo ha fallado.',
       reload: 'Recargar'
     },
     fr: {
       loading: 'Chargement…',
-      slow: 'C’est plus long que d’habitude. Vérifiez votre connexion ou rechargez la page.',
-      missing: 'Une partie de cette page n’a pas pu être chargée. Vérifiez votre connexion, puis rechargez la page.',
-      old: 'Ce chat a besoin d’un navigateur plus récent. Mettez le vôtre à jour ou ouvrez cette page dans un autre.',
-      broken: 'Un problème est survenu au démarrage de cette page. Rechargez-la ou essayez un autre navigateur.',
+      slow: 'C’est plus long que d’habitude. Vérifiez votre connexion.',
+      missing: 'Une partie de cette page n’a pas pu être chargée. Vérifiez votre connexion.',
+      old: 'Ce chat a besoin d’un navigateur plus récent.',
+      broken: 'Un problème est survenu.',
       reload: 'Recharger'
     }
   };
@@ -131,13 +131,25 @@
     }
   }
 
+  /** The texts are known to be wanted before app.js is there to ask for them. */
+  function preloadTexts() {
+    if (document.readyState !== 'interactive') return;
+    var link = document.createElement('link');
+    link.rel = 'modulepreload';
+    link.href = 'texts/' + words()[0] + '.js';
+    document.head.appendChild(link);
+  }
+
+  /** As browsers say it of a module that could not be loaded. */
+  var NOT_LOADED = /import/i;
+
   function failed(event) {
     var from = event.target;
     var isLoaded = from && (from.tagName === 'SCRIPT' || (from.tagName === 'LINK' && from.getAttribute('href') === 'style.css'));
     if (from !== window && !isLoaded) return; // a picture
     if (isLoaded) root.setAttribute('data-broken', '');
     // The script may fail before there is a place for words.
-    whenParsed(function () { say(isOld() ? 'old' : isLoaded ? 'missing' : 'broken'); });
+    whenParsed(function () { say(isOld() ? 'old' : isLoaded || NOT_LOADED.test(event.message) ? 'missing' : 'broken'); });
   }
 
   function whenParsed(act) {
@@ -145,6 +157,7 @@
     else act();
   }
 
+  document.addEventListener('readystatechange', preloadTexts);
   window.addEventListener('error', failed, true);
   window.addEventListener('unhandledrejection', function () { whenParsed(function () { say(isOld() ? 'old' : 'broken'); }); });
   whenParsed(function () { if (isOld()) say('old'); });

@@ -122,6 +122,7 @@ for (const [locale, words] of Object.entries(OLD)) {
 
 for (const [what, prepare, words] of [
   ['the script', without('app.js'), 'Part of this page couldn’t be loaded.'],
+  ['the words', without('texts/*.js'), 'Part of this page couldn’t be loaded.'],
   ['the style', without('style.css'), 'Part of this page couldn’t be loaded.'],
   ['WebSocket', (page) => page.addInitScript(() => { delete globalThis.WebSocket; }), 'This chat needs a newer browser.'],
 ]) {

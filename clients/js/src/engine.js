@@ -26,7 +26,11 @@ export class Engine {
   #clock;
   #hello;
   #connection;
-  #base;
+  /** What translates the base protocol, once it is there. */
+  #base = null;
+  #makeBase;
+  /** Frames that wait for it, in their order; null while it has not been asked for. */
+  #untranslated = null;
   #requests;
   #sender;
   #listeners = new Map();
@@ -36,7 +40,7 @@ export class Engine {
   /**
    * `state` is a ServerState and `outbox` an Outbox. `store` has get(key) and set(key, value) for JSON values,
    * `clock` now(), time(), setTimeout, clearTimeout and random(). For servers without wschat.v2, `base({ send, receive,
-   * clock })` makes what translates the base protocol, and `versions` decides what to offer.
+   * clock })` makes what translates the base protocol, or promises it, and `versions` decides what to offer.
    */
   constructor({ url, WebSocket, features, maxFrameBytes, store, clock, base, versions, state, outbox }) {
     Object.assign(this, { state, outbox });
@@ -55,7 +59,7 @@ export class Engine {
         lost: (loss) => this.#lost(loss),
       },
     });
-    this.#base = base?.({
+    this.#makeBase = () => base({
       clock,
       send: (request) => this.#connection.send(request),
       receive: (frame) => this.#receive(frame),
@@ -173,6 +177,7 @@ export class Engine {
     this.#sender.lost({ code, reason });
     this.#requests.lost();
     this.#base?.reset();
+    this.#untranslated?.splice(0);
     this.emit('disconnected', { code, reason, retryAt });
     this.emit('change');
   }
@@ -180,8 +185,32 @@ export class Engine {
   #frameArrived(frame, version) {
     this.#lastFrameAt = this.#clock.now();
     this.state.version = version;
-    if (version === 'base') this.#base.receive(frame);
+    if (version === 'base') this.#translate(frame);
     else this.#receive(frame);
+  }
+
+  #translate(frame) {
+    if (this.#base) return this.#base.receive(frame);
+    if (this.#untranslated) return this.#untranslated.push(frame);
+    const made = this.#makeBase();
+    if (made instanceof Promise) {
+      this.#untranslated = [frame];
+      made.then((base) => this.#translateFrom(base), () => this.#cannotTranslate());
+    } else {
+      this.#base = made;
+      made.receive(frame);
+    }
+  }
+
+  #translateFrom(base) {
+    this.#base = base;
+    for (const frame of this.#untranslated.splice(0)) base.receive(frame);
+  }
+
+  /** The next connection tries again. */
+  #cannotTranslate() {
+    this.#untranslated = null;
+    this.#connection.giveUp('connection lost');
   }
 
   #receive(frame) {

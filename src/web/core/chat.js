@@ -2,7 +2,6 @@
 // and handles refusals. The views call its methods and read `state`.
 
 import { CLOCK, Engine } from '../../../clients/js/src/engine.js';
-import { BaseProtocol } from './base.js';
 import { Name } from './name.js';
 import { Notes } from './notes.js';
 import { Pages } from './pages.js';
@@ -17,6 +16,9 @@ import { Versions } from './versions.js';
 
 /** Control characters other than tabs and line breaks, such as a terminal leaves in what is pasted. The server refuses them. */
 const FORBIDDEN = /[^\P{Cc}\t\n]/gu;
+
+/** Most servers speak wschat.v2, so it is loaded when one does not. */
+const loadBase = async (options) => new (await import('./base.js')).BaseProtocol(options);
 
 const TYPING_INTERVAL_MS = 2_500;
 /** Allowance for everything in a request but the text. */
@@ -47,11 +49,11 @@ export class Chat {
    * core/storage.js. `clock` has now(), time(), setTimeout, clearTimeout and random(). `isMentioned(text, name)` finds
    * mentions. `loadGifs()` resolves to the list of GIFs, for servers that do not send it. With `asksName` no room is
    * entered before the user has chosen a name, or has said that they want none: `state.asking` says that this is
-   * awaited, and `rename` answers.
+   * awaited, and `rename` answers. `base(options)` makes what translates the base protocol, or promises it.
    */
   constructor({
     url, WebSocket = globalThis.WebSocket, storage = browserStorage(), clock = CLOCK,
-    isMentioned = () => false, loadGifs = async () => [], asksName = false,
+    isMentioned = () => false, loadGifs = async () => [], asksName = false, base = loadBase,
   }) {
     const { local, session } = storage;
     this.#clock = clock;
@@ -70,7 +72,7 @@ export class Chat {
       outbox: this.#outbox,
       features: ['presence', 'mentions'],
       versions: new Versions(),
-      base: (options) => new BaseProtocol(options),
+      base,
     });
     const client = this.#client;
     this.#notes = new Notes(storage);

@@ -1,4 +1,4 @@
-// Emoji by their usual short names: `:wave:`.
+// Emoji by their usual short names: `:wave:`. Loaded when one is wanted; see named.js.
 
 /** The emoji of each group, each behind its short name. */
 const TABLE = {
@@ -78,17 +78,6 @@ for (const [group, table] of Object.entries(TABLE)) {
     characters.add(words[i + 1]);
   }
   EMOJI_GROUPS.set(group, [...characters]);
-}
-
-/** The length of the longest name, which bounds the search. */
-const NAME = /:([a-z0-9_+-]{1,40}):/y;
-
-/** The emoji whose `:name:` starts at `index`, or null. */
-export function emojiAt(text, index) {
-  NAME.lastIndex = index;
-  const name = NAME.exec(text)?.[1];
-  const character = EMOJI.get(name);
-  return character === undefined ? null : { name, character, end: index + name.length + 2 };
 }
 
 /** Ignores case and accents. */

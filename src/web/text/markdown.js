@@ -20,10 +20,10 @@
 //    { kind: 'emoji', text, name, character }      text: `:wave:`
 
 import { linkAt, namedLinkAt } from './address.js';
-import { emojiAt } from './emoji.js';
 import { assemble, pairMarks, runAt } from './emphasis.js';
 import { isNumber, listAt, numbers } from './lists.js';
 import { Names, characterAt, characterBefore, isWord } from './mention.js';
+import { emojiAt } from './named.js';
 
 const DEEPEST_QUOTE = 4;
 

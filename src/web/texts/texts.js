@@ -1,9 +1,8 @@
 // The texts of the page in the user's language: chooses the language and the plural form, and fills in placeholders.
 
-import english from './en.js';
-
-/** English is always loaded, and used for missing texts; of the other languages only the chosen one is loaded. */
-const OTHERS = {
+/** Only the chosen language is loaded. theme.js asks for it ahead of time. */
+const LANGUAGES = {
+  en: () => import('./en.js'),
   de: () => import('./de.js'),
   es: () => import('./es.js'),
   fr: () => import('./fr.js'),
@@ -16,7 +15,7 @@ const OWN_TEXT = /^[a-z]+: /;
 export function chooseLanguage(wanted) {
   for (const tag of wanted) {
     const language = String(tag).toLowerCase().split('-')[0];
-    if ((language === 'en' || Object.hasOwn(OTHERS, language)) && isLocale(tag)) return { language, locale: tag };
+    if (Object.hasOwn(LANGUAGES, language) && isLocale(tag)) return { language, locale: tag };
   }
   // For readers of other languages: day before month, and the 24-hour clock.
   return { language: 'en', locale: 'en-GB' };
@@ -30,14 +29,13 @@ function isLocale(tag) {
   }
 }
 
-/** Loads the texts in the browser's language. Never fails: the fallback is English. */
+/** Loads the texts in the browser's language, or else in English. Fails if neither can be loaded. */
 export async function loadTexts(wanted = navigator.languages) {
   const { language, locale } = chooseLanguage(wanted);
-  if (language === 'en') return new Texts(english, locale);
   try {
-    return new Texts((await OTHERS[language]()).default, locale);
+    return new Texts((await LANGUAGES[language]()).default, locale);
   } catch {
-    return new Texts(english, 'en-GB');
+    return new Texts((await LANGUAGES.en()).default, 'en-GB');
   }
 }
 
@@ -73,8 +71,7 @@ export class Texts {
   has = (key) => this.#text(key) !== undefined;
 
   #text(key) {
-    if (Object.hasOwn(this.#texts, key)) return this.#texts[key];
-    return Object.hasOwn(english, key) ? english[key] : undefined;
+    return Object.hasOwn(this.#texts, key) ? this.#texts[key] : undefined;
   }
 
   #form(key, count) {

@@ -2,6 +2,7 @@
 
 import { formatLink } from '../core/link.js';
 import { parse } from '../text/markdown.js';
+import { onEmoji } from '../text/named.js';
 import { visible } from '../text/names.js';
 import { plainText, plainStart } from '../text/plain.js';
 import { ago } from './ago.js';
@@ -33,6 +34,10 @@ export class CardsView {
     this.#chat = chat;
     this.#list = list;
     this.#enter = enter;
+    onEmoji(() => {
+      for (const item of list.children) delete item.dataset.looks;
+      this.draw();
+    });
   }
 
   /** The cards are out of view, and may have another order when they are back. */

@@ -1,4 +1,4 @@
-// The suggestions above the message box while `:name` or `@name` is being typed.
+// The suggestions above the message box while `:name` or `@name` is being typed. Loaded by completing.js.
 
 import { completion } from '../text/complete.js';
 import { visible } from '../text/names.js';

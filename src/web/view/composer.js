@@ -3,7 +3,7 @@
 import { visible } from '../text/names.js';
 import { RETURNS } from './refusals.js';
 import { t } from './words.js';
-import { CompletionView } from './completion.js';
+import { Completing } from './completing.js';
 import { byId, isComposing, setAttribute, setText } from './dom.js';
 import { refuseFiles } from './files.js';
 import { insertText } from './insert.js';
@@ -36,7 +36,7 @@ export class ComposerView {
   constructor(chat, announcer, recent) {
     this.#chat = chat;
     this.#announcer = announcer;
-    this.#completion = new CompletionView(this.#box, chat, recent);
+    this.#completion = new Completing(this.#box, chat, recent);
     byId('composer').addEventListener('submit', (event) => {
       event.preventDefault();
       this.#submit();

@@ -1,57 +1,53 @@
-// The keyboard shortcuts and the formatting, in a dialog.
+// The keyboard shortcuts and the formatting, in a dialog. Loaded when it is wanted.
 
 import { byId, element } from './dom.js';
 import { commandSign } from './keys.js';
 import { showSheet, top } from './sheet.js';
 import { t } from './words.js';
 
-/** Keyboard shortcuts and formatting. */
-export class ShortcutsDialog {
-  #dialog = byId('shortcuts');
+export function openShortcuts() {
+  const dialog = byId('shortcuts');
+  if (dialog.childElementCount === 0) fill(dialog);
+  showSheet(dialog);
+}
 
-  open() {
-    if (this.#dialog.childElementCount === 0) this.#fill();
-    showSheet(this.#dialog);
-  }
-
-  #fill() {
-    const ctrl = commandSign() ?? t('key_ctrl');
-    const [enter, shift, alt, tab, escape, end] = ['enter', 'shift', 'alt', 'tab', 'escape', 'end'].map((key) => t(`key_${key}`));
-    const keys = [
-      ['shortcut_help', ['?']],
-      ['shortcut_send', [enter]],
-      ['shortcut_send_always', [ctrl, enter]],
-      ['shortcut_line', [shift, enter]],
-      ['shortcut_recall', ['↑']],
-      ['shortcut_complete', [tab]],
-      ['shortcut_rooms', [alt, '↑ ↓']],
-      ['switcher', [t('key_ctrl'), 'K']],
-      ['shortcut_gifs', [alt, 'G']],
-      ['shortcut_log', [alt, 'M']],
-      ['shortcut_move', ['↑ ↓']],
-      ['shortcut_newest', [end]],
-      ['shortcut_copy', ['C']],
-      ['shortcut_escape', [escape]],
-    ].map(([what, pressed]) => [pressed.map((key) => element('kbd', '', key)), t(what)]);
-    const marks = [
-      ['**…**', element('strong', '', t('format_bold')), [ctrl, 'B']],
-      ['*…*', element('em', '', t('format_italic')), [ctrl, 'I']],
-      ['~~…~~', element('s', '', t('format_strike')), [ctrl, shift, 'X']],
-      ['||…||', element('span', 'spoiler', t('format_spoiler'))],
-      ['`…`', element('code', '', t('format_code')), [ctrl, 'E']],
-      ['```', t('format_block')],
-      ['>', t('format_quote')],
-      ['- 1.', t('format_list')],
-      ['[…](https://…)', t('format_link')],
-    ].map(([mark, what, pressed = []]) => (
-      [[element('kbd', '', mark)], what, ...pressed.map((key) => element('kbd', '', key))]));
-    this.#dialog.replaceChildren(
-      top(this.#dialog, t('shortcuts')),
-      list(keys),
-      element('h3', '', t('formatting')),
-      list(marks),
-    );
-  }
+function fill(dialog) {
+  const ctrl = commandSign() ?? t('key_ctrl');
+  const [enter, shift, alt, tab, escape, end] = ['enter', 'shift', 'alt', 'tab', 'escape', 'end'].map((key) => t(`key_${key}`));
+  const keys = [
+    ['shortcut_help', ['?']],
+    ['shortcut_send', [enter]],
+    ['shortcut_send_always', [ctrl, enter]],
+    ['shortcut_line', [shift, enter]],
+    ['shortcut_recall', ['↑']],
+    ['shortcut_complete', [tab]],
+    ['shortcut_rooms', [alt, '↑ ↓']],
+    ['switcher', [t('key_ctrl'), 'K']],
+    ['shortcut_gifs', [alt, 'G']],
+    ['shortcut_log', [alt, 'M']],
+    ['shortcut_move', ['↑ ↓']],
+    ['shortcut_newest', [end]],
+    ['shortcut_copy', ['C']],
+    ['shortcut_escape', [escape]],
+  ].map(([what, pressed]) => [pressed.map((key) => element('kbd', '', key)), t(what)]);
+  const marks = [
+    ['**…**', element('strong', '', t('format_bold')), [ctrl, 'B']],
+    ['*…*', element('em', '', t('format_italic')), [ctrl, 'I']],
+    ['~~…~~', element('s', '', t('format_strike')), [ctrl, shift, 'X']],
+    ['||…||', element('span', 'spoiler', t('format_spoiler'))],
+    ['`…`', element('code', '', t('format_code')), [ctrl, 'E']],
+    ['```', t('format_block')],
+    ['>', t('format_quote')],
+    ['- 1.', t('format_list')],
+    ['[…](https://…)', t('format_link')],
+  ].map(([mark, what, pressed = []]) => (
+    [[element('kbd', '', mark)], what, ...pressed.map((key) => element('kbd', '', key))]));
+  dialog.replaceChildren(
+    top(dialog, t('shortcuts')),
+    list(keys),
+    element('h3', '', t('formatting')),
+    list(marks),
+  );
 }
 
 /** A list of terms and definitions. */

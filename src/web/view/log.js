@@ -2,6 +2,7 @@
 // is missing while the user scrolls.
 
 import { Names } from '../text/mention.js';
+import { mayNameEmoji, onEmoji } from '../text/named.js';
 import { Cursor } from './cursor.js';
 import { dayOf, refreshDates } from './dates.js';
 import { unfold } from './fold.js';
@@ -79,6 +80,10 @@ export class LogView {
     addEventListener('focus', () => this.#attend());
     addEventListener('blur', () => this.#attend());
     onStillness(() => this.#redrawGifs());
+    onEmoji(() => {
+      this.#forget(({ kind, text }) => kind === 'text' && mayNameEmoji(text));
+      this.draw();
+    });
     const sizes = new ResizeObserver(() => this.#resized());
     sizes.observe(log);
     sizes.observe(list);
@@ -247,13 +252,18 @@ export class LogView {
 
   #forgetGifs() {
     this.#gifs = this.#chat.state.gifs;
-    for (const drawn of this.#rows.values()) if (drawn.entry?.kind === 'gif') drawn.looks = null;
-    this.#drawn = null;
+    this.#forget(({ kind }) => kind === 'gif');
   }
 
   #redrawGifs() {
     this.#forgetGifs();
     this.draw();
+  }
+
+  /** The next drawing makes the rows of these entries anew. */
+  #forget(isMeant) {
+    for (const drawn of this.#rows.values()) if (drawn.entry && isMeant(drawn.entry)) drawn.looks = null;
+    this.#drawn = null;
   }
 
   // ---- scroll position

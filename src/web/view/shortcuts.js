@@ -3,7 +3,7 @@
 import { byId, isComposing, isWriting } from './dom.js';
 import { shortcutKey } from './keys.js';
 
-export function listenToKeys({ composer, openSwitcher, picker, rooms, shortcuts, talk }) {
+export function listenToKeys({ composer, openShortcuts, openSwitcher, picker, rooms, talk }) {
   const byKey = {
     ArrowUp: () => rooms.step(-1),
     ArrowDown: () => rooms.step(1),
@@ -26,7 +26,7 @@ export function listenToKeys({ composer, openSwitcher, picker, rooms, shortcuts,
       act();
     } else if (key === '?' && !isWriting(target)) {
       event.preventDefault();
-      shortcuts.open();
+      openShortcuts();
     } else if (key === 'Escape' && isInRoom()) {
       picker.close();
       if (talk.isMembersOver) talk.closeMembers();

@@ -1,4 +1,4 @@
-// A swipe from the edge goes back, as people know it from their phones.
+// A swipe from the edge goes back, as people know it from their phones. Loaded at the first touch.
 
 /** The swipe begins this near to the edge, in pixels, and goes at least that far, rather sideways than up or down. */
 const EDGE = 36;

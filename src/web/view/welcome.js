@@ -3,6 +3,7 @@
 
 import { owner, subscribe } from '../core/owner.js';
 import { parse } from '../text/markdown.js';
+import { onEmoji } from '../text/named.js';
 import { visible } from '../text/names.js';
 import { CardsView } from './cards.js';
 import { byId, setText } from './dom.js';
@@ -36,6 +37,10 @@ export class WelcomeView {
     this.#place();
     this.#tell();
     subscribe(() => this.#tell());
+    onEmoji(() => {
+      this.#told = null;
+      this.#tell();
+    });
     setInterval(() => { if (this.#isShown && !document.hidden) this.#cards.draw(); }, RENEW_MS);
   }
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { BaseProtocol } from '../../../src/web/core/base.js';
 import { FakeClock, FakeServer } from './fake.mjs';
 import { ANNA, BEN, Page } from './page.mjs';
 
@@ -104,6 +105,45 @@ test('rooms, members, messages', async () => {
   assert.deepEqual(heard, ['Hello']);
   assert.deepEqual(it.state.timeline.entries.map(({ own }) => own), [false, true, true]);
   assert.equal(it.state.limits.maxTextChars, 4_000);
+});
+
+/** A page whose translator comes when the test says so. */
+function waiting() {
+  const loads = [];
+  const base = (options) => new Promise((resolve, reject) => {
+    loads.push({ come: () => resolve(new BaseProtocol(options)), fail: reject });
+  });
+  return { it: page({ base }), loads };
+}
+
+test('frames wait in their order until the base protocol is loaded', async () => {
+  const { it, loads } = waiting();
+  it.server.push(it.socket, { type: 'text', text: 'Early', from: { id: 0, name: '' } });
+  it.flow();
+  assert.deepEqual([loads.length, it.state.phase], [1, 'connecting']);
+  loads[0].come();
+  await new Promise(setImmediate);
+  it.flow();
+  assert.equal(it.state.phase, 'online');
+  it.chat.enter(1);
+  it.flow();
+  assert.ok(it.state.inRoom);
+});
+
+test('frames of a lost connection are not translated, and what could not be loaded is asked for again', async () => {
+  const { it, loads } = waiting();
+  loads[0].fail(new TypeError('offline'));
+  await new Promise(setImmediate);
+  assert.equal(it.state.phase, 'waiting');
+  it.wait(5);
+  assert.equal(loads.length, 2);
+  it.server.cut(it.socket);
+  it.wait(5);
+  assert.equal(loads.length, 2, 'it is still on its way');
+  loads[1].come();
+  await new Promise(setImmediate);
+  it.flow();
+  assert.deepEqual([it.state.phase, it.state.me.id], ['online', it.server.users], 'not the user of the lost connection');
 });
 
 test('requests follow the base protocol, without refs', () => {

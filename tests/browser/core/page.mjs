@@ -1,5 +1,6 @@
 // The page under test: a chat without a DOM, with a fake clock and a fake server.
 
+import { BaseProtocol } from '../../../src/web/core/base.js';
 import { Chat } from '../../../src/web/core/chat.js';
 import { FakeClock, FakeServer, stores } from './fake.mjs';
 
@@ -26,7 +27,8 @@ export class Page {
 
   #load() {
     const { clock, storage, server, options } = this;
-    this.chat = new Chat({ url: 'ws://fake', WebSocket: server.WebSocket, storage, clock, ...options });
+    const base = (about) => new BaseProtocol(about);
+    this.chat = new Chat({ url: 'ws://fake', WebSocket: server.WebSocket, storage, clock, base, ...options });
     this.state = this.chat.state;
     if (!options.isIdle) this.chat.start();
   }

@@ -3,10 +3,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { completion } from '../../../src/web/text/complete.js';
-import { EMOJI, emojiAt, findEmoji } from '../../../src/web/text/emoji.js';
+import { EMOJI, findEmoji } from '../../../src/web/text/emoji.js';
 import { readEmojiWords } from '../../../src/web/text/emoji/words.js';
 import { Names, isMentioned } from '../../../src/web/text/mention.js';
+import { emojiAt, onEmoji } from '../../../src/web/text/named.js';
 import { Twins } from '../../../src/web/text/twins.js';
+
+test('the table of emoji comes with the first short name, and is told of', async () => {
+  const come = new Promise((resolve) => { onEmoji(resolve); });
+  assert.equal(emojiAt('no name', 0), null);
+  assert.equal(emojiAt(':wave:', 0), null, 'not yet');
+  await come;
+  assert.deepEqual(emojiAt(':wave:', 0), { name: 'wave', character: '👋', end: 6 });
+});
 
 const NAMES = ['Me', 'Ada', 'José Luis', 'User 10', 'User 9', 'Adam', 'User 9'];
 const members = new Map(NAMES.map((name, i) => [i + 1, name]));

@@ -3,6 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from '../../../src/web/text/markdown.js';
+import { loadEmoji } from '../../../src/web/text/named.js';
+
+await loadEmoji();
 
 /** The tree as a line: <b>, <i>, <s>, <x>, <c> for marks, [text](href){host}, @<name>, :<character>; blocks by their kind. */
 function drawn(text, options) {

@@ -3,7 +3,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from '../../../src/web/text/markdown.js';
+import { loadEmoji } from '../../../src/web/text/named.js';
 import { plainStart, plainText } from '../../../src/web/text/plain.js';
+
+await loadEmoji();
 
 const plain = (text, most) => plainText(parse(text, { names: ['Ada'] }), most);
 
