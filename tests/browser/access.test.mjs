@@ -115,6 +115,7 @@ for (const view of VIEWS) {
     await checkColours(page);
     assert.deepEqual(await page.evaluate(outOfReach), [], 'at 1440');
     await page.setViewportSize(ZOOMED);
+    await show(page, {});
     assert.deepEqual(await axe(page, ALL), [], 'at 400 %');
     assert.deepEqual(await page.evaluate(outOfReach), [], 'at 400 %');
     assert.ok(await readable(page) >= 60, `at 400 % ${await readable(page)} pixels are left for the messages`);
