@@ -112,8 +112,9 @@ const readable = (page) => page.evaluate(() => {
 });
 
 for (const view of VIEWS) {
-  test(`${view.name}: on a desktop, and at 400 %`, async () => {
+  test(`${view.name}: on a desktop, and at 400 %`, async (t) => {
     const { tab: { page }, close } = await openView(browser, worlds, view, DESKTOP);
+    t.after(close);
     await checkColours(page);
     assert.deepEqual(await page.evaluate(outOfReach), [], 'at 1440');
     await page.setViewportSize(ZOOMED);
@@ -121,15 +122,14 @@ for (const view of VIEWS) {
     assert.deepEqual(await axe(page, ALL), [], 'at 400 %');
     assert.deepEqual(await page.evaluate(outOfReach), [], 'at 400 %');
     assert.ok(await readable(page) >= 60, `at 400 % ${await readable(page)} pixels are left for the messages`);
-    await close();
   });
 
-  test(`${view.name}: on a phone, with reduced motion`, async () => {
+  test(`${view.name}: on a phone, with reduced motion`, async (t) => {
     const { tab: { page }, close } = await openView(browser, worlds, view, { ...PHONE, reducedMotion: 'reduce' });
+    t.after(close);
     assert.deepEqual(await page.evaluate(moving), [], 'nothing moves');
     await checkColours(page);
     assert.deepEqual(await page.evaluate(outOfReach), []);
     assert.deepEqual(await page.evaluate(tooSmall, FINGER_PX), [], 'a finger hits all');
-    await close();
   });
 }
