@@ -72,6 +72,8 @@ function outOfReach() {
     if (!box || box.width <= 2) continue;
     if (box.left < -0.5 || box.right > innerWidth + 0.5) found.push(`${name(node)} is cut off`);
     const top = document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
+    // Suggestions lie over the messages while one writes, and close by a tap beside them.
+    if (top?.closest('#completion')) continue;
     if (!top || !(node.contains(top) || top.contains(node) || top.closest('label')?.contains(node))) {
       found.push(`${name(node)} is covered by ${top ? name(top) : 'the edge'}`);
     }
@@ -110,23 +112,24 @@ const readable = (page) => page.evaluate(() => {
 });
 
 for (const view of VIEWS) {
-  test(`${view.name}: on a desktop, and at 400 %`, async () => {
+  test(`${view.name}: on a desktop, and at 400 %`, async (t) => {
     const { tab: { page }, close } = await openView(browser, worlds, view, DESKTOP);
+    t.after(close);
     await checkColours(page);
     assert.deepEqual(await page.evaluate(outOfReach), [], 'at 1440');
     await page.setViewportSize(ZOOMED);
+    await show(page, {});
     assert.deepEqual(await axe(page, ALL), [], 'at 400 %');
     assert.deepEqual(await page.evaluate(outOfReach), [], 'at 400 %');
     assert.ok(await readable(page) >= 60, `at 400 % ${await readable(page)} pixels are left for the messages`);
-    await close();
   });
 
-  test(`${view.name}: on a phone, with reduced motion`, async () => {
+  test(`${view.name}: on a phone, with reduced motion`, async (t) => {
     const { tab: { page }, close } = await openView(browser, worlds, view, { ...PHONE, reducedMotion: 'reduce' });
+    t.after(close);
     assert.deepEqual(await page.evaluate(moving), [], 'nothing moves');
     await checkColours(page);
     assert.deepEqual(await page.evaluate(outOfReach), []);
     assert.deepEqual(await page.evaluate(tooSmall, FINGER_PX), [], 'a finger hits all');
-    await close();
   });
 }

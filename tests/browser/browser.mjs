@@ -181,9 +181,10 @@ export class Tab {
     if (name !== undefined) {
       await this.page.locator('#welcome-name:visible, #name:visible').fill(name);
       await this.page.keyboard.press('Enter');
-      await this.me.getByText(name, { exact: true }).waitFor();
+      await this.me.getByText(name, { exact: true }).waitFor({ state: 'attached' });
     }
-    await this.me.waitFor();
+    // By a link a phone shows the room, and the own name is in another pane.
+    await this.page.locator('#me:not([hidden])').waitFor({ state: 'attached' });
   }
 
   async rename(name) {

@@ -39,7 +39,7 @@ journey('a first visit: choose a name, enter, write, mention, send a GIF and an 
   await does.gif('A waving hand');
   await does.emoji('wave', '👋');
   await areSaid(server, ['Hallo zusammen', 'Hallo @Anna', '@Benedikt wie geht es?', '👋']);
-  assert.equal((await shown(tab)).length, 5);
+  await until('four texts and a GIF on the page', () => tab.page.$$eval('#entries > .said[data-seq]', ({ length }) => length === 5));
   ben.close();
 });
 

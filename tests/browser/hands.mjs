@@ -57,16 +57,16 @@ export class Mouse {
   }
 
   sees(path) {
-    return this.at(path).first().waitFor();
+    return this.at(path).waitFor();
   }
 
   gone(path) {
-    return this.at(path).first().waitFor({ state: 'hidden' });
+    return this.at(path).waitFor({ state: 'hidden' });
   }
 
   /** Whether the control is there, now. */
   has(path) {
-    return this.at(path).first().isVisible();
+    return this.at(path).isVisible();
   }
 
   /** Waits until these words are inside. */
@@ -79,8 +79,15 @@ export class Mouse {
     return this.at(path).inputValue();
   }
 
+  /** Chooses the option with these words. */
+  choose(path, words) {
+    return this.at(path).selectOption({ label: words });
+  }
+
+  /** A phone has a room twice in the list: first as a card of the welcome. */
   at(path) {
-    return path.reduce((inside, [role, name]) => inside.getByRole(role, { name, exact: typeof name === 'string' }), this.page);
+    return path.reduce((inside, [role, name]) => (
+      inside.getByRole(role, { name, exact: typeof name === 'string' }).first()), this.page);
   }
 }
 
@@ -127,20 +134,27 @@ export class Keyboard extends Mouse {
     await this.page.keyboard.type(text);
   }
 
+  async choose(path, words) {
+    await this.#goTo(path);
+    await this.page.keyboard.type(words);
+  }
+
   async #goTo(path) {
     await this.sees(path);
     const target = await this.at(path).elementHandle();
     const isThere = () => target.evaluate((node) => document.activeElement === node || node.ariaSelected === 'true');
     // What Tab does not reach is reached by the arrows, from where the focus is: a suggestion, a tab, a grid.
     const isByArrows = () => target.evaluate((node) => (
-      node.getAttribute('role') === 'option' || (node.tabIndex < 0 && node.parentElement.closest(':focus-within') !== null)
+      node.getAttribute('role') === 'option'
+      || (node.tabIndex < 0 && Boolean(node.closest('[role="tablist"], [role="menu"], [role="tabpanel"]')?.matches(':focus-within')))
     ));
+    const arrow = path.at(-1)[0] === 'tab' ? 'ArrowRight' : 'ArrowDown';
     for (let stops = 0; stops < MOST_STOPS; stops += 1) {
       if (await isThere()) {
         assert.ok(await isFocusSeen(this.page), `the focus is seen at ${told(path)}`);
         return;
       }
-      await this.page.keyboard.press(await isByArrows() ? 'ArrowDown' : 'Tab');
+      await this.page.keyboard.press(await isByArrows() ? arrow : 'Tab');
     }
     assert.fail(`the keyboard never comes to ${told(path)}`);
   }
@@ -176,6 +190,13 @@ export class Reader extends Mouse {
 
   async add(text) {
     await this.page.keyboard.insertText(text);
+  }
+
+  async choose(path, words) {
+    await this.#call(path, `function() {
+      this.value = [...this.options].find(({ label }) => label === ${JSON.stringify(words)}).value;
+      this.dispatchEvent(new Event('change', { bubbles: true }));
+    }`);
   }
 
   async sees(path) {

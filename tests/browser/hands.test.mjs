@@ -10,7 +10,7 @@ const WIDE = { viewport: { width: 1440, height: 900 } };
 const TABLET = { viewport: { width: 768, height: 1024 } };
 const visit = stage();
 
-async function journey(does, server) {
+async function journey(does, server, hasKeys) {
   const ben = await Talker.enter(server, { name: 'Benedikt' });
   await does.nameOneself('Anna');
   await does.enter('Room 1');
@@ -19,6 +19,7 @@ async function journey(does, server) {
   await does.hand.reads(does.log, 'Hello @Anna');
   await does.mention('Benedikt', 'how are you?');
   await does.emoji('wave', '👋');
+  await does.pick('applause', 'clap', '👏');
   await does.gif('A waving hand');
   await does.openMembers();
   await does.hand.reads(does.members, 'Benedikt');
@@ -27,10 +28,14 @@ async function journey(does, server) {
   await does.create('Roof terrace');
   await does.say('Who brings the table?');
   await does.leave();
-  await does.openShortcuts();
-  await does.closeDialog('shortcuts');
+  if (hasKeys) {
+    await does.openShortcuts();
+    await does.closeDialog('shortcuts');
+  }
   await does.enter('Room 1');
   await does.hand.reads(does.log, 'how are you?');
+  await does.speak('Deutsch', 'de');
+  await does.hand.sees(does.button('share'));
   ben.close();
 }
 
@@ -47,6 +52,6 @@ const WAYS = [
 
 for (const [way, Hand, device] of WAYS) {
   test(`a whole visit ${way}`, () => visit([{ ...device, isGreeted: false }], async (tab, { server }) => {
-    await journey(new Visitor(new Hand(tab.page), await Words.load('en-GB')), server);
+    await journey(new Visitor(new Hand(tab.page), await Words.load('en-GB')), server, !device.hasTouch);
   }, { settings: PATIENT }));
 }

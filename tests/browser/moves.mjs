@@ -1,8 +1,10 @@
 // What a visitor does on the page, move by move, in any language and by any means (see hands.mjs). This is the one place
 // that knows which controls a move takes; the stories only know the moves.
 
+import assert from 'node:assert/strict';
 import english from '../../src/web/texts/en.js';
 import { Texts } from '../../src/web/texts/texts.js';
+import { until } from './hands.mjs';
 
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
@@ -67,7 +69,21 @@ export class Visitor {
   }
 
   get members() {
-    return [['complementary', this.t('members')]];
+    return [['complementary', beginning(this.t('members'))]];
+  }
+
+  /** Asks for the name, with a link to a room. */
+  get nameBox() {
+    return [['dialog', this.words.pattern('invited')], ['textbox', this.t('name')]];
+  }
+
+  /** Asks for the name, without a link. */
+  get welcomeBox() {
+    return [['textbox', this.t('name_ask')]];
+  }
+
+  get mentionPill() {
+    return this.words.pattern('room_mentions', { count: 1 });
   }
 
   room(title) {
@@ -80,16 +96,15 @@ export class Visitor {
 
   // ---- moves
 
-  /** Answers the question of the first visit. */
+  /** Answers the question of the first visit: in the welcome, or after a link in the dialog of the invitation. */
   async nameOneself(name) {
-    await this.hand.write([['textbox', this.t('name')]], name);
-    await this.hand.press(this.button('name_enter'));
-    await this.hand.gone(this.dialog('name_welcome'));
-  }
-
-  async stayNameless() {
-    await this.hand.press(this.button('name_skip'));
-    await this.hand.gone(this.dialog('name_welcome'));
+    const box = await until('the question for the name', async () => {
+      for (const path of [this.nameBox, this.welcomeBox]) if (await this.hand.has(path)) return path;
+      return undefined;
+    });
+    await this.hand.write(box, name);
+    await this.hand.press([...box.slice(0, -1), ...this.button('name_enter')]);
+    await this.hand.gone(box);
   }
 
   async enter(title) {
@@ -124,15 +139,30 @@ export class Visitor {
     await this.hand.reads(this.log, text);
   }
 
-  async openGifs() {
-    await this.hand.press(this.button('gifs'));
+  /** Opens the picker at this tab: `emoji` or `gifs`. */
+  async openPicker(tab) {
+    await this.hand.press(this.button('picker'));
+    await this.hand.press([['tab', this.t(tab)]]);
   }
 
   /** Sends the GIF with this English description. */
   async gif(alt) {
-    await this.openGifs();
+    await this.openPicker('gifs');
     await this.hand.press(this.button(`gif: ${alt}`));
     await this.hand.sees([...this.log, ['img', this.t(`gif: ${alt}`)]]);
+  }
+
+  /** Finds an emoji in the picker by a word of the language, and sends it. */
+  async pick(word, name, glyph) {
+    await this.openPicker('emoji');
+    await this.hand.write([['searchbox', this.t('emoji_find')]], word);
+    await this.hand.press([['group', this.t('emoji_found')], ['button', name]]);
+    // By keyboard one is chosen; with a pointer it may be several.
+    const tab = [['tab', this.t('emoji')]];
+    if (await this.hand.has(tab)) await this.hand.press(this.button('picker'));
+    await this.hand.gone(tab);
+    await this.hand.press(this.button('send'));
+    await this.hand.reads(this.log, glyph);
   }
 
   /** Sends an emoji by its English name, which is completed. */
@@ -150,13 +180,27 @@ export class Visitor {
     await this.isIn(title);
   }
 
-  /** Copies the link of the room that is open. Returns it. */
+  async openInvitation() {
+    await this.hand.press(this.button('share'));
+    await this.hand.sees(this.invitation);
+    await this.hand.sees([...this.invitation, ['img', this.t('invite_code')]]);
+  }
+
+  get invitation() {
+    return [['dialog', this.words.pattern('invite_to')]];
+  }
+
+  /** Opens the invitation to the room that is open, unless it is, and copies the link. Returns it. */
   async invite() {
     const { page } = this.hand;
-    if (!await this.hand.has(this.button('copy_room_link'))) return page.url();
-    await this.hand.press(this.button('copy_room_link'));
-    await page.locator('#toast').getByText(this.t('link_copied')).waitFor();
-    return page.evaluate(() => navigator.clipboard.readText());
+    if (!await this.hand.has(this.invitation)) await this.openInvitation();
+    await this.hand.press([...this.invitation, ...this.button('copy_link')]);
+    await this.hand.sees([...this.invitation, ...this.button('link_copied')]);
+    const link = await this.hand.value([...this.invitation, ['textbox', this.t('invite_link')]]);
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), link);
+    await this.hand.press([...this.invitation, ...this.button('close')]);
+    await this.hand.gone(this.invitation);
+    return link;
   }
 
   async openMembers() {
@@ -170,12 +214,19 @@ export class Visitor {
     await this.hand.sees(this.box);
   }
 
-  async mute() {
-    await this.hand.press(this.button('mute'));
+  /** Chooses from the menu of the room. */
+  async choose(key) {
+    await this.hand.press(this.button('room_more'));
+    await this.hand.press([['menuitem', this.t(key)]]);
+    await this.hand.gone([['menu', this.t('room_more')]]);
+  }
+
+  mute() {
+    return this.choose('mute');
   }
 
   async leave() {
-    await this.hand.press(this.button('leave'));
+    await this.choose('leave');
     await this.hand.gone(this.box);
   }
 
@@ -185,6 +236,17 @@ export class Visitor {
     await this.hand.sees(this.dialog('settings'));
   }
 
+  /** Chooses the language of the page, in its own words, which loads the page anew. */
+  async speak(language, locale) {
+    await this.openSettings();
+    await this.hand.choose([...this.dialog('settings'), ['combobox', this.t('language')]], language);
+    this.words = await Words.load(locale);
+    this.t = this.words.t;
+    await this.hand.sees(this.dialog('settings'));
+    await this.closeDialog('settings');
+  }
+
+  /** Where there are keys. */
   async openShortcuts() {
     await this.openSettings();
     await this.hand.press(this.button('shortcuts'));

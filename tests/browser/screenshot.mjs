@@ -14,7 +14,7 @@ if (!directory) {
 mkdirSync(directory, { recursive: true });
 
 const ROOMS = ['Lobby', 'Lake weekend', 'Kitchen', 'Book club', 'Release 2.0', 'Loud music'];
-const DESKTOP = { viewport: { width: 1280, height: 940 } };
+const DESKTOP = { viewport: { width: 1440, height: 900 } };
 
 const server = await Server.start({ rooms: ROOMS, limits: { messageBurst: 100 } });
 const browser = await launch();
@@ -35,7 +35,8 @@ await mira.enter('Book club');
 const reader = await guest('Noor', 'Book club');
 for (const name of ['Ivo', 'Sana', 'Piet']) await guest(name, 'Book club');
 for (const name of ['Kim', 'Oskar', 'Rosa', 'Ben', 'Ines', 'Jo', 'Fay']) await guest(name, 'Lobby');
-for (const name of ['Zoë', 'Max']) await guest(name, 'Release 2.0');
+const zoe = await guest('Zoë', 'Release 2.0');
+await guest('Max', 'Release 2.0');
 const tariq = await guest('Tariq', 'Lake weekend');
 const lea = await guest('Léa', 'Lake weekend');
 const ada = await guest('Ada', 'Lake weekend');
@@ -44,7 +45,9 @@ const jonas = await Tab.open(browser, server.url, { name: 'Jonas', ...PHONE });
 await jonas.enter('Lake weekend');
 await mira.enter('Lake weekend');
 for (const text of ['Chapter 9!', 'No spoilers', 'Too late']) reader.does({ type: 'text', text });
+zoe.does({ type: 'text', text: '@Mira can you look at the notes?' });
 await mira.room('Book club').getByText('3 new messages').waitFor();
+await mira.room('Release 2.0').getByText('1 mention').waitFor();
 
 /** Waits until both pages have each message, so that the order is the same everywhere. */
 const isSaid = async (act) => {
@@ -61,7 +64,7 @@ await says(tariq, 'The cabin is ours! From Friday, **four o’clock**.');
 await says(ada, 'I have taught the sauna some manners:\n```\n$ curl -d heat=80 http://sauna.local\nReady in 40 minutes. Bring a towel.\n```');
 await says(mira, 'You gave a sauna an *API*?');
 await says(jonas, '@Mira can you bring the big pot? I’ll make the dumplings');
-await says(mira, 'It is packed. Train at 9:12, platform 4');
+await says(mira, 'It is packed 🎒 Train at 9:12, platform 4');
 await says(yuki, '> Train at 9:12\nI take the next one. Somebody has to fetch the cake!');
 await shows(lea, 'A birthday cake with candles');
 tariq.does({ type: 'typing' });

@@ -108,6 +108,9 @@ const isDrawn = (page) => page.waitForFunction(() => [...document.images].every(
   image.complete || !image.checkVisibility()
 )));
 
+/** Waits until the cards of the welcome say what was last said. */
+const hasCards = (tab) => tab.page.locator('#cards .said-last').first().waitFor();
+
 /** Breaks the connection, and waits until the page has noticed. */
 async function goOffline({ tab, proxy }) {
   proxy.breakOff();
@@ -131,22 +134,21 @@ export const VIEWS = [
   {
     name: 'first-visit',
     visitor: { isGreeted: false },
-    show: ({ does }) => does.hand.sees(does.dialog('name_welcome')),
-  },
-  {
-    name: 'name-too-long',
-    visitor: { isGreeted: false },
-    async show({ does }) {
-      await does.hand.write([['textbox', 'Display name']], 'x'.repeat(40));
-      await does.hand.reads(does.dialog('name_welcome'), '8 characters too long');
+    async show({ tab, does }) {
+      await does.hand.write(does.welcomeBox, 'x'.repeat(40));
+      await tab.page.locator('#hello').getByText('8 characters too long').waitFor();
+      await hasCards(tab);
     },
   },
   {
     name: 'invited',
     visitor: { isGreeted: false, hash: `#room=${roomId(TALK)}` },
-    show: ({ does }) => does.hand.sees(does.dialog('name_welcome')),
+    show: ({ does }) => does.hand.sees(does.nameBox),
   },
-  { name: 'lobby', show: ({ does }) => does.hand.sees(does.room(TALK)) },
+  {
+    name: 'welcome',
+    show: ({ tab }) => hasCards(tab),
+  },
   {
     name: 'name-dialog',
     async show({ tab, does }) {
@@ -202,7 +204,7 @@ export const VIEWS = [
       await does.enter('Quiet corner');
       await world.says('Kim', '@Mira where are you?');
       await does.toRooms();
-      await does.hand.reads(does.room('Loud music'), 'new message');
+      await does.hand.reads(does.room('Loud music'), does.mentionPill);
     },
   },
   {
@@ -226,13 +228,61 @@ export const VIEWS = [
       await does.hand.reads(does.members, 'Yuki');
     },
   },
+  {
+    name: 'member-menu',
+    async show({ tab, does }) {
+      await does.enter(TALK);
+      await does.openMembers();
+      await tab.member('Yuki').getByRole('button').click();
+      await does.hand.sees([['menu', 'Yuki']]);
+    },
+  },
+  {
+    name: 'room-menu',
+    async show({ does }) {
+      await does.enter(TALK);
+      await does.hand.press(does.button('room_more'));
+      await does.hand.sees([['menu', 'More']]);
+    },
+  },
+  {
+    name: 'invitation',
+    async show({ does }) {
+      await does.enter(TALK);
+      await does.openInvitation();
+    },
+  },
+  {
+    name: 'switcher',
+    async show({ does }) {
+      await does.hand.press(does.button('switcher'));
+      await does.hand.sees([['option', /Book club/]]);
+    },
+  },
   { name: 'settings', show: ({ does }) => does.openSettings() },
-  { name: 'shortcuts', show: ({ does }) => does.openShortcuts() },
+  {
+    name: 'shortcuts',
+    async show({ tab, does }) {
+      await does.enter('Quiet corner');
+      await tab.page.keyboard.press('Escape');
+      await tab.page.locator('#room-title').focus();
+      await tab.page.keyboard.press('?');
+      await does.hand.sees(does.dialog('shortcuts'));
+    },
+  },
+  {
+    name: 'emoji',
+    async show({ does }) {
+      await does.enter(TALK);
+      await does.openPicker('emoji');
+      await does.hand.sees([['group', does.t('emoji_faces')]]);
+    },
+  },
   {
     name: 'gifs',
     async show({ tab, does }) {
       await does.enter(TALK);
-      await does.openGifs();
+      await does.openPicker('gifs');
       await does.hand.sees(does.button('gif: A waving hand'));
       await isDrawn(tab.page);
     },
@@ -242,7 +292,7 @@ export const VIEWS = [
     async show({ does }) {
       await does.enter(TALK);
       await does.hand.write(does.box, 'Look :sm');
-      await does.hand.sees([['option']]);
+      await does.hand.sees([['listbox', 'Suggestions'], ['option']]);
     },
   },
   {
@@ -287,6 +337,16 @@ export const VIEWS = [
     },
   },
   {
+    name: 'replaced',
+    async show({ tab, does, proxy }) {
+      await does.enter(TALK);
+      const other = await tab.page.context().newPage();
+      await other.goto(proxy.url);
+      await tab.banner.getByRole('button', { name: 'Use here' }).waitFor();
+      await tab.page.bringToFront();
+    },
+  },
+  {
     name: 'muted',
     async show({ does, tab }) {
       await does.enter(TALK);
@@ -304,10 +364,12 @@ export const VIEWS = [
   {
     name: 'rooms-500',
     world: 'ofManyRooms',
-    async show({ does }) {
+    async show({ tab, does }) {
       await does.hand.press(does.room('Room 450'));
       await does.isIn('Room 450');
       await does.toRooms();
+      await tab.page.getByRole('searchbox', { name: 'Filter rooms' }).fill('45');
+      await tab.room('Room 1').waitFor({ state: 'hidden' });
     },
   },
 ];
