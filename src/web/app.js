@@ -9,17 +9,12 @@ import { visible } from './text/names.js';
 import { Announcer } from './view/announce.js';
 import { BannerView } from './view/banner.js';
 import { BrandView } from './view/brand.js';
-import { ComposerView } from './view/composer.js';
 import { copyText } from './view/copy.js';
 import { onCalendarChange } from './view/dates.js';
 import { byId } from './view/dom.js';
-import { EmptyView } from './view/empty.js';
-import { LogView } from './view/log.js';
-import { MembersView } from './view/members.js';
+import { LateView } from './view/late.js';
 import { NameDialog } from './view/names.js';
 import { Notifier } from './view/notify.js';
-import { PickerPanel } from './view/picking.js';
-import { RecentEmoji } from './view/recent.js';
 import { RoomsView } from './view/rooms.js';
 import { Route } from './view/route.js';
 import { listenToKeys } from './view/shortcuts.js';
@@ -86,21 +81,22 @@ translate(document);
 
 const chat = new Chat({ url: socketUrl(), storage, isMentioned, loadGifs, asksName: true });
 const announcer = new Announcer(chat);
-const recent = new RecentEmoji(storage.local);
-const composer = new ComposerView(chat, announcer, recent);
-const picker = new PickerPanel({ chat, recent, insert: (text) => composer.insert(text) });
 const talk = new TalkView(chat, storage.local, share);
 const rooms = new RoomsView(chat, storage.local, { room: () => talk.show('room'), name: () => names.open() });
 const welcome = new WelcomeView(chat, { enter: (id) => rooms.choose(id), isKept: storage.local.isKept });
 const names = new NameDialog(chat, { typed: welcome.field, answered: () => talk.focus() });
 const notifier = new Notifier(chat, storage.local, (id) => rooms.choose(id));
-const empty = new EmptyView(chat, share);
-const log = new LogView({ chat, log: byId('log'), list: byId('entries'), toLatest: byId('to-latest'), copyLink });
-const members = new MembersView(chat, {
-  rename: () => names.open(),
-  mention(name) {
-    talk.show('room');
-    composer.mention(name);
+const inside = new LateView({
+  isWanted: () => chat.state.room !== null,
+  async load() {
+    const { Inside } = await import('./view/inside.js');
+    const does = { copyLink, rename: () => names.open(), share, show: (pane) => talk.show(pane) };
+    return new Inside({ chat, announcer, storage: storage.local, does });
+  },
+  loaded() {
+    // The message box could not have the focus before.
+    if (inside.view && document.activeElement === document.body) talk.focus();
+    schedule();
   },
 });
 const banner = new BannerView(chat, { refocus: () => talk.focus() });
@@ -108,11 +104,9 @@ const brand = new BrandView(chat);
 const route = new Route(chat, {
   show: (pane) => talk.show(pane),
   leave: () => talk.leave(),
-  roomChanged: () => picker.close(),
+  roomChanged: () => inside.view?.picker.close(),
 });
-const views = [
-  banner, brand, talk, welcome, names, rooms, members, composer, log, empty, notifier, announcer, route,
-];
+const views = [banner, brand, talk, welcome, names, rooms, inside, notifier, announcer, route];
 
 /** A hidden page gets no animation frames, but its title and icon are visible. */
 const HIDDEN_MS = 250;
@@ -161,7 +155,7 @@ followKeyboard();
 addEventListener('touchstart', () => {
   import('./view/swipe.js').then(({ listenToSwipes }) => listenToSwipes(document, () => route.back()), () => {});
 }, { once: true, passive: true });
-listenToKeys({ composer, openShortcuts, openSwitcher, picker, rooms, talk });
+listenToKeys({ inside, openShortcuts, openSwitcher, rooms, talk });
 
 /** Until now theme.js has had the word. If a part of the page is missing, it keeps it. */
 function begin() {

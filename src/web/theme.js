@@ -131,13 +131,18 @@
     }
   }
 
-  /** The texts are known to be wanted before app.js is there to ask for them. */
-  function preloadTexts() {
-    if (document.readyState !== 'interactive') return;
+  function preload(script) {
     var link = document.createElement('link');
     link.rel = 'modulepreload';
-    link.href = 'texts/' + words()[0] + '.js';
+    link.href = script;
     document.head.appendChild(link);
+  }
+
+  /** These are known to be wanted before app.js is there to ask for them. */
+  function preloadAll() {
+    if (document.readyState !== 'interactive') return;
+    preload('texts/' + words()[0] + '.js');
+    if (/\broom=/.test(location.hash)) preload('view/inside.js');
   }
 
   /** As browsers say it of a module that could not be loaded. */
@@ -157,7 +162,7 @@
     else act();
   }
 
-  document.addEventListener('readystatechange', preloadTexts);
+  document.addEventListener('readystatechange', preloadAll);
   window.addEventListener('error', failed, true);
   window.addEventListener('unhandledrejection', function () { whenParsed(function () { say(isOld() ? 'old' : 'broken'); }); });
   whenParsed(function () { if (isOld()) say('old'); });

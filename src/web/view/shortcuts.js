@@ -3,11 +3,11 @@
 import { byId, isComposing, isWriting } from './dom.js';
 import { shortcutKey } from './keys.js';
 
-export function listenToKeys({ composer, openShortcuts, openSwitcher, picker, rooms, talk }) {
+export function listenToKeys({ inside, openShortcuts, openSwitcher, rooms, talk }) {
   const byKey = {
     ArrowUp: () => rooms.step(-1),
     ArrowDown: () => rooms.step(1),
-    g: () => isInRoom() && picker.toggle('gifs'),
+    g: () => isInRoom() && inside.view?.picker.toggle('gifs'),
     m: () => isInRoom() && byId('log').focus(),
   };
   followFocus();
@@ -28,9 +28,9 @@ export function listenToKeys({ composer, openShortcuts, openSwitcher, picker, ro
       event.preventDefault();
       openShortcuts();
     } else if (key === 'Escape' && isInRoom()) {
-      picker.close();
+      inside.view?.picker.close();
       if (talk.isMembersOver) talk.closeMembers();
-      else composer.focus();
+      else inside.view?.composer.focus();
     }
   });
 }
