@@ -280,6 +280,7 @@ test('a GIF is chosen by mouse or keyboard, and has an alternative text', () => 
   assert.equal(await focusedId(anna), 'text');
 
   await keyboard.press('Alt+g');
+  await anna.shelf.waitFor();
   const names = await thumbnails.getByRole('img').evaluateAll((all) => all.map(({ alt }) => alt));
   const focused = () => anna.page.evaluate(() => document.activeElement.querySelector('img')?.alt);
   assert.equal(await focused(), names[0]);
@@ -295,6 +296,7 @@ test('a GIF is chosen by mouse or keyboard, and has an alternative text', () => 
   assert.equal(await toggle.getAttribute('aria-expanded'), 'false');
   assert.equal(await focusedId(anna), 'text');
   await keyboard.press('Alt+g');
+  await anna.shelf.waitFor();
   await keyboard.press('ArrowRight');
   await keyboard.press('Enter');
   await anna.log.getByRole('img', { name: names[1] }).waitFor();

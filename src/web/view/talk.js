@@ -87,7 +87,8 @@ export class TalkView {
     if (!room) return;
     setText(byId('room-title'), visible(room.title));
     setAttribute(byId('room-title'), 'title', visible(room.title));
-    byId('room').classList.toggle('away', !inRoom);
+    // Before the message box is there, nothing can be said either.
+    byId('room').classList.toggle('away', !inRoom || byId('composer').inert);
     this.#drawToggle();
     if (this.#shownCount === count) return;
     this.#shownCount = count;
