@@ -128,11 +128,13 @@ function spoil({ proxy }) {
 /**
  * The rows. `show({ tab, does, world, proxy })` gets a visitor from the open page to the view. `visitor`: options of
  * `Tab.open` besides those of the device. `world`: a method of `World`; with `isAlone` the view gets one of its
- * own, which it may change.
+ * own, which it may change. `isLike`: the view that is laid out as this one, which stands for it where each view takes
+ * seconds. `isOwnOnPhone`: a phone lays it out anew, or has something new to hit.
  */
 export const VIEWS = [
   {
     name: 'first-visit',
+    isOwnOnPhone: true,
     visitor: { isGreeted: false },
     async show({ tab, does }) {
       await does.hand.write(does.welcomeBox, 'x'.repeat(40));
@@ -142,11 +144,13 @@ export const VIEWS = [
   },
   {
     name: 'invited',
+    isLike: 'name-dialog',
     visitor: { isGreeted: false, hash: `#room=${roomId(TALK)}` },
     show: ({ does }) => does.hand.sees(does.nameBox),
   },
   {
     name: 'welcome',
+    isLike: 'first-visit',
     show: ({ tab }) => hasCards(tab),
   },
   {
@@ -156,9 +160,10 @@ export const VIEWS = [
       await does.hand.sees(does.dialog('name_change'));
     },
   },
-  { name: 'room-empty', show: ({ does }) => does.enter('Quiet corner') },
+  { name: 'room-empty', isOwnOnPhone: true, show: ({ does }) => does.enter('Quiet corner') },
   {
     name: 'room-talk',
+    isOwnOnPhone: true,
     isAlone: true,
     async show({ tab, does, world }) {
       await does.enter(TALK);
@@ -170,6 +175,7 @@ export const VIEWS = [
   },
   {
     name: 'same-names',
+    isLike: 'room-talk',
     async show({ does, world }) {
       await does.enter('Loud music');
       await does.hand.reads(does.log, 'It is Tariq here');
@@ -179,7 +185,7 @@ export const VIEWS = [
     },
   },
   { name: 'code', show: ({ does }) => does.enter('Kitchen') },
-  { name: 'long-texts', show: ({ does }) => does.enter('Workshop') },
+  { name: 'long-texts', isLike: 'code', show: ({ does }) => does.enter('Workshop') },
   {
     name: 'linked-message',
     visitor: { hash: `#room=${roomId('Release 2.0')}&seq=3` },
@@ -187,6 +193,7 @@ export const VIEWS = [
   },
   {
     name: 'unread-in-list',
+    isLike: 'mentioned-elsewhere',
     show: leaveUnread,
   },
   {
@@ -199,6 +206,7 @@ export const VIEWS = [
   },
   {
     name: 'mentioned-elsewhere',
+    isOwnOnPhone: true,
     async show({ does, world }) {
       await does.enter('Loud music');
       await does.enter('Quiet corner');
@@ -209,6 +217,7 @@ export const VIEWS = [
   },
   {
     name: 'far-up',
+    isOwnOnPhone: true,
     async show({ tab, does, world }) {
       const before = Array.from({ length: 60 }, (_, i) => `Page ${i + 1}`);
       await world.people.get('Ivo').say(...before);
@@ -222,6 +231,7 @@ export const VIEWS = [
   },
   {
     name: 'members',
+    isOwnOnPhone: true,
     async show({ does }) {
       await does.enter(TALK);
       await does.openMembers();
@@ -230,6 +240,7 @@ export const VIEWS = [
   },
   {
     name: 'member-menu',
+    isOwnOnPhone: true,
     async show({ tab, does }) {
       await does.enter(TALK);
       await does.openMembers();
@@ -239,6 +250,7 @@ export const VIEWS = [
   },
   {
     name: 'room-menu',
+    isLike: 'member-menu',
     async show({ does }) {
       await does.enter(TALK);
       await does.hand.press(does.button('room_more'));
@@ -247,6 +259,7 @@ export const VIEWS = [
   },
   {
     name: 'invitation',
+    isOwnOnPhone: true,
     async show({ does }) {
       await does.enter(TALK);
       await does.openInvitation();
@@ -254,14 +267,16 @@ export const VIEWS = [
   },
   {
     name: 'switcher',
+    isOwnOnPhone: true,
     async show({ does }) {
       await does.hand.press(does.button('switcher'));
       await does.hand.sees([['option', /Book club/]]);
     },
   },
-  { name: 'settings', show: ({ does }) => does.openSettings() },
+  { name: 'settings', isOwnOnPhone: true, show: ({ does }) => does.openSettings() },
   {
     name: 'shortcuts',
+    isLike: 'settings',
     async show({ tab, does }) {
       await does.enter('Quiet corner');
       await tab.page.keyboard.press('Escape');
@@ -272,6 +287,7 @@ export const VIEWS = [
   },
   {
     name: 'emoji',
+    isOwnOnPhone: true,
     async show({ does }) {
       await does.enter(TALK);
       await does.openPicker('emoji');
@@ -280,6 +296,7 @@ export const VIEWS = [
   },
   {
     name: 'gifs',
+    isLike: 'emoji',
     async show({ tab, does }) {
       await does.enter(TALK);
       await does.openPicker('gifs');
@@ -289,6 +306,7 @@ export const VIEWS = [
   },
   {
     name: 'suggestions',
+    isOwnOnPhone: true,
     async show({ does }) {
       await does.enter(TALK);
       await does.hand.write(does.box, 'Look :sm');
@@ -297,6 +315,7 @@ export const VIEWS = [
   },
   {
     name: 'too-long',
+    isLike: 'refused',
     async show({ tab, does }) {
       await does.enter('Quiet corner');
       await tab.text.fill('x'.repeat(4_100));
@@ -305,6 +324,7 @@ export const VIEWS = [
   },
   {
     name: 'refused',
+    isOwnOnPhone: true,
     async show(scene) {
       await scene.does.enter('Quiet corner');
       spoil(scene);
@@ -314,6 +334,7 @@ export const VIEWS = [
   },
   {
     name: 'offline',
+    isOwnOnPhone: true,
     visitor: { allowed: AWAY },
     async show(scene) {
       await scene.does.enter(TALK);
@@ -324,6 +345,7 @@ export const VIEWS = [
   },
   {
     name: 'lost',
+    isLike: 'unread-130',
     isAlone: true,
     visitor: { allowed: AWAY },
     async show({ tab, does, world }) {
@@ -348,6 +370,7 @@ export const VIEWS = [
   },
   {
     name: 'muted',
+    isLike: 'room-talk',
     async show({ does, tab }) {
       await does.enter(TALK);
       await does.mute();
@@ -363,6 +386,7 @@ export const VIEWS = [
   },
   {
     name: 'rooms-500',
+    isLike: 'mentioned-elsewhere',
     world: 'ofManyRooms',
     async show({ tab, does }) {
       await does.hand.press(does.room('Room 450'));
