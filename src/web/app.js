@@ -13,11 +13,12 @@ import { copyText } from './view/copy.js';
 import { onCalendarChange } from './view/dates.js';
 import { byId } from './view/dom.js';
 import { LateView } from './view/late.js';
-import { NameDialog } from './view/names.js';
+import { NameAsker } from './view/naming.js';
 import { Notifier } from './view/notify.js';
 import { RoomsView } from './view/rooms.js';
 import { Route } from './view/route.js';
 import { listenToKeys } from './view/shortcuts.js';
+import { addStyles } from './view/styles.js';
 import { TalkView } from './view/talk.js';
 import { toast } from './view/toast.js';
 import { translate } from './view/translate.js';
@@ -40,10 +41,11 @@ async function copyLink(link) {
   toast(t(await copyText(url.href) ? 'link_copied' : 'link_not_copied'));
 }
 
-/** Loads what is rarely wanted, and uses it. */
-async function onDemand(load, use) {
+/** Loads what is rarely wanted, with its style sheets, and uses it. */
+async function onDemand(styles, load, use) {
   try {
-    use(await load());
+    const [module] = await Promise.all([load(), addStyles('style/dialog.css', ...styles)]);
+    use(module);
   } catch {
     toast(t('not_loaded'));
   }
@@ -51,14 +53,16 @@ async function onDemand(load, use) {
 
 let switcher;
 
-const openSwitcher = () => onDemand(() => import('./view/switcher.js'), ({ Switcher }) => {
+const openSwitcher = () => onDemand(['style/switcher.css'], () => import('./view/switcher.js'), ({ Switcher }) => {
   switcher ??= new Switcher(chat, (id) => rooms.choose(id));
   switcher.toggle();
 });
 
-const share = () => onDemand(() => import('./view/invite.js'), ({ openInvitation }) => openInvitation(chat.state.room));
+const share = () => onDemand(['style/invite.css'], () => import('./view/invite.js'), ({ openInvitation }) => {
+  openInvitation(chat.state.room);
+});
 
-const openSettings = () => onDemand(() => import('./view/settings.js'), (settings) => settings.openSettings({
+const openSettings = () => onDemand(['style/settings.css'], () => import('./view/settings.js'), (settings) => settings.openSettings({
   storage: storage.local,
   notifier,
   does: {
@@ -70,7 +74,7 @@ const openSettings = () => onDemand(() => import('./view/settings.js'), (setting
   },
 }));
 
-const openShortcuts = () => onDemand(() => import('./view/dialogs.js'), (dialogs) => dialogs.openShortcuts());
+const openShortcuts = () => onDemand([], () => import('./view/dialogs.js'), (dialogs) => dialogs.openShortcuts());
 
 /** After a change of the language the page is loaded anew, and the settings are open again. */
 const REOPEN = 'settings';
@@ -84,7 +88,7 @@ const announcer = new Announcer(chat);
 const talk = new TalkView(chat, storage.local, share);
 const rooms = new RoomsView(chat, storage.local, { room: () => talk.show('room'), name: () => names.open() });
 const welcome = new WelcomeView(chat, { enter: (id) => rooms.choose(id), isKept: storage.local.isKept });
-const names = new NameDialog(chat, { typed: welcome.field, answered: () => talk.focus() });
+const names = new NameAsker(chat, { typed: welcome.field, answered: () => talk.focus() });
 const notifier = new Notifier(chat, storage.local, (id) => rooms.choose(id));
 const inside = new LateView({
   isWanted: () => chat.state.room !== null,

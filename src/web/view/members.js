@@ -4,7 +4,7 @@ import { visible } from '../text/names.js';
 import { avatar } from './avatar.js';
 import { copyText } from './copy.js';
 import { byId, element, reconcile, setText } from './dom.js';
-import { openMenu } from './menu.js';
+import { openMenu } from './menus.js';
 import { NameOrder } from './order.js';
 import { toast } from './toast.js';
 import { locale, t } from './words.js';

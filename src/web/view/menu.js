@@ -1,4 +1,5 @@
 // A small menu below a button: opened by it, and closed by a choice, Escape, Tab, or a click elsewhere.
+// Loaded with the first one.
 
 import { element, icon } from './dom.js';
 
@@ -6,9 +7,6 @@ import { element, icon } from './dom.js';
 const MARGIN = 8;
 
 let current = null;
-
-/** Whether a menu is open, which has the keys then. */
-export const isMenuOpen = () => current !== null;
 
 export function closeMenu({ refocus = false } = {}) {
   if (current === null) return;

@@ -1,51 +1,10 @@
-// Asking for the user's name: the field of the welcome, and the dialog, which asks before a room is entered and changes
-// the name later.
+// The dialog for the user's name: it asks before a room is entered, and changes the name later. Loaded when it is wanted.
 
 import { visible } from '../text/names.js';
-import { byId, setAttribute, setText } from './dom.js';
+import { byId, setText } from './dom.js';
+import { NameField } from './naming.js';
 import { refused } from './refusals.js';
 import { t } from './words.js';
-
-/** A box for a name, with the line below it that says what is wrong with it. */
-export class NameField {
-  #chat;
-  #box;
-  #problem;
-
-  constructor(chat, box, problem) {
-    this.#chat = chat;
-    this.#box = box;
-    this.#problem = problem;
-    box.addEventListener('input', () => this.#judge());
-  }
-
-  get name() {
-    return this.#box.value.trim();
-  }
-
-  /** Uses the name, if it can be one; otherwise says what is wrong. Returns whether it was used. */
-  use() {
-    if (this.#judge() > 0) return false;
-    if (this.name === '') {
-      this.complain(t('name_empty'));
-      this.#box.focus();
-      return false;
-    }
-    this.#chat.rename(this.name);
-    return true;
-  }
-
-  complain(words) {
-    setText(this.#problem, words);
-    setAttribute(this.#box, 'aria-invalid', words === '' ? null : 'true');
-  }
-
-  #judge() {
-    const over = [...this.name].length - this.#chat.state.limits.maxNameChars;
-    this.complain(over > 0 ? t('name_long', { count: over }) : '');
-    return over;
-  }
-}
 
 export class NameDialog {
   #chat;
@@ -53,15 +12,16 @@ export class NameDialog {
   #field;
   #typed;
   /** What `state.asking` was when the dialog was opened for it; null while it changes the name. */
-  #asking = null;
+  #asking;
   #answered;
 
   /**
    * `typed` is the field of the welcome: what is written there is the answer. `answered()` is called after a room has been
-   * asked for, where there is no earlier focus to return to.
+   * asked for, where there is no earlier focus to return to. `asked` is what was answered without the dialog, or null.
    */
-  constructor(chat, { typed, answered }) {
+  constructor(chat, { typed, answered, asked }) {
     this.#chat = chat;
+    this.#asking = asked;
     this.#typed = typed;
     this.#answered = answered;
     this.#field = new NameField(chat, byId('name'), byId('name-problem'));

@@ -1,6 +1,7 @@
 // The button of the picker, and its panel. The picker itself is loaded when it is opened for the first time.
 
 import { byId } from './dom.js';
+import { addStyles } from './styles.js';
 import { toast } from './toast.js';
 import { t } from './words.js';
 
@@ -27,7 +28,7 @@ export class PickerPanel {
     const wanted = {};
     this.#wanted = wanted;
     try {
-      const { Picker } = await import('./picker.js');
+      const [{ Picker }] = await Promise.all([import('./picker.js'), addStyles('style/picker.css')]);
       this.#picker ??= new Picker({ ...this.#options, panel: this.#panel, close: () => this.close() });
       await this.#picker.prepare();
     } catch {

@@ -3,7 +3,7 @@
 import { visible } from '../text/names.js';
 import { t } from './words.js';
 import { byId, element, icon, setAttribute, setText } from './dom.js';
-import { closeMenu, openMenu } from './menu.js';
+import { closeMenu, openMenu } from './menus.js';
 import { toast } from './toast.js';
 
 /** Two panes side by side; and three. */

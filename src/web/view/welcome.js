@@ -8,7 +8,7 @@ import { visible } from '../text/names.js';
 import { CardsView } from './cards.js';
 import { byId, setText } from './dom.js';
 import { markup } from './markup.js';
-import { NameField } from './names.js';
+import { NameField } from './naming.js';
 import { t } from './words.js';
 
 const isWide = matchMedia('(min-width: 44rem)');
