@@ -52,10 +52,12 @@ for (const [device, options] of [['phone', PHONE], ['tablet', TABLET]]) {
       await judge('the invitation');
       await press('Close');
       await press('More');
+      await page.getByRole('menu').waitFor();
       await judge('the menu');
       await page.keyboard.press('Escape');
       await press('2 members');
       await tab.member('Ben').getByRole('button').tap();
+      await page.getByRole('menu').waitFor();
       await judge('the members');
       await page.keyboard.press('Escape');
       await page.locator('#members-close').tap();
