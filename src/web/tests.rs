@@ -92,6 +92,22 @@ fn every_file_that_the_page_refers_to_exists() {
     assert!(found >= 5, "only {found}");
 }
 
+/// The page does without a style sheet that is missing, so nobody would notice.
+#[test]
+fn every_style_sheet_that_is_loaded_on_demand_exists() {
+    let site = site();
+    let mut found = 0;
+    for file in FILES.iter().filter(|file| file.path.ends_with(".js")) {
+        let text = std::str::from_utf8(file.body).expect(file.path);
+        for (at, _) in text.match_indices("'style/") {
+            let name = text[at + 1..].split('\'').next().unwrap_or_default();
+            assert!(site.assets.contains_key(&format!("/{name}")), "{} names {name}", file.path);
+            found += 1;
+        }
+    }
+    assert!(found >= 5, "only {found}");
+}
+
 #[test]
 fn references_are_found_and_resolved() {
     let page = r##"<a href="#x"><script type="module" src="app.js"></script><a href='https://a.example/'>"##;

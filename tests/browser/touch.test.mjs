@@ -52,10 +52,12 @@ for (const [device, options] of [['phone', PHONE], ['tablet', TABLET]]) {
       await judge('the invitation');
       await press('Close');
       await press('More');
+      await page.getByRole('menu').waitFor();
       await judge('the menu');
       await page.keyboard.press('Escape');
       await press('2 members');
       await tab.member('Ben').getByRole('button').tap();
+      await page.getByRole('menu').waitFor();
       await judge('the members');
       await page.keyboard.press('Escape');
       await page.locator('#members-close').tap();
@@ -196,6 +198,6 @@ test('the language changes at once, and nothing is lost', () => visit([{ name: '
   await page.getByRole('button', { name: 'Schließen' }).click();
   assert.equal(await page.getByRole('textbox', { name: 'Nachricht', exact: true }).inputValue(), 'half a thought');
   await page.getByRole('button', { name: 'Einstellungen' }).click();
-  await page.getByRole('combobox', { name: 'Sprache' }).selectOption('Wie im Browser');
+  await page.getByRole('combobox', { name: 'Sprache' }).selectOption('Automatisch');
   await page.getByRole('dialog', { name: 'Settings' }).waitFor();
 }));

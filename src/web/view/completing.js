@@ -1,5 +1,7 @@
 // Suggestions in the message box, which are loaded at the first `:` or `@`.
 
+import { addStyles } from './styles.js';
+
 /** What suggestions are for. */
 const WANTED = /[:@]/;
 
@@ -25,7 +27,7 @@ export class Completing {
     if (this.#isAsked) return;
     this.#isAsked = true;
     try {
-      const { CompletionView } = await import('./completion.js');
+      const [{ CompletionView }] = await Promise.all([import('./completion.js'), addStyles('style/completion.css')]);
       this.#view = new CompletionView(this.#box, ...this.#options);
     } catch {
       this.#isAsked = false;

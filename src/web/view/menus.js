@@ -23,5 +23,5 @@ export async function openMenu(opener, ...content) {
     toast(t('not_loaded'));
     return;
   }
-  if (wanted === own && opener.isConnected) loaded.openMenu(opener, ...content);
+  if (wanted === own && opener.checkVisibility()) loaded.openMenu(opener, ...content);
 }

@@ -1,11 +1,7 @@
-// A short, soft tone for a mention. Off until the user turns it on.
+// The sound for a mention. Off until the user turns it on, so what it is (tone.js) is loaded when it is first heard.
 
 const KEY = 'sound';
 const PAUSE_MS = 2_000;
-/** Two notes, a fourth apart, each fading out. */
-const NOTES = [{ hertz: 660, at: 0 }, { hertz: 880, at: 0.11 }];
-const LOUDNESS = 0.06;
-const FADE_SECONDS = 0.3;
 
 export class Sound {
   #storage;
@@ -38,19 +34,7 @@ export class Sound {
     // Before the user has touched the page, browsers allow no sound, and complain.
     if (!('AudioContext' in globalThis) || navigator.userActivation?.hasBeenActive === false) return;
     this.#context ??= new AudioContext();
-    this.#context.resume().then(() => { for (const note of NOTES) this.#sound(note); }, () => {});
-  }
-
-  #sound({ hertz, at }) {
-    const context = this.#context;
-    const begin = context.currentTime + at;
-    const tone = new OscillatorNode(context, { frequency: hertz });
-    const volume = new GainNode(context, { gain: 0 });
-    volume.gain.setValueAtTime(0, begin);
-    volume.gain.linearRampToValueAtTime(LOUDNESS, begin + 0.015);
-    volume.gain.exponentialRampToValueAtTime(0.0001, begin + FADE_SECONDS);
-    tone.connect(volume).connect(context.destination);
-    tone.start(begin);
-    tone.stop(begin + FADE_SECONDS);
+    // A sound that cannot be loaded or played is not worth a word: the title and the icon tell the same.
+    Promise.all([import('./tone.js'), this.#context.resume()]).then(([{ playTone }]) => playTone(this.#context), () => {});
   }
 }
