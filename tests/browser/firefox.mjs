@@ -23,6 +23,9 @@ const LAUNCH_MS = 120_000;
 /** What Firefox reports while the server or the network is down, for stories that take it down. */
 export const AWAY = /can’t establish a connection to the server|was interrupted while the page was loading/;
 
+/** A pointer that is fine (2) and hovers (4). */
+const MOUSE = 6;
+
 const launch = () => puppeteer.launch({
   browser: 'firefox',
   protocol: 'webDriverBiDi',
@@ -30,7 +33,12 @@ const launch = () => puppeteer.launch({
   headless: true,
   timeout: LAUNCH_MS,
   protocolTimeout: LAUNCH_MS,
-  extraPrefsFirefox: { 'intl.accept_languages': `${LOCALE}, ${LOCALE.slice(0, 2)}` },
+  extraPrefsFirefox: {
+    'intl.accept_languages': `${LOCALE}, ${LOCALE.slice(0, 2)}`,
+    // Without a screen it believes that there is no mouse, either.
+    'ui.primaryPointerCapabilities': MOUSE,
+    'ui.allPointerCapabilities': MOUSE,
+  },
 });
 
 /**

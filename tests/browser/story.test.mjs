@@ -11,6 +11,8 @@ import { PATIENT, Talker } from './talker.mjs';
 
 const SETTINGS = { rooms: ['Lobby', 'Garden', 'Kitchen'], limits: { ...PATIENT.limits, resumeGraceSeconds: 1 } };
 const GARDEN = 2;
+/** More than one sees at once. */
+const SHEEP = 40;
 const DEVICES = {
   'on a desktop': [Mouse, { viewport: { width: 1440, height: 900 } }],
   'on a phone': [Touch, PHONE],
@@ -47,15 +49,32 @@ async function findsMention(does, tom) {
   await tom.say('@Mira and pumpkins, look!');
   await does.toRooms();
   await does.hand.reads(does.room('Garden'), does.words.pattern('room_unread', { count: 2 }));
+  await does.hand.reads(does.room('Garden'), does.mentionPill);
   await does.enter('Garden');
   await does.hand.reads(does.log, 'and pumpkins, look!');
+  await isAtFirstNew(does, 'Beans');
 }
 
-/** She makes a room, and somebody follows her link to it. */
+/** The first message that she has not read is in sight, below the line that says so. */
+async function isAtFirstNew({ hand, log, t }, text) {
+  await hand.reads(log, t('new_divider'));
+  await hand.page.waitForFunction((wanted) => {
+    const seen = document.getElementById('log').getBoundingClientRect();
+    const divider = document.querySelector('.divider')?.getBoundingClientRect();
+    const first = document.querySelector('.divider ~ .said');
+    if (!divider || !first?.textContent.includes(wanted)) return false;
+    return divider.top >= seen.top && first.getBoundingClientRect().bottom <= seen.bottom;
+  }, text);
+}
+
+/** She makes a room, is offered to invite people as long as it is empty, and somebody follows her link to it. */
 async function invites(does, { open, page }, locale, words) {
   await does.create('Harvest');
-  await does.say('Who comes on Sunday?');
+  await does.hand.press(does.button('invite'));
+  await does.hand.sees(does.invitation);
   const link = new URL(await does.invite());
+  await does.say('Who comes on Sunday?');
+  await does.hand.gone(does.button('invite'));
   const friend = await open({ locale, hash: link.hash, isGreeted: false });
   const guest = new Visitor(new Mouse(friend.page), words);
   await guest.nameOneself('Ida');
@@ -77,12 +96,13 @@ async function comesBack(tab, { server, Hand, words, tom }) {
   await tab.page.close();
   await gone;
   await tom.say('Good night');
+  for (let sheep = 1; sheep <= SHEEP; sheep += 1) await tom.say(`${sheep} sheep`);
   watcher.close();
   const page = await context.newPage();
   await page.goto(url);
   const does = new Visitor(new Hand(page), words);
   await does.isIn('Garden');
-  await does.hand.reads(does.log, 'Good night');
+  await isAtFirstNew(does, 'Good night');
   const heard = tom.heard(({ text }) => text === 'Good morning');
   await does.say('Good morning');
   assert.equal((await heard).from.name, 'Mira');
