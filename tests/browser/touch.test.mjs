@@ -196,6 +196,6 @@ test('the language changes at once, and nothing is lost', () => visit([{ name: '
   await page.getByRole('button', { name: 'Schließen' }).click();
   assert.equal(await page.getByRole('textbox', { name: 'Nachricht', exact: true }).inputValue(), 'half a thought');
   await page.getByRole('button', { name: 'Einstellungen' }).click();
-  await page.getByRole('combobox', { name: 'Sprache' }).selectOption('Wie im Browser');
+  await page.getByRole('combobox', { name: 'Sprache' }).selectOption('Automatisch');
   await page.getByRole('dialog', { name: 'Settings' }).waitFor();
 }));
