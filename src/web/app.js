@@ -98,8 +98,7 @@ const inside = new LateView({
     return new Inside({ chat, announcer, storage: storage.local, does });
   },
   loaded() {
-    // The message box could not have the focus before.
-    if (inside.view && document.activeElement === document.body) talk.focus();
+    if (inside.view) talk.begin();
     schedule();
   },
 });

@@ -116,6 +116,7 @@ export class Visitor {
   async isIn(title) {
     await this.hand.sees(this.title(title));
     await this.hand.sees(this.box);
+    await this.hand.page.waitForSelector('#room:not(.away)');
   }
 
   /** On a phone the list of rooms is another pane. */
@@ -168,7 +169,10 @@ export class Visitor {
   /** Sends an emoji by its English name, which is completed. */
   async emoji(name, glyph) {
     await this.hand.write(this.box, `:${name.slice(0, 3)}`);
-    await this.hand.press([['option', new RegExp(glyph)]]);
+    const option = [['option', new RegExp(glyph)]];
+    await this.hand.press(option);
+    // The list may just have been drawn anew, with the words of the language.
+    while (await this.hand.has(option)) await this.hand.press(option);
     await this.hand.press(this.button('send'));
     await this.hand.reads(this.log, glyph);
   }

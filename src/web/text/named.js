@@ -26,6 +26,11 @@ export async function loadEmoji() {
   for (const listener of listeners) listener();
 }
 
+/** Resolves when the short names in a text can be read as emoji, or cannot for now. */
+export async function emojiOf(text) {
+  if (emoji === null && mayNameEmoji(text)) await loadEmoji();
+}
+
 /** The emoji whose `:name:` starts at `index`, or null. */
 export function emojiAt(text, index) {
   NAME.lastIndex = index;

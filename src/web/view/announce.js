@@ -1,6 +1,7 @@
 // Announces new messages to screen readers: politely, and as a number when there are many.
 
 import { parse } from '../text/markdown.js';
+import { emojiOf } from '../text/named.js';
 import { visible } from '../text/names.js';
 import { plainText } from '../text/plain.js';
 import { byId, element } from './dom.js';
@@ -47,9 +48,10 @@ export class Announcer {
     this.#failed = new Set(failed.map(({ key }) => key));
   }
 
-  #say() {
+  async #say() {
     this.#timer = undefined;
     const entries = this.#waiting.splice(0);
+    await emojiOf(entries.map(({ text = '' }) => text).join(' '));
     const lines = entries.length > MAX_IN_FULL
       ? [t('new_messages', { count: entries.length })]
       : entries.map(words);

@@ -2,6 +2,7 @@
 // a mention, and a sound.
 
 import { owner } from '../core/owner.js';
+import { emojiOf } from '../text/named.js';
 import { visible } from '../text/names.js';
 import { words } from './announce.js';
 import { byId } from './dom.js';
@@ -41,11 +42,12 @@ export class Notifier {
   }
 
   /** A message from somebody else in the room on screen: tells of it if it mentions the user, who looks elsewhere. */
-  message(entry) {
+  async message(entry) {
     const { room } = this.#chat.state;
     if (!entry.mentionsMe || !room || this.#chat.isMuted(room.id) || isAttended()) return;
     this.sound.ping();
     const title = t('name_in_room', { name: visible(entry.from.name), room: visible(room.title) });
+    await emojiOf(entry.text ?? '');
     this.#notify(room, title, words(entry));
   }
 

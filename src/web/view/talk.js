@@ -20,6 +20,8 @@ export class TalkView {
   #shownCount = null;
   /** The user has left the room: the button that had the focus is gone, and the focus goes to the list of rooms. */
   #toLobby = false;
+  /** What had the focus when the message box should have got it, but was not there yet. */
+  #focusDue = null;
 
   /** `share()` opens the invitation to the room. */
   constructor(chat, storage, share) {
@@ -127,7 +129,16 @@ export class TalkView {
 
   #focusTalk() {
     // On a small screen, focusing the box would open the keyboard over the messages.
-    byId(isWide.matches ? 'text' : 'room-title').focus();
+    const to = byId(isWide.matches ? 'text' : 'room-title');
+    this.#focusDue = to.closest('[inert]') ? document.activeElement : null;
+    to.focus();
+  }
+
+  /** The message box is there now. It gets the focus if it should have had it, and the user has not moved it since. */
+  begin() {
+    const { activeElement, body } = document;
+    // What had it may be gone.
+    if (this.#focusDue !== null && [this.#focusDue, body].includes(activeElement)) this.#focusTalk();
   }
 
   #toggleMembers() {
