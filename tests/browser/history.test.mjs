@@ -261,17 +261,17 @@ for (const [side, place] of [['above', 0.7], ['below', 0.3]]) {
       const now = gap && (gap.getBoundingClientRect().top - log.getBoundingClientRect().top) / log.clientHeight;
       return gap && Math.abs(now - share) < 0.05;
     }, place);
-    const wait = () => new Promise((resolve) => { setImmediate(resolve); });
-    while (held.length === 0) await wait();
+    while (held.length === 0) await anna.log.evaluate((log) => { log.dispatchEvent(new Event('scroll')); });
     const seen = await anna.log.evaluate((log, isAbove) => {
       const gap = log.querySelector('.missing');
       // Not the first row below it, which may join the group of an older message and lose its name.
       const chosen = isAbove ? gap.previousElementSibling : [...log.querySelectorAll('.missing ~ .said')][1];
-      return { seq: chosen.dataset.seq, top: chosen.getBoundingClientRect().top };
+      const drawn = log.querySelectorAll('[data-seq]').length;
+      return { drawn, seq: chosen.dataset.seq, top: chosen.getBoundingClientRect().top };
     }, side === 'above');
     isHolding = false;
     for (const send of held) send();
-    await row(anna, Number(seen.seq) + (side === 'above' ? 1 : -2)).waitFor({ state: 'attached' });
+    await anna.page.waitForFunction((drawn) => document.querySelectorAll('#entries [data-seq]').length > drawn, seen.drawn);
     const now = (await row(anna, seen.seq).boundingBox()).y;
     assert.ok(Math.abs(now - seen.top) < 1, `${seen.top} → ${now}`);
   }, { settings: PATIENT }));

@@ -109,6 +109,11 @@ test('whoever reads on from the first unread message skips none, and the gaps fi
   await anna.log.hover();
   for (let i = 0; i < 200 && !seen.has(360); i += 1) {
     await anna.page.mouse.wheel(0, 450);
+    // Who comes to a gap waits until it has filled.
+    await anna.page.waitForFunction(() => {
+      const { bottom } = document.getElementById('log').getBoundingClientRect();
+      return [...document.querySelectorAll('.missing')].every((gap) => gap.getBoundingClientRect().top > bottom);
+    });
     await look();
   }
   const all = Array.from({ length: 300 }, (_, i) => 61 + i);

@@ -26,11 +26,7 @@ export class Engine {
   #clock;
   #hello;
   #connection;
-  /** What translates the base protocol, once it is there. */
-  #base = null;
-  #makeBase;
-  /** Frames that wait for it, in their order; null while it has not been asked for. */
-  #untranslated = null;
+  #base;
   #requests;
   #sender;
   #listeners = new Map();
@@ -40,7 +36,7 @@ export class Engine {
   /**
    * `state` is a ServerState and `outbox` an Outbox. `store` has get(key) and set(key, value) for JSON values,
    * `clock` now(), time(), setTimeout, clearTimeout and random(). For servers without wschat.v2, `base({ send, receive,
-   * clock })` makes what translates the base protocol, or promises it, and `versions` decides what to offer.
+   * clock })` makes what translates the base protocol, and `versions` decides what to offer.
    */
   constructor({ url, WebSocket, features, maxFrameBytes, store, clock, base, versions, state, outbox }) {
     Object.assign(this, { state, outbox });
@@ -59,7 +55,7 @@ export class Engine {
         lost: (loss) => this.#lost(loss),
       },
     });
-    this.#makeBase = () => base({
+    this.#base = base?.({
       clock,
       send: (request) => this.#connection.send(request),
       receive: (frame) => this.#receive(frame),
@@ -99,6 +95,9 @@ export class Engine {
     if (this.state.phase === 'online') this.#probe();
     else this.#connection.open();
   }
+
+  /** Ends a connection that leads nowhere. The next one is tried soon. */
+  giveUp() { this.#connection.giveUp('connection lost'); }
 
   /** Closes the connection. The session waits to be resumed for a while; to leave the room at once, await `leave`. */
   stop(code = 1000, reason = '') {
@@ -177,7 +176,6 @@ export class Engine {
     this.#sender.lost({ code, reason });
     this.#requests.lost();
     this.#base?.reset();
-    this.#untranslated?.splice(0);
     this.emit('disconnected', { code, reason, retryAt });
     this.emit('change');
   }
@@ -185,32 +183,8 @@ export class Engine {
   #frameArrived(frame, version) {
     this.#lastFrameAt = this.#clock.now();
     this.state.version = version;
-    if (version === 'base') this.#translate(frame);
+    if (version === 'base') this.#base.receive(frame);
     else this.#receive(frame);
-  }
-
-  #translate(frame) {
-    if (this.#base) return this.#base.receive(frame);
-    if (this.#untranslated) return this.#untranslated.push(frame);
-    const made = this.#makeBase();
-    if (made instanceof Promise) {
-      this.#untranslated = [frame];
-      made.then((base) => this.#translateFrom(base), () => this.#cannotTranslate());
-    } else {
-      this.#base = made;
-      made.receive(frame);
-    }
-  }
-
-  #translateFrom(base) {
-    this.#base = base;
-    for (const frame of this.#untranslated.splice(0)) base.receive(frame);
-  }
-
-  /** The next connection tries again. */
-  #cannotTranslate() {
-    this.#untranslated = null;
-    this.#connection.giveUp('connection lost');
   }
 
   #receive(frame) {

@@ -2,6 +2,7 @@
 // and handles refusals. The views call its methods and read `state`.
 
 import { CLOCK, Engine } from '../../../clients/js/src/engine.js';
+import { LateBase } from './late.js';
 import { Name } from './name.js';
 import { Notes } from './notes.js';
 import { Pages } from './pages.js';
@@ -72,7 +73,7 @@ export class Chat {
       outbox: this.#outbox,
       features: ['presence', 'mentions'],
       versions: new Versions(),
-      base,
+      base: (about) => new LateBase(() => base(about), () => this.#client.giveUp()),
     });
     const client = this.#client;
     this.#notes = new Notes(storage);
