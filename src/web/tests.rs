@@ -97,7 +97,7 @@ fn every_file_that_the_page_refers_to_exists() {
 fn every_style_sheet_that_is_loaded_on_demand_exists() {
     let site = site();
     let mut found = 0;
-    for file in FILES.iter().filter(|file| file.path.ends_with(".js")) {
+    for file in FILES.iter().filter(|file| file.content_type.starts_with("text/javascript")) {
         let text = std::str::from_utf8(file.body).expect(file.path);
         for (at, _) in text.match_indices("'style/") {
             let name = text[at + 1..].split('\'').next().unwrap_or_default();
