@@ -43,6 +43,8 @@ pub mod bench;
 mod build_info;
 mod chat;
 mod clock;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod delivery;
 mod dispatcher;
 mod error;

@@ -1,0 +1,7 @@
+//! Several nodes that are one chat: they share one log in Redis or Valkey, and each applies the same entries.
+//!
+//! `log` decides with it what comes next; the server opens it and runs its threads.
+
+#![allow(dead_code)]
+
+pub(crate) mod figures;
