@@ -20,11 +20,12 @@
 //! | `references.rs` | recognising what is sent once more |
 //! | `names.rs`, `wording.rs` | changing a name; the rules for names, titles and texts |
 //! | `stored.rs`, `restore.rs` | what the history stores, and restoring the chat from it |
-//! | `snapshot.rs` | the whole state as bytes |
+//! | `snapshot.rs`, `bytes.rs` | the whole state as bytes, and how values are written |
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod arrivals;
+mod bytes;
 mod effect;
 mod entry;
 mod erasure;
