@@ -78,6 +78,8 @@ enum KeeperError {
     Load(LoadError),
     /// The log begins later than the newest snapshot.
     Behind,
+    /// The cluster has a level of behaviour that this program does not know.
+    Newer { level: u32 },
     Panicked,
 }
 
@@ -120,7 +122,12 @@ impl Keeper {
                 warned = Some(Instant::now());
                 warn!("cluster: what is said is not kept for the moment: {error}");
             }
-            if is_stopped(stop, RETRY_PAUSE) {
+            // What is not for want of Redis another keeper may do better.
+            let pause = match error {
+                KeeperError::Redis(_) => RETRY_PAUSE,
+                _ => LEASE,
+            };
+            if is_stopped(stop, pause) {
                 return;
             }
         }
@@ -138,12 +145,18 @@ impl Keeper {
             }
             self.figures.is_keeper.store(true, Ordering::Relaxed);
             info!("cluster: this node keeps what is said, with Redis at {}", connection.address());
-            let end = self.work(&mut connection, stop)?;
+            let end = match self.work(&mut connection, stop) {
+                Err(error @ KeeperError::Redis(_)) => return Err(error),
+                Err(error) => {
+                    self.lease.give_back(&mut connection, self.engine.keys())?;
+                    return Err(error);
+                }
+                Ok(end) => end,
+            };
             self.figures.is_keeper.store(false, Ordering::Relaxed);
             match end {
                 End::Stopped => return Ok(()),
-                // Whoever has it now goes on from the snapshot.
-                End::LeaseLost => self.follower = None,
+                End::LeaseLost => {}
             }
             info!("cluster: another node keeps what is said");
         }
@@ -158,8 +171,10 @@ impl Keeper {
         let keys = self.engine.keys().clone();
         let mut follower = Follower::begin(self.follower.take(), connection, &keys)?;
         let end = self.follow(&mut follower, connection, &keys, stop);
-        // After an error it goes on from there, if the next server has all of that.
-        self.follower = Some(follower);
+        if matches!(end, Err(KeeperError::Redis(_))) {
+            // It goes on from there, if the next server has all of that.
+            self.follower = Some(follower);
+        }
         end
     }
 
@@ -195,8 +210,9 @@ impl Keeper {
             return Ok(());
         }
         self.memory_due = Instant::now() + MEMORY_PAUSE;
-        let info = text(&connection.call(cmd("INFO").arg("memory"))?).unwrap_or_default();
-        let field = |name| info_field(&info, name).and_then(|it| it.parse().ok()).unwrap_or(0);
+        let reply = connection.call(cmd("INFO").arg("memory"))?;
+        let info = text(&reply).unwrap_or_default();
+        let field = |name| info_field(info, name).and_then(|it| it.parse().ok()).unwrap_or(0);
         self.figures.redis_bytes.store(field("used_memory"), Ordering::Relaxed);
         self.figures.redis_max_bytes.store(field("maxmemory"), Ordering::Relaxed);
         Ok(())
@@ -235,6 +251,11 @@ impl fmt::Display for KeeperError {
             Self::Behind => out.write_str(
                 "the log in Redis lacks entries that came after the newest snapshot; if a backup of Redis has both, \
                  restore it",
+            ),
+            Self::Newer { level } => write!(
+                out,
+                "the cluster has level {level}, which this version of wschat does not know; install the version that \
+                 the other nodes have",
             ),
             Self::Panicked => out.write_str(
                 "an entry of the log made the keeper panic; what it says is above, and it begins again from the \

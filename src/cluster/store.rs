@@ -10,9 +10,8 @@ use log::warn;
 use redis::{Value, cmd};
 use sha2::{Digest, Sha256};
 
-use super::redis::{Connection, Keys, RedisError};
+use super::redis::{Connection, Keys, RedisError, number, text};
 use super::replica::Replica;
-use super::replies::{number, optional_bytes};
 use crate::chat::EntryId;
 
 /// How long a piece is.
@@ -130,7 +129,7 @@ pub(crate) fn save(
 fn trim(connection: &mut Connection, keys: &Keys, up_to: EntryId) -> Result<u64, RedisError> {
     let mut trim = cmd("XTRIM");
     trim.arg(keys.log()).arg("MINID").arg(format!("{}-{}", up_to.term, up_to.n));
-    Ok(number(connection.call(&trim)?).unwrap_or(0))
+    Ok(number(&connection.call(&trim)?).unwrap_or(0))
 }
 
 /// Removes the pieces of a snapshot from the index `first` on.
@@ -148,8 +147,11 @@ fn remove(
 
 fn read_manifest(connection: &mut Connection, keys: &Keys) -> Result<String, RedisError> {
     let reply = connection.call(cmd("GET").arg(keys.snapshot()))?;
-    let text = optional_bytes(reply).and_then(|it| String::from_utf8(it.unwrap_or_default()).ok());
-    text.ok_or_else(|| connection.unexpected("GET", "the list of snapshots is no text"))
+    if reply == Value::Nil {
+        return Ok(String::new());
+    }
+    let manifest = text(&reply).map(str::to_owned);
+    manifest.ok_or_else(|| connection.unexpected("GET", "the list of snapshots is no text"))
 }
 
 /// Reads a snapshot. The inner error says in words what is wrong with it.
@@ -161,9 +163,9 @@ fn read(
     let mut bytes = Vec::new();
     for index in 0..pieces(snapshot.bytes) {
         let reply = connection.call(cmd("GET").arg(keys.piece(snapshot.place.n, index)))?;
-        match optional_bytes(reply).flatten() {
-            Some(piece) => bytes.extend(piece),
-            None => return Ok(Err("a piece of it is missing")),
+        match reply {
+            Value::BulkString(piece) => bytes.extend(piece),
+            _ => return Ok(Err("a piece of it is missing")),
         }
     }
     if bytes.len() != snapshot.bytes || hash(&bytes) != snapshot.hash {

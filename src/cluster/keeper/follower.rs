@@ -12,9 +12,8 @@ use redis::cmd;
 use super::super::batch::Batch;
 use super::super::figures::Figures;
 use super::super::nodes::{Break, LogEntry};
-use super::super::redis::{Connection, Keys, RawEntry, RedisError};
+use super::super::redis::{Connection, Keys, RawEntry, RedisError, items, text};
 use super::super::replica::Replica;
-use super::super::replies::{bytes, items};
 use super::super::store::{self, Saved};
 use super::upkeep::{Upkeep, repair};
 use super::writer::Writer;
@@ -99,6 +98,7 @@ impl Follower {
                     return Ok(true);
                 }
                 Err(Break::Behind) => return Err(KeeperError::Behind),
+                Err(Break::Newer { level }) => return Err(KeeperError::Newer { level }),
             }
         }
         Ok(is_full)
@@ -182,14 +182,13 @@ fn has_entry(
     }
     let id = format!("{}-{}", place.term, place.n);
     let reply = connection.call(cmd("XRANGE").arg(keys.log()).arg(&id).arg(&id))?;
-    Ok(items(reply).is_some_and(|found| !found.is_empty()))
+    Ok(!items(&reply).is_empty())
 }
 
 /// The entries that are skipped, since they made a node panic.
 fn poisoned(connection: &mut Connection, keys: &Keys) -> Result<BTreeSet<String>, RedisError> {
     let reply = connection.call(cmd("SMEMBERS").arg(keys.poisoned()))?;
-    let ids = items(reply).unwrap_or_default().into_iter();
-    Ok(ids.filter_map(|id| String::from_utf8(bytes(id)?).ok()).collect())
+    Ok(items(&reply).iter().filter_map(text).map(str::to_owned).collect())
 }
 
 /// Unix time in milliseconds.

@@ -5,10 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, Value, cmd};
+use redis::{Cmd, cmd};
 
-use super::super::redis::{Connection, Keys, RedisError};
-use super::super::replies::{bytes, items, number, room_entries};
+use super::super::redis::{Connection, Keys, RedisError, items, number, text};
+use super::super::replies::room_entries;
 use super::super::said;
 use crate::chat::{Chat, RoomId};
 use crate::history::AgeClock;
@@ -89,7 +89,7 @@ pub(super) fn trim(
     let mut again = Vec::new();
     for room in rooms {
         found.next().transpose()?;
-        let entries = found.next().transpose()?.and_then(room_entries).unwrap_or_default();
+        let entries = found.next().transpose()?.as_ref().and_then(room_entries).unwrap_or_default();
         let is_old = |bytes: &[u8]| said::decode(1, bytes).is_ok_and(|said| said.time < oldest);
         let first = entries.iter().find(|(_, bytes)| !is_old(bytes)).map(|(seq, _)| *seq);
         let end = entries.last().map_or(0, |(seq, _)| seq.saturating_add(1));
@@ -155,7 +155,7 @@ fn cut(
 ) -> Result<(), RedisError> {
     loop {
         let reply = connection.call(&range(keys, room, last.saturating_add(1), 1_000))?;
-        let lost = room_entries(reply).unwrap_or_default();
+        let lost = room_entries(&reply).unwrap_or_default();
         if lost.is_empty() {
             break;
         }
@@ -181,7 +181,7 @@ fn forget_erased(
     is_over: impl Fn(u64) -> bool,
 ) -> Result<(), RedisError> {
     let reply = connection.call(cmd("HKEYS").arg(keys.erased(room)))?;
-    let seqs: Vec<u64> = items(reply).unwrap_or_default().into_iter().filter_map(number).collect();
+    let seqs: Vec<u64> = items(&reply).iter().filter_map(number).collect();
     for over in seqs.iter().copied().filter(|seq| is_over(*seq)).collect::<Vec<_>>().chunks(1_000) {
         connection.call(cmd("HDEL").arg(keys.erased(room)).arg(over))?;
     }
@@ -201,13 +201,12 @@ fn scan(connection: &mut Connection, keys: &Keys) -> Result<Vec<(RoomId, Kind)>,
         let pattern = format!("{}[eh]:*", escaped(keys.start()));
         let mut scan = cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1_000);
-        let reply = items(connection.call(&scan)?).and_then(|it| <[Value; 2]>::try_from(it).ok());
-        let page = reply.and_then(|[next, names]| Some((number(next)?, items(names)?)));
-        let (next, names) =
-            page.ok_or_else(|| connection.unexpected("SCAN", "the answer is not understood"))?;
-        for name in names.into_iter().filter_map(bytes) {
-            found.extend(room_of(keys, &String::from_utf8_lossy(&name)));
-        }
+        let reply = connection.call(&scan)?;
+        let [next, names] = items(&reply) else {
+            return Err(connection.unexpected("SCAN", "the answer is not understood"));
+        };
+        found.extend(items(names).iter().filter_map(|name| room_of(keys, text(name)?)));
+        let next = number(next).unwrap_or(0);
         if next == 0 {
             // It may say a key twice.
             found.sort_unstable();

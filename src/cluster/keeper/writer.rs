@@ -132,7 +132,7 @@ fn erase(
         let mut range = cmd("XRANGE");
         range.arg(keys.room(room)).arg(format!("{next}-0")).arg(format!("{up_to}-0"));
         let reply = connection.call(range.arg("COUNT").arg(ERASE_STEP))?;
-        let found = room_entries(reply);
+        let found = room_entries(&reply);
         let found = found.ok_or_else(|| connection.unexpected("XRANGE", "a message is malformed"))?;
         let Some((last, _)) = found.last() else { return Ok(()) };
         next = last.saturating_add(1);

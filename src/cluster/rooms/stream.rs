@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use log::warn;
 use redis::cmd;
 
-use super::super::redis::{Connection, Engine, Keys, RedisError};
-use super::super::replies::{RoomEntry, items, number, room_entries};
+use super::super::redis::{Connection, Engine, Keys, RedisError, items, number};
+use super::super::replies::{RoomEntry, room_entries};
 use super::super::said;
 use super::window::Extent;
 use crate::chat::{Content, Person, RoomId, Said, UserId};
@@ -125,7 +125,7 @@ fn page(
     let mut replies = connection.pipeline(&[oldest, range])?.into_iter();
     let mut next = || -> Result<Vec<RoomEntry>, RedisError> {
         let reply = replies.next().transpose()?;
-        reply.and_then(room_entries).ok_or_else(|| connection.unexpected("XRANGE", "a message is malformed"))
+        reply.as_ref().and_then(room_entries).ok_or_else(|| connection.unexpected("XRANGE", "a message is malformed"))
     };
     let (oldest, found) = (next()?, next()?);
     let Some((lowest, _)) = oldest.first() else {
@@ -162,7 +162,7 @@ fn erased(
         return Ok(BTreeMap::new());
     }
     let reply = connection.call(cmd("HMGET").arg(keys.erased(room)).arg(seqs))?;
-    let times = items(reply).unwrap_or_default().into_iter().map(number);
+    let times = items(&reply).iter().map(number);
     let said = |(seq, time): (&u64, Option<u64>)| {
         let from = Person { id: UserId(0), name: "".into() };
         let (seq, time) = (*seq, time?);
