@@ -72,7 +72,7 @@ impl Upkeep {
 
 /// Trims these rooms: what was said before `oldest` goes, and what is more than `max_kept`. Returns the rooms where
 /// more may be too old.
-pub(super) fn trim(
+pub(in crate::cluster) fn trim(
     connection: &mut Connection,
     keys: &Keys,
     rooms: &[RoomId],

@@ -60,7 +60,7 @@ impl Streams {
         limit: usize,
         order: Order,
     ) -> Result<Page, HistoryError> {
-        self.ask(|connection, keys| page(connection, keys, room, extent, seqs, limit, order))
+        self.ask(|connection, keys| page(connection, keys, (room, extent), &seqs, limit, order))
     }
 
     fn ask<T>(
@@ -103,9 +103,8 @@ fn unreadable(error: RedisError) -> HistoryError {
 fn page(
     connection: &mut Connection,
     keys: &Keys,
-    room: RoomId,
-    extent: &Extent,
-    seqs: RangeInclusive<u64>,
+    (room, extent): (RoomId, &Extent),
+    seqs: &RangeInclusive<u64>,
     limit: usize,
     order: Order,
 ) -> Result<Page, RedisError> {

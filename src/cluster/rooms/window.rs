@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::retention::SharedRetention;
-use crate::chat::{Chat, Erased, Memo, RoomId, Said};
+use crate::chat::{Chat, Erased, Memo, Room, RoomId, Said, StoredRoom};
 use crate::history::{Batch, History, HistoryError, MemoryHistory, Retention};
 
 /// How many erasures of a room are remembered: the keeper may not have done them in Redis yet.
@@ -45,7 +45,10 @@ impl Window {
             extents.insert(id, extent);
         }
         *window.lock() = extents;
-        let memos: Vec<Memo> = chat.rooms().map(|(id, room)| Memo::Room(room.stored(id))).collect();
+        let stored = |(id, room): (RoomId, &Room)| {
+            Memo::Room(StoredRoom { id, title: room.title().into(), place: None })
+        };
+        let memos: Vec<Memo> = chat.rooms().map(stored).collect();
         // A history in memory never fails.
         let _ = window.memory.commit(Batch { said: &[], memos: &memos });
         window

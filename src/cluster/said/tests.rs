@@ -9,7 +9,7 @@ fn any_said() -> impl Strategy<Value = Said> {
         Just(Content::Erased),
     ];
     let reference = prop::option::of(".*".prop_map(Into::into));
-    (1.., any::<u64>(), any::<u64>(), ".*", content, reference).prop_map(
+    (1_u64.., any::<u64>(), any::<u64>(), ".*", content, reference).prop_map(
         |(seq, time, user, name, content, reference)| {
             let from = Person { id: UserId(user), name: name.into() };
             Said { seq, time, from, content, reference }
