@@ -2,6 +2,7 @@
 //!
 //! `log` decides with it what comes next; the server opens it and runs its threads.
 
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 pub(crate) mod figures;
+pub(crate) mod redis;
