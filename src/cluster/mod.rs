@@ -4,4 +4,8 @@
 
 #![allow(dead_code)]
 
+pub(crate) mod batch;
+mod digest;
 pub(crate) mod figures;
+pub(crate) mod nodes;
+pub(crate) mod replica;
