@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::bytes::{ByteReader, ByteWriter, Malformed, Read, ensure};
+use super::coding::{ByteReader, ByteWriter, Malformed, Read, ensure};
 use super::references::{ReferenceCounts, ReferenceHash, References};
 use super::resumption::{Away, Resumption};
 use super::room::Lifetime;
