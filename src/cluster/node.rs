@@ -15,11 +15,14 @@ use super::nodes::{Break, LEVEL, LogEntry, Nodes, Verdict};
 use super::reader::{Reader, Wake};
 use super::redis::{Engine, RedisError};
 use super::replica::Replica;
+use super::retention::SharedRetention;
+use super::rooms::Rooms;
+use super::store::LoadError;
 use super::writer::Writer;
 use super::{poison, rooms, store};
-use crate::chat::{Chat, Effect, EntryId, Event, Memo, NodeId, RoomId, Rules, Said};
+use crate::chat::{Chat, Effect, EntryId, Erased, Event, Memo, NodeId, RoomId, Rules, Said};
 use crate::health::Health;
-use crate::history::{self, History, HistoryError, HistoryReader, Retention};
+use crate::history::{self, HistoryError};
 
 /// How long a joining node waits for its own first batch. Meanwhile it applies what is in the log.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -39,8 +42,7 @@ pub(crate) struct Joined {
     pub(crate) node: NodeId,
     pub(crate) chat: Chat,
     pub(crate) follower: Follower,
-    pub(crate) history: Box<dyn History>,
-    pub(crate) reader: Box<dyn HistoryReader>,
+    pub(crate) rooms: Rooms,
     pub(crate) epoch: String,
 }
 
@@ -63,12 +65,14 @@ pub(crate) struct Follower {
 #[derive(Debug)]
 pub(crate) enum JoinError {
     Redis(RedisError),
-    Store(store::StoreError),
+    Load(LoadError),
     History(HistoryError),
     /// No thread could be started, or there is no randomness.
     Machine(std::io::Error),
     /// The cluster behaves by a level that this build does not know.
-    TooOld { level: u32 },
+    TooOld {
+        level: u32,
+    },
     /// The first batch has not come back.
     Silence,
     /// The log was trimmed or lost entries while it was read.
@@ -79,19 +83,19 @@ pub(crate) enum JoinError {
 pub(crate) fn join(
     engine: &Engine,
     me: &Me,
-    retention: Retention,
+    retention: &SharedRetention,
     forked: Option<EntryId>,
     wake: &Wake,
     (figures, health): (&Arc<Figures>, &Arc<Health>),
 ) -> Result<Joined, JoinError> {
     let mut connection = engine.master().map_err(JoinError::Redis)?;
     let keys = engine.keys();
-    let replica = store::load(&mut connection, keys).map_err(JoinError::Store)?;
+    let replica = store::load(&mut connection, keys).map_err(JoinError::Load)?;
     let skipped = poison::poisoned(&mut connection, keys).map_err(JoinError::Redis)?;
     drop(connection);
     let replica = replica.unwrap_or_else(Replica::fresh);
     let node = random_node().map_err(JoinError::Machine)?;
-    let (history, reader) = rooms::history(engine.clone(), retention, &replica.chat);
+    let rooms = rooms::history(engine, retention, &replica.chat);
     let must_reconnect = Arc::<AtomicBool>::default();
     let entries = Reader::start(
         engine.clone(),
@@ -105,10 +109,10 @@ pub(crate) fn join(
     let writer = Writer::start(engine.clone(), node, figures.clone(), must_reconnect)
         .map_err(JoinError::Machine)?;
     writer.send(vec![Command::Join(Box::new(introduction(me, forked, &skipped)))]);
-    let mut joining = Joining { node, replica, history, effects: Vec::new() };
+    let mut joining = Joining { node, replica, rooms, effects: Vec::new() };
     let ahead = joining.follow(&entries)?;
     writer.confirm(1);
-    let Joining { replica: Replica { nodes, chat }, history, .. } = joining;
+    let Joining { replica: Replica { nodes, chat }, rooms, .. } = joining;
     let epoch = nodes.epoch();
     info!("this node has joined the cluster as {:016x} at entry {}", node.0, nodes.place().n);
     let follower = Follower {
@@ -121,14 +125,14 @@ pub(crate) fn join(
         skipped,
         ahead,
     };
-    Ok(Joined { node, chat, follower, history, reader, epoch })
+    Ok(Joined { node, chat, follower, rooms, epoch })
 }
 
 /// A node that follows the log and is not part of the cluster yet.
 struct Joining {
     node: NodeId,
     replica: Replica,
-    history: Box<dyn History>,
+    rooms: Rooms,
     /// A buffer, empty in between.
     effects: Vec<Effect>,
 }
@@ -159,6 +163,7 @@ impl Joining {
                 Err(JoinError::TooOld { level: self.replica.nodes.level() })
             }
             Ok(taken) => Ok(is_own && taken.verdict == Verdict::Applied),
+            Err(Break::Newer { level }) => Err(JoinError::TooOld { level }),
             Err(Break::Behind | Break::Forked) => Err(JoinError::Moved),
         }
     }
@@ -167,16 +172,22 @@ impl Joining {
     fn keep(&mut self) -> Result<(), JoinError> {
         let mut said: Vec<(RoomId, Said)> = Vec::new();
         let mut memos: Vec<Memo> = Vec::new();
+        let mut erased: Vec<(RoomId, Erased)> = Vec::new();
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Tell { room, event: Event::Said(it), .. } => said.push((room, it)),
+                Effect::Tell { room, event: Event::Erased(it), .. } => erased.push((room, it)),
                 Effect::Store(memo) => memos.push(memo),
                 _ => {}
             }
         }
         let said: Vec<(RoomId, &Said)> = said.iter().map(|(room, it)| (*room, it)).collect();
         let batch = history::Batch { said: &said, memos: &memos };
-        self.history.commit(batch).map_err(JoinError::History)
+        self.rooms.history.commit(batch).map_err(JoinError::History)?;
+        for (room, erased) in erased {
+            self.rooms.history.erase(room, erased);
+        }
+        Ok(())
     }
 }
 
@@ -204,7 +215,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Redis(error) => error.fmt(f),
-            Self::Store(error) => error.fmt(f),
+            Self::Load(error) => error.fmt(f),
             Self::History(error) => error.fmt(f),
             Self::Machine(error) => error.fmt(f),
             Self::TooOld { level } => write!(
@@ -218,7 +229,9 @@ impl fmt::Display for JoinError {
                  reads from follows the one that it writes to (`redis-cli info replication`)",
                 PATIENCE.as_secs()
             ),
-            Self::Moved => f.write_str("the log has been trimmed while this node read it: it reads again"),
+            Self::Moved => {
+                f.write_str("the log has been trimmed while this node read it: it reads again")
+            }
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use ::redis::cmd;
+
 use super::redis::{Connection, Engine, Keys, RedisError};
 use crate::chat::EntryId;
 
@@ -10,8 +12,8 @@ pub(crate) fn poisoned(
     connection: &mut Connection,
     keys: &Keys,
 ) -> Result<BTreeSet<EntryId>, RedisError> {
-    let reply = connection.call(redis::cmd("SMEMBERS").arg(keys.poisoned()))?;
-    let marks: Vec<String> = redis::from_redis_value(reply).unwrap_or_default();
+    let reply = connection.call(cmd("SMEMBERS").arg(keys.poisoned()))?;
+    let marks: Vec<String> = ::redis::from_redis_value(reply).unwrap_or_default();
     Ok(marks.iter().filter_map(|mark| parse(mark)).collect())
 }
 
@@ -19,7 +21,7 @@ pub(crate) fn poisoned(
 pub(crate) fn mark_poisoned(engine: &Engine, id: EntryId) -> Result<(), RedisError> {
     let mark = format!("{}-{}", id.term, id.n);
     let mut connection = engine.master()?;
-    connection.call(redis::cmd("SADD").arg(engine.keys().poisoned()).arg(mark)).map(drop)
+    connection.call(cmd("SADD").arg(engine.keys().poisoned()).arg(mark)).map(drop)
 }
 
 fn parse(mark: &str) -> Option<EntryId> {

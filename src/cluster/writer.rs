@@ -17,7 +17,7 @@ use super::batch::{Batch, Command};
 use super::figures::Figures;
 use super::nodes::LEVEL;
 use super::redis::{Connection, Engine};
-use crate::chat::NodeId;
+use crate::chat::{Action, EntryId, NodeId, Request};
 
 /// A batch has at most so many commands, and about so many bytes.
 const MAX_COMMANDS: usize = 2_000;
@@ -190,9 +190,8 @@ impl WriterThread {
 
     /// Whether batches that have been appended may be lost.
     fn must_repeat(&mut self) -> bool {
-        let is_stuck = !self.unconfirmed.is_empty()
-            && self.appended > 0
-            && self.progress.elapsed() > PATIENCE;
+        let is_stuck =
+            !self.unconfirmed.is_empty() && self.appended > 0 && self.progress.elapsed() > PATIENCE;
         if is_stuck {
             warn!(
                 "nothing that this node has appended to the log comes back for {} s; it connects anew",
@@ -220,7 +219,7 @@ impl WriterThread {
             && bytes < MAX_BYTES
             && let Some(command) = self.gathered.pop_front()
         {
-            bytes += command.weight();
+            bytes += weight(&command);
             commands.push(command);
         }
         self.counter += 1;
@@ -249,8 +248,9 @@ impl WriterThread {
         }
         while let Some((_, batch)) = self.unconfirmed.get(self.appended) {
             let Some(connection) = &mut self.connection else { return Err(()) };
-            let seen_term = self.figures.term.load(Ordering::Relaxed);
-            match connection.append(self.engine.keys(), seen_term, batch) {
+            let (term, n) = (&self.figures.term, &self.figures.n);
+            let seen = EntryId { term: term.load(Ordering::Relaxed), n: n.load(Ordering::Relaxed) };
+            match connection.append(self.engine.keys(), seen, batch) {
                 Ok(_) => self.appended += 1,
                 Err(error) => {
                     self.connection = None;
@@ -269,4 +269,17 @@ impl WriterThread {
             warn!("the log cannot be written: {error}");
         }
     }
+}
+
+/// About how many bytes a command takes in the log.
+fn weight(command: &Command) -> usize {
+    const OVERHEAD: usize = 64;
+    let text = match command {
+        Command::Act(Action::Ask { request: Request::Say(content, _), .. }) => {
+            content.encoded_len()
+        }
+        Command::Act(Action::Announce { text }) => text.len(),
+        _ => 0,
+    };
+    OVERHEAD + text
 }

@@ -95,6 +95,8 @@ pub(crate) enum Lost {
     NewEpoch,
     /// It has applied an entry that another node had to skip.
     Poisoned,
+    /// The cluster behaves by a level that this build does not know.
+    TooOld,
 }
 
 /// A moment by both clocks.

@@ -5,7 +5,6 @@
 //! connection that are still on their way.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -255,6 +254,7 @@ impl SharedLog {
     fn lose(&mut self, why: Break) {
         let lost = match why {
             Break::Behind => Lost::Behind,
+            Break::Newer { .. } => Lost::TooOld,
             Break::Forked => Lost::Forked(self.follower.nodes.place()),
         };
         self.lost = self.lost.or(Some(lost));
@@ -316,20 +316,16 @@ impl SharedLog {
         if !self.proposals.iter().any(|proposed| proposed.kind == Kind::Sign) {
             self.push(Command::Beat { place, digest }, Kind::Sign, None);
         }
+        let at = self.follower.nodes.at();
         let nodes = self.follower.nodes.live().map(|(id, node)| NodeStatus {
             id: id.0,
             name: node.name.clone(),
             version: node.version.clone(),
-            level: node.max_level,
-            silent_ms: self
-                .follower
-                .nodes
-                .silent_for(id)
-                .as_millis()
-                .try_into()
-                .unwrap_or(u64::MAX),
+            level: node.level,
+            silent_ms: u64::try_from(at.saturating_sub(node.seen).as_millis()).unwrap_or(u64::MAX),
             is_this: id == self.node,
             is_leaving: node.is_leaving,
+            users: 0,
         });
         self.figures().set_nodes(nodes.collect());
     }

@@ -2,8 +2,8 @@
 //!
 //! The dispatcher's thread runs it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,14 @@ use log::{error, warn};
 
 use super::chat::{Dispatching, OpenedChat, Parts, UpkeepTask, assemble, reload};
 use super::threads::spawn;
-use crate::chat::EntryId;
-use crate::cluster::{Engine, Figures, JoinError, Joined, Keeper, Me, Wake, join};
+use crate::chat::{EntryId, Erasure, RoomId};
+use crate::cluster::{
+    Engine, Figures, JoinError, Joined, Keeper, Me, Rooms, SharedRetention, Wake, join,
+};
 use crate::dispatcher::{Dispatcher, Saver};
 use crate::error::StartError;
 use crate::health::Health;
-use crate::history::Archive;
+use crate::history::{Archive, ArchiveError, HistoryReader, Retention, SharedArchive};
 use crate::input::{Control, Input};
 use crate::log::{Lost, SharedLog};
 use crate::mailbox::{Mailbox, WaitOutcome, WeakMailboxSender};
@@ -39,6 +41,9 @@ pub(super) struct Membership {
     engine: Engine,
     name: String,
     lease: Duration,
+    retention: SharedRetention,
+    /// Set when the node has joined for the first time.
+    archive: OnceLock<Arc<PresentArchive>>,
     wake: Wake,
     pub(super) figures: Arc<Figures>,
     health: Arc<Health>,
@@ -59,14 +64,12 @@ impl Membership {
     /// Checks the servers that the settings name.
     pub(super) fn open(
         settings: &Settings,
+        retention: Retention,
         (health, memory, metrics): (Arc<Health>, Arc<Memory>, Arc<Metrics>),
         inputs: WeakMailboxSender<Input>,
     ) -> Result<Self, StartError> {
         let cluster = &settings.cluster;
         let engine = Engine::new(cluster).map_err(StartError::cluster)?;
-        for warning in engine.check().map_err(StartError::cluster)? {
-            warn!("{warning}");
-        }
         let sender = inputs.clone();
         let wake = move || {
             if let Some(inputs) = sender.upgrade() {
@@ -78,6 +81,8 @@ impl Membership {
             engine,
             name: node_name(cluster),
             lease: Duration::from_millis(cluster.lease_ms),
+            retention: SharedRetention::new(retention),
+            archive: OnceLock::new(),
             wake: Arc::new(wake),
             figures: Arc::default(),
             health,
@@ -96,8 +101,16 @@ impl Membership {
         let start = reload(live);
         let me = Me { name: self.name.clone(), lease: self.lease, rules: start.rules.clone() };
         let watchers = (&self.figures, &self.health);
-        let joined = join(&self.engine, &me, start.retention, forked, &self.wake, watchers)?;
-        let Joined { node, chat, follower, history, reader, epoch } = joined;
+        self.retention.set(start.retention);
+        let joined = join(&self.engine, &me, &self.retention, forked, &self.wake, watchers)?;
+        let Joined { node, chat, follower, rooms, epoch } = joined;
+        let Rooms { history, reader, archive } = rooms;
+        match self.archive.get() {
+            Some(present) => present.replace(archive),
+            None => {
+                let _ = self.archive.set(Arc::new(PresentArchive(Mutex::new(archive))));
+            }
+        }
         if *chat.rules() != start.rules {
             warn!(
                 "the settings of this node have other rooms or limits than the cluster, which keeps its own: after \
@@ -118,12 +131,14 @@ impl OpenedChat {
         shared: (Arc<Health>, Arc<Memory>, Arc<Metrics>),
         inputs: WeakMailboxSender<Input>,
     ) -> Result<Self, StartError> {
-        let membership = Membership::open(&live.settings, shared, inputs)?;
-        let (dispatcher, recall) = membership.join(live, None).map_err(StartError::cluster)?;
-        let Membership { engine, name, figures, .. } = &membership;
         let retention = reload(live).retention;
-        let keeper = Keeper::new(engine.clone(), name.clone(), retention, figures.clone());
-        let archive = Archive::Cluster(engine.archive());
+        let membership = Membership::open(&live.settings, retention, shared, inputs)?;
+        let (dispatcher, recall) = membership.join(live, None).map_err(StartError::cluster)?;
+        let Membership { engine, name, retention, figures, archive, .. } = &membership;
+        let keeper = Keeper::new(engine.clone(), name, retention.clone(), figures.clone());
+        let archive =
+            archive.get().cloned().ok_or_else(|| StartError::cluster("it has no history"))?;
+        let archive = Archive::Shared(archive);
         let membership = Arc::new(membership);
         let member = Member { membership, dispatcher, recall: None };
         Ok(Self {
@@ -145,7 +160,7 @@ impl Member {
     ) -> bool {
         let forked = match lost {
             Lost::Forked(place) => Some(place),
-            Lost::Expired | Lost::Behind | Lost::NewEpoch | Lost::Poisoned => None,
+            Lost::Expired | Lost::Behind | Lost::NewEpoch | Lost::Poisoned | Lost::TooOld => None,
         };
         error!("{}: it closes all connections and joins the cluster anew", why(lost));
         let figures = &self.membership.figures;
@@ -231,6 +246,7 @@ fn why(lost: Lost) -> &'static str {
         Lost::Behind => "this node has fallen behind what the log still has",
         Lost::Forked(_) => "the log has lost entries that this node has applied",
         Lost::NewEpoch => "the log has lost entries that another node has applied",
+        Lost::TooOld => "the cluster has a level that this build does not know",
         Lost::Poisoned => "another node has had to skip an entry that this node has applied",
     }
 }
@@ -241,4 +257,28 @@ fn node_name(settings: &ClusterSettings) -> String {
         .node
         .clone()
         .unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
+}
+
+/// The history of the node as it has joined last, for the operator.
+#[derive(Debug)]
+struct PresentArchive(Mutex<Arc<dyn SharedArchive>>);
+
+impl PresentArchive {
+    fn replace(&self, archive: Arc<dyn SharedArchive>) {
+        *super::lock(&self.0) = archive;
+    }
+
+    fn get(&self) -> Arc<dyn SharedArchive> {
+        super::lock(&self.0).clone()
+    }
+}
+
+impl SharedArchive for PresentArchive {
+    fn count(&self, what: Erasure, up_to: &[(RoomId, u64)]) -> Result<u64, ArchiveError> {
+        self.get().count(what, up_to)
+    }
+
+    fn reader(&self) -> Box<dyn HistoryReader> {
+        self.get().reader()
+    }
 }

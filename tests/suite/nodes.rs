@@ -28,7 +28,8 @@ pub(crate) struct RedisServer {
 
 /// Whether Redis is installed. If not, says so.
 pub(crate) fn has_redis() -> bool {
-    let is_there = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok();
+    let is_there =
+        Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok();
     if !is_there {
         eprintln!("skipped: redis-server is not installed");
     }
