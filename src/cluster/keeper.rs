@@ -274,4 +274,4 @@ impl fmt::Debug for Keeper {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
