@@ -325,6 +325,8 @@ fn context(
         admission: Arc::default(),
         liveness: Arc::new(Liveness::new(inputs.downgrade())),
         metrics,
+        #[cfg(feature = "cluster")]
+        cluster: None,
     };
     Ok((context, flushing))
 }
