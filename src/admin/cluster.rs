@@ -53,7 +53,7 @@ pub(super) const FAMILIES: [Family; 20] = [
     (
         "wschat_cluster_connections_total",
         Kind::Counter,
-        "Connections of this node to Redis, by what they are for.",
+        "Connections of this node to Redis, by purpose.",
     ),
     (
         "wschat_cluster_rejoins_total",
@@ -113,7 +113,7 @@ impl Page {
             ("write", get(&figures.writer_connections)),
             ("read", get(&figures.reader_connections)),
         ];
-        self.labelled("wschat_cluster_connections_total", "for", connections.into_iter());
+        self.labelled("wschat_cluster_connections_total", "purpose", connections.into_iter());
         self.single("wschat_cluster_rejoins_total", get(&figures.rejoins));
         self.single("wschat_cluster_forks_total", get(&figures.forks));
         self.single("wschat_cluster_differences_total", get(&figures.differences));
