@@ -2,6 +2,17 @@
 //!
 //! `log` decides with it what comes next; the server opens it and runs its threads.
 
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
+pub(crate) mod batch;
+mod digest;
 pub(crate) mod figures;
+pub(crate) mod keeper;
+pub(crate) mod nodes;
+pub(crate) mod redis;
+mod replies;
+pub(crate) mod replica;
+pub(crate) mod retention;
+pub(crate) mod rooms;
+mod said;
+pub(crate) mod store;
