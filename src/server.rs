@@ -341,6 +341,8 @@ fn context(
         admission: Arc::default(),
         liveness: Arc::new(Liveness::new(inputs.downgrade())),
         metrics,
+        #[cfg(feature = "cluster")]
+        cluster: None,
     };
     Ok((context, flushing))
 }
