@@ -196,6 +196,7 @@ impl<L: Log> Dispatcher<L> {
         if self.chat_is_due_at().is_some_and(|due| due <= now.at) {
             self.propose(Action::Wait, None);
         }
+        self.log.report(&self.chat);
         self.announce();
     }
 

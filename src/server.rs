@@ -170,8 +170,12 @@ impl Server {
         let metrics = Arc::<Metrics>::default();
         let shared = (health.clone(), memory.clone(), metrics.clone());
         let OpenedChat { dispatching, recall, upkeep, archive } = open(&live, shared, &inputs)?;
+        #[cfg(feature = "cluster")]
+        let figures = dispatching.figures();
         let room = live.admission_limits().max_connections;
         let (context, flushing) = context(live, health, memory, metrics, &inputs)?;
+        #[cfg(feature = "cluster")]
+        let context = Context { cluster: figures, ..context };
         let context = Arc::new(context);
         let (sessions, idle_threads) = SessionThreads::new();
         let commands = Arc::new(Commands::new(inputs.downgrade(), archive));

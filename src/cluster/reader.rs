@@ -120,6 +120,7 @@ impl ReaderThread {
             match self.engine.source() {
                 Ok(connection) => {
                     self.figures.reader_connections.fetch_add(1, Ordering::Relaxed);
+                    self.figures.set_reads_from(Some(connection.address()));
                     if self.warned_at.take().is_some() {
                         info!("the log is read again, from {}", connection.address());
                     }
@@ -176,6 +177,7 @@ impl ReaderThread {
     }
 
     fn fail(&mut self, error: &super::redis::RedisError) {
+        self.figures.set_reads_from(None);
         let is_news = self.warned_at.is_none_or(|warned| warned.elapsed() >= WARN_EVERY);
         if is_news {
             self.warned_at = Some(Instant::now());

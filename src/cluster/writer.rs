@@ -241,6 +241,7 @@ impl WriterThread {
             self.appended = 0;
             let connection = self.engine.master().map_err(|error| self.fail(&error))?;
             self.figures.writer_connections.fetch_add(1, Ordering::Relaxed);
+            self.figures.set_writes_to(Some(connection.address()));
             if self.warned_at.take().is_some() {
                 info!("the log is written again, at {}", connection.address());
             }
@@ -263,6 +264,7 @@ impl WriterThread {
     }
 
     fn fail(&mut self, error: &super::redis::RedisError) {
+        self.figures.set_writes_to(None);
         let is_news = self.warned_at.is_none_or(|warned| warned.elapsed() >= WARN_EVERY);
         if is_news {
             self.warned_at = Some(Instant::now());

@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 #[cfg(feature = "cluster")]
 use crate::chat::EntryId;
-use crate::chat::{Action, ConnectionId, Effect, Entry, Link, NodeId};
+use crate::chat::{Action, Chat, ConnectionId, Effect, Entry, Link, NodeId};
 use crate::protocol::{CloseReason, ErrorReply, LocalRequest, Reference, Since};
 
 pub(crate) use local::LocalLog;
@@ -56,6 +56,9 @@ pub(crate) trait Log {
 
     /// What the last entry led to on this node, which is the same on all others.
     fn observe(&mut self, _effects: &[Effect]) {}
+
+    /// Tells what the chat says of the cluster, for the operator.
+    fn report(&mut self, _chat: &Chat) {}
 
     /// The user at this link is typing, which those on other nodes are told as well.
     fn tell_typing(&mut self, _link: Link) {}

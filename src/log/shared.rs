@@ -11,7 +11,7 @@ use std::time::Duration;
 use log::{error, info, warn};
 
 use super::{Local, Log, Lost, Now, Ordered, Proposal};
-use crate::chat::{Action, ConnectionId, Effect, EntryId, Link, NodeId};
+use crate::chat::{Action, Chat, ConnectionId, Effect, EntryId, Link, NodeId};
 use crate::cluster::{
     Break, Command, Figures, Follower, LogEntry, NodeStatus, Step, Taken, Verdict, mark_poisoned,
 };
@@ -31,6 +31,9 @@ const TIME_TO_CATCH_UP: Duration = Duration::from_secs(1);
 /// How many proposals may be on their way. Above this, the log counts as away.
 const MAX_PROPOSALS: usize = 100_000;
 
+/// How often the operator's figures of all nodes are renewed. With many users that takes some milliseconds.
+const REPORT_EVERY: Duration = Duration::from_secs(2);
+
 /// The nodes propose that time passes one after the other, so that mostly one of them does.
 const WAIT_STEP: Duration = Duration::from_millis(50);
 
@@ -42,6 +45,8 @@ pub(crate) struct SharedLog {
     /// How often this node shows that it lives.
     beat_every: Duration,
     beat_at: Duration,
+    /// When the operator's figures are renewed.
+    report_at: Duration,
     /// Proposed in this tick.
     gathered: Vec<Command>,
     /// Proposed and not applied yet, in order.
@@ -101,6 +106,7 @@ impl SharedLog {
             now: Now::default(),
             beat_every: lease / 4,
             beat_at: Duration::ZERO,
+            report_at: Duration::ZERO,
             gathered: Vec::new(),
             proposals: VecDeque::new(),
             last_proposal: 0,
@@ -316,18 +322,6 @@ impl SharedLog {
         if !self.proposals.iter().any(|proposed| proposed.kind == Kind::Sign) {
             self.push(Command::Beat { place, digest }, Kind::Sign, None);
         }
-        let at = self.follower.nodes.at();
-        let nodes = self.follower.nodes.live().map(|(id, node)| NodeStatus {
-            id: id.0,
-            name: node.name.clone(),
-            version: node.version.clone(),
-            level: node.level,
-            silent_ms: u64::try_from(at.saturating_sub(node.seen).as_millis()).unwrap_or(u64::MAX),
-            is_this: id == self.node,
-            is_leaving: node.is_leaving,
-            users: 0,
-        });
-        self.figures().set_nodes(nodes.collect());
     }
 }
 
@@ -412,6 +406,26 @@ impl Log for SharedLog {
     fn observe(&mut self, effects: &[Effect]) {
         self.follower.nodes.mix(effects);
         self.applying = None;
+    }
+
+    fn report(&mut self, chat: &Chat) {
+        if self.report_at > self.now.at {
+            return;
+        }
+        self.report_at = self.now.at + REPORT_EVERY;
+        let users = chat.connected_by_node();
+        let at = self.follower.nodes.at();
+        let nodes = self.follower.nodes.live().map(|(id, node)| NodeStatus {
+            id: id.0,
+            name: node.name.clone(),
+            version: node.version.clone(),
+            level: node.level,
+            silent_ms: u64::try_from(at.saturating_sub(node.seen).as_millis()).unwrap_or(u64::MAX),
+            is_this: id == self.node,
+            is_leaving: node.is_leaving,
+            users: users.get(&id).copied().unwrap_or(0),
+        });
+        self.figures().set_nodes(nodes.collect());
     }
 
     fn tell_typing(&mut self, link: Link) {

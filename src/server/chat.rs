@@ -9,7 +9,7 @@ use crossbeam_channel::Receiver;
 use super::cluster::Member;
 use crate::chat::{Chat, REFERENCE_BYTES, Rules};
 #[cfg(feature = "cluster")]
-use crate::cluster::Keeper;
+use crate::cluster::{Figures, Keeper};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, Saver};
 use crate::health::Health;
@@ -48,6 +48,17 @@ pub(super) enum UpkeepTask {
     File(Upkeep),
     #[cfg(feature = "cluster")]
     Keeper(Box<Keeper>),
+}
+
+#[cfg(feature = "cluster")]
+impl Dispatching {
+    /// What is known of the cluster, if there is one.
+    pub(super) fn figures(&self) -> Option<Arc<Figures>> {
+        match self {
+            Self::Alone(_) => None,
+            Self::Member(member) => Some(member.figures()),
+        }
+    }
 }
 
 impl UpkeepTask {

@@ -45,7 +45,7 @@ pub(super) struct Membership {
     /// Set when the node has joined for the first time.
     archive: OnceLock<Arc<PresentArchive>>,
     wake: Wake,
-    pub(super) figures: Arc<Figures>,
+    figures: Arc<Figures>,
     health: Arc<Health>,
     memory: Arc<Memory>,
     metrics: Arc<Metrics>,
@@ -151,6 +151,10 @@ impl OpenedChat {
 }
 
 impl Member {
+    pub(super) fn figures(&self) -> Arc<Figures> {
+        self.membership.figures.clone()
+    }
+
     /// Joins anew, for this reason. Meanwhile it turns clients away. Returns false if the server stops.
     pub(super) fn rejoin(
         &mut self,
