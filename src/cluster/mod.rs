@@ -9,3 +9,6 @@ mod digest;
 pub(crate) mod figures;
 pub(crate) mod nodes;
 pub(crate) mod replica;
+
+#[cfg(test)]
+mod property_test;
