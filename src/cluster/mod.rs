@@ -43,3 +43,6 @@ pub(crate) use reader::Wake;
 pub(crate) use redis::{ClusterError, Engine};
 pub(crate) use retention::SharedRetention;
 pub(crate) use rooms::Rooms;
+
+#[cfg(test)]
+mod property_test;
