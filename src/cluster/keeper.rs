@@ -36,7 +36,6 @@ use follower::Follower;
 use lease::Lease;
 #[cfg(test)]
 pub(super) use upkeep::trim;
-#[cfg(test)]
 pub(super) use writer::Writer;
 
 /// How long a keeper that is not heard of has the lease.
@@ -79,7 +78,9 @@ enum KeeperError {
     /// The log begins later than the newest snapshot.
     Behind,
     /// The cluster has a level of behaviour that this program does not know.
-    Newer { level: u32 },
+    Newer {
+        level: u32,
+    },
     Panicked,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Owns their form: pieces of 1 MiB, and a manifest that names the newest whole snapshot and the one before. The
 //! manifest is written last, so a snapshot that it names was whole once. The log is trimmed to the older of the two,
-//! so whoever has loaded either finds all that came after it. The keeper's thread saves; a node that joins loads.
+//! whose entry stays. So whoever has loaded either finds all that came after it, and can see that nothing is missing.
+//! The keeper's thread saves; a node that joins loads.
 
 use std::fmt::{self, Write};
 
@@ -10,7 +11,7 @@ use log::warn;
 use redis::{Value, cmd};
 use sha2::{Digest, Sha256};
 
-use super::redis::{Connection, Keys, RedisError, number, text};
+use super::redis::{Connection, Keys, RedisError, items, number, text};
 use super::replica::Replica;
 use crate::chat::EntryId;
 
@@ -38,7 +39,10 @@ pub(crate) struct Saved {
 pub(crate) enum LoadError {
     Redis(RedisError),
     /// There are snapshots, and none of them is whole.
-    Damaged { places: Vec<EntryId>, key: String },
+    Damaged {
+        places: Vec<EntryId>,
+        key: String,
+    },
 }
 
 /// A line of the manifest.
@@ -114,7 +118,12 @@ pub(crate) fn save(
         } else {
             listed = parse(&read_manifest(connection, keys)?);
             if !listed.iter().any(same) {
-                remove(connection, keys, &Listed { place, bytes: snapshot.len(), hash: String::new() }, 0)?;
+                remove(
+                    connection,
+                    keys,
+                    &Listed { place, bytes: snapshot.len(), hash: String::new() },
+                    0,
+                )?;
             }
         }
     }
@@ -123,6 +132,20 @@ pub(crate) fn save(
         None => 0,
     };
     Ok(Saved { bytes, trimmed })
+}
+
+/// Whether the log has this entry. The one before the first is in every log.
+pub(super) fn has_entry(
+    connection: &mut Connection,
+    keys: &Keys,
+    place: EntryId,
+) -> Result<bool, RedisError> {
+    if place == EntryId::default() {
+        return Ok(true);
+    }
+    let id = format!("{}-{}", place.term, place.n);
+    let reply = connection.call(cmd("XRANGE").arg(keys.log()).arg(&id).arg(&id))?;
+    Ok(!items(&reply).is_empty())
 }
 
 /// Trims the log up to this entry, which stays: whoever has applied it can see that nothing is missing.
@@ -177,6 +200,9 @@ fn read(
     if replica.nodes.place() != snapshot.place {
         return Ok(Err("it is of another entry"));
     }
+    if !has_entry(connection, keys, snapshot.place)? {
+        return Ok(Err("the log does not have that entry"));
+    }
     Ok(Ok(replica))
 }
 
@@ -224,7 +250,8 @@ impl fmt::Display for LoadError {
             Self::Damaged { places, key } => {
                 let places: Vec<_> =
                     places.iter().map(|place| format!("{}-{}", place.term, place.n)).collect();
-                let places = if places.is_empty() { "any entry".to_owned() } else { places.join(" and ") };
+                let places =
+                    if places.is_empty() { "any entry".to_owned() } else { places.join(" and ") };
                 write!(
                     out,
                     "the snapshots in Redis ({key}, at {places}) cannot be used; if a backup of Redis has them whole, \

@@ -79,13 +79,21 @@ impl Steps {
     fn reconnect(self) -> Self {
         let Self { engine, follower, figures, .. } = self;
         let mut connection = engine.master().unwrap();
-        let follower =
-            Follower::begin(Some(follower), &mut connection, engine.keys()).unwrap();
+        let follower = Follower::begin(Some(follower), &mut connection, engine.keys()).unwrap();
         Self { engine, connection, follower, figures }
     }
 
     pub(in crate::cluster) fn read(&mut self) {
         while self.follower.read(&mut self.connection, self.engine.keys()).unwrap() {}
+    }
+
+    /// Whether the log has what comes after the snapshot.
+    pub(in crate::cluster) fn has_what_follows(&mut self) -> bool {
+        match self.follower.read(&mut self.connection, self.engine.keys()) {
+            Ok(_) => true,
+            Err(KeeperError::Behind) => false,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     pub(in crate::cluster) fn write(&mut self) {
@@ -159,10 +167,7 @@ fn what_is_said_is_kept_and_a_clean_stop_saves_a_snapshot() {
     assert_eq!(replica.nodes.place(), node.place());
     assert_eq!(replica.chat.last_seq(LOBBY), 50);
     assert_eq!(figures.snapshot_n.load(Ordering::Relaxed), node.place().n);
-    assert_eq!(
-        figures.snapshot_bytes.load(Ordering::Relaxed),
-        replica.write().len() as u64,
-    );
+    assert_eq!(figures.snapshot_bytes.load(Ordering::Relaxed), replica.write().len() as u64,);
     assert_eq!(server.cli(&["exists", "{wschat}:keeper"]).trim(), "0", "the lease is given back");
 }
 

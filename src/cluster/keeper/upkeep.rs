@@ -108,11 +108,7 @@ pub(in crate::cluster) fn trim(
 }
 
 /// Removes the streams of rooms that are gone. Returns the rooms that have one.
-fn sweep(
-    connection: &mut Connection,
-    keys: &Keys,
-    chat: &Chat,
-) -> Result<Vec<RoomId>, RedisError> {
+fn sweep(connection: &mut Connection, keys: &Keys, chat: &Chat) -> Result<Vec<RoomId>, RedisError> {
     let mut rooms = Vec::new();
     for (room, kind) in scan(connection, keys)? {
         if chat.room(room).is_some() {
@@ -155,13 +151,13 @@ fn cut(
 ) -> Result<(), RedisError> {
     loop {
         let reply = connection.call(&range(keys, room, last.saturating_add(1), 1_000))?;
-        let lost = room_entries(&reply).unwrap_or_default();
-        if lost.is_empty() {
+        let above = room_entries(&reply).unwrap_or_default();
+        if above.is_empty() {
             break;
         }
         let mut delete = cmd("XDEL");
         delete.arg(keys.room(room));
-        for (seq, _) in lost {
+        for (seq, _) in above {
             delete.arg(format!("{seq}-0"));
         }
         connection.call(&delete)?;
