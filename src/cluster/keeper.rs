@@ -272,4 +272,4 @@ impl fmt::Debug for Keeper {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

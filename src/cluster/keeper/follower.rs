@@ -116,6 +116,11 @@ impl Follower {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn into_replica(self) -> Replica {
+        self.replica
+    }
+
     /// Writes what was said. After an error it can be tried again.
     pub(super) fn write(
         &mut self,

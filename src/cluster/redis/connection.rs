@@ -83,7 +83,8 @@ impl Connection {
         }
         let mut replies = connection.pipeline(&steps)?.into_iter();
         let mut next = || replies.next().unwrap_or(Ok(Value::Nil));
-        next()?;
+        // The name is for the operator only. If this is not allowed, the next is not either, or does without.
+        let _ = next();
         let info = next()?;
         let role = next()?;
         next()?;
@@ -238,7 +239,16 @@ impl Connection {
     }
 
     /// The connection is dead from now on.
-    pub(super) fn end(&mut self, step: &str, kind: RedisErrorKind) -> RedisError {
+    pub(super) fn end(&mut self, step: &str, mut kind: RedisErrorKind) -> RedisError {
+        if kind == RedisErrorKind::Closed && self.run_id.is_empty() && self.socket.socket.has_tls()
+        {
+            // The alert that says so is often lost with the connection.
+            kind = RedisErrorKind::Unfit(
+                "it has closed the connection after the TLS handshake; if it wants a certificate, set \
+                 cluster.tls.cert and cluster.tls.key"
+                    .to_owned(),
+            );
+        }
         let error = RedisError::new(&self.address, step, kind);
         let _ = self.socket.socket.tcp().shutdown(Shutdown::Both);
         self.dead = Some(error.clone());

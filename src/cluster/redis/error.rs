@@ -101,7 +101,9 @@ fn refused(code: &str, detail: &str) -> &'static str {
     match code {
         "WRONGPASS" => "correct cluster.username, or the password in cluster.passwordFile",
         "NOAUTH" => "set cluster.passwordFile",
-        "NOPERM" => "\"wschat check\" prints the ACL line that permits all that is needed",
+        "NOPERM" => {
+            "permit it: a start of wschat prints the ACL line that permits all that is needed"
+        }
         "ERR" if detail.contains("without any password configured") => {
             "set cluster.passwordFile to null, or give the user a password in Redis"
         }

@@ -94,6 +94,11 @@ impl Connection {
     }
 }
 
+/// The script, on another log than that of the cluster.
+pub(super) fn append_script(log: &str, run: &str) -> Cmd {
+    cmd("EVAL").arg(APPEND).arg(2).arg(log).arg(run).arg("").arg(0).arg(0).arg("").take()
+}
+
 fn read_command(keys: &Keys, after: EntryId, count: usize, block: Duration) -> Cmd {
     let mut read = cmd("XREAD");
     read.arg("COUNT").arg(count.max(1));

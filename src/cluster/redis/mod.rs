@@ -7,6 +7,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `engine.rs` | where the servers are, and which of them is the master or is read |
+//! | `check.rs` | whether the servers are fit for a cluster |
 //! | `sentinel.rs` | asking the sentinels |
 //! | `connection.rs` | one connection: logging in, commands and replies |
 //! | `log.rs`, `append.lua` | appending to the log and reading it |
@@ -15,6 +16,7 @@
 //! | `socket.rs`, `tls.rs` | the socket, with TLS or without |
 //! | `error.rs` | what went wrong, for the operator |
 
+mod check;
 mod connection;
 mod engine;
 mod error;

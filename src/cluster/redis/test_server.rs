@@ -74,6 +74,10 @@ impl TestServer {
         start_with(&[&of, "repl-ping-replica-period 1"])
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// `127.0.0.1:PORT`
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
