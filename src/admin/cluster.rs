@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::commands::Failure;
 use super::page::{Family, Kind, Page, seconds};
 use super::process::as_f64;
-use crate::cluster::figures::{Figures, NodeStatus};
+use crate::cluster::{Figures, NodeStatus};
 
 /// Each figure: its name, its type, and what it is.
 pub(super) const FAMILIES: [Family; 20] = [

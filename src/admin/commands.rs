@@ -144,7 +144,9 @@ impl Commands {
         // If the server stops meanwhile, all clients are gone, and the messages all the same, unless others go on.
         let told = self.ask(|answer| Control::Erased { what, reach, answer });
         if self.archive.erases_later() {
-            told.map_err(|(status, error)| (status, format!("Perhaps nothing is erased: {error}")))?;
+            told.map_err(|(status, error)| {
+                (status, format!("Perhaps nothing is erased: {error}"))
+            })?;
         }
         info!("the operator has erased {erased} messages {which}");
         Ok(json!({ "erased": erased }))

@@ -320,6 +320,16 @@ impl Chat {
         &self.rules
     }
 
+    /// How many users are connected to each node.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn connected_by_node(&self) -> BTreeMap<NodeId, u64> {
+        let mut counts = BTreeMap::new();
+        for link in self.links.keys() {
+            *counts.entry(link.node).or_insert(0) += 1;
+        }
+        counts
+    }
+
     /// The highest ids so far.
     pub(crate) fn last_ids(&self) -> IdLimits {
         IdLimits { user: self.last_user, room: self.last_room }

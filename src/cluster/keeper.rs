@@ -79,7 +79,9 @@ enum KeeperError {
     /// The log begins later than the newest snapshot.
     Behind,
     /// The cluster has a level of behaviour that this program does not know.
-    Newer { level: u32 },
+    Newer {
+        level: u32,
+    },
     Panicked,
 }
 

@@ -378,3 +378,6 @@ impl Nodes {
         self.digests.get(index).map(|(_, digest)| *digest)
     }
 }
+
+#[cfg(test)]
+mod tests;

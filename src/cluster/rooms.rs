@@ -22,7 +22,7 @@ use std::sync::Arc;
 use super::redis::Engine;
 use super::retention::SharedRetention;
 use crate::chat::Chat;
-use crate::history::{Archive, History, HistoryReader};
+use crate::history::{History, HistoryReader, SharedArchive};
 use archive::RoomsArchive;
 use reader::RoomsReader;
 use window::Window;
@@ -31,7 +31,7 @@ use window::Window;
 pub(crate) struct Rooms {
     pub(crate) history: Box<dyn History>,
     pub(crate) reader: Box<dyn HistoryReader>,
-    pub(crate) archive: Archive,
+    pub(crate) archive: Arc<dyn SharedArchive>,
 }
 
 /// The history of a node whose chat is this one, as it is in the snapshot that the node has loaded: what the node
@@ -43,7 +43,7 @@ pub(crate) fn history(engine: &Engine, retention: &SharedRetention, chat: &Chat)
     Rooms {
         reader: Box::new(RoomsReader::new(engine.clone(), window.clone())),
         history: Box::new(window),
-        archive: Archive::Shared(Arc::new(archive)),
+        archive: Arc::new(archive),
     }
 }
 

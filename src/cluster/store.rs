@@ -38,7 +38,10 @@ pub(crate) struct Saved {
 pub(crate) enum LoadError {
     Redis(RedisError),
     /// There are snapshots, and none of them is whole.
-    Damaged { places: Vec<EntryId>, key: String },
+    Damaged {
+        places: Vec<EntryId>,
+        key: String,
+    },
 }
 
 /// A line of the manifest.
@@ -114,7 +117,12 @@ pub(crate) fn save(
         } else {
             listed = parse(&read_manifest(connection, keys)?);
             if !listed.iter().any(same) {
-                remove(connection, keys, &Listed { place, bytes: snapshot.len(), hash: String::new() }, 0)?;
+                remove(
+                    connection,
+                    keys,
+                    &Listed { place, bytes: snapshot.len(), hash: String::new() },
+                    0,
+                )?;
             }
         }
     }
@@ -224,7 +232,8 @@ impl fmt::Display for LoadError {
             Self::Damaged { places, key } => {
                 let places: Vec<_> =
                     places.iter().map(|place| format!("{}-{}", place.term, place.n)).collect();
-                let places = if places.is_empty() { "any entry".to_owned() } else { places.join(" and ") };
+                let places =
+                    if places.is_empty() { "any entry".to_owned() } else { places.join(" and ") };
                 write!(
                     out,
                     "the snapshots in Redis ({key}, at {places}) cannot be used; if a backup of Redis has them whole, \

@@ -121,7 +121,8 @@ impl Saver {
     #[cfg(feature = "cluster")]
     fn erase(&mut self, outputs: &[Output]) {
         for output in outputs {
-            if let Output::Effect(Effect::Tell { room, event: Event::Erased(erased), .. }) = output {
+            if let Output::Effect(Effect::Tell { room, event: Event::Erased(erased), .. }) = output
+            {
                 self.history.erase(*room, *erased);
             }
         }

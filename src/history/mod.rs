@@ -294,7 +294,7 @@ pub(crate) fn first_within<E>(
 }
 
 /// The name of a new epoch: 64 random bits in hexadecimal digits.
-fn new_epoch() -> String {
+pub(crate) fn new_epoch() -> String {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).expect("the system has random bytes");
     format!("{:016x}", u64::from_be_bytes(bytes))

@@ -21,7 +21,7 @@ use log::{debug, error, info};
 
 use crate::chat::{ConnectionId, Source};
 #[cfg(feature = "cluster")]
-use crate::cluster::figures::Figures;
+use crate::cluster::Figures;
 use crate::health::Health;
 use crate::input::{Arrival, Input};
 use crate::liveness::Liveness;

@@ -177,11 +177,7 @@ impl Follower {
 }
 
 /// Whether the log has this entry. The one before the first is in every log.
-fn has_entry(
-    connection: &mut Connection,
-    keys: &Keys,
-    place: EntryId,
-) -> Result<bool, RedisError> {
+fn has_entry(connection: &mut Connection, keys: &Keys, place: EntryId) -> Result<bool, RedisError> {
     if place == EntryId::default() {
         return Ok(true);
     }

@@ -13,7 +13,8 @@ const TAKE: &str = "local owner = redis.call('GET', KEYS[1]) \
                     if owner and owner ~= ARGV[1] then return 0 end \
                     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
 
-const GIVE_BACK: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1";
+const GIVE_BACK: &str =
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1";
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -50,7 +51,8 @@ impl Lease {
         let asked = Instant::now();
         let mut take = cmd("EVAL");
         take.arg(TAKE).arg(1).arg(keys.keeper()).arg(&self.owner);
-        let reply = connection.call(take.arg(u64::try_from(self.length.as_millis()).unwrap_or(u64::MAX)));
+        let reply =
+            connection.call(take.arg(u64::try_from(self.length.as_millis()).unwrap_or(u64::MAX)));
         let is_ours = reply? == Value::Int(1);
         self.taken = is_ours.then_some(asked);
         Ok(is_ours)

@@ -79,8 +79,7 @@ impl Steps {
     fn reconnect(self) -> Self {
         let Self { engine, follower, figures, .. } = self;
         let mut connection = engine.master().unwrap();
-        let follower =
-            Follower::begin(Some(follower), &mut connection, engine.keys()).unwrap();
+        let follower = Follower::begin(Some(follower), &mut connection, engine.keys()).unwrap();
         Self { engine, connection, follower, figures }
     }
 
@@ -159,10 +158,7 @@ fn what_is_said_is_kept_and_a_clean_stop_saves_a_snapshot() {
     assert_eq!(replica.nodes.place(), node.place());
     assert_eq!(replica.chat.last_seq(LOBBY), 50);
     assert_eq!(figures.snapshot_n.load(Ordering::Relaxed), node.place().n);
-    assert_eq!(
-        figures.snapshot_bytes.load(Ordering::Relaxed),
-        replica.write().len() as u64,
-    );
+    assert_eq!(figures.snapshot_bytes.load(Ordering::Relaxed), replica.write().len() as u64,);
     assert_eq!(server.cli(&["exists", "{wschat}:keeper"]).trim(), "0", "the lease is given back");
 }
 

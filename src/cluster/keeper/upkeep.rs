@@ -108,11 +108,7 @@ pub(in crate::cluster) fn trim(
 }
 
 /// Removes the streams of rooms that are gone. Returns the rooms that have one.
-fn sweep(
-    connection: &mut Connection,
-    keys: &Keys,
-    chat: &Chat,
-) -> Result<Vec<RoomId>, RedisError> {
+fn sweep(connection: &mut Connection, keys: &Keys, chat: &Chat) -> Result<Vec<RoomId>, RedisError> {
     let mut rooms = Vec::new();
     for (room, kind) in scan(connection, keys)? {
         if chat.room(room).is_some() {

@@ -133,7 +133,8 @@ fn erase(
         range.arg(keys.room(room)).arg(format!("{next}-0")).arg(format!("{up_to}-0"));
         let reply = connection.call(range.arg("COUNT").arg(ERASE_STEP))?;
         let found = room_entries(&reply);
-        let found = found.ok_or_else(|| connection.unexpected("XRANGE", "a message is malformed"))?;
+        let found =
+            found.ok_or_else(|| connection.unexpected("XRANGE", "a message is malformed"))?;
         let Some((last, _)) = found.last() else { return Ok(()) };
         next = last.saturating_add(1);
         let taken: Vec<(u64, u64)> =

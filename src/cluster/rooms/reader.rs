@@ -72,7 +72,8 @@ impl HistoryReader for RoomsReader {
     ) -> Result<Vec<Said>, HistoryError> {
         let Some(extent) = self.window.extent(room) else { return Ok(Vec::new()) };
         let first = after.saturating_add(1).max(extent.first);
-        let recent = self.window.memory.since(room, first - 1, up_to.min(extent.last), max_bytes)?;
+        let recent =
+            self.window.memory.since(room, first - 1, up_to.min(extent.last), max_bytes)?;
         let top = recent.first().map_or(up_to.min(extent.last), |said| said.seq - 1);
         if top < first || self.is_in_memory(room, top) {
             return Ok(recent);
@@ -107,11 +108,9 @@ impl HistoryReader for RoomsReader {
         let left = limit - recent.len();
         let sizes = (left, max_bytes);
         let mut older = self.run(room, &extent, extent.first..=top, Order::NewestFirst, sizes);
-        let newest_first =
-            recent.iter().rev().cloned().map(Ok).chain(older.by_ref().take(left));
-        let found = newest_within(max_bytes, newest_first).and_then(|(found, is_cut)| {
-            Ok((found, is_cut || older.next().transpose()?.is_some()))
-        });
+        let newest_first = recent.iter().rev().cloned().map(Ok).chain(older.by_ref().take(left));
+        let found = newest_within(max_bytes, newest_first)
+            .and_then(|(found, is_cut)| Ok((found, is_cut || older.next().transpose()?.is_some())));
         match found {
             Err(error) if !recent.is_empty() => {
                 warn!("cluster: older messages than those in memory are left out: {error}");
@@ -146,7 +145,8 @@ impl HistoryReader for RoomsReader {
         // What comes next is in memory, or something is missing before that.
         if in_memory.is_some() && next > end {
             let (recent, _) = self.window.memory.after(room, next - 1, limit, max_bytes)?;
-            let oldest_first = found.into_iter().chain(recent).take(limit).map(Ok::<_, HistoryError>);
+            let oldest_first =
+                found.into_iter().chain(recent).take(limit).map(Ok::<_, HistoryError>);
             found = first_within(max_bytes, oldest_first)?.0;
         }
         let is_more = match found.last() {
@@ -186,13 +186,8 @@ impl Iterator for Run<'_> {
 
 impl Run<'_> {
     fn read_page(&mut self) -> Result<(), HistoryError> {
-        let page = self.streams.page(
-            self.room,
-            self.extent,
-            self.seqs.clone(),
-            self.page,
-            self.order,
-        )?;
+        let page =
+            self.streams.page(self.room, self.extent, self.seqs.clone(), self.page, self.order)?;
         let last = page.slots.last().map(|(seq, _)| *seq);
         for (_, said) in page.slots {
             match said {

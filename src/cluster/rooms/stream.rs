@@ -124,7 +124,10 @@ fn page(
     let mut replies = connection.pipeline(&[oldest, range])?.into_iter();
     let mut next = || -> Result<Vec<RoomEntry>, RedisError> {
         let reply = replies.next().transpose()?;
-        reply.as_ref().and_then(room_entries).ok_or_else(|| connection.unexpected("XRANGE", "a message is malformed"))
+        reply
+            .as_ref()
+            .and_then(room_entries)
+            .ok_or_else(|| connection.unexpected("XRANGE", "a message is malformed"))
     };
     let (oldest, found) = (next()?, next()?);
     let Some((lowest, _)) = oldest.first() else {

@@ -95,7 +95,9 @@ impl History for Window {
         for memo in batch.memos {
             match memo {
                 Memo::Room(room) => {
-                    extents.entry(room.id).or_insert_with(|| Extent { first: 1, ..Extent::default() });
+                    extents
+                        .entry(room.id)
+                        .or_insert_with(|| Extent { first: 1, ..Extent::default() });
                 }
                 Memo::RoomGone(room) => {
                     extents.remove(room);

@@ -2,9 +2,9 @@
 
 use super::{BAR, EVERYTHING, Fixture, LOBBY, NOTHING, text};
 use crate::chat::{Content, Memo, Said};
+use crate::history::Retention;
 #[cfg(not(feature = "sqlite"))]
 use crate::history::{Durability, Location};
-use crate::history::Retention;
 
 #[test]
 fn memory_drops_the_oldest_of_all_rooms_when_full() {

@@ -53,10 +53,7 @@ fn two_keepers_at_once_do_no_harm() {
         other.read();
         one.write();
         node.say_text("between");
-        node.act(Action::Erased {
-            what: Erasure::Before(0),
-            reach: vec![(LOBBY, 1)],
-        });
+        node.act(Action::Erased { what: Erasure::Before(0), reach: vec![(LOBBY, 1)] });
         other.read();
         other.write();
         // One is late, and saves what is older than what the other has saved.
@@ -100,10 +97,7 @@ fn with_a_loss(server: &TestServer) -> (Steps, EntryId) {
     let last = node.place();
     node.say_text("lost");
     node.say_text("lost, too");
-    node.act(Action::Erased {
-        what: Erasure::Room(LOBBY),
-        reach: vec![(LOBBY, 11)],
-    });
+    node.act(Action::Erased { what: Erasure::Room(LOBBY), reach: vec![(LOBBY, 11)] });
     node.ask(Request::CreateRoom("Lost".to_owned()));
     node.ask(Request::EnterRoom(RoomId(3)));
     node.say_text("lost");

@@ -82,12 +82,8 @@ impl TestNode {
 
     fn append(&mut self, commands: impl Into<Vec<Command>>) {
         self.counter += 1;
-        let batch = Batch {
-            node: self.id,
-            counter: self.counter,
-            level: LEVEL,
-            commands: commands.into(),
-        };
+        let batch =
+            Batch { node: self.id, counter: self.counter, level: LEVEL, commands: commands.into() };
         let bytes = batch.encode();
         self.place = self.connection.append(self.engine.keys(), self.place, &bytes).unwrap();
     }

@@ -56,7 +56,13 @@ fn a_room_that_is_gone_leaves_nothing() {
     assert_eq!(server.cli(&["keys", "{wschat}:[eh]:3"]).trim(), "");
     // A keeper that was late has written it once more. The next one removes it.
     server.cli(&["xadd", "{wschat}:h:3", "1-0", "e", "late"]);
-    server.cli(&["xadd", "{wschat}:h:4", "1-0", "e", "of a room that this keeper does not know yet"]);
+    server.cli(&[
+        "xadd",
+        "{wschat}:h:4",
+        "1-0",
+        "e",
+        "of a room that this keeper does not know yet",
+    ]);
     let mut next = Steps::begin(&server);
     node.say([1]);
     next.read();
