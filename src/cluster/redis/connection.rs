@@ -221,7 +221,10 @@ impl Connection {
             detail: refusal.details().unwrap_or_default().to_owned(),
         };
         let error = RedisError::new(&self.address, step, kind);
-        if error.code() == Some("READONLY") {
+        // Redis before 7 wraps it where a script writes.
+        if error.code() == Some("READONLY")
+            || refusal.details().is_some_and(|it| it.contains("-READONLY"))
+        {
             // It has become a replica. Whoever writes has to look for the master.
             self.dead = Some(error.clone());
         }
@@ -287,13 +290,17 @@ impl Stopper {
 
 impl Read for Watched {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let read = self.socket.read(buf);
-        if let Err(error) = &read
-            && error.kind() != io::ErrorKind::Interrupted
-        {
-            self.error = Some(io::Error::new(error.kind(), error.to_string()));
+        loop {
+            match self.socket.read(buf) {
+                // A signal ends a read of a socket with a time-out.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.error = Some(io::Error::new(error.kind(), error.to_string()));
+                    return Err(error);
+                }
+                read => return read,
+            }
         }
-        read
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where the servers are, and which of them is the master or is read.
 //!
-//! Each look-up asks anew, on the thread of whoever wants a connection, and ends in about a second. What it returns has
-//! said itself what it is.
+//! Each look-up asks anew, on the thread of whoever wants a connection, and each of its steps has a
+//! time-out. What it returns has said itself what it is.
 
 use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -14,7 +14,7 @@ use crate::chat::EntryId;
 const APPEND: &str = include_str!("append.lua");
 
 /// The SHA-1 of the script, by which Redis knows it once it has had it.
-pub(super) const APPEND_SHA: &str = "fec922a69babe243365f4f60e8e705c0d9076b01";
+pub(super) const APPEND_SHA: &str = "5e3e42b60cc84c6b29b0a76d105005beb9bef3a6";
 
 /// An entry of the log as it is in Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,9 @@
 
 use super::*;
 
+#[cfg(feature = "cluster")]
+const REDIS: &str = r#""redis://HOST:PORT/DATABASE" or "rediss://…", without user and password; an object such as {"sentinels": ["HOST:26379"], "name": "wschat"}; or null"#;
+
 /// Settings of a cluster on one server, and these keys.
 fn with(keys: &str) -> String {
     format!(r#"{{"cluster":{{"redis":"redis://a",{keys}}}}}"#)
@@ -80,7 +83,6 @@ fn servers() {
     let master = accepted(&with(r#""readFrom":"replica""#)).cluster;
     assert_eq!(master.source(), ReadFrom::Replica);
 
-    const REDIS: &str = r#""redis://HOST:PORT/DATABASE" or "rediss://…", without user and password; an object such as {"sentinels": ["HOST:26379"], "name": "wschat"}; or null"#;
     refused(
         r#"{"cluster":{"redis":"a:1"}}"#,
         &[&format!("cluster.redis is the string \"a:1\"; allowed: {REDIS}")],

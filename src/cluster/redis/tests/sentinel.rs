@@ -48,6 +48,16 @@ impl Set {
     }
 }
 
+/// Polls for the master: a step that takes more than 300 ms on this machine fails.
+fn master(engine: &Engine) -> crate::cluster::redis::Connection {
+    let mut found = None;
+    eventually("the master is found", || {
+        found = engine.master().ok();
+        found.is_some()
+    });
+    found.unwrap()
+}
+
 /// Polls for a replica: sentinels hear of them every few seconds only.
 fn source(engine: &Engine) -> crate::cluster::redis::Connection {
     let mut found = None;
@@ -62,7 +72,7 @@ fn source(engine: &Engine) -> crate::cluster::redis::Connection {
 fn writes_go_to_the_master_and_reads_to_a_replica_across_a_failover() {
     let Some(mut set) = Set::start() else { return };
     let engine = Engine::new(&set.settings()).unwrap();
-    let mut writer = engine.master().unwrap();
+    let mut writer = master(&engine);
     assert_eq!(writer.address(), set.master.address());
     let mut reader = source(&engine);
     assert!(set.replicas.iter().any(|replica| replica.address() == reader.address()));
@@ -78,12 +88,7 @@ fn writes_go_to_the_master_and_reads_to_a_replica_across_a_failover() {
     set.master.freeze();
     let error = writer.append(engine.keys(), first, b"lost").unwrap_err();
     assert!(matches!(error.kind(), RedisErrorKind::TimedOut(_)), "{error}");
-    let mut next = None;
-    eventually("another master is found", || {
-        next = engine.master().ok();
-        next.is_some()
-    });
-    let mut writer = next.unwrap();
+    let mut writer = master(&engine);
     assert_ne!(writer.address(), set.master.address());
     let second = writer.append(engine.keys(), first, b"two").unwrap();
     assert!(second.term > first.term);
@@ -102,7 +107,9 @@ fn writes_go_to_the_master_and_reads_to_a_replica_across_a_failover() {
     // The old master comes back. It is a replica before long, and never taken for the master.
     set.master.thaw();
     eventually("the old master follows", || {
-        assert_eq!(engine.master().unwrap().address(), writer.address());
+        if let Ok(master) = engine.master() {
+            assert_eq!(master.address(), writer.address());
+        }
         set.master.cli(&["ROLE"]).starts_with("slave")
     });
     set.master.kill();
@@ -157,7 +164,7 @@ fn sentinels_that_are_gone_or_know_nothing_are_named() {
     let engine = Engine::new(&settings).unwrap();
     set.sentinels[0].kill();
     set.sentinels[1].freeze();
-    assert_eq!(engine.master().unwrap().address(), set.master.address());
+    assert_eq!(master(&engine).address(), set.master.address());
     set.sentinels[2].kill();
     let error = engine.master().unwrap_err().to_string();
     for sentinel in &set.sentinels {
