@@ -167,6 +167,11 @@ impl Nodes {
         }
     }
 
+    /// A cluster that begins with what was said elsewhere, in this epoch.
+    pub(crate) fn with_base(epoch: String) -> Self {
+        Self { base: Some(epoch), ..Self::new() }
+    }
+
     /// Takes the next entry. One that has been taken already leads to nothing.
     pub(crate) fn take(&mut self, entry: LogEntry) -> Result<Taken, Break> {
         let LogEntry { id, at, time, batch } = entry;

@@ -156,7 +156,7 @@ impl RedisErrorKind {
 
 /// Why this server cannot be a node of the cluster: one line for each thing that is wrong, with the cure.
 #[derive(Clone, Debug)]
-pub(crate) struct ClusterError {
+pub struct ClusterError {
     lines: Vec<String>,
 }
 
@@ -166,7 +166,7 @@ impl ClusterError {
     }
 
     /// One line for each thing that is wrong.
-    pub(crate) fn lines(&self) -> &[String] {
+    pub fn lines(&self) -> &[String] {
         &self.lines
     }
 }

@@ -38,7 +38,8 @@ mod tls;
 
 pub(crate) use self::connection::{Connection, Stopper};
 pub(crate) use self::engine::Engine;
-pub(crate) use self::error::{ClusterError, RedisError, RedisErrorKind};
+pub use self::error::ClusterError;
+pub(crate) use self::error::{RedisError, RedisErrorKind};
 pub(crate) use self::keys::Keys;
 pub(crate) use self::log::RawEntry;
 pub(crate) use self::reply::{info_field, items, number, text};
