@@ -2,7 +2,23 @@
 
 use serde_json::json;
 
+use crate::client::{Client, UPGRADE};
+use crate::host::eventually;
 use crate::nodes::{Nodes, has_redis};
+
+/// Two users of the first two nodes, with their sessions, who are in room 1 and know of each other.
+fn enter_both(nodes: &Nodes) -> ((Client, String), (Client, String)) {
+    let [mut ada, mut ben] = [0, 1].map(|node| {
+        let (client, welcome) = nodes.programs[node].endpoint.connect_offering("wschat.v2");
+        (client, welcome["session"].as_str().unwrap().to_owned())
+    });
+    for (client, _) in [&mut ada, &mut ben] {
+        client.request(r#"{"type":"enter_room","roomId":1}"#);
+        assert_eq!(client.json()["type"], "room");
+    }
+    assert_eq!(ada.0.json()["type"], "enter_room");
+    (ada, ben)
+}
 
 #[test]
 fn a_redis_that_is_killed_loses_nothing() {
@@ -10,13 +26,7 @@ fn a_redis_that_is_killed_loses_nothing() {
         return;
     }
     let mut nodes = Nodes::start(2, &json!({}));
-    let (mut ada, welcome) = nodes.programs[0].endpoint.connect_offering("wschat.v2");
-    let (mut ben, _) = nodes.programs[1].endpoint.connect_offering("wschat.v2");
-    for client in [&mut ada, &mut ben] {
-        client.request(r#"{"type":"enter_room","roomId":1}"#);
-        assert_eq!(client.json()["type"], "room");
-    }
-    assert_eq!(ada.json()["type"], "enter_room");
+    let ((mut ada, session), (mut ben, _)) = enter_both(&nodes);
     for round in 1..=3 {
         ada.request(&format!(r#"{{"type":"text","text":"before {round}","ref":"a{round}"}}"#));
         let seq = 2 * round - 1;
@@ -31,8 +41,7 @@ fn a_redis_that_is_killed_loses_nothing() {
     }
     // A node that comes now knows everything, and the session too.
     nodes.add();
-    let token = welcome["session"].as_str().unwrap();
-    let mut again = nodes.programs[2].endpoint.resume(token);
+    let mut again = nodes.programs[2].endpoint.resume(&session);
     let (code, reason) = ada.skip_to_close();
     assert_eq!((code, &*reason), (4001, "replaced"));
     again.request(r#"{"type":"history","roomId":1,"limit":100}"#);
@@ -41,5 +50,68 @@ fn a_redis_that_is_killed_loses_nothing() {
         page["events"].as_array().unwrap().iter().map(|it| it["text"].as_str().unwrap()).collect();
     let expected = ["before 1", "after 1", "before 2", "after 2", "before 3", "after 3"];
     assert_eq!(texts, expected);
+    nodes.check_logs();
+}
+
+#[test]
+fn while_redis_does_not_answer_requests_are_refused_and_nothing_is_lost() {
+    if !has_redis() {
+        return;
+    }
+    let nodes = Nodes::start(2, &json!({ "limits": { "messagesPerSecond": 0 } }));
+    let ((mut ada, _), (mut ben, _)) = enter_both(&nodes);
+    nodes.redis.signal("-STOP");
+    // What is on its way is answered when Redis is back, what comes later is refused.
+    let mut sent = 0;
+    let refused = loop {
+        sent += 1;
+        ada.request(&format!(r#"{{"type":"text","text":"{sent}","ref":"{sent}"}}"#));
+        ada.request(r#"{"type":"users","roomId":9}"#);
+        let response = nodes.programs[0].endpoint.ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+        if response.status == 503 {
+            break ada.skip_to("error");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    assert_eq!(refused["code"], "not_saved", "{refused}");
+    let mut late = nodes.programs[0].endpoint.connect();
+    late.send(UPGRADE);
+    late.expect_switch_to(None);
+    late.expect_close(1013);
+    nodes.redis.signal("-CONT");
+    // The answers of both kinds come in the order of the requests of each kind, and every text is told once.
+    let first: u64 = refused["ref"].as_str().unwrap().parse().unwrap();
+    for seq in 1..first {
+        for client in [&mut ada, &mut ben] {
+            let event = client.skip_to("text");
+            assert_eq!((&event["seq"], &event["text"]), (&json!(seq), &json!(seq.to_string())));
+        }
+    }
+    eventually("the node is ready", || {
+        let response = nodes.programs[0].endpoint.ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+        response.status == 200
+    });
+    ben.request(r#"{"type":"text","text":"again","ref":"again"}"#);
+    assert_eq!(ben.skip_to("text")["seq"], first);
+    nodes.check_logs();
+}
+
+#[test]
+fn a_node_that_stops_hands_its_clients_over_and_nobody_sees_it() {
+    if !has_redis() {
+        return;
+    }
+    let nodes = Nodes::start(3, &json!({}));
+    let ((mut ada, _), (mut ben, session)) = enter_both(&nodes);
+    ada.request(r#"{"type":"hello","presence":true}"#);
+    ada.skip_to("hello");
+    nodes.programs[1].signal("TERM");
+    assert_eq!(ben.skip_to_close(), (1001, "server stopping".to_owned()));
+    let mut again = nodes.programs[2].endpoint.resume(&session);
+    again.request(r#"{"type":"enter_room","roomId":1}"#);
+    assert_eq!(again.json()["type"], "room");
+    again.request(r#"{"type":"text","text":"here"}"#);
+    // Nothing else came in between.
+    assert_eq!(ada.json()["text"], "here");
     nodes.check_logs();
 }
