@@ -239,3 +239,6 @@ impl ByteReader<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,3 +16,6 @@ pub(crate) mod retention;
 pub(crate) mod rooms;
 mod said;
 pub(crate) mod store;
+
+#[cfg(test)]
+mod property_test;
