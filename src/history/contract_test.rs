@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Batch, Durability, Location, Opened, Retention};
+#[cfg(feature = "sqlite")]
+use super::Durability;
+use super::{Batch, Location, Opened, Retention};
 use crate::chat::{
     Content, IdLimits, Memo, Person, Position, ResumeKey, RoomId, Said, Stored, StoredRoom,
     StoredUser, UserId,
