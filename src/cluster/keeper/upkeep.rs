@@ -22,6 +22,17 @@ const STEP_ROOMS: usize = 100;
 /// How many of a room's messages are looked at once, for their age.
 const LOOK: usize = 50;
 
+/// Writes a stream anew without what is after a number, if it ever had any of that. To delete the entries would not do:
+/// Redis refuses numbers that a stream has had.
+const CUT: &str = "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end \
+    local info, top = redis.call('XINFO', 'STREAM', KEYS[1]), '0-0' \
+    for i = 1, #info, 2 do if info[i] == 'last-generated-id' then top = info[i + 1] end end \
+    if tonumber(string.match(top, '^%d+')) <= tonumber(ARGV[1]) then return 0 end \
+    local kept = redis.call('XRANGE', KEYS[1], '-', ARGV[1] .. '-0') \
+    redis.call('DEL', KEYS[1]) \
+    for _, entry in ipairs(kept) do redis.call('XADD', KEYS[1], entry[1], unpack(entry[2])) end \
+    return 1";
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Upkeep {
@@ -149,24 +160,9 @@ fn cut(
     room: RoomId,
     last: u64,
 ) -> Result<(), RedisError> {
-    loop {
-        let reply = connection.call(&range(keys, room, last.saturating_add(1), 1_000))?;
-        let above = room_entries(&reply).unwrap_or_default();
-        if above.is_empty() {
-            break;
-        }
-        let mut delete = cmd("XDEL");
-        delete.arg(keys.room(room));
-        for (seq, _) in above {
-            delete.arg(format!("{seq}-0"));
-        }
-        connection.call(&delete)?;
-    }
-    // Otherwise Redis refuses numbers that it has seen. With fewer than it has now, it has seen none that is too high.
-    let mut id = cmd("XSETID");
-    id.arg(keys.room(room)).arg(format!("{last}-0"));
-    id.arg("ENTRIESADDED").arg(last).arg("MAXDELETEDID").arg("0-0");
-    connection.call(&id).map(drop)
+    let mut cut = cmd("EVAL");
+    cut.arg(CUT).arg(1).arg(keys.room(room)).arg(last);
+    connection.call(&cut).map(drop)
 }
 
 /// Removes from the hash of erased messages those that `is_over` says.
