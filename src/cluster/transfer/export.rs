@@ -30,7 +30,7 @@ pub(crate) fn export(
     let mut file = NewFile::create(place, epoch.as_deref(), &stored)?;
     let rooms: Vec<(RoomId, u64)> =
         stored.rooms.iter().map(|(room, last)| (room.id, *last)).collect();
-    move_messages(&mut connection, keys, &chat, (&rooms, said), &mut file, progress)?;
+    move_messages(&mut connection, keys, &chat, &rooms, said, &mut file, progress)?;
     let (file, bytes, messages) = file.finish()?;
     Ok(ClusterExport {
         file,
@@ -46,7 +46,8 @@ fn move_messages(
     connection: &mut Connection,
     keys: &Keys,
     chat: &Chat,
-    (rooms, mut said): (&[(RoomId, u64)], BTreeMap<RoomId, Vec<Said>>),
+    rooms: &[(RoomId, u64)],
+    mut said: BTreeMap<RoomId, Vec<Said>>,
     file: &mut NewFile,
     progress: Progress<'_>,
 ) -> Result<(), ClusterError> {

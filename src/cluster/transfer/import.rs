@@ -85,7 +85,9 @@ fn move_messages(
             let (page, is_more) = reader.after(room, after, PAGE_MESSAGES, PAGE_BYTES)?;
             next = page.last().map(|said| said.seq).filter(|_| is_more);
             moved += page.len() as u64;
-            page.into_iter().for_each(|said| writer.say(room, said));
+            for said in page {
+                writer.say(room, said);
+            }
             flush(&mut writer, connection, keys, max_kept)?;
             progress(passed + next.unwrap_or(last).min(of_room(last)), total);
         }
