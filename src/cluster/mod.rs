@@ -54,3 +54,6 @@ pub(crate) use rooms::Rooms;
 pub use transfer::{ClusterExport, ClusterImport};
 #[cfg(feature = "sqlite")]
 pub(crate) use transfer::{export, import};
+
+#[cfg(test)]
+mod property_test;
