@@ -38,7 +38,7 @@ mod store;
 mod transfer;
 mod writer;
 
-pub(crate) use batch::Command;
+pub(crate) use batch::{Command, Notice};
 pub(crate) use figures::{Figures, NodeStatus};
 pub(crate) use inspect::inspect;
 pub(crate) use keeper::Keeper;

@@ -37,7 +37,7 @@ pub(super) struct OpenedChat {
 /// What the dispatcher's thread runs.
 pub(super) enum Dispatching {
     /// A server that is a chat of its own.
-    Alone(Dispatcher<LocalLog>),
+    Alone(Box<Dispatcher<LocalLog>>),
     /// A node of a cluster.
     #[cfg(feature = "cluster")]
     Member(Box<Member>),
@@ -45,7 +45,7 @@ pub(super) enum Dispatching {
 
 /// What the thread `upkeep` runs.
 pub(super) enum UpkeepTask {
-    File(Upkeep),
+    File(Box<Upkeep>),
     #[cfg(feature = "cluster")]
     Keeper(Box<Keeper>),
 }
@@ -102,8 +102,13 @@ impl OpenedChat {
         saver.begin(&chat, effects)?;
         let parts = Parts { chat, saver, reader, epoch: epoch.into() };
         let (dispatcher, recall) = assemble(LocalLog::default(), parts, start, memory, metrics);
-        let dispatching = Dispatching::Alone(dispatcher);
-        Ok(Self { dispatching, recall, upkeep: upkeep.map(UpkeepTask::File), archive })
+        let dispatching = Dispatching::Alone(Box::new(dispatcher));
+        Ok(Self {
+            dispatching,
+            recall,
+            upkeep: upkeep.map(|upkeep| UpkeepTask::File(Box::new(upkeep))),
+            archive,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::chat::{
     Action, ConnectionId, Content, EntryId, Link, NodeId, Request, RoomId, Rules, Source, Version,
 };
-use crate::cluster::batch::{Batch, Command, Join, LEVEL};
+use crate::cluster::batch::{Batch, Command, Join, LEVEL, Notice};
 use crate::cluster::nodes::LogEntry;
 use crate::cluster::replica::Replica;
 use crate::simulation::random::Dice;
@@ -51,7 +51,7 @@ fn command(dice: &mut Dice) -> Command {
         0..3 => return Command::Join(Box::new(join(dice))),
         3 => return Command::Leave,
         4 => return Command::Beat { place: entry_id(dice), digest: number(dice) },
-        5 => return Command::Typing(link),
+        5 => return Command::Notice(link, Notice::Typing),
         6 | 7 => {
             Action::Connect { link, source: Source::SAMPLE, version: Version::Base, resume: None }
         }

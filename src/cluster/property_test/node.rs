@@ -7,7 +7,7 @@ use crate::chat::{
     Action, ConnectionId, Content, Effect, EntryId, Erasure, Link, NodeId, Request, ResumeKey,
     ResumeOffer, RoomId, Rules, Source, UserId, Version,
 };
-use crate::cluster::batch::{Batch, Command, Join};
+use crate::cluster::batch::{Batch, Command, Join, Notice};
 use crate::cluster::nodes::{Break, LEVEL, LogEntry, Verdict};
 use crate::cluster::replica::Replica;
 use crate::simulation::random::Dice;
@@ -102,7 +102,7 @@ impl SimNode {
                 let reach = vec![(RoomId(1), dice.below(20)), (RoomId(2), dice.below(20))];
                 Action::Erased { what: Erasure::Before(dice.below(99)), reach }
             }
-            36..40 => return Command::Typing(link),
+            36..40 => return Command::Notice(link, Notice::Typing),
             40..46 => {
                 let nodes = &self.replica.nodes;
                 return Command::Beat { place: nodes.place(), digest: nodes.digest() };

@@ -5,8 +5,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
+use std::net::Shutdown;
 use std::time::Duration;
 
 use redis::{Arg, Cmd, Parser, Value, cmd};
@@ -36,10 +35,6 @@ pub(crate) struct Connection {
     read_timeout: Duration,
     dead: Option<RedisError>,
 }
-
-/// Ends a connection from another thread: whoever waits in it gets an error at once.
-#[derive(Clone, Debug)]
-pub(crate) struct Stopper(Arc<TcpStream>);
 
 /// How to log in.
 #[derive(Clone, Debug, Default)]
@@ -138,6 +133,7 @@ impl Connection {
     }
 
     /// Whether nothing can be asked any more.
+    #[cfg(test)]
     pub(crate) fn is_dead(&self) -> bool {
         self.dead.is_some()
     }
@@ -145,16 +141,6 @@ impl Connection {
     /// How long a reply may take from now on. It is rounded up to a millisecond.
     pub(crate) fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout.max(Duration::from_millis(1));
-    }
-
-    /// Ends this connection from another thread.
-    pub(crate) fn stopper(&self) -> Result<Stopper, RedisError> {
-        let socket = self.socket.socket.tcp().try_clone();
-        let failed = |error: io::Error| {
-            let kind = RedisErrorKind::Failed(error.to_string());
-            RedisError::new(&self.address, "copy the socket", kind)
-        };
-        Ok(Stopper(Arc::new(socket.map_err(failed)?)))
     }
 
     /// One command and its reply.
@@ -278,13 +264,6 @@ impl fmt::Debug for Credentials {
     /// Without the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
-    }
-}
-
-impl Stopper {
-    /// Ends the connection. To do so again does nothing.
-    pub(crate) fn stop(&self) {
-        let _ = self.0.shutdown(Shutdown::Both);
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct RedisError {
 pub(crate) enum RedisErrorKind {
     /// There was no answer within this time. The connection has ended.
     TimedOut(Duration),
-    /// The server, or a [`Stopper`](super::Stopper), has closed the connection.
+    /// The server has closed the connection.
     Closed,
     /// The socket or TLS has failed. The connection has ended.
     Failed(String),

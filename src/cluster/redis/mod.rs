@@ -36,7 +36,7 @@ mod tls;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub(crate) use self::connection::{Connection, Stopper};
+pub(crate) use self::connection::Connection;
 pub(crate) use self::engine::Engine;
 pub use self::error::ClusterError;
 pub(crate) use self::error::{RedisError, RedisErrorKind};

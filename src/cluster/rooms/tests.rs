@@ -6,9 +6,9 @@ use super::super::keeper::tests::{BAR, LOBBY, Steps, TestNode};
 use super::super::redis::test_server::{TestServer, start};
 use super::super::replica::Replica;
 use super::*;
-use crate::chat::{Action, Content, Effect, Erased, Erasure, Event, Memo, Position, RoomId, Said};
+use crate::chat::{Action, Content, Effect, Erasure, Event, Memo, Position, Said};
 use crate::history::contract_test::EVERYTHING;
-use crate::history::{Batch, HistoryError, Retention};
+use crate::history::{Archive, Batch, HistoryError, Retention};
 
 /// A node that has joined: its chat, and its history.
 struct Member {
@@ -18,6 +18,11 @@ struct Member {
 }
 
 impl Member {
+    /// As the operator's commands see it.
+    fn archive(&self) -> Archive {
+        Archive::Shared(self.rooms.archive.clone())
+    }
+
     /// Begins with the newest snapshot, and has applied what follows in the log.
     fn join(server: &TestServer, retention: Retention) -> Self {
         let engine = server.engine();
@@ -146,9 +151,9 @@ fn nobody_finds_what_is_erased_even_before_the_keeper_has_done_it() {
     let mut member = Member::join(&server, EVERYTHING);
     let erase = |what| Action::Erased { what, reach: vec![(LOBBY, 8)] };
     let user = member.replica.chat.users().next().unwrap().id;
-    let count = member.rooms.archive.erase(Erasure::User(user), &[(LOBBY, 8)]).unwrap();
+    let count = member.archive().erase(Erasure::User(user), &[(LOBBY, 8)]).unwrap();
     assert_eq!(count, 8);
-    assert!(member.rooms.archive.erases_later());
+    assert!(member.archive().erases_later());
     node.say([11]);
     node.act(erase(Erasure::User(user)));
     member.follow();
@@ -161,13 +166,13 @@ fn nobody_finds_what_is_erased_even_before_the_keeper_has_done_it() {
         said.into_iter().map(text).collect::<Vec<_>>().join(" ")
     };
     assert!(texts(&mut member).ends_with("Erased Erased 9 10 11"));
-    assert_eq!(member.rooms.archive.erase(Erasure::User(user), &[(LOBBY, 8)]).unwrap(), 0);
+    assert_eq!(member.archive().erase(Erasure::User(user), &[(LOBBY, 8)]).unwrap(), 0);
     // A node that joins now knows it from the log, and one that joins after the next snapshot from Redis.
     assert_eq!(texts(&mut Member::join(&server, EVERYTHING)), texts(&mut member));
     Steps::begin(&server).keep();
     for member in [&mut member, &mut Member::join(&server, EVERYTHING)] {
         assert_eq!(texts(member), "9 10 11");
-        let pages = member.rooms.archive.pages(LOBBY).unwrap();
+        let pages = member.archive().pages(LOBBY).unwrap();
         let pages = pages.collect::<Result<Vec<_>, HistoryError>>().unwrap().concat();
         assert_eq!(pages.iter().map(|said| said.seq).collect::<Vec<_>>(), [9, 10, 11]);
     }

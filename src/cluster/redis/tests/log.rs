@@ -8,7 +8,7 @@ use redis::cmd;
 
 use crate::chat::EntryId;
 use crate::cluster::redis::test_server::{TestServer, start};
-use crate::cluster::redis::{Connection, Engine, RawEntry, RedisErrorKind};
+use crate::cluster::redis::{Connection, Engine, RawEntry};
 
 const BEGIN: EntryId = EntryId { term: 0, n: 0 };
 
@@ -68,22 +68,6 @@ fn a_reader_waits_for_the_next_entry() {
     });
     let place = writer.append(engine.keys(), BEGIN, b"x").unwrap();
     assert_eq!(waiting.join().unwrap()[0].id, place);
-}
-
-#[test]
-fn a_reader_is_stopped_from_another_thread() {
-    let Some(server) = start() else { return };
-    let (engine, mut reader) = connect(&server);
-    let stopper = reader.stopper().unwrap();
-    let keys = engine.keys().clone();
-    let waiting = thread::spawn(move || {
-        let error = reader.read(&keys, BEGIN, 10, Duration::from_secs(600)).unwrap_err();
-        assert!(reader.is_dead());
-        error
-    });
-    stopper.stop();
-    let error = waiting.join().unwrap();
-    assert_eq!(*error.kind(), RedisErrorKind::Closed, "{error}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::super::super::redis::test_server::{TestServer, start};
 use super::super::super::redis::{Connection, Engine};
 use super::super::*;
 use crate::chat::{Erased, Erasure, Memo, RoomId, Stored};
+use crate::history::Archive;
 use crate::history::contract_test::{ALL, Fixture, Open, archive, erase};
 use crate::history::{
     ArchiveError, Batch, HistoryError, HistoryReader, Opened, Retention, SharedArchive,
