@@ -134,16 +134,15 @@ pub(super) fn show(figures: Option<&Figures>) -> Result<Value, Failure> {
     let no_node = "This server is no node of a cluster: it has no \"cluster\" in its settings.";
     let figures = figures.ok_or_else(|| (404, no_node.to_owned()))?;
     let (writes_to, reads_from) = figures.servers();
-    let nodes = figures.nodes();
-    let keeper = nodes.iter().find(|node| is_keeper_node(figures, node));
+    let (nodes, keeper) = (figures.nodes(), keeper(figures));
     let snapshot = known(&figures.snapshot_at).map(|at| {
         let (n, bytes) = (get(&figures.snapshot_n), get(&figures.snapshot_bytes));
         json!({ "n": n, "at": at, "bytes": bytes })
     });
     Ok(json!({
-        "nodes": nodes.iter().map(|node| node_json(figures, node)).collect::<Vec<_>>(),
+        "nodes": nodes.iter().map(|node| node_json(node, keeper.as_deref())).collect::<Vec<_>>(),
         "level": nodes.iter().map(|node| node.level).min(),
-        "keeper": keeper.map(|node| &node.name),
+        "keeper": keeper,
         "place": { "term": get(&figures.term), "n": get(&figures.n) },
         "lagMs": get(&figures.lag_ms),
         "roundTripUs": known(&figures.round_trip_us),
@@ -162,7 +161,7 @@ pub(super) fn show(figures: Option<&Figures>) -> Result<Value, Failure> {
     }))
 }
 
-fn node_json(figures: &Figures, node: &NodeStatus) -> Value {
+fn node_json(node: &NodeStatus, keeper: Option<&str>) -> Value {
     let NodeStatus { id, name, version, level, silent_ms, is_this, is_leaving, users } = node;
     json!({
         // JavaScript would round the number.
@@ -174,12 +173,14 @@ fn node_json(figures: &Figures, node: &NodeStatus) -> Value {
         "silentMs": silent_ms,
         "isThis": is_this,
         "isLeaving": is_leaving,
-        "isKeeper": is_keeper_node(figures, node),
+        "isKeeper": keeper == Some(&**name),
     })
 }
 
-fn is_keeper_node(figures: &Figures, node: &NodeStatus) -> bool {
-    if is_keeper(figures) { node.is_this } else { known(&figures.keeper) == Some(node.id) }
+/// The name of the node that is the keeper. Of itself a node knows it first.
+fn keeper(figures: &Figures) -> Option<String> {
+    let this = figures.nodes().into_iter().find(|node| node.is_this && is_keeper(figures));
+    this.map(|node| node.name).or_else(|| figures.keeper())
 }
 
 fn is_keeper(figures: &Figures) -> bool {

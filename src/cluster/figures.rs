@@ -30,10 +30,7 @@ pub(crate) struct Figures {
     pub(crate) differences: AtomicU64,
     /// Whether this node's keeper has the lease.
     pub(crate) is_keeper: AtomicBool,
-    /// The number of the node whose keeper has the lease, as far as this node has seen; 0: not known.
-    pub(crate) keeper: AtomicU64,
-    /// The place, time and length of the newest snapshot that this node knows of: what its own keeper has written, or
-    /// what it has found in Redis.
+    /// The place, time and length of the newest snapshot in Redis, as the keeper on this node has seen it.
     pub(crate) snapshot_n: AtomicU64,
     pub(crate) snapshot_at: AtomicU64,
     pub(crate) snapshot_bytes: AtomicU64,
@@ -48,6 +45,7 @@ pub(crate) struct Figures {
 #[derive(Debug, Default)]
 struct Known {
     nodes: Vec<NodeStatus>,
+    keeper: Option<String>,
     writes_to: Option<String>,
     reads_from: Option<String>,
 }
@@ -76,6 +74,15 @@ impl Figures {
 
     pub(crate) fn set_nodes(&self, nodes: Vec<NodeStatus>) {
         self.lock().nodes = nodes;
+    }
+
+    /// The name of the node whose keeper has the lease. `None`: nobody has it, or this node has not looked yet.
+    pub(crate) fn keeper(&self) -> Option<String> {
+        self.lock().keeper.clone()
+    }
+
+    pub(crate) fn set_keeper(&self, name: Option<&str>) {
+        self.lock().keeper = name.map(str::to_owned);
     }
 
     /// The addresses of the server that this node writes to, and of the one that it reads from. `None`: it has none.

@@ -31,7 +31,7 @@ use redis::cmd;
 use super::figures::Figures;
 use super::redis::{Connection, Engine, Keys, RedisError, info_field, text};
 use super::retention::SharedRetention;
-use super::store::LoadError;
+use super::store::{self, LoadError};
 use follower::Follower;
 use lease::Lease;
 #[cfg(test)]
@@ -206,7 +206,7 @@ impl Keeper {
         }
     }
 
-    /// Notes how much memory Redis uses, if it is time to.
+    /// Notes how much memory Redis uses, who is the keeper, and which snapshot is the newest, if it is time to.
     fn measure(&mut self, connection: &mut Connection) -> Result<(), RedisError> {
         if Instant::now() < self.memory_due {
             return Ok(());
@@ -217,6 +217,14 @@ impl Keeper {
         let field = |name| info_field(info, name).and_then(|it| it.parse().ok()).unwrap_or(0);
         self.figures.redis_bytes.store(field("used_memory"), Ordering::Relaxed);
         self.figures.redis_max_bytes.store(field("maxmemory"), Ordering::Relaxed);
+        let keys = self.engine.keys();
+        let owner = connection.call(cmd("GET").arg(keys.keeper()))?;
+        self.figures.set_keeper(text(&owner).and_then(node_of));
+        if let Some((n, bytes, at)) = store::newest(connection, keys)? {
+            self.figures.snapshot_n.store(n, Ordering::Relaxed);
+            self.figures.snapshot_bytes.store(bytes, Ordering::Relaxed);
+            self.figures.snapshot_at.store(at, Ordering::Relaxed);
+        }
         Ok(())
     }
 }
@@ -226,6 +234,11 @@ fn unique(node: &str) -> String {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).expect("the system has random bytes");
     format!("{node} {:016x}", u64::from_be_bytes(bytes))
+}
+
+/// The name of the node of a keeper with this name.
+fn node_of(keeper: &str) -> Option<&str> {
+    Some(keeper.rsplit_once(' ')?.0)
 }
 
 /// Waits so long for the word to stop.

@@ -119,7 +119,6 @@ impl ReaderThread {
         while !self.is_abandoned.load(Ordering::Acquire) {
             match self.engine.source() {
                 Ok(connection) => {
-                    self.figures.reader_connections.fetch_add(1, Ordering::Relaxed);
                     self.figures.set_reads_from(Some(connection.address()));
                     if self.warned_at.take().is_some() {
                         info!("the log is read again, from {}", connection.address());

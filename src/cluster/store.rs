@@ -6,6 +6,7 @@
 //! The keeper's thread saves; a node that joins loads.
 
 use std::fmt::{self, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use log::warn;
 use redis::{Value, cmd};
@@ -51,6 +52,8 @@ struct Listed {
     place: EntryId,
     bytes: usize,
     hash: String,
+    /// When it was saved, as Unix time in milliseconds; 0: not known.
+    at: u64,
 }
 
 /// Loads the newest whole snapshot, or the one before. `None`: none was ever saved.
@@ -81,6 +84,16 @@ pub(crate) fn load(connection: &mut Connection, keys: &Keys) -> Result<Option<Re
     Err(LoadError::Damaged { places, key: keys.snapshot() })
 }
 
+/// The number of the entry of the newest snapshot, how long it is, and when it was saved (Unix time in milliseconds, 0:
+/// not known). `None`: there is none.
+pub(crate) fn newest(
+    connection: &mut Connection,
+    keys: &Keys,
+) -> Result<Option<(u64, u64, u64)>, RedisError> {
+    let listed = parse(&read_manifest(connection, keys)?);
+    Ok(listed.first().map(|newest| (newest.place.n, newest.bytes as u64, newest.at)))
+}
+
 /// Saves a snapshot, removes all but the one before, and trims the log.
 ///
 /// If there is one already that is as new, another keeper is at work, and only the log is trimmed.
@@ -96,7 +109,7 @@ pub(crate) fn save(
     if listed.first().is_none_or(|newest| newest.place < place) {
         let snapshot = replica.write();
         let hash = hash(&snapshot);
-        let new = Listed { place, bytes: snapshot.len(), hash };
+        let new = Listed { place, bytes: snapshot.len(), hash, at: now() };
         for (index, piece) in snapshot.chunks(PIECE_BYTES).enumerate() {
             connection.call(cmd("SET").arg(keys.piece(place.n, index)).arg(piece))?;
         }
@@ -121,7 +134,7 @@ pub(crate) fn save(
                 remove(
                     connection,
                     keys,
-                    &Listed { place, bytes: snapshot.len(), hash: String::new() },
+                    &Listed { place, bytes: snapshot.len(), hash: String::new(), at: 0 },
                     0,
                 )?;
             }
@@ -211,6 +224,12 @@ fn pieces(bytes: usize) -> usize {
     bytes.div_ceil(PIECE_BYTES)
 }
 
+/// Unix time in milliseconds.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -225,15 +244,16 @@ fn parse(manifest: &str) -> Vec<Listed> {
         let n = words.next()?.parse().ok()?;
         let term = words.next()?.parse().ok()?;
         let (bytes, hash) = (words.next()?.parse().ok()?, words.next()?.to_owned());
-        Some(Listed { place: EntryId { term, n }, bytes, hash })
+        let at = words.next().and_then(|at| at.parse().ok()).unwrap_or(0);
+        Some(Listed { place: EntryId { term, n }, bytes, hash, at })
     };
     manifest.lines().filter_map(line).collect()
 }
 
 impl fmt::Display for Listed {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place: EntryId { term, n }, bytes, hash } = self;
-        writeln!(out, "{n} {term} {bytes} {hash}")
+        let Self { place: EntryId { term, n }, bytes, hash, at } = self;
+        writeln!(out, "{n} {term} {bytes} {hash} {at}")
     }
 }
 

@@ -240,7 +240,6 @@ impl WriterThread {
             self.figures.repeated_batches.fetch_add(self.appended as u64, Ordering::Relaxed);
             self.appended = 0;
             let connection = self.engine.master().map_err(|error| self.fail(&error))?;
-            self.figures.writer_connections.fetch_add(1, Ordering::Relaxed);
             self.figures.set_writes_to(Some(connection.address()));
             if self.warned_at.take().is_some() {
                 info!("the log is written again, at {}", connection.address());

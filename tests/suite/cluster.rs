@@ -1,5 +1,7 @@
 //! Several nodes are one chat: whatever ends, nothing that was acknowledged is lost, and nobody sees anything twice.
 
+mod operation;
+
 use serde_json::json;
 
 use crate::client::{Client, UPGRADE};

@@ -327,7 +327,7 @@ fn monitoring(file: &str) -> PathBuf {
 }
 
 /// Runs `promtool`, if it is there, with this input.
-fn promtool(arguments: &[&str], input: &str) {
+pub(crate) fn promtool(arguments: &[&str], input: &str) {
     let command = Command::new("promtool")
         .args(arguments)
         .stdin(Stdio::piped())

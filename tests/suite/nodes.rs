@@ -52,11 +52,13 @@ impl Nodes {
         let mut settings = self.settings.clone();
         let node = format!("node-{}", self.programs.len() + 1);
         settings["history"] = json!({ "file": null });
-        settings["cluster"] = json!({
-            "redis": format!("redis://127.0.0.1:{}", self.redis.port),
-            "node": node,
-        });
+        settings["cluster"] = self.cluster(&node);
         self.programs.push(Program::start(settings));
+    }
+
+    /// The settings of the cluster for the node of this name.
+    pub(crate) fn cluster(&self, node: &str) -> Value {
+        json!({ "redis": format!("redis://127.0.0.1:{}", self.redis.port), "node": node })
     }
 
     /// No node has panicked, or has seen another one in another state.

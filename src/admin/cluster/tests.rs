@@ -19,6 +19,7 @@ fn node(id: u64, name: &str, level: u32) -> NodeStatus {
 fn figures() -> Figures {
     let figures = Figures::default();
     figures.set_nodes(vec![node(1, "one", 3), node(u64::MAX, "two", 2)]);
+    figures.set_keeper(Some("two"));
     figures.set_writes_to(Some("10.0.0.1:6379"));
     figures.set_reads_from(Some("10.0.0.2:6379"));
     figures.set_reads_from(Some("10.0.0.3:6379"));
@@ -33,7 +34,6 @@ fn figures() -> Figures {
         (&figures.rejoins, 3),
         (&figures.forks, 2),
         (&figures.differences, 1),
-        (&figures.keeper, u64::MAX),
         (&figures.snapshot_n, 4_000),
         (&figures.snapshot_at, 1_795_531_200_500),
         (&figures.snapshot_bytes, 70_000),

@@ -82,7 +82,7 @@ pub(super) fn status(answer: Value, now_ms: i64) -> Shown {
     lines.push((
         "snapshot",
         snapshot.as_ref().map_or_else(
-            || "none known".to_owned(),
+            || "none yet".to_owned(),
             |snapshot| {
                 format!(
                     "{} ago, {}, up to entry {}",

@@ -195,6 +195,22 @@ fn the_log_is_trimmed_to_the_older_of_two_snapshots() {
 }
 
 #[test]
+fn whoever_waits_knows_the_keeper_and_the_newest_snapshot() {
+    let Some(server) = start() else { return };
+    let node = TestNode::join(&server, LOBBY);
+    Steps::begin(&server).keep();
+    let one = Running::start(&server);
+    eventually("it is at work", || one.is_keeper());
+    let two = Running::start(&server);
+    eventually("it has looked", || two.figures.snapshot_at.load(Ordering::Relaxed) != 0);
+    assert!(!two.is_keeper());
+    assert_eq!(two.figures.keeper().as_deref(), Some("node"));
+    assert_eq!(two.figures.snapshot_n.load(Ordering::Relaxed), node.place().n);
+    let bytes = load(&server).unwrap().write().len() as u64;
+    assert_eq!(two.figures.snapshot_bytes.load(Ordering::Relaxed), bytes);
+}
+
+#[test]
 fn another_keeper_takes_over() {
     let Some(server) = start() else { return };
     let one = Running::start(&server);

@@ -13,14 +13,11 @@ use rusqlite::{Connection, params};
 use super::super::{HistoryError, new_epoch};
 use super::explain::explain;
 use super::place::{beside, resolve};
+use super::reference;
 use super::row::{self, int};
 use super::schema::{STEPS, migrate, set_meta};
 use super::{backup, file};
-use crate::chat::{ReferenceHash, RoomId, Said, Stored, StoredReference, UserId};
-
-/// In front of the hash of a reference that is not known itself. It makes the whole longer than any reference, so that
-/// nobody sends it.
-const HASH_ONLY: &str = "The hash of a reference that is not known itself, in 32 digits: ";
+use crate::chat::{RoomId, Said, Stored, StoredReference, UserId};
 
 /// A file that is being written. Dropping it removes what there is.
 pub(crate) struct NewFile {
@@ -154,14 +151,6 @@ pub(crate) fn begin_epoch(path: &Path) -> Result<(), HistoryError> {
         .map_err(|error| explain(path, error))
 }
 
-/// The hash that stands for a reference of the table `reference`.
-pub(super) fn reference_hash(reference: &str, seq: u64) -> ReferenceHash {
-    reference
-        .strip_prefix(HASH_ONLY)
-        .and_then(|digits| u128::from_str_radix(digits, 16).ok())
-        .map_or_else(|| ReferenceHash::of(reference, seq), ReferenceHash::from_bits)
-}
-
 /// Writes references that are oldest first for each user. Which of two users was first does not matter.
 fn put_references(
     connection: &Connection,
@@ -170,7 +159,7 @@ fn put_references(
     let mut put = connection
         .prepare("INSERT INTO reference (user, room, seq, ref) VALUES (?1, ?2, ?3, ?4)")?;
     for (user, (hash, position)) in references {
-        let reference = format!("{HASH_ONLY}{:032x}", hash.to_bits());
+        let reference = reference::text_of(hash);
         put.execute(params![int(user.0), int(position.room.0), int(position.seq), reference])?;
     }
     Ok(())

@@ -19,6 +19,7 @@ mod inspect;
 mod place;
 mod prune;
 mod reader;
+mod reference;
 mod replace;
 mod restore;
 mod row;

@@ -3,7 +3,8 @@
 use std::fs::{self, File};
 use std::io;
 
-use super::super::create::{NewFile, reference_hash};
+use super::super::create::NewFile;
+use super::super::reference::hash_of;
 use super::*;
 use crate::chat::{
     Content, Person, Position, ReferenceHash, ResumeKey, StoredRoom, StoredUser, UserId,
@@ -125,6 +126,6 @@ fn no_client_can_send_what_stands_for_a_hash() {
     let sql = "SELECT ref FROM reference ORDER BY id LIMIT 1";
     let text: String = server.writer.connection().query_row(sql, [], |row| row.get(0)).unwrap();
     assert!(text.chars().count() > 64, "{text}");
-    assert_eq!(reference_hash(&text, 2), ReferenceHash::of("z", 2));
-    assert_eq!(reference_hash("z", 2), ReferenceHash::of("z", 2));
+    assert_eq!(hash_of(&text, 2), ReferenceHash::of("z", 2));
+    assert_eq!(hash_of("z", 2), ReferenceHash::of("z", 2));
 }
