@@ -140,29 +140,8 @@ impl Fault {
 
     fn begin_in_log(self, on: &mut Conductor, node: usize) -> Result<Began, String> {
         match self {
-            Self::SlowLinks => {
-                let ms = on.random.u64(5..60);
-                on.engine()?.set_node(node, Mode::Delay(ms));
-                let heal = move |on: &mut Conductor| {
-                    on.engine()?.set_node(node, Mode::Pass);
-                    Ok(())
-                };
-                Ok(on.begun().then(4_000, heal))
-            }
-            Self::CutLinks => {
-                let mut began = on.begun();
-                for round in 0..3 {
-                    let (at, rest) = (round * 150 + on.random.u64(..100), on.random.u32(..400));
-                    began = began.then(at, move |on| {
-                        on.engine()?.set_node(node, Mode::Hold);
-                        std::thread::sleep(std::time::Duration::from_millis(3));
-                        on.engine()?.cut_node(node, rest);
-                        on.engine()?.set_node(node, Mode::Pass);
-                        Ok(())
-                    });
-                }
-                Ok(began)
-            }
+            Self::SlowLinks => slow_links(on, node),
+            Self::CutLinks => cut_links(on, node),
             Self::PartitionNode => partition_node(on, node, 2_000),
             Self::PartitionNodeLong => {
                 let ms = on.options.lease + 3_000;
@@ -243,6 +222,31 @@ fn roll(on: &mut Conductor) -> Result<Began, String> {
         on.wait_until_fresh(since)?;
     }
     Ok(on.begun())
+}
+
+fn slow_links(on: &mut Conductor, node: usize) -> Result<Began, String> {
+    let ms = on.random.u64(5..60);
+    on.engine()?.set_node(node, Mode::Delay(ms));
+    Ok(on.begun().then(4_000, move |on| {
+        on.engine()?.set_node(node, Mode::Pass);
+        Ok(())
+    }))
+}
+
+/// Cuts everything three times, of which some bytes get through.
+fn cut_links(on: &mut Conductor, node: usize) -> Result<Began, String> {
+    let mut began = on.begun();
+    for round in 0..3 {
+        let (at, rest) = (round * 150 + on.random.u64(..100), on.random.u32(..400));
+        began = began.then(at, move |on| {
+            on.engine()?.set_node(node, Mode::Hold);
+            std::thread::sleep(std::time::Duration::from_millis(3));
+            on.engine()?.cut_node(node, rest);
+            on.engine()?.set_node(node, Mode::Pass);
+            Ok(())
+        });
+    }
+    Ok(began)
 }
 
 fn partition_node(on: &mut Conductor, node: usize, ms: u64) -> Result<Began, String> {
