@@ -26,14 +26,14 @@ use self::client::{Client, Part, hold, send_all, send_parts};
 use self::counts::Counts;
 use self::heaviest::heaviest;
 use self::held_back::Held;
-use crate::chat::{ConnectionId, Effect, Link, RoomId, UserId, Welcome};
+use crate::chat::{ConnectionId, Effect, Link, RoomId, Rules, UserId, Welcome};
 use crate::input::{Arrival, Secret};
 use crate::memory::Memory;
 use crate::net::stop::LINGER;
 use crate::outbox::{Full, Outbox, Piece};
 use crate::output::Output;
 use crate::pace::Pace;
-use crate::protocol::{CloseReason, Outgoing, ServerInfo};
+use crate::protocol::{CloseReason, Outgoing, ServerInfo, Version};
 use crate::recall::{PendingQuery, Query};
 
 /// How many outboxes are prefetched at once. That takes little longer than prefetching one, and these fit
@@ -85,6 +85,11 @@ impl Delivery {
         self.server = server;
     }
 
+    /// What clients are told of the rules from now on.
+    pub(crate) fn set_rules(&mut self, rules: &Rules) {
+        self.server.set_rules(rules);
+    }
+
     /// Adds a client. It is welcomed when the chat has given it a user.
     pub(crate) fn connect(
         &mut self,
@@ -106,6 +111,12 @@ impl Delivery {
     /// The connections that have not ended.
     pub(crate) fn connections(&self) -> impl Iterator<Item = ConnectionId> {
         self.clients.keys().copied()
+    }
+
+    /// The connections of clients that cannot resume.
+    pub(crate) fn base_clients(&self) -> impl Iterator<Item = ConnectionId> {
+        let base = self.clients.iter().filter(|(_, client)| client.version == Version::Base);
+        base.map(|(connection, _)| *connection)
     }
 
     /// The pace of a client.
@@ -137,6 +148,12 @@ impl Delivery {
             }
             Output::Refuse { to, error } => self.send(to, &Outgoing::Error(&error)),
             Output::Close { connection, reason } => self.close(connection, reason),
+            #[cfg(feature = "cluster")]
+            Output::Replace { user } => {
+                if let Some(connection) = self.users.get(&user) {
+                    self.close(*connection, CloseReason::Replaced);
+                }
+            }
         }
         None
     }
