@@ -132,8 +132,14 @@ impl Nodes {
         dead.collect()
     }
 
-    pub fn is_healthy(&self, number: usize) -> bool {
-        is_healthy(self.all[number].address)
+    /// Whether a node says that it is well; otherwise what it says.
+    pub fn health(&self, number: usize) -> Result<(), String> {
+        let Node { name, address, .. } = &self.all[number];
+        match get(*address, "/health") {
+            Ok((head, _)) if head.starts_with("HTTP/1.1 200 ") => Ok(()),
+            Ok((_, body)) => Err(format!("{name} is not healthy: {}", body.trim())),
+            Err(error) => Err(format!("{name} does not answer: {error}")),
+        }
     }
 
     /// What the admin listener answers at this path.

@@ -197,7 +197,7 @@ fn a_text_with_two_places_is_found() {
     // Then the base client was told it out of order, too.
     assert!(found(lie).contains(&Kind::Doubled));
     let in_history = |run: &mut Run| run.audit(&[0, 1, 2, 1]);
-    assert_eq!(found(in_history), [Kind::Doubled]);
+    assert!(found(in_history).contains(&Kind::Doubled));
 }
 
 #[test]
