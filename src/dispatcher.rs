@@ -349,7 +349,10 @@ impl<L: Log> Dispatcher<L> {
                 }
                 Ordered::Local(local) => self.apply_local(local),
                 #[cfg(feature = "cluster")]
-                Ordered::Typing(link) => self.tell_typing(link),
+                Ordered::Notice(link, notice) => {
+                    let outputs = &mut self.outputs;
+                    self.lobby.hear(link, notice, self.now, &self.chat, outputs);
+                }
             }
             self.announce();
         }
@@ -363,8 +366,9 @@ impl<L: Log> Dispatcher<L> {
                 let link = Link { node: self.log.node(), connection };
                 self.lobby.answer(link, request, reference, self.now, &self.chat, outputs);
                 self.weigh(first);
-                if L::IS_SHARED && self.outputs[first..].iter().any(Output::is_typing) {
-                    self.log.tell_typing(link);
+                #[cfg(feature = "cluster")]
+                if let Some(notice) = self.lobby.take_notice() {
+                    self.log.notify(link, notice);
                 }
                 let bytes = self.outputs[first..].iter().map(Output::weight).sum();
                 if let Some(pace) = self.delivery.pace(connection) {
@@ -449,18 +453,6 @@ impl<L: Log> Dispatcher<L> {
     /// Adds the weight of the outputs from index `first` on.
     fn weigh(&mut self, first: usize) {
         self.weight += self.outputs[first..].iter().map(Output::weight).sum::<usize>();
-    }
-
-    /// Tells the members of a room on this node that somebody on another node is typing.
-    #[cfg(feature = "cluster")]
-    fn tell_typing(&mut self, link: Link) {
-        if let Some((user, Some(room))) = self.chat.user_at(link)
-            && let Some(person) = self.chat.person(user)
-        {
-            // No connection of this node.
-            let from = ConnectionId(0);
-            self.push(Output::Typing { room, from, person, time: self.now.time });
-        }
     }
 
     /// Whether an effect is about a client of another node. If the user was connected to this node before,

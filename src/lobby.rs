@@ -8,6 +8,8 @@
 
 mod changes;
 mod mentions;
+#[cfg(feature = "cluster")]
+mod notices;
 mod people;
 mod room_rates;
 
@@ -22,6 +24,8 @@ use crate::chat::{
     Chat, ConnectionId, Effect, Event, Link, MESSAGE_OVERHEAD_BYTES, NodeId, Person, Refusal,
     Reply, Room, RoomChange, RoomId, UserId, Version,
 };
+#[cfg(feature = "cluster")]
+use crate::log::Notice;
 use crate::log::Now;
 use crate::output::Output;
 use crate::pace::Pace;
@@ -79,6 +83,9 @@ pub(crate) struct Lobby {
     /// The earliest time of the next typing event from a connection.
     typing_not_before: HashMap<ConnectionId, Duration>,
     room_rates: RoomRates,
+    /// What the last request tells the other nodes.
+    #[cfg(feature = "cluster")]
+    notice: Option<Notice>,
 }
 
 #[derive(Debug)]
@@ -116,6 +123,8 @@ impl Lobby {
             lists: [None, None],
             typing_not_before: HashMap::new(),
             room_rates: RoomRates::new(0.0),
+            #[cfg(feature = "cluster")]
+            notice: None,
         }
     }
 
@@ -381,10 +390,16 @@ impl Lobby {
         }
         if self.may_tell_typing(from, now.at) {
             outputs.push(Output::Typing { room, from, person, time });
+            #[cfg(feature = "cluster")]
+            self.notice.replace(Notice::Typing);
         }
     }
 
     /// Notes what the client can take, and tells it what is in use.
+    #[cfg_attr(
+        not(feature = "cluster"),
+        expect(unused_variables, reason = "there are no other nodes")
+    )]
     fn greet(
         &mut self,
         connection: ConnectionId,
@@ -399,12 +414,29 @@ impl Lobby {
         let hello = Hello { presence, mentions, max_frame_bytes };
         self.max_frames.insert(connection, max_frame_bytes);
         self.people.follow(connection, presence);
-        self.mentions.want(connection, user, mentions);
+        let is_dropped = self.mentions.want(connection, user, mentions);
         if self.subscribers.contains(&connection) {
-            self.mentions.follow(connection, chat.person(user).as_ref());
+            self.follow_mentions(connection, chat.person(user).as_ref());
+        }
+        #[cfg(feature = "cluster")]
+        if is_dropped {
+            self.notice = Some(Notice::Mentions(false));
         }
         let outgoing = Outgoing::Hello { hello, reference: reference.as_deref() };
         Output::Send { to: vec![connection], frames: Version::V2.frame(&outgoing) }
+    }
+
+    /// Counts the mentions of the client's user from now on, if it wants to know them.
+    #[cfg_attr(
+        not(feature = "cluster"),
+        expect(unused_variables, reason = "there are no other nodes")
+    )]
+    fn follow_mentions(&mut self, connection: ConnectionId, person: Option<&Person>) {
+        let is_new = self.mentions.follow(connection, person);
+        #[cfg(feature = "cluster")]
+        if is_new {
+            self.notice = Some(Notice::Mentions(true));
+        }
     }
 
     fn users(
@@ -436,7 +468,7 @@ impl Lobby {
             self.subscribers.insert(connection);
             let user = chat.user_at(Link { node: self.node, connection });
             let person = user.and_then(|(user, _)| chat.person(user));
-            self.mentions.follow(connection, person.as_ref());
+            self.follow_mentions(connection, person.as_ref());
             Version::V2
         };
         let is_own = self.mentions.has_any(connection);

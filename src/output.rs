@@ -32,11 +32,6 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// Whether this tells others that somebody is typing.
-    pub(crate) fn is_typing(&self) -> bool {
-        matches!(self, Self::Typing { .. })
-    }
-
     /// About how many bytes of frames this makes. Small replies count as 0.
     pub(crate) fn weight(&self) -> usize {
         match self {

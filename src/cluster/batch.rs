@@ -46,10 +46,20 @@ pub(crate) enum Command {
     Leave,
     /// The node lives, and had this digest after this place.
     Beat { place: EntryId, digest: u64 },
-    /// The user of this link is typing.
-    Typing(Link),
+    /// Something that the other nodes are told and that changes nothing in the chat.
+    Notice(Link, Notice),
     /// Changes the chat.
     Act(Action),
+}
+
+/// What the nodes tell each other of the user of a link. It is no part of the replicated state, so a node that joins
+/// later does not know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// It is typing.
+    Typing,
+    /// Its mentions are counted from now on, or no longer.
+    Mentions(bool),
 }
 
 /// What a node brings along.
@@ -85,13 +95,15 @@ mod tag {
     pub(super) const BEAT: u64 = 2;
     pub(super) const TYPING: u64 = 3;
     pub(super) const ACT: u64 = 4;
+    pub(super) const MENTIONS: u64 = 5;
+    pub(super) const NO_MENTIONS: u64 = 6;
 }
 
 impl Command {
     /// The link that this is about, if it is about one.
     pub(super) fn link(&self) -> Option<Link> {
         match self {
-            Self::Typing(link) => Some(*link),
+            Self::Notice(link, _) => Some(*link),
             Self::Act(action) => action.link(),
             Self::Join(_) | Self::Leave | Self::Beat { .. } => None,
         }
@@ -161,8 +173,12 @@ impl ByteWriter {
                 self.entry_id(*place);
                 self.fixed(*digest);
             }
-            Command::Typing(link) => {
-                self.number(tag::TYPING);
+            Command::Notice(link, notice) => {
+                self.number(match notice {
+                    Notice::Typing => tag::TYPING,
+                    Notice::Mentions(true) => tag::MENTIONS,
+                    Notice::Mentions(false) => tag::NO_MENTIONS,
+                });
                 self.number(link.connection.0);
             }
             Command::Act(action) => {
@@ -220,7 +236,9 @@ impl ByteReader<'_> {
             tag::JOIN => Command::Join(Box::new(self.join()?)),
             tag::LEAVE => Command::Leave,
             tag::BEAT => Command::Beat { place: self.entry_id()?, digest: self.fixed()? },
-            tag::TYPING => Command::Typing(self.link_of(node)?),
+            tag::TYPING => Command::Notice(self.link_of(node)?, Notice::Typing),
+            tag::MENTIONS => Command::Notice(self.link_of(node)?, Notice::Mentions(true)),
+            tag::NO_MENTIONS => Command::Notice(self.link_of(node)?, Notice::Mentions(false)),
             tag::ACT => Command::Act(Action::read(self, node)?),
             _ => return Err(Malformed),
         })

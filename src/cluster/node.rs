@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use log::info;
 
-use super::batch::{Command, Join};
+use super::batch::{Command, Join, MAX_SKIPPED};
 use super::figures::Figures;
 use super::nodes::{Break, LEVEL, LogEntry, Nodes, Verdict};
 use super::reader::{Reader, Wake};
@@ -55,8 +55,6 @@ pub(crate) struct Follower {
     pub(crate) writer: Writer,
     pub(crate) figures: Arc<Figures>,
     pub(crate) health: Arc<Health>,
-    /// Entries that this node has skipped.
-    pub(crate) skipped: BTreeSet<EntryId>,
     /// Read and not applied yet.
     pub(crate) ahead: Vec<LogEntry>,
 }
@@ -91,7 +89,7 @@ pub(crate) fn join(
     let mut connection = engine.master().map_err(JoinError::Redis)?;
     let keys = engine.keys();
     let replica = store::load(&mut connection, keys).map_err(JoinError::Load)?;
-    let skipped = poison::poisoned(&mut connection, keys).map_err(JoinError::Redis)?;
+    let poisoned = poison::poisoned(&mut connection, keys).map_err(JoinError::Redis)?;
     drop(connection);
     let replica = replica.unwrap_or_else(Replica::fresh);
     let node = random_node().map_err(JoinError::Machine)?;
@@ -100,7 +98,7 @@ pub(crate) fn join(
     let entries = Reader::start(
         engine.clone(),
         replica.nodes.place(),
-        skipped.clone(),
+        poisoned.clone(),
         must_reconnect.clone(),
         wake.clone(),
         figures.clone(),
@@ -108,7 +106,7 @@ pub(crate) fn join(
     .map_err(JoinError::Machine)?;
     let writer = Writer::start(engine.clone(), node, figures.clone(), must_reconnect)
         .map_err(JoinError::Machine)?;
-    writer.send(vec![Command::Join(Box::new(introduction(me, forked, &skipped)))]);
+    writer.send(vec![Command::Join(Box::new(introduction(me, forked, &poisoned)))]);
     let mut joining = Joining { node, replica, rooms, effects: Vec::new() };
     let ahead = joining.follow(&entries)?;
     writer.confirm(1);
@@ -122,7 +120,6 @@ pub(crate) fn join(
         writer,
         figures: figures.clone(),
         health: health.clone(),
-        skipped,
         ahead,
     };
     Ok(Joined { node, chat, follower, rooms, epoch })
@@ -191,7 +188,7 @@ impl Joining {
     }
 }
 
-fn introduction(me: &Me, forked: Option<EntryId>, skipped: &BTreeSet<EntryId>) -> Join {
+fn introduction(me: &Me, forked: Option<EntryId>, poisoned: &BTreeSet<EntryId>) -> Join {
     Join {
         name: me.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -200,7 +197,8 @@ fn introduction(me: &Me, forked: Option<EntryId>, skipped: &BTreeSet<EntryId>) -
         base: history::new_epoch(),
         rules: me.rules.clone(),
         forked,
-        skipped: skipped.iter().copied().collect(),
+        // The last ones: no node that lives has applied the others.
+        skipped: poisoned.iter().rev().take(MAX_SKIPPED).copied().collect(),
     }
 }
 

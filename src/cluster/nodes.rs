@@ -10,7 +10,7 @@ mod snapshot;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::batch::{Batch, Command, Join, MAX_SKIPPED};
+use super::batch::{Batch, Command, Join, MAX_SKIPPED, Notice};
 use super::digest::Digest;
 use crate::chat::{Action, Effect, Entry, EntryId, Link, NodeId, Request};
 
@@ -79,7 +79,8 @@ pub(crate) struct Taken {
     pub(crate) steps: Vec<Step>,
     /// The nodes whose leases have ended.
     pub(crate) gone: Vec<NodeId>,
-    /// The epoch is another one now. Every node but the one that has joined has to join anew.
+    /// The epoch is another one now. Every node that was in the cluster before has to join anew. One that has
+    /// not joined yet, and is still reading what has happened, has not.
     pub(crate) is_new_epoch: bool,
     /// Entries that have been applied here, and that a node has skipped which is in the cluster now.
     pub(crate) skipped: Vec<EntryId>,
@@ -104,8 +105,8 @@ pub(crate) enum Verdict {
 pub(crate) enum Step {
     /// To be applied to the chat.
     Entry(Entry),
-    /// The user of this link is typing.
-    Typing(Link),
+    /// To be told to the lobby.
+    Notice(Link, Notice),
 }
 
 /// The entry does not follow what has been taken. What there is now is of no more use.
@@ -164,6 +165,11 @@ impl Nodes {
             digest: Digest::default(),
             digests: VecDeque::new(),
         }
+    }
+
+    /// A cluster that begins with what was said elsewhere, in this epoch.
+    pub(crate) fn with_base(epoch: String) -> Self {
+        Self { base: Some(epoch), ..Self::new() }
     }
 
     /// Takes the next entry. One that has been taken already leads to nothing.
@@ -235,11 +241,13 @@ impl Nodes {
     }
 
     /// The number of the node's last batch that was applied; `None`: it is not in the cluster.
+    #[cfg(test)]
     pub(crate) fn counter(&self, node: NodeId) -> Option<u64> {
         self.live.get(&node).map(|node| node.counter)
     }
 
     /// The last entries that had no batch, in order: at most [`MAX_SKIPPED`].
+    #[cfg(test)]
     pub(crate) fn skipped(&self) -> impl Iterator<Item = EntryId> {
         self.skipped.iter().copied()
     }
@@ -341,7 +349,7 @@ impl Nodes {
                 Command::Beat { place, digest } => {
                     taken.differs |= self.digest_at(place).is_some_and(|ours| ours.0 != digest);
                 }
-                Command::Typing(link) => taken.steps.push(Step::Typing(link)),
+                Command::Notice(link, notice) => taken.steps.push(Step::Notice(link, notice)),
                 Command::Act(action) => {
                     is_said |= matches!(&action, Action::Ask { request: Request::Say(..), .. });
                     taken.steps.push(self.step(time, action));

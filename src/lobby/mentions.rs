@@ -51,7 +51,9 @@ impl Mentions {
             Effect::Tell { event: Event::Renamed(it), .. }
             | Effect::Reply { reply: Reply::Renamed(it), .. } => self.rename(it.user, &it.new_name),
             Effect::Subscribe { user, room } => self.see(*user, *room),
-            Effect::Store(Memo::UserGone(user)) => self.drop_user(*user),
+            Effect::Store(Memo::UserGone(user)) => {
+                self.drop_user(*user);
+            }
             Effect::RoomListChanged { room, change: RoomChange::Removed } => {
                 self.drop_room(*room);
             }
@@ -90,26 +92,37 @@ impl Mentions {
         }
     }
 
-    /// The client wants to know, or does not.
-    pub(super) fn want(&mut self, connection: ConnectionId, user: UserId, wants: bool) {
+    /// The client wants to know, or does not. Returns whether its user no longer follows.
+    pub(super) fn want(&mut self, connection: ConnectionId, user: UserId, wants: bool) -> bool {
         if wants {
             self.wanted_by.insert(connection, user);
-        } else {
-            self.wanted_by.remove(&connection);
-            self.drop_user(user);
+            return false;
         }
+        self.wanted_by.remove(&connection);
+        self.drop_user(user)
     }
 
     /// The client follows the list of rooms: from now on the mentions of its user are counted, if it wants to
-    /// know them.
-    pub(super) fn follow(&mut self, connection: ConnectionId, person: Option<&Person>) {
+    /// know them. Returns whether they were not counted before.
+    pub(super) fn follow(&mut self, connection: ConnectionId, person: Option<&Person>) -> bool {
         let wants = self.wanted_by.contains_key(&connection);
-        let Some(Person { id, name }) = person.filter(|_| wants) else { return };
-        let follower = self.followers.entry(*id).or_insert_with(|| {
+        let Some(person) = person.filter(|_| wants) else { return false };
+        let before = self.followers.len();
+        self.follower(person).connection = Some(connection);
+        self.followers.len() > before
+    }
+
+    /// The mentions of a user who is connected to another node are counted from now on.
+    #[cfg(feature = "cluster")]
+    pub(super) fn count_for(&mut self, person: &Person) {
+        self.follower(person);
+    }
+
+    fn follower(&mut self, Person { id, name }: &Person) -> &mut Follower {
+        self.followers.entry(*id).or_insert_with(|| {
             self.names.add(name, *id);
             Follower { name: name.clone(), connection: None, rooms: BTreeSet::new() }
-        });
-        follower.connection = Some(connection);
+        })
     }
 
     /// The connection has ended. Its user may come back, if there still is one.
@@ -161,12 +174,14 @@ impl Mentions {
         }
     }
 
-    fn drop_user(&mut self, user: UserId) {
-        let Some(follower) = self.followers.remove(&user) else { return };
+    /// Returns whether the user's mentions were counted.
+    pub(super) fn drop_user(&mut self, user: UserId) -> bool {
+        let Some(follower) = self.followers.remove(&user) else { return false };
         self.names.remove(&follower.name, user);
         for room in follower.rooms {
             self.counts.remove(&(room, user));
         }
+        true
     }
 
     /// Returns whether it had a count.

@@ -13,11 +13,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::chat::{Action, Chat, ConnectionId, Effect, Entry, NodeId};
 #[cfg(feature = "cluster")]
-use crate::chat::EntryId;
-use crate::chat::{Action, Chat, ConnectionId, Effect, Entry, Link, NodeId};
+use crate::chat::{EntryId, Link};
 use crate::protocol::{CloseReason, ErrorReply, LocalRequest, Reference, Since};
 
+#[cfg(feature = "cluster")]
+pub(crate) use crate::cluster::Notice;
 pub(crate) use local::LocalLog;
 #[cfg(feature = "cluster")]
 pub(crate) use shared::SharedLog;
@@ -60,8 +62,9 @@ pub(crate) trait Log {
     /// Tells what the chat says of the cluster, for the operator.
     fn report(&mut self, _chat: &Chat) {}
 
-    /// The user at this link is typing, which those on other nodes are told as well.
-    fn tell_typing(&mut self, _link: Link) {}
+    /// Tells the lobbies of the other nodes something about the user at this link.
+    #[cfg(feature = "cluster")]
+    fn notify(&mut self, _link: Link, _notice: Notice) {}
 
     /// The log takes nothing more, since what was proposed does not come back.
     fn is_away(&self) -> bool {
@@ -127,9 +130,9 @@ pub(crate) enum Ordered {
     Entry { entry: Entry, since: Option<Box<Since>> },
     /// Concerns this node alone. Everything that was proposed before it has been returned.
     Local(Local),
-    /// The user at this link, which leads to another node, is typing.
+    /// Something that the lobby of the node has said to which this link leads, another one than this.
     #[cfg(feature = "cluster")]
-    Typing(Link),
+    Notice(Link, Notice),
 }
 
 /// Something that concerns one node alone.

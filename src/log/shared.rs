@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use log::{error, info, warn};
 
-use super::{Local, Log, Lost, Now, Ordered, Proposal};
+use super::{Local, Log, Lost, Notice, Now, Ordered, Proposal};
 use crate::chat::{Action, Chat, ConnectionId, Effect, EntryId, Link, NodeId};
 use crate::cluster::{
     Break, Command, Figures, Follower, LogEntry, NodeStatus, Step, Taken, Verdict, mark_poisoned,
@@ -226,10 +226,10 @@ impl SharedLog {
     fn order(&mut self, step: Option<Step>, since: Option<Box<Since>>) {
         match step {
             Some(Step::Entry(entry)) => self.ordered.push_back(Ordered::Entry { entry, since }),
-            Some(Step::Typing(link)) if link.node != self.node => {
-                self.ordered.push_back(Ordered::Typing(link));
+            Some(Step::Notice(link, notice)) if link.node != self.node => {
+                self.ordered.push_back(Ordered::Notice(link, notice));
             }
-            Some(Step::Typing(_)) | None => {}
+            Some(Step::Notice(..)) | None => {}
         }
     }
 
@@ -248,7 +248,7 @@ impl SharedLog {
         if *is_new_epoch {
             self.lost = self.lost.or(Some(Lost::NewEpoch));
         }
-        if skipped.iter().any(|id| !self.follower.skipped.contains(id)) {
+        if !skipped.is_empty() {
             self.lost = self.lost.or(Some(Lost::Poisoned));
         }
         if *differs {
@@ -431,9 +431,9 @@ impl Log for SharedLog {
         self.figures().set_nodes(nodes.collect());
     }
 
-    fn tell_typing(&mut self, link: Link) {
-        if !self.is_away {
-            self.push(Command::Typing(link), Kind::Step(None), None);
+    fn notify(&mut self, link: Link, notice: Notice) {
+        if !self.is_away || notice != Notice::Typing {
+            self.push(Command::Notice(link, notice), Kind::Step(None), None);
         }
     }
 

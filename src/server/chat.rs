@@ -37,7 +37,7 @@ pub(super) struct OpenedChat {
 /// What the dispatcher's thread runs.
 pub(super) enum Dispatching {
     /// A server that is a chat of its own.
-    Alone(Dispatcher<LocalLog>),
+    Alone(Box<Dispatcher<LocalLog>>),
     /// A node of a cluster.
     #[cfg(feature = "cluster")]
     Member(Box<Member>),
@@ -45,7 +45,7 @@ pub(super) enum Dispatching {
 
 /// What the thread `upkeep` runs.
 pub(super) enum UpkeepTask {
-    File(Upkeep),
+    File(Box<Upkeep>),
     #[cfg(feature = "cluster")]
     Keeper(Box<Keeper>),
 }
@@ -102,8 +102,13 @@ impl OpenedChat {
         saver.begin(&chat, effects)?;
         let parts = Parts { chat, saver, reader, epoch: epoch.into() };
         let (dispatcher, recall) = assemble(LocalLog::default(), parts, start, memory, metrics);
-        let dispatching = Dispatching::Alone(dispatcher);
-        Ok(Self { dispatching, recall, upkeep: upkeep.map(UpkeepTask::File), archive })
+        let dispatching = Dispatching::Alone(Box::new(dispatcher));
+        Ok(Self {
+            dispatching,
+            recall,
+            upkeep: upkeep.map(|upkeep| UpkeepTask::File(Box::new(upkeep))),
+            archive,
+        })
     }
 }
 
@@ -143,14 +148,19 @@ pub(super) fn reload(live: &Live) -> Reload {
         // Well below what an outbox may hold, so that no single tick fills one.
         max_tick_bytes: limits.outbox_max_bytes / 4,
         history_on_enter: limits.history_on_enter,
-        retention: Retention {
-            max_events: limits.history_max_events,
-            max_age: max_age(limits),
-            max_memory_bytes: limits.history_max_memory_bytes,
-            max_file_bytes: limits.history_max_file_bytes,
-            max_references: max_references(limits),
-        },
+        retention: retention(limits),
         server: ServerInfo::new(advertised(limits), live.site.gifs().to_vec()),
+    }
+}
+
+/// How much is kept.
+pub(super) fn retention(limits: &Limits) -> Retention {
+    Retention {
+        max_events: limits.history_max_events,
+        max_age: max_age(limits),
+        max_memory_bytes: limits.history_max_memory_bytes,
+        max_file_bytes: limits.history_max_file_bytes,
+        max_references: max_references(limits),
     }
 }
 
@@ -179,7 +189,7 @@ fn max_frame_bytes(limits: &Limits) -> usize {
 }
 
 /// The rules of the chat, as the settings have them.
-fn rules(settings: &Settings) -> Rules {
+pub(super) fn rules(settings: &Settings) -> Rules {
     let limits = &settings.limits;
     Rules {
         // Like the titles that users choose.

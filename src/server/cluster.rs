@@ -70,6 +70,9 @@ impl Membership {
     ) -> Result<Self, StartError> {
         let cluster = &settings.cluster;
         let engine = Engine::new(cluster).map_err(StartError::cluster)?;
+        for warning in engine.check().map_err(StartError::cluster)? {
+            warn!("{warning}");
+        }
         let sender = inputs.clone();
         let wake = move || {
             if let Some(inputs) = sender.upgrade() {

@@ -322,6 +322,8 @@ impl ExpectedDelivery {
                 Output::Refuse { to, error } => self.send(to, &Outgoing::Error(&error)),
                 Output::Close { connection, reason } => self.close(connection, reason),
                 Output::QueryResult { .. } | Output::Typing { .. } => unreachable!("not made here"),
+                #[cfg(feature = "cluster")]
+                Output::Replace { .. } => unreachable!("there is one node"),
             }
         }
         for stream in self.streams.values_mut() {

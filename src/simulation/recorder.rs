@@ -74,7 +74,7 @@ fn recorded(ordered: &Ordered, time: u64) -> Recorded {
         Ordered::Entry { entry, since } => return Recorded::Entry(entry.clone(), since.clone()),
         Ordered::Local(local) => local,
         #[cfg(feature = "cluster")]
-        Ordered::Typing(_) => unreachable!("there is one node"),
+        Ordered::Notice(..) => unreachable!("there is one node"),
     };
     match local {
         Local::Request { connection, request, reference } => {

@@ -63,7 +63,9 @@ fn commands() -> Vec<Command> {
         Command::Act(Action::SetRules(Box::new(Rules::sample(&[&text])))),
         Command::Act(Action::Kick { user: UserId(3) }),
         Command::Act(Action::Announce { text }),
-        Command::Typing(link(5)),
+        Command::Notice(link(5), Notice::Typing),
+        Command::Notice(link(6), Notice::Mentions(true)),
+        Command::Notice(link(7), Notice::Mentions(false)),
         Command::Beat { place: EntryId { term: 9, n: 8 }, digest: u64::MAX },
         Command::Leave,
     ]);
@@ -135,10 +137,10 @@ fn what_a_node_brings_has_limits() {
 
 #[test]
 fn commands_about_the_links_of_other_nodes_are_left_out() {
-    let own = Command::Typing(link(1));
+    let own = Command::Notice(link(1), Notice::Typing);
     let other = Link { node: NodeId(1), connection: ConnectionId(1) };
     let action = Action::Disconnect { link: other, is_going_away: false };
-    let mixed = vec![Command::Typing(other), own.clone(), Command::Act(action)];
+    let mixed = vec![Command::Notice(other, Notice::Typing), own.clone(), Command::Act(action)];
     assert_eq!(Batch::decode(&batch(2, mixed).encode()), Ok(batch(2, vec![own])));
 }
 

@@ -90,7 +90,7 @@ fn say(link: Link) -> Action {
 fn actions(taken: Taken) -> Vec<Action> {
     let action = |step| match step {
         Step::Entry(entry) => Some(entry.action),
-        Step::Typing(_) => None,
+        Step::Notice(..) => None,
     };
     taken.steps.into_iter().filter_map(action).collect()
 }
@@ -232,7 +232,7 @@ fn nobody_speaks_for_the_connections_of_another_node() {
     let commands = [other, own].into_iter().flat_map(|link| {
         [
             Command::Act(say(link)),
-            Command::Typing(link),
+            Command::Notice(link, Notice::Typing),
             Command::Act(Action::Disconnect { link, is_going_away: false }),
             Command::Act(Action::Connect {
                 link,
@@ -243,7 +243,7 @@ fn nobody_speaks_for_the_connections_of_another_node() {
         ]
     });
     let taken = log.batch(A, 2, commands.collect());
-    assert_eq!(taken.steps[1], Step::Typing(own));
+    assert_eq!(taken.steps[1], Step::Notice(own, Notice::Typing));
     let links: Vec<_> = actions(taken).iter().filter_map(Action::link).collect();
     assert_eq!(links, [own, own, own]);
 }

@@ -5,8 +5,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
+use std::net::Shutdown;
 use std::time::Duration;
 
 use redis::{Arg, Cmd, Parser, Value, cmd};
@@ -36,10 +35,6 @@ pub(crate) struct Connection {
     read_timeout: Duration,
     dead: Option<RedisError>,
 }
-
-/// Ends a connection from another thread: whoever waits in it gets an error at once.
-#[derive(Clone, Debug)]
-pub(crate) struct Stopper(Arc<TcpStream>);
 
 /// How to log in.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +78,8 @@ impl Connection {
         }
         let mut replies = connection.pipeline(&steps)?.into_iter();
         let mut next = || replies.next().unwrap_or(Ok(Value::Nil));
-        next()?;
+        // The name is for the operator only. If this is not allowed, the next is not either, or does without.
+        let _ = next();
         let info = next()?;
         let role = next()?;
         next()?;
@@ -137,6 +133,7 @@ impl Connection {
     }
 
     /// Whether nothing can be asked any more.
+    #[cfg(test)]
     pub(crate) fn is_dead(&self) -> bool {
         self.dead.is_some()
     }
@@ -144,16 +141,6 @@ impl Connection {
     /// How long a reply may take from now on. It is rounded up to a millisecond.
     pub(crate) fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout.max(Duration::from_millis(1));
-    }
-
-    /// Ends this connection from another thread.
-    pub(crate) fn stopper(&self) -> Result<Stopper, RedisError> {
-        let socket = self.socket.socket.tcp().try_clone();
-        let failed = |error: io::Error| {
-            let kind = RedisErrorKind::Failed(error.to_string());
-            RedisError::new(&self.address, "copy the socket", kind)
-        };
-        Ok(Stopper(Arc::new(socket.map_err(failed)?)))
     }
 
     /// One command and its reply.
@@ -220,7 +207,10 @@ impl Connection {
             detail: refusal.details().unwrap_or_default().to_owned(),
         };
         let error = RedisError::new(&self.address, step, kind);
-        if error.code() == Some("READONLY") {
+        // Redis before 7 wraps it where a script writes.
+        if error.code() == Some("READONLY")
+            || refusal.details().is_some_and(|it| it.contains("-READONLY"))
+        {
             // It has become a replica. Whoever writes has to look for the master.
             self.dead = Some(error.clone());
         }
@@ -238,7 +228,16 @@ impl Connection {
     }
 
     /// The connection is dead from now on.
-    pub(super) fn end(&mut self, step: &str, kind: RedisErrorKind) -> RedisError {
+    pub(super) fn end(&mut self, step: &str, mut kind: RedisErrorKind) -> RedisError {
+        if kind == RedisErrorKind::Closed && self.run_id.is_empty() && self.socket.socket.has_tls()
+        {
+            // The alert that says so is often lost with the connection.
+            kind = RedisErrorKind::Unfit(
+                "it has closed the connection after the TLS handshake; if it wants a certificate, set \
+                 cluster.tls.cert and cluster.tls.key"
+                    .to_owned(),
+            );
+        }
         let error = RedisError::new(&self.address, step, kind);
         let _ = self.socket.socket.tcp().shutdown(Shutdown::Both);
         self.dead = Some(error.clone());
@@ -268,22 +267,19 @@ impl fmt::Debug for Credentials {
     }
 }
 
-impl Stopper {
-    /// Ends the connection. To do so again does nothing.
-    pub(crate) fn stop(&self) {
-        let _ = self.0.shutdown(Shutdown::Both);
-    }
-}
-
 impl Read for Watched {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let read = self.socket.read(buf);
-        if let Err(error) = &read
-            && error.kind() != io::ErrorKind::Interrupted
-        {
-            self.error = Some(io::Error::new(error.kind(), error.to_string()));
+        loop {
+            match self.socket.read(buf) {
+                // A signal ends a read of a socket with a time-out.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.error = Some(io::Error::new(error.kind(), error.to_string()));
+                    return Err(error);
+                }
+                read => return read,
+            }
         }
-        read
     }
 }
 

@@ -19,7 +19,7 @@ fn order(log: &mut LocalLog) -> Vec<String> {
     let show = |ordered| match ordered {
         Ordered::Entry { entry, .. } => format!("entry {}", entry.id.n),
         Ordered::Local(Local::Close { connection, .. }) => format!("close {}", connection.0),
-        Ordered::Local(local) => panic!("{local:?}"),
+        other => panic!("{other:?}"),
     };
     std::iter::from_fn(|| log.next()).map(show).collect()
 }
@@ -66,7 +66,7 @@ fn what_stays_on_the_node_comes_back_with_its_entry() {
     log.propose(Proposal::Action { action: Action::Wait, since: kept });
     let sinces = std::iter::from_fn(|| log.next()).map(|ordered| match ordered {
         Ordered::Entry { since, .. } => since.map(|since| *since),
-        Ordered::Local(local) => panic!("{local:?}"),
+        other => panic!("{other:?}"),
     });
     assert_eq!(sinces.collect::<Vec<_>>(), [None, Some(since)]);
 }

@@ -8,7 +8,7 @@ use redis::cmd;
 
 use crate::chat::EntryId;
 use crate::cluster::redis::test_server::{TestServer, start};
-use crate::cluster::redis::{Connection, Engine, RawEntry, RedisErrorKind};
+use crate::cluster::redis::{Connection, Engine, RawEntry};
 
 const BEGIN: EntryId = EntryId { term: 0, n: 0 };
 
@@ -71,22 +71,6 @@ fn a_reader_waits_for_the_next_entry() {
 }
 
 #[test]
-fn a_reader_is_stopped_from_another_thread() {
-    let Some(server) = start() else { return };
-    let (engine, mut reader) = connect(&server);
-    let stopper = reader.stopper().unwrap();
-    let keys = engine.keys().clone();
-    let waiting = thread::spawn(move || {
-        let error = reader.read(&keys, BEGIN, 10, Duration::from_secs(600)).unwrap_err();
-        assert!(reader.is_dead());
-        error
-    });
-    stopper.stop();
-    let error = waiting.join().unwrap();
-    assert_eq!(*error.kind(), RedisErrorKind::Closed, "{error}");
-}
-
-#[test]
 fn a_server_that_has_started_anew_begins_a_term() {
     let Some(mut server) = start() else { return };
     let (engine, mut writer) = connect(&server);
@@ -121,6 +105,29 @@ fn a_log_that_lacks_what_was_seen_begins_a_term() {
     // A term is never below one that somebody has seen.
     let far = EntryId { term: other.term + 1_000_000_000, n: 1 };
     assert_eq!(writer.append(engine.keys(), far, b"far").unwrap().term, far.term + 1);
+}
+
+#[test]
+fn a_refused_entry_does_not_hide_that_the_server_is_another_one() {
+    let Some(server) = start() else { return };
+    let (engine, mut writer) = connect(&server);
+    let keys = engine.keys();
+    let place = writer.append(keys, BEGIN, b"one").unwrap();
+    server.cli(&["SET", &keys.run(), "other"]);
+    server.cli(&["XSETID", &keys.log(), "99999999999999-0"]);
+    writer.append(keys, place, b"two").unwrap_err();
+    assert_eq!(server.cli(&["GET", &keys.run()]), "other\n");
+}
+
+#[test]
+fn a_master_that_becomes_a_replica_is_not_written_to_any_more() {
+    let Some(server) = start() else { return };
+    let (engine, mut writer) = connect(&server);
+    let place = writer.append(engine.keys(), BEGIN, b"one").unwrap();
+    server.cli(&["REPLICAOF", "127.0.0.1", "1"]);
+    let error = writer.append(engine.keys(), place, b"two").unwrap_err();
+    assert_eq!(error.code(), Some("READONLY"), "{error}");
+    assert!(writer.is_dead());
 }
 
 #[test]

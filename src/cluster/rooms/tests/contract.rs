@@ -12,6 +12,7 @@ use super::super::super::redis::test_server::{TestServer, start};
 use super::super::super::redis::{Connection, Engine};
 use super::super::*;
 use crate::chat::{Erased, Erasure, Memo, RoomId, Stored};
+use crate::history::Archive;
 use crate::history::contract_test::{ALL, Fixture, Open, archive, erase};
 use crate::history::{
     ArchiveError, Batch, HistoryError, HistoryReader, Opened, Retention, SharedArchive,
@@ -92,7 +93,7 @@ impl TestKeeper {
         let Retention { max_events, max_age, .. } = self.retention;
         self.writer.flush(&mut self.connection, &keys, max_events).unwrap();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let oldest = max_age.map_or(Duration::ZERO, |age| now - age);
+        let oldest = max_age.map_or(Duration::ZERO, |age| now.saturating_sub(age));
         let mut rooms = self.rooms.clone();
         while !rooms.is_empty() {
             let oldest = u64::try_from(oldest.as_millis()).unwrap();
