@@ -100,6 +100,9 @@ impl SharedLog {
     pub(crate) fn new(node: NodeId, mut follower: Follower, lease: Duration) -> Self {
         let entries = std::mem::take(&mut follower.ahead).into();
         let clock = (follower.nodes.at(), Duration::ZERO);
+        // That the log was away before this node joined anew is over: its own first batch has come back.
+        follower.figures.away_since.store(0, Ordering::Relaxed);
+        follower.health.set_failing(false);
         Self {
             node,
             follower,
