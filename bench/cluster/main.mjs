@@ -1,4 +1,4 @@
-// Compares three nodes of wschat with three of Socket.IO on the same Redis: bench/cluster/run --help.
+// Compares three nodes of wschat with three of other servers on the same Redis: bench/cluster/run --help.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -134,11 +134,13 @@ const spread = (numbers) => `${sorted(numbers)[0].toFixed(1)} – ${sorted(numbe
 
 const lines = [];
 const version = (command, ...args) => execFileSync(command, args, { encoding: 'utf8' }).trim();
+const debianVersion = (name) => version('dpkg-query', '-W', '-f', '${Version}', name).replace(/\+.*/, '');
 const packages = JSON.parse(readFileSync(new URL('package.json', import.meta.url))).dependencies;
 lines.push(
   `Measured on ${new Date().toISOString().slice(0, 10)} (UTC): ${version('redis-server', '--version').replace(/ sha.*/, '')}, ` +
     `Node ${process.versions.node}, Socket.IO ${packages['socket.io']} with its adapter ` +
-    `${packages['@socket.io/redis-streams-adapter']} and ioredis ${packages.ioredis}; ${cpus().length} cores, ` +
+    `${packages['@socket.io/redis-streams-adapter']} and ioredis ${packages.ioredis}, Centrifuge ` +
+    `${debianVersion('golang-github-centrifugal-centrifuge-dev')} of Debian; ${cpus().length} cores, ` +
     `which clients, nodes and Redis share. ${rounds} rounds, in turns.`,
 );
 

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { CentrifugeClient } from './centrifuge-client.mjs';
 import { freePort, listening } from './processes.mjs';
 import { SocketIoClient } from './socketio-client.mjs';
 import { WschatClient } from './wschat-client.mjs';
@@ -59,7 +60,18 @@ async function startSocketIo(processes, folder, redis) {
   );
 }
 
+async function startCentrifuge(processes, folder, redis) {
+  const program = fileURLToPath(new URL('bin/centrifuge', import.meta.url));
+  const where = redis.sentinels
+    ? ['-sentinels', redis.sentinels.map(({ host, port }) => `${host}:${port}`).join(','), '-name', 'wschat']
+    : ['-redis', `127.0.0.1:${redis.master.port}`];
+  return startNodes(processes, 'centrifuge', (port, i) =>
+    processes.start(`centrifuge ${i + 1}`, program, ['-port', String(port), ...where]),
+  );
+}
+
 export const KINDS = {
   wschat: { start: startWschat, Client: WschatClient },
+  centrifuge: { start: startCentrifuge, Client: CentrifugeClient },
   'socket.io': { start: startSocketIo, Client: SocketIoClient },
 };
