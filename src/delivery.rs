@@ -33,7 +33,7 @@ use crate::net::stop::LINGER;
 use crate::outbox::{Full, Outbox, Piece};
 use crate::output::Output;
 use crate::pace::Pace;
-use crate::protocol::{CloseReason, Outgoing, ServerInfo};
+use crate::protocol::{CloseReason, Outgoing, ServerInfo, Version};
 use crate::recall::{PendingQuery, Query};
 
 /// How many outboxes are prefetched at once. That takes little longer than prefetching one, and these fit
@@ -108,6 +108,12 @@ impl Delivery {
         self.clients.keys().copied()
     }
 
+    /// The connections of clients that cannot resume.
+    pub(crate) fn base_clients(&self) -> impl Iterator<Item = ConnectionId> {
+        let base = self.clients.iter().filter(|(_, client)| client.version == Version::Base);
+        base.map(|(connection, _)| *connection)
+    }
+
     /// The pace of a client.
     pub(crate) fn pace(&self, connection: ConnectionId) -> Option<&Pace> {
         Some(&*self.clients.get(&connection)?.pace)
@@ -137,6 +143,12 @@ impl Delivery {
             }
             Output::Refuse { to, error } => self.send(to, &Outgoing::Error(&error)),
             Output::Close { connection, reason } => self.close(connection, reason),
+            #[cfg(feature = "cluster")]
+            Output::Replace { user } => {
+                if let Some(connection) = self.users.get(&user) {
+                    self.close(*connection, CloseReason::Replaced);
+                }
+            }
         }
         None
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::chat::{
-    self, Action, Chat, ConnectionId, Effect, Link, NodeId, Reply, RoomId, Source, UserId,
+    self, Action, Chat, ConnectionId, Effect, Link, Refusal, Reply, RoomId, Source, UserId,
 };
 use crate::clock;
 use crate::delivery::Delivery;
@@ -30,11 +30,11 @@ use control::Desk;
 use saver::Outcome;
 pub(crate) use saver::Saver;
 
+/// How long a client has to close its connection that cannot be taken in.
+const TIME_TO_CLOSE: Duration = Duration::from_secs(1);
+
 /// How many inputs a tick gathers at most before it delivers.
 const MAX_TICK_INPUTS: usize = 1_000;
-
-/// This node. There are no others yet.
-pub(crate) const NODE: NodeId = NodeId(0);
 
 /// See the module's documentation.
 pub(crate) struct Dispatcher<L> {
@@ -136,15 +136,20 @@ impl<L: Log> Dispatcher<L> {
 
     /// When a tick has something to do without an input.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        let deadlines =
-            [self.chat.next_deadline(), self.lobby.next_deadline(), self.saver.retry_at()];
+        let (chat, log) = (self.chat_is_due_at(), self.log.next_deadline());
+        let deadlines = [chat, log, self.lobby.next_deadline(), self.saver.retry_at()];
         deadlines.into_iter().flatten().min()
+    }
+
+    fn chat_is_due_at(&self) -> Option<Duration> {
+        self.log.due_at(self.chat.next_deadline()?)
     }
 
     /// Stores what a restart needs. Nothing may follow this call.
     pub(crate) fn end(&mut self, now: Now) {
         self.begin(now);
         self.saver.end(&self.chat, now.at);
+        self.log.end();
     }
 
     /// For use after a panic, when the chat cannot be trusted any more. Closes all connections, and new
@@ -163,7 +168,7 @@ impl<L: Log> Dispatcher<L> {
     fn begin(&mut self, now: Now) {
         self.now = now;
         self.log.set_time(now);
-        if self.chat.next_deadline().is_some_and(|deadline| deadline <= now.at) {
+        if self.chat_is_due_at().is_some_and(|due| due <= now.at) {
             self.propose(Action::Wait, None);
         }
         self.announce();
@@ -174,8 +179,11 @@ impl<L: Log> Dispatcher<L> {
             return self.take_while_stopping(input);
         }
         match input {
+            Input::Connect { outbox, .. } if self.log.is_away() => {
+                outbox.finish(CloseReason::CannotSave, Instant::now() + TIME_TO_CLOSE);
+            }
             Input::Connect { connection, address, outbox, arrival, pace } => {
-                let (link, version) = (link(connection), arrival.version());
+                let (link, version) = (self.link(connection), arrival.version());
                 let source = Source::of(address);
                 self.desk.note(connection, address, self.now.time);
                 let resume = arrival.offer().map(Box::new);
@@ -227,7 +235,11 @@ impl<L: Log> Dispatcher<L> {
         since: Option<Box<Since>>,
         reference: Reference,
     ) {
-        let link = link(connection);
+        if self.log.is_away() {
+            let error = ErrorReply::from(&Refusal::NotSaved).to(reference);
+            return self.propose_local(Local::Refuse { connection, error });
+        }
+        let link = self.link(connection);
         if let chat::Request::Say(content, _) = &request
             && let Some((_, Some(room))) = self.chat.user_at(link)
             && let Some(pace) = self.delivery.pace(connection)
@@ -240,8 +252,8 @@ impl<L: Log> Dispatcher<L> {
     }
 
     fn disconnect(&mut self, connection: ConnectionId, reason: CloseReason) {
-        let is_going_away = reason.is_going_away();
-        self.propose(Action::Disconnect { link: link(connection), is_going_away }, None);
+        let (link, is_going_away) = (self.link(connection), reason.is_going_away());
+        self.propose(Action::Disconnect { link, is_going_away }, None);
         self.propose_local(Local::Close { connection, reason });
     }
 
@@ -253,10 +265,16 @@ impl<L: Log> Dispatcher<L> {
         self.max_tick_bytes = reload.max_tick_bytes;
         self.recall.set_on_enter(reload.history_on_enter);
         self.saver.set_retention(reload.retention);
-        self.propose(Action::SetRules(Box::new(reload.rules)), None);
+        // Those of a shared log may come from another node.
+        if !L::IS_SHARED || *self.chat.rules() != reload.rules {
+            self.propose(Action::SetRules(Box::new(reload.rules)), None);
+        }
     }
 
     fn stop(&mut self, until: Instant) {
+        if L::IS_SHARED {
+            self.leave();
+        }
         self.commit_and_deliver();
         self.delivery.close_all(CloseReason::ServerStopping, until);
         self.stopping_until = Some(until);
@@ -272,6 +290,17 @@ impl<L: Log> Dispatcher<L> {
         self.apply();
     }
 
+    /// The users who could not resume leave. The others are still here for those on other nodes: they may be
+    /// back on one of these before anybody notices.
+    fn leave(&mut self) {
+        let base_clients: Vec<ConnectionId> = self.delivery.base_clients().collect();
+        for connection in base_clients {
+            let (link, is_going_away) = (self.link(connection), true);
+            self.propose(Action::Disconnect { link, is_going_away }, None);
+        }
+        self.log.leave();
+    }
+
     /// Applies what the log has put in order.
     fn apply(&mut self) {
         while let Some(ordered) = self.log.next() {
@@ -279,12 +308,15 @@ impl<L: Log> Dispatcher<L> {
                 Ordered::Entry { entry, mut since } => {
                     let mut effects = std::mem::take(&mut self.effects);
                     self.chat.apply(entry, &mut effects);
+                    self.log.observe(&effects);
                     for effect in effects.drain(..) {
                         self.follow(effect, &mut since);
                     }
                     self.effects = effects;
                 }
                 Ordered::Local(local) => self.apply_local(local),
+                #[cfg(feature = "cluster")]
+                Ordered::Typing(link) => self.tell_typing(link),
             }
             self.announce();
         }
@@ -295,9 +327,12 @@ impl<L: Log> Dispatcher<L> {
             Local::Request { connection, request, reference } => {
                 let first = self.outputs.len();
                 let outputs = &mut self.outputs;
-                let (link, now, chat) = (link(connection), self.now, &self.chat);
-                self.lobby.answer(link, request, reference, now, chat, outputs);
+                let link = Link { node: self.log.node(), connection };
+                self.lobby.answer(link, request, reference, self.now, &self.chat, outputs);
                 self.weigh(first);
+                if L::IS_SHARED && self.outputs[first..].iter().any(Output::is_typing) {
+                    self.log.tell_typing(link);
+                }
                 let bytes = self.outputs[first..].iter().map(Output::weight).sum();
                 if let Some(pace) = self.delivery.pace(connection) {
                     pace.charge_answer(bytes);
@@ -323,6 +358,9 @@ impl<L: Log> Dispatcher<L> {
 
     /// Passes one effect on: to the lobby, and to the saver or to the outputs.
     fn follow(&mut self, effect: Effect, since: &mut Option<Box<Since>>) {
+        if L::IS_SHARED && self.is_of_other_node(&effect) {
+            return;
+        }
         self.lobby.observe(&effect, self.now, &self.chat);
         match effect {
             Effect::Store(memo) => self.saver.note(memo),
@@ -380,9 +418,43 @@ impl<L: Log> Dispatcher<L> {
         self.weight += self.outputs[first..].iter().map(Output::weight).sum::<usize>();
     }
 
+    /// Tells the members of a room on this node that somebody on another node is typing.
+    #[cfg(feature = "cluster")]
+    fn tell_typing(&mut self, link: Link) {
+        if let Some((user, Some(room))) = self.chat.user_at(link)
+            && let Some(person) = self.chat.person(user)
+        {
+            // No connection of this node.
+            let from = ConnectionId(0);
+            self.push(Output::Typing { room, from, person, time: self.now.time });
+        }
+    }
+
+    /// Whether an effect is about a client of another node. If the user was connected to this node before,
+    /// that connection ends.
+    fn is_of_other_node(&mut self, effect: &Effect) -> bool {
+        let node = self.log.node();
+        match effect {
+            #[cfg(feature = "cluster")]
+            Effect::Connected { link, welcome } if link.node != node => {
+                self.push(Output::Replace { user: welcome.person.id });
+                true
+            }
+            Effect::Superseded { link }
+            | Effect::TurnedAway { link }
+            | Effect::Kicked { link }
+            | Effect::Connected { link, .. } => link.node != node,
+            Effect::Repeat { to, .. } => {
+                self.chat.link_of(*to).is_none_or(|link| link.node != node)
+            }
+            _ => false,
+        }
+    }
+
     /// Commits the tick and delivers it. Slow consumers are disconnected, which leads to more outputs:
     /// these are committed and delivered in turn.
     fn commit_and_deliver(&mut self) {
+        self.log.flush();
         loop {
             self.commit();
             for output in self.outputs.drain(..) {
@@ -414,12 +486,12 @@ impl<L: Log> Dispatcher<L> {
             Outcome::NoMessages => {}
             Outcome::Saved => {
                 self.lobby.settle(true);
-                self.propose(Action::Saved, None);
+                self.settle(Action::Saved);
             }
             Outcome::NotSaved => {
                 self.metrics.dispatcher.failed_commits.add_alone(1);
                 self.lobby.settle(false);
-                self.propose(Action::NotSaved, None);
+                self.settle(Action::NotSaved);
                 saver::refuse_unsaved(&mut self.outputs, &self.chat);
             }
         }
@@ -430,7 +502,18 @@ impl<L: Log> Dispatcher<L> {
 
     /// Lets the chat hand out the ids that are reserved in the history.
     fn grant_ids(&mut self) {
-        self.propose(Action::Reserved(self.saver.reserved()), None);
+        self.settle(Action::Reserved(self.saver.reserved()));
+    }
+
+    /// Tells the chat what the history has saved, unless the log itself is what saves.
+    fn settle(&mut self, action: Action) {
+        if !L::IS_SHARED {
+            self.propose(action, None);
+        }
+    }
+
+    fn link(&self, connection: ConnectionId) -> Link {
+        Link { node: self.log.node(), connection }
     }
 }
 
@@ -453,10 +536,6 @@ impl<L> Dispatcher<L> {
             && lobby_is_idle
             && self.recall.results_on_their_way() == 0
     }
-}
-
-fn link(connection: ConnectionId) -> Link {
-    Link { node: NODE, connection }
 }
 
 /// The present time by both clocks. The log's clock counts from `started`, so it does not go back even if

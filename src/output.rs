@@ -26,9 +26,17 @@ pub(crate) enum Output {
     Refuse { to: ConnectionId, error: ErrorReply },
     /// Closes a connection after all output before this.
     Close { connection: ConnectionId, reason: CloseReason },
+    /// The user has come back at another node. Closes its connection to this node, if there is one.
+    #[cfg(feature = "cluster")]
+    Replace { user: UserId },
 }
 
 impl Output {
+    /// Whether this tells others that somebody is typing.
+    pub(crate) fn is_typing(&self) -> bool {
+        matches!(self, Self::Typing { .. })
+    }
+
     /// About how many bytes of frames this makes. Small replies count as 0.
     pub(crate) fn weight(&self) -> usize {
         match self {

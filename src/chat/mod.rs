@@ -305,6 +305,11 @@ impl Chat {
         self.resumable.contains_key(key)
     }
 
+    /// What is allowed at present.
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// The highest ids so far.
     pub(crate) fn last_ids(&self) -> IdLimits {
         IdLimits { user: self.last_user, room: self.last_room }

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use crossbeam_channel::Sender;
 use log::info;
 
-use super::{Dispatcher, link};
+use super::Dispatcher;
 use crate::chat::{Action, ConnectionId, Erasure, Refusal, RoomId, Source, UserId};
 use crate::input::{
     AwayStatus, ChatStatus, ClientStatus, Clients, Control, RoomName, RoomStatus, Whom,
@@ -131,7 +131,7 @@ impl<L: Log> Dispatcher<L> {
 
     fn client_statuses(&self) -> Clients {
         let clients = self.desk.origins.iter().filter_map(|(connection, origin)| {
-            let (user, room) = self.chat.user_at(link(*connection))?;
+            let (user, room) = self.chat.user_at(self.link(*connection))?;
             let (version, queued_bytes) = self.delivery.glance(*connection)?;
             Some(ClientStatus {
                 connection: connection.0,
@@ -179,9 +179,11 @@ impl<L: Log> Dispatcher<L> {
             .filter(|(_, origin)| origin.address.to_canonical() == address)
             .map(|(connection, _)| *connection)
             .collect();
+        let node = self.log.node();
         let users = self.chat.users().filter(|user| match user.link {
-            Some(link) => from_there.contains(&link.connection),
-            None => address.is_ipv4() && user.source == Some(Source::of(address)),
+            Some(link) if link.node == node => from_there.contains(&link.connection),
+            // Where else the user is connected, only the source is known.
+            _ => address.is_ipv4() && user.source == Some(Source::of(address)),
         });
         users.map(|user| user.id).collect()
     }

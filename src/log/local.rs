@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 
 use super::{Log, Now, Ordered, Proposal};
-use crate::chat::{Entry, EntryId};
+use crate::chat::{Entry, EntryId, NodeId};
+
+/// The node of a server that is a chat of its own.
+const NODE: NodeId = NodeId(0);
 
 /// Hands back at once what is proposed.
 #[derive(Debug, Default)]
@@ -14,6 +17,12 @@ pub(crate) struct LocalLog {
 }
 
 impl Log for LocalLog {
+    const IS_SHARED: bool = false;
+
+    fn node(&self) -> NodeId {
+        NODE
+    }
+
     fn set_time(&mut self, now: Now) {
         self.now = now;
     }

@@ -11,14 +11,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::chat::{Action, ConnectionId, Entry};
+#[cfg(feature = "cluster")]
+use crate::chat::EntryId;
+use crate::chat::{Action, ConnectionId, Effect, Entry, Link, NodeId};
 use crate::protocol::{CloseReason, ErrorReply, LocalRequest, Reference, Since};
 
 pub(crate) use local::LocalLog;
 
 /// Decides the order.
 pub(crate) trait Log {
-    /// Sets the time of everything that is proposed from now on.
+    /// Whether other nodes apply the same log. What it hands back is saved then, and whether this node's own
+    /// history saves something is not part of the order.
+    const IS_SHARED: bool;
+
+    /// This node.
+    fn node(&self) -> NodeId;
+
+    /// A tick begins. Sets the time of everything that is proposed from now on.
     fn set_time(&mut self, now: Now);
 
     /// Adds a proposal, which [`Log::next`] returns when its place in the order is decided.
@@ -26,6 +35,59 @@ pub(crate) trait Log {
 
     /// Takes the next thing in the order, if that is decided.
     fn next(&mut self) -> Option<Ordered>;
+
+    /// When it is time to propose [`Action::Wait`] for a deadline of the chat, in the time of [`Now::at`].
+    /// `None` if it has been proposed.
+    fn due_at(&self, deadline: Duration) -> Option<Duration> {
+        Some(deadline)
+    }
+
+    /// When a tick is needed for the log itself.
+    fn next_deadline(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Nothing more is proposed in this tick for now: what waits is sent to the other nodes.
+    fn flush(&mut self) {}
+
+    /// What the last entry led to on this node, which is the same on all others.
+    fn observe(&mut self, _effects: &[Effect]) {}
+
+    /// The user at this link is typing, which those on other nodes are told as well.
+    fn tell_typing(&mut self, _link: Link) {}
+
+    /// The log takes nothing more, since what was proposed does not come back.
+    fn is_away(&self) -> bool {
+        false
+    }
+
+    /// This node proposes nothing more, and will be gone.
+    fn leave(&mut self) {}
+
+    /// Why this node can no longer follow the log, and has to join anew.
+    #[cfg(feature = "cluster")]
+    fn lost(&self) -> Option<Lost> {
+        None
+    }
+
+    /// Waits until what was proposed last is in the log, for some seconds at most.
+    fn end(&mut self) {}
+}
+
+/// Why a node has to join a shared log anew.
+#[cfg(feature = "cluster")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// The other nodes have not heard of it for longer than its lease.
+    Expired,
+    /// Entries that it has not applied have been trimmed.
+    Behind,
+    /// Entries that it has applied, up to this one, are lost.
+    Forked(EntryId),
+    /// Entries that another node has applied are lost.
+    NewEpoch,
+    /// It has applied an entry that another node had to skip.
+    Poisoned,
 }
 
 /// A moment by both clocks.
@@ -53,6 +115,9 @@ pub(crate) enum Ordered {
     Entry { entry: Entry, since: Option<Box<Since>> },
     /// Concerns this node alone. Everything that was proposed before it has been returned.
     Local(Local),
+    /// The user at this link, which leads to another node, is typing.
+    #[cfg(feature = "cluster")]
+    Typing(Link),
 }
 
 /// Something that concerns one node alone.

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::chat::{Chat, REFERENCE_BYTES, Rules};
 use crate::delivery::Delivery;
-use crate::dispatcher::{Dispatcher, NODE, Saver};
+use crate::dispatcher::{Dispatcher, Saver};
 use crate::health::Health;
 use crate::history::{self, Archive, HistoryError, Location, Opened, Retention, Upkeep};
 use crate::input::Reload;
 use crate::lobby::Lobby;
-use crate::log::LocalLog;
+use crate::log::{LocalLog, Log};
 use crate::memory::Memory;
 use crate::protocol::{AdvertisedLimits, HISTORY_MAX_PAGE, ServerInfo, USERS_MAX_PAGE};
 use crate::recall::{Recall, RecallThread};
@@ -44,10 +44,12 @@ impl OpenedChat {
         saver.begin(&chat, effects)?;
         let epoch: Arc<str> = epoch.into();
         let (queries, recall) = Recall::new(reader, epoch.clone(), start.history_on_enter);
-        let mut lobby = Lobby::new(NODE, start.list_interval, epoch.clone(), start.max_frame_bytes);
+        let log = LocalLog::default();
+        let mut lobby =
+            Lobby::new(log.node(), start.list_interval, epoch.clone(), start.max_frame_bytes);
         lobby.set_room_rate(start.room_bytes_per_second);
         let dispatcher = Dispatcher::new(
-            LocalLog::default(),
+            log,
             chat,
             lobby,
             saver,

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::chat::{ConnectionId, Entry};
+use crate::chat::{ConnectionId, Entry, NodeId};
 use crate::log::{Local, LocalLog, Log, Now, Ordered, Proposal};
 use crate::protocol::{CloseReason, ErrorReply, LocalRequest, Reference, Since};
 
@@ -47,6 +47,12 @@ impl RecordingLog {
 }
 
 impl Log for RecordingLog {
+    const IS_SHARED: bool = LocalLog::IS_SHARED;
+
+    fn node(&self) -> NodeId {
+        self.inner.node()
+    }
+
     fn set_time(&mut self, now: Now) {
         self.now = now;
         self.inner.set_time(now);
@@ -67,6 +73,8 @@ fn recorded(ordered: &Ordered, time: u64) -> Recorded {
     let local = match ordered {
         Ordered::Entry { entry, since } => return Recorded::Entry(entry.clone(), since.clone()),
         Ordered::Local(local) => local,
+        #[cfg(feature = "cluster")]
+        Ordered::Typing(_) => unreachable!("there is one node"),
     };
     match local {
         Local::Request { connection, request, reference } => {
