@@ -8,6 +8,8 @@ pub const COMMIT: Option<&str> = option_env!("WSCHAT_BUILT_FROM");
 pub const FEATURES: &[&str] = &[
     #[cfg(feature = "cli")]
     "cli",
+    #[cfg(feature = "cluster")]
+    "cluster",
     #[cfg(feature = "tls")]
     "tls",
     #[cfg(feature = "sqlite")]

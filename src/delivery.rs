@@ -26,7 +26,7 @@ use self::client::{Client, Part, hold, send_all, send_parts};
 use self::counts::Counts;
 use self::heaviest::heaviest;
 use self::held_back::Held;
-use crate::chat::{ConnectionId, Effect, Link, RoomId, UserId, Welcome};
+use crate::chat::{ConnectionId, Effect, Link, RoomId, Rules, UserId, Welcome};
 use crate::input::{Arrival, Secret};
 use crate::memory::Memory;
 use crate::net::stop::LINGER;
@@ -83,6 +83,11 @@ impl Delivery {
 
     pub(crate) fn set_server(&mut self, server: ServerInfo) {
         self.server = server;
+    }
+
+    /// What clients are told of the rules from now on.
+    pub(crate) fn set_rules(&mut self, rules: &Rules) {
+        self.server.set_rules(rules);
     }
 
     /// Adds a client. It is welcomed when the chat has given it a user.

@@ -19,6 +19,8 @@ use crate::clock;
 use crate::delivery::Delivery;
 use crate::input::{Input, Reload};
 use crate::lobby::Lobby;
+#[cfg(feature = "cluster")]
+use crate::log::Lost;
 use crate::log::{Local, Log, Now, Ordered, Proposal};
 use crate::mailbox::{Mailbox, WaitOutcome};
 use crate::metrics::Metrics;
@@ -35,6 +37,16 @@ const TIME_TO_CLOSE: Duration = Duration::from_secs(1);
 
 /// How many inputs a tick gathers at most before it delivers.
 const MAX_TICK_INPUTS: usize = 1_000;
+
+/// Why the dispatcher has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RunEnd {
+    /// Every sender of inputs is gone.
+    Finished,
+    /// This node has to join anew, for this reason. All its connections have been closed.
+    #[cfg(feature = "cluster")]
+    Lost(Lost),
+}
 
 /// See the module's documentation.
 pub(crate) struct Dispatcher<L> {
@@ -97,8 +109,8 @@ impl<L: Log> Dispatcher<L> {
         Self { metrics, ..self }
     }
 
-    /// Runs until every sender of inputs is gone.
-    pub(crate) fn run(&mut self, inputs: &Mailbox<Input>) {
+    /// Runs until every sender of inputs is gone, or until this node has to join a shared log anew.
+    pub(crate) fn run(&mut self, inputs: &Mailbox<Input>) -> RunEnd {
         let started = Instant::now();
         loop {
             let deadline = self.next_deadline().map(|deadline| started + deadline);
@@ -110,8 +122,15 @@ impl<L: Log> Dispatcher<L> {
             let now = now_since(started);
             self.tick(now, first, || inputs.take());
             self.count(started.elapsed().saturating_sub(now.at));
+            #[cfg(feature = "cluster")]
+            if let Some(lost) = self.log.lost().filter(|_| self.stopping_until.is_none()) {
+                self.delivery
+                    .close_all(CloseReason::ServerStopping, Instant::now() + TIME_TO_CLOSE);
+                return RunEnd::Lost(lost);
+            }
         }
         self.end(now_since(started));
+        RunEnd::Finished
     }
 
     /// One tick: gather, propose, apply, commit, deliver.
@@ -130,6 +149,11 @@ impl<L: Log> Dispatcher<L> {
             // Decided before the next input is taken: an input outside the mailbox must not wait.
             let is_full = self.gathered == MAX_TICK_INPUTS || self.weight > self.max_tick_bytes;
             input = if is_full { None } else { next() };
+        }
+        if L::IS_SHARED {
+            // What waits sets out before what has come is applied.
+            self.log.flush();
+            self.apply();
         }
         self.commit_and_deliver();
     }
@@ -155,6 +179,7 @@ impl<L: Log> Dispatcher<L> {
     /// For use after a panic, when the chat cannot be trusted any more. Closes all connections, and new
     /// ones as they come, until every sender of inputs is gone.
     pub(crate) fn close_after_panic(&mut self, inputs: &Mailbox<Input>, until: Instant) {
+        self.log.note_panic();
         self.delivery.close_all(CloseReason::InternalError, until);
         while let WaitOutcome::Received(input) = inputs.wait(None) {
             if let Input::Connect { outbox, .. } = input {
@@ -171,6 +196,7 @@ impl<L: Log> Dispatcher<L> {
         if self.chat_is_due_at().is_some_and(|due| due <= now.at) {
             self.propose(Action::Wait, None);
         }
+        self.log.report(&self.chat);
         self.announce();
     }
 
@@ -211,6 +237,8 @@ impl<L: Log> Dispatcher<L> {
             Input::Control(control) => self.control(*control),
             Input::Reload(reload) => self.reload(*reload),
             Input::Stop { until } => self.stop(until),
+            #[cfg(feature = "cluster")]
+            Input::LogReady => {}
         }
     }
 
@@ -307,8 +335,13 @@ impl<L: Log> Dispatcher<L> {
             match ordered {
                 Ordered::Entry { entry, mut since } => {
                     let mut effects = std::mem::take(&mut self.effects);
+                    let has_rules = L::IS_SHARED && matches!(entry.action, Action::SetRules(_));
                     self.chat.apply(entry, &mut effects);
                     self.log.observe(&effects);
+                    if has_rules {
+                        // They may come from another node.
+                        self.delivery.set_rules(self.chat.rules());
+                    }
                     for effect in effects.drain(..) {
                         self.follow(effect, &mut since);
                     }
@@ -454,8 +487,8 @@ impl<L: Log> Dispatcher<L> {
     /// Commits the tick and delivers it. Slow consumers are disconnected, which leads to more outputs:
     /// these are committed and delivered in turn.
     fn commit_and_deliver(&mut self) {
-        self.log.flush();
         loop {
+            self.log.flush();
             self.commit();
             for output in self.outputs.drain(..) {
                 if let Some(query) = self.delivery.take(output) {

@@ -32,6 +32,8 @@ pub enum StartError {
     },
     /// The file of the log cannot be opened. The program around the library says this.
     Log(io::Error),
+    /// The cluster that the settings name cannot be joined. The text says what is wrong and what to do.
+    Cluster(String),
     /// The admin listener cannot be opened.
     Admin {
         /// `admin.listen` of the settings.
@@ -58,6 +60,12 @@ pub enum ServeError {
 }
 
 impl StartError {
+    /// The cluster cannot be joined.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn cluster(error: impl fmt::Display) -> Self {
+        Self::Cluster(error.to_string())
+    }
+
     /// Whether the same start may succeed later without anybody's changing the settings or the files: a disk is full,
     /// a file is in use by another server, the address is not there yet, or no descriptor or thread is left.
     #[must_use]
@@ -67,7 +75,7 @@ impl StartError {
             Self::Listen { source, .. } | Self::Admin { source, .. } => {
                 source.kind() == ErrorKind::AddrNotAvailable || may_pass(source)
             }
-            Self::Machine(_) => true,
+            Self::Machine(_) | Self::Cluster(_) => true,
             Self::Log(source) => may_pass(source),
             Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) | Self::Icon(_) => false,
         }
@@ -90,6 +98,7 @@ impl fmt::Display for StartError {
                 }
             }
             Self::Log(error) => error.fmt(f),
+            Self::Cluster(error) => write!(f, "the cluster: {error}"),
             Self::Admin { address, source } => write!(
                 f,
                 "cannot open the admin listener at {address}: {source}; {}",
@@ -162,6 +171,7 @@ impl Error for StartError {
             | Self::Admin { source, .. }
             | Self::Log(source)
             | Self::Machine(source) => Some(source),
+            Self::Cluster(_) => None,
         }
     }
 }

@@ -54,6 +54,9 @@ pub(crate) enum Input {
     Reload(Box<Reload>),
     /// The server stops. Clients have until then to take what is queued for them.
     Stop { until: Instant },
+    /// A shared log has something new.
+    #[cfg(feature = "cluster")]
+    LogReady,
 }
 
 /// How a client arrives.

@@ -80,7 +80,7 @@ pub use net::sockets::Listening;
 pub use net::tls::CertificateError;
 pub use server::{Bound, Capacity, Counts, Reloaded, Server, ServerHandle, capacity};
 pub use settings::{
-    AdminSettings, Durability, HistorySettings, Limits, ListenAddress, LogFormat, LogSettings,
-    Settings, SettingsError,
+    AdminSettings, ClusterSettings, Durability, HistorySettings, Limits, ListenAddress, LogFormat,
+    LogSettings, ReadFrom, RedisServers, RedisTls, Settings, SettingsError,
 };
 pub use web::{GifsError, IconError};

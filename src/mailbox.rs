@@ -96,6 +96,12 @@ impl<T> WeakMailboxSender<T> {
     }
 }
 
+impl<T> Clone for WeakMailboxSender<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
 impl<T> Clone for MailboxSender<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())

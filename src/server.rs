@@ -11,6 +11,7 @@
 //! | `accept.rs` | what the listener's thread does with a new connection |
 //! | `sessions.rs` | the session threads |
 //! | `chat.rs` | opening the history and restoring the chat from it |
+//! | `cluster.rs` | a node of a cluster: joining, and joining anew |
 //! | `operator.rs` | the admin listener, and what looks after the dispatcher |
 //! | `counts.rs` | how many are here |
 //! | `threads.rs` | spawning the other threads, and what their panics lead to |
@@ -19,6 +20,8 @@
 mod accept;
 mod capacity;
 mod chat;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod counts;
 mod listening;
 mod operator;
@@ -164,13 +167,15 @@ impl Server {
         let (inputs, received) = mailbox(live.settings.limits.command_queue_length);
         let health = Arc::<Health>::default();
         let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
-        let OpenedChat { dispatcher, recall, upkeep, archive } =
-            OpenedChat::open(&live, health.clone(), memory.clone()).map_err(StartError::History)?;
         let metrics = Arc::<Metrics>::default();
-        let dispatcher = dispatcher.with_metrics(metrics.clone());
-        let recall = recall.with_metrics(metrics.clone());
+        let shared = (health.clone(), memory.clone(), metrics.clone());
+        let OpenedChat { dispatching, recall, upkeep, archive } = open(&live, shared, &inputs)?;
+        #[cfg(feature = "cluster")]
+        let figures = dispatching.figures();
         let room = live.admission_limits().max_connections;
         let (context, flushing) = context(live, health, memory, metrics, &inputs)?;
+        #[cfg(feature = "cluster")]
+        let context = Context { cluster: figures, ..context };
         let context = Arc::new(context);
         let (sessions, idle_threads) = SessionThreads::new();
         let commands = Arc::new(Commands::new(inputs.downgrade(), archive));
@@ -186,7 +191,7 @@ impl Server {
         let end = EndOnDrop(ended.clone());
         let dispatcher = spawn("dispatcher", move || {
             let _end = end;
-            dispatch(dispatcher, &received, &context)
+            dispatch(dispatching, &received, &context)
         })?;
         let running = Arc::new(Running::new(control.clone()));
         let watch = Watch::start(&running)?;
@@ -304,6 +309,21 @@ fn time_to_close(timeout: Duration, sessions: usize) -> Duration {
     timeout.saturating_sub(ending).max(timeout / 2)
 }
 
+/// Opens the chat that the settings name: one of this server's own, or that of a cluster.
+#[cfg_attr(not(feature = "cluster"), expect(unused_variables, reason = "there are no clusters"))]
+fn open(
+    live: &Live,
+    shared: (Arc<Health>, Arc<Memory>, Arc<Metrics>),
+    inputs: &MailboxSender<Input>,
+) -> Result<OpenedChat, StartError> {
+    #[cfg(feature = "cluster")]
+    if live.settings.cluster.redis.is_some() {
+        return OpenedChat::join(live, shared, inputs.downgrade());
+    }
+    let (health, memory, metrics) = shared;
+    OpenedChat::open(live, health, memory, &metrics).map_err(StartError::History)
+}
+
 /// What sessions have in common, and the work of the flusher's thread.
 fn context(
     live: Live,
@@ -325,6 +345,8 @@ fn context(
         admission: Arc::default(),
         liveness: Arc::new(Liveness::new(inputs.downgrade())),
         metrics,
+        #[cfg(feature = "cluster")]
+        cluster: None,
     };
     Ok((context, flushing))
 }

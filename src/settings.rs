@@ -10,6 +10,7 @@
 //! | `settings.rs` | the settings that are not limits, and checks across settings |
 //! | `limits.rs` | one table: each limit's key, type, default, range, unit, and when a change applies |
 //! | `admin.rs` | where the admin listener is |
+//! | `cluster.rs` | where Redis or Valkey is, and who this node is there |
 //! | `reload.rs` | the same last column for the other settings, and what a reload keeps |
 //! | `listen.rs` | what the server listens on |
 //! | `owner.rs` | the name, the colour and the welcome of the place |
@@ -19,6 +20,7 @@
 //! | `error.rs` | the errors that the operator reads |
 
 mod admin;
+mod cluster;
 mod error;
 mod limits;
 mod listen;
@@ -38,6 +40,9 @@ use log::LevelFilter;
 
 pub(crate) use self::admin::AdminAddress;
 pub use self::admin::AdminSettings;
+#[cfg_attr(not(feature = "cluster"), expect(unused_imports, reason = "there is no cluster"))]
+pub(crate) use self::cluster::RedisUrl;
+pub use self::cluster::{ClusterSettings, ReadFrom, RedisServers, RedisTls};
 pub use self::error::SettingsError;
 pub use self::limits::Limits;
 pub use self::listen::ListenAddress;
@@ -147,6 +152,9 @@ pub struct Settings {
     /// Where the history is kept.
     pub history: HistorySettings,
 
+    /// The nodes that are one chat with this one.
+    pub cluster: ClusterSettings,
+
     /// The limits.
     pub limits: Limits,
 }
@@ -223,6 +231,7 @@ impl Default for Settings {
             admin: AdminSettings::default(),
             log: LogSettings::default(),
             history: HistorySettings::default(),
+            cluster: ClusterSettings::default(),
             limits: Limits::default(),
         }
     }
@@ -237,8 +246,8 @@ impl Default for LogSettings {
 impl Settings {
     /// Reads and checks a settings file.
     ///
-    /// A relative `certificate`, `privateKey`, `icon`, `gifsDirectory`, `log.file` or `history.file` is relative
-    /// to the directory of the settings file, not to the working directory.
+    /// A relative `certificate`, `privateKey`, `icon`, `gifsDirectory`, `log.file`, `history.file` or file of
+    /// `cluster` is relative to the directory of the settings file, not to the working directory.
     ///
     /// # Errors
     ///
@@ -332,7 +341,27 @@ impl Settings {
                     .map(PathBuf::from),
                 durability: reader.durability("history.durability", default.history.durability),
             },
+            cluster: Self::read_cluster(reader, default.cluster),
             limits: Limits::read(reader),
+        }
+    }
+
+    fn read_cluster(reader: &mut SettingsReader, default: ClusterSettings) -> ClusterSettings {
+        let is_set = |text: &String| !text.is_empty();
+        ClusterSettings {
+            redis: reader.redis("cluster.redis"),
+            read_from: reader.read_from("cluster.readFrom"),
+            prefix: reader.text("cluster.prefix", &cluster::PREFIX, default.prefix),
+            lease_ms: reader.number("cluster.leaseMs", &cluster::LEASE, default.lease_ms),
+            node: reader.text_or_null("cluster.node", cluster::NODE.allowed).filter(is_set),
+            username: reader
+                .text_or_null("cluster.username", cluster::REDIS_USER.allowed)
+                .filter(is_set),
+            password_file: reader
+                .text_or_null("cluster.passwordFile", rule::FILE)
+                .filter(is_set)
+                .map(PathBuf::from),
+            tls: reader.redis_tls("cluster.tls"),
         }
     }
 
@@ -370,6 +399,7 @@ impl Settings {
         rule::ROOM_TITLE.check_all("rooms", &self.rooms, mistakes);
         origin::ORIGIN.check_all("allowedOrigins", &self.allowed_origins, mistakes);
         self.admin.check(mistakes);
+        self.cluster.check(mistakes);
         self.limits.check(mistakes);
     }
 
@@ -383,6 +413,7 @@ impl Settings {
             ),
             (Some(_), Some(_)) | (None, None) => {}
         }
+        self.cluster.check_together(self, mistakes);
 
         let limits = &self.limits;
         if limits.max_rooms != 0 && self.rooms.len() > limits.max_rooms {
@@ -414,7 +445,7 @@ impl Settings {
             &mut self.log.file,
             &mut self.history.file,
         ];
-        for file in files.into_iter().flatten() {
+        for file in files.into_iter().flatten().chain(self.cluster.files()) {
             // `join` leaves an absolute path as it is.
             *file = directory.join(&*file);
         }

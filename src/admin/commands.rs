@@ -141,9 +141,14 @@ impl Commands {
             Erasure::Room(room) => format!("in room {}", room.0),
             Erasure::Before(time) => format!("from before {time} (Unix time in milliseconds)"),
         };
+        // If the server stops meanwhile, all clients are gone, and the messages all the same, unless others go on.
+        let told = self.ask(|answer| Control::Erased { what, reach, answer });
+        if self.archive.erases_later() {
+            told.map_err(|(status, error)| {
+                (status, format!("Perhaps nothing is erased: {error}"))
+            })?;
+        }
         info!("the operator has erased {erased} messages {which}");
-        // If the server stops meanwhile, all clients are gone, and the messages all the same.
-        let _ = self.ask(|answer| Control::Erased { what, reach, answer });
         Ok(json!({ "erased": erased }))
     }
 

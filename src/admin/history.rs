@@ -131,6 +131,8 @@ fn write_line(out: &mut dyn Write, line: &Value) -> io::Result<()> {
 fn failure(error: &ArchiveError) -> Failure {
     let status = match error {
         ArchiveError::Memory | ArchiveError::Busy => 409,
+        #[cfg(feature = "cluster")]
+        ArchiveError::Shared => 409,
         ArchiveError::Cancelled | ArchiveError::Closed => 503,
         ArchiveError::History(error) if error.may_pass() => 507,
         ArchiveError::History(_) => 500,

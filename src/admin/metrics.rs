@@ -1,22 +1,21 @@
 //! `GET /metrics`: the counters and the state of the server in the text format of Prometheus, version 0.0.4.
 //!
 //! The thread that serves the request runs it. Each figure has a row in [`FAMILIES`], by which it is checked and
-//! documented. What cannot be learned at present is left out.
-
-use std::fmt::{Display, Write as _};
+//! documented. What cannot be learned at present is left out. How figures are written is left to `page`.
 
 use super::commands::Commands;
-use super::process::{Process, as_f64};
+use super::page::{Family, Kind, Page, seconds};
+use super::process::Process;
 use super::status::Status;
 use crate::input::ChatStatus;
-use crate::metrics::{Histogram, Metrics};
+use crate::metrics::Metrics;
 use crate::session::Context;
 use crate::{COMMIT, FEATURES};
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Each figure: its name, its type, and what it is.
-pub(super) const FAMILIES: [(&str, Kind, &str); 34] = [
+/// Each figure that every server has.
+pub(super) const FAMILIES: [Family; 34] = [
     (
         "wschat_build_info",
         Kind::Gauge,
@@ -109,13 +108,11 @@ pub(super) const FAMILIES: [(&str, Kind, &str); 34] = [
     ("process_start_time_seconds", Kind::Gauge, "When the server started, in Unix time."),
 ];
 
-/// The types of Prometheus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Counter,
-    Gauge,
-    Histogram,
-}
+/// Those of a node of a cluster.
+#[cfg(feature = "cluster")]
+const CLUSTER_FAMILIES: &[Family] = &super::cluster::FAMILIES;
+#[cfg(not(feature = "cluster"))]
+const CLUSTER_FAMILIES: &[Family] = &[];
 
 /// What the figures are read from.
 pub(super) struct Sources<'a> {
@@ -124,12 +121,9 @@ pub(super) struct Sources<'a> {
     pub(super) status: &'a Status,
 }
 
-/// The text, as far as it has been written.
-struct Page(String);
-
 /// All figures as they are now. It takes a second if the dispatcher is stuck.
 pub(super) fn page(sources: &Sources<'_>) -> String {
-    let mut page = Page(String::with_capacity(16 << 10));
+    let mut page = Page::new(&[&FAMILIES, CLUSTER_FAMILIES]);
     let Sources { context, commands, status } = sources;
     // First: when the dispatcher has answered, it has counted all that clients have got by now.
     let chat = commands.chat();
@@ -143,8 +137,12 @@ pub(super) fn page(sources: &Sources<'_>) -> String {
     page.dispatcher(&context.metrics);
     page.chat(chat);
     page.state(context, commands, status);
+    #[cfg(feature = "cluster")]
+    if let Some(figures) = &context.cluster {
+        page.cluster(figures);
+    }
     page.process(&Process::read(), status);
-    page.0
+    page.into_text()
 }
 
 impl Page {
@@ -207,78 +205,6 @@ impl Page {
         self.optional("process_max_fds", process.max_open_files);
         self.single("process_start_time_seconds", seconds(status.started_at));
     }
-
-    /// Writes what a figure is.
-    fn begin(&mut self, name: &str) {
-        let family = FAMILIES.iter().find(|family| family.0 == name);
-        let (_, kind, help) = family.expect("each figure is in the table");
-        let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
-        };
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn sample(&mut self, name: &str, labels: &str, value: impl Display) {
-        let _ = match labels {
-            "" => writeln!(self.0, "{name} {value}"),
-            labels => writeln!(self.0, "{name}{{{labels}}} {value}"),
-        };
-    }
-
-    fn single(&mut self, name: &str, value: impl Display) {
-        self.begin(name);
-        self.sample(name, "", value);
-    }
-
-    fn optional(&mut self, name: &str, value: Option<impl Display>) {
-        if let Some(value) = value {
-            self.single(name, value);
-        }
-    }
-
-    /// One sample for each value of a label, whether or not it has occurred, so that its first occurrence shows as
-    /// an increase.
-    fn labelled<'a>(
-        &mut self,
-        name: &str,
-        label: &str,
-        samples: impl Iterator<Item = (&'a str, u64)>,
-    ) {
-        self.begin(name);
-        for (value, number) in samples {
-            self.sample(name, &format!("{label}=\"{value}\""), number);
-        }
-    }
-
-    /// `unit` is that of the observed values.
-    fn histogram<const BOUNDS: usize>(
-        &mut self,
-        name: &str,
-        histogram: &Histogram<BOUNDS>,
-        unit: f64,
-    ) {
-        self.begin(name);
-        let bucket = format!("{name}_bucket");
-        let mut total = 0;
-        for (bound, count) in histogram.cumulative() {
-            total = count;
-            let bound = as_f64(bound) * unit;
-            // The product may be a little off in its last digit.
-            let bound = (bound * 1e6).round() / 1e6;
-            self.sample(&bucket, &format!("le=\"{bound}\""), count);
-        }
-        let (larger, sum) = histogram.rest();
-        total += larger;
-        self.sample(&bucket, "le=\"+Inf\"", total);
-        self.sample(&format!("{name}_sum"), "", as_f64(sum) * unit);
-        self.sample(&format!("{name}_count"), "", total);
-    }
-}
-
-fn seconds(milliseconds: u64) -> f64 {
-    as_f64(milliseconds) / 1_000.0
 }
 
 #[cfg(test)]
@@ -288,14 +214,15 @@ mod tests {
     #[test]
     fn the_docs_have_every_figure() {
         let docs = include_str!("../../docs/operations.md");
-        for (name, kind, help) in FAMILIES {
+        for (name, kind, help) in FAMILIES.iter().chain(CLUSTER_FAMILIES) {
             let kind = format!("{kind:?}").to_lowercase();
             let row = format!("\n| `{name}` | {kind} | {help} |\n");
             assert!(docs.contains(&row), "{row}");
         }
-        assert_eq!(
-            docs.matches("\n| `wschat_").count() + docs.matches("\n| `process_").count(),
-            FAMILIES.len()
-        );
+        let rows =
+            ["wschat_", "process_"].map(|name| docs.matches(&format!("\n| `{name}")).count());
+        let of_clusters = docs.matches("\n| `wschat_cluster_").count();
+        assert_eq!(rows.iter().sum::<usize>() - of_clusters, FAMILIES.len());
+        assert!(of_clusters == CLUSTER_FAMILIES.len() || CLUSTER_FAMILIES.is_empty());
     }
 }

@@ -10,15 +10,19 @@
 //! | `listener.rs` | accepting, the threads, how many there may be |
 //! | `http.rs` | reading a request, writing the answer, and for how long |
 //! | `routes.rs` | who may ask what, and who answers |
-//! | `metrics.rs`, `status.rs`, `process.rs` | how the server fares |
+//! | `metrics.rs`, `page.rs`, `status.rs`, `process.rs` | how the server fares |
+//! | `cluster.rs` | how the cluster fares, as this node sees it |
 //! | `commands.rs` | what the operator can do to the running chat |
 //! | `history.rs` | what the operator takes out of the history |
 
+#[cfg(feature = "cluster")]
+mod cluster;
 mod commands;
 mod history;
 mod http;
 mod listener;
 mod metrics;
+mod page;
 mod process;
 mod routes;
 mod socket;

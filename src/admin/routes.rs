@@ -11,6 +11,8 @@ use std::sync::Arc;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 
+#[cfg(feature = "cluster")]
+use super::cluster;
 use super::commands::{Answer, Commands};
 use super::http::{Reply, Request, body_response, json_response, refusal};
 use super::metrics::{self, Sources};
@@ -21,11 +23,13 @@ use crate::session::{Condition, Context};
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The requests that there are. Metrics and health are also for HEAD.
-const ROUTES: [(&str, &str); 12] = [
+const ROUTES: &[(&str, &str)] = &[
     ("GET", "/metrics"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/v1/status"),
+    #[cfg(feature = "cluster")]
+    ("GET", "/v1/cluster"),
     ("GET", "/v1/rooms"),
     ("GET", "/v1/clients"),
     ("GET", "/v1/backup"),
@@ -75,6 +79,8 @@ impl Admin {
             "/metrics" => self.metrics(),
             "/v1/status" => self.show_status(),
             "/v1/reload" => self.reload(),
+            #[cfg(feature = "cluster")]
+            "/v1/cluster" => json_response(cluster::show(self.context.cluster.as_deref()).into()),
             path => return self.command(head, path, body),
         };
         Reply::Whole(response)

@@ -34,6 +34,14 @@ impl Status {
             |first| json!({ "subject": first.subject, "expiresAt": first.expires_at * 1_000 }),
         );
         let place = commands.archive.place();
+        let history = json!({
+            "file": place.as_ref().map(|(path, _)| path.to_string_lossy()),
+            "isSaving": !context.health.is_failing(),
+            "fileBytes": place.as_ref().map(|(_, bytes)| bytes),
+        });
+        // Kept in Redis, for all nodes of the cluster.
+        #[cfg(feature = "cluster")]
+        let history = shared(history, context.cluster.is_some());
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "commit": COMMIT,
@@ -47,11 +55,7 @@ impl Status {
             "users": chat.map(|chat| chat.users),
             "awayUsers": chat.map(|chat| chat.away_users),
             "rooms": chat.map(|chat| chat.rooms),
-            "history": {
-                "file": place.as_ref().map(|(path, _)| path.to_string_lossy()),
-                "isSaving": !context.health.is_failing(),
-                "fileBytes": place.as_ref().map(|(_, bytes)| bytes),
-            },
+            "history": history,
             "health": failures.into_iter().chain(warnings).collect::<Vec<_>>(),
             "certificate": certificate,
             "residentBytes": process.resident_bytes,
@@ -61,4 +65,10 @@ impl Status {
             "isDraining": context.stop.is_announced(),
         })
     }
+}
+
+#[cfg(feature = "cluster")]
+fn shared(mut history: Value, is_shared: bool) -> Value {
+    history["isShared"] = is_shared.into();
+    history
 }

@@ -8,6 +8,8 @@ use super::{
     Arriving, Chat, Effect, Event, Link, Memo, Owner, ResumeKey, ResumeOffer, Rules, Source, User,
     UserId, Welcome,
 };
+#[cfg(feature = "cluster")]
+use super::{ConnectionId, NodeId};
 
 impl Chat {
     /// A client connects. Whether it resumes a user is decided here, by its key.
@@ -154,6 +156,18 @@ impl Chat {
         }
         // Without a grace period the user leaves now.
         self.expire(time, effects);
+    }
+
+    /// All connections of the node end. Their clients have not said anything, so they have the whole grace
+    /// period.
+    #[cfg(feature = "cluster")]
+    pub(super) fn lose_node(&mut self, node: NodeId, time: u64, effects: &mut Vec<Effect>) {
+        let first = Link { node, connection: ConnectionId(0) };
+        let last = Link { node, connection: ConnectionId(u64::MAX) };
+        let links: Vec<Link> = self.links.range(first..=last).map(|(link, _)| *link).collect();
+        for link in links {
+            self.disconnect(link, false, time, effects);
+        }
     }
 
     /// Enters a user in the indexes of those who are away.

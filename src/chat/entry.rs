@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "cluster")]
+use super::NodeId;
 use super::{
     Content, EntryId, Erasure, IdLimits, Link, Reference, ResumeKey, RoomId, Rules, Source, UserId,
 };
@@ -53,6 +55,9 @@ pub(crate) enum Action {
     Announce { text: String },
     /// The history has erased messages, in each of these rooms up to the `seq` here.
     Erased { what: Erasure, reach: Vec<(RoomId, u64)> },
+    /// A node is no longer there: all its connections end, in the order of their numbers.
+    #[cfg(feature = "cluster")]
+    NodeGone { node: NodeId },
 }
 
 /// The protocol version that a client speaks.

@@ -12,10 +12,12 @@
 //! | `1 enters 2`, `1 leaves`, `1 says "Hello"`, `1 shows 3` (a picture), `1 creates Games`, `1 renames Ann` | the requests |
 //! | `1 begins 7`, `1 resumes` | a client of `wschat.v2` connects as a new user with a key made from this number, or resumes user 1 |
 //! | `1 connects from=203.0.113.7` | a client connects, begins or resumes from this address; usually, each client has its own |
+//! | `1 connects node=2` | a client connects, begins or resumes on this node; usually, on node 1 |
 //! | `1 resumes late` | resumes over a connection that was accepted before the present one |
 //! | `1 loses` | the connection ends that the present one has replaced |
 //! | `1 enters 1 ref=a`, `1 says "Hello" ref=a` | a request with a reference |
 //! | `1 says "Hello" room=2`, `1 leaves room=2` | a request that is meant for this room |
+//! | `node_gone 2` | this node is no longer there |
 //! | `saved`, `not_saved` | the messages since the last such line are saved, or cannot be |
 //! | `kick 1`, `announce "Hello"` | the operator does this |
 //! | `erase user=1`, `erase room=1`, `erase before=5000`, each with `up_to=3` or without | messages up to this one, or to the last, have been erased |
@@ -62,8 +64,9 @@ type Fallible<T> = Result<T, Box<dyn Error>>;
 
 /// One test for each script, and one that checks that no script is missing here.
 macro_rules! stories {
-    ($($script:ident)+) => {
+    ($($(#[$condition:meta])? $script:ident)+) => {
         $(
+            $(#[$condition])?
             #[test]
             fn $script() {
                 tell(stringify!($script));
@@ -92,6 +95,8 @@ stories! {
     ids
     kicking
     leaving
+    #[cfg(feature = "cluster")]
+    losing_a_node
     messages
     moving
     references
@@ -263,6 +268,8 @@ impl Story {
             })),
             "saved" => happens(Action::Saved),
             "not_saved" => happens(Action::NotSaved),
+            #[cfg(feature = "cluster")]
+            "node_gone" => happens(Action::NodeGone { node: NodeId(next(&mut args)?.parse()?) }),
             "kick" => happens(Action::Kick { user: UserId(next(&mut args)?.parse()?) }),
             "announce" => happens(Action::Announce { text: next(&mut args)?.to_owned() }),
             "erase" => happens(self.parse_erasure(&mut args)?),
@@ -299,20 +306,22 @@ impl Story {
             Some(address) => Source::of(address.parse()?),
             None => Source::V4(u32::try_from(self.connections)?),
         };
+        let node = NodeId(args.take_key("node").map_or(Ok(1), str::parse)?);
+        let place = (node, source);
         let verb = next(args)?;
         let (links, key) = self.clients.get(&user).cloned().unwrap_or_default();
         // A user who does not exist has no connection. The chat must ignore requests from an unknown one.
         let nowhere = Link { node: NodeId(9), connection: ConnectionId(u64::MAX) };
         let link = links.last().copied().unwrap_or(nowhere);
         Ok(match verb {
-            "connects" => self.connect(source, Version::Base, None),
+            "connects" => self.connect(place, Version::Base, None),
             "begins" => {
                 let fresh = ResumeKey([next(args)?.parse()?; 32]);
-                self.connect(source, Version::V2, Some(ResumeOffer { resumed: None, fresh }))
+                self.connect(place, Version::V2, Some(ResumeOffer { resumed: None, fresh }))
             }
             "resumes" => {
                 let offer = ResumeOffer { resumed: key, fresh: ResumeKey([255; 32]) };
-                let mut action = self.connect(source, Version::V2, Some(offer));
+                let mut action = self.connect(place, Version::V2, Some(offer));
                 if args.next_pos().is_some_and(|word| word == "late")
                     && let Action::Connect { link: late, .. } = &mut action
                 {
@@ -327,9 +336,14 @@ impl Story {
         })
     }
 
-    fn connect(&mut self, source: Source, version: Version, resume: Option<ResumeOffer>) -> Action {
+    fn connect(
+        &mut self,
+        (node, source): (NodeId, Source),
+        version: Version,
+        resume: Option<ResumeOffer>,
+    ) -> Action {
         self.connections += 1;
-        let link = Link { node: NodeId(1), connection: ConnectionId(self.connections) };
+        let link = Link { node, connection: ConnectionId(self.connections) };
         Action::Connect { link, source, version, resume: resume.map(Box::new) }
     }
 

@@ -20,11 +20,15 @@
 //! | `references.rs` | recognising what is sent once more |
 //! | `names.rs`, `wording.rs` | changing a name; the rules for names, titles and texts |
 //! | `stored.rs`, `restore.rs` | what the history stores, and restoring the chat from it |
-//! | `snapshot.rs` | the whole state as bytes |
+//! | `snapshot.rs`, `actions.rs`, `coding.rs` | the whole state and actions as bytes, and how values are written |
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+#[cfg(feature = "cluster")]
+mod actions;
 mod arrivals;
+#[cfg(any(test, feature = "cluster"))]
+mod coding;
 mod effect;
 mod entry;
 mod erasure;
@@ -38,7 +42,7 @@ mod resumption;
 mod room;
 mod rooms;
 mod shares;
-#[cfg_attr(not(test), expect(dead_code, reason = "for nodes that join a shared log"))]
+#[cfg(any(test, feature = "cluster"))]
 mod snapshot;
 mod source;
 mod stored;
@@ -59,6 +63,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "cluster")]
+pub(crate) use coding::{ByteReader, ByteWriter, Malformed, Read, ensure};
 pub(crate) use effect::{
     Effect, Event, Refusal, Renaming, Reply, RoomChange, RoomSummary, Welcome,
 };
@@ -71,6 +77,8 @@ pub(crate) use references::MIN_REFERENCES;
 pub(crate) use references::{REFERENCE_BYTES, ReferenceHash};
 pub(crate) use room::Room;
 pub(crate) use shares::{Owner, Shares};
+#[cfg(feature = "cluster")]
+pub(crate) use snapshot::MalformedSnapshot;
 pub(crate) use source::{Network, Source};
 pub(crate) use stored::{Memo, ResumeKey, Stored, StoredReference, StoredRoom, StoredUser};
 pub(crate) use wording::{Flaw, check_label, check_text};
@@ -227,6 +235,8 @@ impl Chat {
             Action::Kick { user } => self.kick(user, time, effects),
             Action::Announce { text } => self.announce(text, time, effects),
             Action::Erased { what, reach } => self.note_erased(what, &reach, time, effects),
+            #[cfg(feature = "cluster")]
+            Action::NodeGone { node } => self.lose_node(node, time, effects),
         }
     }
 
@@ -308,6 +318,16 @@ impl Chat {
     /// What is allowed at present.
     pub(crate) fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// How many users are connected to each node.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn connected_by_node(&self) -> BTreeMap<NodeId, u64> {
+        let mut counts = BTreeMap::new();
+        for link in self.links.keys() {
+            *counts.entry(link.node).or_insert(0) += 1;
+        }
+        counts
     }
 
     /// The highest ids so far.

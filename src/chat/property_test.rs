@@ -120,6 +120,8 @@ impl World {
             Step::Kick(user) => Action::Kick { user: UserId(user) },
             Step::Announce(text) => Action::Announce { text },
             Step::Erase(what, reach) => Action::Erased { what, reach },
+            #[cfg(feature = "cluster")]
+            Step::LoseNode(node) => Action::NodeGone { node: NodeId(node) },
             Step::Pass(time) => {
                 self.now += time;
                 return Ok(());
@@ -221,6 +223,8 @@ impl World {
         self.check_heard(&heard, &fate)?;
         match entry.action {
             Action::Disconnect { link, .. } => self.clients.disconnect(link),
+            #[cfg(feature = "cluster")]
+            Action::NodeGone { node } => self.clients.lose_node(node),
             Action::Saved => self.storage.save()?,
             Action::NotSaved => self.storage.fail(),
             _ => {}

@@ -17,6 +17,25 @@ impl Chat {
         Self::restore(rules, Stored::default()).0
     }
 
+    /// A chat before anything has happened: no rules, no rooms, and every id may be handed out.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn empty() -> Self {
+        let rules = Rules {
+            rooms: Vec::new(),
+            max_rooms: 0,
+            max_name_chars: 0,
+            max_title_chars: 0,
+            max_text_chars: 0,
+            empty_room_ttl: Duration::ZERO,
+            resume_grace: Duration::ZERO,
+            reload_grace: Duration::ZERO,
+            max_away: 0,
+            max_kept: 0,
+            max_references: 0,
+        };
+        Self::restore(rules, Stored::default()).0
+    }
+
     /// The chat as it was stored, and effects that store the differences that the rules make. All users
     /// are away, with the whole grace period to resume.
     pub(crate) fn restore(rules: Rules, stored: Stored) -> (Self, Vec<Effect>) {

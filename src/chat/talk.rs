@@ -55,6 +55,12 @@ impl Chat {
         Ok(())
     }
 
+    /// How many messages are kept for each room.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn max_kept(&self) -> u64 {
+        self.rules.max_kept
+    }
+
     /// Whether it is not known yet if the author's message under this reference is saved.
     fn is_unsaved(&self, asker: &Asker) -> bool {
         let is_it = |it: &Unsaved| it.author == asker.user && it.reference == asker.reference;

@@ -194,6 +194,13 @@ pub(super) enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Look after a cluster of several nodes
+    #[cfg(feature = "cluster")]
+    #[command(subcommand_required = true, arg_required_else_help = false)]
+    Cluster {
+        #[command(subcommand)]
+        command: ClusterCommand,
+    },
     /// Look for what keeps the server from working, and say what to do about it
     #[command(after_help = "Examples:\n  wschat doctor --settings /etc/wschat/settings.json\n  \
                             wschat doctor https://chat.example.org/")]
@@ -241,6 +248,20 @@ pub(super) enum Command {
     /// Print the man page
     #[command(after_help = "Example:\n  wschat man | man -l -")]
     Man,
+}
+
+/// A command on a cluster.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Subcommand)]
+pub(super) enum ClusterCommand {
+    /// Show the cluster as the running node sees it
+    #[command(after_help = "Example:\n  wschat cluster status")]
+    Status {
+        #[command(flatten)]
+        ask: Ask,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 /// Which messages to erase.

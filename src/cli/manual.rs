@@ -37,7 +37,13 @@ fn render() -> io::Result<Vec<u8>> {
     man.render_options_section(&mut page)?;
     Roff::new().control("SH", ["COMMANDS"]).to_writer(&mut page)?;
     for command in program.get_subcommands() {
-        render_command(command, &mut page)?;
+        if command.has_subcommands() {
+            for command in command.get_subcommands() {
+                render_command(command, &mut page)?;
+            }
+        } else {
+            render_command(command, &mut page)?;
+        }
     }
     man.render_extra_section(&mut page)?;
     Ok(page)

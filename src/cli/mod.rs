@@ -43,6 +43,8 @@ mod wire;
 
 use std::process::ExitCode;
 
+#[cfg(feature = "cluster")]
+use self::arguments::ClusterCommand;
 use self::arguments::{Arguments, Command, Place, Request};
 use self::client::{AdminAddress, AdminClient};
 use self::commands::Kicked;
@@ -106,6 +108,8 @@ fn run_command(arguments: &Arguments, command: &Command) -> Result<(), ProgramEr
         Command::Restore { backup, output } => {
             restore::run(&arguments.settings(&Place::default())?, backup, output.json)
         }
+        #[cfg(feature = "cluster")]
+        Command::Cluster { command } => run_cluster_command(arguments, command),
         Command::Doctor { url, place, ask, output } => {
             let settings = arguments.settings(place);
             // With settings that cannot be read, there is something to find all the same.
@@ -122,5 +126,17 @@ fn run_command(arguments: &Arguments, command: &Command) -> Result<(), ProgramEr
         }
         Command::Man => manual::page(),
         Command::Check { place, output } => check::run(&arguments.settings(place)?, output.json),
+    }
+}
+
+#[cfg(feature = "cluster")]
+fn run_cluster_command(
+    arguments: &Arguments,
+    command: &ClusterCommand,
+) -> Result<(), ProgramError> {
+    match command {
+        ClusterCommand::Status { ask, output } => {
+            commands::cluster_status(&arguments.client(ask)?, output.json)
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What is counted and known of the cluster on this node. Its threads write it; metrics, commands and checks read it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One for each node. Times are Unix times in milliseconds; 0 stands for never.
@@ -30,7 +30,10 @@ pub(crate) struct Figures {
     pub(crate) differences: AtomicU64,
     /// Whether this node's keeper has the lease.
     pub(crate) is_keeper: AtomicBool,
-    /// The place, time and length of the newest snapshot, of the keeper on this node.
+    /// The number of the node whose keeper has the lease, as far as this node has seen; 0: not known.
+    pub(crate) keeper: AtomicU64,
+    /// The place, time and length of the newest snapshot that this node knows of: what its own keeper has written, or
+    /// what it has found in Redis.
     pub(crate) snapshot_n: AtomicU64,
     pub(crate) snapshot_at: AtomicU64,
     pub(crate) snapshot_bytes: AtomicU64,
@@ -39,7 +42,14 @@ pub(crate) struct Figures {
     /// What Redis uses, and may use (0: no limit), in bytes.
     pub(crate) redis_bytes: AtomicU64,
     pub(crate) redis_max_bytes: AtomicU64,
-    nodes: Mutex<Vec<NodeStatus>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    nodes: Vec<NodeStatus>,
+    writes_to: Option<String>,
+    reads_from: Option<String>,
 }
 
 /// One live node, as the log knows it.
@@ -61,15 +71,42 @@ pub(crate) struct NodeStatus {
 impl Figures {
     /// The live nodes.
     pub(crate) fn nodes(&self) -> Vec<NodeStatus> {
-        self.lock().clone()
+        self.lock().nodes.clone()
     }
 
     pub(crate) fn set_nodes(&self, nodes: Vec<NodeStatus>) {
-        *self.lock() = nodes;
+        self.lock().nodes = nodes;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<NodeStatus>> {
+    /// The addresses of the server that this node writes to, and of the one that it reads from. `None`: it has none.
+    pub(crate) fn servers(&self) -> (Option<String>, Option<String>) {
+        let known = self.lock();
+        (known.writes_to.clone(), known.reads_from.clone())
+    }
+
+    /// This node is connected to the server that it writes to, and counts it; `None`: it has lost it.
+    pub(crate) fn set_writes_to(&self, address: Option<&str>) {
+        self.lock().writes_to = address.map(str::to_owned);
+        if address.is_some() {
+            self.writer_connections.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// As [`set_writes_to`](Self::set_writes_to), of the server that it reads from.
+    pub(crate) fn set_reads_from(&self, address: Option<&str>) {
+        self.lock().reads_from = address.map(str::to_owned);
+        if address.is_some() {
+            self.reader_connections.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Since when batches of this node do not come back.
+    pub(crate) fn away_since(&self) -> Option<u64> {
+        Some(self.away_since.load(Ordering::Relaxed)).filter(|since| *since != 0)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
         // Nothing panics while it is held.
-        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

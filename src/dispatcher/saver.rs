@@ -111,7 +111,21 @@ impl Saver {
     /// the next commit.
     pub(super) fn commit(&mut self, chat: &Chat, outputs: &[Output], at: Duration) -> Outcome {
         self.request_ids(chat);
-        self.write(chat, outputs, at)
+        let outcome = self.write(chat, outputs, at);
+        #[cfg(feature = "cluster")]
+        self.erase(outputs);
+        outcome
+    }
+
+    /// Tells the history what the order of the log has erased. The messages before it are saved by then.
+    #[cfg(feature = "cluster")]
+    fn erase(&mut self, outputs: &[Output]) {
+        for output in outputs {
+            if let Output::Effect(Effect::Tell { room, event: Event::Erased(erased), .. }) = output
+            {
+                self.history.erase(*room, *erased);
+            }
+        }
     }
 
     fn write(&mut self, chat: &Chat, outputs: &[Output], at: Duration) -> Outcome {

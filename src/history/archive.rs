@@ -3,8 +3,12 @@
 //!
 //! The thread that asks runs it. It makes nobody wait.
 
+#[cfg(feature = "cluster")]
+use std::fmt::Debug;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+#[cfg(feature = "cluster")]
+use std::sync::Arc;
 
 use super::memory::MemoryHistory;
 #[cfg(feature = "sqlite")]
@@ -22,6 +26,18 @@ pub(crate) enum Archive {
     Memory(MemoryHistory),
     #[cfg(feature = "sqlite")]
     File(FileArchive),
+    /// That of several nodes.
+    #[cfg(feature = "cluster")]
+    Shared(Arc<dyn SharedArchive>),
+}
+
+/// A history that several nodes share.
+#[cfg(feature = "cluster")]
+pub(crate) trait SharedArchive: Debug + Send + Sync {
+    /// How many messages an erasure takes in these rooms up to their `seq` here. An entry of the log erases them.
+    fn count(&self, what: Erasure, up_to: &[(RoomId, u64)]) -> Result<u64, ArchiveError>;
+
+    fn reader(&self) -> Box<dyn HistoryReader>;
 }
 
 impl Archive {
@@ -31,6 +47,8 @@ impl Archive {
             Self::Memory(_) => None,
             #[cfg(feature = "sqlite")]
             Self::File(file) => file.place().ok(),
+            #[cfg(feature = "cluster")]
+            Self::Shared(_) => None,
         }
     }
 
@@ -41,6 +59,8 @@ impl Archive {
             Self::Memory(_) => Err(ArchiveError::Memory),
             #[cfg(feature = "sqlite")]
             Self::File(file) => Ok(BackupStart(file.backup()?)),
+            #[cfg(feature = "cluster")]
+            Self::Shared(_) => Err(ArchiveError::Shared),
         }
     }
 
@@ -50,8 +70,11 @@ impl Archive {
     /// Others read and write meanwhile, and find some messages erased and others not. When this has ended
     /// without an error, no reader finds any of them, and nothing of them is left in the file. After an error
     /// some may be erased; to repeat it does the rest.
+    ///
+    /// Of a history that nodes share, nothing is erased yet: it only counts. The entry that follows erases, on all
+    /// nodes; see [`erases_later`](Self::erases_later).
     #[cfg_attr(
-        not(feature = "sqlite"),
+        not(any(feature = "sqlite", feature = "cluster")),
         expect(clippy::unnecessary_wraps, reason = "only a file can fail")
     )]
     pub(crate) fn erase(
@@ -63,6 +86,19 @@ impl Archive {
             Self::Memory(memory) => Ok(memory.erase(what, up_to)),
             #[cfg(feature = "sqlite")]
             Self::File(file) => file.erase(what, up_to),
+            #[cfg(feature = "cluster")]
+            Self::Shared(shared) => shared.count(what, up_to),
+        }
+    }
+
+    /// Whether nothing is erased before the entry about it is in the log.
+    pub(crate) fn erases_later(&self) -> bool {
+        match self {
+            Self::Memory(_) => false,
+            #[cfg(feature = "sqlite")]
+            Self::File(_) => false,
+            #[cfg(feature = "cluster")]
+            Self::Shared(_) => true,
         }
     }
 
@@ -76,6 +112,8 @@ impl Archive {
             Self::Memory(memory) => Box::new(memory.clone()),
             #[cfg(feature = "sqlite")]
             Self::File(file) => Box::new(file.reader()?),
+            #[cfg(feature = "cluster")]
+            Self::Shared(shared) => shared.reader(),
         };
         Ok(Pages { reader, room, after: Some(0) })
     }

@@ -22,16 +22,16 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// When a message is too old.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AgeLimit {
+pub(crate) struct AgeLimit {
     /// What was said before this time is too old. Unix time in milliseconds.
-    pub(super) oldest: u64,
+    pub(crate) oldest: u64,
     /// What was said after this time has a wrong time.
-    pub(super) latest: u64,
+    pub(crate) latest: u64,
 }
 
 /// Watches the time of day.
 #[derive(Debug)]
-pub(super) struct AgeClock {
+pub(crate) struct AgeClock {
     boot: String,
     /// The time of day less the time since the machine was started, in milliseconds.
     offset: i64,
@@ -65,7 +65,7 @@ impl AgeClock {
     }
 
     /// Goes on from a [`note`](Self::note). `latest` are the times of the latest messages.
-    pub(super) fn resume(note: Option<&str>, latest: &[u64]) -> Self {
+    pub(crate) fn resume(note: Option<&str>, latest: &[u64]) -> Self {
         let mut clock = Self::new();
         let now = clock.now();
         let mut words = note.unwrap_or_default().split(' ');
@@ -96,7 +96,7 @@ impl AgeClock {
     }
 
     /// Looks at the clocks. Returns whether the [`note`](Self::note) has changed.
-    pub(super) fn observe(&mut self) -> bool {
+    pub(crate) fn observe(&mut self) -> bool {
         let now = self.now();
         let jump = now.offset().saturating_sub(self.offset);
         if jump.saturating_abs() > TOLERANCE_MS {
@@ -117,7 +117,7 @@ impl AgeClock {
     }
 
     /// What is too old now, as of the last [`observe`](Self::observe). `None`: nothing, or nobody knows.
-    pub(super) fn limit(&self, max_age: Option<Duration>) -> Option<AgeLimit> {
+    pub(crate) fn limit(&self, max_age: Option<Duration>) -> Option<AgeLimit> {
         let max_age = i64::try_from(max_age?.as_millis()).unwrap_or(i64::MAX);
         if !self.trusted_from.is_zero() {
             return None;

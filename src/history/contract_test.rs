@@ -1,4 +1,4 @@
-//! What every backend does: one set of tests, run with each.
+//! What every backend does: one set of tests, run with each. A backend that is not in this module runs `ALL`.
 //!
 //! A backend may keep more than it has to until its upkeep has run.
 
@@ -18,7 +18,7 @@ const BAR: RoomId = RoomId(2);
 /// No `seq`.
 const NOTHING: [u64; 0] = [];
 
-pub(super) const EVERYTHING: Retention = Retention {
+pub(crate) const EVERYTHING: Retention = Retention {
     max_events: 1_000_000,
     max_age: None,
     max_memory_bytes: usize::MAX,
@@ -38,6 +38,10 @@ macro_rules! contract {
             )+
         }
 
+        #[cfg(feature = "cluster")]
+        pub(crate) const ALL: &[(&str, fn(crate::history::contract_test::Open))] =
+            &[$((stringify!($test), $test)),+];
+
         #[cfg(feature = "sqlite")]
         mod sqlite {
             $(
@@ -50,8 +54,9 @@ macro_rules! contract {
     };
 }
 
-mod archive;
-mod erase;
+pub(crate) mod archive;
+pub(crate) mod erase;
+mod one_backend;
 
 contract! {
     a_new_history_is_empty
@@ -81,17 +86,20 @@ contract! {
 }
 
 /// An open history, with short names for what tests do with it.
-pub(super) struct Fixture {
-    pub(super) opened: Opened,
+pub(crate) struct Fixture {
+    pub(crate) opened: Opened,
     _folder: Option<TempDir>,
 }
 
-type Open = fn(Retention) -> Fixture;
+pub(crate) type Open = fn(Retention) -> Fixture;
 
 impl Fixture {
-    fn in_memory(retention: Retention) -> Self {
-        let opened = super::open(&Location::Memory, retention).unwrap();
+    pub(crate) fn new(opened: Opened) -> Self {
         Self { opened, _folder: None }
+    }
+
+    fn in_memory(retention: Retention) -> Self {
+        Self::new(super::open(&Location::Memory, retention).unwrap())
     }
 
     #[cfg(feature = "sqlite")]
@@ -157,7 +165,7 @@ pub(super) fn room(id: RoomId, title: &str) -> Memo {
 }
 
 /// A message from Ann, said long ago, of 7 bytes.
-pub(super) fn text(seq: u64) -> Said {
+pub(crate) fn text(seq: u64) -> Said {
     Said {
         seq,
         time: 1_000 + seq,
@@ -457,41 +465,4 @@ fn a_new_retention_holds_for_what_is_kept(open: Open) {
     assert_eq!(keep(0, 12), NOTHING);
     assert_eq!(keep(9, 13), NOTHING);
     assert_eq!(keep(9, 14), [13]);
-}
-
-#[test]
-fn memory_drops_the_oldest_of_all_rooms_when_full() {
-    let one = 128 + 7;
-    let retention = Retention { max_memory_bytes: 4 * one, ..EVERYTHING };
-    let mut both = Fixture::with_rooms(Fixture::in_memory, retention);
-    both.say(BAR, [1]);
-    both.say(LOBBY, [1, 2]);
-    both.say(BAR, [2]);
-    assert_eq!((both.all(LOBBY), both.all(BAR)), (vec![1, 2], vec![1, 2]));
-    both.say(LOBBY, [3]);
-    assert_eq!((both.all(LOBBY), both.all(BAR)), (vec![1, 2, 3], vec![2]));
-    both.say(LOBBY, [4]);
-    assert_eq!((both.all(LOBBY), both.all(BAR)), (vec![2, 3, 4], vec![2]));
-    // A deleted room frees its bytes.
-    both.commit(&[], &[Memo::RoomGone(LOBBY)]);
-    both.say(BAR, 3..=5);
-    assert_eq!(both.all(BAR), [2, 3, 4, 5]);
-    // A message that is larger than the limit is dropped, and all others before it.
-    let long = Said { content: Content::Text("x".repeat(5 * one)), ..text(6) };
-    both.commit(&[(BAR, &long)], &[]);
-    assert_eq!(both.all(BAR), NOTHING);
-    both.say(BAR, [7]);
-    assert_eq!(both.all(BAR), [7]);
-}
-
-#[cfg(not(feature = "sqlite"))]
-#[test]
-fn a_file_needs_the_feature() {
-    let place = Location::File { path: "wschat.db".into(), durability: Durability::Process };
-    let error = super::open(&place, EVERYTHING).err().expect("the feature is off");
-    assert_eq!(
-        error.to_string(),
-        "wschat.db cannot be used: this wschat was built without the feature `sqlite`; build it \
-         with that feature, or set the history's file to null",
-    );
 }

@@ -21,7 +21,7 @@ pub struct HistoryError {
 
 impl HistoryError {
     /// `what` is wrong with `file`, and `advice` is what to do about it.
-    pub(super) fn new(
+    pub(crate) fn new(
         file: &Path,
         what: impl Into<String>,
         advice: impl Into<String>,
@@ -60,13 +60,13 @@ impl HistoryError {
         Self { advice: advice.to_owned(), ..self }
     }
 
-    #[cfg(feature = "sqlite")]
-    pub(super) fn that_may_pass(self, may_pass: bool) -> Self {
+    #[cfg(any(feature = "sqlite", feature = "cluster"))]
+    pub(crate) fn that_may_pass(self, may_pass: bool) -> Self {
         Self { may_pass, ..self }
     }
 
-    #[cfg(feature = "sqlite")]
-    pub(super) fn because_of(self, source: impl Error + Send + Sync + 'static) -> Self {
+    #[cfg(any(feature = "sqlite", feature = "cluster"))]
+    pub(crate) fn because_of(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Box::new(source)), ..self }
     }
 }
@@ -77,6 +77,9 @@ impl HistoryError {
 pub(crate) enum ArchiveError {
     /// It is in memory only.
     Memory,
+    /// It is in Redis, for all nodes.
+    #[cfg(feature = "cluster")]
+    Shared,
     /// Another backup is being made.
     Busy,
     /// Whoever asked for it wants it no more.
@@ -120,6 +123,11 @@ impl fmt::Display for ArchiveError {
                 "the history is in memory only; to keep one that can be backed up, name a file in \"history\" of the \
                  settings and restart"
             }
+            #[cfg(feature = "cluster")]
+            Self::Shared => {
+                "the history is in Redis, and a backup is made of that; `wschat cluster export FILE` writes a file that \
+                 a server without a cluster can use"
+            }
             Self::Busy => "another backup is being made; try again when it is done",
             Self::Cancelled => "the backup was cancelled",
             Self::Closed => "the server is ending; try again when it runs",
@@ -132,6 +140,8 @@ impl Error for ArchiveError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::History(error) => error.source(),
+            #[cfg(feature = "cluster")]
+            Self::Shared => None,
             Self::Memory | Self::Busy | Self::Cancelled | Self::Closed => None,
         }
     }

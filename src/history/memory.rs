@@ -17,7 +17,7 @@ use crate::chat::{Content, Erasure, Memo, Position, RoomId, Said};
 pub(crate) struct MemoryHistory(Arc<Mutex<Messages>>);
 
 impl MemoryHistory {
-    pub(super) fn new(retention: Retention) -> Self {
+    pub(crate) fn new(retention: Retention) -> Self {
         Self(Arc::new(Mutex::new(Messages::new(retention))))
     }
 
@@ -50,7 +50,7 @@ const ERASE_STEP: usize = 10_000;
 
 impl MemoryHistory {
     /// As [`Archive::erase`](super::Archive::erase).
-    pub(super) fn erase(&self, what: Erasure, up_to: &[(RoomId, u64)]) -> u64 {
+    pub(crate) fn erase(&self, what: Erasure, up_to: &[(RoomId, u64)]) -> u64 {
         let mut erased = 0;
         for &(room, up_to) in up_to {
             let mut next = Some(0);
@@ -60,6 +60,12 @@ impl MemoryHistory {
             self.lock().drop_erased(room);
         }
         erased
+    }
+
+    /// The `seq` of the oldest message of a room that is here.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn first(&self, room: RoomId) -> Option<u64> {
+        self.lock().range(room, 0..=u64::MAX).next().map(|said| said.seq)
     }
 }
 

@@ -18,19 +18,25 @@ mod memory;
 mod sqlite;
 
 #[cfg(test)]
-mod contract_test;
+pub(crate) mod contract_test;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+#[cfg(feature = "cluster")]
+use crate::chat::Erased;
 use crate::chat::{Memo, Position, RoomId, Said, Stored};
 use crate::settings::Durability;
 
 pub(crate) use archive::Archive;
+#[cfg(feature = "cluster")]
+pub(crate) use archive::SharedArchive;
+#[cfg(feature = "cluster")]
+pub(crate) use clock::AgeClock;
 pub use error::HistoryError;
 pub(crate) use error::{ArchiveError, may_pass};
-use memory::MemoryHistory;
+pub(crate) use memory::MemoryHistory;
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::Upkeep;
 
@@ -100,6 +106,13 @@ pub(crate) trait History: Send {
 
     /// Changes how much is kept. What is too much now may go later, in small steps.
     fn set_retention(&mut self, retention: Retention);
+
+    /// The order of the log says that these messages of `room` are erased. A history of one node alone has erased
+    /// them before, through its [`Archive`], and has nothing to do.
+    #[cfg(feature = "cluster")]
+    fn erase(&mut self, room: RoomId, erased: Erased) {
+        let _ = (room, erased);
+    }
 }
 
 /// The reading end, for one thread. A call sees everything that was committed before it. An unknown
@@ -251,7 +264,7 @@ impl Upkeep {
 
 /// The newest messages that fit into `max_bytes`, but at least one, oldest first; and whether some did
 /// not fit.
-fn newest_within<E>(
+pub(crate) fn newest_within<E>(
     max_bytes: usize,
     newest_first: impl Iterator<Item = Result<Said, E>>,
 ) -> Result<(Vec<Said>, bool), E> {
@@ -261,7 +274,7 @@ fn newest_within<E>(
 }
 
 /// The first messages that fit into `max_bytes`, but at least one; and whether some did not fit.
-fn first_within<E>(
+pub(crate) fn first_within<E>(
     max_bytes: usize,
     messages: impl Iterator<Item = Result<Said, E>>,
 ) -> Result<(Vec<Said>, bool), E> {
@@ -281,7 +294,7 @@ fn first_within<E>(
 }
 
 /// The name of a new epoch: 64 random bits in hexadecimal digits.
-fn new_epoch() -> String {
+pub(crate) fn new_epoch() -> String {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).expect("the system has random bytes");
     format!("{:016x}", u64::from_be_bytes(bytes))

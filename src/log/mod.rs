@@ -6,6 +6,8 @@
 //! works for a single node and for nodes that share a log. The dispatcher's thread runs it.
 
 mod local;
+#[cfg(feature = "cluster")]
+mod shared;
 
 use std::time::Duration;
 
@@ -13,10 +15,12 @@ use bytes::Bytes;
 
 #[cfg(feature = "cluster")]
 use crate::chat::EntryId;
-use crate::chat::{Action, ConnectionId, Effect, Entry, Link, NodeId};
+use crate::chat::{Action, Chat, ConnectionId, Effect, Entry, Link, NodeId};
 use crate::protocol::{CloseReason, ErrorReply, LocalRequest, Reference, Since};
 
 pub(crate) use local::LocalLog;
+#[cfg(feature = "cluster")]
+pub(crate) use shared::SharedLog;
 
 /// Decides the order.
 pub(crate) trait Log {
@@ -53,6 +57,9 @@ pub(crate) trait Log {
     /// What the last entry led to on this node, which is the same on all others.
     fn observe(&mut self, _effects: &[Effect]) {}
 
+    /// Tells what the chat says of the cluster, for the operator.
+    fn report(&mut self, _chat: &Chat) {}
+
     /// The user at this link is typing, which those on other nodes are told as well.
     fn tell_typing(&mut self, _link: Link) {}
 
@@ -69,6 +76,9 @@ pub(crate) trait Log {
     fn lost(&self) -> Option<Lost> {
         None
     }
+
+    /// The dispatcher has panicked.
+    fn note_panic(&mut self) {}
 
     /// Waits until what was proposed last is in the log, for some seconds at most.
     fn end(&mut self) {}
@@ -88,6 +98,8 @@ pub(crate) enum Lost {
     NewEpoch,
     /// It has applied an entry that another node had to skip.
     Poisoned,
+    /// The cluster behaves by a level that this build does not know.
+    TooOld,
 }
 
 /// A moment by both clocks.
@@ -131,4 +143,26 @@ pub(crate) enum Local {
     QueryResult { connection: ConnectionId, frames: Bytes },
     /// The connection ends.
     Close { connection: ConnectionId, reason: CloseReason },
+}
+
+#[cfg(feature = "cluster")]
+impl Local {
+    /// Whose turn it waits for.
+    fn connection(&self) -> ConnectionId {
+        match self {
+            Self::Request { connection, .. }
+            | Self::Refuse { connection, .. }
+            | Self::QueryResult { connection, .. }
+            | Self::Close { connection, .. } => *connection,
+        }
+    }
+
+    /// Whether it waits for nothing: what is queued for the client is dropped, or held back until this comes.
+    fn is_urgent(&self) -> bool {
+        match self {
+            Self::Close { reason, .. } => reason.drops_backlog(),
+            Self::QueryResult { .. } => true,
+            Self::Request { .. } | Self::Refuse { .. } => false,
+        }
+    }
 }

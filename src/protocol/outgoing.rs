@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::ErrorReply;
 use super::users::UserList;
-use crate::chat::{Event, Person, Reply, RoomId, RoomSummary, UserId, Welcome};
+use crate::chat::{Event, Person, Reply, RoomId, RoomSummary, Rules, UserId, Welcome};
 
 /// One thing to send to a client. Each version has its own frame for it, or none.
 #[derive(Clone, Copy, Debug)]
@@ -176,5 +176,13 @@ impl ServerInfo {
     pub(crate) fn new(limits: AdvertisedLimits, gifs: Vec<Gif>) -> Self {
         let server = Software { name: "wschat", version: env!("CARGO_PKG_VERSION") };
         Self { server, limits, gifs }
+    }
+
+    /// The limits that the chat itself sets.
+    pub(crate) fn set_rules(&mut self, rules: &Rules) {
+        self.limits.max_text_chars = rules.max_text_chars;
+        self.limits.max_name_chars = rules.max_name_chars;
+        self.limits.max_title_chars = rules.max_title_chars;
+        self.limits.resume_grace_seconds = rules.resume_grace.as_secs();
     }
 }

@@ -3,15 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossbeam_channel::Receiver;
+
+#[cfg(feature = "cluster")]
+use super::cluster::Member;
 use crate::chat::{Chat, REFERENCE_BYTES, Rules};
+#[cfg(feature = "cluster")]
+use crate::cluster::{Figures, Keeper};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, Saver};
 use crate::health::Health;
-use crate::history::{self, Archive, HistoryError, Location, Opened, Retention, Upkeep};
+use crate::history::{
+    self, Archive, HistoryError, HistoryReader, Location, Opened, Retention, Upkeep,
+};
 use crate::input::Reload;
 use crate::lobby::Lobby;
 use crate::log::{LocalLog, Log};
 use crate::memory::Memory;
+use crate::metrics::Metrics;
 use crate::protocol::{AdvertisedLimits, HISTORY_MAX_PAGE, ServerInfo, USERS_MAX_PAGE};
 use crate::recall::{Recall, RecallThread};
 use crate::session::Live;
@@ -19,17 +28,66 @@ use crate::settings::{Limits, Settings};
 
 /// The dispatcher with its chat, and what the threads of the history run.
 pub(super) struct OpenedChat {
-    pub(super) dispatcher: Dispatcher<LocalLog>,
+    pub(super) dispatching: Dispatching,
     pub(super) recall: RecallThread,
-    pub(super) upkeep: Option<Upkeep>,
+    pub(super) upkeep: Option<UpkeepTask>,
     pub(super) archive: Archive,
 }
 
+/// What the dispatcher's thread runs.
+pub(super) enum Dispatching {
+    /// A server that is a chat of its own.
+    Alone(Dispatcher<LocalLog>),
+    /// A node of a cluster.
+    #[cfg(feature = "cluster")]
+    Member(Box<Member>),
+}
+
+/// What the thread `upkeep` runs.
+pub(super) enum UpkeepTask {
+    File(Upkeep),
+    #[cfg(feature = "cluster")]
+    Keeper(Box<Keeper>),
+}
+
+#[cfg(feature = "cluster")]
+impl Dispatching {
+    /// What is known of the cluster, if there is one.
+    pub(super) fn figures(&self) -> Option<Arc<Figures>> {
+        match self {
+            Self::Alone(_) => None,
+            Self::Member(member) => Some(member.figures()),
+        }
+    }
+}
+
+impl UpkeepTask {
+    /// Runs until `stop` is disconnected.
+    pub(super) fn run(self, stop: &Receiver<()>, health: &Health) {
+        match self {
+            Self::File(upkeep) => upkeep.run(stop, health),
+            #[cfg(feature = "cluster")]
+            Self::Keeper(keeper) => keeper.run(stop),
+        }
+    }
+}
+
+/// What a dispatcher is made of besides its log and its settings.
+pub(super) struct Parts {
+    pub(super) chat: Chat,
+    pub(super) saver: Saver,
+    pub(super) reader: Box<dyn HistoryReader>,
+    /// That of the history.
+    pub(super) epoch: Arc<str>,
+}
+
 impl OpenedChat {
+    /// Opens the history of a server that is a chat of its own, and restores the chat from it.
     pub(super) fn open(
         live: &Live,
         health: Arc<Health>,
         memory: Arc<Memory>,
+        metrics: &Arc<Metrics>,
     ) -> Result<Self, HistoryError> {
         let settings = &live.settings;
         let location = match settings.history.file.clone() {
@@ -40,25 +98,34 @@ impl OpenedChat {
         let Opened { epoch, remembered, history, reader, upkeep, archive } =
             history::open(&location, start.retention)?;
         let mut saver = Saver::new(history, health);
-        let (chat, effects) = Chat::restore(start.rules, remembered);
+        let (chat, effects) = Chat::restore(start.rules.clone(), remembered);
         saver.begin(&chat, effects)?;
-        let epoch: Arc<str> = epoch.into();
-        let (queries, recall) = Recall::new(reader, epoch.clone(), start.history_on_enter);
-        let log = LocalLog::default();
-        let mut lobby =
-            Lobby::new(log.node(), start.list_interval, epoch.clone(), start.max_frame_bytes);
-        lobby.set_room_rate(start.room_bytes_per_second);
-        let dispatcher = Dispatcher::new(
-            log,
-            chat,
-            lobby,
-            saver,
-            Delivery::new(start.server, epoch, memory),
-            queries,
-            start.max_tick_bytes,
-        );
-        Ok(Self { dispatcher, recall, upkeep, archive })
+        let parts = Parts { chat, saver, reader, epoch: epoch.into() };
+        let (dispatcher, recall) = assemble(LocalLog::default(), parts, start, memory, metrics);
+        let dispatching = Dispatching::Alone(dispatcher);
+        Ok(Self { dispatching, recall, upkeep: upkeep.map(UpkeepTask::File), archive })
     }
+}
+
+/// Makes a dispatcher, and what answers its queries.
+pub(super) fn assemble<L: Log>(
+    log: L,
+    parts: Parts,
+    start: Reload,
+    memory: Arc<Memory>,
+    metrics: &Arc<Metrics>,
+) -> (Dispatcher<L>, RecallThread) {
+    let Parts { chat, saver, reader, epoch } = parts;
+    let (queries, recall) = Recall::new(reader, epoch.clone(), start.history_on_enter);
+    let mut lobby =
+        Lobby::new(log.node(), start.list_interval, epoch.clone(), start.max_frame_bytes);
+    lobby.set_room_rate(start.room_bytes_per_second);
+    let mut delivery = Delivery::new(start.server, epoch, memory);
+    // Those of a shared log are not always those of the settings.
+    delivery.set_rules(chat.rules());
+    let dispatcher =
+        Dispatcher::new(log, chat, lobby, saver, delivery, queries, start.max_tick_bytes);
+    (dispatcher.with_metrics(metrics.clone()), recall.with_metrics(metrics.clone()))
 }
 
 /// What the dispatcher takes from the settings, at the start and when they are reloaded.

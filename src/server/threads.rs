@@ -14,11 +14,11 @@ use log::debug;
 use preempt_rt::sched::{Pid, Scheduler, SchedulerParams, get_scheduler, set_scheduler};
 
 use super::Control;
-use crate::dispatcher::Dispatcher;
+use super::chat::{Dispatching, UpkeepTask};
+use crate::dispatcher::{Dispatcher, RunEnd};
 use crate::error::{ServeError, StartError};
-use crate::history::Upkeep;
 use crate::input::Input;
-use crate::log::LocalLog;
+use crate::log::Log;
 use crate::mailbox::Mailbox;
 use crate::outbox::FlusherThread;
 use crate::recall::RecallThread;
@@ -39,7 +39,7 @@ pub(super) struct HistoryThreads {
 impl HistoryThreads {
     pub(super) fn start(
         recall: RecallThread,
-        upkeep: Option<Upkeep>,
+        upkeep: Option<UpkeepTask>,
         control: &Control,
     ) -> Result<Self, StartError> {
         let inputs = control.inputs.downgrade();
@@ -73,20 +73,42 @@ impl HistoryThreads {
     }
 }
 
-/// Runs the dispatcher. Its panic ends the server.
+/// Runs the dispatcher, of a node of a cluster also those that follow it. A panic ends the server.
 pub(super) fn dispatch(
-    mut dispatcher: Dispatcher<LocalLog>,
+    dispatching: Dispatching,
+    inputs: &Mailbox<Input>,
+    context: &Arc<Context>,
+) -> Result<(), ServeError> {
+    match dispatching {
+        Dispatching::Alone(mut dispatcher) => run(&mut dispatcher, inputs, context).map(drop),
+        #[cfg(feature = "cluster")]
+        Dispatching::Member(mut member) => {
+            let ended = loop {
+                match run(&mut member.dispatcher, inputs, context) {
+                    Ok(RunEnd::Lost(lost)) if member.rejoin(lost, inputs, context) => {}
+                    Ok(_) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            };
+            member.end();
+            ended
+        }
+    }
+}
+
+/// Runs one dispatcher.
+fn run<L: Log>(
+    dispatcher: &mut Dispatcher<L>,
     inputs: &Mailbox<Input>,
     context: &Context,
-) -> Result<(), ServeError> {
+) -> Result<RunEnd, ServeError> {
     let run = AssertUnwindSafe(|| dispatcher.run(inputs));
-    if catch_unwind(run).is_ok() {
-        return Ok(());
-    }
-    let until = Instant::now() + Duration::from_secs(1);
-    context.stop.announce(until);
-    dispatcher.close_after_panic(inputs, until);
-    Err(ServeError::Dispatcher)
+    catch_unwind(run).map_err(|_| {
+        let until = Instant::now() + Duration::from_secs(1);
+        context.stop.announce(until);
+        dispatcher.close_after_panic(inputs, until);
+        ServeError::Dispatcher
+    })
 }
 
 /// Runs the flusher. Its end is the end of the server.

@@ -20,6 +20,8 @@ use std::time::Instant;
 use log::{debug, error, info};
 
 use crate::chat::{ConnectionId, Source};
+#[cfg(feature = "cluster")]
+use crate::cluster::Figures;
 use crate::health::Health;
 use crate::input::{Arrival, Input};
 use crate::liveness::Liveness;
@@ -53,6 +55,9 @@ pub(crate) struct Context {
     pub(crate) admission: Arc<Admission>,
     pub(crate) liveness: Arc<Liveness>,
     pub(crate) metrics: Arc<Metrics>,
+    /// `None`: this server is a chat of its own.
+    #[cfg(feature = "cluster")]
+    pub(crate) cluster: Option<Arc<Figures>>,
 }
 
 /// An accepted connection, with what its session needs to serve it.

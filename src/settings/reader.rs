@@ -13,10 +13,10 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::error::SettingsError;
 use super::listen::{LISTEN, ListenAddress};
 use super::rule::{self, Number, Range, TextRule};
-use super::{Durability, LogFormat};
+use super::{Durability, LogFormat, ReadFrom, RedisServers, RedisTls, cluster};
 
 /// The keys whose value is an object with settings of its own.
-const SECTIONS: [&str; 4] = ["admin", "log", "history", "limits"];
+const SECTIONS: [&str; 5] = ["admin", "log", "history", "cluster", "limits"];
 
 /// A JSON value that, unlike `serde_json::Value`, keeps duplicate keys.
 #[derive(Debug)]
@@ -65,6 +65,8 @@ impl SettingsReader {
         for section in SECTIONS {
             match reader.remove(section) {
                 Some(Json::Object(members)) => reader.add(section, members),
+                // No cluster.
+                Some(Json::Null) if section == "cluster" => {}
                 Some(other) => reader.refuse(section, other, "an object"),
                 None => {}
             }
@@ -176,6 +178,33 @@ impl SettingsReader {
             Json::String(text) if text == "process" => Some(Durability::Process),
             Json::String(text) if text == "power-loss" => Some(Durability::PowerLoss),
             _ => None,
+        })
+    }
+
+    /// Where Redis is. `ClusterSettings::check` checks whether it is allowed.
+    pub(super) fn redis(&mut self, key: &'static str) -> Option<RedisServers> {
+        self.read(key, cluster::REDIS, None, |value| match value {
+            Json::Null => Some(None),
+            other => other.to_redis().map(Some),
+        })
+    }
+
+    /// Which server is read.
+    pub(super) fn read_from(&mut self, key: &'static str) -> Option<ReadFrom> {
+        self.read(key, cluster::READ_FROM, None, |value| match value {
+            Json::Null => Some(None),
+            Json::String(text) if text == "replica" => Some(Some(ReadFrom::Replica)),
+            Json::String(text) if text == "master" => Some(Some(ReadFrom::Master)),
+            _ => None,
+        })
+    }
+
+    /// TLS to Redis.
+    pub(super) fn redis_tls(&mut self, key: &'static str) -> Option<RedisTls> {
+        self.read(key, cluster::TLS, None, |value| match value {
+            Json::Null | Json::Bool(false) => Some(None),
+            Json::Bool(true) => Some(Some(RedisTls::default())),
+            other => other.to_redis_tls().map(Some),
         })
     }
 
@@ -350,6 +379,43 @@ impl Json {
             }
         }
         Some(ListenAddress { address: address?, proxy_protocol })
+    }
+}
+
+impl Json {
+    fn to_redis(&self) -> Option<RedisServers> {
+        let Self::Object(members) = self else {
+            return self.to_text().map(RedisServers::Url);
+        };
+        let (mut sentinels, mut name) = (None, None);
+        for (key, value) in members {
+            match (&**key, value) {
+                ("sentinels", Self::List(items)) => {
+                    sentinels = Some(items.iter().map(Self::to_text).collect::<Option<_>>()?);
+                }
+                ("name", Self::String(text)) => name = Some(text.clone()),
+                _ => return None,
+            }
+        }
+        Some(RedisServers::Sentinel { sentinels: sentinels?, name: name? })
+    }
+
+    fn to_redis_tls(&self) -> Option<RedisTls> {
+        let Self::Object(members) = self else { return None };
+        let mut tls = RedisTls::default();
+        for (key, value) in members {
+            let file = match &**key {
+                "ca" => &mut tls.ca,
+                "cert" => &mut tls.cert,
+                "key" => &mut tls.key,
+                _ => return None,
+            };
+            *file = match value {
+                Self::Null => None,
+                other => Some(other.to_text()?.into()),
+            };
+        }
+        Some(tls)
     }
 }
 

@@ -63,6 +63,14 @@ settings! {
     Live "log.format" log.format;
     Restart "history.file" history.file;
     Restart "history.durability" history.durability;
+    Restart "cluster.redis" cluster.redis;
+    Restart "cluster.readFrom" cluster.read_from;
+    Restart "cluster.prefix" cluster.prefix;
+    Restart "cluster.leaseMs" cluster.lease_ms;
+    Restart "cluster.node" cluster.node;
+    Restart "cluster.username" cluster.username;
+    Restart "cluster.passwordFile" cluster.password_file;
+    Restart "cluster.tls" cluster.tls;
 }
 
 impl Applies {

@@ -73,6 +73,8 @@ impl Attendance {
             | Action::Wait
             | Action::Saved
             | Action::NotSaved => {}
+            #[cfg(feature = "cluster")]
+            Action::NodeGone { .. } => unreachable!("there is one node"),
         }
         let mut gone = Vec::new();
         for effect in effects {

@@ -30,7 +30,7 @@ mod expected;
 mod faults;
 mod frames;
 mod memory;
-mod random;
+pub(crate) mod random;
 mod reading;
 mod recorder;
 mod settle;

@@ -1,5 +1,8 @@
 //! The commands on a running server, against a scripted admin listener: what is asked, and what is printed.
 
+#[cfg(feature = "cluster")]
+mod cluster;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -28,6 +28,7 @@
 //! | `governed` | what the operator commands happens, and every client sees exactly what it is to see |
 //! | `proxies` | it works behind nginx and Caddy, as they are configured by `wschat print` |
 //! | `snippets` | the docs show what the program prints and takes |
+//! | `cluster` | several nodes are one chat, whatever ends |
 //! | `crowd` | everyone in a big room gets the same |
 //! | `kits` | the Rust client and the example bots lose and repeat nothing |
 //! | `noise` | it survives random input |
@@ -46,6 +47,7 @@ mod cork;
 mod frame;
 mod host;
 mod model;
+mod nodes;
 mod player;
 mod random;
 
@@ -55,6 +57,7 @@ mod bad_frames;
 mod bad_requests;
 mod checks;
 mod closing;
+mod cluster;
 mod commands;
 mod crash;
 mod crowd;

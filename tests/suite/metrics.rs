@@ -357,6 +357,11 @@ fn the_dashboard_and_the_alerts_name_metrics_that_there_are() {
     let mut samples: Vec<String> = server.samples().into_keys().collect();
     // Only with TLS.
     samples.push("wschat_certificate_expiry_timestamp_seconds".to_owned());
+    // Only nodes of a cluster have them. A unit test checks that the table has all.
+    let docs = include_str!("../../docs/operations.md");
+    let rows = docs.lines().filter_map(|line| line.strip_prefix("| `"));
+    let names = rows.filter_map(|row| row.split('`').next());
+    samples.extend(names.filter(|name| name.starts_with("wschat_cluster_")).map(str::to_owned));
     let known = |name: &str| {
         let is_known = |name: &str| samples.iter().any(|it| it.split('{').next() == Some(name));
         is_known(name) || is_known(&format!("{name}_bucket"))

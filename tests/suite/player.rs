@@ -36,13 +36,16 @@ use crate::client::{Client, Endpoint, UPGRADE, V2, upgrade_offering};
 use crate::companions::Companions;
 use crate::frame::{self, Frame, TEXT};
 use crate::host::{Host, Program};
+use crate::nodes::Nodes;
 
 /// How much the times of the server and of the test may differ, in milliseconds. Both read the same
 /// clock, one after the other.
 const TOLERANCE_MS: u64 = 2;
 
 pub(crate) struct Player<'a> {
-    endpoint: Endpoint,
+    /// Each connection goes to the next one.
+    endpoints: Vec<Endpoint>,
+    connections: usize,
     program: Option<&'a mut Program>,
     operated: Option<&'a ServerHandle>,
     /// The answer to the operator's last command.
@@ -63,7 +66,8 @@ pub(crate) struct Player<'a> {
 impl<'a> Player<'a> {
     pub(crate) fn new(endpoint: &Endpoint) -> Self {
         Self {
-            endpoint: endpoint.clone(),
+            endpoints: vec![endpoint.clone()],
+            connections: 0,
             program: None,
             operated: None,
             answer: String::new(),
@@ -81,6 +85,13 @@ impl<'a> Player<'a> {
     pub(crate) fn of(program: &'a mut Program) -> Self {
         let player = Self::new(&program.endpoint);
         Self { program: Some(program), ..player }
+    }
+
+    /// Plays against the nodes of a cluster.
+    pub(crate) fn on(nodes: &Nodes) -> Self {
+        let mut player = Self::new(&nodes.programs[0].endpoint);
+        player.endpoints = nodes.programs.iter().map(|node| node.endpoint.clone()).collect();
+        player
     }
 
     /// Plays against a server in this process, which the operator commands.
@@ -184,7 +195,9 @@ impl<'a> Player<'a> {
     }
 
     fn connect(&mut self, name: &str, request: &str, protocol: Option<&str>) {
-        let mut client = self.endpoint.connect();
+        let endpoint = &self.endpoints[self.connections % self.endpoints.len()];
+        self.connections += 1;
+        let mut client = endpoint.connect();
         client.send(request);
         client.expect_switch_to(protocol);
         let old = self.clients.insert(name.to_owned(), client);

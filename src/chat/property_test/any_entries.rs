@@ -107,11 +107,23 @@ fn action() -> impl Strategy<Value = Action> {
         4 => Just(Action::NotSaved),
         3 => number().prop_map(|id| Action::Kick { user: UserId(id) }),
         1 => text().prop_map(|text| Action::Announce { text }),
+        3 => lost_node(),
         3 => (erasure(), vec((number(), number()), 0..5)).prop_map(|(what, reach)| {
             let reach = reach.into_iter().map(|(room, up_to)| (RoomId(room), up_to)).collect();
             Action::Erased { what, reach }
         }),
     ]
+}
+
+#[cfg(feature = "cluster")]
+fn lost_node() -> impl Strategy<Value = Action> {
+    (0..3_u64).prop_map(|node| Action::NodeGone { node: NodeId(node) })
+}
+
+/// Without the cluster, no node is ever lost.
+#[cfg(not(feature = "cluster"))]
+fn lost_node() -> impl Strategy<Value = Action> {
+    Just(Action::Wait)
 }
 
 fn erasure() -> impl Strategy<Value = Erasure> {

@@ -11,6 +11,8 @@ use proptest::test_runner::TestCaseResult;
 
 use super::lists::Lists;
 use super::model::Heard;
+#[cfg(feature = "cluster")]
+use crate::chat::NodeId;
 use crate::chat::{Effect, Event, Link, RoomId, UserId};
 
 #[derive(Debug, Default)]
@@ -100,6 +102,12 @@ impl Clients {
     /// The connection has ended, and everybody has been told.
     pub(super) fn disconnect(&mut self, link: Link) {
         self.links.retain(|_, current| *current != link);
+    }
+
+    /// A node is gone, with all its connections, and everybody has been told.
+    #[cfg(feature = "cluster")]
+    pub(super) fn lose_node(&mut self, node: NodeId) {
+        self.links.retain(|_, current| current.node != node);
     }
 
     /// Who hears which room.

@@ -44,6 +44,9 @@ pub(super) enum Step {
     Announce(String),
     /// What, and up to which message of each of these rooms.
     Erase(Erasure, Vec<(RoomId, u64)>),
+    /// A node is no longer there.
+    #[cfg(feature = "cluster")]
+    LoseNode(u64),
     /// Time passes, and nobody looks at the clock meanwhile.
     Pass(Duration),
     /// Time passes, and the chat is looked at at each of its deadlines.
@@ -140,11 +143,23 @@ fn step() -> impl Strategy<Value = Step> {
         1 => wording().prop_map(Step::Announce),
         2 => (erasure(), vec((room(), 0..12_u64), 0..4))
             .prop_map(|(what, reach)| Step::Erase(what, reach)),
+        u32::from(cfg!(feature = "cluster")) => lost_node(),
         5 => time().prop_map(Step::Pass),
         4 => time().prop_map(Step::Sleep),
         1 => select(vec![0, 50, 3_000]).prop_map(Step::SetTimeOfDay),
         2 => time().prop_map(Step::Lag),
     ]
+}
+
+#[cfg(feature = "cluster")]
+fn lost_node() -> impl Strategy<Value = Step> {
+    (0..3_u64).prop_map(Step::LoseNode)
+}
+
+/// Never happens.
+#[cfg(not(feature = "cluster"))]
+fn lost_node() -> impl Strategy<Value = Step> {
+    Just(Step::Saved)
 }
 
 fn erasure() -> impl Strategy<Value = Erasure> {

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::heaviest::{first_to_lose, is_lighter, path};
+#[cfg(feature = "cluster")]
+use crate::chat::NodeId;
 use crate::chat::{
     Action, Content, Effect, Erased, Erasure, Event, Flaw, IdLimits, Link, Person, Position,
     Reference, Refusal, Renaming, Reply, Request, ResumeKey, ResumeOffer, RoomId, RoomSummary,
@@ -163,8 +165,20 @@ impl Model {
             Action::Kick { user } => return self.kick(user, time),
             Action::Announce { text } => return self.announce(&text, time),
             Action::Erased { what, reach } => return self.erase(what, reach, time),
+            #[cfg(feature = "cluster")]
+            Action::NodeGone { node } => return self.lose_node(node, time),
         }
         Fate::Granted
+    }
+
+    #[cfg(feature = "cluster")]
+    fn lose_node(&mut self, node: NodeId, time: u64) -> Fate {
+        let links = self.users.iter().filter_map(|(id, user)| Some((user.link?, *id)));
+        let lost: BTreeMap<Link, UserId> = links.filter(|(link, _)| link.node == node).collect();
+        for id in lost.values() {
+            self.disconnect(*id, false, time);
+        }
+        if lost.is_empty() { Fate::Ignored } else { Fate::Granted }
     }
 
     fn kick(&mut self, id: UserId, time: u64) -> Fate {

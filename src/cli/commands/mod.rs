@@ -6,10 +6,13 @@
 //! |---|---|
 //! | `mod.rs` | what is asked, and the answers that fit on a line |
 //! | `show.rs` | `status`, `rooms` and `clients` for a person |
+//! | `cluster.rs` | `cluster status` for a person |
 //! | `table.rs` | aligned columns, sizes, times, and text that cannot control the terminal |
 //! | `save.rs` | `backup` and `export` |
 //! | `part_file.rs` | a file that is there whole, or not at all |
 
+#[cfg(feature = "cluster")]
+mod cluster;
 mod part_file;
 mod save;
 mod show;
@@ -59,6 +62,12 @@ pub(super) fn rooms(client: &AdminClient, is_json: bool) -> Result<(), ProgramEr
 pub(super) fn clients(client: &AdminClient, is_json: bool) -> Result<(), ProgramError> {
     let answer = client.get("/v1/clients")?;
     print(client, answer, is_json, |answer| show::clients(answer, now_ms()))
+}
+
+#[cfg(feature = "cluster")]
+pub(super) fn cluster_status(client: &AdminClient, is_json: bool) -> Result<(), ProgramError> {
+    let answer = client.get("/v1/cluster")?;
+    print(client, answer, is_json, |answer| cluster::status(answer, now_ms()))
 }
 
 /// Closes connections. They are not to connect again by themselves.

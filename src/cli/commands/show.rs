@@ -39,6 +39,10 @@ struct Status {
 #[serde(rename_all = "camelCase")]
 struct History {
     file: Option<String>,
+    /// In Redis, for all nodes of the cluster.
+    #[cfg(feature = "cluster")]
+    #[serde(default)]
+    is_shared: bool,
     is_saving: bool,
     file_bytes: Option<u64>,
 }
@@ -195,7 +199,7 @@ pub(super) fn clients(answer: Value, now_ms: i64) -> Shown {
     Some(table.render())
 }
 
-fn read<T: DeserializeOwned>(answer: Value) -> Option<T> {
+pub(super) fn read<T: DeserializeOwned>(answer: Value) -> Option<T> {
     serde_json::from_value(answer).ok()
 }
 
@@ -207,10 +211,16 @@ fn of(number: u64, most: u64) -> String {
 }
 
 fn history(history: &History) -> String {
-    let Some(file) = &history.file else { return "in memory only".to_owned() };
-    let bytes = history.file_bytes.map(|bytes| format!(", {}", size(bytes))).unwrap_or_default();
     let state = if history.is_saving { "" } else { ", cannot be saved" };
-    format!("{file}{bytes}{state}")
+    match &history.file {
+        #[cfg(feature = "cluster")]
+        None if history.is_shared => format!("in Redis{state}"),
+        None => "in memory only".to_owned(),
+        Some(file) => {
+            let bytes = history.file_bytes.map(|bytes| format!(", {}", size(bytes)));
+            format!("{file}{}{state}", bytes.unwrap_or_default())
+        }
+    }
 }
 
 fn expiry(expires_at: i64, now_ms: i64) -> String {
@@ -226,6 +236,6 @@ fn room_name(room: Option<&RoomName>) -> String {
 }
 
 /// The time between two times in Unix milliseconds; none if the clock has been set back.
-fn since(then_ms: i64, now_ms: i64) -> Duration {
+pub(super) fn since(then_ms: i64, now_ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(now_ms.saturating_sub(then_ms)).unwrap_or_default())
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::*;
+use crate::chat::NodeId;
 use crate::chat::{Memo, RoomId, Rules, Said, Stored, Version};
 use crate::history::{self, Archive, Batch, History, HistoryError, Location, Opened, Retention};
 use crate::input::{Arrival, Credentials, Secret};

@@ -42,7 +42,7 @@ fn an_unknown_key_without_a_similar_one_is_refused_with_the_known_keys() {
         r#"{"colour":"red"}"#,
         &[
             "colour is not a setting; allowed here: host, port, listen, domain, username, certificate, \
-           privateKey, title, icon, accent, welcome, language, rooms, gifsDirectory, allowedOrigins, trustedProxies, admin, log, history, limits",
+           privateKey, title, icon, accent, welcome, language, rooms, gifsDirectory, allowedOrigins, trustedProxies, admin, log, history, cluster, limits",
         ],
     );
     refused(

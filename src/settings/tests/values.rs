@@ -10,22 +10,34 @@ const ACCENT: &str = r##"a colour as "#" and six hexadecimal digits, such as "#0
 const WELCOME: &str = "Markdown of at most 4000 characters that is not blank and has no control characters but tabs and line breaks, or null";
 const LANGUAGE: &str = r#""en", "de", "es", "fr", or null for that of the browser"#;
 
+// What the others may be.
+
+const HOST: &str = r#"an address such as "127.0.0.1" or "::", or a host name, without a port"#;
+const LISTEN: &str = r#"a list, each item "HOST:PORT" such as "[::]:443", "unix:/PATH", "systemd", or an object such as {"address": "127.0.0.1:8776", "proxyProtocol": true}"#;
+const DOMAIN: &str =
+    r#"a host name such as "chat.example.org", in ASCII, without scheme, port or path, or null"#;
+const USERNAME: &str = "the name of a user of this machine, or null";
+const FILE: &str = "the path of a file, or null";
+const DIRECTORY: &str = "the path of a directory, or null";
+const TITLES: &str =
+    "a list, each item a title that is not blank and has no control characters or line separators";
+const ORIGINS: &str = r#"a list, each item a host name such as "chat.example.org", a whole origin such as "https://example.org:8443" (not wss, no path, no slash at the end), or "*" for all; names as browsers send them (in ASCII), without wildcards"#;
+const NETWORKS: &str = r#"a list, each item an address such as "127.0.0.1" or "::1", or a network such as "10.0.0.0/8""#;
+const ADMIN: &str = r#"the absolute path of a Unix socket ("/run/wschat/admin.sock"), an IP address with a port ("127.0.0.1:8777"), "" for none, or null for the default"#;
+const LEVEL: &str = r#""off", "error", "warn", "info", "debug", "trace""#;
+const FORMAT: &str = r#""auto", "text", "json""#;
+const DURABILITY: &str = r#""process", "power-loss""#;
+const REDIS_TLS: &str =
+    r#"true, an object such as {"ca": "PATH", "cert": "PATH", "key": "PATH"}, or null"#;
+const PORT: &str = "a whole number from 1 to 65535, or 0 for any free port";
+const REDIS: &str = r#""redis://HOST:PORT/DATABASE" or "rediss://…", without user and password; an object such as {"sentinels": ["HOST:26379"], "name": "wschat"}; or null"#;
+const PREFIX: &str = r#"a name of 1 to 64 letters, digits, "-", "_", "." and ":", in ASCII"#;
+const NODE: &str =
+    r#"a name of 1 to 64 letters, digits, "-", "_" and ".", in ASCII, or null for the host name"#;
+const REDIS_USER: &str = "the name of an ACL user of Redis, without spaces, or null";
+
 #[test]
 fn every_other_key_refuses_the_wrong_type() {
-    const HOST: &str = r#"an address such as "127.0.0.1" or "::", or a host name, without a port"#;
-    const LISTEN: &str = r#"a list, each item "HOST:PORT" such as "[::]:443", "unix:/PATH", "systemd", or an object such as {"address": "127.0.0.1:8776", "proxyProtocol": true}"#;
-    const DOMAIN: &str = r#"a host name such as "chat.example.org", in ASCII, without scheme, port or path, or null"#;
-    const USERNAME: &str = "the name of a user of this machine, or null";
-    const FILE: &str = "the path of a file, or null";
-    const DIRECTORY: &str = "the path of a directory, or null";
-    const TITLES: &str = "a list, each item a title that is not blank and has no control characters or line separators";
-    const ORIGINS: &str = r#"a list, each item a host name such as "chat.example.org", a whole origin such as "https://example.org:8443" (not wss, no path, no slash at the end), or "*" for all; names as browsers send them (in ASCII), without wildcards"#;
-    const NETWORKS: &str = r#"a list, each item an address such as "127.0.0.1" or "::1", or a network such as "10.0.0.0/8""#;
-    const ADMIN: &str = r#"the absolute path of a Unix socket ("/run/wschat/admin.sock"), an IP address with a port ("127.0.0.1:8777"), "" for none, or null for the default"#;
-    const LEVEL: &str = r#""off", "error", "warn", "info", "debug", "trace""#;
-    const FORMAT: &str = r#""auto", "text", "json""#;
-    const DURABILITY: &str = r#""process", "power-loss""#;
-    const PORT: &str = "a whole number from 1 to 65535, or 0 for any free port";
     let keys = [
         ("host", "null", HOST),
         ("port", "null", PORT),
@@ -49,6 +61,14 @@ fn every_other_key_refuses_the_wrong_type() {
         ("log.format", "null", FORMAT),
         ("history.file", "1", FILE),
         ("history.durability", "null", DURABILITY),
+        ("cluster.redis", "1", REDIS),
+        ("cluster.readFrom", "1", r#""replica", "master", or null"#),
+        ("cluster.prefix", "null", PREFIX),
+        ("cluster.leaseMs", "null", "a whole number from 1000 to 60000 (ms)"),
+        ("cluster.node", "1", NODE),
+        ("cluster.username", "1", REDIS_USER),
+        ("cluster.passwordFile", "1", FILE),
+        ("cluster.tls", "1", REDIS_TLS),
     ];
     let known: Vec<_> =
         known_keys().into_iter().filter(|key| !key.starts_with("limits.")).collect();
@@ -60,6 +80,9 @@ fn every_other_key_refuses_the_wrong_type() {
 
     for (path, value, allowed) in keys {
         for (value, found) in [(value, value), ("true", "true"), ("{}", "an object")] {
+            if path == "cluster.tls" && found != "1" {
+                continue; // Both are TLS.
+            }
             refused(&json_with(path, value), &[&format!("{path} is {found}; allowed: {allowed}")]);
         }
     }

@@ -1,0 +1,199 @@
+//! What a keeper at work knows: the replica that follows the log, what is not written yet, and what is due.
+//!
+//! The keeper's thread runs it.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use log::{info, warn};
+use redis::cmd;
+
+use super::super::batch::Batch;
+use super::super::figures::Figures;
+use super::super::nodes::{Break, LogEntry};
+use super::super::redis::{Connection, Keys, RawEntry, RedisError, items, text};
+use super::super::replica::Replica;
+use super::super::store::{self, Saved};
+use super::upkeep::{Upkeep, repair};
+use super::writer::Writer;
+use super::{KeeperError, READ_ENTRIES, READ_PAUSE};
+use crate::chat::EntryId;
+
+/// A snapshot is saved after so many entries, or after this time if there was any.
+const SNAPSHOT_ENTRIES: u64 = 10_000;
+const SNAPSHOT_PAUSE: Duration = Duration::from_secs(60);
+
+/// See the module's documentation.
+pub(super) struct Follower {
+    replica: Replica,
+    writer: Writer,
+    upkeep: Option<Upkeep>,
+    /// Entries since the last snapshot.
+    unsaved: u64,
+    snapshot_due: Instant,
+    /// Whether an entry was read since the replica was loaded.
+    has_read: bool,
+}
+
+impl Follower {
+    /// Goes on with what an earlier connection has followed, if this server has all of that; otherwise begins with the
+    /// newest snapshot.
+    pub(super) fn begin(
+        earlier: Option<Self>,
+        connection: &mut Connection,
+        keys: &Keys,
+    ) -> Result<Self, KeeperError> {
+        let Some(earlier) = earlier else { return Self::load(connection, keys) };
+        let place = earlier.replica.nodes.place();
+        if has_entry(connection, keys, place)? {
+            return Ok(earlier);
+        }
+        info!(
+            "cluster: Redis at {} does not have entry {}-{}: the keeper begins with the snapshot there",
+            connection.address(),
+            place.term,
+            place.n
+        );
+        Self::load_and_repair(connection, keys)
+    }
+
+    fn load(connection: &mut Connection, keys: &Keys) -> Result<Self, KeeperError> {
+        let replica = store::load(connection, keys)?.unwrap_or_else(Replica::fresh);
+        let snapshot_due = Instant::now() + SNAPSHOT_PAUSE;
+        let writer = Writer::default();
+        Ok(Self { replica, writer, upkeep: None, unsaved: 0, snapshot_due, has_read: false })
+    }
+
+    /// As `load`. What the rooms have that the log may lack is taken out, and comes again from the log.
+    fn load_and_repair(connection: &mut Connection, keys: &Keys) -> Result<Self, KeeperError> {
+        let new = Self::load(connection, keys)?;
+        repair(connection, keys, &new.replica.chat)?;
+        Ok(new)
+    }
+
+    /// Reads and applies what is next. Waits for it a little. Returns whether there is more.
+    pub(super) fn read(
+        &mut self,
+        connection: &mut Connection,
+        keys: &Keys,
+    ) -> Result<bool, KeeperError> {
+        let place = self.replica.nodes.place();
+        let entries = connection.read(keys, place, READ_ENTRIES, READ_PAUSE)?;
+        let is_full = entries.len() >= READ_ENTRIES;
+        let Some(newest) = entries.last() else { return Ok(false) };
+        self.upkeep.get_or_insert_with(|| Upkeep::new(newest.time));
+        let poisoned = poisoned(connection, keys)?;
+        for entry in entries {
+            match self.apply(entry, &poisoned) {
+                Ok(()) => {}
+                Err(Break::Forked) => {
+                    warn!("cluster: the log has lost entries: the keeper begins with the snapshot");
+                    *self = Self::load_and_repair(connection, keys)?;
+                    return Ok(true);
+                }
+                Err(Break::Behind) if self.has_read => {
+                    // Another keeper has trimmed the log, and so has saved what this one lacks.
+                    *self = Self::load(connection, keys)?;
+                    return Ok(true);
+                }
+                Err(Break::Behind) => return Err(KeeperError::Behind),
+                Err(Break::Newer { level }) => return Err(KeeperError::Newer { level }),
+            }
+        }
+        Ok(is_full)
+    }
+
+    fn apply(&mut self, entry: RawEntry, poisoned: &BTreeSet<String>) -> Result<(), Break> {
+        let RawEntry { id, at, time, batch } = entry;
+        let is_poisoned = poisoned.contains(&format!("{}-{}", id.term, id.n));
+        let batch = if is_poisoned { None } else { Batch::decode(&batch).ok() };
+        let mut effects = Vec::new();
+        self.replica.apply(LogEntry { id, at, time, batch }, &mut effects)?;
+        self.writer.take(effects);
+        self.unsaved += 1;
+        self.has_read = true;
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn into_replica(self) -> Replica {
+        self.replica
+    }
+
+    /// Writes what was said. After an error it can be tried again.
+    pub(super) fn write(
+        &mut self,
+        connection: &mut Connection,
+        keys: &Keys,
+    ) -> Result<(), RedisError> {
+        self.writer.flush(connection, keys, self.replica.chat.max_kept())
+    }
+
+    /// Does a step of what is to be done now and then.
+    pub(super) fn upkeep(
+        &mut self,
+        connection: &mut Connection,
+        keys: &Keys,
+        max_age: Option<Duration>,
+    ) -> Result<(), RedisError> {
+        match &mut self.upkeep {
+            Some(upkeep) => upkeep.step(connection, keys, &self.replica.chat, max_age),
+            None => Ok(()),
+        }
+    }
+
+    /// Saves a snapshot if it is time to.
+    pub(super) fn save_if_due(
+        &mut self,
+        connection: &mut Connection,
+        keys: &Keys,
+        figures: &Figures,
+    ) -> Result<(), RedisError> {
+        let is_due = self.unsaved >= SNAPSHOT_ENTRIES || Instant::now() >= self.snapshot_due;
+        if is_due { self.save(connection, keys, figures) } else { Ok(()) }
+    }
+
+    /// Saves a snapshot if anything has happened. All that was said is written before.
+    pub(super) fn save(
+        &mut self,
+        connection: &mut Connection,
+        keys: &Keys,
+        figures: &Figures,
+    ) -> Result<(), RedisError> {
+        if self.unsaved > 0 {
+            let Saved { bytes, trimmed } = store::save(connection, keys, &self.replica)?;
+            figures.trimmed.fetch_add(trimmed, Ordering::Relaxed);
+            if let Some(bytes) = bytes {
+                figures.snapshot_n.store(self.replica.nodes.place().n, Ordering::Relaxed);
+                figures.snapshot_at.store(now(), Ordering::Relaxed);
+                figures.snapshot_bytes.store(bytes, Ordering::Relaxed);
+            }
+        }
+        self.unsaved = 0;
+        self.snapshot_due = Instant::now() + SNAPSHOT_PAUSE;
+        Ok(())
+    }
+}
+
+/// Whether the log has this entry. The one before the first is in every log.
+fn has_entry(connection: &mut Connection, keys: &Keys, place: EntryId) -> Result<bool, RedisError> {
+    if place == EntryId::default() {
+        return Ok(true);
+    }
+    let id = format!("{}-{}", place.term, place.n);
+    let reply = connection.call(cmd("XRANGE").arg(keys.log()).arg(&id).arg(&id))?;
+    Ok(!items(&reply).is_empty())
+}
+
+/// The entries that are skipped, since they made a node panic.
+fn poisoned(connection: &mut Connection, keys: &Keys) -> Result<BTreeSet<String>, RedisError> {
+    let reply = connection.call(cmd("SMEMBERS").arg(keys.poisoned()))?;
+    Ok(items(&reply).iter().filter_map(text).map(str::to_owned).collect())
+}
+
+/// Unix time in milliseconds.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

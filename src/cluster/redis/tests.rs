@@ -1,0 +1,3 @@
+//! Connections, the log and the look-up of servers, against real servers.
+
+mod log;

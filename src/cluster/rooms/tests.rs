@@ -1,0 +1,5 @@
+//! The history of a node that shares a log, against a real Redis.
+
+mod contract;
+
+use super::*;

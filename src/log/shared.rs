@@ -1,0 +1,465 @@
+//! The order of several nodes: that of the log in Redis.
+//!
+//! What the dispatcher proposes goes to the writer. It comes back through the reader, among what other nodes have
+//! proposed, and only then it counts. Requests that concern this node alone wait for the proposals of the same
+//! connection that are still on their way.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use log::{error, info, warn};
+
+use super::{Local, Log, Lost, Now, Ordered, Proposal};
+use crate::chat::{Action, Chat, ConnectionId, Effect, EntryId, Link, NodeId};
+use crate::cluster::{
+    Break, Command, Figures, Follower, LogEntry, NodeStatus, Step, Taken, Verdict, mark_poisoned,
+};
+use crate::protocol::Since;
+
+/// How much of the log one tick applies, in commands.
+const MAX_TICK_COMMANDS: usize = 4_000;
+
+/// After how long without a proposal that comes back the log counts as away.
+const AWAY_AFTER: Duration = Duration::from_secs(3);
+
+/// A dispatcher that lives has a tick at least every second. After a longer pause the log has so much time before it
+/// counts as away.
+const STANDSTILL: Duration = Duration::from_millis(2_500);
+const TIME_TO_CATCH_UP: Duration = Duration::from_secs(1);
+
+/// How many proposals may be on their way. Above this, the log counts as away.
+const MAX_PROPOSALS: usize = 100_000;
+
+/// How often the operator's figures of all nodes are renewed. With many users that takes some milliseconds.
+const REPORT_EVERY: Duration = Duration::from_secs(2);
+
+/// The nodes propose that time passes one after the other, so that mostly one of them does.
+const WAIT_STEP: Duration = Duration::from_millis(50);
+
+/// See the module's documentation.
+pub(crate) struct SharedLog {
+    node: NodeId,
+    follower: Follower,
+    now: Now,
+    /// How often this node shows that it lives.
+    beat_every: Duration,
+    beat_at: Duration,
+    /// When the operator's figures are renewed.
+    report_at: Duration,
+    /// Proposed in this tick.
+    gathered: Vec<Command>,
+    /// Proposed and not applied yet, in order.
+    proposals: VecDeque<Proposed>,
+    /// How many proposals there have been.
+    last_proposal: u64,
+    /// The last proposal of each connection that has one on its way.
+    last_of: HashMap<ConnectionId, u64>,
+    /// Waits behind the proposal of this number, in order.
+    waiting: BTreeMap<(u64, u64), Local>,
+    last_local: u64,
+    is_wait_proposed: bool,
+    /// Read from the log and not taken yet.
+    entries: VecDeque<LogEntry>,
+    /// Ready for the dispatcher.
+    ordered: VecDeque<Ordered>,
+    /// How many commands this tick has taken from the log.
+    taken: usize,
+    /// The log's clock at the last entry, and this node's own clock then.
+    clock: (Duration, Duration),
+    /// The entry that is being applied.
+    applying: Option<EntryId>,
+    is_away: bool,
+    /// Until then the log is not away: this node itself stood still.
+    not_away_before: Duration,
+    lost: Option<Lost>,
+    is_leaving: bool,
+}
+
+/// A proposal on its way.
+struct Proposed {
+    number: u64,
+    /// This node's own clock.
+    at: Duration,
+    kind: Kind,
+    since: Option<Box<Since>>,
+}
+
+/// What a proposal leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A step of this connection, or of none.
+    Step(Option<ConnectionId>),
+    Wait,
+    /// No step.
+    Sign,
+}
+
+impl SharedLog {
+    /// `lease` is how long other nodes wait for a sign of life.
+    pub(crate) fn new(node: NodeId, mut follower: Follower, lease: Duration) -> Self {
+        let entries = std::mem::take(&mut follower.ahead).into();
+        let clock = (follower.nodes.at(), Duration::ZERO);
+        Self {
+            node,
+            follower,
+            now: Now::default(),
+            beat_every: lease / 4,
+            beat_at: Duration::ZERO,
+            report_at: Duration::ZERO,
+            gathered: Vec::new(),
+            proposals: VecDeque::new(),
+            last_proposal: 0,
+            last_of: HashMap::new(),
+            waiting: BTreeMap::new(),
+            last_local: 0,
+            is_wait_proposed: false,
+            entries,
+            ordered: VecDeque::new(),
+            taken: 0,
+            clock,
+            applying: None,
+            is_away: false,
+            not_away_before: Duration::ZERO,
+            lost: None,
+            is_leaving: false,
+        }
+    }
+
+    fn figures(&self) -> &Figures {
+        &self.follower.figures
+    }
+
+    fn push(&mut self, command: Command, kind: Kind, since: Option<Box<Since>>) {
+        self.last_proposal += 1;
+        let number = self.last_proposal;
+        if let Kind::Step(Some(connection)) = kind {
+            self.last_of.insert(connection, number);
+        }
+        self.proposals.push_back(Proposed { number, at: self.now.at, kind, since });
+        self.gathered.push(command);
+    }
+
+    /// Lets something wait behind what its connection has proposed.
+    fn push_local(&mut self, local: Local) {
+        let connection = local.connection();
+        let behind = self.last_of.get(&connection).copied();
+        match behind.filter(|_| !(self.is_away || local.is_urgent())) {
+            Some(number) => {
+                self.last_local += 1;
+                self.waiting.insert((number, self.last_local), local);
+            }
+            None => self.ordered.push_back(Ordered::Local(local)),
+        }
+    }
+
+    /// Takes one entry of the log.
+    fn take(&mut self, entry: LogEntry) {
+        let id = entry.id;
+        let (is_own, commands) = match &entry.batch {
+            Some(batch) => (batch.node == self.node, batch.commands.len()),
+            None => (false, 0),
+        };
+        let counter = entry.batch.as_ref().map_or(0, |batch| batch.counter);
+        let time = entry.time;
+        self.taken += commands + 1;
+        let taken = match self.follower.nodes.take(entry) {
+            Ok(taken) => taken,
+            Err(why) => return self.lose(why),
+        };
+        self.note(id, time, commands);
+        self.look(&taken);
+        let mut steps = taken.steps.into_iter();
+        for _ in 0..taken.gone.len() {
+            self.order(steps.next(), None);
+        }
+        if is_own {
+            match taken.verdict {
+                Verdict::Applied => {
+                    self.follower.writer.confirm(counter);
+                    self.take_own(commands, &mut steps);
+                }
+                Verdict::Gap => self.follower.writer.repeat(),
+                Verdict::Duplicate => {}
+                Verdict::Fenced => self.lost = self.lost.or(Some(Lost::Expired)),
+            }
+        }
+        for step in steps {
+            self.order(Some(step), None);
+        }
+    }
+
+    /// The first of this node's proposals on their way have been applied.
+    fn take_own(&mut self, commands: usize, steps: &mut impl Iterator<Item = Step>) {
+        for _ in 0..commands {
+            let Some(proposed) = self.proposals.pop_front() else { return };
+            let Proposed { number, at, kind, since } = proposed;
+            match kind {
+                Kind::Sign => {}
+                Kind::Wait => {
+                    self.is_wait_proposed = false;
+                    self.order(steps.next(), None);
+                }
+                Kind::Step(connection) => {
+                    self.order(steps.next(), since);
+                    if let Some(connection) = connection
+                        && self.last_of.get(&connection) == Some(&number)
+                    {
+                        self.last_of.remove(&connection);
+                    }
+                }
+            }
+            while let Some(first) = self.waiting.first_entry()
+                && first.key().0 <= number
+            {
+                self.ordered.push_back(Ordered::Local(first.remove()));
+            }
+            let round_trip = self.now.at.saturating_sub(at).as_micros();
+            let round_trip = u64::try_from(round_trip).unwrap_or(u64::MAX);
+            self.figures().round_trip_us.store(round_trip, Ordering::Relaxed);
+        }
+    }
+
+    fn order(&mut self, step: Option<Step>, since: Option<Box<Since>>) {
+        match step {
+            Some(Step::Entry(entry)) => self.ordered.push_back(Ordered::Entry { entry, since }),
+            Some(Step::Typing(link)) if link.node != self.node => {
+                self.ordered.push_back(Ordered::Typing(link));
+            }
+            Some(Step::Typing(_)) | None => {}
+        }
+    }
+
+    /// What an entry says about the cluster.
+    fn look(&mut self, taken: &Taken) {
+        let Taken { gone, is_new_epoch, skipped, differs, .. } = taken;
+        for node in gone {
+            info!(
+                "node {:016x} has not been heard of for longer than its lease: it is gone",
+                node.0
+            );
+        }
+        if gone.contains(&self.node) {
+            self.lost = self.lost.or(Some(Lost::Expired));
+        }
+        if *is_new_epoch {
+            self.lost = self.lost.or(Some(Lost::NewEpoch));
+        }
+        if skipped.iter().any(|id| !self.follower.skipped.contains(id)) {
+            self.lost = self.lost.or(Some(Lost::Poisoned));
+        }
+        if *differs {
+            self.figures().differences.fetch_add(1, Ordering::Relaxed);
+            error!(
+                "another node has come to another state by the same entries, which is a defect: restart the nodes one \
+                 by one"
+            );
+        }
+    }
+
+    fn lose(&mut self, why: Break) {
+        let lost = match why {
+            Break::Behind => Lost::Behind,
+            Break::Newer { .. } => Lost::TooOld,
+            Break::Forked => Lost::Forked(self.follower.nodes.place()),
+        };
+        self.lost = self.lost.or(Some(lost));
+    }
+
+    fn note(&mut self, id: EntryId, time: u64, commands: usize) {
+        self.clock = (self.follower.nodes.at(), self.now.at);
+        let figures = self.figures();
+        figures.term.store(id.term, Ordering::Relaxed);
+        figures.n.store(id.n, Ordering::Relaxed);
+        figures.lag_ms.store(self.now.time.saturating_sub(time), Ordering::Relaxed);
+        figures.entries.fetch_add(1, Ordering::Relaxed);
+        figures.commands.fetch_add(commands as u64, Ordering::Relaxed);
+    }
+
+    /// Notices that proposals no longer come back, or do again.
+    fn watch(&mut self) {
+        let oldest = self.proposals.front().map(|proposed| proposed.at);
+        let is_late = self.now.at >= self.not_away_before
+            && oldest.is_some_and(|at| self.now.at.saturating_sub(at) >= AWAY_AFTER);
+        let is_away = is_late || self.proposals.len() >= MAX_PROPOSALS;
+        if is_away == self.is_away {
+            return;
+        }
+        self.is_away = is_away;
+        let since = if is_away { self.now.time } else { 0 };
+        self.figures().away_since.store(since, Ordering::Relaxed);
+        self.follower.health.set_failing(is_away);
+        if is_away {
+            warn!(
+                "the log is away: what this node appends does not come back, so requests are refused"
+            );
+            self.release_closes();
+        } else {
+            info!("the log is back");
+        }
+    }
+
+    /// Ends the connections that wait to be closed.
+    fn release_closes(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for (place, local) in waiting {
+            if matches!(local, Local::Close { .. }) {
+                self.ordered.push_back(Ordered::Local(local));
+            } else {
+                self.waiting.insert(place, local);
+            }
+        }
+    }
+
+    /// Shows the others that this node lives.
+    fn beat(&mut self) {
+        if self.is_leaving || self.beat_at > self.now.at {
+            return;
+        }
+        self.beat_at = self.now.at + self.beat_every;
+        let (place, digest) = (self.follower.nodes.place(), self.follower.nodes.digest());
+        // One on its way is enough.
+        if !self.proposals.iter().any(|proposed| proposed.kind == Kind::Sign) {
+            self.push(Command::Beat { place, digest }, Kind::Sign, None);
+        }
+    }
+}
+
+impl Log for SharedLog {
+    const IS_SHARED: bool = true;
+
+    fn node(&self) -> NodeId {
+        self.node
+    }
+
+    fn set_time(&mut self, now: Now) {
+        if now.at.saturating_sub(self.now.at) > STANDSTILL {
+            self.not_away_before = now.at + TIME_TO_CATCH_UP;
+        }
+        self.now = now;
+        self.taken = 0;
+        self.watch();
+        self.beat();
+    }
+
+    fn propose(&mut self, proposal: Proposal) {
+        match proposal {
+            Proposal::Local(local) => self.push_local(local),
+            Proposal::Action { action, since } => {
+                let kind = match &action {
+                    Action::Wait => Kind::Wait,
+                    Action::Connect { link, .. }
+                    | Action::Ask { link, .. }
+                    | Action::Disconnect { link, .. } => Kind::Step(Some(link.connection)),
+                    _ => Kind::Step(None),
+                };
+                self.is_wait_proposed |= kind == Kind::Wait;
+                self.push(Command::Act(action), kind, since);
+            }
+        }
+    }
+
+    fn next(&mut self) -> Option<Ordered> {
+        loop {
+            if let Some(ordered) = self.ordered.pop_front() {
+                if let Ordered::Entry { entry, .. } = &ordered {
+                    self.applying = Some(entry.id);
+                }
+                return Some(ordered);
+            }
+            if self.lost.is_some() || self.taken >= MAX_TICK_COMMANDS {
+                return None;
+            }
+            if self.entries.is_empty() {
+                self.entries.extend(self.follower.reader.take()?);
+            }
+            let entry = self.entries.pop_front()?;
+            self.take(entry);
+        }
+    }
+
+    fn due_at(&self, deadline: Duration) -> Option<Duration> {
+        if self.is_wait_proposed || self.is_leaving {
+            return None;
+        }
+        let (log, own) = self.clock;
+        let rank = u32::try_from(self.follower.nodes.rank(self.node)).unwrap_or(u32::MAX);
+        Some(own + deadline.saturating_sub(log) + WAIT_STEP.saturating_mul(rank))
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        if self.taken >= MAX_TICK_COMMANDS {
+            return Some(self.now.at);
+        }
+        let beat = (!self.is_leaving).then_some(self.beat_at);
+        let oldest = self.proposals.front().map(|proposed| proposed.at + AWAY_AFTER);
+        let away = oldest.filter(|_| !self.is_away).map(|at| at.max(self.not_away_before));
+        [beat, away].into_iter().flatten().min()
+    }
+
+    fn flush(&mut self) {
+        if !self.gathered.is_empty() {
+            self.follower.writer.send(std::mem::take(&mut self.gathered));
+        }
+    }
+
+    fn observe(&mut self, effects: &[Effect]) {
+        self.follower.nodes.mix(effects);
+        self.applying = None;
+    }
+
+    fn report(&mut self, chat: &Chat) {
+        if self.report_at > self.now.at {
+            return;
+        }
+        self.report_at = self.now.at + REPORT_EVERY;
+        let users = chat.connected_by_node();
+        let at = self.follower.nodes.at();
+        let nodes = self.follower.nodes.live().map(|(id, node)| NodeStatus {
+            id: id.0,
+            name: node.name.clone(),
+            version: node.version.clone(),
+            level: node.level,
+            silent_ms: u64::try_from(at.saturating_sub(node.seen).as_millis()).unwrap_or(u64::MAX),
+            is_this: id == self.node,
+            is_leaving: node.is_leaving,
+            users: users.get(&id).copied().unwrap_or(0),
+        });
+        self.figures().set_nodes(nodes.collect());
+    }
+
+    fn tell_typing(&mut self, link: Link) {
+        if !self.is_away {
+            self.push(Command::Typing(link), Kind::Step(None), None);
+        }
+    }
+
+    fn is_away(&self) -> bool {
+        self.is_away
+    }
+
+    fn leave(&mut self) {
+        self.is_leaving = true;
+        self.push(Command::Leave, Kind::Sign, None);
+    }
+
+    fn lost(&self) -> Option<Lost> {
+        self.lost
+    }
+
+    fn end(&mut self) {
+        self.flush();
+        self.follower.writer.end();
+    }
+
+    fn note_panic(&mut self) {
+        let Some(id) = self.applying else { return };
+        match mark_poisoned(&self.follower.engine, id) {
+            Ok(()) => error!(
+                "entry {}-{} of the log makes this node panic, which is a defect; all nodes skip it from now on",
+                id.term, id.n
+            ),
+            Err(error) => error!("cannot mark the entry that makes this node panic: {error}"),
+        }
+    }
+}
