@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 
 import { Crowd } from './crowd.mjs';
 import { Processes, pause } from './processes.mjs';
-import { startAlone, startWithReplica } from './redis.mjs';
+import { startAlone, startWithReplicas } from './redis.mjs';
 import { KINDS, NODES, ROOMS } from './servers.mjs';
 
 const RATE = 2_000;
@@ -96,10 +96,10 @@ const FAULTS = {
   'a failover loses the tail': (kind) =>
     trial(
       kind,
-      (processes, folder) => startWithReplica(processes, folder, 'always', BEHIND_MS),
+      (processes, folder) => startWithReplicas(processes, folder, 'always', BEHIND_MS),
       (crowd, redis) =>
         overAFault(crowd, async () => {
-          // What the replica does not have yet dies with the master.
+          // What the replicas do not have yet dies with the master.
           redis.delay.signal('SIGKILL');
           redis.master.kill();
         }),

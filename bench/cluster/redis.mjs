@@ -1,4 +1,4 @@
-// Redis for a trial: alone, or with a replica that is behind on purpose and three Sentinels.
+// Redis for a trial: alone, or with two replicas that are behind on purpose and three Sentinels.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort, listening, pause } from './processes.mjs';
 
 const REPLICA_PATIENCE_MS = 20_000;
+const REPLICAS = 2;
 
 const ask = (port, ...command) =>
   execFileSync('redis-cli', ['-h', '127.0.0.1', '-p', String(port), ...command], { encoding: 'utf8' });
@@ -41,21 +42,23 @@ export async function startAlone(processes, folder, appendfsync) {
   return { appendfsync, master: server, url: `redis://127.0.0.1:${server.port}/` };
 }
 
-/** A master, a replica that gets everything `delayMs` later, and three Sentinels that fail over after a second. */
-export async function startWithReplica(processes, folder, appendfsync, delayMs) {
-  const [masterPort, replicaPort, delayPort] = [await freePort(), await freePort(), await freePort()];
+/** A master, two replicas that get everything `delayMs` later, and three Sentinels that fail over after a second. */
+export async function startWithReplicas(processes, folder, appendfsync, delayMs) {
+  const [masterPort, delayPort] = [await freePort(), await freePort()];
   const master = new Server(processes, folder, 'master', masterPort, ['--appendfsync', appendfsync]);
   await master.start();
   const script = fileURLToPath(new URL('delay.mjs', import.meta.url));
   const delay = processes.start('delay', process.execPath, [script, delayPort, masterPort, delayMs].map(String));
   await listening(delayPort, delay);
   const behind = ['--appendfsync', appendfsync, '--replicaof', `127.0.0.1 ${delayPort}`];
-  const replica = new Server(processes, folder, 'replica', replicaPort, behind);
-  await replica.start();
   const deadline = performance.now() + REPLICA_PATIENCE_MS;
-  while (!ask(replicaPort, 'INFO', 'replication').includes('master_link_status:up')) {
-    if (performance.now() > deadline) throw new Error('the replica does not follow');
-    await pause(100);
+  for (let i = 0; i < REPLICAS; i++) {
+    const replica = new Server(processes, folder, `replica-${i}`, await freePort(), behind);
+    await replica.start();
+    while (!ask(replica.port, 'INFO', 'replication').includes('master_link_status:up')) {
+      if (performance.now() > deadline) throw new Error('the replica does not follow');
+      await pause(100);
+    }
   }
   const sentinels = [];
   for (let i = 0; i < 3; i++) {
@@ -70,14 +73,14 @@ export async function startWithReplica(processes, folder, appendfsync, delayMs) 
     await listening(port, sentinel);
     sentinels.push({ host: '127.0.0.1', port });
   }
-  // Until each knows the replica and the others.
+  // Until each knows the replicas and the others.
   const knows = ({ port }) => {
-    const [known] = ask(port, 'SENTINEL', 'replicas', 'wschat').match(/runid/g) ?? [];
-    return known && (ask(port, 'SENTINEL', 'sentinels', 'wschat').match(/runid/g) ?? []).length === 2;
+    const known = (whom) => (ask(port, 'SENTINEL', whom, 'wschat').match(/runid/g) ?? []).length;
+    return known('replicas') === REPLICAS && known('sentinels') === 2;
   };
   while (!sentinels.every(knows)) {
     if (performance.now() > deadline + REPLICA_PATIENCE_MS) throw new Error('the Sentinels do not find each other');
     await pause(200);
   }
-  return { appendfsync, master, replica, delay, sentinels };
+  return { appendfsync, master, delay, sentinels };
 }
