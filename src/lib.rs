@@ -72,13 +72,21 @@ mod simulation;
 mod web;
 
 pub use build_info::{COMMIT, FEATURES};
+#[cfg(feature = "cluster")]
+pub use cluster::ClusterError;
+#[cfg(all(feature = "cluster", feature = "sqlite"))]
+pub use cluster::{ClusterExport, ClusterImport};
 pub use error::{ServeError, StartError};
 pub use history::{
     HistoryError, HistoryState, Restored, inspect as inspect_history, restore as restore_history,
 };
 pub use net::sockets::Listening;
 pub use net::tls::CertificateError;
+#[cfg(feature = "cluster")]
+pub use server::inspect_cluster;
 pub use server::{Bound, Capacity, Counts, Reloaded, Server, ServerHandle, capacity};
+#[cfg(all(feature = "cluster", feature = "sqlite"))]
+pub use server::{export_cluster, import_cluster};
 pub use settings::{
     AdminSettings, ClusterSettings, Durability, HistorySettings, Limits, ListenAddress, LogFormat,
     LogSettings, ReadFrom, RedisServers, RedisTls, Settings, SettingsError,

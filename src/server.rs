@@ -11,6 +11,7 @@
 //! | `accept.rs` | what the listener's thread does with a new connection |
 //! | `sessions.rs` | the session threads |
 //! | `chat.rs` | opening the history and restoring the chat from it |
+//! | `transfer.rs` | the cluster for a program that is no node of it |
 //! | `cluster.rs` | a node of a cluster: joining, and joining anew |
 //! | `operator.rs` | the admin listener, and what looks after the dispatcher |
 //! | `counts.rs` | how many are here |
@@ -28,6 +29,8 @@ mod operator;
 mod running;
 mod sessions;
 mod threads;
+#[cfg(feature = "cluster")]
+mod transfer;
 mod watch;
 
 use std::io;
@@ -46,6 +49,10 @@ use self::operator::{EndOnDrop, OperatorThreads, Reloader};
 use self::running::{Control, Running};
 use self::sessions::SessionThreads;
 use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
+#[cfg(feature = "cluster")]
+pub use self::transfer::inspect_cluster;
+#[cfg(all(feature = "cluster", feature = "sqlite"))]
+pub use self::transfer::{export_cluster, import_cluster};
 use self::watch::Watch;
 use crate::admin::{AdminSocket, Answer, Commands};
 use crate::error::{ServeError, StartError};
@@ -130,6 +137,8 @@ impl Server {
     /// machine cannot carry.
     pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
         let mut warnings = Live::load(settings.clone())?.warnings();
+        #[cfg(feature = "cluster")]
+        transfer::check(settings)?;
         warnings.extend(capacity(settings).warnings());
         Ok(warnings)
     }

@@ -40,7 +40,7 @@ use log::LevelFilter;
 
 pub(crate) use self::admin::AdminAddress;
 pub use self::admin::AdminSettings;
-#[cfg_attr(not(feature = "cluster"), expect(unused_imports, reason = "there is no cluster"))]
+#[cfg(any(feature = "cluster", test))]
 pub(crate) use self::cluster::RedisUrl;
 pub use self::cluster::{ClusterSettings, ReadFrom, RedisServers, RedisTls};
 pub use self::error::SettingsError;

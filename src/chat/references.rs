@@ -34,6 +34,17 @@ impl ReferenceHash {
     }
 }
 
+#[cfg(all(feature = "cluster", feature = "sqlite"))]
+impl ReferenceHash {
+    pub(crate) fn from_bits(bits: u128) -> Self {
+        Self(bits)
+    }
+
+    pub(crate) fn to_bits(self) -> u128 {
+        self.0
+    }
+}
+
 /// What a user has sent with a reference.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct References {

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+#[cfg(feature = "cluster")]
+use super::ReferenceHash;
 use super::references::ReferenceCounts;
 use super::resumption::{Away, Resumption};
 use super::{
@@ -74,6 +76,25 @@ impl Chat {
         }
         effects.retain(|effect| matches!(effect, Effect::Store(_)));
         (chat, effects)
+    }
+
+    /// What the history would have stored of this chat. Users who cannot resume are left out.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn stored(&self) -> Stored {
+        let rooms = self.rooms.iter().map(|(id, room)| (room.stored(*id), room.saved_seq));
+        let users = self.users.iter().filter_map(|(id, user)| {
+            let Resumption { key, references, .. } = &**user.resumption.as_ref()?;
+            let stored =
+                StoredUser { user: *id, key: *key, name: user.name.clone(), room: user.room };
+            let sent = |hash: &ReferenceHash| Some((*hash, references.find(*hash)?));
+            Some((stored, references.order.iter().filter_map(sent).collect()))
+        });
+        Stored {
+            last_user: self.last_user,
+            last_room: self.last_room,
+            rooms: rooms.collect(),
+            users: users.collect(),
+        }
     }
 
     fn restore_user(&mut self, stored: StoredUser, references: Vec<StoredReference>) {

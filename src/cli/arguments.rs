@@ -262,6 +262,35 @@ pub(super) enum ClusterCommand {
         #[command(flatten)]
         output: Output,
     },
+    #[cfg(feature = "sqlite")]
+    /// Take the history of a single machine into a new cluster, before its first node starts
+    ///
+    /// Rooms, messages and sessions move: clients keep what they know, and resume at any node. The file stays.
+    #[command(
+        after_help = "Example:\n  systemctl stop wschat.socket wschat\n  wschat cluster import \
+                            /var/lib/wschat/wschat.db --settings /etc/wschat/settings.json"
+    )]
+    Import {
+        /// The file of the history, which no server may use meanwhile
+        file: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    #[cfg(feature = "sqlite")]
+    /// Save the history of the cluster as a file that a single machine starts with
+    ///
+    /// The nodes may run meanwhile.
+    #[command(after_help = "Example:\n  wschat cluster export /var/backups/wschat.db --settings \
+                            /etc/wschat/settings.json")]
+    Export {
+        /// The file to write; only its owner can read it
+        file: PathBuf,
+        /// Replace FILE if it exists
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 /// Which messages to erase.

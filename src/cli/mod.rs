@@ -138,5 +138,14 @@ fn run_cluster_command(
         ClusterCommand::Status { ask, output } => {
             commands::cluster_status(&arguments.client(ask)?, output.json)
         }
+        #[cfg(feature = "sqlite")]
+        ClusterCommand::Import { file, output } => {
+            commands::import_cluster(&arguments.settings(&Place::default())?, file, output.json)
+        }
+        #[cfg(feature = "sqlite")]
+        ClusterCommand::Export { file, force, output } => {
+            let settings = arguments.settings(&Place::default())?;
+            commands::export_cluster(&settings, file, *force, output.json)
+        }
     }
 }

@@ -36,7 +36,7 @@ use follower::Follower;
 use lease::Lease;
 #[cfg(test)]
 pub(super) use upkeep::trim;
-#[cfg(test)]
+#[cfg(any(test, feature = "sqlite"))]
 pub(super) use writer::Writer;
 
 /// How long a keeper that is not heard of has the lease.

@@ -14,15 +14,18 @@
 //! | `rooms.rs` | reading what was said: from memory, or from Redis | `recall` |
 //! | `poison.rs` | entries that no node applies | |
 //! | `redis/` | connections, Sentinel, the log's commands | whoever calls |
+//! | `present.rs`, `inspect.rs`, `transfer.rs` | the cluster for whoever is no node: what is wrong, and moving a history | whoever asks |
 //! | `figures.rs` | what is counted | all of them |
 
 mod batch;
 mod digest;
 mod figures;
+mod inspect;
 mod keeper;
 mod node;
 mod nodes;
 mod poison;
+mod present;
 mod reader;
 mod redis;
 mod replica;
@@ -31,15 +34,26 @@ mod retention;
 mod rooms;
 mod said;
 mod store;
+#[cfg(feature = "sqlite")]
+mod transfer;
 mod writer;
 
 pub(crate) use batch::Command;
 pub(crate) use figures::{Figures, NodeStatus};
+pub(crate) use inspect::inspect;
 pub(crate) use keeper::Keeper;
 pub(crate) use node::{Follower, JoinError, Joined, Me, join};
 pub(crate) use nodes::{Break, LogEntry, Step, Taken, Verdict};
 pub(crate) use poison::mark_poisoned;
 pub(crate) use reader::Wake;
-pub(crate) use redis::{ClusterError, Engine};
+pub use redis::ClusterError;
+pub(crate) use redis::Engine;
 pub(crate) use retention::SharedRetention;
 pub(crate) use rooms::Rooms;
+#[cfg(feature = "sqlite")]
+pub use transfer::{ClusterExport, ClusterImport};
+#[cfg(feature = "sqlite")]
+pub(crate) use transfer::{export, import};
+
+#[cfg(test)]
+mod property_test;

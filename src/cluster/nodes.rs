@@ -79,7 +79,8 @@ pub(crate) struct Taken {
     pub(crate) steps: Vec<Step>,
     /// The nodes whose leases have ended.
     pub(crate) gone: Vec<NodeId>,
-    /// The epoch is another one now. Every node but the one that has joined has to join anew.
+    /// The epoch is another one now. Every node that was in the cluster before has to join anew. One that has
+    /// not joined yet, and is still reading what has happened, has not.
     pub(crate) is_new_epoch: bool,
     /// Entries that have been applied here, and that a node has skipped which is in the cluster now.
     pub(crate) skipped: Vec<EntryId>,
@@ -164,6 +165,11 @@ impl Nodes {
             digest: Digest::default(),
             digests: VecDeque::new(),
         }
+    }
+
+    /// A cluster that begins with what was said elsewhere, in this epoch.
+    pub(crate) fn with_base(epoch: String) -> Self {
+        Self { base: Some(epoch), ..Self::new() }
     }
 
     /// Takes the next entry. One that has been taken already leads to nothing.

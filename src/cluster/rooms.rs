@@ -25,6 +25,10 @@ use crate::chat::Chat;
 use crate::history::{History, HistoryReader, SharedArchive};
 use archive::RoomsArchive;
 use reader::RoomsReader;
+#[cfg(feature = "sqlite")]
+pub(super) use stream::{Order, page};
+#[cfg(feature = "sqlite")]
+pub(super) use window::Extent;
 use window::Window;
 
 /// The ends of a node's history.

@@ -2,7 +2,8 @@
 //!
 //! Owns their form: pieces of 1 MiB, and a manifest that names the newest whole snapshot and the one before. The
 //! manifest is written last, so a snapshot that it names was whole once. The log is trimmed to the older of the two,
-//! so whoever has loaded either finds all that came after it. The keeper's thread saves; a node that joins loads.
+//! whose entry stays. So whoever has loaded either finds all that came after it, and can see that nothing is missing.
+//! The keeper's thread saves; a node that joins loads.
 
 use std::fmt::{self, Write};
 
@@ -10,7 +11,7 @@ use log::warn;
 use redis::{Value, cmd};
 use sha2::{Digest, Sha256};
 
-use super::redis::{Connection, Keys, RedisError, number, text};
+use super::redis::{Connection, Keys, RedisError, items, number, text};
 use super::replica::Replica;
 use crate::chat::EntryId;
 
@@ -133,6 +134,20 @@ pub(crate) fn save(
     Ok(Saved { bytes, trimmed })
 }
 
+/// Whether the log has this entry. The one before the first is in every log.
+pub(super) fn has_entry(
+    connection: &mut Connection,
+    keys: &Keys,
+    place: EntryId,
+) -> Result<bool, RedisError> {
+    if place == EntryId::default() {
+        return Ok(true);
+    }
+    let id = format!("{}-{}", place.term, place.n);
+    let reply = connection.call(cmd("XRANGE").arg(keys.log()).arg(&id).arg(&id))?;
+    Ok(!items(&reply).is_empty())
+}
+
 /// Trims the log up to this entry, which stays: whoever has applied it can see that nothing is missing.
 fn trim(connection: &mut Connection, keys: &Keys, up_to: EntryId) -> Result<u64, RedisError> {
     let mut trim = cmd("XTRIM");
@@ -184,6 +199,9 @@ fn read(
     };
     if replica.nodes.place() != snapshot.place {
         return Ok(Err("it is of another entry"));
+    }
+    if !has_entry(connection, keys, snapshot.place)? {
+        return Ok(Err("the log does not have that entry"));
     }
     Ok(Ok(replica))
 }

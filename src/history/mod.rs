@@ -39,6 +39,8 @@ pub(crate) use error::{ArchiveError, may_pass};
 pub(crate) use memory::MemoryHistory;
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::Upkeep;
+#[cfg(all(feature = "cluster", feature = "sqlite"))]
+pub(crate) use sqlite::{NewFile, begin_epoch};
 
 /// Where a history is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -143,14 +143,19 @@ pub(super) fn reload(live: &Live) -> Reload {
         // Well below what an outbox may hold, so that no single tick fills one.
         max_tick_bytes: limits.outbox_max_bytes / 4,
         history_on_enter: limits.history_on_enter,
-        retention: Retention {
-            max_events: limits.history_max_events,
-            max_age: max_age(limits),
-            max_memory_bytes: limits.history_max_memory_bytes,
-            max_file_bytes: limits.history_max_file_bytes,
-            max_references: max_references(limits),
-        },
+        retention: retention(limits),
         server: ServerInfo::new(advertised(limits), live.site.gifs().to_vec()),
+    }
+}
+
+/// How much is kept.
+pub(super) fn retention(limits: &Limits) -> Retention {
+    Retention {
+        max_events: limits.history_max_events,
+        max_age: max_age(limits),
+        max_memory_bytes: limits.history_max_memory_bytes,
+        max_file_bytes: limits.history_max_file_bytes,
+        max_references: max_references(limits),
     }
 }
 
@@ -179,7 +184,7 @@ fn max_frame_bytes(limits: &Limits) -> usize {
 }
 
 /// The rules of the chat, as the settings have them.
-fn rules(settings: &Settings) -> Rules {
+pub(super) fn rules(settings: &Settings) -> Rules {
     let limits = &settings.limits;
     Rules {
         // Like the titles that users choose.

@@ -1,5 +1,6 @@
 //! The rules of the settings, key by key, with the error texts the operator reads.
 
+mod cluster;
 mod limits;
 mod text;
 mod values;

@@ -36,6 +36,38 @@ proptest! {
         }
     }
 
+    /// What a node may propose is read as it was written, and nothing else is.
+    #[cfg(feature = "cluster")]
+    #[test]
+    fn any_action_survives_the_log(action in action()) {
+        let node = action.link().map_or(NodeId(7), |link| link.node);
+        let mut out = ByteWriter(Vec::new());
+        action.write(&mut out);
+        let mut from = ByteReader(&out.0);
+        let read = Action::read(&mut from, node);
+        if matches!(
+            action,
+            Action::Saved | Action::NotSaved | Action::Reserved(_) | Action::NodeGone { .. }
+        ) {
+            prop_assert_eq!(read, Err(Malformed));
+        } else {
+            prop_assert_eq!(read, Ok(action));
+            prop_assert_eq!(from.0, &[] as &[u8]);
+        }
+    }
+
+    /// Bytes from anywhere are refused, or an action that has these bytes only.
+    #[cfg(feature = "cluster")]
+    #[test]
+    fn any_bytes_are_refused_or_an_action(bytes in vec(prop_oneof![0..10_u8, any::<u8>()], 0..100)) {
+        let mut from = ByteReader(&bytes);
+        if let Ok(action) = Action::read(&mut from, NodeId(7)) {
+            let mut out = ByteWriter(Vec::new());
+            action.write(&mut out);
+            prop_assert_eq!(out.0, &bytes[..bytes.len() - from.0.len()]);
+        }
+    }
+
     /// A snapshot that was damaged is refused, or a chat that can go on.
     #[test]
     fn a_damaged_snapshot_is_refused_or_whole(

@@ -206,3 +206,37 @@ fn a_user_who_is_stored_twice_does_not_put_the_counts_of_references_wrong() {
     }
     assert_eq!(chat.reference_counts.total, 3);
 }
+
+#[cfg(feature = "cluster")]
+#[test]
+fn what_was_restored_can_be_stored_again() {
+    let position = |seq| Position { room: RoomId(1), seq };
+    let references = |names: &[(&str, u64)]| {
+        let sent = names.iter().map(|(name, seq)| (ReferenceHash::of(name, *seq), position(*seq)));
+        sent.collect::<Vec<_>>()
+    };
+    let user = |id: u8, room| StoredUser {
+        user: UserId(id.into()),
+        key: ResumeKey([id; 32]),
+        name: format!("User {id}").into(),
+        room,
+    };
+    let stored = Stored {
+        last_user: 17,
+        last_room: 9,
+        rooms: vec![(room(1, "A", Some(0)), 5), (room(4, "Made", None), 0)],
+        users: vec![
+            (user(3, Some(RoomId(4))), references(&[("z", 2), ("a", 1), ("z", 0)])),
+            (user(8, None), vec![]),
+        ],
+    };
+    let (mut chat, _) = Chat::restore(rules(&["A"]), stored.clone());
+    assert_eq!(chat.stored(), stored);
+
+    // A user who cannot resume is not stored, but the number is used.
+    let link = Link { node: NodeId(1), connection: ConnectionId(1) };
+    let (source, version) = (Source::SAMPLE, Version::Base);
+    let arrival = Action::Connect { link, source, version, resume: None };
+    apply(&mut chat, Duration::ZERO, arrival);
+    assert_eq!(chat.stored(), Stored { last_user: 18, ..stored });
+}

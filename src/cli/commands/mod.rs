@@ -9,14 +9,19 @@
 //! | `cluster.rs` | `cluster status` for a person |
 //! | `table.rs` | aligned columns, sizes, times, and text that cannot control the terminal |
 //! | `save.rs` | `backup` and `export` |
+//! | `transfer.rs` | `cluster import` and `cluster export`, which ask Redis |
+//! | `progress.rs` | a bar on the terminal |
 //! | `part_file.rs` | a file that is there whole, or not at all |
 
 #[cfg(feature = "cluster")]
 mod cluster;
 mod part_file;
+mod progress;
 mod save;
 mod show;
 mod table;
+#[cfg(all(feature = "cluster", feature = "sqlite"))]
+mod transfer;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::net::IpAddr;
@@ -32,6 +37,8 @@ use super::error::ProgramError;
 use super::say;
 
 pub(super) use self::save::{backup, export};
+#[cfg(all(feature = "cluster", feature = "sqlite"))]
+pub(super) use self::transfer::{export as export_cluster, import as import_cluster};
 
 /// The clients to kick.
 #[derive(Clone, Copy, Debug)]

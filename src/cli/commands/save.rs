@@ -1,11 +1,12 @@
 //! `backup` and `export`: what the running server sends, into a file.
 
-use std::io::{self, BufRead, ErrorKind, IsTerminal, Read, Write};
+use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::part_file::PartFile;
+use super::progress::Progress;
 use super::table::size;
 use crate::cli::answer::Answer;
 use crate::cli::client::AdminClient;
@@ -143,31 +144,4 @@ fn ended_early(client: &AdminClient) -> ProgramError {
 
 fn refused(why: &str) -> ProgramError {
     ProgramError::Command(format!("the server gives up: {why}"))
-}
-
-/// A bar on stderr if that is a terminal. Dropping it removes it.
-#[derive(Default)]
-struct Progress {
-    /// The percent that are shown.
-    shown: Option<u64>,
-}
-
-impl Progress {
-    fn show(&mut self, what: &str, done: u64, total: u64) {
-        let percent = done.min(total) * 100 / total.max(1);
-        if self.shown == Some(percent) || !io::stderr().is_terminal() {
-            return;
-        }
-        self.shown = Some(percent);
-        let bar = "#".repeat(usize::try_from(percent / 4).unwrap_or_default());
-        let _ = write!(io::stderr(), "\r{what:<9} [{bar:<25}] {percent:>3} % ");
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.shown.is_some() {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
 }

@@ -11,6 +11,7 @@
 //! | `settings.rs` | settings that contradict each other, certificate, pictures |
 //! | `files.rs` | the log, and what else the user must be able to read |
 //! | `history.rs`, `disk.rs` | the history's file, and the disk that it is on |
+//! | `cluster.rs` | the servers of a cluster, and its rules |
 //! | `clock.rs` | the time of day |
 //! | `machine.rs` | descriptors, threads, memory |
 //! | `port.rs` | who listens on the port |
@@ -18,6 +19,8 @@
 
 mod account;
 mod clock;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod disk;
 mod files;
 mod finding;
@@ -69,6 +72,8 @@ fn examine(settings: &Settings, findings: &mut Findings) {
         files::examine(settings, &account, findings);
         history::examine(settings, history.as_ref(), &account, findings);
     }
+    #[cfg(feature = "cluster")]
+    cluster::examine(settings, findings);
     clock::examine(history.as_ref(), findings);
     machine::examine(settings, server, findings);
     port::examine(settings, server, findings);

@@ -18,7 +18,6 @@ use super::super::store::{self, Saved};
 use super::upkeep::{Upkeep, repair};
 use super::writer::Writer;
 use super::{KeeperError, READ_ENTRIES, READ_PAUSE};
-use crate::chat::EntryId;
 
 /// A snapshot is saved after so many entries, or after this time if there was any.
 const SNAPSHOT_ENTRIES: u64 = 10_000;
@@ -46,7 +45,7 @@ impl Follower {
     ) -> Result<Self, KeeperError> {
         let Some(earlier) = earlier else { return Self::load(connection, keys) };
         let place = earlier.replica.nodes.place();
-        if has_entry(connection, keys, place)? {
+        if store::has_entry(connection, keys, place)? {
             return Ok(earlier);
         }
         info!(
@@ -174,16 +173,6 @@ impl Follower {
         self.snapshot_due = Instant::now() + SNAPSHOT_PAUSE;
         Ok(())
     }
-}
-
-/// Whether the log has this entry. The one before the first is in every log.
-fn has_entry(connection: &mut Connection, keys: &Keys, place: EntryId) -> Result<bool, RedisError> {
-    if place == EntryId::default() {
-        return Ok(true);
-    }
-    let id = format!("{}-{}", place.term, place.n);
-    let reply = connection.call(cmd("XRANGE").arg(keys.log()).arg(&id).arg(&id))?;
-    Ok(!items(&reply).is_empty())
 }
 
 /// The entries that are skipped, since they made a node panic.

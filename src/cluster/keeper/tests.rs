@@ -87,6 +87,15 @@ impl Steps {
         while self.follower.read(&mut self.connection, self.engine.keys()).unwrap() {}
     }
 
+    /// Whether the log has what comes after the snapshot.
+    pub(in crate::cluster) fn has_what_follows(&mut self) -> bool {
+        match self.follower.read(&mut self.connection, self.engine.keys()) {
+            Ok(_) => true,
+            Err(KeeperError::Behind) => false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     pub(in crate::cluster) fn write(&mut self) {
         self.follower.write(&mut self.connection, self.engine.keys()).unwrap();
     }

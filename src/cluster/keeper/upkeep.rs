@@ -151,13 +151,13 @@ fn cut(
 ) -> Result<(), RedisError> {
     loop {
         let reply = connection.call(&range(keys, room, last.saturating_add(1), 1_000))?;
-        let lost = room_entries(&reply).unwrap_or_default();
-        if lost.is_empty() {
+        let above = room_entries(&reply).unwrap_or_default();
+        if above.is_empty() {
             break;
         }
         let mut delete = cmd("XDEL");
         delete.arg(keys.room(room));
-        for (seq, _) in lost {
+        for (seq, _) in above {
             delete.arg(format!("{seq}-0"));
         }
         connection.call(&delete)?;

@@ -14,8 +14,8 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local seen_term, seen_n = tonumber(ARGV[2]), tonumber(ARGV[3])
 -- Another process took the last entry, or the caller has seen more than there is: entries may be lost. Terms of two
 -- branches never meet, since each is at least the time at which it began.
-if redis.call('GET', KEYS[2]) ~= ARGV[1] or seen_term > term or (seen_term == term and seen_n > n) then
-  redis.call('SET', KEYS[2], ARGV[1])
+local is_new = redis.call('GET', KEYS[2]) ~= ARGV[1]
+if is_new or seen_term > term or (seen_term == term and seen_n > n) then
   term = math.max(term + 1, seen_term + 1, now)
 end
 n = n + 1
@@ -23,4 +23,6 @@ n = n + 1
 if time then at = at + math.max(0, math.min(now - time, 2000)) end
 local id = string.format('%.0f-%.0f', term, n)
 redis.call('XADD', KEYS[1], id, 'a', string.format('%.0f', at), 't', string.format('%.0f', now), 'b', ARGV[4])
+-- Only now, for if the entry is refused, the next one has to begin the term.
+if is_new then redis.call('SET', KEYS[2], ARGV[1]) end
 return { term, n }

@@ -83,7 +83,8 @@ impl Connection {
         }
         let mut replies = connection.pipeline(&steps)?.into_iter();
         let mut next = || replies.next().unwrap_or(Ok(Value::Nil));
-        next()?;
+        // The name is for the operator only. If this is not allowed, the next is not either, or does without.
+        let _ = next();
         let info = next()?;
         let role = next()?;
         next()?;
@@ -220,7 +221,10 @@ impl Connection {
             detail: refusal.details().unwrap_or_default().to_owned(),
         };
         let error = RedisError::new(&self.address, step, kind);
-        if error.code() == Some("READONLY") {
+        // Redis before 7 wraps it where a script writes.
+        if error.code() == Some("READONLY")
+            || refusal.details().is_some_and(|it| it.contains("-READONLY"))
+        {
             // It has become a replica. Whoever writes has to look for the master.
             self.dead = Some(error.clone());
         }
@@ -238,7 +242,16 @@ impl Connection {
     }
 
     /// The connection is dead from now on.
-    pub(super) fn end(&mut self, step: &str, kind: RedisErrorKind) -> RedisError {
+    pub(super) fn end(&mut self, step: &str, mut kind: RedisErrorKind) -> RedisError {
+        if kind == RedisErrorKind::Closed && self.run_id.is_empty() && self.socket.socket.has_tls()
+        {
+            // The alert that says so is often lost with the connection.
+            kind = RedisErrorKind::Unfit(
+                "it has closed the connection after the TLS handshake; if it wants a certificate, set \
+                 cluster.tls.cert and cluster.tls.key"
+                    .to_owned(),
+            );
+        }
         let error = RedisError::new(&self.address, step, kind);
         let _ = self.socket.socket.tcp().shutdown(Shutdown::Both);
         self.dead = Some(error.clone());
@@ -277,13 +290,17 @@ impl Stopper {
 
 impl Read for Watched {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let read = self.socket.read(buf);
-        if let Err(error) = &read
-            && error.kind() != io::ErrorKind::Interrupted
-        {
-            self.error = Some(io::Error::new(error.kind(), error.to_string()));
+        loop {
+            match self.socket.read(buf) {
+                // A signal ends a read of a socket with a time-out.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.error = Some(io::Error::new(error.kind(), error.to_string()));
+                    return Err(error);
+                }
+                read => return read,
+            }
         }
-        read
     }
 }
 

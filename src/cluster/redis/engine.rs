@@ -1,7 +1,7 @@
 //! Where the servers are, and which of them is the master or is read.
 //!
-//! Each look-up asks anew, on the thread of whoever wants a connection, and ends in about a second. What it returns has
-//! said itself what it is.
+//! Each look-up asks anew, on the thread of whoever wants a connection, and each of its steps has a
+//! time-out. What it returns has said itself what it is.
 
 use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -85,6 +85,21 @@ impl Engine {
         &self.0.keys
     }
 
+    /// Whether replicas are read, and nothing else.
+    pub(crate) fn reads_replicas(&self) -> bool {
+        self.0.read_from == ReadFrom::Replica
+    }
+
+    pub(super) fn has_tls(&self) -> bool {
+        self.0.access.tls.is_some()
+    }
+
+    /// The ACL user of Redis.
+    pub(super) fn user(&self) -> &str {
+        let credentials = self.0.access.credentials.as_ref();
+        credentials.and_then(|own| own.username.as_deref()).unwrap_or("default")
+    }
+
     /// A connection to the server that is the master now.
     pub(crate) fn master(&self) -> Result<Connection, RedisError> {
         match &self.0.servers {
@@ -105,7 +120,7 @@ impl Engine {
     /// A connection to the server that is to be read: the master, or the replica that has most. Where it is to be a
     /// replica it is never the master, and a warning says that there is none.
     pub(crate) fn source(&self) -> Result<Connection, RedisError> {
-        if self.0.read_from == ReadFrom::Master {
+        if !self.reads_replicas() {
             return self.master();
         }
         let found = self.replica();
@@ -123,7 +138,8 @@ impl Engine {
         found
     }
 
-    fn replica(&self) -> Result<Connection, RedisError> {
+    /// A connection to the replica that has most.
+    pub(super) fn replica(&self) -> Result<Connection, RedisError> {
         match &self.0.servers {
             Servers::One(address) => {
                 let (_, replicas) = self.master_at(address, URL_STEP)?;

@@ -101,7 +101,9 @@ fn refused(code: &str, detail: &str) -> &'static str {
     match code {
         "WRONGPASS" => "correct cluster.username, or the password in cluster.passwordFile",
         "NOAUTH" => "set cluster.passwordFile",
-        "NOPERM" => "\"wschat check\" prints the ACL line that permits all that is needed",
+        "NOPERM" => {
+            "permit it: a start of wschat prints the ACL line that permits all that is needed"
+        }
         "ERR" if detail.contains("without any password configured") => {
             "set cluster.passwordFile to null, or give the user a password in Redis"
         }
@@ -154,7 +156,7 @@ impl RedisErrorKind {
 
 /// Why this server cannot be a node of the cluster: one line for each thing that is wrong, with the cure.
 #[derive(Clone, Debug)]
-pub(crate) struct ClusterError {
+pub struct ClusterError {
     lines: Vec<String>,
 }
 
@@ -164,7 +166,7 @@ impl ClusterError {
     }
 
     /// One line for each thing that is wrong.
-    pub(crate) fn lines(&self) -> &[String] {
+    pub fn lines(&self) -> &[String] {
         &self.lines
     }
 }

@@ -7,6 +7,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `engine.rs` | where the servers are, and which of them is the master or is read |
+//! | `check.rs` | whether the servers are fit for a cluster |
 //! | `sentinel.rs` | asking the sentinels |
 //! | `connection.rs` | one connection: logging in, commands and replies |
 //! | `log.rs`, `append.lua` | appending to the log and reading it |
@@ -15,6 +16,7 @@
 //! | `socket.rs`, `tls.rs` | the socket, with TLS or without |
 //! | `error.rs` | what went wrong, for the operator |
 
+mod check;
 mod connection;
 mod engine;
 mod error;
@@ -36,7 +38,8 @@ mod tls;
 
 pub(crate) use self::connection::{Connection, Stopper};
 pub(crate) use self::engine::Engine;
-pub(crate) use self::error::{ClusterError, RedisError, RedisErrorKind};
+pub use self::error::ClusterError;
+pub(crate) use self::error::{RedisError, RedisErrorKind};
 pub(crate) use self::keys::Keys;
 pub(crate) use self::log::RawEntry;
 pub(crate) use self::reply::{info_field, items, number, text};

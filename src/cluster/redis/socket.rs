@@ -92,6 +92,10 @@ impl fmt::Display for Address {
 }
 
 impl Socket {
+    pub(super) fn has_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
     /// The socket below TLS.
     pub(super) fn tcp(&self) -> &TcpStream {
         match self {

@@ -58,20 +58,26 @@ impl TestServer {
     /// Starts a sentinel that watches `master` as `wschat`, with a quorum of two.
     pub(crate) fn sentinel(master: &Self) -> Option<Self> {
         let watch = format!("sentinel monitor wschat 127.0.0.1 {} 2", master.port);
-        Self::run(
-            "redis-sentinel",
-            &[
-                &watch,
-                "sentinel down-after-milliseconds wschat 500",
-                "sentinel failover-timeout wschat 2000",
-            ],
-        )
+        let lines = [
+            &*watch,
+            "sentinel down-after-milliseconds wschat 500",
+            "sentinel failover-timeout wschat 2000",
+        ];
+        let sentinel = Self::run("redis-sentinel", &lines)?;
+        // Otherwise it looks every ten seconds for replicas, and every two for other sentinels.
+        let periods = ["info-period", "200", "publish-period", "200", "ping-period", "100"];
+        sentinel.cli(&[&["SENTINEL", "DEBUG"], &periods[..]].concat());
+        Some(sentinel)
     }
 
     /// Starts a replica of this server.
     pub(crate) fn replica(&self) -> Option<Self> {
         let of = format!("replicaof 127.0.0.1 {}", self.port);
         start_with(&[&of, "repl-ping-replica-period 1"])
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// `127.0.0.1:PORT`

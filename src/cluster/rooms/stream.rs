@@ -33,17 +33,17 @@ pub(super) struct Streams {
 
 /// Which messages come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(in super::super) enum Order {
     NewestFirst,
     OldestFirst,
 }
 
 /// The messages with some numbers, one after another.
-pub(super) struct Page {
+pub(in super::super) struct Page {
     /// Each number, with the message; `None`: Redis does not have it.
-    pub(super) slots: Vec<(u64, Option<Said>)>,
+    pub(in super::super) slots: Vec<(u64, Option<Said>)>,
     /// Whether there is none beyond these, in the direction of the order.
-    pub(super) is_last: bool,
+    pub(in super::super) is_last: bool,
 }
 
 impl Streams {
@@ -100,7 +100,8 @@ fn unreadable(error: RedisError) -> HistoryError {
         .because_of(error)
 }
 
-fn page(
+/// At most `limit` messages of a room with these numbers. What is below the oldest that the stream has counts as pruned.
+pub(in super::super) fn page(
     connection: &mut Connection,
     keys: &Keys,
     (room, extent): (RoomId, &Extent),

@@ -22,7 +22,7 @@ pub(super) struct Window {
 
 /// What there may be of a room.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Extent {
+pub(in super::super) struct Extent {
     /// The `seq` of the oldest message that may be kept.
     pub(super) first: u64,
     /// The `seq` of the last message that this node has applied; 0: none.

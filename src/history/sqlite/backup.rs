@@ -166,8 +166,8 @@ fn copy_all(
     Ok(())
 }
 
-/// A file for the copy that only this process can reach, and the database in it.
-fn create(path: &Path) -> Result<(File, Connection), ArchiveError> {
+/// A file that only this process can reach, and the database in it. It is on the disk of `path`, and has no name.
+pub(super) fn create(path: &Path) -> Result<(File, Connection), HistoryError> {
     remove(path)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(0o600);

@@ -9,6 +9,8 @@
 
 mod backup;
 mod claim;
+#[cfg(feature = "cluster")]
+mod create;
 mod database;
 mod erase;
 mod explain;
@@ -41,6 +43,8 @@ use super::{Durability, HistoryError, Retention};
 use crate::chat::Stored;
 
 pub(super) use backup::{FileArchive, FileBackup};
+#[cfg(feature = "cluster")]
+pub(crate) use create::{NewFile, begin_epoch};
 use database::Database;
 use explain::{explain, gone};
 pub(super) use inspect::inspect;

@@ -5,11 +5,14 @@
 use rusqlite::{Connection, Row, params};
 
 use super::claim::LastMessages;
+#[cfg(feature = "cluster")]
+use super::create::reference_hash;
 use super::row::{int, text, uint};
 use super::schema::meta;
+#[cfg(not(feature = "cluster"))]
+use crate::chat::ReferenceHash;
 use crate::chat::{
-    Position, ReferenceHash, ResumeKey, RoomId, Stored, StoredReference, StoredRoom, StoredUser,
-    UserId,
+    Position, ResumeKey, RoomId, Stored, StoredReference, StoredRoom, StoredUser, UserId,
 };
 
 /// The key in `meta` of the number of rooms that have been deleted.
@@ -86,7 +89,7 @@ fn load_references(
         let references = &mut users[at.expect("it is joined with them")].1;
         if references.len() < most {
             let position = Position { room: RoomId(uint(row.get(2)?)), seq: uint(row.get(3)?) };
-            let hash = ReferenceHash::of(row.get_ref(1)?.as_str()?, position.seq);
+            let hash = reference_hash(row.get_ref(1)?.as_str()?, position.seq);
             references.push((hash, position));
         }
     }
@@ -94,6 +97,11 @@ fn load_references(
         references.reverse();
     }
     Ok(())
+}
+
+#[cfg(not(feature = "cluster"))]
+fn reference_hash(reference: &str, seq: u64) -> ReferenceHash {
+    ReferenceHash::of(reference, seq)
 }
 
 /// The most references that each user may have, so that all together have no more than `max`.

@@ -1,6 +1,8 @@
 //! What only a file does: it outlives the server, and it can fail.
 
 mod backup;
+#[cfg(feature = "cluster")]
+mod create;
 mod erase;
 mod failing;
 mod inspect;

@@ -124,6 +124,29 @@ fn a_log_that_lacks_what_was_seen_begins_a_term() {
 }
 
 #[test]
+fn a_refused_entry_does_not_hide_that_the_server_is_another_one() {
+    let Some(server) = start() else { return };
+    let (engine, mut writer) = connect(&server);
+    let keys = engine.keys();
+    let place = writer.append(keys, BEGIN, b"one").unwrap();
+    server.cli(&["SET", &keys.run(), "other"]);
+    server.cli(&["XSETID", &keys.log(), "99999999999999-0"]);
+    writer.append(keys, place, b"two").unwrap_err();
+    assert_eq!(server.cli(&["GET", &keys.run()]), "other\n");
+}
+
+#[test]
+fn a_master_that_becomes_a_replica_is_not_written_to_any_more() {
+    let Some(server) = start() else { return };
+    let (engine, mut writer) = connect(&server);
+    let place = writer.append(engine.keys(), BEGIN, b"one").unwrap();
+    server.cli(&["REPLICAOF", "127.0.0.1", "1"]);
+    let error = writer.append(engine.keys(), place, b"two").unwrap_err();
+    assert_eq!(error.code(), Some("READONLY"), "{error}");
+    assert!(writer.is_dead());
+}
+
+#[test]
 fn what_others_wrote_into_the_log_is_refused() {
     let Some(server) = start() else { return };
     let (engine, mut writer) = connect(&server);

@@ -92,7 +92,7 @@ impl TestKeeper {
         let Retention { max_events, max_age, .. } = self.retention;
         self.writer.flush(&mut self.connection, &keys, max_events).unwrap();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let oldest = max_age.map_or(Duration::ZERO, |age| now - age);
+        let oldest = max_age.map_or(Duration::ZERO, |age| now.saturating_sub(age));
         let mut rooms = self.rooms.clone();
         while !rooms.is_empty() {
             let oldest = u64::try_from(oldest.as_millis()).unwrap();
