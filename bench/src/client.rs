@@ -59,6 +59,8 @@ pub struct Client {
     stage: Stage,
     /// The room to enter, as its `roomId`.
     room: Option<u32>,
+    /// Its node, as a place in [`Shared::targets`].
+    node: usize,
     /// Its user id.
     user: u64,
     /// An incomplete frame.
@@ -81,18 +83,19 @@ enum Stage {
 #[derive(Debug)]
 pub struct Shared {
     pub clock: Clock,
-    pub target: Target,
+    pub targets: Vec<Target>,
     pub tls: Option<TlsConnector>,
     pub buffer: Vec<u8>,
 }
 
 impl Client {
-    pub fn new(stream: Stream, room: Option<u32>, opened_at: u64) -> Self {
+    pub fn new(stream: Stream, node: usize, room: Option<u32>, opened_at: u64) -> Self {
         Self {
             stream,
             opened_at,
             stage: Stage::Connecting,
             room,
+            node,
             user: 0,
             partial: Vec::new(),
             out: Vec::new(),
@@ -146,12 +149,12 @@ impl Client {
             }
             self.stage = Stage::Securing;
         }
-        if let Some(connector) = &shared.tls
-            && !self.stream.shake(connector, &shared.target.host)?
+        let Target { tls, host, path, authority, .. } = &shared.targets[self.node];
+        if let Some(connector) = shared.tls.as_ref().filter(|_| *tls)
+            && !self.stream.shake(connector, host)?
         {
             return Ok(false);
         }
-        let Target { path, authority, .. } = &shared.target;
         self.out.extend_from_slice(
             format!(
                 "GET {path} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\n\

@@ -41,13 +41,14 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    pub fn new(target: &Target, insecure: bool, size: usize) -> io::Result<Self> {
+    pub fn new(targets: &[Target], insecure: bool, size: usize) -> io::Result<Self> {
         allow_files(size as u64 + OTHER_FILES)?;
         let clock = Clock::start();
         let poll = Poll::new()?;
         let timer = Timer::new(clock)?;
         poll.registry().register(&mut SourceFd(&timer.raw_fd()), TIMER, Interest::READABLE)?;
-        let tls = if target.tls { Some(connector(insecure)?) } else { None };
+        let is_tls = targets.iter().any(|target| target.tls);
+        let tls = if is_tls { Some(connector(insecure)?) } else { None };
         let buffer = vec![0; BUFFER_BYTES];
         let mut slots = Vec::new();
         slots.resize_with(size, || None);
@@ -55,7 +56,7 @@ impl Crowd {
             poll,
             events: Events::with_capacity(1024),
             timer,
-            shared: Shared { clock, target: target.clone(), tls, buffer },
+            shared: Shared { clock, targets: targets.to_vec(), tls, buffer },
             slots,
             unread: Vec::new(),
             opened: 0,
@@ -66,14 +67,15 @@ impl Crowd {
         self.shared.clock.now()
     }
 
-    /// Starts to connect a client in this slot.
-    pub fn open(&mut self, slot: usize, room: Option<u32>) -> io::Result<()> {
+    /// Starts to connect a client in this slot. Equal `turn`s, modulo the number of nodes, are on one node.
+    pub fn open(&mut self, slot: usize, turn: usize, room: Option<u32>) -> io::Result<()> {
+        let node = turn % self.shared.targets.len();
         let source = self.next_source();
         let opened_at = self.now();
-        let mut tcp = stream::open(self.shared.target.address, source)?;
+        let mut tcp = stream::open(self.shared.targets[node].address, source)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut tcp, Token(slot), interest)?;
-        self.slots[slot] = Some(Client::new(Stream::Plain(tcp), room, opened_at));
+        self.slots[slot] = Some(Client::new(Stream::Plain(tcp), node, room, opened_at));
         Ok(())
     }
 
@@ -138,7 +140,7 @@ impl Crowd {
     fn next_source(&mut self) -> Option<IpAddr> {
         let block = self.opened / CONNECTIONS_PER_SOURCE;
         self.opened += 1;
-        if block == 0 || !self.shared.target.is_ipv4_loopback() {
+        if block == 0 || !self.shared.targets.iter().all(Target::is_ipv4_loopback) {
             return None;
         }
         let [.., high, low] = (block % 60_000 + 1).to_be_bytes();

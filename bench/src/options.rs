@@ -12,9 +12,10 @@ use crate::target::Target;
 pub const HELP: &str = "\
 wschat-bench - measures a chat server that speaks wschat's base protocol
 
-Usage: wschat-bench SCENARIO [options] [URL]
+Usage: wschat-bench SCENARIO [options] [URL…]
 
 URL is ws://host[:port][/path] or wss://…, by default ws://127.0.0.1:8776/.
+Several are the nodes of one cluster: the members of each room are spread over them.
 The server must have the rooms 1 to --rooms and no rate limit: start wschat with
 --settings bench/settings.json.
 
@@ -88,7 +89,8 @@ pub enum Task {
 /// One run.
 #[derive(Debug)]
 pub struct Options {
-    pub target: Target,
+    /// The nodes of a cluster, or one server.
+    pub targets: Vec<Target>,
     pub scenario: Scenario,
     pub pid: Option<u32>,
     pub json: bool,
@@ -130,7 +132,7 @@ pub enum Pace {
 /// The options as given. Each scenario takes those that it knows.
 #[derive(Debug, Default)]
 struct Given {
-    url: Option<String>,
+    urls: Vec<String>,
     pid: Option<u32>,
     json: bool,
     insecure: bool,
@@ -170,12 +172,20 @@ pub fn parse(mut parser: Parser) -> Result<Task, Error> {
                 None => return Err(argument.unexpected()),
             },
             Value(value) if name.is_none() => name = Some(value.string()?),
-            Value(value) if given.url.is_none() => given.url = Some(value.string()?),
-            _ => return Err(argument.unexpected()),
+            Value(value) => given.urls.push(value.string()?),
+            Short(_) => return Err(argument.unexpected()),
         }
     }
     let name = name.ok_or("a scenario is missing: fanout, pingpong, storm or idle")?;
     given.into_options(&name).map(|options| Task::Run(Box::new(options)))
+}
+
+impl Options {
+    /// The URL, or all of them.
+    pub fn url(&self) -> String {
+        let urls: Vec<_> = self.targets.iter().map(|target| target.url.as_str()).collect();
+        urls.join(" ")
+    }
 }
 
 impl Given {
@@ -199,11 +209,14 @@ impl Given {
         if let Some((option, _)) = self.values.first() {
             return Err(format!("{name} has no option --{option}, or it was given twice").into());
         }
-        let url = self.url.as_deref().unwrap_or(DEFAULT_URL);
-        let target =
-            Target::resolve(url, self.allow_remote).map_err(|e| Error::Custom(e.into()))?;
+        if self.urls.is_empty() {
+            self.urls.push(DEFAULT_URL.to_owned());
+        }
+        let resolve = |url: &String| Target::resolve(url, self.allow_remote);
+        let targets = self.urls.iter().map(resolve).collect::<Result<Vec<_>, _>>();
+        let targets = targets.map_err(|e| Error::Custom(e.into()))?;
         let Self { pid, json, insecure, .. } = self;
-        Ok(Options { target, scenario, pid, json, insecure, concurrency, setup })
+        Ok(Options { targets, scenario, pid, json, insecure, concurrency, setup })
     }
 
     fn fanout(&mut self) -> Result<Fanout, Error> {
@@ -330,6 +343,14 @@ mod tests {
         let options = fanout("pingpong --clients 7");
         assert_eq!((options.clients, options.rooms, options.senders), (7, 7, 1));
         assert_eq!(options.pace, Pace::Window(1));
+    }
+
+    #[test]
+    fn each_url_is_a_node() {
+        let options = run("idle ws://127.0.0.1:1 ws://127.0.0.1:2").unwrap();
+        let ports: Vec<_> = options.targets.iter().map(|node| node.address.port()).collect();
+        assert_eq!(ports, [1, 2]);
+        assert_eq!(run("idle").unwrap().targets[0].url, DEFAULT_URL);
     }
 
     #[test]

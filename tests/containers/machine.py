@@ -42,17 +42,17 @@ def mirror():
     return targets[0] if targets else 'http://deb.debian.org/debian'
 
 
-def tree(release):
-    """The tree of a release; makes it if it is not there yet, which takes a minute."""
-    path = TREES / release
+def tree(release, *more):
+    """The tree of a release with more packages; makes it if it is not there yet, which takes a minute."""
+    path = TREES / '-'.join((release, *more))
     if not path.exists():
         TREES.mkdir(parents=True, exist_ok=True)
-        half = TREES / f'.{release}.{os.getpid()}'
-        command = ['debootstrap', '--variant=minbase', f'--include={PACKAGES}', release, str(half), mirror()]
+        half = TREES / f'.{path.name}.{os.getpid()}'
+        command = ['debootstrap', '--variant=minbase', f'--include={",".join((PACKAGES, *more))}', release, str(half), mirror()]
         made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if made.returncode:
             shutil.rmtree(half, ignore_errors=True)
-            raise SystemExit(f'{made.stdout}\ndebootstrap cannot make {release}')
+            raise SystemExit(f'{made.stdout}\ndebootstrap cannot make {path.name}')
         half.rename(path)
     return path
 
@@ -60,13 +60,13 @@ def tree(release):
 class Machine:
     """A booted container; a context manager, which ends it."""
 
-    def __init__(self, release, *binds):
+    def __init__(self, release, *binds, name='', more=()):
         self.release = release
         self.binds = [bind.rsplit(':', 1)[-1] for bind in binds]
         self.console = tempfile.TemporaryFile()
         command = [
-            'systemd-nspawn', '--quiet', f'--directory={tree(release)}', '--volatile=overlay', '--register=no',
-            f'--machine=wschat-{release}-{os.getpid()}', '--private-network', '--link-journal=no', '--console=pipe',
+            'systemd-nspawn', '--quiet', f'--directory={tree(release, *more)}', '--volatile=overlay', '--register=no',
+            f'--machine=wschat-{release}{name}-{os.getpid()}', '--private-network', '--link-journal=no', '--console=pipe',
             *(f'--bind-ro={path}' for path in binds), '--boot',
         ]
         if not os.path.exists('/run/systemd/system'):
@@ -100,6 +100,8 @@ class Machine:
         self.end()
 
     def end(self):
+        if self.nspawn.poll() is not None:
+            return
         self.nspawn.terminate()
         try:
             self.nspawn.wait(20)

@@ -27,8 +27,8 @@ class Gone(Exception):
 class Client:
     """A connection that speaks wschat.v2, without threads."""
 
-    def __init__(self, tls=False, session=None):
-        self.socket = socket.create_connection(ADDRESS, PATIENCE)
+    def __init__(self, tls=False, session=None, address=ADDRESS):
+        self.socket = socket.create_connection(address, PATIENCE)
         if tls:
             context = ssl.create_default_context()
             context.check_hostname = False

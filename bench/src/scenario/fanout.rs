@@ -26,7 +26,7 @@ pub(super) fn run(
     server: Option<Process>,
 ) -> Result<Report, RunError> {
     let progress = Progress::new();
-    let mut crowd = Crowd::new(&options.target, options.insecure, fanout.clients)?;
+    let mut crowd = Crowd::new(&options.targets, options.insecure, fanout.clients)?;
     let mut traffic = Traffic::new(fanout, &crowd);
     let resident_before = server.and_then(Process::resident_kib);
     let rooms: Vec<_> = traffic.room_of.iter().map(|room| Some(room + 1)).collect();
@@ -45,7 +45,7 @@ pub(super) fn run(
     let switches = switches_after.zip(switches_before).map(|(after, before)| after.since(before));
     Ok(Report {
         scenario: fanout.name,
-        url: options.target.url.clone(),
+        url: options.url(),
         clients: fanout.clients,
         clean: failures.is_empty(),
         failures,

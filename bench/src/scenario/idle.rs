@@ -19,7 +19,7 @@ pub(super) fn run(
     server: Option<Process>,
 ) -> Result<Report, RunError> {
     let progress = Progress::new();
-    let mut crowd = Crowd::new(&options.target, options.insecure, clients)?;
+    let mut crowd = Crowd::new(&options.targets, options.insecure, clients)?;
     let mut idle = Idle::default();
     let entered = rooms_of(clients, rooms);
 
@@ -56,7 +56,7 @@ pub(super) fn run(
     };
     Ok(Report {
         scenario: "idle",
-        url: options.target.url.clone(),
+        url: options.url(),
         clients,
         clean: failures.is_empty(),
         failures,

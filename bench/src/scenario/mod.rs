@@ -95,11 +95,13 @@ fn gather<S: Scene>(
     let mut opened = 0;
     let deadline = crowd.now() + nanoseconds(options.setup);
     let mut next_tick = crowd.now();
+    let count = rooms.iter().flatten().max().map_or(1, |room| *room as usize);
     loop {
         let Attendance { ready, lost, .. } = scene.attendance();
         let settled = ready + lost;
         while opened < rooms.len() && opened - settled < options.concurrency {
-            crowd.open(opened, rooms[opened])?;
+            // Rooms come in turn, so this spreads the members of each over the nodes.
+            crowd.open(opened, opened % count + opened / count, rooms[opened])?;
             opened += 1;
         }
         let now = crowd.now();

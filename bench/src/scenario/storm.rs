@@ -21,7 +21,7 @@ pub(super) fn run(
     server: Option<Process>,
 ) -> Result<Report, RunError> {
     let progress = Progress::new();
-    let mut crowd = Crowd::new(&options.target, options.insecure, clients + options.concurrency)?;
+    let mut crowd = Crowd::new(&options.targets, options.insecure, clients + options.concurrency)?;
     let mut storm = Storm::default();
     let resident_before = server.and_then(Process::resident_kib);
 
@@ -58,7 +58,7 @@ pub(super) fn run(
     let outcome = report::Storm { connect, churn: churned, lost: storm.attendance.lost as u64 };
     Ok(Report {
         scenario: "storm",
-        url: options.target.url.clone(),
+        url: options.url(),
         clients,
         clean: failures.is_empty(),
         failures,
@@ -109,7 +109,7 @@ impl Storm {
                 next_tick = now + TICK;
             }
             while let Some(slot) = self.vacant.pop() {
-                crowd.open(slot, None)?;
+                crowd.open(slot, slot, None)?;
             }
             crowd.turn(next_tick.min(until), self)?;
         }
