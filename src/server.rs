@@ -10,11 +10,13 @@
 //! | `listening.rs` | opening all sockets that the settings name |
 //! | `accept.rs` | what the listener's thread does with a new connection |
 //! | `sessions.rs` | the session threads |
-//! | `chat.rs` | opening the history and restoring the chat from it |
+//! | `opened.rs` | opening the history, or joining a cluster |
+//! | `chat.rs` | making a dispatcher from the settings |
 //! | `transfer.rs` | the cluster for a program that is no node of it |
 //! | `cluster.rs` | a node of a cluster: joining, and joining anew |
 //! | `operator.rs` | the admin listener, and what looks after the dispatcher |
 //! | `counts.rs` | how many are here |
+//! | `spawn.rs` | how each thread is spawned |
 //! | `threads.rs` | spawning the other threads, and what their panics lead to |
 //! | `watch.rs` | what is looked at now and then |
 
@@ -25,9 +27,11 @@ mod chat;
 mod cluster;
 mod counts;
 mod listening;
+mod opened;
 mod operator;
 mod running;
 mod sessions;
+mod spawn;
 mod threads;
 #[cfg(feature = "cluster")]
 mod transfer;
@@ -43,12 +47,13 @@ use log::{info, warn};
 
 use self::accept::AcceptLoop;
 pub use self::capacity::{Bound, Capacity, capacity};
-use self::chat::OpenedChat;
 pub use self::counts::Counts;
+use self::opened::OpenedChat;
 use self::operator::{EndOnDrop, OperatorThreads, Reloader};
 use self::running::{Control, Running};
 use self::sessions::SessionThreads;
-use self::threads::{HistoryThreads, dispatch, flush, io_result, spawn};
+use self::spawn::spawn;
+use self::threads::{HistoryThreads, dispatch, flush, io_result};
 #[cfg(feature = "cluster")]
 pub use self::transfer::inspect_cluster;
 #[cfg(all(feature = "cluster", feature = "sqlite"))]
@@ -178,7 +183,8 @@ impl Server {
         let memory = Arc::new(Memory::of_settings(live.settings.limits.max_memory_bytes));
         let metrics = Arc::<Metrics>::default();
         let shared = (health.clone(), memory.clone(), metrics.clone());
-        let OpenedChat { dispatching, recall, upkeep, archive } = open(&live, shared, &inputs)?;
+        let OpenedChat { dispatching, recall, upkeep, archive } =
+            opened::open(&live, shared, &inputs)?;
         #[cfg(feature = "cluster")]
         let figures = dispatching.figures();
         let room = live.admission_limits().max_connections;
@@ -316,21 +322,6 @@ fn time_to_close(timeout: Duration, sessions: usize) -> Duration {
     let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
     let ending = (timeout / 10).saturating_add(ENDING_A_SESSION.saturating_mul(sessions));
     timeout.saturating_sub(ending).max(timeout / 2)
-}
-
-/// Opens the chat that the settings name: one of this server's own, or that of a cluster.
-#[cfg_attr(not(feature = "cluster"), expect(unused_variables, reason = "there are no clusters"))]
-fn open(
-    live: &Live,
-    shared: (Arc<Health>, Arc<Memory>, Arc<Metrics>),
-    inputs: &MailboxSender<Input>,
-) -> Result<OpenedChat, StartError> {
-    #[cfg(feature = "cluster")]
-    if live.settings.cluster.redis.is_some() {
-        return OpenedChat::join(live, shared, inputs.downgrade());
-    }
-    let (health, memory, metrics) = shared;
-    OpenedChat::open(live, health, memory, &metrics).map_err(StartError::History)
 }
 
 /// What sessions have in common, and the work of the flusher's thread.

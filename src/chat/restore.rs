@@ -79,7 +79,7 @@ impl Chat {
     }
 
     /// What the history would have stored of this chat. Users who cannot resume are left out.
-    #[cfg(feature = "cluster")]
+    #[cfg(all(feature = "cluster", feature = "sqlite"))]
     pub(crate) fn stored(&self) -> Stored {
         let rooms = self.rooms.iter().map(|(id, room)| (room.stored(*id), room.saved_seq));
         let users = self.users.iter().filter_map(|(id, user)| {

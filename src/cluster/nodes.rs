@@ -168,6 +168,7 @@ impl Nodes {
     }
 
     /// A cluster that begins with what was said elsewhere, in this epoch.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn with_base(epoch: String) -> Self {
         Self { base: Some(epoch), ..Self::new() }
     }

@@ -24,6 +24,7 @@ const READ_ENTRIES: usize = 1_000;
 const ATTEMPTS: usize = 3;
 
 /// After how long without an entry no node runs: the longest lease.
+#[cfg(feature = "sqlite")]
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// See the module's documentation.

@@ -1,76 +1,21 @@
-//! Opens the history, and restores the chat from it. Runs once, on the thread that starts the server.
+//! Makes a dispatcher with its chat, from the settings. Runs on the thread that starts the server.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
-
-#[cfg(feature = "cluster")]
-use super::cluster::Member;
 use crate::chat::{Chat, REFERENCE_BYTES, Rules};
-#[cfg(feature = "cluster")]
-use crate::cluster::{Figures, Keeper};
 use crate::delivery::Delivery;
 use crate::dispatcher::{Dispatcher, Saver};
-use crate::health::Health;
-use crate::history::{
-    self, Archive, HistoryError, HistoryReader, Location, Opened, Retention, Upkeep,
-};
+use crate::history::{HistoryReader, Retention};
 use crate::input::Reload;
 use crate::lobby::Lobby;
-use crate::log::{LocalLog, Log};
+use crate::log::Log;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::protocol::{AdvertisedLimits, HISTORY_MAX_PAGE, ServerInfo, USERS_MAX_PAGE};
 use crate::recall::{Recall, RecallThread};
 use crate::session::Live;
 use crate::settings::{Limits, Settings};
-
-/// The dispatcher with its chat, and what the threads of the history run.
-pub(super) struct OpenedChat {
-    pub(super) dispatching: Dispatching,
-    pub(super) recall: RecallThread,
-    pub(super) upkeep: Option<UpkeepTask>,
-    pub(super) archive: Archive,
-}
-
-/// What the dispatcher's thread runs.
-pub(super) enum Dispatching {
-    /// A server that is a chat of its own.
-    Alone(Box<Dispatcher<LocalLog>>),
-    /// A node of a cluster.
-    #[cfg(feature = "cluster")]
-    Member(Box<Member>),
-}
-
-/// What the thread `upkeep` runs.
-pub(super) enum UpkeepTask {
-    File(Box<Upkeep>),
-    #[cfg(feature = "cluster")]
-    Keeper(Box<Keeper>),
-}
-
-#[cfg(feature = "cluster")]
-impl Dispatching {
-    /// What is known of the cluster, if there is one.
-    pub(super) fn figures(&self) -> Option<Arc<Figures>> {
-        match self {
-            Self::Alone(_) => None,
-            Self::Member(member) => Some(member.figures()),
-        }
-    }
-}
-
-impl UpkeepTask {
-    /// Runs until `stop` is disconnected.
-    pub(super) fn run(self, stop: &Receiver<()>, health: &Health) {
-        match self {
-            Self::File(upkeep) => upkeep.run(stop, health),
-            #[cfg(feature = "cluster")]
-            Self::Keeper(keeper) => keeper.run(stop),
-        }
-    }
-}
 
 /// What a dispatcher is made of besides its log and its settings.
 pub(super) struct Parts {
@@ -79,37 +24,6 @@ pub(super) struct Parts {
     pub(super) reader: Box<dyn HistoryReader>,
     /// That of the history.
     pub(super) epoch: Arc<str>,
-}
-
-impl OpenedChat {
-    /// Opens the history of a server that is a chat of its own, and restores the chat from it.
-    pub(super) fn open(
-        live: &Live,
-        health: Arc<Health>,
-        memory: Arc<Memory>,
-        metrics: &Arc<Metrics>,
-    ) -> Result<Self, HistoryError> {
-        let settings = &live.settings;
-        let location = match settings.history.file.clone() {
-            None => Location::Memory,
-            Some(path) => Location::File { path, durability: settings.history.durability },
-        };
-        let start = reload(live);
-        let Opened { epoch, remembered, history, reader, upkeep, archive } =
-            history::open(&location, start.retention)?;
-        let mut saver = Saver::new(history, health);
-        let (chat, effects) = Chat::restore(start.rules.clone(), remembered);
-        saver.begin(&chat, effects)?;
-        let parts = Parts { chat, saver, reader, epoch: epoch.into() };
-        let (dispatcher, recall) = assemble(LocalLog::default(), parts, start, memory, metrics);
-        let dispatching = Dispatching::Alone(Box::new(dispatcher));
-        Ok(Self {
-            dispatching,
-            recall,
-            upkeep: upkeep.map(|upkeep| UpkeepTask::File(Box::new(upkeep))),
-            archive,
-        })
-    }
 }
 
 /// Makes a dispatcher, and what answers its queries.

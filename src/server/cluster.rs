@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use log::{error, warn};
 
-use super::chat::{Dispatching, OpenedChat, Parts, UpkeepTask, assemble, reload};
-use super::threads::spawn;
+use super::chat::{Parts, assemble, reload};
+use super::spawn::spawn;
 use crate::chat::{EntryId, Erasure, RoomId};
 use crate::cluster::{
     Engine, Figures, JoinError, Joined, Keeper, Me, Rooms, SharedRetention, Wake, join,
@@ -127,33 +127,25 @@ impl Membership {
     }
 }
 
-impl OpenedChat {
-    /// Joins the cluster that the settings name.
-    pub(super) fn join(
-        live: &Live,
-        shared: (Arc<Health>, Arc<Memory>, Arc<Metrics>),
-        inputs: WeakMailboxSender<Input>,
-    ) -> Result<Self, StartError> {
-        let retention = reload(live).retention;
-        let membership = Membership::open(&live.settings, retention, shared, inputs)?;
-        let (dispatcher, recall) = membership.join(live, None).map_err(StartError::cluster)?;
-        let Membership { engine, name, retention, figures, archive, .. } = &membership;
-        let keeper = Keeper::new(engine.clone(), name, retention.clone(), figures.clone());
-        let archive =
-            archive.get().cloned().ok_or_else(|| StartError::cluster("it has no history"))?;
-        let archive = Archive::Shared(archive);
-        let membership = Arc::new(membership);
-        let member = Member { membership, dispatcher, recall: None };
-        Ok(Self {
-            dispatching: Dispatching::Member(Box::new(member)),
-            recall,
-            upkeep: Some(UpkeepTask::Keeper(Box::new(keeper))),
-            archive,
-        })
+impl Membership {
+    /// What the thread `upkeep` of this node runs.
+    pub(super) fn keeper(&self) -> Keeper {
+        let (retention, figures) = (self.retention.clone(), self.figures.clone());
+        Keeper::new(self.engine.clone(), &self.name, retention, figures)
+    }
+
+    /// The history for the operator, of a node that has joined.
+    pub(super) fn archive(&self) -> Result<Archive, StartError> {
+        let archive = self.archive.get().cloned();
+        Ok(Archive::Shared(archive.ok_or_else(|| StartError::cluster("it has no history"))?))
     }
 }
 
 impl Member {
+    pub(super) fn new(membership: Arc<Membership>, dispatcher: Dispatcher<SharedLog>) -> Self {
+        Self { membership, dispatcher, recall: None }
+    }
+
     pub(super) fn figures(&self) -> Arc<Figures> {
         self.membership.figures.clone()
     }

@@ -12,7 +12,7 @@ use log::info;
 
 use super::Reloaded;
 use super::running::Control;
-use super::threads::spawn;
+use super::spawn::spawn;
 use crate::admin::{Admin, AdminListener, AdminSocket, Commands, Reload, Status};
 use crate::error::StartError;
 use crate::net::stop::Stop;

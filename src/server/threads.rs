@@ -10,11 +10,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
-use log::debug;
-use preempt_rt::sched::{Pid, Scheduler, SchedulerParams, get_scheduler, set_scheduler};
 
 use super::Control;
-use super::chat::{Dispatching, UpkeepTask};
+use super::opened::{Dispatching, UpkeepTask};
+use super::spawn::spawn;
 use crate::dispatcher::{Dispatcher, RunEnd};
 use crate::error::{ServeError, StartError};
 use crate::input::Input;
@@ -23,9 +22,6 @@ use crate::mailbox::Mailbox;
 use crate::outbox::FlusherThread;
 use crate::recall::RecallThread;
 use crate::session::Context;
-
-/// The only priority outside the real-time policies.
-const NO_PRIORITY: SchedulerParams = SchedulerParams { priority: 0 };
 
 /// The threads of the history. Each returns false when it panicked.
 #[derive(Debug)]
@@ -136,29 +132,4 @@ fn announce_stop(context: &Weak<Context>) {
 /// The result of a thread, with a panic as an error.
 pub(super) fn io_result(joined: thread::Result<io::Result<()>>) -> io::Result<()> {
     joined.unwrap_or_else(|_| Err(io::Error::other("its thread panicked")))
-}
-
-/// Spawns a thread of the server.
-pub(super) fn spawn<T: Send + 'static>(
-    name: &str,
-    run: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, StartError> {
-    let run = || {
-        become_batch_work();
-        run()
-    };
-    thread::Builder::new().name(name.to_owned()).spawn(run).map_err(StartError::Machine)
-}
-
-/// Sets the scheduling policy `SCHED_BATCH` for this thread and the threads it starts, so that one
-/// that wakes up does not preempt the one that runs. On one core, sessions would otherwise preempt
-/// the dispatcher with every message, which costs a third of the throughput of a small room. A
-/// policy that the operator has set stays.
-fn become_batch_work() {
-    let this = Pid::current_thread();
-    if get_scheduler(this).is_ok_and(|policy| policy == Scheduler::SCHED_NORMAL)
-        && let Err(error) = set_scheduler(this, Scheduler::SCHED_BATCH, NO_PRIORITY)
-    {
-        debug!("cannot become batch work: {error}");
-    }
 }

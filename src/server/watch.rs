@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use log::warn;
 
 use super::running::Running;
-use super::threads::spawn;
+use super::spawn::spawn;
 use crate::error::StartError;
 use crate::net::tls::RenewalWatch;
 use crate::pace::BEAT;

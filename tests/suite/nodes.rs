@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::client::PATIENCE;
 use crate::host::Program;
+use crate::player::Player;
 
 /// Several nodes, and what they share. Dropping it kills them.
 pub(crate) struct Nodes {
@@ -34,6 +35,24 @@ pub(crate) fn has_redis() -> bool {
         eprintln!("skipped: redis-server is not installed");
     }
     is_there
+}
+
+/// Plays the transcript with these limits, each connection to the next node of a cluster.
+#[track_caller]
+pub(crate) fn play_on_nodes(limits: &Value, script: &str) {
+    if has_redis() {
+        let nodes = Nodes::start(3, &json!({ "limits": limits }));
+        Player::on(&nodes).play(script);
+        nodes.check_logs();
+    }
+}
+
+/// Plays the transcript with these limits, only with the history in a file.
+#[track_caller]
+pub(crate) fn play_durably(limits: &Value, script: &str) {
+    let mut program = Program::durable(json!({ "limits": limits }));
+    Player::of(&mut program).play(script);
+    assert!(!program.log().contains("panick"), "{}", program.log());
 }
 
 impl Nodes {

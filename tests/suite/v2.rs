@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::host::Program;
-use crate::nodes::{Nodes, has_redis};
+use crate::nodes::play_on_nodes;
 use crate::player::Player;
 
 /// Plays the transcript with the default settings.
@@ -20,24 +20,6 @@ pub(crate) fn play_with(limits: &Value, script: &str) {
     Player::of(&mut Program::start(in_memory)).play(script);
     play_durably(limits, script);
     play_on_nodes(limits, script);
-}
-
-/// Plays the transcript with these limits, each connection to the next node of a cluster.
-#[track_caller]
-pub(crate) fn play_on_nodes(limits: &Value, script: &str) {
-    if has_redis() {
-        let nodes = Nodes::start(3, &json!({ "limits": limits }));
-        Player::on(&nodes).play(script);
-        nodes.check_logs();
-    }
-}
-
-/// Plays the transcript with these limits, only with the history in a file.
-#[track_caller]
-pub(crate) fn play_durably(limits: &Value, script: &str) {
-    let mut program = Program::durable(json!({ "limits": limits }));
-    Player::of(&mut program).play(script);
-    assert!(!program.log().contains("panick"), "{}", program.log());
 }
 
 #[test]

@@ -183,7 +183,9 @@ fn the_operator_sees_the_nodes_and_why_one_is_not_ready() {
     }
     let printed = operated.printed(&["cluster", "status"]);
     let words = ["log          all is well\n", "this node, keeper\n", "\nsouth  "];
-    words.iter().for_each(|words| assert!(printed.contains(words), "{printed}"));
+    for words in words {
+        assert!(printed.contains(words), "{printed}");
+    }
     let printed = operated.printed(&["status"]);
     assert!(printed.contains("\nhistory      in Redis\n"), "{printed}");
     let metrics = |node| get(&operated.socket(node), "/metrics").text().to_owned();
@@ -223,7 +225,7 @@ fn the_doctor_looks_at_redis_and_at_the_rules_and_check_connects_to_nothing() {
         findings.into_iter().filter(|finding| finding["subject"] == "cluster").collect::<Vec<_>>()
     };
     let fit = operated.settings("north");
-    assert_eq!(found(&fit), [json!({}); 0]);
+    assert!(found(&fit).is_empty());
 
     let mut away = fit.clone();
     away["cluster"]["redis"] = json!("redis://127.0.0.1:1");
