@@ -13,21 +13,19 @@ mod saver;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::chat::{
-    self, Action, Chat, ConnectionId, Effect, Link, Refusal, Reply, RoomId, Source, UserId,
-};
+use crate::chat::{self, Action, Chat, ConnectionId, Effect, Link, Refusal, Source};
 use crate::clock;
 use crate::delivery::Delivery;
 use crate::input::{Input, Reload};
 use crate::lobby::Lobby;
 #[cfg(feature = "cluster")]
 use crate::log::Lost;
-use crate::log::{Local, Log, Now, Ordered, Proposal};
+use crate::log::{Local, Log, Now, Proposal};
 use crate::mailbox::{Mailbox, WaitOutcome};
 use crate::metrics::Metrics;
 use crate::output::Output;
 use crate::protocol::{CloseReason, ErrorReply, Reference, Request, Since};
-use crate::recall::{Lookup, Query, Recall};
+use crate::recall::Recall;
 
 use control::Desk;
 use saver::Outcome;

@@ -22,8 +22,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::chat::{
-    Chat, ConnectionId, Effect, Event, Link, MESSAGE_OVERHEAD_BYTES, NodeId, Person, Refusal,
-    Reply, Room, RoomChange, RoomId, UserId, Version,
+    Chat, ConnectionId, Effect, Event, Link, MESSAGE_OVERHEAD_BYTES, NodeId, Refusal, Reply, Room,
+    RoomChange, RoomId, UserId, Version,
 };
 #[cfg(feature = "cluster")]
 use crate::log::Notice;
@@ -31,8 +31,7 @@ use crate::log::Now;
 use crate::output::Output;
 use crate::pace::Pace;
 use crate::protocol::{
-    Hello, HelloRequest, LocalRequest, Outgoing, Reference, RoomList, RoomSnapshot, Since,
-    rooms_frame, users_frame,
+    LocalRequest, Outgoing, Reference, RoomList, RoomSnapshot, Since, rooms_frame, users_frame,
 };
 use crate::recall::{Lookup, Query};
 

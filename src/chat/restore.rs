@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-#[cfg(feature = "cluster")]
+#[cfg(all(feature = "cluster", feature = "sqlite"))]
 use super::ReferenceHash;
 use super::references::ReferenceCounts;
 use super::resumption::{Away, Resumption};

@@ -33,6 +33,10 @@ pub(crate) struct Present {
     /// What was said since the snapshot. The keeper may not have written it yet.
     pub(crate) said: BTreeMap<RoomId, Vec<Said>>,
     /// When Redis took the last entry, in Unix milliseconds. `None`: there is none.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "only who moves a history asks")
+    )]
     last: Option<u64>,
 }
 
@@ -103,6 +107,7 @@ impl Present {
     }
 
     /// Whether a node may put something into the log after this.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn is_running(&self, connection: &mut Connection) -> Result<bool, RedisError> {
         let reply = connection.call(&cmd("TIME"))?;
         let seconds =

@@ -47,14 +47,6 @@ pub(crate) fn play_on_nodes(limits: &Value, script: &str) {
     }
 }
 
-/// Plays the transcript with these limits, only with the history in a file.
-#[track_caller]
-pub(crate) fn play_durably(limits: &Value, script: &str) {
-    let mut program = Program::durable(json!({ "limits": limits }));
-    Player::of(&mut program).play(script);
-    assert!(!program.log().contains("panick"), "{}", program.log());
-}
-
 impl Nodes {
     /// So many nodes with these settings.
     pub(crate) fn start(count: usize, settings: &Value) -> Self {

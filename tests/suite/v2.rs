@@ -22,6 +22,14 @@ pub(crate) fn play_with(limits: &Value, script: &str) {
     play_on_nodes(limits, script);
 }
 
+/// Plays the transcript with these limits, only with the history in a file.
+#[track_caller]
+pub(crate) fn play_durably(limits: &Value, script: &str) {
+    let mut program = Program::durable(json!({ "limits": limits }));
+    Player::of(&mut program).play(script);
+    assert!(!program.log().contains("panick"), "{}", program.log());
+}
+
 #[test]
 fn the_welcome_has_all_members_in_order() {
     let program = Program::start(json!({ "history": { "file": null } }));

@@ -1,6 +1,7 @@
 //! How many messages mention those who follow the list of rooms.
 
 use super::*;
+use crate::protocol::HelloRequest;
 
 impl Rig {
     /// The user has this name, follows the list, and wants to know who mentions it.

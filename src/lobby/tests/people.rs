@@ -1,7 +1,7 @@
 //! Lists of users, and who is away.
 
 use super::*;
-use crate::protocol::{USERS_MAX_PAGE, UserList};
+use crate::protocol::{HelloRequest, USERS_MAX_PAGE, UserList};
 
 impl Rig {
     fn hello(&mut self, user: u64, presence: bool, max_frame_bytes: Option<usize>) {
