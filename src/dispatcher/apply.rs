@@ -15,6 +15,10 @@ impl<L: Log> Dispatcher<L> {
                 Ordered::Entry { entry, mut since } => {
                     let mut effects = std::mem::take(&mut self.effects);
                     let has_rules = L::IS_SHARED && matches!(entry.action, Action::SetRules(_));
+                    if L::IS_SHARED && entry.action == Action::Saved {
+                        // The list of rooms shows what is saved from now on, with whom it mentions.
+                        self.lobby.settle(true);
+                    }
                     self.chat.apply(entry, &mut effects);
                     self.log.observe(&effects);
                     if has_rules {

@@ -29,7 +29,7 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use wschat::ServerHandle;
 
 use crate::client::{Client, Endpoint, UPGRADE, V2, upgrade_offering};
@@ -307,6 +307,23 @@ impl<'a> Player<'a> {
     fn take(&mut self, name: &str) -> Client {
         self.clients.remove(name).expect("a client that is connected")
     }
+}
+
+/// Plays the transcript with these limits on a server that is alone: with the history in memory, and in a file. On
+/// several nodes a client may ask its node for what another one shows already.
+#[track_caller]
+pub(crate) fn play_alone(limits: &Value, script: &str) {
+    let in_memory = json!({ "limits": limits, "history": { "file": null } });
+    Player::of(&mut Program::start(in_memory)).play(script);
+    play_durably(limits, script);
+}
+
+/// Plays the transcript with these limits, only with the history in a file.
+#[track_caller]
+pub(crate) fn play_durably(limits: &Value, script: &str) {
+    let mut program = Program::durable(json!({ "limits": limits }));
+    Player::of(&mut program).play(script);
+    assert!(!program.log().contains("panick"), "{}", program.log());
 }
 
 fn now() -> u64 {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::host::Program;
 use crate::nodes::play_on_nodes;
-use crate::player::Player;
+pub(crate) use crate::player::{play_alone, play_durably};
 
 /// Plays the transcript with the default settings.
 #[track_caller]
@@ -16,18 +16,8 @@ fn play(script: &str) {
 /// Plays the transcript with these limits.
 #[track_caller]
 pub(crate) fn play_with(limits: &Value, script: &str) {
-    let in_memory = json!({ "limits": limits, "history": { "file": null } });
-    Player::of(&mut Program::start(in_memory)).play(script);
-    play_durably(limits, script);
+    play_alone(limits, script);
     play_on_nodes(limits, script);
-}
-
-/// Plays the transcript with these limits, only with the history in a file.
-#[track_caller]
-pub(crate) fn play_durably(limits: &Value, script: &str) {
-    let mut program = Program::durable(json!({ "limits": limits }));
-    Player::of(&mut program).play(script);
-    assert!(!program.log().contains("panick"), "{}", program.log());
 }
 
 #[test]
