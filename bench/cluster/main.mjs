@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
+import { againstOne } from './against-one.mjs';
 import { Crowd } from './crowd.mjs';
 import { Processes, pause } from './processes.mjs';
 import { startAlone, startWithReplicas } from './redis.mjs';
@@ -24,7 +25,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '6' },
-    only: { type: 'string', default: 'latency,throughput,faults' },
+    only: { type: 'string', default: 'one,latency,throughput,faults' },
     servers: { type: 'string', default: Object.keys(KINDS).join(',') },
     write: { type: 'string' },
   },
@@ -143,6 +144,8 @@ lines.push(
     `${debianVersion('golang-github-centrifugal-centrifuge-dev')} of Debian; ${cpus().length} cores, ` +
     `which clients, nodes and Redis share. ${rounds} rounds, in turns.`,
 );
+
+if (parts.includes('one')) lines.push('', ...(await againstOne(rounds, Number(values.seconds))));
 
 if (parts.includes('latency')) {
   lines.push('', `| ${RATE.toLocaleString('en')} texts a second: latency to members on other nodes | p50 | spread | p99 | spread |`);

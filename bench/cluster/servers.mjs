@@ -20,6 +20,16 @@ const WITHOUT_LIMITS = {
   roomBytesPerSecond: 0,
 };
 
+export const wschatProgram = () =>
+  process.env.WSCHAT_BIN ?? fileURLToPath(new URL('../../target/release/wschat', import.meta.url));
+
+export const wschatSettings = (port) => ({
+  port,
+  rooms: Array.from({ length: ROOMS }, (_, room) => `Room ${room + 1}`),
+  log: { level: 'warn' },
+  limits: WITHOUT_LIMITS,
+});
+
 async function startNodes(processes, kind, start) {
   const ports = [];
   for (let i = 0; i < NODES; i++) {
@@ -31,22 +41,15 @@ async function startNodes(processes, kind, start) {
 }
 
 async function startWschat(processes, folder, redis) {
-  const program = process.env.WSCHAT_BIN ?? fileURLToPath(new URL('../../target/release/wschat', import.meta.url));
   const where = redis.sentinels
     ? { sentinels: redis.sentinels.map(({ host, port }) => `${host}:${port}`), name: 'wschat' }
     : redis.url;
   mkdirSync(folder, { recursive: true });
   return startNodes(processes, 'wschat', (port, i) => {
-    const settings = {
-      port,
-      rooms: Array.from({ length: ROOMS }, (_, room) => `Room ${room + 1}`),
-      log: { level: 'warn' },
-      limits: WITHOUT_LIMITS,
-      cluster: { redis: where, node: `node-${i + 1}` },
-    };
+    const settings = { ...wschatSettings(port), cluster: { redis: where, node: `node-${i + 1}` } };
     const file = join(folder, `node-${i + 1}.json`);
     writeFileSync(file, JSON.stringify(settings));
-    return processes.start(`wschat ${i + 1}`, program, ['--settings', file]);
+    return processes.start(`wschat ${i + 1}`, wschatProgram(), ['--settings', file]);
   });
 }
 
