@@ -10,7 +10,7 @@ import { againstOne } from './against-one.mjs';
 import { Crowd } from './crowd.mjs';
 import { Processes, pause } from './processes.mjs';
 import { startAlone, startWithReplicas } from './redis.mjs';
-import { KINDS, NODES, ROOMS } from './servers.mjs';
+import { KINDS, NODES, ROOMS, wschatProgram } from './servers.mjs';
 
 const RATE = 2_000;
 const WARM_UP_MS = 2_000;
@@ -138,7 +138,7 @@ const version = (command, ...args) => execFileSync(command, args, { encoding: 'u
 const debianVersion = (name) => version('dpkg-query', '-W', '-f', '${Version}', name).replace(/\+.*/, '');
 const packages = JSON.parse(readFileSync(new URL('package.json', import.meta.url))).dependencies;
 lines.push(
-  `Measured on ${new Date().toISOString().slice(0, 10)} (UTC): ${version('redis-server', '--version').replace(/ sha.*/, '')}, ` +
+  `Measured on ${new Date().toISOString().slice(0, 10)} (UTC): ${version(wschatProgram(), '--version').split('\n')[0]}, ${version('redis-server', '--version').replace(/ sha.*/, '')}, ` +
     `Node ${process.versions.node}, Socket.IO ${packages['socket.io']} with its adapter ` +
     `${packages['@socket.io/redis-streams-adapter']} and ioredis ${packages.ioredis}, Centrifuge ` +
     `${debianVersion('golang-github-centrifugal-centrifuge-dev')} of Debian; ${cpus().length} cores, ` +
