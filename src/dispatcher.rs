@@ -284,7 +284,8 @@ impl<L: Log> Dispatcher<L> {
         self.propose_local(Local::Close { connection, reason });
     }
 
-    fn reload(&mut self, reload: Reload) {
+    /// Takes changed settings into use.
+    pub(crate) fn reload(&mut self, reload: Reload) {
         self.delivery.set_server(reload.server);
         self.lobby.set_max_frame(reload.max_frame_bytes, self.delivery.connections());
         self.lobby.set_list_interval(reload.list_interval);

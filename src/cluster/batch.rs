@@ -9,6 +9,9 @@ use crate::chat::{
     Action, ByteReader, ByteWriter, EntryId, Link, Malformed, NodeId, Read, Rules, ensure,
 };
 
+/// The level of a batch by which a node joins, which every program can read.
+pub(super) const JOIN_LEVEL: u32 = 1;
+
 /// The level of behaviour that this program knows. It goes up when the same entries lead to something else, so
 /// that a cluster does nothing new before all of its nodes know it.
 pub(crate) const LEVEL: u32 = 1;

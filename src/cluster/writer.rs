@@ -6,16 +6,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use log::{info, warn};
 
-use super::batch::{Batch, Command};
+use super::batch::{Batch, Command, JOIN_LEVEL};
 use super::figures::Figures;
-use super::nodes::LEVEL;
 use super::redis::{Connection, Engine};
 use crate::chat::{Action, EntryId, NodeId, Request};
 
@@ -53,6 +52,8 @@ struct Shared {
     confirmed: AtomicU64,
     /// Batches have to be appended again.
     must_repeat: AtomicBool,
+    /// By which batches are written.
+    level: AtomicU32,
     is_abandoned: AtomicBool,
 }
 
@@ -88,7 +89,8 @@ impl Writer {
     ) -> std::io::Result<Self> {
         let (commands, received) = unbounded();
         let (ended_sender, ended) = bounded(0);
-        let shared = Arc::<Shared>::default();
+        let shared = Shared { level: AtomicU32::new(JOIN_LEVEL), ..Shared::default() };
+        let shared = Arc::new(shared);
         let writer = WriterThread {
             engine,
             node,
@@ -120,6 +122,11 @@ impl Writer {
     /// The batches up to this one have been seen in the log.
     pub(crate) fn confirm(&self, counter: u64) {
         self.shared.confirmed.store(counter, Ordering::Release);
+    }
+
+    /// Batches are written by this level from now on: at most that of the cluster.
+    pub(crate) fn set_level(&self, level: u32) {
+        self.shared.level.store(level, Ordering::Relaxed);
     }
 
     /// A batch has been seen in the log whose predecessor is missing.
@@ -223,7 +230,12 @@ impl WriterThread {
             commands.push(command);
         }
         self.counter += 1;
-        let batch = Batch { node: self.node, counter: self.counter, level: LEVEL, commands };
+        let batch = Batch {
+            node: self.node,
+            counter: self.counter,
+            level: self.shared.level.load(Ordering::Relaxed),
+            commands,
+        };
         if self.unconfirmed.is_empty() {
             self.progress = Instant::now();
         }

@@ -102,7 +102,6 @@ impl SharedLog {
         let clock = (follower.nodes.at(), Duration::ZERO);
         // That the log was away before this node joined anew is over: its own first batch has come back.
         follower.figures.away_since.store(0, Ordering::Relaxed);
-        follower.health.set_failing(false);
         Self {
             node,
             follower,
@@ -168,7 +167,7 @@ impl SharedLog {
         self.taken += commands + 1;
         let taken = match self.follower.nodes.take(entry) {
             Ok(taken) => taken,
-            Err(why) => return self.lose(why),
+            Err(why) => return self.end_by(why),
         };
         self.note(id, time, commands);
         self.look(&taken);
@@ -184,7 +183,7 @@ impl SharedLog {
                 }
                 Verdict::Gap => self.follower.writer.repeat(),
                 Verdict::Duplicate => {}
-                Verdict::Fenced => self.lost = self.lost.or(Some(Lost::Expired)),
+                Verdict::Fenced => self.lose(Lost::Expired),
             }
         }
         for step in steps {
@@ -243,13 +242,13 @@ impl SharedLog {
             );
         }
         if gone.contains(&self.node) {
-            self.lost = self.lost.or(Some(Lost::Expired));
+            self.lose(Lost::Expired);
         }
         if *is_new_epoch {
-            self.lost = self.lost.or(Some(Lost::NewEpoch));
+            self.lose(Lost::NewEpoch);
         }
         if !skipped.is_empty() {
-            self.lost = self.lost.or(Some(Lost::Poisoned));
+            self.lose(Lost::Poisoned);
         }
         if *differs {
             self.figures().differences.fetch_add(1, Ordering::Relaxed);
@@ -260,13 +259,19 @@ impl SharedLog {
         }
     }
 
-    fn lose(&mut self, why: Break) {
-        let lost = match why {
+    /// The log cannot be followed any more.
+    fn end_by(&mut self, why: Break) {
+        self.lose(match why {
             Break::Behind => Lost::Behind,
             Break::Newer { .. } => Lost::TooOld,
             Break::Forked => Lost::Forked(self.follower.nodes.place()),
-        };
-        self.lost = self.lost.or(Some(lost));
+        });
+    }
+
+    /// This node has to join anew. From now on it is not ready, before its clients are closed.
+    fn lose(&mut self, lost: Lost) {
+        self.lost.get_or_insert(lost);
+        self.follower.health.set_failing(true);
     }
 
     fn note(&mut self, id: EntryId, time: u64, commands: usize) {
@@ -320,6 +325,8 @@ impl SharedLog {
             return;
         }
         self.beat_at = self.now.at + self.beat_every;
+        // It only rises while nodes live, so to learn of it late harms nobody.
+        self.follower.writer.set_level(self.follower.nodes.level());
         let (place, digest) = (self.follower.nodes.place(), self.follower.nodes.digest());
         // One on its way is enough.
         if !self.proposals.iter().any(|proposed| proposed.kind == Kind::Sign) {

@@ -125,9 +125,7 @@ impl Membership {
         let parts = Parts { chat, saver, reader, epoch: epoch.into() };
         Ok(assemble(log, parts, start, self.memory.clone(), &self.metrics))
     }
-}
 
-impl Membership {
     /// What the thread `upkeep` of this node runs.
     pub(super) fn keeper(&self) -> Keeper {
         let (retention, figures) = (self.retention.clone(), self.figures.clone());
@@ -156,7 +154,7 @@ impl Member {
         lost: Lost,
         inputs: &Mailbox<Input>,
         context: &Arc<Context>,
-    ) -> bool {
+    ) -> Result<bool, StartError> {
         let forked = match lost {
             Lost::Forked(place) => Some(place),
             Lost::Expired | Lost::Behind | Lost::NewEpoch | Lost::Poisoned | Lost::TooOld => None,
@@ -165,26 +163,32 @@ impl Member {
         let figures = &self.membership.figures;
         figures.rejoins.fetch_add(1, Ordering::Relaxed);
         figures.forks.fetch_add(u64::from(forked.is_some()), Ordering::Relaxed);
-        self.membership.health.set_failing(true);
         let is_abandoned = Arc::<AtomicBool>::default();
         let joining = {
             let (membership, context) = (self.membership.clone(), context.clone());
             let is_abandoned = is_abandoned.clone();
-            spawn("joining", move || membership.join_until(&context, forked, &is_abandoned))
+            spawn("joining", move || membership.join_until(&context, forked, &is_abandoned))?
         };
-        let Ok(joining) = joining else { return false };
-        let Some(stops) = turn_away(inputs, &joining) else { return false };
-        is_abandoned.store(stops, Ordering::Release);
-        let joined = joining.join().ok().flatten();
-        let (Some((dispatcher, recall)), false) = (joined, stops) else { return false };
-        // The thread of the one before ends with this.
+        let Meanwhile::Joined { is_reloaded } = turn_away(inputs, &joining) else {
+            // The thread may wait for Redis for a while, and ends by itself.
+            is_abandoned.store(true, Ordering::Release);
+            return Ok(false);
+        };
+        let panicked = || StartError::cluster("the thread that joins it has panicked");
+        let (dispatcher, recall) = joining.join().ok().flatten().ok_or_else(panicked)?;
+        // With this the thread `recall` of the one before ends.
         self.dispatcher = dispatcher;
+        if is_reloaded {
+            self.dispatcher.reload(reload(&context.live.get()));
+        }
         let inputs = self.membership.inputs.clone();
-        let recall = spawn("recall", move || recall.run(&inputs));
-        let before = std::mem::replace(&mut self.recall, recall.ok());
-        let _ = before.map(JoinHandle::join);
+        let recall = spawn("recall", move || recall.run(&inputs))?;
+        if let Some(before) = self.recall.replace(recall) {
+            let _ = before.join();
+        }
+        // Only now somebody takes clients in.
         self.membership.health.set_failing(false);
-        self.recall.is_some()
+        Ok(true)
     }
 
     /// Waits for the threads that it has started.
@@ -219,11 +223,22 @@ impl Membership {
     }
 }
 
-/// Turns clients away while the node joins. Returns whether the server stops, or `None` when no sender is left.
-fn turn_away<T>(inputs: &Mailbox<Input>, joining: &JoinHandle<T>) -> Option<bool> {
+/// What has happened while a node joined.
+enum Meanwhile {
+    /// The thread that joins has ended.
+    Joined { is_reloaded: bool },
+    /// The server stops.
+    Stopped,
+}
+
+/// Turns clients away while the node joins.
+fn turn_away<T>(inputs: &Mailbox<Input>, joining: &JoinHandle<T>) -> Meanwhile {
+    let mut is_reloaded = false;
     while !joining.is_finished() {
         match inputs.wait(Some(Instant::now() + PAUSE / 10)) {
-            WaitOutcome::Received(Input::Stop { .. }) => return Some(true),
+            WaitOutcome::Received(Input::Stop { .. }) | WaitOutcome::Disconnected => {
+                return Meanwhile::Stopped;
+            }
             WaitOutcome::Received(Input::Connect { outbox, .. }) => {
                 outbox.finish(CloseReason::CannotSave, Instant::now() + TIME_TO_CLOSE);
             }
@@ -232,11 +247,11 @@ fn turn_away<T>(inputs: &Mailbox<Input>, joining: &JoinHandle<T>) -> Option<bool
                     let _ = answer.try_send(());
                 }
             }
+            WaitOutcome::Received(Input::Reload(_)) => is_reloaded = true,
             WaitOutcome::Received(_) | WaitOutcome::TimedOut => {}
-            WaitOutcome::Disconnected => return None,
         }
     }
-    Some(false)
+    Meanwhile::Joined { is_reloaded }
 }
 
 fn why(lost: Lost) -> &'static str {

@@ -10,6 +10,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
+#[cfg(feature = "cluster")]
+use log::error;
 
 use super::Control;
 use super::opened::{Dispatching, UpkeepTask};
@@ -80,10 +82,19 @@ pub(super) fn dispatch(
         #[cfg(feature = "cluster")]
         Dispatching::Member(mut member) => {
             let ended = loop {
-                match run(&mut member.dispatcher, inputs, context) {
-                    Ok(RunEnd::Lost(lost)) if member.rejoin(lost, inputs, context) => {}
-                    Ok(_) => break Ok(()),
+                let lost = match run(&mut member.dispatcher, inputs, context) {
+                    Ok(RunEnd::Lost(lost)) => lost,
+                    Ok(RunEnd::Finished) => break Ok(()),
                     Err(error) => break Err(error),
+                };
+                match member.rejoin(lost, inputs, context) {
+                    Ok(true) => {}
+                    Ok(false) => break Ok(()),
+                    Err(error) => {
+                        error!("this node cannot join the cluster anew: {error}");
+                        context.stop.announce(Instant::now());
+                        break Err(ServeError::Dispatcher);
+                    }
                 }
             };
             member.end();

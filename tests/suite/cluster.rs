@@ -117,3 +117,32 @@ fn a_node_that_stops_hands_its_clients_over_and_nobody_sees_it() {
     assert_eq!(ada.json()["text"], "here");
     nodes.check_logs();
 }
+
+#[test]
+fn a_node_that_was_asleep_for_too_long_joins_anew() {
+    if !has_redis() {
+        return;
+    }
+    let nodes = Nodes::start(2, &json!({ "cluster": { "leaseMs": 1000 } }));
+    let ((mut ada, session), (mut ben, _)) = enter_both(&nodes);
+    let mut carl = nodes.programs[0].endpoint.user();
+    carl.request(r#"{"type":"enter_room","roomId":1}"#);
+    assert_eq!(ben.json()["user"]["id"], 3);
+    nodes.programs[0].stop();
+    // Who cannot resume leaves with the node, and the other is only away.
+    assert_eq!(ben.json()["type"], "leave_room");
+    nodes.programs[0].signal("CONT");
+    for client in [&mut ada, &mut carl] {
+        assert_eq!(client.skip_to_close(), (1001, "server stopping".to_owned()));
+    }
+    let endpoint = &nodes.programs[0].endpoint;
+    eventually("the node is ready", || {
+        endpoint.ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
+    });
+    let mut again = endpoint.resume(&session);
+    again.request(r#"{"type":"enter_room","roomId":1}"#);
+    assert_eq!(again.json()["type"], "room");
+    again.request(r#"{"type":"text","text":"back"}"#);
+    assert_eq!(ben.json()["text"], "back");
+    nodes.check_logs();
+}

@@ -63,7 +63,10 @@ impl Nodes {
         let mut settings = self.settings.clone();
         let node = format!("node-{}", self.programs.len() + 1);
         settings["history"] = json!({ "file": null });
-        settings["cluster"] = self.cluster(&node);
+        let Value::Object(cluster) = self.cluster(&node) else { unreachable!("an object") };
+        for (name, value) in cluster {
+            settings["cluster"][name] = value;
+        }
         self.programs.push(Program::start(settings));
     }
 
