@@ -3,10 +3,12 @@
 //! A server announces not its port but that of a link, which the replicas and the sentinels use. Each node
 //! has links of its own to every server and sentinel, which put its own ports into what they answer.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 use rustix::process::Signal;
@@ -16,6 +18,9 @@ use crate::disk::Disk;
 use crate::nodes::{Ports, local};
 use crate::process::Process;
 use crate::proxy::{Link, Mode};
+
+/// For how long Sentinel has known that all is well before a failover is ordered.
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// The name under which the sentinels know the master.
 const NAME: &str = "wschat";
@@ -198,9 +203,42 @@ impl Engine {
         &self.servers[server].disk
     }
 
-    /// Orders a failover.
+    /// Orders a failover, as an operator may: when Sentinel has known for some seconds that all replicas are well. It
+    /// learns of them within 10 s, and nodes take a moment to read the one that it would promote.
     pub fn fail_over(&self) -> Result<(), String> {
-        ask(self.sentinels[0].1, &["SENTINEL", "FAILOVER", NAME]).map(drop)
+        let deadline = Instant::now() + Duration::from_secs(40);
+        let mut well_since: Option<Instant> = None;
+        loop {
+            let ordered = match self.know_all_replicas() {
+                Err(error) => {
+                    well_since = None;
+                    Err(error)
+                }
+                Ok(()) if well_since.get_or_insert_with(Instant::now).elapsed() < SETTLED => {
+                    Err("the replicas have not been well for long enough".to_owned())
+                }
+                Ok(()) => ask(self.sentinels[0].1, &["SENTINEL", "FAILOVER", NAME]).map(drop),
+            };
+            if ordered.is_ok() || Instant::now() > deadline {
+                return ordered;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn know_all_replicas(&self) -> Result<(), String> {
+        for (_, port) in &self.sentinels {
+            let replicas = ask(*port, &["SENTINEL", "REPLICAS", NAME])?;
+            let replicas: Vec<HashMap<String, String>> =
+                redis::from_redis_value(replicas).map_err(|error| error.to_string())?;
+            let is_well = |about: &&HashMap<String, String>| {
+                about["flags"] == "slave" && about["master-link-status"] == "ok"
+            };
+            if replicas.iter().filter(is_well).count() + 1 < self.servers.len() {
+                return Err(format!("the sentinel on port {port} does not know that all is well"));
+            }
+        }
+        Ok(())
     }
 
     /// Sets what all links of a node do.
@@ -271,9 +309,11 @@ impl Server {
             "port {port}\nbind 127.0.0.1\ndir \"{}\"\nappendonly yes\nappendfsync {}\nsave \"\"\n\
              maxmemory-policy noeviction\nreplica-announce-ip 127.0.0.1\n\
              replica-announce-port {announced}\nrepl-diskless-sync-delay 0\nrepl-timeout 10\n\
-             repl-backlog-size 64mb\n{replica_of}",
+             repl-backlog-size 64mb\nreplica-priority {}\n{replica_of}",
             folder.display(),
             setup.fsync,
+            // Nodes read from the replica that Sentinel would promote, so all have to know which one that is.
+            (number + 1) * 10,
         );
         fs::write(&file, text)?;
         let log = setup.folder.join(format!("{name}.log"));

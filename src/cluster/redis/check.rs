@@ -54,6 +54,10 @@ struct Findings {
     warnings: Vec<String>,
 }
 
+const SAME_PRIORITY: &str = "two replicas have the same replica-priority, so a failover to the one that is not read can \
+                             lose texts: give each server another one, such as `redis-cli config set replica-priority \
+                             10`, 20, 30, and the same in its redis.conf";
+
 impl Engine {
     /// Whether the servers are fit: the version, what they keep when they end or are full, and what this user may do.
     /// Returns warnings, one sentence each.
@@ -72,6 +76,9 @@ impl Engine {
                 Err(error) => {
                     findings.warnings.push(format!("nothing will be delivered yet: {error}"));
                 }
+            }
+            if self.is_undecided() {
+                findings.warnings.push(SAME_PRIORITY.to_owned());
             }
         }
         if findings.refusals.is_empty() {

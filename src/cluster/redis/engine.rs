@@ -160,6 +160,25 @@ impl Engine {
         }
     }
 
+    /// Whether Sentinel has another replica that is to be read instead of the one at this address.
+    pub(crate) fn has_better_source(&self, address: &str) -> bool {
+        let Servers::Sentinel(sentinels) = &self.0.servers else { return false };
+        let (answers, _) = sentinels.ask(&self.0.access);
+        answers.first().is_some_and(|answer| {
+            let is_it = |replica: &Address| replica.to_string() == address;
+            self.reads_replicas()
+                && !answer.replicas.is_empty()
+                && !answer.replicas.iter().any(is_it)
+        })
+    }
+
+    /// Whether nobody knows which replica Sentinel would promote, as two have the same priority.
+    pub(super) fn is_undecided(&self) -> bool {
+        let Servers::Sentinel(sentinels) = &self.0.servers else { return false };
+        let (answers, _) = sentinels.ask(&self.0.access);
+        answers.first().is_some_and(|answer| answer.is_undecided)
+    }
+
     /// The replica of this master that has most of it.
     fn best_replica(
         &self,

@@ -29,8 +29,10 @@ pub(super) struct Answer {
     /// It counts the failovers.
     epoch: u64,
     pub(super) master: Address,
-    /// Those that are well and follow a master.
+    /// Those that are well and that Sentinel would promote first.
     pub(super) replicas: Vec<Address>,
+    /// Two replicas have the same priority, so nobody knows which one Sentinel would promote.
+    pub(super) is_undecided: bool,
 }
 
 impl Sentinels {
@@ -78,9 +80,41 @@ impl Sentinels {
         };
         let about = next()?;
         let epoch = field(&about, "config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
-        let replicas = items(&next()?).iter().filter_map(replica).collect();
-        Ok(Answer { epoch, master, replicas })
+        let about = next()?;
+        let replicas = items(&about);
+        let (replicas, is_undecided) = (preferred(replicas), is_undecided(replicas));
+        Ok(Answer { epoch, master, replicas, is_undecided })
     }
+}
+
+/// Those replicas that are well, among those that Sentinel would promote first. As long as one of these is up, no other
+/// is read: in a failover the others may still follow the old master, and show what the new one does not have.
+fn preferred(replicas: &[Value]) -> Vec<Address> {
+    let is_up = |about: &&Value| {
+        let flags = field(about, "flags").unwrap_or_default();
+        // One whose connection Sentinel has just lost may be the one that is promoted.
+        !flags.contains("s_down") && !flags.contains("o_down")
+    };
+    let up: Vec<&Value> = replicas.iter().filter(is_up).collect();
+    let first = up.iter().map(|about| priority(about)).min();
+    let preferred = up.into_iter().filter(|about| Some(priority(about)) == first);
+    preferred.filter_map(replica).collect()
+}
+
+/// Whether two replicas that can be promoted have the same priority.
+fn is_undecided(replicas: &[Value]) -> bool {
+    let mut priorities: Vec<u64> =
+        replicas.iter().map(priority).filter(|priority| *priority < u64::MAX).collect();
+    let count = priorities.len();
+    priorities.sort_unstable();
+    priorities.dedup();
+    priorities.len() < count
+}
+
+/// The `replica-priority` of a replica: Sentinel promotes the lowest. It never promotes one that has 0.
+fn priority(about: &Value) -> u64 {
+    let priority = field(about, "slave-priority").and_then(|priority| priority.parse().ok());
+    priority.filter(|priority| *priority > 0).unwrap_or(u64::MAX)
 }
 
 /// The address of a replica that is well.
