@@ -66,8 +66,6 @@ pub(crate) struct Keeper {
     lease: Lease,
     retention: SharedRetention,
     figures: Arc<Figures>,
-    /// What has been followed. Stays when a connection ends.
-    follower: Option<Follower>,
     memory_due: Instant,
 }
 
@@ -101,7 +99,7 @@ impl Keeper {
     ) -> Self {
         let lease = Lease::new(unique(node), LEASE);
         let memory_due = Instant::now();
-        Self { engine, lease, retention, figures, follower: None, memory_due }
+        Self { engine, lease, retention, figures, memory_due }
     }
 
     /// Runs until something comes from `stop`, or nothing can come any more. A keeper at work then saves a snapshot
@@ -115,10 +113,7 @@ impl Keeper {
             let error = match turn {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => error,
-                Err(_) => {
-                    self.follower = None;
-                    KeeperError::Panicked
-                }
+                Err(_) => KeeperError::Panicked,
             };
             if warned.is_none_or(|warned| warned.elapsed() >= WARN_PAUSE) {
                 warned = Some(Instant::now());
@@ -164,20 +159,16 @@ impl Keeper {
         }
     }
 
-    /// Follows the log while the lease is this keeper's.
+    /// Follows the log while the lease is this keeper's. It begins with the snapshot of this server, which has all that
+    /// came before it in the streams as well: what an earlier connection was told to have written may be lost.
     fn work(
         &mut self,
         connection: &mut Connection,
         stop: &Receiver<()>,
     ) -> Result<End, KeeperError> {
         let keys = self.engine.keys().clone();
-        let mut follower = Follower::begin(self.follower.take(), connection, &keys)?;
-        let end = self.follow(&mut follower, connection, &keys, stop);
-        if matches!(end, Err(KeeperError::Redis(_))) {
-            // It goes on from there, if the next server has all of that.
-            self.follower = Some(follower);
-        }
-        end
+        let mut follower = Follower::load(connection, &keys)?;
+        self.follow(&mut follower, connection, &keys, stop)
     }
 
     fn follow(

@@ -178,6 +178,8 @@ impl Joining {
                 _ => {}
             }
         }
+        // An entry may have changed it.
+        self.rooms.history.set_max_events(self.replica.chat.max_kept());
         let said: Vec<(RoomId, &Said)> = said.iter().map(|(room, it)| (*room, it)).collect();
         let batch = history::Batch { said: &said, memos: &memos };
         self.rooms.history.commit(batch).map_err(JoinError::History)?;

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use ::redis::cmd;
+use log::error;
 
-use super::redis::{Connection, Engine, Keys, RedisError};
+use super::batch::Batch;
+use super::nodes::LogEntry;
+use super::redis::{Connection, Engine, Keys, RawEntry, RedisError};
 use crate::chat::EntryId;
 
 /// The entries that are marked.
@@ -15,6 +18,22 @@ pub(crate) fn poisoned(
     let reply = connection.call(cmd("SMEMBERS").arg(keys.poisoned()))?;
     let marks: Vec<String> = ::redis::from_redis_value(reply).unwrap_or_default();
     Ok(marks.iter().filter_map(|mark| parse(mark)).collect())
+}
+
+/// An entry as all nodes take it: one that is marked has no batch, and neither has one that cannot be read.
+pub(super) fn log_entry(entry: RawEntry, poisoned: &BTreeSet<EntryId>) -> LogEntry {
+    let RawEntry { id, at, time, batch } = entry;
+    if poisoned.contains(&id) {
+        return LogEntry { id, at, time, batch: None };
+    }
+    let batch = Batch::decode(&batch);
+    if batch.is_err() {
+        let EntryId { term, n } = id;
+        error!(
+            "entry {term}-{n} of the log cannot be read and is skipped: is another node newer than this one?"
+        );
+    }
+    LogEntry { id, at, time, batch: batch.ok() }
 }
 
 /// Marks an entry.

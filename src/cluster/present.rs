@@ -3,19 +3,18 @@
 //! Whoever asks runs it. It follows the log to the entry that was the last when it began. The keeper may trim meanwhile:
 //! then it begins again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use log::debug;
 use redis::{Value, cmd};
 
-use super::batch::Batch;
 use super::nodes::{Break, LogEntry};
-use super::poison::poisoned;
-use super::redis::{ClusterError, Connection, Keys, RawEntry, RedisError, items, text};
+use super::poison::{log_entry, poisoned};
+use super::redis::{ClusterError, Connection, Keys, RedisError, items, text};
 use super::replica::Replica;
 use super::store::{self, LoadError};
-use crate::chat::{Effect, EntryId, Event, RoomId, Said};
+use crate::chat::{Effect, EntryId, Erased, Event, RoomId, Said};
 
 /// How many entries are read at once.
 const READ_ENTRIES: usize = 1_000;
@@ -32,6 +31,12 @@ pub(crate) struct Present {
     pub(crate) replica: Replica,
     /// What was said since the snapshot. The keeper may not have written it yet.
     pub(crate) said: BTreeMap<RoomId, Vec<Said>>,
+    /// What was erased since then, likewise.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "only who moves a history asks")
+    )]
+    pub(crate) erased: BTreeMap<RoomId, Vec<Erased>>,
     /// When Redis took the last entry, in Unix milliseconds. `None`: there is none.
     #[cfg_attr(
         not(feature = "sqlite"),
@@ -72,7 +77,8 @@ impl Present {
         let loaded = store::load(connection, keys)?;
         let poisoned = poisoned(connection, keys)?;
         let replica = loaded.unwrap_or_else(Replica::fresh);
-        let mut present = Self { replica, said: BTreeMap::new(), last: last.map(|(_, time)| time) };
+        let (said, erased) = (BTreeMap::new(), BTreeMap::new());
+        let mut present = Self { replica, said, erased, last: last.map(|(_, time)| time) };
         let goal = last.map_or(EntryId::default(), |(place, _)| place);
         while present.replica.nodes.place() < goal {
             let place = present.replica.nodes.place();
@@ -99,8 +105,14 @@ impl Present {
         let mut effects = Vec::new();
         self.replica.apply(entry, &mut effects)?;
         for effect in effects {
-            if let Effect::Tell { room, event: Event::Said(said), .. } = effect {
-                self.said.entry(room).or_default().push(said);
+            match effect {
+                Effect::Tell { room, event: Event::Said(said), .. } => {
+                    self.said.entry(room).or_default().push(said);
+                }
+                Effect::Tell { room, event: Event::Erased(erased), .. } => {
+                    self.erased.entry(room).or_default().push(erased);
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -124,12 +136,6 @@ fn newer(level: u32) -> ClusterError {
         "the cluster has level {level}, which this version of wschat does not know; use the version that the nodes have"
     )
     .into()
-}
-
-fn log_entry(entry: RawEntry, poisoned: &BTreeSet<EntryId>) -> LogEntry {
-    let RawEntry { id, at, time, batch } = entry;
-    let batch = if poisoned.contains(&id) { None } else { Batch::decode(&batch).ok() };
-    LogEntry { id, at, time, batch }
 }
 
 /// The place of the last entry of the log, and when Redis took it, in Unix milliseconds. `None`: there is no log.

@@ -8,12 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use log::{error, info, warn};
+use log::{info, warn};
 
-use super::batch::Batch;
 use super::figures::Figures;
 use super::nodes::LogEntry;
-use super::redis::{Connection, Engine, RawEntry};
+use super::poison::log_entry;
+use super::redis::{Connection, Engine};
 use crate::chat::EntryId;
 
 /// How many entries are read at once at most, which bounds the memory that they take.
@@ -180,7 +180,8 @@ impl ReaderThread {
             match connection.read(self.engine.keys(), self.place, MAX_ENTRIES, BLOCK) {
                 Ok(raw) => {
                     let entries: Vec<LogEntry> =
-                        raw.into_iter().map(|raw| self.decode(raw)).collect();
+                        raw.into_iter().map(|entry| log_entry(entry, &self.poisoned)).collect();
+                    self.place = entries.last().map_or(self.place, |entry| entry.id);
                     if !entries.is_empty() {
                         // This fails when nobody takes them any more.
                         let _ = self.entries.send(entries);
@@ -195,24 +196,6 @@ impl ReaderThread {
                 }
             }
         }
-    }
-
-    fn decode(&mut self, raw: RawEntry) -> LogEntry {
-        let RawEntry { id, at, time, batch } = raw;
-        self.place = id;
-        let batch = if self.poisoned.contains(&id) {
-            None
-        } else {
-            let batch = Batch::decode(&batch);
-            if batch.is_err() {
-                error!(
-                    "entry {}-{} of the log cannot be read and is skipped: is another node newer than this one?",
-                    id.term, id.n
-                );
-            }
-            batch.ok()
-        };
-        LogEntry { id, at, time, batch }
     }
 
     fn fail(&mut self, error: &super::redis::RedisError) {

@@ -6,7 +6,7 @@
 //! The keeper's thread saves; a node that joins loads.
 
 use std::fmt::{self, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use log::warn;
 use redis::{Value, cmd};
@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::redis::{Connection, Keys, RedisError, items, number, text};
 use super::replica::Replica;
 use crate::chat::EntryId;
+use crate::clock::unix_millis;
 
 /// How long a piece is.
 const PIECE_BYTES: usize = 1 << 20;
@@ -109,7 +110,7 @@ pub(crate) fn save(
     if listed.first().is_none_or(|newest| newest.place < place) {
         let snapshot = replica.write();
         let hash = hash(&snapshot);
-        let new = Listed { place, bytes: snapshot.len(), hash, at: now() };
+        let new = Listed { place, bytes: snapshot.len(), hash, at: unix_millis(SystemTime::now()) };
         for (index, piece) in snapshot.chunks(PIECE_BYTES).enumerate() {
             connection.call(cmd("SET").arg(keys.piece(place.n, index)).arg(piece))?;
         }
@@ -222,12 +223,6 @@ fn read(
 /// How many pieces a snapshot of this length has.
 fn pieces(bytes: usize) -> usize {
     bytes.div_ceil(PIECE_BYTES)
-}
-
-/// Unix time in milliseconds.
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn hash(bytes: &[u8]) -> String {

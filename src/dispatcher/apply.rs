@@ -24,6 +24,8 @@ impl<L: Log> Dispatcher<L> {
                     if has_rules {
                         // They may come from another node.
                         self.delivery.set_rules(self.chat.rules());
+                        #[cfg(feature = "cluster")]
+                        self.saver.set_max_events(self.chat.rules().max_kept);
                     }
                     for effect in effects.drain(..) {
                         self.follow(effect, &mut since);

@@ -92,6 +92,12 @@ impl Saver {
         self.history.set_retention(retention);
     }
 
+    /// The chat keeps so many messages in each room from now on.
+    #[cfg(feature = "cluster")]
+    pub(super) fn set_max_events(&mut self, max_events: u64) {
+        self.history.set_max_events(max_events);
+    }
+
     /// The ids that may be handed out.
     pub(super) fn reserved(&self) -> IdLimits {
         self.reserved

@@ -33,7 +33,7 @@ pub(crate) use archive::Archive;
 #[cfg(feature = "cluster")]
 pub(crate) use archive::SharedArchive;
 #[cfg(feature = "cluster")]
-pub(crate) use clock::AgeClock;
+pub(crate) use clock::{AgeClock, AgeLimit};
 pub use error::HistoryError;
 pub(crate) use error::{ArchiveError, may_pass};
 pub(crate) use memory::MemoryHistory;
@@ -108,6 +108,10 @@ pub(crate) trait History: Send {
 
     /// Changes how much is kept. What is too much now may go later, in small steps.
     fn set_retention(&mut self, retention: Retention);
+
+    /// The chat keeps so many messages in each room from now on. Only a history that nodes share goes by it.
+    #[cfg(feature = "cluster")]
+    fn set_max_events(&mut self, _max_events: u64) {}
 
     /// The order of the log says that these messages of `room` are erased. A history of one node alone has erased
     /// them before, through its [`Archive`], and has nothing to do.

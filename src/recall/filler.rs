@@ -68,6 +68,11 @@ impl<'a> Filler<'a> {
         let (older, more) = self.reader.before(self.room, seq, limit, self.max_weight)?;
         let (newer, has_newer) =
             self.reader.after(self.room, seq.saturating_sub(1), limit, self.max_weight)?;
+        // What lies between them may be missing for a moment.
+        let ends = older.last().zip(newer.first());
+        let is_joint = ends.is_none_or(|(older, newer)| older.seq + 1 == newer.seq);
+        let older = if is_joint { &older[..] } else { &[] };
+        let more = more || !is_joint;
         // Where there are few on one side, the other side has more.
         let newer_count =
             newer.len().min((limit - limit / 2).max(limit.saturating_sub(older.len())));

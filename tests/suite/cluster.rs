@@ -146,3 +146,27 @@ fn a_node_that_was_asleep_for_too_long_joins_anew() {
     assert_eq!(ben.json()["text"], "back");
     nodes.check_logs();
 }
+
+#[test]
+fn how_much_is_kept_the_cluster_says_and_not_the_settings_of_a_node() {
+    if !has_redis() {
+        return;
+    }
+    let few = json!({ "limits": { "historyMaxEvents": 2, "messagesPerSecond": 0 } });
+    let mut nodes = Nodes::start(1, &few);
+    nodes.set(&json!({ "limits": { "historyMaxEvents": 100, "messagesPerSecond": 0 } }));
+    nodes.add();
+    let ((mut ada, _), (mut ben, _)) = enter_both(&nodes);
+    for number in 1..=5 {
+        ada.request(&format!(r#"{{"type":"text","text":"{number}"}}"#));
+        assert_eq!(ben.json()["seq"], number);
+        assert_eq!(ada.json()["seq"], number);
+    }
+    for client in [&mut ada, &mut ben] {
+        client.request(r#"{"type":"history","roomId":1,"limit":100}"#);
+        let page = client.json();
+        let seqs: Vec<&serde_json::Value> =
+            page["events"].as_array().unwrap().iter().map(|it| &it["seq"]).collect();
+        assert_eq!(seqs, [4, 5], "{page}");
+    }
+}

@@ -58,6 +58,11 @@ impl Nodes {
         nodes
     }
 
+    /// Nodes that are added from now on have these settings.
+    pub(crate) fn set(&mut self, settings: &Value) {
+        self.settings = settings.clone();
+    }
+
     /// One more node.
     pub(crate) fn add(&mut self) {
         let mut settings = self.settings.clone();

@@ -2,22 +2,21 @@
 //!
 //! The keeper's thread runs it.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
-use log::{info, warn};
-use redis::cmd;
+use log::warn;
 
-use super::super::batch::Batch;
 use super::super::figures::Figures;
 use super::super::nodes::{Break, LogEntry};
-use super::super::redis::{Connection, Keys, RawEntry, RedisError, items, text};
+use super::super::poison::{log_entry, poisoned};
+use super::super::redis::{Connection, Keys, RedisError};
 use super::super::replica::Replica;
 use super::super::store::{self, Saved};
 use super::upkeep::{Upkeep, repair};
 use super::writer::Writer;
 use super::{KeeperError, READ_ENTRIES, READ_PAUSE};
+use crate::clock::unix_millis;
 
 /// A snapshot is saved after so many entries, or after this time if there was any.
 const SNAPSHOT_ENTRIES: u64 = 10_000;
@@ -36,28 +35,8 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// Goes on with what an earlier connection has followed, if this server has all of that; otherwise begins with the
-    /// newest snapshot.
-    pub(super) fn begin(
-        earlier: Option<Self>,
-        connection: &mut Connection,
-        keys: &Keys,
-    ) -> Result<Self, KeeperError> {
-        let Some(earlier) = earlier else { return Self::load(connection, keys) };
-        let place = earlier.replica.nodes.place();
-        if store::has_entry(connection, keys, place)? {
-            return Ok(earlier);
-        }
-        info!(
-            "cluster: Redis at {} does not have entry {}-{}: the keeper begins with the snapshot there",
-            connection.address(),
-            place.term,
-            place.n
-        );
-        Self::load_and_repair(connection, keys)
-    }
-
-    fn load(connection: &mut Connection, keys: &Keys) -> Result<Self, KeeperError> {
+    /// Begins with the newest snapshot.
+    pub(super) fn load(connection: &mut Connection, keys: &Keys) -> Result<Self, KeeperError> {
         let replica = store::load(connection, keys)?.unwrap_or_else(Replica::fresh);
         let snapshot_due = Instant::now() + SNAPSHOT_PAUSE;
         let writer = Writer::default();
@@ -84,7 +63,7 @@ impl Follower {
         self.upkeep.get_or_insert_with(|| Upkeep::new(newest.time));
         let poisoned = poisoned(connection, keys)?;
         for entry in entries {
-            match self.apply(entry, &poisoned) {
+            match self.apply(log_entry(entry, &poisoned)) {
                 Ok(()) => {}
                 Err(Break::Forked) => {
                     warn!("cluster: the log has lost entries: the keeper begins with the snapshot");
@@ -103,12 +82,9 @@ impl Follower {
         Ok(is_full)
     }
 
-    fn apply(&mut self, entry: RawEntry, poisoned: &BTreeSet<String>) -> Result<(), Break> {
-        let RawEntry { id, at, time, batch } = entry;
-        let is_poisoned = poisoned.contains(&format!("{}-{}", id.term, id.n));
-        let batch = if is_poisoned { None } else { Batch::decode(&batch).ok() };
+    fn apply(&mut self, entry: LogEntry) -> Result<(), Break> {
         let mut effects = Vec::new();
-        self.replica.apply(LogEntry { id, at, time, batch }, &mut effects)?;
+        self.replica.apply(entry, &mut effects)?;
         self.writer.take(effects);
         self.unsaved += 1;
         self.has_read = true;
@@ -165,7 +141,7 @@ impl Follower {
             figures.trimmed.fetch_add(trimmed, Ordering::Relaxed);
             if let Some(bytes) = bytes {
                 figures.snapshot_n.store(self.replica.nodes.place().n, Ordering::Relaxed);
-                figures.snapshot_at.store(now(), Ordering::Relaxed);
+                figures.snapshot_at.store(unix_millis(SystemTime::now()), Ordering::Relaxed);
                 figures.snapshot_bytes.store(bytes, Ordering::Relaxed);
             }
         }
@@ -173,16 +149,4 @@ impl Follower {
         self.snapshot_due = Instant::now() + SNAPSHOT_PAUSE;
         Ok(())
     }
-}
-
-/// The entries that are skipped, since they made a node panic.
-fn poisoned(connection: &mut Connection, keys: &Keys) -> Result<BTreeSet<String>, RedisError> {
-    let reply = connection.call(cmd("SMEMBERS").arg(keys.poisoned()))?;
-    Ok(items(&reply).iter().filter_map(text).map(str::to_owned).collect())
-}
-
-/// Unix time in milliseconds.
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

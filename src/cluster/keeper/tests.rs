@@ -71,15 +71,15 @@ impl Steps {
     pub(in crate::cluster) fn begin(server: &TestServer) -> Self {
         let engine = server.engine();
         let mut connection = engine.master().unwrap();
-        let follower = Follower::begin(None, &mut connection, engine.keys()).unwrap();
+        let follower = Follower::load(&mut connection, engine.keys()).unwrap();
         Self { engine, connection, follower, figures: Figures::default() }
     }
 
     /// Goes on with another connection.
     fn reconnect(self) -> Self {
-        let Self { engine, follower, figures, .. } = self;
+        let Self { engine, figures, .. } = self;
         let mut connection = engine.master().unwrap();
-        let follower = Follower::begin(Some(follower), &mut connection, engine.keys()).unwrap();
+        let follower = Follower::load(&mut connection, engine.keys()).unwrap();
         Self { engine, connection, follower, figures }
     }
 

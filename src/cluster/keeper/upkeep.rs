@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, cmd};
 
 use super::super::redis::{Connection, Keys, RedisError, items, number, text};
-use super::super::replies::room_entries;
+use super::super::replies::{RoomEntry, room_entries};
 use super::super::said;
 use crate::chat::{Chat, RoomId};
-use crate::history::AgeClock;
+use crate::history::{AgeClock, AgeLimit};
 
 /// From the beginning of one pass over all rooms to that of the next.
 const PASS_PAUSE: Duration = Duration::from_secs(600);
@@ -23,7 +23,8 @@ const STEP_ROOMS: usize = 100;
 const LOOK: usize = 50;
 
 /// Writes a stream anew without what is after a number, if it ever had any of that. To delete the entries would not do:
-/// Redis refuses numbers that a stream has had.
+/// a stream refuses numbers that it has had, and Valkey does not let its last number be lowered. Only a log whose end was
+/// taken away by hand leads to this.
 const CUT: &str = "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end \
     local info, top = redis.call('XINFO', 'STREAM', KEYS[1]), '0-0' \
     for i = 1, #info, 2 do if info[i] == 'last-generated-id' then top = info[i + 1] end end \
@@ -73,21 +74,21 @@ impl Upkeep {
             self.next_pass = Instant::now() + PASS_PAUSE;
         }
         self.clock.observe();
-        let oldest = self.clock.limit(max_age).map_or(0, |limit| limit.oldest);
+        let limit = self.clock.limit(max_age);
         let step = self.rooms.split_off(self.rooms.len().saturating_sub(STEP_ROOMS));
-        let again = trim(connection, keys, &step, oldest, chat.max_kept())?;
+        let again = trim(connection, keys, &step, limit, chat.max_kept())?;
         self.rooms.extend(again);
         Ok(())
     }
 }
 
-/// Trims these rooms: what was said before `oldest` goes, and what is more than `max_kept`. Returns the rooms where
-/// more may be too old.
+/// Trims these rooms: what is too old goes, and what is more than `max_kept`. What has a wrong time, or cannot be read,
+/// goes with the next message that is too old. Returns the rooms where more may be too old.
 pub(in crate::cluster) fn trim(
     connection: &mut Connection,
     keys: &Keys,
     rooms: &[RoomId],
-    oldest: u64,
+    limit: Option<AgeLimit>,
     max_kept: u64,
 ) -> Result<Vec<RoomId>, RedisError> {
     let mut looks = Vec::new();
@@ -101,21 +102,33 @@ pub(in crate::cluster) fn trim(
     for room in rooms {
         found.next().transpose()?;
         let entries = found.next().transpose()?.as_ref().and_then(room_entries).unwrap_or_default();
-        let is_old = |bytes: &[u8]| said::decode(1, bytes).is_ok_and(|said| said.time < oldest);
-        let first = entries.iter().find(|(_, bytes)| !is_old(bytes)).map(|(seq, _)| *seq);
         let end = entries.last().map_or(0, |(seq, _)| seq.saturating_add(1));
-        let first = first.unwrap_or(end);
+        let (first, is_all_looked_at) = first_kept(&entries, limit);
         if entries.first().is_some_and(|(seq, _)| *seq < first) {
             let mut trim = cmd("XTRIM");
             connection.call(trim.arg(keys.room(*room)).arg("MINID").arg(format!("{first}-0")))?;
         }
-        if first == end && !entries.is_empty() {
+        if is_all_looked_at && first == end && !entries.is_empty() {
             again.push(*room);
         } else {
             forget_erased(connection, keys, *room, |seq| seq < first || first == 0)?;
         }
     }
     Ok(again)
+}
+
+/// The number of the first of a room's oldest messages that stays, and whether none of them does for sure.
+fn first_kept(entries: &[RoomEntry], limit: Option<AgeLimit>) -> (u64, bool) {
+    let mut first = entries.first().map_or(0, |(seq, _)| *seq);
+    let Some(AgeLimit { oldest, latest }) = limit else { return (first, false) };
+    for (seq, bytes) in entries {
+        match said::decode(*seq, bytes).map(|said| said.time) {
+            Ok(time) if time < oldest => first = seq.saturating_add(1),
+            Ok(time) if time <= latest => return (first, false),
+            _ => {}
+        }
+    }
+    (first, true)
 }
 
 /// Removes the streams of rooms that are gone. Returns the rooms that have one.
@@ -234,4 +247,36 @@ fn range(keys: &Keys, room: RoomId, first: u64, count: usize) -> Cmd {
     let mut range = cmd("XRANGE");
     range.arg(keys.room(room)).arg(format!("{first}-0")).arg("+").arg("COUNT").arg(count);
     range
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::chat::{Content, Person, Said, UserId};
+
+    fn entry(seq: u64, time: u64) -> RoomEntry {
+        let from = Person { id: UserId(1), name: Arc::from("Ada") };
+        let content = Content::Text("text".to_owned());
+        (seq, said::encode(&Said { seq, time, from, content, reference: None }))
+    }
+
+    #[test]
+    fn a_message_with_a_wrong_time_does_not_keep_those_behind_it() {
+        let limit = Some(AgeLimit { oldest: 100, latest: 200 });
+        let unreadable = (2, b"what".to_vec());
+        for (entries, expected) in [
+            (vec![], (0, true)),
+            (vec![entry(1, 50), entry(2, 150)], (2, false)),
+            (vec![entry(1, 50), entry(2, 60)], (3, true)),
+            (vec![entry(1, 9_000), entry(2, 50), entry(3, 150)], (3, false)),
+            (vec![entry(1, 50), unreadable.clone(), entry(3, 60), entry(4, 100)], (4, false)),
+            // Nothing behind them is too old.
+            (vec![entry(1, 9_000), unreadable, entry(3, 150)], (1, false)),
+        ] {
+            assert_eq!(first_kept(&entries, limit), expected, "{entries:?}");
+        }
+        assert_eq!(first_kept(&[entry(1, 50)], None), (1, false));
+    }
 }

@@ -145,9 +145,12 @@ impl HistoryReader for RoomsReader {
         // What comes next is in memory, or something is missing before that.
         if in_memory.is_some() && next > end {
             let (recent, _) = self.window.memory.after(room, next - 1, limit, max_bytes)?;
-            let oldest_first =
-                found.into_iter().chain(recent).take(limit).map(Ok::<_, HistoryError>);
-            found = first_within(max_bytes, oldest_first)?.0;
+            // Memory may have dropped some meanwhile.
+            if found.is_empty() || recent.first().is_some_and(|said| said.seq == next) {
+                let oldest_first =
+                    found.into_iter().chain(recent).take(limit).map(Ok::<_, HistoryError>);
+                found = first_within(max_bytes, oldest_first)?.0;
+            }
         }
         let is_more = match found.last() {
             Some(last) => last.seq < extent.last,

@@ -10,7 +10,7 @@ use crate::chat::{Chat, Erased, Memo, Room, RoomId, Said, StoredRoom};
 use crate::history::{Batch, History, HistoryError, MemoryHistory, Retention};
 
 /// How many erasures of a room are remembered: the keeper may not have done them in Redis yet.
-const MAX_ERASURES: usize = 16;
+const MAX_ERASURES: usize = 256;
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -33,10 +33,11 @@ pub(in super::super) struct Extent {
 
 impl Window {
     pub(super) fn new(retention: SharedRetention, chat: &Chat) -> Self {
+        let max_events = chat.max_kept();
+        retention.set(Retention { max_events, ..retention.get() });
         let memory = MemoryHistory::new(retention.get());
         let extents = Arc::default();
         let mut window = Self { memory, extents, retention };
-        let max_events = window.retention.get().max_events;
         let mut extents = BTreeMap::new();
         for (id, _) in chat.rooms() {
             let mut extent = Extent { last: chat.last_seq(id), ..Extent::default() };
@@ -66,6 +67,11 @@ impl Window {
 }
 
 impl Extent {
+    /// For all that a room has, of which some was erased.
+    pub(in super::super) fn of_erasures(erasures: impl Iterator<Item = Erased>) -> Self {
+        Self { erasures: erasures.collect(), ..Self::default() }
+    }
+
     /// Only so many messages are kept. What once was too much stays away.
     fn keep(&mut self, max_events: u64) {
         self.first = self.first.max(1).max(self.last.saturating_add(1).saturating_sub(max_events));
@@ -79,7 +85,7 @@ impl Extent {
     }
 
     /// The message, or what an erasure leaves of it.
-    pub(super) fn show(&self, said: Said) -> Said {
+    pub(in super::super) fn show(&self, said: Said) -> Said {
         let takes = |erased: &Erased| {
             said.seq <= erased.up_to && erased.what.takes(said.from.id, said.time)
         };
@@ -114,10 +120,19 @@ impl History for Window {
         Ok(())
     }
 
+    /// How many messages are kept the cluster says, not the settings of this node.
     fn set_retention(&mut self, retention: Retention) {
+        let max_events = self.retention.get().max_events;
+        let retention = Retention { max_events, ..retention };
         self.retention.set(retention);
         self.memory.set_retention(retention);
-        self.lock().values_mut().for_each(|extent| extent.keep(retention.max_events));
+    }
+
+    fn set_max_events(&mut self, max_events: u64) {
+        let retention = Retention { max_events, ..self.retention.get() };
+        self.retention.set(retention);
+        self.memory.set_retention(retention);
+        self.lock().values_mut().for_each(|extent| extent.keep(max_events));
     }
 
     fn erase(&mut self, room: RoomId, erased: Erased) {

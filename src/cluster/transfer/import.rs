@@ -5,10 +5,12 @@
 
 use std::path::Path;
 
+use redis::cmd;
+
 use super::super::keeper::Writer;
 use super::super::nodes::Nodes;
 use super::super::present::Present;
-use super::super::redis::{ClusterError, Connection, Engine, Keys, RedisError};
+use super::super::redis::{ClusterError, Connection, Engine, Keys};
 use super::super::replica::Replica;
 use super::super::store;
 use super::{ClusterImport, PAGE_BYTES, PAGE_MESSAGES, Progress, connect};
@@ -45,7 +47,11 @@ pub(crate) fn import(
     refuse_used(&mut connection, keys)?;
     store::save(&mut connection, keys, &replica)?;
     drop((reader, history));
-    history::begin_epoch(file)?;
+    if let Err(error) = history::begin_epoch(file) {
+        // Otherwise the file and the cluster would both go on with the same numbers.
+        connection.call(cmd("DEL").arg(keys.snapshot()))?;
+        return Err(error.into());
+    }
     Ok(ClusterImport { rooms, users, messages, epoch, warnings: Vec::new() })
 }
 
@@ -88,20 +94,12 @@ fn move_messages(
             for said in page {
                 writer.say(room, said);
             }
-            flush(&mut writer, connection, keys, max_kept)?;
-            progress(passed + next.unwrap_or(last).min(of_room(last)), total);
+            writer.flush(connection, keys, max_kept)?;
+            let done = next.map_or(of_room(last), |next| next - last.saturating_sub(max_kept));
+            progress(passed + done, total);
         }
         passed += of_room(last);
     }
-    flush(&mut writer, connection, keys, max_kept)?;
+    writer.flush(connection, keys, max_kept)?;
     Ok(moved)
-}
-
-fn flush(
-    writer: &mut Writer,
-    connection: &mut Connection,
-    keys: &Keys,
-    max_kept: u64,
-) -> Result<(), RedisError> {
-    writer.flush(connection, keys, max_kept)
 }

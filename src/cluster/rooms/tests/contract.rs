@@ -5,15 +5,15 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::super::super::keeper::{Writer, trim};
 use super::super::super::redis::test_server::{TestServer, start};
 use super::super::super::redis::{Connection, Engine};
 use super::super::*;
 use crate::chat::{Erased, Erasure, Memo, RoomId, Stored};
-use crate::history::Archive;
 use crate::history::contract_test::{ALL, Fixture, Open, archive, erase};
+use crate::history::{AgeLimit, Archive};
 use crate::history::{
     ArchiveError, Batch, HistoryError, HistoryReader, Opened, Retention, SharedArchive,
 };
@@ -67,7 +67,8 @@ fn open(retention: Retention, max_memory_bytes: usize) -> Fixture {
         Engine::new(&settings).unwrap()
     });
     let in_window = Retention { max_memory_bytes, ..retention };
-    let window = Window::new(SharedRetention::new(in_window), &Chat::empty());
+    let mut window = Window::new(SharedRetention::new(in_window), &Chat::empty());
+    window.set_max_events(retention.max_events);
     let connection = engine.master().unwrap();
     let (writer, rooms) = (Writer::default(), Vec::new());
     let keeper = TestKeeper { writer, connection, engine: engine.clone(), retention, rooms };
@@ -93,11 +94,13 @@ impl TestKeeper {
         let Retention { max_events, max_age, .. } = self.retention;
         self.writer.flush(&mut self.connection, &keys, max_events).unwrap();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let oldest = max_age.map_or(Duration::ZERO, |age| now.saturating_sub(age));
+        let limit = max_age.map(|age| {
+            let oldest = u64::try_from(now.saturating_sub(age).as_millis()).unwrap();
+            AgeLimit { oldest, latest: u64::MAX }
+        });
         let mut rooms = self.rooms.clone();
         while !rooms.is_empty() {
-            let oldest = u64::try_from(oldest.as_millis()).unwrap();
-            rooms = trim(&mut self.connection, &keys, &rooms, oldest, max_events).unwrap();
+            rooms = trim(&mut self.connection, &keys, &rooms, limit, max_events).unwrap();
         }
     }
 }
@@ -123,6 +126,7 @@ impl History for Kept {
     fn set_retention(&mut self, retention: Retention) {
         let mut keeper = self.keeper.lock().unwrap();
         self.history.set_retention(Retention { max_memory_bytes: 0, ..retention });
+        self.history.set_max_events(retention.max_events);
         keeper.retention = retention;
         keeper.write();
     }
