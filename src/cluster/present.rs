@@ -32,10 +32,6 @@ pub(crate) struct Present {
     /// What was said since the snapshot. The keeper may not have written it yet.
     pub(crate) said: BTreeMap<RoomId, Vec<Said>>,
     /// What was erased since then, likewise.
-    #[cfg_attr(
-        not(feature = "sqlite"),
-        expect(dead_code, reason = "only who moves a history asks")
-    )]
     pub(crate) erased: BTreeMap<RoomId, Vec<Erased>>,
     /// When Redis took the last entry, in Unix milliseconds. `None`: there is none.
     #[cfg_attr(

@@ -68,6 +68,7 @@ impl Window {
 
 impl Extent {
     /// For all that a room has, of which some was erased.
+    #[cfg(feature = "sqlite")]
     pub(in super::super) fn of_erasures(erasures: impl Iterator<Item = Erased>) -> Self {
         Self { erasures: erasures.collect(), ..Self::default() }
     }
