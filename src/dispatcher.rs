@@ -149,11 +149,6 @@ impl<L: Log> Dispatcher<L> {
             let is_full = self.gathered == MAX_TICK_INPUTS || self.weight > self.max_tick_bytes;
             input = if is_full { None } else { next() };
         }
-        if L::IS_SHARED {
-            // What waits sets out before what has come is applied.
-            self.log.flush();
-            self.apply();
-        }
         self.commit_and_deliver();
     }
 
@@ -178,8 +173,8 @@ impl<L: Log> Dispatcher<L> {
     /// For use after a panic, when the chat cannot be trusted any more. Closes all connections, and new
     /// ones as they come, until every sender of inputs is gone.
     pub(crate) fn close_after_panic(&mut self, inputs: &Mailbox<Input>, until: Instant) {
-        self.log.note_panic();
         self.delivery.close_all(CloseReason::InternalError, until);
+        self.log.note_panic();
         while let WaitOutcome::Received(input) = inputs.wait(None) {
             if let Input::Connect { outbox, .. } = input {
                 outbox.finish(CloseReason::InternalError, until);
@@ -309,13 +304,23 @@ impl<L: Log> Dispatcher<L> {
     }
 
     fn propose(&mut self, action: Action, since: Option<Box<Since>>) {
-        self.log.propose(Proposal::Action { action, since });
-        self.apply();
+        self.hand_in(Proposal::Action { action, since });
     }
 
     fn propose_local(&mut self, local: Local) {
-        self.log.propose(Proposal::Local(local));
-        self.apply();
+        self.hand_in(Proposal::Local(local));
+    }
+
+    /// What is proposed to a shared log sets out with the rest of the tick, and comes back later. What concerns this
+    /// node alone and waits for nothing is done at once, so it stays before what the same client asks for next.
+    fn hand_in(&mut self, proposal: Proposal) {
+        self.log.propose(proposal);
+        if !L::IS_SHARED {
+            return self.apply();
+        }
+        while let Some(local) = self.log.next_local() {
+            self.apply_local(local);
+        }
     }
 
     /// The users who could not resume leave. The others are still here for those on other nodes: they may be
@@ -353,7 +358,12 @@ impl<L: Log> Dispatcher<L> {
     /// these are committed and delivered in turn.
     fn commit_and_deliver(&mut self) {
         loop {
-            self.log.flush();
+            if L::IS_SHARED {
+                // What waits sets out before what has come is applied.
+                self.log.flush();
+                self.apply();
+                self.log.flush();
+            }
             self.commit();
             for output in self.outputs.drain(..) {
                 if let Some(query) = self.delivery.take(output) {
@@ -363,7 +373,7 @@ impl<L: Log> Dispatcher<L> {
             self.weight = 0;
             let fallen_behind = self.delivery.deliver();
             if fallen_behind.is_empty() {
-                return self.desk.answer();
+                return self.desk.answer(self.log.applied());
             }
             for connection in fallen_behind {
                 self.disconnect(connection, CloseReason::SlowConsumer);

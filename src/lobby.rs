@@ -169,6 +169,11 @@ impl Lobby {
         self.room_rates.take(room, author, bytes, now.at)
     }
 
+    /// Counts what is said to a room elsewhere.
+    pub(crate) fn charge(&mut self, room: RoomId, bytes: usize, now: Now) {
+        self.room_rates.charge(room, bytes, now.at);
+    }
+
     /// Updates the lobby with an effect of the chat.
     pub(crate) fn observe(&mut self, effect: &Effect, now: Now, chat: &Chat) {
         self.people.observe(effect);

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::info;
 
 use super::batch::{Command, Join, MAX_SKIPPED};
 use super::figures::Figures;
 use super::nodes::{Break, LEVEL, LogEntry, Nodes, Verdict};
+use super::present::last_entry;
 use super::reader::{Reader, Wake};
 use super::redis::{Engine, RedisError};
 use super::replica::Replica;
@@ -24,7 +25,7 @@ use crate::chat::{Chat, Effect, EntryId, Erased, Event, Memo, NodeId, RoomId, Ru
 use crate::health::Health;
 use crate::history::{self, HistoryError};
 
-/// How long a joining node waits for its own first batch. Meanwhile it applies what is in the log.
+/// How long a joining node waits for the next entry.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a node says of itself when it joins.
@@ -89,6 +90,7 @@ pub(crate) fn join(
     let mut connection = engine.master().map_err(JoinError::Redis)?;
     let keys = engine.keys();
     let replica = store::load(&mut connection, keys).map_err(JoinError::Load)?;
+    let last = last_entry(&mut connection, keys).map_err(JoinError::Redis)?;
     let poisoned = poison::poisoned(&mut connection, keys).map_err(JoinError::Redis)?;
     drop(connection);
     let replica = replica.unwrap_or_else(Replica::fresh);
@@ -106,11 +108,16 @@ pub(crate) fn join(
     .map_err(JoinError::Machine)?;
     let writer = Writer::start(engine.clone(), node, figures.clone(), must_reconnect)
         .map_err(JoinError::Machine)?;
-    writer.send(vec![Command::Join(Box::new(introduction(me, forked, &poisoned)))]);
-    let mut joining = Joining { node, replica, rooms, effects: Vec::new() };
-    let ahead = joining.follow(&entries)?;
+    let mut joining = Joining { node, replica, rooms, effects: Vec::new(), ahead: Vec::new() };
+    // Only then it joins: while it reads what has been before, it cannot show that it lives.
+    let goal = last.map_or(0, |(place, _)| place.n);
+    joining.follow(&entries, |joining| joining.replica.nodes.place().n >= goal)?;
+    let introduction = introduction(me, forked, &poisoned);
+    // If the thread has ended, nothing comes back.
+    let _ = writer.send(vec![Command::Join(Box::new(introduction))]);
+    joining.follow(&entries, |joining| joining.replica.nodes.counter(node).is_some())?;
     writer.confirm(1);
-    let Joining { replica: Replica { nodes, chat }, rooms, .. } = joining;
+    let Joining { replica: Replica { nodes, chat }, rooms, ahead, .. } = joining;
     let epoch = nodes.epoch();
     info!("this node has joined the cluster as {:016x} at entry {}", node.0, nodes.place().n);
     let follower = Follower {
@@ -120,7 +127,7 @@ pub(crate) fn join(
         writer,
         figures: figures.clone(),
         health: health.clone(),
-        ahead,
+        ahead: ahead.into_iter().rev().collect(),
     };
     Ok(Joined { node, chat, follower, rooms, epoch })
 }
@@ -132,26 +139,30 @@ struct Joining {
     rooms: Rooms,
     /// A buffer, empty in between.
     effects: Vec<Effect>,
+    /// Read and not applied yet.
+    ahead: Vec<LogEntry>,
 }
 
 impl Joining {
-    /// Applies entries until this node's own first batch is among them. Returns those behind it.
-    fn follow(&mut self, entries: &Reader) -> Result<Vec<LogEntry>, JoinError> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let patience = deadline.saturating_duration_since(Instant::now());
-            let portion = entries.wait(patience).ok_or(JoinError::Silence)?;
-            let mut portion = portion.into_iter();
-            while let Some(entry) = portion.next() {
-                if self.apply(entry)? {
-                    return Ok(portion.collect());
-                }
+    /// Applies entries until it is there.
+    fn follow(
+        &mut self,
+        entries: &Reader,
+        is_there: impl Fn(&Self) -> bool,
+    ) -> Result<(), JoinError> {
+        while !is_there(self) {
+            if self.ahead.is_empty() {
+                self.ahead = entries.wait(PATIENCE).ok_or(JoinError::Silence)?;
+                self.ahead.reverse();
+            }
+            if let Some(entry) = self.ahead.pop() {
+                self.apply(entry)?;
             }
         }
+        Ok(())
     }
 
-    /// Returns whether the entry was this node's own first batch.
-    fn apply(&mut self, entry: LogEntry) -> Result<bool, JoinError> {
+    fn apply(&mut self, entry: LogEntry) -> Result<(), JoinError> {
         let is_own = entry.batch.as_ref().is_some_and(|batch| batch.node == self.node);
         let taken = self.replica.apply(entry, &mut self.effects);
         self.keep()?;
@@ -159,7 +170,7 @@ impl Joining {
             Ok(taken) if is_own && taken.verdict == Verdict::Fenced => {
                 Err(JoinError::TooOld { level: self.replica.nodes.level() })
             }
-            Ok(taken) => Ok(is_own && taken.verdict == Verdict::Applied),
+            Ok(_) => Ok(()),
             Err(Break::Newer { level }) => Err(JoinError::TooOld { level }),
             Err(Break::Behind | Break::Forked) => Err(JoinError::Moved),
         }
@@ -225,7 +236,7 @@ impl fmt::Display for JoinError {
             ),
             Self::Silence => write!(
                 f,
-                "what this node appends to the log has not come back for {} s: see whether the server that it \
+                "what is in the log has not come for {} s: see whether the server that it \
                  reads from follows the one that it writes to (`redis-cli info replication`)",
                 PATIENCE.as_secs()
             ),

@@ -242,7 +242,6 @@ impl Nodes {
     }
 
     /// The number of the node's last batch that was applied; `None`: it is not in the cluster.
-    #[cfg(test)]
     pub(crate) fn counter(&self, node: NodeId) -> Option<u64> {
         self.live.get(&node).map(|node| node.counter)
     }

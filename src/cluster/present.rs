@@ -135,7 +135,7 @@ fn newer(level: u32) -> ClusterError {
 }
 
 /// The place of the last entry of the log, and when Redis took it, in Unix milliseconds. `None`: there is no log.
-fn last_entry(
+pub(super) fn last_entry(
     connection: &mut Connection,
     keys: &Keys,
 ) -> Result<Option<(EntryId, u64)>, RedisError> {

@@ -45,6 +45,10 @@ pub(crate) struct Writer {
     ended: Receiver<()>,
 }
 
+/// The thread has ended before its time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended;
+
 /// What both ends look at.
 #[derive(Debug, Default)]
 struct Shared {
@@ -111,11 +115,11 @@ impl Writer {
         Ok(Self { commands: Some(commands), shared, ended })
     }
 
-    /// Appends these commands, in order, behind all before.
-    pub(crate) fn send(&self, commands: Vec<Command>) {
-        if let Some(sender) = &self.commands {
-            // This fails only if the thread has panicked; then nothing comes back, which is noticed.
-            let _ = sender.send(commands);
+    /// Appends these commands, in order, behind all before. An error: the thread has panicked.
+    pub(crate) fn send(&self, commands: Vec<Command>) -> Result<(), Ended> {
+        match &self.commands {
+            Some(sender) => sender.send(commands).map_err(|_| Ended),
+            None => Ok(()),
         }
     }
 

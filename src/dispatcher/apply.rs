@@ -1,7 +1,7 @@
 //! Applying what the log has put in order, and what follows from it. The dispatcher's thread runs it.
 
 use super::Dispatcher;
-use crate::chat::{Action, Effect, Link, Reply, RoomId, UserId};
+use crate::chat::{Action, Effect, Event, Link, Reply, RoomId, UserId};
 use crate::log::{Local, Log, Ordered};
 use crate::output::Output;
 use crate::protocol::Since;
@@ -10,7 +10,10 @@ use crate::recall::{Lookup, Query};
 impl<L: Log> Dispatcher<L> {
     /// Applies what the log has put in order.
     pub(super) fn apply(&mut self) {
-        while let Some(ordered) = self.log.next() {
+        // A shared log may have any number of entries.
+        while (!L::IS_SHARED || self.weight <= self.max_tick_bytes)
+            && let Some(ordered) = self.log.next()
+        {
             match ordered {
                 Ordered::Entry { entry, mut since } => {
                     let mut effects = std::mem::take(&mut self.effects);
@@ -43,7 +46,7 @@ impl<L: Log> Dispatcher<L> {
         }
     }
 
-    fn apply_local(&mut self, local: Local) {
+    pub(super) fn apply_local(&mut self, local: Local) {
         match local {
             Local::Request { connection, request, reference } => {
                 let first = self.outputs.len();
@@ -84,6 +87,13 @@ impl<L: Log> Dispatcher<L> {
             return;
         }
         self.lobby.observe(&effect, self.now, &self.chat);
+        if L::IS_SHARED
+            && let Effect::Tell { room, event: Event::Said(said), .. } = &effect
+            && self.chat.link_of(said.from.id).is_none_or(|link| link.node != self.log.node())
+        {
+            // Only what is said on this node has been counted before it was said.
+            self.lobby.charge(*room, said.weight(), self.now);
+        }
         match effect {
             Effect::Store(memo) => self.saver.note(memo),
             Effect::RoomListChanged { .. } | Effect::PresenceChanged { .. } => {}

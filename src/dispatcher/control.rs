@@ -22,7 +22,8 @@ use crate::protocol::ErrorReply;
 #[derive(Default)]
 pub(super) struct Desk {
     origins: BTreeMap<ConnectionId, Origin>,
-    answers: Vec<Answer>,
+    /// Each with the number of the proposal that it waits for.
+    answers: Vec<(u64, Answer)>,
 }
 
 /// Where a connection comes from.
@@ -45,17 +46,18 @@ impl Desk {
         self.origins.remove(&connection);
     }
 
-    /// The tick is over.
-    pub(super) fn answer(&mut self) {
-        for answer in self.answers.drain(..) {
+    /// The tick is over, and the proposals up to this one have been applied.
+    pub(super) fn answer(&mut self, applied: u64) {
+        for (_, answer) in self.answers.extract_if(.., |(number, _)| *number <= applied) {
             answer();
         }
     }
 
-    fn push<T: Send + 'static>(&mut self, to: Sender<T>, answer: T) {
-        self.answers.push(Box::new(move || {
+    fn push<T: Send + 'static>(&mut self, behind: u64, to: Sender<T>, answer: T) {
+        let answer = move || {
             let _ = to.try_send(answer);
-        }));
+        };
+        self.answers.push((behind, Box::new(answer)));
     }
 }
 
@@ -68,28 +70,29 @@ impl fmt::Debug for Desk {
 impl<L: Log> Dispatcher<L> {
     pub(super) fn control(&mut self, control: Control) {
         match control {
-            Control::Ping(answer) => self.desk.push(answer, ()),
-            Control::Status(answer) => self.desk.push(answer, self.status()),
-            Control::Rooms(answer) => self.desk.push(answer, self.room_statuses()),
-            Control::Clients(answer) => self.desk.push(answer, self.client_statuses()),
+            Control::Ping(answer) => self.desk.push(0, answer, ()),
+            Control::Status(answer) => self.desk.push(0, answer, self.status()),
+            Control::Rooms(answer) => self.desk.push(0, answer, self.room_statuses()),
+            Control::Clients(answer) => self.desk.push(0, answer, self.client_statuses()),
             Control::Kick { whom, reason, answer } => {
                 let kicked = self.kick(whom, reason.as_deref());
-                self.desk.push(answer, kicked);
+                self.desk.push(self.log.proposed(), answer, kicked);
             }
             Control::Announce { text, answer } => {
                 let told = self.tell_everyone(text);
-                self.desk.push(answer, told);
+                self.desk.push(self.log.proposed(), answer, told);
             }
             Control::Reach { what, answer } => {
-                // What was said before is saved first: it can be erased, too.
+                // What was said before is saved first: it can be erased, too. On its way through a shared log it
+                // cannot.
                 self.commit_and_deliver();
                 let is_there =
                     !matches!(what, Erasure::Room(room) if self.chat.room(room).is_none());
-                self.desk.push(answer, is_there.then(|| self.chat.reach_of(what)));
+                self.desk.push(0, answer, is_there.then(|| self.chat.reach_of(what)));
             }
             Control::Erased { what, reach, answer } => {
                 self.propose(Action::Erased { what, reach: reach.unwrap_or_default() }, None);
-                self.desk.push(answer, ());
+                self.desk.push(self.log.proposed(), answer, ());
             }
         }
     }

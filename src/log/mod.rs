@@ -42,6 +42,11 @@ pub(crate) trait Log {
     /// Takes the next thing in the order, if that is decided.
     fn next(&mut self) -> Option<Ordered>;
 
+    /// Takes what concerns this node alone, if that is next and waits for nothing.
+    fn next_local(&mut self) -> Option<Local> {
+        None
+    }
+
     /// When it is time to propose [`Action::Wait`] for a deadline of the chat, in the time of [`Now::at`].
     /// `None` if it has been proposed.
     fn due_at(&self, deadline: Duration) -> Option<Duration> {
@@ -69,6 +74,14 @@ pub(crate) trait Log {
     /// The log takes nothing more, since what was proposed does not come back.
     fn is_away(&self) -> bool {
         false
+    }
+
+    /// How many proposals there have been, and how many of them have been handed back.
+    fn proposed(&self) -> u64 {
+        0
+    }
+    fn applied(&self) -> u64 {
+        0
     }
 
     /// This node proposes nothing more, and will be gone.
@@ -103,6 +116,8 @@ pub(crate) enum Lost {
     Poisoned,
     /// The cluster behaves by a level that this build does not know.
     TooOld,
+    /// A thread of the log has panicked.
+    Defect,
 }
 
 /// A moment by both clocks.

@@ -4,18 +4,21 @@
 //! proposed, and only then it counts. Requests that concern this node alone wait for the proposals of the same
 //! connection that are still on their way.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod proposals;
+
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use log::{error, info, warn};
 
 use super::{Local, Log, Lost, Notice, Now, Ordered, Proposal};
-use crate::chat::{Action, Chat, ConnectionId, Effect, EntryId, Link, NodeId};
+use crate::chat::{Action, Chat, Effect, EntryId, Link, NodeId};
 use crate::cluster::{
     Break, Command, Figures, Follower, LogEntry, NodeStatus, Step, Taken, Verdict, mark_poisoned,
 };
 use crate::protocol::Since;
+use proposals::{Kind, Proposals, Proposed};
 
 /// How much of the log one tick applies, in commands.
 const MAX_TICK_COMMANDS: usize = 4_000;
@@ -32,7 +35,11 @@ const TIME_TO_CATCH_UP: Duration = Duration::from_secs(1);
 const MAX_PROPOSALS: usize = 100_000;
 
 /// How often the operator's figures of all nodes are renewed. With many users that takes some milliseconds.
-const REPORT_EVERY: Duration = Duration::from_secs(2);
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+
+/// A node shows at least so often that it lives. An entry moves the log's clock by 2 s at most, so while nothing else
+/// happens, the clock goes on as fast as the beats let it.
+const MAX_BEAT: Duration = Duration::from_millis(1_500);
 
 /// The nodes propose that time passes one after the other, so that mostly one of them does.
 const WAIT_STEP: Duration = Duration::from_millis(50);
@@ -49,22 +56,15 @@ pub(crate) struct SharedLog {
     report_at: Duration,
     /// Proposed in this tick.
     gathered: Vec<Command>,
-    /// Proposed and not applied yet, in order.
-    proposals: VecDeque<Proposed>,
-    /// How many proposals there have been.
-    last_proposal: u64,
-    /// The last proposal of each connection that has one on its way.
-    last_of: HashMap<ConnectionId, u64>,
-    /// Waits behind the proposal of this number, in order.
-    waiting: BTreeMap<(u64, u64), Local>,
-    last_local: u64,
-    is_wait_proposed: bool,
+    proposals: Proposals,
     /// Read from the log and not taken yet.
     entries: VecDeque<LogEntry>,
     /// Ready for the dispatcher.
     ordered: VecDeque<Ordered>,
     /// How many commands this tick has taken from the log.
     taken: usize,
+    /// There may be more to take.
+    has_more: bool,
     /// The log's clock at the last entry, and this node's own clock then.
     clock: (Duration, Duration),
     /// The entry that is being applied.
@@ -74,25 +74,6 @@ pub(crate) struct SharedLog {
     not_away_before: Duration,
     lost: Option<Lost>,
     is_leaving: bool,
-}
-
-/// A proposal on its way.
-struct Proposed {
-    number: u64,
-    /// This node's own clock.
-    at: Duration,
-    kind: Kind,
-    since: Option<Box<Since>>,
-}
-
-/// What a proposal leads to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// A step of this connection, or of none.
-    Step(Option<ConnectionId>),
-    Wait,
-    /// No step.
-    Sign,
 }
 
 impl SharedLog {
@@ -106,19 +87,15 @@ impl SharedLog {
             node,
             follower,
             now: Now::default(),
-            beat_every: lease / 4,
+            beat_every: (lease / 4).min(MAX_BEAT),
             beat_at: Duration::ZERO,
             report_at: Duration::ZERO,
             gathered: Vec::new(),
-            proposals: VecDeque::new(),
-            last_proposal: 0,
-            last_of: HashMap::new(),
-            waiting: BTreeMap::new(),
-            last_local: 0,
-            is_wait_proposed: false,
+            proposals: Proposals::default(),
             entries,
             ordered: VecDeque::new(),
             taken: 0,
+            has_more: true,
             clock,
             applying: None,
             is_away: false,
@@ -133,26 +110,24 @@ impl SharedLog {
     }
 
     fn push(&mut self, command: Command, kind: Kind, since: Option<Box<Since>>) {
-        self.last_proposal += 1;
-        let number = self.last_proposal;
-        if let Kind::Step(Some(connection)) = kind {
-            self.last_of.insert(connection, number);
-        }
-        self.proposals.push_back(Proposed { number, at: self.now.at, kind, since });
+        self.proposals.push(kind, self.now.at, since);
         self.gathered.push(command);
     }
 
     /// Lets something wait behind what its connection has proposed.
     fn push_local(&mut self, local: Local) {
-        let connection = local.connection();
-        let behind = self.last_of.get(&connection).copied();
-        match behind.filter(|_| !(self.is_away || local.is_urgent())) {
-            Some(number) => {
-                self.last_local += 1;
-                self.waiting.insert((number, self.last_local), local);
+        let now = if self.is_away || local.is_urgent() {
+            if let Local::Close { connection, reason } = local {
+                // Nothing more is answered. What the connection has proposed may still come back, so what that leaves
+                // behind is cleared away by another end after it.
+                self.proposals.forget(connection);
+                self.proposals.wait(Local::Close { connection, reason });
             }
-            None => self.ordered.push_back(Ordered::Local(local)),
-        }
+            Some(local)
+        } else {
+            self.proposals.wait(local)
+        };
+        self.ordered.extend(now.map(Ordered::Local));
     }
 
     /// Takes one entry of the log.
@@ -194,27 +169,12 @@ impl SharedLog {
     /// The first of this node's proposals on their way have been applied.
     fn take_own(&mut self, commands: usize, steps: &mut impl Iterator<Item = Step>) {
         for _ in 0..commands {
-            let Some(proposed) = self.proposals.pop_front() else { return };
-            let Proposed { number, at, kind, since } = proposed;
-            match kind {
-                Kind::Sign => {}
-                Kind::Wait => {
-                    self.is_wait_proposed = false;
-                    self.order(steps.next(), None);
-                }
-                Kind::Step(connection) => {
-                    self.order(steps.next(), since);
-                    if let Some(connection) = connection
-                        && self.last_of.get(&connection) == Some(&number)
-                    {
-                        self.last_of.remove(&connection);
-                    }
-                }
+            let Some(Proposed { at, kind, since, .. }) = self.proposals.pop() else { return };
+            if kind != Kind::Sign {
+                self.order(steps.next(), since);
             }
-            while let Some(first) = self.waiting.first_entry()
-                && first.key().0 <= number
-            {
-                self.ordered.push_back(Ordered::Local(first.remove()));
+            while let Some(local) = self.proposals.next_behind() {
+                self.ordered.push_back(Ordered::Local(local));
             }
             let round_trip = self.now.at.saturating_sub(at).as_micros();
             let round_trip = u64::try_from(round_trip).unwrap_or(u64::MAX);
@@ -250,8 +210,7 @@ impl SharedLog {
         if !skipped.is_empty() {
             self.lose(Lost::Poisoned);
         }
-        if *differs {
-            self.figures().differences.fetch_add(1, Ordering::Relaxed);
+        if *differs && self.figures().differences.fetch_add(1, Ordering::Relaxed) == 0 {
             error!(
                 "another node has come to another state by the same entries, which is a defect: restart the nodes one \
                  by one"
@@ -286,7 +245,7 @@ impl SharedLog {
 
     /// Notices that proposals no longer come back, or do again.
     fn watch(&mut self) {
-        let oldest = self.proposals.front().map(|proposed| proposed.at);
+        let oldest = self.proposals.oldest();
         let is_late = self.now.at >= self.not_away_before
             && oldest.is_some_and(|at| self.now.at.saturating_sub(at) >= AWAY_AFTER);
         let is_away = is_late || self.proposals.len() >= MAX_PROPOSALS;
@@ -309,13 +268,9 @@ impl SharedLog {
 
     /// Ends the connections that wait to be closed.
     fn release_closes(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        for (place, local) in waiting {
-            if matches!(local, Local::Close { .. }) {
-                self.ordered.push_back(Ordered::Local(local));
-            } else {
-                self.waiting.insert(place, local);
-            }
+        // They stay, too: what these connections have proposed may still come back.
+        for (connection, reason) in self.proposals.closing() {
+            self.ordered.push_back(Ordered::Local(Local::Close { connection, reason }));
         }
     }
 
@@ -329,7 +284,7 @@ impl SharedLog {
         self.follower.writer.set_level(self.follower.nodes.level());
         let (place, digest) = (self.follower.nodes.place(), self.follower.nodes.digest());
         // One on its way is enough.
-        if !self.proposals.iter().any(|proposed| proposed.kind == Kind::Sign) {
+        if !self.proposals.has_sign() {
             self.push(Command::Beat { place, digest }, Kind::Sign, None);
         }
     }
@@ -363,7 +318,6 @@ impl Log for SharedLog {
                     | Action::Disconnect { link, .. } => Kind::Step(Some(link.connection)),
                     _ => Kind::Step(None),
                 };
-                self.is_wait_proposed |= kind == Kind::Wait;
                 self.push(Command::Act(action), kind, since);
             }
         }
@@ -377,19 +331,33 @@ impl Log for SharedLog {
                 }
                 return Some(ordered);
             }
+            // Whoever stops taking before this is known has more to take.
+            self.has_more = self.lost.is_none();
             if self.lost.is_some() || self.taken >= MAX_TICK_COMMANDS {
                 return None;
             }
             if self.entries.is_empty() {
-                self.entries.extend(self.follower.reader.take()?);
+                let Some(entries) = self.follower.reader.take() else {
+                    self.has_more = false;
+                    return None;
+                };
+                self.entries.extend(entries);
             }
             let entry = self.entries.pop_front()?;
             self.take(entry);
         }
     }
 
+    fn next_local(&mut self) -> Option<Local> {
+        let Some(Ordered::Local(_)) = self.ordered.front() else { return None };
+        match self.ordered.pop_front()? {
+            Ordered::Local(local) => Some(local),
+            Ordered::Entry { .. } | Ordered::Notice(..) => None,
+        }
+    }
+
     fn due_at(&self, deadline: Duration) -> Option<Duration> {
-        if self.is_wait_proposed || self.is_leaving {
+        if self.proposals.has_wait() || self.is_leaving {
             return None;
         }
         let (log, own) = self.clock;
@@ -398,18 +366,21 @@ impl Log for SharedLog {
     }
 
     fn next_deadline(&self) -> Option<Duration> {
-        if self.taken >= MAX_TICK_COMMANDS {
+        if self.has_more {
             return Some(self.now.at);
         }
         let beat = (!self.is_leaving).then_some(self.beat_at);
-        let oldest = self.proposals.front().map(|proposed| proposed.at + AWAY_AFTER);
+        let oldest = self.proposals.oldest().map(|at| at + AWAY_AFTER);
         let away = oldest.filter(|_| !self.is_away).map(|at| at.max(self.not_away_before));
         [beat, away].into_iter().flatten().min()
     }
 
     fn flush(&mut self) {
         if !self.gathered.is_empty() {
-            self.follower.writer.send(std::mem::take(&mut self.gathered));
+            let commands = std::mem::take(&mut self.gathered);
+            if self.follower.writer.send(commands).is_err() {
+                self.lose(Lost::Defect);
+            }
         }
     }
 
@@ -446,6 +417,14 @@ impl Log for SharedLog {
 
     fn is_away(&self) -> bool {
         self.is_away
+    }
+
+    fn proposed(&self) -> u64 {
+        self.proposals.count()
+    }
+
+    fn applied(&self) -> u64 {
+        self.proposals.returned()
     }
 
     fn leave(&mut self) {

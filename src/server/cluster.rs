@@ -2,6 +2,7 @@
 //!
 //! The dispatcher's thread runs it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use log::{error, warn};
 
 use super::chat::{Parts, assemble, reload};
-use super::spawn::spawn;
+use super::spawn::{become_batch_work, spawn, stop_on_panic};
 use crate::chat::{EntryId, Erasure, RoomId};
 use crate::cluster::{
     Engine, Figures, JoinError, Joined, Keeper, Me, Rooms, SharedRetention, Wake, join,
@@ -56,8 +57,8 @@ pub(super) struct Membership {
 pub(super) struct Member {
     pub(super) membership: Arc<Membership>,
     pub(super) dispatcher: Dispatcher<SharedLog>,
-    /// Those of the dispatchers after the first.
-    recall: Option<JoinHandle<()>>,
+    /// That of a dispatcher after the first. It returns false when it panicked.
+    recall: Option<JoinHandle<bool>>,
 }
 
 impl Membership {
@@ -95,8 +96,25 @@ impl Membership {
         })
     }
 
+    /// Joins the cluster for the first time.
+    pub(super) fn join_first(
+        &self,
+        live: &Live,
+    ) -> Result<(Dispatcher<SharedLog>, RecallThread), StartError> {
+        // A thread for it, since those that it starts are to be batch work, and the caller's is not.
+        let joined = thread::scope(|scope| {
+            let joining = scope.spawn(|| {
+                become_batch_work();
+                self.join(live, None)
+            });
+            joining.join()
+        });
+        let panicked = |_| StartError::cluster("the thread that joins it has panicked");
+        joined.map_err(panicked)?.map_err(StartError::cluster)
+    }
+
     /// Joins the cluster.
-    pub(super) fn join(
+    fn join(
         &self,
         live: &Live,
         forked: Option<EntryId>,
@@ -148,47 +166,54 @@ impl Member {
         self.membership.figures.clone()
     }
 
-    /// Joins anew, for this reason. Meanwhile it turns clients away. Returns false if the server stops.
+    /// Joins anew, for this reason. Meanwhile it turns clients away. Returns the node, or `None` if the server stops.
     pub(super) fn rejoin(
-        &mut self,
+        self: Box<Self>,
         lost: Lost,
         inputs: &Mailbox<Input>,
         context: &Arc<Context>,
-    ) -> Result<bool, StartError> {
+    ) -> Result<Option<Box<Self>>, StartError> {
+        let membership = self.membership.clone();
+        // Nothing of it may go on: it would append what nobody waits for, and show that a node lives which does not.
+        self.end();
         let forked = match lost {
             Lost::Forked(place) => Some(place),
-            Lost::Expired | Lost::Behind | Lost::NewEpoch | Lost::Poisoned | Lost::TooOld => None,
+            Lost::Expired
+            | Lost::Behind
+            | Lost::NewEpoch
+            | Lost::Poisoned
+            | Lost::TooOld
+            | Lost::Defect => None,
         };
         error!("{}: it closes all connections and joins the cluster anew", why(lost));
-        let figures = &self.membership.figures;
+        let figures = &membership.figures;
         figures.rejoins.fetch_add(1, Ordering::Relaxed);
         figures.forks.fetch_add(u64::from(forked.is_some()), Ordering::Relaxed);
         let is_abandoned = Arc::<AtomicBool>::default();
         let joining = {
-            let (membership, context) = (self.membership.clone(), context.clone());
+            let (membership, context) = (membership.clone(), context.clone());
             let is_abandoned = is_abandoned.clone();
             spawn("joining", move || membership.join_until(&context, forked, &is_abandoned))?
         };
         let Meanwhile::Joined { is_reloaded } = turn_away(inputs, &joining) else {
             // The thread may wait for Redis for a while, and ends by itself.
             is_abandoned.store(true, Ordering::Release);
-            return Ok(false);
+            return Ok(None);
         };
         let panicked = || StartError::cluster("the thread that joins it has panicked");
-        let (dispatcher, recall) = joining.join().ok().flatten().ok_or_else(panicked)?;
-        // With this the thread `recall` of the one before ends.
-        self.dispatcher = dispatcher;
+        let (mut dispatcher, recall) = joining.join().ok().flatten().ok_or_else(panicked)?;
         if is_reloaded {
-            self.dispatcher.reload(reload(&context.live.get()));
+            dispatcher.reload(reload(&context.live.get()));
         }
-        let inputs = self.membership.inputs.clone();
-        let recall = spawn("recall", move || recall.run(&inputs))?;
-        if let Some(before) = self.recall.replace(recall) {
-            let _ = before.join();
-        }
+        let recall = {
+            let (inputs, context) = (membership.inputs.clone(), Arc::downgrade(context));
+            spawn("recall", move || {
+                stop_on_panic(&context, AssertUnwindSafe(|| recall.run(&inputs)))
+            })?
+        };
         // Only now somebody takes clients in.
-        self.membership.health.set_failing(false);
-        Ok(true)
+        membership.health.set_failing(false);
+        Ok(Some(Box::new(Self { membership, dispatcher, recall: Some(recall) })))
     }
 
     /// Waits for the threads that it has started.
@@ -260,6 +285,7 @@ fn why(lost: Lost) -> &'static str {
         Lost::Behind => "this node has fallen behind what the log still has",
         Lost::Forked(_) => "the log has lost entries that this node has applied",
         Lost::NewEpoch => "the log has lost entries that another node has applied",
+        Lost::Defect => "a thread of the log has panicked, which is a defect",
         Lost::TooOld => "the cluster has a level that this build does not know",
         Lost::Poisoned => "another node has had to skip an entry that this node has applied",
     }

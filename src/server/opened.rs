@@ -125,7 +125,7 @@ impl OpenedChat {
     ) -> Result<Self, StartError> {
         let retention = reload(live).retention;
         let membership = Membership::open(&live.settings, retention, shared, inputs)?;
-        let (dispatcher, recall) = membership.join(live, None).map_err(StartError::cluster)?;
+        let (dispatcher, recall) = membership.join_first(live)?;
         let (keeper, archive) = (membership.keeper(), membership.archive()?);
         let member = Member::new(Arc::new(membership), dispatcher);
         Ok(Self {

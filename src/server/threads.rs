@@ -4,7 +4,7 @@
 //! which ends the listener, and then everything else.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use log::error;
 
 use super::Control;
 use super::opened::{Dispatching, UpkeepTask};
-use super::spawn::spawn;
+use super::spawn::{announce_stop, spawn, stop_on_panic};
 use crate::dispatcher::{Dispatcher, RunEnd};
 use crate::error::{ServeError, StartError};
 use crate::input::Input;
@@ -88,12 +88,12 @@ pub(super) fn dispatch(
                     Err(error) => break Err(error),
                 };
                 match member.rejoin(lost, inputs, context) {
-                    Ok(true) => {}
-                    Ok(false) => break Ok(()),
+                    Ok(Some(again)) => member = again,
+                    Ok(None) => return Ok(()),
                     Err(error) => {
                         error!("this node cannot join the cluster anew: {error}");
                         context.stop.announce(Instant::now());
-                        break Err(ServeError::Dispatcher);
+                        return Err(ServeError::Dispatcher);
                     }
                 }
             };
@@ -123,21 +123,6 @@ pub(super) fn flush(flusher: FlusherThread, context: &Weak<Context>) -> io::Resu
     let result = catch_unwind(AssertUnwindSafe(|| flusher.run()));
     announce_stop(context);
     io_result(result)
-}
-
-/// Runs `run`. Its panic ends the server, and this returns false.
-fn stop_on_panic(context: &Weak<Context>, run: impl FnOnce() + UnwindSafe) -> bool {
-    let is_ok = catch_unwind(run).is_ok();
-    if !is_ok {
-        announce_stop(context);
-    }
-    is_ok
-}
-
-fn announce_stop(context: &Weak<Context>) {
-    if let Some(context) = context.upgrade() {
-        context.stop.announce(Instant::now());
-    }
 }
 
 /// The result of a thread, with a panic as an error.

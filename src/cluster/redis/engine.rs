@@ -4,10 +4,8 @@
 //! time-out. What it returns has said itself what it is.
 
 use std::fs;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-use log::warn;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::connection::{Access, Connection, Credentials};
 use super::error::{ClusterError, RedisError, RedisErrorKind};
@@ -21,9 +19,6 @@ use crate::settings::{ClusterSettings, ReadFrom, RedisServers, RedisUrl};
 /// How long each step with the server of a URL may take.
 const URL_STEP: Duration = Duration::from_secs(1);
 
-/// How often it is said that there is no replica.
-const WARN_EVERY: Duration = Duration::from_secs(10);
-
 /// Where the servers are, and how to log in there. A clone is the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine(Arc<Inner>);
@@ -34,8 +29,6 @@ struct Inner {
     read_from: ReadFrom,
     access: Access,
     keys: Keys,
-    /// When it was said last that there is no replica.
-    warned: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -76,7 +69,6 @@ impl Engine {
             read_from: settings.source(),
             access,
             keys: Keys::new(&settings.prefix),
-            warned: Mutex::new(None),
         })))
     }
 
@@ -123,19 +115,7 @@ impl Engine {
         if !self.reads_replicas() {
             return self.master();
         }
-        let found = self.replica();
-        let mut warned = self.0.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        match &found {
-            Ok(_) => *warned = None,
-            Err(error) if warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) => {
-                warn!(
-                    "nothing is delivered, since cluster.readFrom is \"replica\" and there is none to read: {error}"
-                );
-                *warned = Some(Instant::now());
-            }
-            Err(_) => {}
-        }
-        found
+        self.replica()
     }
 
     /// A connection to the replica that has most.
