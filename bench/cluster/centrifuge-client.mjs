@@ -1,36 +1,26 @@
 // A client of Centrifuge without anything that it does not need here: version 1 of its protocol, with recovery. It says
 // again what was refused, and what was not acknowledged when the connection was lost.
 
-import { WebSocket } from 'ws';
+import { Client, webSocket } from './client.mjs';
 
-const AGAIN_MS = 100;
-const REFUSED_AGAIN_MS = 250;
 const [SUBSCRIBE, PUBLISH] = [1, 3];
 
-export class CentrifugeClient {
+export class CentrifugeClient extends Client {
   constructor(ports, member, watch) {
-    Object.assign(this, { ports, member, watch, unanswered: new Map(), answers: new Map(), id: 0, isOffline: false });
-    this.node = member.node;
+    super(ports, member, watch);
+    Object.assign(this, { answers: new Map(), id: 0 });
     this.channel = `room ${member.room}`;
     this.connect();
   }
 
-  connect() {
-    if (this.isOffline) return;
-    const socket = new WebSocket(`ws://127.0.0.1:${this.ports[this.node]}/connection`, { perMessageDeflate: false });
-    this.socket = socket;
+  open(address) {
+    const socket = webSocket(`${address}/connection`);
     this.answers.clear();
     socket.on('open', () => this.ask(0, {}, () => this.subscribe()));
     socket.on('message', (data) => {
       for (const line of data.toString().split('\n')) if (line) this.take(JSON.parse(line));
     });
-    socket.on('error', () => {});
-    socket.on('close', () => {
-      if (socket !== this.socket) return;
-      this.isReady = false;
-      this.node = (this.node + 1) % this.ports.length;
-      setTimeout(() => this.connect(), AGAIN_MS);
-    });
+    return socket;
   }
 
   ask(method, params, done) {
@@ -51,9 +41,7 @@ export class CentrifugeClient {
       // The newest comes first.
       const missed = [...(result.publications ?? [])].sort((a, b) => a.offset - b.offset);
       for (const publication of missed) this.see(publication);
-      this.isReady = true;
-      for (const [id, text] of this.unanswered) this.say(id, text);
-      this.watch.entered(this.member);
+      this.ready();
     });
   }
 
@@ -75,24 +63,8 @@ export class CentrifugeClient {
     this.unanswered.set(id, text);
     if (!this.isReady) return;
     this.ask(PUBLISH, { channel: this.channel, data: text }, ({ error }) => {
-      if (error) setTimeout(() => this.isReady && this.unanswered.has(id) && this.say(id, text), REFUSED_AGAIN_MS);
-      else if (this.unanswered.delete(id)) this.watch.acknowledged(id);
+      if (error) this.refused(id);
+      else this.answered(id);
     });
-  }
-
-  goOffline() {
-    this.isOffline = true;
-    this.isReady = false;
-    this.socket.terminate();
-  }
-
-  comeBack() {
-    this.isOffline = false;
-    this.connect();
-  }
-
-  close() {
-    this.isOffline = true;
-    this.socket.terminate();
   }
 }

@@ -1,31 +1,20 @@
 // A client of Socket.IO without anything that it does not need here: version 5 of its protocol over a WebSocket, with
 // connection state recovery. It says again what was not acknowledged when the connection was lost.
 
-import { WebSocket } from 'ws';
+import { Client, webSocket } from './client.mjs';
 
-const AGAIN_MS = 100;
-
-export class SocketIoClient {
+export class SocketIoClient extends Client {
   constructor(ports, member, watch) {
-    Object.assign(this, { ports, member, watch, unanswered: new Map(), acks: new Map(), ack: 0, isOffline: false });
-    this.node = member.node;
+    super(ports, member, watch);
+    Object.assign(this, { acks: new Map(), ack: 0 });
     this.connect();
   }
 
-  connect() {
-    if (this.isOffline) return;
-    const url = `ws://127.0.0.1:${this.ports[this.node]}/socket.io/?EIO=4&transport=websocket`;
-    const socket = new WebSocket(url, { perMessageDeflate: false });
-    this.socket = socket;
+  open(address) {
+    const socket = webSocket(`${address}/socket.io/?EIO=4&transport=websocket`);
     this.acks.clear();
     socket.on('message', (data) => this.take(data.toString()));
-    socket.on('error', () => {});
-    socket.on('close', () => {
-      if (socket !== this.socket) return;
-      this.isReady = false;
-      this.node = (this.node + 1) % this.ports.length;
-      setTimeout(() => this.connect(), AGAIN_MS);
-    });
+    return socket;
   }
 
   emit(done, ...event) {
@@ -56,34 +45,12 @@ export class SocketIoClient {
     const isRecovered = pid === this.pid;
     if (this.pid && !isRecovered) this.watch.told(this.member);
     this.pid = pid;
-    const ready = () => {
-      this.isReady = true;
-      for (const [id, text] of this.unanswered) this.say(id, text);
-      this.watch.entered(this.member);
-    };
-    if (isRecovered) ready();
-    else this.emit(ready, 'enter', `room ${this.member.room}`);
+    if (isRecovered) this.ready();
+    else this.emit(() => this.ready(), 'enter', `room ${this.member.room}`);
   }
 
   say(id, text) {
     this.unanswered.set(id, text);
-    const done = () => this.unanswered.delete(id) && this.watch.acknowledged(id);
-    if (this.isReady) this.emit(done, 'text', `room ${this.member.room}`, text);
-  }
-
-  goOffline() {
-    this.isOffline = true;
-    this.isReady = false;
-    this.socket.terminate();
-  }
-
-  comeBack() {
-    this.isOffline = false;
-    this.connect();
-  }
-
-  close() {
-    this.isOffline = true;
-    this.socket.terminate();
+    if (this.isReady) this.emit(() => this.answered(id), 'text', `room ${this.member.room}`, text);
   }
 }

@@ -1,31 +1,19 @@
 // A client of wschat.v2 without anything that it does not need here. It resumes after a loss, and says again under the same
 // reference what was not answered.
 
-import { WebSocket } from 'ws';
+import { Client, webSocket } from './client.mjs';
 
-const AGAIN_MS = 100;
-const REFUSED_AGAIN_MS = 250;
-
-export class WschatClient {
+export class WschatClient extends Client {
   constructor(ports, member, watch) {
-    Object.assign(this, { ports, member, watch, unanswered: new Map(), isOffline: false });
-    this.node = member.node;
+    super(ports, member, watch);
     this.connect();
   }
 
-  connect() {
-    if (this.isOffline) return;
+  open(address) {
     const protocols = ['wschat.v2', ...(this.session ? [`session.${this.session}`] : [])];
-    const socket = new WebSocket(`ws://127.0.0.1:${this.ports[this.node]}/`, protocols, { perMessageDeflate: false });
-    this.socket = socket;
+    const socket = webSocket(`${address}/`, protocols);
     socket.on('message', (data) => this.take(JSON.parse(data)));
-    socket.on('error', () => {});
-    socket.on('close', () => {
-      if (socket !== this.socket) return;
-      this.isReady = false;
-      this.node = (this.node + 1) % this.ports.length;
-      setTimeout(() => this.connect(), AGAIN_MS);
-    });
+    return socket;
   }
 
   send(request) {
@@ -47,7 +35,7 @@ export class WschatClient {
         break;
       case 'error':
         if (frame.code === 'already_said') this.answered(Number(frame.ref));
-        else if (frame.ref) setTimeout(() => this.sayAgain(Number(frame.ref)), REFUSED_AGAIN_MS);
+        else if (frame.ref) this.refused(Number(frame.ref));
         break;
     }
   }
@@ -56,9 +44,7 @@ export class WschatClient {
     if (this.since && !frame.complete) this.watch.told(this.member);
     this.since = { epoch: frame.epoch, seq: frame.seq };
     for (const event of frame.events) if (event.type === 'text') this.see(event);
-    this.isReady = true;
-    for (const id of this.unanswered.keys()) this.sayAgain(id);
-    this.watch.entered(this.member);
+    this.ready();
   }
 
   see(event) {
@@ -67,32 +53,8 @@ export class WschatClient {
     if (event.from.id === this.user && event.ref) this.answered(id);
   }
 
-  answered(id) {
-    if (this.unanswered.delete(id)) this.watch.acknowledged(id);
-  }
-
   say(id, text) {
     this.unanswered.set(id, text);
     if (this.isReady) this.send({ type: 'text', text, ref: String(id) });
-  }
-
-  sayAgain(id) {
-    if (this.isReady && this.unanswered.has(id)) this.say(id, this.unanswered.get(id));
-  }
-
-  goOffline() {
-    this.isOffline = true;
-    this.isReady = false;
-    this.socket.terminate();
-  }
-
-  comeBack() {
-    this.isOffline = false;
-    this.connect();
-  }
-
-  close() {
-    this.isOffline = true;
-    this.socket.terminate();
   }
 }
