@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,8 +10,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::admin::get;
 use crate::client::PATIENCE;
-use crate::host::Program;
+use crate::host::{Program, eventually};
 use crate::player::Player;
 
 /// Several nodes, and what they share. Dropping it kills them.
@@ -68,6 +70,7 @@ impl Nodes {
         let mut settings = self.settings.clone();
         let node = format!("node-{}", self.programs.len() + 1);
         settings["history"] = json!({ "file": null });
+        settings["admin"] = json!({ "listen": self.admin(self.programs.len()) });
         let Value::Object(cluster) = self.cluster(&node) else { unreachable!("an object") };
         for (name, value) in cluster {
             settings["cluster"][name] = value;
@@ -80,6 +83,18 @@ impl Nodes {
         json!({ "redis": format!("redis://127.0.0.1:{}", self.redis.port), "node": node })
     }
 
+    /// Where the node of this number listens for the operator.
+    fn admin(&self, number: usize) -> PathBuf {
+        self.redis.directory.path().join(format!("{number}.sock"))
+    }
+
+    /// Waits until each node has applied what any node shows already.
+    pub(crate) fn meet(&self) {
+        let places = || (0..self.programs.len()).map(|number| place(&self.admin(number)));
+        let goal = places().max().unwrap_or_default();
+        eventually("each node applies what another one has", || places().all(|it| it >= goal));
+    }
+
     /// No node has panicked, or has seen another one in another state.
     pub(crate) fn check_logs(&self) {
         for program in &self.programs {
@@ -89,6 +104,13 @@ impl Nodes {
             }
         }
     }
+}
+
+/// The number of the entry that a node has applied last.
+fn place(admin: &Path) -> u64 {
+    let page = String::from_utf8(get(admin, "/metrics").body).unwrap();
+    let line = page.lines().find_map(|line| line.strip_prefix("wschat_cluster_place "));
+    line.expect(&page).parse().expect(&page)
 }
 
 impl RedisServer {

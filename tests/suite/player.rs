@@ -45,6 +45,7 @@ const TOLERANCE_MS: u64 = 2;
 pub(crate) struct Player<'a> {
     /// Each connection goes to the next one.
     endpoints: Vec<Endpoint>,
+    nodes: Option<&'a Nodes>,
     connections: usize,
     program: Option<&'a mut Program>,
     operated: Option<&'a ServerHandle>,
@@ -67,6 +68,7 @@ impl<'a> Player<'a> {
     pub(crate) fn new(endpoint: &Endpoint) -> Self {
         Self {
             endpoints: vec![endpoint.clone()],
+            nodes: None,
             connections: 0,
             program: None,
             operated: None,
@@ -88,10 +90,10 @@ impl<'a> Player<'a> {
     }
 
     /// Plays against the nodes of a cluster.
-    pub(crate) fn on(nodes: &Nodes) -> Self {
-        let mut player = Self::new(&nodes.programs[0].endpoint);
-        player.endpoints = nodes.programs.iter().map(|node| node.endpoint.clone()).collect();
-        player
+    pub(crate) fn on(nodes: &'a Nodes) -> Self {
+        let endpoints = nodes.programs.iter().map(|node| node.endpoint.clone()).collect();
+        let player = Self::new(&nodes.programs[0].endpoint);
+        Self { endpoints, nodes: Some(nodes), ..player }
     }
 
     /// Plays against a server in this process, which the operator commands.
@@ -195,6 +197,7 @@ impl<'a> Player<'a> {
     }
 
     fn connect(&mut self, name: &str, request: &str, protocol: Option<&str>) {
+        self.meet();
         let endpoint = &self.endpoints[self.connections % self.endpoints.len()];
         self.connections += 1;
         let mut client = endpoint.connect();
@@ -296,7 +299,15 @@ impl<'a> Player<'a> {
 
     fn send(&mut self) {
         if let Some((name, bytes)) = self.outgoing.take() {
+            self.meet();
             self.client(&name).send(bytes);
+        }
+    }
+
+    /// What a client does, its node does knowing what other nodes have shown to others, as on one machine.
+    fn meet(&self) {
+        if let Some(nodes) = self.nodes {
+            nodes.meet();
         }
     }
 
@@ -307,15 +318,6 @@ impl<'a> Player<'a> {
     fn take(&mut self, name: &str) -> Client {
         self.clients.remove(name).expect("a client that is connected")
     }
-}
-
-/// Plays the transcript with these limits on a server that is alone: with the history in memory, and in a file. On
-/// several nodes a client may ask its node for what another one shows already.
-#[track_caller]
-pub(crate) fn play_alone(limits: &Value, script: &str) {
-    let in_memory = json!({ "limits": limits, "history": { "file": null } });
-    Player::of(&mut Program::start(in_memory)).play(script);
-    play_durably(limits, script);
 }
 
 /// Plays the transcript with these limits, only with the history in a file.

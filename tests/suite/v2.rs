@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::host::Program;
 use crate::nodes::play_on_nodes;
-pub(crate) use crate::player::{play_alone, play_durably};
+use crate::player::Player;
+pub(crate) use crate::player::play_durably;
 
 /// Plays the transcript with the default settings.
 #[track_caller]
@@ -13,10 +14,12 @@ fn play(script: &str) {
     play_with(&json!({}), script);
 }
 
-/// Plays the transcript with these limits.
+/// Plays the transcript with these limits: with the history in memory, in a file, and on the nodes of a cluster.
 #[track_caller]
 pub(crate) fn play_with(limits: &Value, script: &str) {
-    play_alone(limits, script);
+    let in_memory = json!({ "limits": limits, "history": { "file": null } });
+    Player::of(&mut Program::start(in_memory)).play(script);
+    play_durably(limits, script);
     play_on_nodes(limits, script);
 }
 

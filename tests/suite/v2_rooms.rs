@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::client::Client;
 use crate::host::Program;
-use crate::v2::{play_alone, play_with};
+use crate::v2::play_with;
 
 #[test]
 fn list_rooms_subscribes_to_changes() {
@@ -73,7 +73,7 @@ fn changes_of_a_room_are_coalesced_and_the_latest_is_sent() {
 
 #[test]
 fn the_list_of_rooms_has_the_seq_of_each_room() {
-    play_alone(
+    play_with(
         &json!({ "roomListIntervalMs": 0 }),
         r#"
         A offers wschat.v2
@@ -173,7 +173,7 @@ fn a_client_with_short_frames_can_enter_a_room_and_read_all_of_it() {
 
 #[test]
 fn previews_show_who_is_in_rooms_and_what_was_said_last() {
-    play_alone(
+    play_with(
         &json!({ "maxTextChars": 4_000 }),
         r#"
         A offers wschat.v2
