@@ -49,6 +49,8 @@ pub enum Kind {
     Closed,
     /// The cluster did not come back, or nodes do not agree.
     NotRecovered,
+    /// A node tells of a defect of wschat, or of another state than that of the others.
+    Defect,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -252,11 +252,15 @@ fn close(conductor: &mut Conductor, mut crowd: Crowd, engine: String) -> Report 
             let what = format!("its history cannot be read: {error}");
             crowd.ledger.violation(Kind::NotRecovered, name, what);
         }
-        let differences = conductor.nodes.metric(node, "wschat_cluster_differences");
-        if differences > 0 {
-            let what = format!("{differences} digests of other nodes were not its own");
-            crowd.ledger.violation(Kind::NotRecovered, name, what);
-        }
+        let what = match conductor.nodes.metric(node, "wschat_cluster_differences_total") {
+            Ok(0) => continue,
+            Ok(differences) => format!("{differences} digests of other nodes were not its own"),
+            Err(error) => format!("its metrics cannot be read: {error}"),
+        };
+        crowd.ledger.violation(Kind::Defect, name, what);
+    }
+    for (node, line) in conductor.nodes.defects() {
+        crowd.ledger.violation(Kind::Defect, &node, line);
     }
     crowd.check_stays();
     let mut ledger = crowd.ledger;

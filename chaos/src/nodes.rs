@@ -151,12 +151,32 @@ impl Nodes {
         Err(io::Error::other(head.lines().next().unwrap_or_default().to_owned()))
     }
 
-    /// The value of a metric without labels; 0 if the node has none of this name.
-    pub fn metric(&self, number: usize, name: &str) -> u64 {
-        let page = self.admin(number, "/metrics").unwrap_or_default();
+    /// The value of a metric without labels.
+    pub fn metric(&self, number: usize, name: &str) -> io::Result<u64> {
+        let page = self.admin(number, "/metrics")?;
         let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+        let value = line.and_then(|value| value.trim().parse().ok());
+        value.ok_or_else(|| io::Error::other(format!("there is no metric {name}")))
     }
+
+    /// The lines in the logs of all nodes that tell of a defect, or of another state than that of other nodes; a log
+    /// that cannot be read is one, too.
+    pub fn defects(&self) -> Vec<(String, String)> {
+        let mut defects = Vec::new();
+        for node in &self.all {
+            let found = node
+                .process
+                .log_lines(is_defect)
+                .unwrap_or_else(|error| vec![format!("its log cannot be read: {error}")]);
+            defects.extend(found.into_iter().map(|line| (node.name.clone(), line)));
+        }
+        defects
+    }
+}
+
+/// Whether a line of a log tells of a defect of wschat.
+fn is_defect(line: &str) -> bool {
+    ["a defect", "panicked", "of the log cannot be read"].iter().any(|word| line.contains(word))
 }
 
 fn settings(

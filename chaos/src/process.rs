@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -81,6 +81,13 @@ impl Process {
     /// Whether it has ended although nobody ended it.
     pub fn has_died(&mut self) -> bool {
         self.child.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// The lines of its log for which `is_wanted` holds.
+    pub fn log_lines(&self, is_wanted: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
+        let lines = BufReader::new(File::open(&self.log)?).split(b'\n');
+        let lines = lines.map(|line| Ok(String::from_utf8_lossy(&line?).into_owned()));
+        lines.filter(|line| line.as_ref().map_or(true, |line| is_wanted(line))).collect()
     }
 }
 
