@@ -18,6 +18,7 @@ use openssl::nid::Nid;
 use openssl::pkey::PKey;
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wschat::{Server, ServerHandle, Settings};
@@ -266,8 +267,15 @@ fn open(command: &mut Command, directory: &Path, stderr: Option<Stdio>) -> (Chil
         .unwrap();
     // It holds what has been given as standard error, which the program alone should have.
     command.stderr(Stdio::null());
+    let stdout = child.stdout.take().unwrap();
+    let patience = Timespec::try_from(PATIENCE * 2).unwrap();
+    let mut says = [PollFd::new(&stdout, PollFlags::IN)];
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    if poll(&mut says, Some(&patience)).unwrap() > 0 {
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+    } else {
+        child.kill().unwrap();
+    }
     let address = address_in(&line).unwrap_or_else(|| {
         let errors = fs::read_to_string(errors).unwrap_or_default();
         panic!("it does not listen: {line:?}; {errors}")
