@@ -88,7 +88,9 @@ pub use server::{Bound, Capacity, Counts, Reloaded, Server, ServerHandle, capaci
 #[cfg(all(feature = "cluster", feature = "sqlite"))]
 pub use server::{export_cluster, import_cluster};
 pub use settings::{
-    AdminSettings, ClusterSettings, Durability, HistorySettings, Limits, ListenAddress, LogFormat,
-    LogSettings, ReadFrom, RedisServers, RedisTls, Settings, SettingsError,
+    AdminSettings, Durability, HistorySettings, Limits, ListenAddress, LogFormat, LogSettings,
+    Settings, SettingsError,
 };
+#[cfg(feature = "cluster")]
+pub use settings::{ClusterSettings, ReadFrom, RedisServers, RedisTls};
 pub use web::{GifsError, IconError};

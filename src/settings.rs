@@ -20,6 +20,7 @@
 //! | `error.rs` | the errors that the operator reads |
 
 mod admin;
+#[cfg(feature = "cluster")]
 mod cluster;
 mod error;
 mod limits;
@@ -40,8 +41,9 @@ use log::LevelFilter;
 
 pub(crate) use self::admin::AdminAddress;
 pub use self::admin::AdminSettings;
-#[cfg(any(feature = "cluster", test))]
+#[cfg(feature = "cluster")]
 pub(crate) use self::cluster::RedisUrl;
+#[cfg(feature = "cluster")]
 pub use self::cluster::{ClusterSettings, ReadFrom, RedisServers, RedisTls};
 pub use self::error::SettingsError;
 pub use self::limits::Limits;
@@ -153,6 +155,7 @@ pub struct Settings {
     pub history: HistorySettings,
 
     /// The nodes that are one chat with this one.
+    #[cfg(feature = "cluster")]
     pub cluster: ClusterSettings,
 
     /// The limits.
@@ -231,6 +234,7 @@ impl Default for Settings {
             admin: AdminSettings::default(),
             log: LogSettings::default(),
             history: HistorySettings::default(),
+            #[cfg(feature = "cluster")]
             cluster: ClusterSettings::default(),
             limits: Limits::default(),
         }
@@ -341,27 +345,9 @@ impl Settings {
                     .map(PathBuf::from),
                 durability: reader.durability("history.durability", default.history.durability),
             },
-            cluster: Self::read_cluster(reader, default.cluster),
+            #[cfg(feature = "cluster")]
+            cluster: ClusterSettings::read(reader, default.cluster),
             limits: Limits::read(reader),
-        }
-    }
-
-    fn read_cluster(reader: &mut SettingsReader, default: ClusterSettings) -> ClusterSettings {
-        let is_set = |text: &String| !text.is_empty();
-        ClusterSettings {
-            redis: reader.redis("cluster.redis"),
-            read_from: reader.read_from("cluster.readFrom"),
-            prefix: reader.text("cluster.prefix", &cluster::PREFIX, default.prefix),
-            lease_ms: reader.number("cluster.leaseMs", &cluster::LEASE, default.lease_ms),
-            node: reader.text_or_null("cluster.node", cluster::NODE.allowed).filter(is_set),
-            username: reader
-                .text_or_null("cluster.username", cluster::REDIS_USER.allowed)
-                .filter(is_set),
-            password_file: reader
-                .text_or_null("cluster.passwordFile", rule::FILE)
-                .filter(is_set)
-                .map(PathBuf::from),
-            tls: reader.redis_tls("cluster.tls"),
         }
     }
 
@@ -399,6 +385,7 @@ impl Settings {
         rule::ROOM_TITLE.check_all("rooms", &self.rooms, mistakes);
         origin::ORIGIN.check_all("allowedOrigins", &self.allowed_origins, mistakes);
         self.admin.check(mistakes);
+        #[cfg(feature = "cluster")]
         self.cluster.check(mistakes);
         self.limits.check(mistakes);
     }
@@ -413,6 +400,7 @@ impl Settings {
             ),
             (Some(_), Some(_)) | (None, None) => {}
         }
+        #[cfg(feature = "cluster")]
         self.cluster.check_together(self, mistakes);
 
         let limits = &self.limits;
@@ -445,7 +433,10 @@ impl Settings {
             &mut self.log.file,
             &mut self.history.file,
         ];
-        for file in files.into_iter().flatten().chain(self.cluster.files()) {
+        let files = files.into_iter().flatten();
+        #[cfg(feature = "cluster")]
+        let files = files.chain(self.cluster.files());
+        for file in files {
             // `join` leaves an absolute path as it is.
             *file = directory.join(&*file);
         }

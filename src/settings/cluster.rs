@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Settings;
+use super::reader::{Json, SettingsReader};
 use super::rule::{self, Range, TextRule};
 
 /// The ports that are meant where none is named.
@@ -96,10 +97,10 @@ pub(crate) struct RedisUrl {
     pub(crate) database: u32,
 }
 
-pub(super) const REDIS: &str = "\"redis://HOST:PORT/DATABASE\" or \"rediss://…\", without user and password; an object \
+const REDIS: &str = "\"redis://HOST:PORT/DATABASE\" or \"rediss://…\", without user and password; an object \
                                 such as {\"sentinels\": [\"HOST:26379\"], \"name\": \"wschat\"}; or null";
-pub(super) const READ_FROM: &str = "\"replica\", \"master\", or null";
-pub(super) const TLS: &str =
+const READ_FROM: &str = "\"replica\", \"master\", or null";
+const TLS: &str =
     "true, an object such as {\"ca\": \"PATH\", \"cert\": \"PATH\", \"key\": \"PATH\"}, or null";
 
 static SENTINEL: TextRule = TextRule {
@@ -107,22 +108,22 @@ static SENTINEL: TextRule = TextRule {
     holds: |text| ClusterSettings::sentinel(text).is_some(),
 };
 
-pub(super) static PREFIX: TextRule = TextRule {
+static PREFIX: TextRule = TextRule {
     allowed: "a name of 1 to 64 letters, digits, \"-\", \"_\", \".\" and \":\", in ASCII",
     holds: |text| is_name(text, "-_.:"),
 };
 
-pub(super) static NODE: TextRule = TextRule {
+static NODE: TextRule = TextRule {
     allowed: "a name of 1 to 64 letters, digits, \"-\", \"_\" and \".\", in ASCII, or null for the host name",
     holds: |text| is_name(text, "-_."),
 };
 
-pub(super) static REDIS_USER: TextRule = TextRule {
+static REDIS_USER: TextRule = TextRule {
     allowed: "the name of an ACL user of Redis, without spaces, or null",
     holds: |text| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control()),
 };
 
-pub(super) static LEASE: Range<u64> = Range { min: 1_000, max: 60_000, unit: "ms", zero: None };
+static LEASE: Range<u64> = Range { min: 1_000, max: 60_000, unit: "ms", zero: None };
 
 impl Default for ClusterSettings {
     fn default() -> Self {
@@ -140,8 +141,24 @@ impl Default for ClusterSettings {
 }
 
 impl ClusterSettings {
+    pub(super) fn read(reader: &mut SettingsReader, default: Self) -> Self {
+        let is_set = |text: &String| !text.is_empty();
+        Self {
+            redis: redis(reader),
+            read_from: read_from(reader),
+            prefix: reader.text("cluster.prefix", &PREFIX, default.prefix),
+            lease_ms: reader.number("cluster.leaseMs", &LEASE, default.lease_ms),
+            node: reader.text_or_null("cluster.node", NODE.allowed).filter(is_set),
+            username: reader.text_or_null("cluster.username", REDIS_USER.allowed).filter(is_set),
+            password_file: reader
+                .text_or_null("cluster.passwordFile", rule::FILE)
+                .filter(is_set)
+                .map(PathBuf::from),
+            tls: redis_tls(reader),
+        }
+    }
+
     /// Which server is to be read, after the defaults.
-    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "there is no cluster"))]
     pub(crate) fn source(&self) -> ReadFrom {
         self.read_from.unwrap_or(match self.redis {
             Some(RedisServers::Sentinel { .. }) => ReadFrom::Replica,
@@ -212,12 +229,6 @@ impl ClusterSettings {
             }
             return;
         }
-        if !cfg!(feature = "cluster") {
-            refuse(
-                "cluster.redis is set, but this wschat was built without the feature `cluster`; build it with \
-                 that feature, or set cluster.redis to null",
-            );
-        }
         if self.has_tls() && !cfg!(feature = "tls") {
             refuse(
                 "cluster has TLS, but this wschat was built without the feature `tls`; build it with that \
@@ -244,6 +255,64 @@ impl ClusterSettings {
             );
         }
     }
+}
+
+/// Where Redis is. [`ClusterSettings::check`] checks whether it is allowed.
+fn redis(reader: &mut SettingsReader) -> Option<RedisServers> {
+    reader.read("cluster.redis", REDIS, None, |value| match value {
+        Json::Null => Some(None),
+        Json::Object(members) => to_sentinel(members).map(Some),
+        other => other.to_text().map(|url| Some(RedisServers::Url(url))),
+    })
+}
+
+fn to_sentinel(members: &[(String, Json)]) -> Option<RedisServers> {
+    let (mut sentinels, mut name) = (None, None);
+    for (key, value) in members {
+        match (&**key, value) {
+            ("sentinels", Json::List(items)) => {
+                sentinels = Some(items.iter().map(Json::to_text).collect::<Option<_>>()?);
+            }
+            ("name", Json::String(text)) => name = Some(text.clone()),
+            _ => return None,
+        }
+    }
+    Some(RedisServers::Sentinel { sentinels: sentinels?, name: name? })
+}
+
+fn read_from(reader: &mut SettingsReader) -> Option<ReadFrom> {
+    reader.read("cluster.readFrom", READ_FROM, None, |value| match value {
+        Json::Null => Some(None),
+        Json::String(text) if text == "replica" => Some(Some(ReadFrom::Replica)),
+        Json::String(text) if text == "master" => Some(Some(ReadFrom::Master)),
+        _ => None,
+    })
+}
+
+fn redis_tls(reader: &mut SettingsReader) -> Option<RedisTls> {
+    reader.read("cluster.tls", TLS, None, |value| match value {
+        Json::Null | Json::Bool(false) => Some(None),
+        Json::Bool(true) => Some(Some(RedisTls::default())),
+        Json::Object(members) => to_tls(members).map(Some),
+        _ => None,
+    })
+}
+
+fn to_tls(members: &[(String, Json)]) -> Option<RedisTls> {
+    let mut tls = RedisTls::default();
+    for (key, value) in members {
+        let file = match &**key {
+            "ca" => &mut tls.ca,
+            "cert" => &mut tls.cert,
+            "key" => &mut tls.key,
+            _ => return None,
+        };
+        *file = match value {
+            Json::Null => None,
+            other => Some(other.to_text()?.into()),
+        };
+    }
+    Some(tls)
 }
 
 impl RedisUrl {

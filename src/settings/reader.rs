@@ -13,10 +13,17 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::error::SettingsError;
 use super::listen::{LISTEN, ListenAddress};
 use super::rule::{self, Number, Range, TextRule};
-use super::{Durability, LogFormat, ReadFrom, RedisServers, RedisTls, cluster};
+use super::{Durability, LogFormat};
 
 /// The keys whose value is an object with settings of its own.
-const SECTIONS: [&str; 5] = ["admin", "log", "history", "cluster", "limits"];
+const SECTIONS: &[&str] = &[
+    "admin",
+    "log",
+    "history",
+    #[cfg(feature = "cluster")]
+    "cluster",
+    "limits",
+];
 
 /// A JSON value that, unlike `serde_json::Value`, keeps duplicate keys.
 #[derive(Debug)]
@@ -62,7 +69,9 @@ impl SettingsReader {
             Json::Object(members) => reader.add("", members),
             other => reader.refuse("the outermost value", other, "an object"),
         }
-        for section in SECTIONS {
+        #[cfg(not(feature = "cluster"))]
+        reader.refuse_cluster();
+        for &section in SECTIONS {
             match reader.remove(section) {
                 Some(Json::Object(members)) => reader.add(section, members),
                 // No cluster.
@@ -72,6 +81,25 @@ impl SettingsReader {
             }
         }
         reader
+    }
+
+    /// Takes the section of a cluster out if it names none.
+    #[cfg(not(feature = "cluster"))]
+    fn refuse_cluster(&mut self) {
+        let is_none = match self.remove("cluster") {
+            None | Some(Json::Null) => true,
+            Some(Json::Object(members)) => {
+                members.iter().all(|(name, value)| name != "redis" || matches!(value, Json::Null))
+            }
+            Some(_) => false,
+        };
+        if !is_none {
+            self.mistakes.push(
+                "cluster.redis is set, but this wschat was built without the feature `cluster`; build it with that \
+                 feature, or set cluster.redis to null"
+                    .to_owned(),
+            );
+        }
     }
 
     /// Adds the members of an object to those that can be asked for.
@@ -181,36 +209,9 @@ impl SettingsReader {
         })
     }
 
-    /// Where Redis is. `ClusterSettings::check` checks whether it is allowed.
-    pub(super) fn redis(&mut self, key: &'static str) -> Option<RedisServers> {
-        self.read(key, cluster::REDIS, None, |value| match value {
-            Json::Null => Some(None),
-            other => other.to_redis().map(Some),
-        })
-    }
-
-    /// Which server is read.
-    pub(super) fn read_from(&mut self, key: &'static str) -> Option<ReadFrom> {
-        self.read(key, cluster::READ_FROM, None, |value| match value {
-            Json::Null => Some(None),
-            Json::String(text) if text == "replica" => Some(Some(ReadFrom::Replica)),
-            Json::String(text) if text == "master" => Some(Some(ReadFrom::Master)),
-            _ => None,
-        })
-    }
-
-    /// TLS to Redis.
-    pub(super) fn redis_tls(&mut self, key: &'static str) -> Option<RedisTls> {
-        self.read(key, cluster::TLS, None, |value| match value {
-            Json::Null | Json::Bool(false) => Some(None),
-            Json::Bool(true) => Some(Some(RedisTls::default())),
-            other => other.to_redis_tls().map(Some),
-        })
-    }
-
     /// All mistakes, including those about unknown keys.
     pub(super) fn finish(mut self) -> Vec<String> {
-        self.known.extend(SECTIONS);
+        self.known.extend_from_slice(SECTIONS);
         for entry in &self.left {
             self.mistakes.push(self.unknown(entry));
         }
@@ -250,7 +251,7 @@ impl SettingsReader {
         if self.mistakes.len() == before { items } else { default }
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &mut self,
         key: &'static str,
         allowed: impl Display,
@@ -358,7 +359,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 impl Json {
-    fn to_text(&self) -> Option<String> {
+    pub(super) fn to_text(&self) -> Option<String> {
         match self {
             Self::String(text) => Some(text.clone()),
             _ => None,
@@ -379,43 +380,6 @@ impl Json {
             }
         }
         Some(ListenAddress { address: address?, proxy_protocol })
-    }
-}
-
-impl Json {
-    fn to_redis(&self) -> Option<RedisServers> {
-        let Self::Object(members) = self else {
-            return self.to_text().map(RedisServers::Url);
-        };
-        let (mut sentinels, mut name) = (None, None);
-        for (key, value) in members {
-            match (&**key, value) {
-                ("sentinels", Self::List(items)) => {
-                    sentinels = Some(items.iter().map(Self::to_text).collect::<Option<_>>()?);
-                }
-                ("name", Self::String(text)) => name = Some(text.clone()),
-                _ => return None,
-            }
-        }
-        Some(RedisServers::Sentinel { sentinels: sentinels?, name: name? })
-    }
-
-    fn to_redis_tls(&self) -> Option<RedisTls> {
-        let Self::Object(members) = self else { return None };
-        let mut tls = RedisTls::default();
-        for (key, value) in members {
-            let file = match &**key {
-                "ca" => &mut tls.ca,
-                "cert" => &mut tls.cert,
-                "key" => &mut tls.key,
-                _ => return None,
-            };
-            *file = match value {
-                Self::Null => None,
-                other => Some(other.to_text()?.into()),
-            };
-        }
-        Some(tls)
     }
 }
 

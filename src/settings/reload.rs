@@ -15,19 +15,19 @@ pub(super) enum Applies {
     Restart,
 }
 
-/// Each row: when it applies, JSON key, field.
+/// Each row: when it applies, JSON key, field; after the features that it needs.
 macro_rules! settings {
-    ($($applies:ident $key:literal $($field:ident).+;)+) => {
+    ($($(#[$feature:meta])? $applies:ident $key:literal $($field:ident).+;)+) => {
         /// The settings that are not limits, in the order in which they are read.
         #[cfg(test)]
-        pub(super) const TABLE: &[(&str, Applies)] = &[$(($key, Applies::$applies),)+];
+        pub(super) const TABLE: &[(&str, Applies)] = &[$($(#[$feature])? ($key, Applies::$applies),)+];
 
         impl Settings {
             /// Turns these settings into those of a server that runs with `running`: what needs a
             /// restart is set back. Returns the keys where that made a difference.
             pub(crate) fn keep_restart_only(&mut self, running: &Self) -> Vec<&'static str> {
                 let mut kept = Vec::new();
-                $(Applies::$applies.apply(
+                $($(#[$feature])? Applies::$applies.apply(
                     $key,
                     &mut self.$($field).+,
                     &running.$($field).+,
@@ -63,14 +63,14 @@ settings! {
     Live "log.format" log.format;
     Restart "history.file" history.file;
     Restart "history.durability" history.durability;
-    Restart "cluster.redis" cluster.redis;
-    Restart "cluster.readFrom" cluster.read_from;
-    Restart "cluster.prefix" cluster.prefix;
-    Restart "cluster.leaseMs" cluster.lease_ms;
-    Restart "cluster.node" cluster.node;
-    Restart "cluster.username" cluster.username;
-    Restart "cluster.passwordFile" cluster.password_file;
-    Restart "cluster.tls" cluster.tls;
+    #[cfg(feature = "cluster")] Restart "cluster.redis" cluster.redis;
+    #[cfg(feature = "cluster")] Restart "cluster.readFrom" cluster.read_from;
+    #[cfg(feature = "cluster")] Restart "cluster.prefix" cluster.prefix;
+    #[cfg(feature = "cluster")] Restart "cluster.leaseMs" cluster.lease_ms;
+    #[cfg(feature = "cluster")] Restart "cluster.node" cluster.node;
+    #[cfg(feature = "cluster")] Restart "cluster.username" cluster.username;
+    #[cfg(feature = "cluster")] Restart "cluster.passwordFile" cluster.password_file;
+    #[cfg(feature = "cluster")] Restart "cluster.tls" cluster.tls;
 }
 
 impl Applies {

@@ -1,5 +1,6 @@
 //! The rules of the settings, key by key, with the error texts the operator reads.
 
+#[cfg(feature = "cluster")]
 mod cluster;
 mod limits;
 mod text;
@@ -150,5 +151,17 @@ fn every_key_is_its_field_name_in_camel_case() {
             })
             .collect();
         assert!(fields.contains(&snake), "{path} has no field {snake}");
+    }
+}
+
+#[cfg(not(feature = "cluster"))]
+#[test]
+fn a_build_without_clusters_refuses_only_a_cluster() {
+    for none in ["null", "{}", r#"{"redis":null,"prefix":"wschat","leaseMs":6000}"#] {
+        assert_eq!(accepted(&format!(r#"{{"cluster":{none}}}"#)), Settings::default());
+    }
+    let refusal = "cluster.redis is set, but this wschat was built without the feature `cluster`; build it with that feature, or set cluster.redis to null";
+    for some in [r#"{"redis":"redis://a"}"#, r#"{"redis":{"sentinels":["a"],"name":"b"}}"#, "7"] {
+        refused(&format!(r#"{{"cluster":{some}}}"#), &[refusal]);
     }
 }

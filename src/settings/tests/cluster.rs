@@ -2,7 +2,6 @@
 
 use super::*;
 
-#[cfg(feature = "cluster")]
 const REDIS: &str = r#""redis://HOST:PORT/DATABASE" or "rediss://…", without user and password; an object such as {"sentinels": ["HOST:26379"], "name": "wschat"}; or null"#;
 
 /// Settings of a cluster on one server, and these keys.
@@ -67,7 +66,6 @@ fn urls() {
     }
 }
 
-#[cfg(feature = "cluster")]
 #[test]
 fn servers() {
     let settings = accepted(r#"{"cluster":{"redis":"redis://a:1/2"}}"#).cluster;
@@ -120,7 +118,6 @@ fn a_password_of_the_url_is_refused_and_not_shown() {
     assert!(!mistake.contains("secret"), "{mistake}");
 }
 
-#[cfg(feature = "cluster")]
 #[test]
 fn values() {
     let settings = accepted(&with(
@@ -182,17 +179,6 @@ fn tls() {
     let files = [settings.password_file, tls.ca, tls.cert, tls.key].map(Option::unwrap);
     let expected = ["p", "ca", "/c", "k"].map(|name| directory.path().join(name));
     assert_eq!(files, expected);
-}
-
-#[cfg(not(feature = "cluster"))]
-#[test]
-fn a_build_without_the_feature_refuses_it() {
-    refused(
-        r#"{"cluster":{"redis":"redis://a"}}"#,
-        &[
-            "cluster.redis is set, but this wschat was built without the feature `cluster`; build it with that feature, or set cluster.redis to null",
-        ],
-    );
 }
 
 #[cfg(not(feature = "tls"))]
