@@ -243,6 +243,21 @@ impl Client {
         }
     }
 
+    /// The next frame, or `None` if the server has closed the connection, also inside a frame.
+    pub(crate) fn frame_or_cut(&mut self) -> Option<Frame> {
+        loop {
+            if let Some((frame, len)) = frame::parse(&self.unread) {
+                self.unread.drain(..len);
+                return Some(frame);
+            }
+            match self.read_more() {
+                Ok(0) => return None,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return None,
+                read => read.expect("the connection is open or ends"),
+            };
+        }
+    }
+
     /// The next text message. Answers pings meanwhile, as every client has to.
     pub(crate) fn text(&mut self) -> String {
         loop {

@@ -203,8 +203,9 @@ fn the_operator_sees_the_nodes_and_why_one_is_not_ready() {
     assert_eq!(health().status, 503);
     assert!(health().text().contains("has been away for"), "{}", health().text());
     assert!(has("south", "wschat_cluster_log_away 1"));
-    let printed = operated.printed(&["cluster", "status"]);
-    assert!(printed.contains("log          away for "), "{printed}");
+    eventually("the other node says so, too", || {
+        operated.printed(&["cluster", "status"]).contains("log          away for ")
+    });
     operated.nodes.redis.signal("-CONT");
     eventually("it is ready again", || ready().status == 200);
     assert_eq!(health().status, 200);
