@@ -184,8 +184,9 @@ fn one_thread_may_join_while_another_shuts_down() {
     thread::scope(|scope| {
         let joined = scope.spawn(|| host.handle.join());
         user.expect_nothing_more();
-        assert!(!joined.is_finished(), "the server still runs");
+        let is_joined = joined.is_finished();
         host.handle.shutdown();
+        assert!(!is_joined, "the server still ran");
         assert_eq!(user.skip_to_close().0, 1001);
         drop(user);
         joined.join().unwrap().unwrap();
@@ -222,7 +223,9 @@ fn a_shutdown_under_load() {
             scope.spawn(|| {
                 // Sends the next text when the last has come back, until the Close frame comes.
                 let text = "x".repeat(200);
+                let until = Instant::now() + PATIENCE * 2;
                 loop {
+                    assert!(Instant::now() < until, "the server goes on");
                     client.say(&text);
                     let frame = client.frame();
                     if frame.first == CLOSE {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::client::{Client, UPGRADE};
+use crate::client::{Client, PATIENCE, UPGRADE};
 use crate::frame::{self, CLOSE};
 use crate::host::{Host, Identity, Program, eventually, skipped};
 use crate::lifecycle::slow_consumer;
@@ -164,7 +164,9 @@ fn it_drains_in_time_under_load_and_with_a_slow_consumer() {
     let elapsed = thread::scope(|scope| {
         for client in &mut clients {
             scope.spawn(|| {
+                let until = Instant::now() + PATIENCE * 2;
                 loop {
+                    assert!(Instant::now() < until, "the server goes on");
                     client.say("load");
                     if client.frame().first == CLOSE {
                         return;

@@ -3,11 +3,11 @@
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wschat::Settings;
 
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 use crate::frame::{self, CLOSE, PING, TEXT};
 use crate::host::Host;
 
@@ -162,13 +162,14 @@ fn check_flood(host: &Host, frame: &[u8]) {
     witness.expect_nothing_more();
 }
 
-/// Sends the same frame again and again until `is_over`. The short timeout keeps it from blocking
-/// beyond that.
+/// Sends the same frame again and again until `is_over`, or the witness has lost its patience. The short timeout keeps
+/// it from blocking beyond that.
 fn flood(flooder: &mut Client, frame: &[u8], is_over: &AtomicBool) {
     flooder.tcp().set_write_timeout(Some(Duration::from_millis(50))).unwrap();
     let many = frame.repeat(65_536 / frame.len());
     let mut at = 0;
-    while !is_over.load(Ordering::Relaxed) {
+    let until = Instant::now() + PATIENCE * 2;
+    while !is_over.load(Ordering::Relaxed) && Instant::now() < until {
         match flooder.send_some(&many[at..]) {
             Ok(sent) => at = (at + sent) % many.len(),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
