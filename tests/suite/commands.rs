@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::host::eventually;
+use crate::host::{end_of, eventually};
 
 /// An admin listener that answers one request with these bytes.
 struct Admin {
@@ -428,7 +428,7 @@ fn nothing_is_left_of_a_backup_that_is_interrupted() {
         });
         let command = format!("kill -{signal} {}", backup.id());
         assert!(Command::new("sh").arg("-c").arg(command).status().unwrap().success());
-        assert_eq!(backup.wait().unwrap().code(), None);
+        assert_eq!(end_of(&mut backup).code(), None);
         check_only(folder.path(), &["admin.sock"]);
     }
 }

@@ -215,12 +215,7 @@ impl Program {
 
     /// Waits until the program ends.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let mut status = None;
-        eventually("the program ends", || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        });
-        status.expect("it has ended")
+        end_of(&mut self.child)
     }
 
     /// The number of the server's threads, by kind.
@@ -373,6 +368,16 @@ pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(Instant::now() < until, "timed out: {what}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Waits until the process ends.
+pub(crate) fn end_of(child: &mut Child) -> ExitStatus {
+    let mut status = None;
+    eventually("the process ends", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.expect("it has ended")
 }
 
 /// Says that the test that runs has not tested anything here, or not all. Not with `println!`, which only tests that

@@ -12,7 +12,7 @@ use serde_json::json;
 use wschat::{Listening, Server, ServerHandle, Settings};
 
 use crate::client::{Client, Endpoint, UPGRADE};
-use crate::host::{Host, Identity, Program, eventually, skipped};
+use crate::host::{Host, Identity, Program, end_of, eventually, skipped};
 
 fn settings(listen: &[&str]) -> Settings {
     let listen = listen.iter().map(|address| (*address).into()).collect();
@@ -224,7 +224,7 @@ fn sockets_of_systemd_are_served_and_stay() {
         expect_user(early).close();
         let kill = format!("kill -TERM {}", child.id());
         Command::new("sh").args(["-c", &kill]).status().unwrap();
-        assert!(child.wait().unwrap().success());
+        assert!(end_of(&mut child).success());
     }
 }
 
@@ -236,7 +236,7 @@ fn a_unix_socket_of_systemd_is_not_removed() {
     let (mut child, _directory) = start_activated(listener.into(), "systemd");
     expect_user(connect_unix(&path)).close();
     Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status().unwrap();
-    assert!(child.wait().unwrap().success());
+    assert!(end_of(&mut child).success());
     assert!(path.exists());
 }
 

@@ -6,6 +6,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use openssl::ssl::{HandshakeError, SslConnector, SslMethod, SslStream, SslVerifyMode};
 use rustix::net::{AddressFamily, SocketType};
@@ -54,6 +56,11 @@ impl Drop for Process {
     fn drop(&mut self) {
         // Unlike SIGKILL, it ends the workers of nginx as well.
         let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let until = Instant::now() + PATIENCE;
+        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
