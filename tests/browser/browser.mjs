@@ -29,6 +29,12 @@ export const AWAY = /^WebSocket connection to '[^']*' failed|net::ERR_(CONNECTIO
 const DESKTOP = { viewport: { width: 1100, height: 720 } };
 export const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
+/**
+ * For a click, tap or hover in the log whose position matters after it. Otherwise Playwright scrolls whatever moves when it
+ * is to be pressed, and a log that was scrolled up follows the conversation no longer.
+ */
+export const IN_PLACE = { scroll: 'none' };
+
 export const launch = () => chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ARGUMENTS,

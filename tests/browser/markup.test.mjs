@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PHONE, stage } from './browser.mjs';
+import { IN_PLACE, PHONE, stage } from './browser.mjs';
 import { PATIENT, Talker } from './talker.mjs';
 
 const visitServer = stage();
@@ -108,7 +108,7 @@ test('long messages fold, and stay as the reader left them', () => visit({}, [
   await page.locator('.said[data-seq]').nth(3).evaluate((node) => node.scrollIntoView({ block: 'start' }));
   await page.evaluate(() => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); }));
   const before = await top();
-  await more(3).click();
+  await more(3).click(IN_PLACE);
   assert.equal(await more(3).innerText(), 'Show less');
   assert.equal(await more(3).getAttribute('aria-expanded'), 'true');
   await page.evaluate(() => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); }));
