@@ -69,6 +69,7 @@ mod settings;
 mod shell;
 #[cfg(test)]
 mod simulation;
+mod trouble;
 mod web;
 
 pub use build_info::{COMMIT, FEATURES};

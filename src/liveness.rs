@@ -13,6 +13,7 @@ use log::{error, info};
 
 use crate::input::{Control, Input};
 use crate::mailbox::WeakMailboxSender;
+use crate::trouble::Trouble;
 
 /// How long an answer counts.
 const FRESH: Duration = Duration::from_millis(100);
@@ -87,18 +88,16 @@ impl Liveness {
 
     /// Asks regularly until `stop` is disconnected, and logs when the dispatcher is stuck.
     pub(crate) fn watch(&self, stop: &Receiver<()>) {
-        let mut warned_at = None;
+        let mut trouble = Trouble::told_every(WARN_EVERY);
         while stop.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
             match self.check() {
                 Ok(()) => {
-                    if warned_at.take().is_some() {
+                    if trouble.has_ended() {
                         info!("the dispatcher works again");
                     }
                 }
                 Err(NotAlive::Stuck(time)) if time >= WARN_AFTER => {
-                    let is_news = warned_at.is_none_or(|at: Instant| at.elapsed() >= WARN_EVERY);
-                    if is_news {
-                        warned_at = Some(Instant::now());
+                    if trouble.is_news() {
                         error!(
                             "the dispatcher has been stuck for {} s, so nobody is told anything: it \
                              waits for the disk of the history, or for the processor",

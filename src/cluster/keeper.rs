@@ -32,6 +32,7 @@ use super::figures::Figures;
 use super::redis::{Connection, Engine, Keys, RedisError, info_field, text};
 use super::retention::SharedRetention;
 use super::store::{self, LoadError};
+use crate::trouble::Trouble;
 use follower::Follower;
 use lease::Lease;
 #[cfg(test)]
@@ -55,7 +56,7 @@ const READ_ENTRIES: usize = 1_000;
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often the log says that it still fails.
-const WARN_PAUSE: Duration = Duration::from_secs(30);
+const WARN_EVERY: Duration = Duration::from_secs(30);
 
 /// How often Redis is asked how much memory it uses.
 const MEMORY_PAUSE: Duration = Duration::from_secs(10);
@@ -105,7 +106,7 @@ impl Keeper {
     /// Runs until something comes from `stop`, or nothing can come any more. A keeper at work then saves a snapshot
     /// and gives its lease back. What fails is tried again.
     pub(crate) fn run(mut self, stop: &Receiver<()>) {
-        let mut warned: Option<Instant> = None;
+        let mut trouble = Trouble::told_every(WARN_EVERY);
         loop {
             // A panic while an entry is applied: nothing of the replica is used any more.
             let turn = catch_unwind(AssertUnwindSafe(|| self.turn(stop)));
@@ -115,8 +116,7 @@ impl Keeper {
                 Ok(Err(error)) => error,
                 Err(_) => KeeperError::Panicked,
             };
-            if warned.is_none_or(|warned| warned.elapsed() >= WARN_PAUSE) {
-                warned = Some(Instant::now());
+            if trouble.is_news() {
                 warn!("cluster: what is said is not kept for the moment: {error}");
             }
             // What is not for want of Redis another keeper may do better.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use log::{info, warn};
@@ -15,6 +15,7 @@ use super::nodes::LogEntry;
 use super::poison::log_entry;
 use super::redis::{Connection, Engine};
 use crate::chat::EntryId;
+use crate::trouble::Trouble;
 
 /// How many entries are read at once at most, which bounds the memory that they take.
 const MAX_ENTRIES: usize = 64;
@@ -57,7 +58,7 @@ struct ReaderThread {
     must_reconnect: Arc<AtomicBool>,
     wake: Wake,
     figures: Arc<Figures>,
-    warned_at: Option<Instant>,
+    trouble: Trouble,
 }
 
 impl Reader {
@@ -72,7 +73,7 @@ impl Reader {
     ) -> std::io::Result<Self> {
         let (sender, entries) = bounded(MAX_PORTIONS);
         let (is_awake, is_abandoned) = (Arc::<AtomicBool>::default(), Arc::default());
-        let warned_at = None;
+        let trouble = Trouble::told_every(WARN_EVERY);
         let reader = ReaderThread {
             engine,
             place,
@@ -83,7 +84,7 @@ impl Reader {
             must_reconnect,
             wake,
             figures,
-            warned_at,
+            trouble,
         };
         if reader.engine.reads_replicas() {
             reader.source_watch().start()?;
@@ -160,7 +161,7 @@ impl ReaderThread {
             match self.engine.source() {
                 Ok(connection) => {
                     self.figures.set_reads_from(Some(connection.address()));
-                    if self.warned_at.take().is_some() {
+                    if self.trouble.has_ended() {
                         info!("the log is read again, from {}", connection.address());
                     }
                     self.follow(connection);
@@ -200,9 +201,7 @@ impl ReaderThread {
 
     fn fail(&mut self, error: &super::redis::RedisError) {
         self.figures.set_reads_from(None);
-        let is_news = self.warned_at.is_none_or(|warned| warned.elapsed() >= WARN_EVERY);
-        if is_news {
-            self.warned_at = Some(Instant::now());
+        if self.trouble.is_news() {
             warn!("the log cannot be read, so nothing is delivered: {error}");
         }
     }

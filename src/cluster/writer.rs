@@ -17,6 +17,7 @@ use super::batch::{Batch, Command, JOIN_LEVEL};
 use super::figures::Figures;
 use super::redis::{Connection, Engine};
 use crate::chat::{Action, EntryId, NodeId, Request};
+use crate::trouble::Trouble;
 
 /// A batch has at most so many commands, and about so many bytes.
 const MAX_COMMANDS: usize = 2_000;
@@ -78,7 +79,7 @@ struct WriterThread {
     appended: usize,
     /// When a batch was confirmed last, or the first one since then was appended.
     progress: Instant,
-    warned_at: Option<Instant>,
+    trouble: Trouble,
     /// Is dropped at the end.
     _ended: Sender<()>,
 }
@@ -108,7 +109,7 @@ impl Writer {
             unconfirmed: VecDeque::new(),
             appended: 0,
             progress: Instant::now(),
-            warned_at: None,
+            trouble: Trouble::told_every(WARN_EVERY),
             _ended: ended_sender,
         };
         thread::Builder::new().name("log writer".to_owned()).spawn(move || writer.run())?;
@@ -257,7 +258,7 @@ impl WriterThread {
             self.appended = 0;
             let connection = self.engine.master().map_err(|error| self.fail(&error))?;
             self.figures.set_writes_to(Some(connection.address()));
-            if self.warned_at.take().is_some() {
+            if self.trouble.has_ended() {
                 info!("the log is written again, at {}", connection.address());
             }
             self.connection = Some(connection);
@@ -280,9 +281,7 @@ impl WriterThread {
 
     fn fail(&mut self, error: &super::redis::RedisError) {
         self.figures.set_writes_to(None);
-        let is_news = self.warned_at.is_none_or(|warned| warned.elapsed() >= WARN_EVERY);
-        if is_news {
-            self.warned_at = Some(Instant::now());
+        if self.trouble.is_news() {
             warn!("the log cannot be written: {error}");
         }
     }

@@ -29,6 +29,7 @@ use crate::protocol::CloseReason;
 use crate::recall::RecallThread;
 use crate::session::{Context, Live};
 use crate::settings::{ClusterSettings, Settings};
+use crate::trouble::Trouble;
 
 /// How long a client has to close its connection that comes while the node joins.
 const TIME_TO_CLOSE: Duration = Duration::from_secs(1);
@@ -231,13 +232,12 @@ impl Membership {
         forked: Option<EntryId>,
         is_abandoned: &AtomicBool,
     ) -> Option<(Dispatcher<SharedLog>, RecallThread)> {
-        let mut warned_at: Option<Instant> = None;
+        let mut trouble = Trouble::told_every(WARN_EVERY);
         while !is_abandoned.load(Ordering::Acquire) {
             match self.join(&context.live.get(), forked) {
                 Ok(joined) => return Some(joined),
                 Err(error) => {
-                    if warned_at.is_none_or(|warned| warned.elapsed() >= WARN_EVERY) {
-                        warned_at = Some(Instant::now());
+                    if trouble.is_news() {
                         warn!("this node cannot join the cluster, and tries again: {error}");
                     }
                 }
