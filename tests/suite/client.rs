@@ -231,30 +231,21 @@ impl Client {
 
     /// The next frame, or `None` if the server has closed the connection cleanly, between two frames.
     pub(crate) fn frame_or_end(&mut self) -> Option<Frame> {
-        loop {
-            if let Some((frame, len)) = frame::parse(&self.unread) {
-                self.unread.drain(..len);
-                return Some(frame);
-            }
-            if self.read_more().expect("the connection is open or ends cleanly") == 0 {
-                assert!(self.unread.is_empty(), "the connection ended inside a frame");
-                return None;
-            }
-        }
+        let frame = self.frame_or_cut().expect("the connection is open or ends cleanly");
+        assert!(frame.is_some() || self.unread.is_empty(), "the connection ended inside a frame");
+        frame
     }
 
-    /// The next frame, or `None` if the server has closed the connection, also inside a frame.
-    pub(crate) fn frame_or_cut(&mut self) -> Option<Frame> {
+    /// The next frame, or `None` at the end of the connection, also inside a frame.
+    pub(crate) fn frame_or_cut(&mut self) -> io::Result<Option<Frame>> {
         loop {
             if let Some((frame, len)) = frame::parse(&self.unread) {
                 self.unread.drain(..len);
-                return Some(frame);
+                return Ok(Some(frame));
             }
-            match self.read_more() {
-                Ok(0) => return None,
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return None,
-                read => read.expect("the connection is open or ends"),
-            };
+            if self.read_more()? == 0 {
+                return Ok(None);
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! All clients together may take only so much memory, and whoever takes most gives first.
 
+use std::io::ErrorKind;
+
 use crate::client::{Client, UPGRADE, V2};
 use crate::frame::{self, Frame};
 use crate::host::Host;
@@ -47,12 +49,13 @@ fn queues_that_need_too_much_memory_are_closed_and_nobody_else_notices() {
     // Closed, or answered up to the last request. Who reads too late is cut off before its Close frame.
     let mut ends = greedy.iter_mut().filter_map(|client| {
         loop {
-            let frame = client.frame_or_cut();
-            match frame {
-                Some(frame) if frame.payload.starts_with(br#"{"type":"error""#) => return None,
-                Some(Frame { first: frame::CLOSE, payload }) => return Some(Some(payload)),
-                Some(_) => {}
-                None => return Some(None),
+            match client.frame_or_cut() {
+                Ok(Some(frame)) if frame.payload.starts_with(br#"{"type":"error""#) => return None,
+                Ok(Some(Frame { first: frame::CLOSE, payload })) => return Some(Some(payload)),
+                Ok(Some(_)) => {}
+                Ok(None) => return Some(None),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Some(None),
+                Err(error) => panic!("{error}"),
             }
         }
     });
