@@ -77,9 +77,10 @@ story('a refused message stays, with the reason, to be retried or discarded', {}
 story('messages written offline are sent once, in order, when the network is back', {}, async ({ anna, server, proxy }) => {
   await anna.say('before');
   await anna.sent('before').waitFor();
-  // Chromium's offline switch does not affect open WebSockets.
-  await anna.page.context().setOffline(true);
+  // In this order: while Chromium is switched offline, it may not tell the page that a WebSocket has ended.
   proxy.breakOff();
+  await offline(anna);
+  await anna.page.context().setOffline(true);
   await anna.banner.getByText('Your device is offline.').waitFor();
   const texts = ['one', 'two', 'two', 'three'];
   for (const text of texts) await anna.say(text);

@@ -68,8 +68,9 @@ export class RoomsView {
     byId('room-sort').hidden = rooms.size < 2;
     const ordered = this.#inOrder();
     this.#shown = filter(ordered, this.#filter.value);
-    byId('rooms-hint').hidden = this.#shown.length > 0;
-    setText(byId('rooms-hint'), t(rooms.size > 0 ? 'rooms_none_found' : isListed ? 'rooms_none' : 'rooms_loading'));
+    const hint = byId('rooms-hint');
+    hint.hidden = this.#shown.length > 0;
+    if (!hint.hidden) setText(hint, t(rooms.size > 0 ? 'rooms_none_found' : isListed ? 'rooms_none' : 'rooms_loading'));
     // The others are only hidden: there may be hundreds, which come back with every letter that is deleted.
     const ids = new Set(this.#shown.map(({ id }) => id));
     reconcile(this.#list, ordered, (one) => this.#make(one), (item, one) => this.#update(item, one, !ids.has(one.id)));
