@@ -282,10 +282,9 @@ impl SharedLog {
         self.beat_at = self.now.at + self.beat_every;
         // It only rises while nodes live, so to learn of it late harms nobody.
         self.follower.writer.set_level(self.follower.nodes.level());
-        let (place, digest) = (self.follower.nodes.place(), self.follower.nodes.digest());
         // One on its way is enough.
         if !self.proposals.has_sign() {
-            self.push(Command::Beat { place, digest }, Kind::Sign, None);
+            self.push(self.follower.nodes.beat(), Kind::Sign, None);
         }
     }
 }

@@ -377,6 +377,21 @@ fn a_beat_with_another_digest_is_noticed() {
 }
 
 #[test]
+fn a_beat_in_the_midst_of_an_entry_is_that_of_the_one_before() {
+    let mut log = Log::of(&[A]);
+    let effects: Vec<_> = (1..5).map(|id| Effect::Kicked { link: link(A, id) }).collect();
+    log.nodes.mix(&effects);
+    let (place, digest) = (log.nodes.place(), log.nodes.digest());
+    assert!(!log.batch(A, 2, vec![Command::Leave]).differs);
+    // A node stops here when its clients have enough to read for now, and goes on later.
+    log.nodes.mix(&effects[..2]);
+    let beat = log.nodes.beat();
+    log.nodes.mix(&effects[2..]);
+    assert_eq!(beat, Command::Beat { place, digest });
+    assert!(!log.batch(A, 3, vec![beat]).differs);
+}
+
+#[test]
 fn the_digest_depends_on_what_happened_and_not_on_its_parts() {
     let effects: Vec<_> = (1..5).map(|id| Effect::Kicked { link: link(A, id) }).collect();
     let digest = |parts: &[&[Effect]]| {

@@ -103,10 +103,7 @@ impl SimNode {
                 Action::Erased { what: Erasure::Before(dice.below(99)), reach }
             }
             36..40 => return Command::Notice(link, Notice::Typing),
-            40..46 => {
-                let nodes = &self.replica.nodes;
-                return Command::Beat { place: nodes.place(), digest: nodes.digest() };
-            }
+            40..46 => return self.replica.nodes.beat(),
             46..60 => ask(link, Request::EnterRoom(RoomId(1 + dice.below(3)))),
             60..63 => ask(link, Request::CreateRoom("Games".to_owned())),
             63..66 => ask(link, Request::ChangeName(format!("Name {last}"))),
