@@ -172,6 +172,11 @@ impl Engine {
             if text.contains("s_down") || text.contains("disconnected") {
                 return Err("a sentinel takes a replica for down".to_owned());
             }
+            let mut replicas =
+                self.servers.iter().enumerate().filter(|(number, _)| *number != master);
+            if !replicas.all(|(_, server)| text.contains(&server.announced.to_string())) {
+                return Err("a sentinel does not know both replicas yet".to_owned());
+            }
         }
         for number in 0..self.servers.len() {
             let role = self.said(number, "role").unwrap_or_default();

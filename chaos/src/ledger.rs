@@ -198,6 +198,13 @@ impl Ledger {
         }
     }
 
+    /// Whether the text with this `ref` has been acknowledged.
+    pub fn is_acknowledged(&self, reference: &str) -> bool {
+        let index = reference.strip_prefix('r').and_then(|index| index.parse::<usize>().ok());
+        let text = index.and_then(|index| self.texts.get(index));
+        text.is_some_and(|text| text.state == State::Acknowledged)
+    }
+
     pub fn give_up(&mut self, index: Index, state: State) {
         let text = &mut self.texts[index as usize];
         if text.state == State::Pending {

@@ -83,8 +83,11 @@ impl Process {
         self.child.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)))
     }
 
-    /// The lines of its log for which `is_wanted` holds.
+    /// The lines of its log for which `is_wanted` holds. None if it has never been started.
     pub fn log_lines(&self, is_wanted: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
+        if !self.log.exists() {
+            return Ok(Vec::new());
+        }
         let lines = BufReader::new(File::open(&self.log)?).split(b'\n');
         let lines = lines.map(|line| Ok(String::from_utf8_lossy(&line?).into_owned()));
         lines.filter(|line| line.as_ref().map_or(true, |line| is_wanted(line))).collect()

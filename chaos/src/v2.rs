@@ -400,6 +400,8 @@ impl V2 {
             (_, None) if is_passing && reference == "e" => {
                 out.retry_at = Some(ledger.now + 200);
             }
+            // It was sent again after a cut, while the log was away. What was sent first has come back in the meantime.
+            (_, None) if is_passing && ledger.is_acknowledged(reference) => {}
             ("already_said", Some(place)) => {
                 let Pending { index, room, .. } = self.pending[place];
                 ledger.acknowledge(index);
