@@ -93,6 +93,11 @@ impl Conductor {
         self.tell(Command::Disturb { node, ms });
     }
 
+    /// This node is about to drain.
+    pub fn announce_drain(&self, node: usize) {
+        self.tell(Command::Drain { node });
+    }
+
     /// A fault that has done its harm now.
     pub fn begun(&self) -> Began {
         Began { since: self.shared.now(), later: Vec::new(), waits_for_all: false }

@@ -138,6 +138,7 @@ impl Crowd {
             Command::Disturb { node, ms } => {
                 self.ledger.people.disturb(node, self.ledger.now + ms);
             }
+            Command::Drain { node } => self.ledger.people.drain(node, self.ledger.now),
             Command::Rest => self.is_resting = true,
             Command::End => {}
         }

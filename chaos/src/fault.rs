@@ -194,6 +194,7 @@ fn stop_node(on: &mut Conductor, node: usize, ms: u64) -> Began {
 
 /// Drains a node; it must end well.
 fn drain(on: &mut Conductor, node: usize) -> Result<(), String> {
+    on.announce_drain(node);
     if on.nodes.drain(node) {
         return Ok(());
     }

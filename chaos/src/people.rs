@@ -19,6 +19,8 @@ pub struct Whereabouts {
     /// Whether it changes its room, so that it may be seen to leave.
     pub is_restless: bool,
     pub node: usize,
+    /// The node that it came from. What is shown of it may be about that one.
+    pub came_from: Option<usize>,
     /// Since when its connection is gone; `None` while it is connected.
     pub gone_at: Option<u64>,
     /// When it last cut its own connection, or was closed for a reason of its own.
@@ -34,6 +36,8 @@ pub struct People {
     users: HashMap<User, Whereabouts>,
     /// Until when each node may have been out of touch with the others.
     disturbed_until: HashMap<usize, u64>,
+    /// When each node was last told to drain.
+    drained_at: HashMap<usize, u64>,
 }
 
 impl People {
@@ -43,11 +47,15 @@ impl People {
             is_base,
             is_restless,
             node,
+            came_from: None,
             gone_at: None,
             cut_at: None,
             absence: None,
             is_over: false,
         });
+        if known.node != node {
+            known.came_from = Some(known.node);
+        }
         known.node = node;
         if let Some(gone_at) = known.gone_at.take() {
             known.absence = Some((now - gone_at.min(now), now));
@@ -77,12 +85,20 @@ impl People {
         *known = until.max(*known);
     }
 
+    /// A node is told to drain.
+    pub fn drain(&mut self, node: usize, now: u64) {
+        self.drained_at.insert(node, now);
+    }
+
     /// Whether this user may be shown as left now, and why not.
     pub fn may_leave(&self, user: User, grace: u64, now: u64) -> Result<(), String> {
         let Some(known) = self.users.get(&user) else { return Ok(()) };
+        let drained_at = self.drained_at.get(&known.node);
+        let has_drained = drained_at.is_some_and(|&at| now < at + AFTERMATH);
         let is_excused = known.is_over
             || known.is_restless
-            || known.is_base && (known.gone_at.is_some() || self.is_disturbed(known.node, now))
+            || known.is_base
+                && (known.gone_at.is_some() || self.is_disturbed(known.node, now) || has_drained)
             || known.gone_at.is_some_and(|at| now + SLACK >= at + grace);
         if is_excused { Ok(()) } else { Err(format!("{known:?}")) }
     }
@@ -93,6 +109,7 @@ impl People {
         let is_long = |absence: u64| absence + SLACK >= lease;
         let is_excused = known.is_over
             || self.is_disturbed(known.node, now)
+            || known.came_from.is_some_and(|node| self.is_disturbed(node, now))
             || known.cut_at.is_some_and(|at| now < at + lease + AFTERMATH)
             || known.gone_at.is_some_and(|at| is_long(now - at.min(now)))
             || known.absence.is_some_and(|(long, until)| is_long(long) && now < until + AFTERMATH);

@@ -36,6 +36,8 @@ pub enum Command {
     Storm { node: usize },
     /// This node may be out of touch with the others for so many milliseconds.
     Disturb { node: usize, ms: u64 },
+    /// This node is about to drain, so its clients of the base protocol leave.
+    Drain { node: usize },
     /// Clients say nothing new, and stay where they are.
     Rest,
     /// The crowd returns.

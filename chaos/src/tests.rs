@@ -343,6 +343,25 @@ fn somebody_who_is_shown_as_left_or_away_too_soon_is_found() {
 }
 
 #[test]
+fn what_a_node_has_to_show_of_its_clients_is_no_flap() {
+    let leaves = |run: &mut Run| run.a_gets(&moved("leave_room", 3));
+    assert_eq!(found(leaves), [Kind::Flap]);
+    let drains = |run: &mut Run| {
+        run.ledger.people.drain(0, run.ledger.now);
+        leaves(run);
+    };
+    assert_eq!(found(drains), []);
+    // It was shown as away on the node that was cut off, before it came back on another one.
+    let moves = |run: &mut Run| {
+        run.ledger.people.disturb(1, run.ledger.now);
+        run.b.gone(false, &mut run.ledger);
+        run.b.take(&welcome(2, true), 0, &mut run.ledger, &mut Doings::default());
+        run.a_gets(r#"{"type":"presence","roomId":1,"users":[{"id":2,"away":true}],"time":1}"#);
+    };
+    assert_eq!(found(moves), []);
+}
+
+#[test]
 fn an_inconsistent_list_of_members_is_found() {
     assert_eq!(found(|run| run.a_gets(&moved("enter_room", 2))), [Kind::Presence]);
     let entered = r#"{"type":"enter_room","user":{"id":2,"name":"User 2"}}"#;
