@@ -262,7 +262,7 @@ impl Conductor {
         let until = self.shared.now() + PATIENCE;
         // Some rounds of the crowd, so that the numbers are of now.
         thread::sleep(Duration::from_millis(10 * ROUND));
-        while self.shared.pending.load(SeqCst) > 0 || !self.all_listen() {
+        while self.shared.unrested.load(SeqCst) > 0 {
             if self.shared.now() > until {
                 break;
             }

@@ -354,11 +354,10 @@ impl Crowd {
     /// Looks at all clients: those that have waited for too long give their connection up.
     fn look_round(&mut self) {
         let now = self.ledger.now;
-        let (mut listening, mut pending) = (0, 0);
+        let mut listening = 0;
         for index in 0..self.clients.len() {
             let client = &self.clients[index];
             listening += usize::from(client.is_listening());
-            pending += usize::from(client.has_pending());
             let Some(wire) = &client.wire else { continue };
             let since = if client.is_listening() {
                 client.waits_since().unwrap_or(now)
@@ -371,7 +370,7 @@ impl Crowd {
             }
         }
         self.shared.listening.store(listening, SeqCst);
-        self.shared.pending.store(pending, SeqCst);
+        self.shared.unrested.store(self.unrested().len(), SeqCst);
         self.shared.violations.store(self.ledger.violations.len(), SeqCst);
         self.shared.texts.store(self.ledger.counts.acknowledged, SeqCst);
     }

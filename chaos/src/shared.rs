@@ -24,7 +24,8 @@ pub struct Shared {
     gaps: Vec<AtomicU64>,
     /// Clients that are in their room, and clients that wait for an answer.
     pub listening: AtomicUsize,
-    pub pending: AtomicUsize,
+    /// Clients that wait for an answer, or are not in their room.
+    pub unrested: AtomicUsize,
     pub violations: AtomicUsize,
     pub texts: AtomicU64,
 }
@@ -58,7 +59,7 @@ impl Shared {
             heard: cells(),
             gaps: cells(),
             listening: AtomicUsize::new(0),
-            pending: AtomicUsize::new(0),
+            unrested: AtomicUsize::new(0),
             violations: AtomicUsize::new(0),
             texts: AtomicU64::new(0),
         }

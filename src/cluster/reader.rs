@@ -161,9 +161,6 @@ impl ReaderThread {
             match self.engine.source() {
                 Ok(connection) => {
                     self.figures.set_reads_from(Some(connection.address()));
-                    if self.trouble.has_ended() {
-                        info!("the log is read again, from {}", connection.address());
-                    }
                     self.follow(connection);
                 }
                 Err(error) => self.fail(&error),
@@ -180,6 +177,9 @@ impl ReaderThread {
         {
             match connection.read(self.engine.keys(), self.place, MAX_ENTRIES, BLOCK) {
                 Ok(raw) => {
+                    if self.trouble.has_ended() {
+                        info!("the log is read again, from {}", connection.address());
+                    }
                     let entries: Vec<LogEntry> =
                         raw.into_iter().map(|entry| log_entry(entry, &self.poisoned)).collect();
                     self.place = entries.last().map_or(self.place, |entry| entry.id);

@@ -258,9 +258,6 @@ impl WriterThread {
             self.appended = 0;
             let connection = self.engine.master().map_err(|error| self.fail(&error))?;
             self.figures.set_writes_to(Some(connection.address()));
-            if self.trouble.has_ended() {
-                info!("the log is written again, at {}", connection.address());
-            }
             self.connection = Some(connection);
         }
         while let Some((_, batch)) = self.unconfirmed.get(self.appended) {
@@ -268,7 +265,12 @@ impl WriterThread {
             let (term, n) = (&self.figures.term, &self.figures.n);
             let seen = EntryId { term: term.load(Ordering::Relaxed), n: n.load(Ordering::Relaxed) };
             match connection.append(self.engine.keys(), seen, batch) {
-                Ok(_) => self.appended += 1,
+                Ok(_) => {
+                    self.appended += 1;
+                    if self.trouble.has_ended() {
+                        info!("the log is written again, at {}", connection.address());
+                    }
+                }
                 Err(error) => {
                     self.connection = None;
                     self.fail(&error);
