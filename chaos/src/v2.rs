@@ -67,6 +67,8 @@ pub struct V2 {
     positions: BTreeMap<Room, Position>,
     since: Option<Position>,
     pending: VecDeque<Pending>,
+    /// The texts that it has sent more than once, as their `ref`s.
+    resent: BTreeSet<String>,
     pub habits: Habits,
     /// Whether this connection has had its welcome.
     is_welcome: bool,
@@ -91,6 +93,7 @@ impl V2 {
             positions: BTreeMap::new(),
             since: None,
             pending: VecDeque::new(),
+            resent: BTreeSet::new(),
             habits: Habits::default(),
             is_welcome: false,
             gone_at: None,
@@ -138,6 +141,7 @@ impl V2 {
         let again = self.pending.iter_mut().map(|pending| {
             pending.sent_at = Some(now);
             pending.is_late = true;
+            self.resent.insert(ledger::reference(pending.index));
             request(pending.index, pending.room)
         });
         again.collect()
@@ -401,7 +405,8 @@ impl V2 {
                 out.retry_at = Some(ledger.now + 200);
             }
             // It was sent again after a cut, while the log was away. What was sent first has come back in the meantime.
-            (_, None) if is_passing && ledger.is_acknowledged(reference) => {}
+            ("not_saved", None)
+                if self.resent.contains(reference) && ledger.is_acknowledged(reference) => {}
             ("already_said", Some(place)) => {
                 let Pending { index, room, .. } = self.pending[place];
                 ledger.acknowledge(index);
