@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use openssl::ssl::{HandshakeError, ShutdownState, SslConnector, SslMethod, SslStream};
 use openssl::x509::X509;
@@ -249,10 +249,14 @@ impl Client {
         }
     }
 
-    /// The next text message. Answers pings meanwhile, as every client has to.
+    /// The next text message. Answers pings meanwhile, as every client has to: they keep the connection open, so what
+    /// never comes ends this, and not the time-out of a read.
+    #[track_caller]
     pub(crate) fn text(&mut self) -> String {
+        let until = Instant::now() + PATIENCE;
         loop {
             let Frame { first, payload } = self.frame();
+            assert!(first != PING || Instant::now() < until, "nothing comes but pings");
             match first {
                 TEXT => return String::from_utf8(payload).expect("the server sends UTF-8"),
                 PING => self.send(frame::masked(PONG, &payload)),
