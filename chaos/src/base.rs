@@ -51,10 +51,6 @@ impl Base {
         self.is_in
     }
 
-    pub fn has_pending(&self) -> bool {
-        self.pending.is_some()
-    }
-
     pub fn waits_since(&self) -> Option<u64> {
         self.pending.and_then(|(_, sent_at)| sent_at)
     }

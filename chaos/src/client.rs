@@ -82,13 +82,6 @@ impl Client {
         }
     }
 
-    pub fn has_pending(&self) -> bool {
-        match &self.mind {
-            Mind::V2(mind) => mind.has_pending(),
-            Mind::Base(mind) => mind.has_pending(),
-        }
-    }
-
     pub fn waits_since(&self) -> Option<u64> {
         match &self.mind {
             Mind::V2(mind) => mind.waits_since(),

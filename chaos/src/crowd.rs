@@ -389,7 +389,7 @@ impl Crowd {
         let doors = &self.shared.doors;
         let serves = |home: usize| doors[home].is_open.load(SeqCst);
         let clients = self.clients.iter().filter(|client| client.home.is_none_or(serves));
-        let unrested = clients.filter(|client| client.has_pending() || !client.is_listening());
+        let unrested = clients.filter(|client| !client.is_ready(1));
         unrested.map(|client| client.name().to_owned()).collect()
     }
 }

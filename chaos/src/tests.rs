@@ -385,3 +385,22 @@ fn a_request_that_is_refused_for_good_is_found() {
     };
     assert_eq!(found(lie), [Kind::Refused]);
 }
+
+#[test]
+fn a_client_that_is_refused_in_a_room_asks_again_and_its_texts_are_no_lie() {
+    let moves = |run: &mut Run| {
+        assert!(run.a.enter(2).contains(r#""roomId":2"#));
+        let index = run.says(0);
+        let refused = |code: &str, reference: &str| {
+            format!(r#"{{"type":"error","code":"{code}","message":"","ref":"{reference}"}}"#)
+        };
+        run.a_gets(&refused("not_saved", "e"));
+        run.a_gets(&refused("not_in_room", &reference(index)));
+        assert!(!run.a.is_ready(2) && run.a.has_pending());
+        let again = run.a.retry(run.ledger.now);
+        assert!(
+            matches!(&again[..], [enter] if enter.contains(r#""type":"enter_room","roomId":2"#))
+        );
+    };
+    assert_eq!(found(moves), []);
+}

@@ -63,6 +63,8 @@ pub struct V2 {
     may_be_in: BTreeSet<Option<Room>>,
     /// The room that it wants to be in.
     pub room: Room,
+    /// It was refused there for the moment, and may still be in another one.
+    must_enter: bool,
     listening: Option<Listening>,
     positions: BTreeMap<Room, Position>,
     since: Option<Position>,
@@ -89,6 +91,7 @@ impl V2 {
             epoch: String::new(),
             may_be_in: BTreeSet::from([None]),
             room,
+            must_enter: false,
             listening: None,
             positions: BTreeMap::new(),
             since: None,
@@ -111,11 +114,15 @@ impl V2 {
     }
 
     pub fn is_ready(&self, window: usize) -> bool {
-        self.listening.is_some() && self.pending.len() < window
+        self.is_in_its_room() && self.pending.len() < window
     }
 
     pub fn is_listening(&self) -> bool {
         self.listening.is_some()
+    }
+
+    fn is_in_its_room(&self) -> bool {
+        self.is_listening() && !self.must_enter
     }
 
     pub fn has_pending(&self) -> bool {
@@ -170,6 +177,7 @@ impl V2 {
             self.abandoned += 1;
         }
         self.is_welcome = false;
+        self.must_enter = false;
         self.listening = None;
         for pending in &mut self.pending {
             pending.sent_at = None;
@@ -277,6 +285,7 @@ impl V2 {
         let time = room.events.last().map(|said| said.time);
         self.move_to(id, &room.epoch, room.seq, time);
         self.listening = Some(Listening { room: id, epoch, last: room.seq, members });
+        self.must_enter = false;
         if self.pending.iter().any(|pending| pending.sent_at.is_none()) {
             out.requests.extend(self.resend(ledger.now));
         }
@@ -389,7 +398,11 @@ impl V2 {
         let reference = refusal.reference.as_deref().unwrap_or_default();
         let place =
             self.pending.iter().position(|pending| ledger::reference(pending.index) == reference);
-        let is_passing = matches!(&*refusal.code, "not_saved" | "not_readable" | "rate_limited");
+        let is_passing = match &*refusal.code {
+            "not_saved" | "not_readable" | "rate_limited" => true,
+            // It was on its way when the room was refused.
+            code => code == "not_in_room" && self.must_enter,
+        };
         match (&*refusal.code, place) {
             (_, Some(place)) if is_passing => {
                 let pending = &mut self.pending[place];
@@ -402,6 +415,7 @@ impl V2 {
                 out.retry_at = Some(ledger.now + 150 + u64::from(self.client % 16) * 25);
             }
             (_, None) if is_passing && reference == "e" => {
+                self.must_enter = true;
                 out.retry_at = Some(ledger.now + 200);
             }
             // It was sent again after a cut, while the log was away. What was sent first has come back in the meantime.
@@ -429,7 +443,7 @@ impl V2 {
 
     /// What it sends when the time for another attempt has come.
     pub fn retry(&mut self, now: u64) -> Vec<String> {
-        if self.listening.is_none() { vec![self.enter(self.room)] } else { self.resend(now) }
+        if self.is_in_its_room() { self.resend(now) } else { vec![self.enter(self.room)] }
     }
 }
 
