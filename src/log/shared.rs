@@ -173,8 +173,10 @@ impl SharedLog {
             if kind != Kind::Sign {
                 self.order(steps.next(), since);
             }
-            while let Some(local) = self.proposals.next_behind() {
-                self.ordered.push_back(Ordered::Local(local));
+            if let Kind::Step(Some(connection)) = kind {
+                while let Some(local) = self.proposals.next_behind(connection) {
+                    self.ordered.push_back(Ordered::Local(local));
+                }
             }
             let round_trip = self.now.at.saturating_sub(at).as_micros();
             let round_trip = u64::try_from(round_trip).unwrap_or(u64::MAX);

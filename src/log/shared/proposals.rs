@@ -20,9 +20,8 @@ pub(super) struct Proposals {
     /// How many of them are that time passes, and signs of life.
     waits: usize,
     signs: usize,
-    /// Waits behind the proposal of this number, in order.
-    behind: BTreeMap<(u64, u64), Local>,
-    last_local: u64,
+    /// What waits for each connection, in order, each behind the proposal of this number, which is of the same connection.
+    behind: BTreeMap<ConnectionId, VecDeque<(u64, Local)>>,
 }
 
 /// A proposal on its way.
@@ -60,7 +59,7 @@ impl Proposals {
         self.on_their_way.push_back(Proposed { number, at, kind, since });
     }
 
-    /// The first of them has come back. What waits behind it comes next, from [`Proposals::next_behind`].
+    /// The first of them has come back. What waits behind it is next, in [`Proposals::next_behind`] of its connection.
     pub(super) fn pop(&mut self) -> Option<Proposed> {
         let proposed = self.on_their_way.pop_front()?;
         match proposed.kind {
@@ -76,35 +75,42 @@ impl Proposals {
         Some(proposed)
     }
 
-    /// The next thing whose turn has come.
-    pub(super) fn next_behind(&mut self) -> Option<Local> {
+    /// What is next for this connection, if its turn has come.
+    pub(super) fn next_behind(&mut self, connection: ConnectionId) -> Option<Local> {
         let returned = self.returned();
-        let first = self.behind.first_entry().filter(|first| first.key().0 <= returned)?;
-        Some(first.remove())
+        let waiting = self.behind.get_mut(&connection)?;
+        if waiting.front()?.0 > returned {
+            return None;
+        }
+        let (_, local) = waiting.pop_front()?;
+        if waiting.is_empty() {
+            self.behind.remove(&connection);
+        }
+        Some(local)
     }
 
     /// Lets something wait behind what its connection has proposed. Gives it back if that is nothing.
     pub(super) fn wait(&mut self, local: Local) -> Option<Local> {
-        let Some(number) = self.last_of.get(&local.connection()).copied() else {
+        let connection = local.connection();
+        let Some(number) = self.last_of.get(&connection).copied() else {
             return Some(local);
         };
-        self.last_local += 1;
-        self.behind.insert((number, self.last_local), local);
+        self.behind.entry(connection).or_default().push_back((number, local));
         None
     }
 
     /// Nothing that waits for this connection is of use any more.
     pub(super) fn forget(&mut self, connection: ConnectionId) {
-        self.behind.retain(|_, local| local.connection() != connection);
+        self.behind.remove(&connection);
     }
 
     /// The connections that wait to be closed.
     pub(super) fn closing(&self) -> Vec<(ConnectionId, CloseReason)> {
-        let closing = |local: &Local| match local {
+        let closing = |(_, local): &(u64, Local)| match local {
             Local::Close { connection, reason } => Some((*connection, *reason)),
             _ => None,
         };
-        self.behind.values().filter_map(closing).collect()
+        self.behind.values().flatten().filter_map(closing).collect()
     }
 
     /// When the oldest of them was made.
@@ -157,15 +163,16 @@ mod tests {
         assert!(proposals.wait(refusal(ONE)).is_none());
         proposals.push(Kind::Step(Some(ONE)), Duration::ZERO, None);
         assert!(proposals.wait(refusal(ONE)).is_none());
-        assert!(proposals.next_behind().is_none());
+        assert!(proposals.next_behind(ONE).is_none());
         // The first of them waits for the first proposal only.
         proposals.pop();
-        assert_eq!(proposals.next_behind().map(|local| local.connection()), Some(ONE));
-        assert!(proposals.next_behind().is_none());
+        assert_eq!(proposals.next_behind(ONE).map(|local| local.connection()), Some(ONE));
+        assert!(proposals.next_behind(ONE).is_none());
         proposals.pop();
-        assert!(proposals.next_behind().is_none() && !proposals.has_sign());
+        assert!(proposals.next_behind(ONE).is_none() && !proposals.has_sign());
         proposals.pop();
-        assert_eq!(proposals.next_behind().map(|local| local.connection()), Some(ONE));
+        assert_eq!(proposals.next_behind(ONE).map(|local| local.connection()), Some(ONE));
+        assert!(proposals.next_behind(ONE).is_none());
         assert!(proposals.wait(refusal(ONE)).is_some(), "nothing is on its way");
         assert_eq!((proposals.count(), proposals.returned(), proposals.len()), (3, 3, 0));
     }
@@ -181,7 +188,7 @@ mod tests {
         proposals.wait(Local::Close { connection: ONE, reason: CloseReason::SlowConsumer });
         assert_eq!(proposals.closing(), [(ONE, CloseReason::SlowConsumer)]);
         proposals.pop();
-        assert!(matches!(proposals.next_behind(), Some(Local::Close { .. })));
-        assert!(proposals.next_behind().is_none());
+        assert!(matches!(proposals.next_behind(ONE), Some(Local::Close { .. })));
+        assert!(proposals.next_behind(ONE).is_none() && proposals.next_behind(OTHER).is_none());
     }
 }
