@@ -129,13 +129,14 @@ impl Conductor {
     /// Lets one fault happen, and waits until all is well.
     fn strike(&mut self, fault: Fault) -> Result<(), String> {
         let all = self.members.clone();
+        let why = |why: String| format!("{}: {why}", fault.name());
+        fault.prepare(self).map_err(why)?;
         self.shared.take_gap(&all);
         if self.options.is_alone {
             // Without other nodes, everything of the node is out of touch.
             self.disturb(0, 20_000);
         }
         let began_at = self.shared.now();
-        let why = |why: String| format!("{}: {why}", fault.name());
         let Began { since, mut later, waits_for_all } = fault.begin(self).map_err(why)?;
         later.sort_by_key(|later| std::cmp::Reverse(later.after));
         let (mut recovered, mut over_at) = (None, self.shared.now());

@@ -208,27 +208,24 @@ impl Engine {
         &self.servers[server].disk
     }
 
-    /// Orders a failover, as an operator may: when Sentinel has known for some seconds that all replicas are well. It
-    /// learns of them within 10 s, and nodes take a moment to read the one that it would promote.
-    pub fn fail_over(&self) -> Result<(), String> {
-        let deadline = Instant::now() + Duration::from_secs(40);
+    /// Waits until an operator may order a failover: when Sentinel has known for some seconds that all replicas are well.
+    /// It learns of them within 10 s, and nodes take a moment to read the one that it would promote.
+    pub fn wait_until_all_is_known(&self) -> Result<(), String> {
         let mut well_since: Option<Instant> = None;
-        loop {
-            let ordered = match self.know_all_replicas() {
-                Err(error) => {
-                    well_since = None;
-                    Err(error)
-                }
-                Ok(()) if well_since.get_or_insert_with(Instant::now).elapsed() < SETTLED => {
-                    Err("the replicas have not been well for long enough".to_owned())
-                }
-                Ok(()) => ask(self.sentinels[0].1, &["SENTINEL", "FAILOVER", NAME]).map(drop),
-            };
-            if ordered.is_ok() || Instant::now() > deadline {
-                return ordered;
+        try_for(Duration::from_secs(40), || {
+            self.know_all_replicas().inspect_err(|_| well_since = None)?;
+            if well_since.get_or_insert_with(Instant::now).elapsed() < SETTLED {
+                return Err("the replicas have not been well for long enough".to_owned());
             }
-            thread::sleep(Duration::from_millis(100));
-        }
+            Ok(())
+        })
+    }
+
+    /// Orders a failover.
+    pub fn fail_over(&self) -> Result<(), String> {
+        try_for(Duration::from_secs(10), || {
+            ask(self.sentinels[0].1, &["SENTINEL", "FAILOVER", NAME]).map(drop)
+        })
     }
 
     fn know_all_replicas(&self) -> Result<(), String> {
@@ -365,4 +362,16 @@ pub fn version(program: &Path) -> io::Result<String> {
             io::Error::other(format!("{} cannot be started: {error}", program.display()))
         })?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Tries it until it succeeds, for so long at most.
+fn try_for(patience: Duration, mut deed: impl FnMut() -> Result<(), String>) -> Result<(), String> {
+    let until = Instant::now() + patience;
+    loop {
+        let result = deed();
+        if result.is_ok() || Instant::now() > until {
+            return result;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
 }

@@ -101,6 +101,11 @@ impl Fault {
         None
     }
 
+    /// Waits until it makes sense. This time does not count.
+    pub fn prepare(self, on: &mut Conductor) -> Result<(), String> {
+        if self == Self::Failover { on.engine()?.wait_until_all_is_known() } else { Ok(()) }
+    }
+
     /// Begins it: does the harm, and says what is to be done later.
     pub fn begin(self, on: &mut Conductor) -> Result<Began, String> {
         let node = on.pick_node();

@@ -340,6 +340,12 @@ fn somebody_who_is_shown_as_left_or_away_too_soon_is_found() {
         run.a_gets(away);
     };
     assert_eq!(found(after_a_cut), []);
+    let after_a_cut_before_the_welcome = |run: &mut Run| {
+        run.b.gone(false, &mut run.ledger);
+        run.b.gone(true, &mut run.ledger);
+        run.a_gets(away);
+    };
+    assert_eq!(found(after_a_cut_before_the_welcome), []);
 }
 
 #[test]

@@ -170,8 +170,9 @@ impl V2 {
 
     /// The connection has ended. `is_own`: by itself, or because of it.
     pub fn gone(&mut self, is_own: bool, ledger: &mut Ledger) {
+        // Before the welcome, too, the server may have taken the user up already.
+        ledger.people.departed(self.user, is_own, ledger.now);
         if self.is_welcome {
-            ledger.people.departed(self.user, is_own, ledger.now);
             self.gone_at.get_or_insert(ledger.now);
         } else {
             self.abandoned += 1;
