@@ -10,6 +10,7 @@
 //! | `replica.rs` | the whole replicated state: nodes and chat | a node that joins, the keeper |
 //! | `node.rs` | joining | the thread that starts the server |
 //! | `writer.rs`, `reader.rs` | appending to the log, and following it | threads of their own |
+//! | `watch.rs` | noticing that Sentinel names other servers | a thread of its own |
 //! | `keeper.rs`, `store.rs`, `said.rs` | snapshots, what was said in each room, trimming | the keeper's thread |
 //! | `rooms.rs` | reading what was said: from memory, or from Redis | `recall` |
 //! | `poison.rs` | entries that no node applies | |
@@ -36,6 +37,7 @@ mod said;
 mod store;
 #[cfg(feature = "sqlite")]
 mod transfer;
+mod watch;
 mod writer;
 
 pub(crate) use batch::{Command, Notice};

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use log::info;
@@ -19,6 +18,7 @@ use super::replica::Replica;
 use super::retention::SharedRetention;
 use super::rooms::Rooms;
 use super::store::LoadError;
+use super::watch::{Reconnect, Watch};
 use super::writer::Writer;
 use super::{poison, rooms, store};
 use crate::chat::{Chat, Effect, EntryId, Erased, Event, Memo, NodeId, RoomId, Rules, Said};
@@ -54,6 +54,7 @@ pub(crate) struct Follower {
     pub(crate) nodes: Nodes,
     pub(crate) reader: Reader,
     pub(crate) writer: Writer,
+    _watch: Option<Watch>,
     pub(crate) figures: Arc<Figures>,
     pub(crate) health: Arc<Health>,
     /// Read and not applied yet.
@@ -96,17 +97,22 @@ pub(crate) fn join(
     let replica = replica.unwrap_or_else(Replica::fresh);
     let node = random_node().map_err(JoinError::Machine)?;
     let rooms = rooms::history(engine, retention, &replica.chat);
-    let must_reconnect = Arc::<AtomicBool>::default();
+    let reconnect = Reconnect::default();
     let entries = Reader::start(
         engine.clone(),
         replica.nodes.place(),
         poisoned.clone(),
-        must_reconnect.clone(),
+        reconnect.reader.clone(),
         wake.clone(),
         figures.clone(),
     )
     .map_err(JoinError::Machine)?;
-    let writer = Writer::start(engine.clone(), node, figures.clone(), must_reconnect)
+    let watch = engine
+        .has_sentinels()
+        .then(|| Watch::start(engine.clone(), figures.clone(), reconnect.clone()))
+        .transpose()
+        .map_err(JoinError::Machine)?;
+    let writer = Writer::start(engine.clone(), node, figures.clone(), reconnect)
         .map_err(JoinError::Machine)?;
     let mut joining = Joining { node, replica, rooms, effects: Vec::new(), ahead: Vec::new() };
     // Only then it joins: while it reads what has been before, it cannot show that it lives.
@@ -125,6 +131,7 @@ pub(crate) fn join(
         nodes,
         reader: entries,
         writer,
+        _watch: watch,
         figures: figures.clone(),
         health: health.clone(),
         ahead: ahead.into_iter().rev().collect(),

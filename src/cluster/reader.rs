@@ -29,9 +29,6 @@ const BLOCK: Duration = Duration::from_secs(1);
 /// How long the reader waits before it tries to connect again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How often it is looked whether another replica is to be read.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
 /// How often the log repeats that the reader cannot read.
 const WARN_EVERY: Duration = Duration::from_secs(10);
 
@@ -86,9 +83,6 @@ impl Reader {
             figures,
             trouble,
         };
-        if reader.engine.reads_replicas() {
-            reader.source_watch().start()?;
-        }
         thread::Builder::new().name("log reader".to_owned()).spawn(move || reader.run())?;
         Ok(Self { entries, is_awake, is_abandoned })
     }
@@ -109,31 +103,6 @@ impl Reader {
     }
 }
 
-/// Looks now and then whether the reader reads from the right replica. It asks the sentinels, which can take some time,
-/// so it has a thread of its own.
-struct SourceWatch {
-    engine: Engine,
-    figures: Arc<Figures>,
-    must_reconnect: Arc<AtomicBool>,
-    is_abandoned: Arc<AtomicBool>,
-}
-
-impl SourceWatch {
-    fn start(self) -> std::io::Result<()> {
-        thread::Builder::new().name("log source".to_owned()).spawn(move || self.run()).map(drop)
-    }
-
-    fn run(self) {
-        while !self.is_abandoned.load(Ordering::Acquire) {
-            thread::sleep(LOOK_EVERY);
-            let (_, reads_from) = self.figures.servers();
-            if reads_from.is_some_and(|address| self.engine.has_better_source(&address)) {
-                self.must_reconnect.store(true, Ordering::Release);
-            }
-        }
-    }
-}
-
 impl Drop for Reader {
     fn drop(&mut self) {
         self.is_abandoned.store(true, Ordering::Release);
@@ -147,15 +116,6 @@ impl fmt::Debug for Reader {
 }
 
 impl ReaderThread {
-    fn source_watch(&self) -> SourceWatch {
-        SourceWatch {
-            engine: self.engine.clone(),
-            figures: self.figures.clone(),
-            must_reconnect: self.must_reconnect.clone(),
-            is_abandoned: self.is_abandoned.clone(),
-        }
-    }
-
     fn run(mut self) {
         while !self.is_abandoned.load(Ordering::Acquire) {
             match self.engine.source() {

@@ -16,6 +16,7 @@ use log::{info, warn};
 use super::batch::{Batch, Command, JOIN_LEVEL};
 use super::figures::Figures;
 use super::redis::{Connection, Engine};
+use super::watch::Reconnect;
 use crate::chat::{Action, EntryId, NodeId, Request};
 use crate::trouble::Trouble;
 
@@ -68,8 +69,7 @@ struct WriterThread {
     commands: Receiver<Vec<Command>>,
     shared: Arc<Shared>,
     figures: Arc<Figures>,
-    /// Tells the reader to connect anew.
-    reconnect_reader: Arc<AtomicBool>,
+    reconnect: Reconnect,
     connection: Option<Connection>,
     /// Commands that were taken and are in no batch yet.
     gathered: VecDeque<Command>,
@@ -85,12 +85,12 @@ struct WriterThread {
 }
 
 impl Writer {
-    /// Starts the thread. `reconnect_reader` is set when batches do not come back.
+    /// Starts the thread. It connects anew when `reconnect` says so, and tells the reader to when batches do not come back.
     pub(super) fn start(
         engine: Engine,
         node: NodeId,
         figures: Arc<Figures>,
-        reconnect_reader: Arc<AtomicBool>,
+        reconnect: Reconnect,
     ) -> std::io::Result<Self> {
         let (commands, received) = unbounded();
         let (ended_sender, ended) = bounded(0);
@@ -102,7 +102,7 @@ impl Writer {
             commands: received,
             shared: shared.clone(),
             figures,
-            reconnect_reader,
+            reconnect,
             connection: None,
             gathered: VecDeque::new(),
             counter: 0,
@@ -160,6 +160,9 @@ impl WriterThread {
             if is_all_appended && !self.gather() {
                 return;
             }
+            if self.reconnect.writer.swap(false, Ordering::AcqRel) {
+                self.connection = None;
+            }
             if self.must_repeat() {
                 self.appended = 0;
             }
@@ -210,7 +213,7 @@ impl WriterThread {
                 PATIENCE.as_secs()
             );
             self.connection = None;
-            self.reconnect_reader.store(true, Ordering::Release);
+            self.reconnect.reader.store(true, Ordering::Release);
             self.progress = Instant::now();
         }
         let must_repeat = self.shared.must_repeat.swap(false, Ordering::AcqRel) || is_stuck;

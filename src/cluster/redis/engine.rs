@@ -4,6 +4,7 @@
 //! time-out. What it returns has said itself what it is.
 
 use std::fs;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,13 @@ struct Inner {
 enum Servers {
     One(Address),
     Sentinel(Sentinels),
+}
+
+/// Which servers are no longer those to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outdated {
+    pub(crate) master: bool,
+    pub(crate) source: bool,
 }
 
 impl Engine {
@@ -140,16 +148,24 @@ impl Engine {
         }
     }
 
-    /// Whether Sentinel has another replica that is to be read instead of the one at this address.
-    pub(crate) fn has_better_source(&self, address: &str) -> bool {
-        let Servers::Sentinel(sentinels) = &self.0.servers else { return false };
+    /// Whether there are sentinels to ask.
+    pub(crate) fn has_sentinels(&self) -> bool {
+        matches!(self.0.servers, Servers::Sentinel(_))
+    }
+
+    /// Which of the servers at these addresses Sentinel no longer names: the master that is written to, the server that
+    /// is read. One that names no replica says nothing of that.
+    pub(crate) fn outdated(&self, master: Option<&str>, source: Option<&str>) -> Outdated {
+        let Servers::Sentinel(sentinels) = &self.0.servers else { return Outdated::default() };
         let (answers, _) = sentinels.ask(&self.0.access);
-        answers.first().is_some_and(|answer| {
-            let is_it = |replica: &Address| replica.to_string() == address;
-            self.reads_replicas()
-                && !answer.replicas.is_empty()
-                && !answer.replicas.iter().any(is_it)
-        })
+        let Some(answer) = answers.first() else { return Outdated::default() };
+        let masters = slice::from_ref(&answer.master);
+        let sources = if self.reads_replicas() { &answer.replicas[..] } else { masters };
+        let is_old = |used: Option<&str>, named: &[Address]| {
+            let is_named = |used: &str| named.iter().any(|address| address.to_string() == used);
+            !named.is_empty() && used.is_some_and(|used| !is_named(used))
+        };
+        Outdated { master: is_old(master, masters), source: is_old(source, sources) }
     }
 
     /// Whether nobody knows which replica Sentinel would promote, as two have the same priority.

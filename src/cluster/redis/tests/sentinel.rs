@@ -1,10 +1,15 @@
 //! A master, its replicas and three sentinels.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::chat::EntryId;
+use crate::cluster::figures::Figures;
+use crate::cluster::redis::engine::Outdated;
 use crate::cluster::redis::test_server::{TestServer, eventually, start};
 use crate::cluster::redis::{Engine, RedisErrorKind};
+use crate::cluster::watch::{Reconnect, Watch};
 use crate::settings::{ClusterSettings, ReadFrom, RedisServers};
 
 const BEGIN: EntryId = EntryId { term: 0, n: 0 };
@@ -76,6 +81,8 @@ fn writes_go_to_the_master_and_reads_to_a_replica_across_a_failover() {
     assert_eq!(writer.address(), set.master.address());
     let mut reader = source(&engine);
     assert!(set.replicas.iter().any(|replica| replica.address() == reader.address()));
+    let used = engine.outdated(Some(writer.address()), Some(reader.address()));
+    assert_eq!(used, Outdated::default());
     let first = writer.append(engine.keys(), BEGIN, b"one").unwrap();
     let mut seen = Vec::new();
     eventually("the replica has it", || {
@@ -118,6 +125,26 @@ fn writes_go_to_the_master_and_reads_to_a_replica_across_a_failover() {
         set.master.cli(&["ROLE"]).starts_with("slave")
     });
     set.master.kill();
+}
+
+#[test]
+fn who_still_uses_the_old_master_is_told_of_the_new_one() {
+    let Some(set) = Set::start() else { return };
+    let engine = Engine::new(&set.settings()).unwrap();
+    let replica = source(&engine).address().to_owned();
+    let figures = Arc::<Figures>::default();
+    figures.set_writes_to(Some(&set.master.address()));
+    figures.set_reads_from(Some(&replica));
+    let reconnect = Reconnect::default();
+    let _watch = Watch::start(engine.clone(), figures, reconnect.clone()).unwrap();
+    eventually("Sentinel takes the order", || {
+        set.sentinels[0].cli(&["SENTINEL", "FAILOVER", "wschat"]).trim() == "OK"
+    });
+    // The old master itself does not know for some seconds that it is none any more.
+    eventually("the writer is told", || reconnect.writer.load(Ordering::Relaxed));
+    eventually("the reader is told if its replica is the master now", || {
+        replica != master(&engine).address() || reconnect.reader.load(Ordering::Relaxed)
+    });
 }
 
 #[test]
