@@ -2,6 +2,7 @@
 //! protocol.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::iter;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -273,12 +274,8 @@ impl Client {
 
     /// The next text message of this type, as JSON. Skips others.
     pub(crate) fn skip_to(&mut self, kind: &str) -> Value {
-        loop {
-            let value = self.json();
-            if value["type"] == kind {
-                return value;
-            }
-        }
+        let mut values = iter::repeat_with(|| self.json());
+        values.find(|value| value["type"] == kind).expect("it has no end")
     }
 
     /// Stores the id and the token from a welcome.
