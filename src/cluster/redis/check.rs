@@ -9,6 +9,7 @@ use super::engine::Engine;
 use super::error::{ClusterError, RedisError};
 use super::log::append_script;
 use super::reply::{field, info_field, text};
+use super::role::{Role, Standing};
 
 /// The oldest Redis that has all commands: `XTRIM MINID` is of 6.2.
 const OLDEST: (u32, u32) = (6, 2);
@@ -60,19 +61,23 @@ const SAME_PRIORITY: &str = "two replicas have the same replica-priority, so a f
 
 impl Engine {
     /// Whether the servers are fit: the version, what they keep when they end or are full, and what this user may do.
-    /// Returns warnings, one sentence each.
+    /// Returns warnings, one sentence each, with what to do behind a semicolon. What is wrong with a server that is neither
+    /// written to nor read is a warning: a failover would make it matter.
     ///
     /// # Errors
     ///
     /// When no master is found, or something is not fit: all of it, one line each.
     pub(crate) fn check(&self) -> Result<Vec<String>, ClusterError> {
         let mut findings = Findings::default();
-        let mut master = self.master().map_err(|error| self.explain(error))?;
+        let mut master = self.master().map_err(|error| self.explain(&error))?;
         self.check_server(&mut master, &mut findings)?;
-        self.check_rights(&mut master, &mut findings)?;
+        let mut read = None;
         if self.reads_replicas() {
             match self.replica() {
-                Ok(mut replica) => self.check_server(&mut replica, &mut findings)?,
+                Ok(mut replica) => {
+                    self.check_server(&mut replica, &mut findings)?;
+                    read = Some(replica.address().to_owned());
+                }
                 Err(error) => {
                     findings.warnings.push(format!("nothing will be delivered yet: {error}"));
                 }
@@ -81,6 +86,7 @@ impl Engine {
                 findings.warnings.push(SAME_PRIORITY.to_owned());
             }
         }
+        self.check_others(master.address(), read.as_deref(), &mut findings);
         if findings.refusals.is_empty() {
             Ok(findings.warnings)
         } else {
@@ -88,11 +94,39 @@ impl Engine {
         }
     }
 
+    /// Looks at the servers that a failover would need, and at the sentinels.
+    fn check_others(&self, master: &str, read: Option<&str>, findings: &mut Findings) {
+        let (others, errors) = self.others(master);
+        // Why no replica can be read has been said.
+        let has_replica = !self.reads_replicas() || read.is_some();
+        findings.warnings.extend(errors.iter().map(ToString::to_string).filter(|_| has_replica));
+        for address in others.iter().filter(|other| read != Some(&other.to_string())) {
+            let mut found = Findings::default();
+            match self.server_at(address) {
+                Ok((mut server, standing)) => {
+                    if let Standing::Replica { is_connected: false, master, .. } = standing {
+                        found.warnings.push(format!(
+                            "Redis at {address}: it does not follow its master {master}; look at its log, and whether its \
+                             masterauth is right"
+                        ));
+                    }
+                    if let Err(error) = self.check_server(&mut server, &mut found) {
+                        found.warnings.extend_from_slice(error.lines());
+                    }
+                }
+                Err(error) => found.warnings.push(error.to_string()),
+            }
+            if has_replica {
+                findings.warnings.extend(found.refusals.into_iter().chain(found.warnings));
+            }
+        }
+    }
+
     /// Adds the line that permits what is needed, if that is what is missing.
-    fn explain(&self, error: RedisError) -> ClusterError {
+    fn explain(&self, error: &RedisError) -> ClusterError {
         match error.code() {
-            Some("NOPERM") => self.not_permitted(&error.to_string()).into(),
-            _ => error.into(),
+            Some("NOPERM") => self.not_permitted(&error.what()).into(),
+            _ => error.clone().into(),
         }
     }
 
@@ -104,7 +138,7 @@ impl Engine {
         let sections = ["server", "memory", "persistence", "cluster"];
         let mut info = String::new();
         for section in sections {
-            let reply = server.call(cmd("INFO").arg(section)).map_err(|e| self.explain(e))?;
+            let reply = server.call(cmd("INFO").arg(section)).map_err(|e| self.explain(&e))?;
             info.push_str(text(&reply).unwrap_or_default());
             info.push('\n');
         }
@@ -122,13 +156,13 @@ impl Engine {
         let policy = said("maxmemory_policy");
         if policy != "noeviction" {
             refuse(format!(
-                "its maxmemory-policy is {policy}, with which it deletes the log when it is full: {}",
+                "its maxmemory-policy is {policy}, with which it deletes the log when it is full; {}",
                 self.set(server, "maxmemory-policy noeviction")
             ));
         }
         if said("aof_enabled") == "0" {
             refuse(format!(
-                "it keeps no append-only file, so all is lost when it ends: {}",
+                "it keeps no append-only file, so all is lost when it ends; {}",
                 self.set(server, "appendonly yes")
             ));
         } else if said("aof_last_write_status") == "err" {
@@ -139,7 +173,8 @@ impl Engine {
         if said("cluster_enabled") == "1" {
             self.check_slot(server, findings);
         }
-        self.check_fsync(server, findings)
+        self.check_fsync(server, findings)?;
+        self.check_rights(server, findings)
     }
 
     /// Cluster mode. All keys are in one slot, so one server has all of them.
@@ -171,15 +206,15 @@ impl Engine {
             Some("always") => {}
             Some("everysec") => findings.warnings.push(format!(
                 "Redis at {at}: appendfsync is everysec: when that machine dies, about a second of what people have \
-                 seen is lost, and more on a slow disk. To lose nothing: {}",
+                 seen is lost, and more on a slow disk; to lose nothing: {}",
                 self.set(server, "appendfsync always"),
             )),
             Some(other) => findings.refusals.push(format!(
-                "Redis at {at}: appendfsync is {other}, so what people have seen is lost when that machine dies: {}",
+                "Redis at {at}: appendfsync is {other}, so what people have seen is lost when that machine dies; {}",
                 self.set(server, "appendfsync always"),
             )),
             None => findings.warnings.push(format!(
-                "Redis at {at}: this user may not read whether appendfsync is always, as it should be. To have it \
+                "Redis at {at}: this user may not read whether appendfsync is always, as it should be; to have it \
                  checked: {} ACL SETUSER {} +config|get",
                 self.cli(server),
                 self.user(),
@@ -191,7 +226,7 @@ impl Engine {
     /// Tries each command, so that any version can tell.
     fn check_rights(
         &self,
-        master: &mut Connection,
+        server: &mut Connection,
         findings: &mut Findings,
     ) -> Result<(), ClusterError> {
         let key = format!("{}check", self.keys().start());
@@ -201,7 +236,7 @@ impl Engine {
         commands.push(append_script(&log, &run).take());
         commands.push(cmd("DEL").arg(&key).arg(&log).arg(&run).take());
         let (mut forbidden, mut unknown) = (Vec::new(), Vec::new());
-        for (index, reply) in master.pipeline(&commands)?.into_iter().enumerate() {
+        for (index, reply) in server.pipeline(&commands)?.into_iter().enumerate() {
             let name = COMMANDS.get(index).and_then(|line| line.split(' ').next());
             let Err(error) = reply else { continue };
             match error.code() {
@@ -209,15 +244,17 @@ impl Engine {
                 Some("ERR") if error.to_string().contains("unknown command") => {
                     unknown.push(name.unwrap_or("EVAL"));
                 }
-                // It can keep nothing now.
-                Some("OOM" | "MISCONF" | "NOREPLICAS" | "READONLY" | "LOADING") => {
+                // It can keep nothing now. A replica need not.
+                Some("OOM" | "MISCONF" | "NOREPLICAS" | "READONLY" | "LOADING")
+                    if server.role == Role::Master =>
+                {
                     return Err(error.into());
                 }
                 // What the key is not.
                 _ => {}
             }
         }
-        let at = master.address();
+        let at = server.address();
         if !unknown.is_empty() {
             unknown.dedup();
             findings.refusals.push(format!(
@@ -241,8 +278,9 @@ impl Engine {
     /// What is wrong, and the line that permits all that is needed.
     fn not_permitted(&self, what: &str) -> String {
         format!(
-            "{what}; as an administrator of Redis: ACL SETUSER {} ~{}* +@read +@write -@dangerous +eval +evalsha +auth \
-             +select +ping +time +info +role +client|setname +config|get",
+            "{what}; do this on each Redis server as its administrator, and keep it by CONFIG REWRITE (ACL SAVE if it has an \
+             aclfile): ACL SETUSER {} ~{}* +@read +@write -@dangerous +eval +evalsha +auth +select +ping +time +info +role \
+             +client|setname +config|get",
             self.user(),
             self.keys().start(),
         )
@@ -258,7 +296,9 @@ impl Engine {
         let (host, port) = server.address().rsplit_once(':').unwrap_or_default();
         let host = host.trim_matches(['[', ']']);
         let tls = if self.has_tls() { " --tls" } else { "" };
-        format!("redis-cli -h {host} -p {port}{tls}")
+        // The cure is not for the user of the settings.
+        let password = if self.has_password() { " --askpass" } else { "" };
+        format!("redis-cli -h {host} -p {port}{tls}{password}")
     }
 }
 

@@ -12,7 +12,7 @@ use super::connection::{Access, Connection, Credentials};
 use super::error::{ClusterError, RedisError, RedisErrorKind};
 use super::keys::Keys;
 use super::role::Standing;
-use super::sentinel::{STEP, Sentinels};
+use super::sentinel::{Answer, STEP, Sentinels};
 use super::socket::Address;
 use super::tls::TlsConnector;
 use crate::settings::{ClusterSettings, ReadFrom, RedisServers, RedisUrl};
@@ -94,6 +94,10 @@ impl Engine {
         self.0.access.tls.is_some()
     }
 
+    pub(super) fn has_password(&self) -> bool {
+        self.0.access.credentials.is_some()
+    }
+
     /// The ACL user of Redis.
     pub(super) fn user(&self) -> &str {
         let credentials = self.0.access.credentials.as_ref();
@@ -139,7 +143,7 @@ impl Engine {
             }
             Servers::Sentinel(sentinels) => {
                 let (answers, mut errors) = sentinels.ask(&self.0.access);
-                let mut best = |answer: super::sentinel::Answer| {
+                let mut best = |answer: Answer| {
                     self.best_replica(&answer.master, &answer.replicas, &mut errors)
                 };
                 let found = answers.into_iter().find_map(&mut best);
@@ -173,6 +177,34 @@ impl Engine {
         let Servers::Sentinel(sentinels) = &self.0.servers else { return false };
         let (answers, _) = sentinels.ask(&self.0.access);
         answers.first().is_some_and(|answer| answer.is_undecided)
+    }
+
+    /// All servers but the master that are known, also those that are not well; and which sentinels say nothing, and why.
+    /// `master` is its address.
+    pub(super) fn others(&self, master: &str) -> (Vec<Address>, Vec<RedisError>) {
+        let (mut found, errors) = match &self.0.servers {
+            Servers::One(address) => match self.master_at(address, URL_STEP) {
+                Ok((_, replicas)) => (replicas, Vec::new()),
+                Err(error) => (Vec::new(), vec![error]),
+            },
+            Servers::Sentinel(sentinels) => {
+                let (answers, errors) = sentinels.ask(&self.0.access);
+                let named = |answer: Answer| answer.all_replicas.into_iter().chain([answer.master]);
+                (answers.into_iter().flat_map(named).collect(), errors)
+            }
+        };
+        found.sort_by_key(ToString::to_string);
+        found.dedup();
+        found.retain(|address| address.to_string() != master);
+        (found, errors)
+    }
+
+    /// A connection to the server at this address, whether it is a replica, and whether it follows its master.
+    pub(super) fn server_at(
+        &self,
+        address: &Address,
+    ) -> Result<(Connection, Standing), RedisError> {
+        Connection::open(address, &self.0.access, STEP)
     }
 
     /// The replica of this master that has most of it.
@@ -266,12 +298,17 @@ fn nowhere(step: &str, sentinels: &Sentinels, errors: &[RedisError]) -> RedisErr
 }
 
 fn no_replica(errors: &[RedisError]) -> String {
-    let none = "no replica follows the master; start one, or set cluster.readFrom to \"master\", with which what people \
-                have seen may be lost";
-    if errors.is_empty() { none.to_owned() } else { format!("{none} ({})", list(errors)) }
+    if errors.is_empty() {
+        "no replica follows the master; start one, or set cluster.readFrom to \"master\", with which what people have seen \
+         may be lost"
+            .to_owned()
+    } else {
+        format!("no replica can be read: {}", list(errors))
+    }
 }
 
 fn list(errors: &[RedisError]) -> String {
-    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let mut errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    errors.dedup();
     errors.join(" — ")
 }

@@ -54,6 +54,19 @@ impl RedisError {
         }
     }
 
+    /// What is wrong, without what to do.
+    pub(super) fn what(&self) -> String {
+        let what = match &self.kind {
+            RedisErrorKind::TimedOut(limit) => format!("no answer within {limit:?}"),
+            RedisErrorKind::Closed => "the connection was closed".to_owned(),
+            RedisErrorKind::Failed(what)
+            | RedisErrorKind::Unexpected(what)
+            | RedisErrorKind::Unfit(what) => what.clone(),
+            RedisErrorKind::Refused { code, detail } => format!("it answers \"{code} {detail}\""),
+        };
+        format!("Redis at {}: {}: {what}", self.server, self.step)
+    }
+
     /// What to do, where that can be told.
     fn cure(&self) -> &'static str {
         match &self.kind {
@@ -102,7 +115,7 @@ fn refused(code: &str, detail: &str) -> &'static str {
         "WRONGPASS" => "correct cluster.username, or the password in cluster.passwordFile",
         "NOAUTH" => "set cluster.passwordFile",
         "NOPERM" => {
-            "permit it: a start of wschat prints the ACL line that permits all that is needed"
+            "permit it: `wschat doctor` prints the ACL line that permits all that is needed"
         }
         "ERR" if detail.contains("without any password configured") => {
             "set cluster.passwordFile to null, or give the user a password in Redis"
@@ -111,7 +124,7 @@ fn refused(code: &str, detail: &str) -> &'static str {
         "LOADING" => "wait: it is reading its file",
         "OOM" => "raise maxmemory in Redis",
         "MISCONF" => "look at the disk of that server and at its log",
-        "NOREPLICAS" => "look at its replicas, or lower min-replicas-to-write",
+        "NOREPLICAS" => "look at its replicas: `info replication` shows whether they follow",
         "MOVED" | "CROSSSLOT" | "CLUSTERDOWN" => {
             "use a server that is not in cluster mode: a master with replicas and Sentinel"
         }
@@ -121,17 +134,7 @@ fn refused(code: &str, detail: &str) -> &'static str {
 
 impl fmt::Display for RedisError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redis at {}: {}: ", self.server, self.step)?;
-        match &self.kind {
-            RedisErrorKind::TimedOut(limit) => write!(f, "no answer within {limit:?}")?,
-            RedisErrorKind::Closed => f.write_str("the connection was closed")?,
-            RedisErrorKind::Failed(what)
-            | RedisErrorKind::Unexpected(what)
-            | RedisErrorKind::Unfit(what) => f.write_str(what)?,
-            RedisErrorKind::Refused { code, detail } => {
-                write!(f, "it answers \"{code} {detail}\"")?;
-            }
-        }
+        f.write_str(&self.what())?;
         match self.cure() {
             "" => Ok(()),
             cure => write!(f, "; {cure}"),

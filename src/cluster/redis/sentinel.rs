@@ -31,6 +31,8 @@ pub(super) struct Answer {
     pub(super) master: Address,
     /// Those that are well and that Sentinel would promote first.
     pub(super) replicas: Vec<Address>,
+    /// All that it knows, also those that are down.
+    pub(super) all_replicas: Vec<Address>,
     /// Two replicas have the same priority, so nobody knows which one Sentinel would promote.
     pub(super) is_undecided: bool,
 }
@@ -82,8 +84,13 @@ impl Sentinels {
         let epoch = field(&about, "config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
         let about = next()?;
         let replicas = items(&about);
-        let (replicas, is_undecided) = (preferred(replicas), is_undecided(replicas));
-        Ok(Answer { epoch, master, replicas, is_undecided })
+        Ok(Answer {
+            epoch,
+            master,
+            replicas: preferred(replicas),
+            all_replicas: replicas.iter().filter_map(address_of).collect(),
+            is_undecided: is_undecided(replicas),
+        })
     }
 }
 
@@ -121,6 +128,10 @@ fn priority(about: &Value) -> u64 {
 fn replica(about: &Value) -> Option<Address> {
     let is_well = field(about, "flags") == Some("slave") // No "s_down", "disconnected" or else.
         && field(about, "master-link-status") == Some("ok");
+    is_well.then(|| address_of(about))?
+}
+
+fn address_of(about: &Value) -> Option<Address> {
     let value = |name: &str| Some(Value::SimpleString(field(about, name)?.to_owned()));
-    is_well.then(|| address(&value("ip")?, &value("port")?))?
+    address(&value("ip")?, &value("port")?)
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::cluster::redis::Engine;
-use crate::cluster::redis::test_server::{TestServer, start, start_with};
+use crate::cluster::redis::test_server::{TestServer, eventually, start, start_with};
 use crate::settings::{ClusterSettings, ReadFrom};
 
 #[track_caller]
@@ -30,7 +30,7 @@ fn each_unfit_setting_has_a_cure_that_works() {
     let keys = ["maxmemory-policy noeviction", "appendonly yes", "appendfsync always"];
     assert_eq!(lines.len(), keys.len(), "{lines:#?}");
     for (line, key) in lines.iter().zip(keys) {
-        let cure = line.rsplit(": ").next().unwrap();
+        let cure = line.rsplit("; ").next().unwrap();
         let (host, port) =
             server.address().split_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
         let cli = format!("redis-cli -h {host} -p {port}");
@@ -83,7 +83,7 @@ fn cluster_mode_works_while_the_slot_is_there() {
     let lines = refusals(&engine);
     assert!(lines[0].contains("CLUSTERDOWN") && lines[0].contains("Sentinel"), "{lines:?}");
     server.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    crate::cluster::redis::test_server::eventually("the slots are served", || {
+    eventually("the slots are served", || {
         server.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
     });
     let warnings = engine.check().unwrap();
@@ -108,7 +108,7 @@ fn what_a_user_may_not_do_is_named_and_the_line_permits_it() {
     let directory = tempfile::tempdir().unwrap();
     let engine = Engine::new(&as_user(&server, &directory, "chat")).unwrap();
     let permit = |line: &str| {
-        let acl = line.rsplit("as an administrator of Redis: ").next().unwrap();
+        let acl = line.rsplit("if it has an aclfile): ").next().unwrap();
         let words: Vec<&str> = acl.split(' ').collect();
         assert_eq!(server.cli(&words), "OK\n", "{acl}");
     };
@@ -120,7 +120,7 @@ fn what_a_user_may_not_do_is_named_and_the_line_permits_it() {
         let lines = refusals(&engine);
         assert_eq!(lines.len(), 1, "{lines:?}");
         if rights.contains("xadd") {
-            let what = "user chat may not run XADD, EVAL on keys that begin with {wschat}:; as";
+            let what = "user chat may not run XADD, EVAL on keys that begin with {wschat}:; do";
             assert!(lines[0].contains(what), "{lines:?}");
         }
         permit(&lines[0]);
@@ -130,8 +130,33 @@ fn what_a_user_may_not_do_is_named_and_the_line_permits_it() {
     server.cli(&["ACL", "SETUSER", "chat", "-config"]);
     let warnings = engine.check().unwrap();
     assert_eq!(warnings.len(), 1);
-    let cure = warnings[0].rsplit("To have it checked: ").next().unwrap();
+    let cure = warnings[0].rsplit("to have it checked: ").next().unwrap();
     assert!(cure.ends_with("ACL SETUSER chat +config|get"), "{cure}");
+}
+
+#[test]
+fn the_server_that_is_read_needs_the_same_rights() {
+    let Some(master) = start() else { return };
+    let replica = master.replica().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let settings = as_user(&master, &directory, "chat");
+    let settings = ClusterSettings { read_from: Some(ReadFrom::Replica), ..settings };
+    let engine = Engine::new(&settings).unwrap();
+    for (server, rights) in [(&master, "+@all"), (&replica, "-xread")] {
+        let words = ["ACL", "SETUSER", "chat", "on", ">secret", "~*", "+@all", rights];
+        assert_eq!(server.cli(&words), "OK\n");
+    }
+    eventually("the replica follows", || engine.source().is_ok());
+    let lines = refusals(&engine);
+    let what = format!("Redis at {}: user chat may not run XREAD on keys", replica.address());
+    assert!(matches!(&lines[..], [line] if line.starts_with(&what)), "{lines:?}");
+    assert_eq!(replica.cli(&["ACL", "SETUSER", "chat", "+xread"]), "OK\n");
+    assert_eq!(engine.check().unwrap(), [""; 0]);
+    // Why it cannot be read comes first, before what else could be done.
+    assert_eq!(replica.cli(&["ACL", "SETUSER", "chat", "resetpass", ">other"]), "OK\n");
+    let warnings = engine.check().unwrap();
+    let reason = format!("no replica can be read: Redis at {}: AUTH: ", replica.address());
+    assert!(matches!(&warnings[..], [warning] if warning.contains(&reason)), "{warnings:?}");
 }
 
 #[test]

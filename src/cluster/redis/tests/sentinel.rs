@@ -217,3 +217,27 @@ fn the_replicas_of_one_server_are_found_without_sentinels() {
     assert_eq!(source(&engine).address(), replica.address());
     assert_eq!(engine.check().unwrap(), [""; 0]);
 }
+
+#[test]
+fn the_servers_that_a_failover_would_need_are_looked_at() {
+    let Some(mut set) = Set::start() else { return };
+    let engine = Engine::new(&set.settings()).unwrap();
+    // Which one is read changes nothing but whether it is refused.
+    let found = || match engine.check() {
+        Ok(warnings) => warnings,
+        Err(error) => error.lines().to_vec(),
+    };
+    let says = |address: &str, what: &str| {
+        let start = format!("Redis at {address}: {what}");
+        found().iter().any(|line| line.contains(&start))
+    };
+    source(&engine);
+    let [first, second] = [0, 1].map(|number| set.replicas[number].address());
+    set.replicas[0].cli(&["CONFIG", "SET", "appendonly", "no"]);
+    eventually("the setting is found", || says(&first, "it keeps no append-only file"));
+    set.replicas[0].cli(&["CONFIG", "SET", "appendonly", "yes"]);
+    set.replicas[1].kill();
+    set.sentinels[2].kill();
+    eventually("the server that is down is found", || says(&second, "connect: "));
+    assert!(says(&set.sentinels[2].address(), "connect: "), "{:?}", found());
+}
