@@ -253,8 +253,9 @@ fn files_that_the_server_s_user_cannot_use() {
         return;
     }
     patient.settings["username"] = json!("nobody");
+    let folder = patient.folder.path().to_owned();
     let set_mode = |name: &str, mode: u32| {
-        fs::set_permissions(patient.file(name), fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).unwrap();
     };
     set_mode(".", 0o755);
     patient.check("error", "history", "the user nobody cannot create files in", "chown nobody");
@@ -279,6 +280,19 @@ fn files_that_the_server_s_user_cannot_use() {
     fs::set_permissions(patient.file("icon.svg"), fs::Permissions::from_mode(0o600)).unwrap();
     patient.settings["icon"] = json!("icon.svg");
     patient.check("error", "icon", "the user nobody cannot read", "give it the right");
+    patient.settings["icon"] = json!(null);
+    fs::write(patient.file("password.txt"), "secret").unwrap();
+    set_mode("password.txt", 0o600);
+    patient.settings["cluster"] =
+        json!({ "redis": "redis://127.0.0.1:1", "passwordFile": "password.txt" });
+    let finds = |what: &str, cure: &str| {
+        let has = |found: &Value, key: &str, text| found[key].as_str().unwrap().contains(text);
+        let findings = patient.findings(&[]);
+        findings.iter().any(|found| has(found, "what", what) && has(found, "cure", cure))
+    };
+    assert!(finds("the user nobody cannot read password.txt", "chown nobody"));
+    set_mode("password.txt", 0o644);
+    assert!(finds("everybody on this machine can read the password", "chmod o= "));
 }
 
 #[test]

@@ -37,12 +37,11 @@ pub(super) fn examine(settings: &Settings, account: &Account, findings: &mut Fin
             }
         }
     }
-    if let Some(key) = &settings.private_key
-        && fs::metadata(key).is_ok_and(|metadata| metadata.mode() & 0o007 != 0)
-    {
-        let what = format!("everybody on this machine can read the private key {}", key.display());
-        findings.warning("certificate", what, format!("`chmod o= {}`", key.display()));
+    if let Some(key) = &settings.private_key {
+        examine_secret("certificate", "the private key", key, findings);
     }
+    #[cfg(feature = "cluster")]
+    examine_cluster(settings, account, findings);
     if let Some(folder) = &settings.gifs_directory
         && let Some(obstacle) = account.obstacle(folder, READ | ENTER)
     {
@@ -54,6 +53,41 @@ pub(super) fn examine(settings: &Settings, account: &Account, findings: &mut Fin
     {
         let what = format!("the user {} cannot read {}", account.name(), obstacle.display());
         findings.error("icon", what, "give it the right to read that file");
+    }
+}
+
+/// With "username", too, they are read by the user that the server has become.
+#[cfg(feature = "cluster")]
+fn examine_cluster(settings: &Settings, account: &Account, findings: &mut Findings) {
+    let cluster = &settings.cluster;
+    if cluster.redis.is_none() {
+        return;
+    }
+    let tls = cluster.tls.clone().unwrap_or_default();
+    for file in [&cluster.password_file, &tls.ca, &tls.cert, &tls.key].into_iter().flatten() {
+        if let Some(obstacle) = account.obstacle(file, READ) {
+            let (name, file) = (account.name(), file.display());
+            let what =
+                format!("the user {name} cannot read {file}, because of {}", obstacle.display());
+            findings.error(
+                "cluster",
+                what,
+                format!("`chown {name} {file}`, and `chmod 600 {file}`"),
+            );
+        }
+    }
+    let secrets = [("the password", &cluster.password_file), ("the private key", &tls.key)];
+    for (secret, file) in secrets {
+        if let Some(file) = file {
+            examine_secret("cluster", secret, file, findings);
+        }
+    }
+}
+
+fn examine_secret(subject: &'static str, secret: &str, file: &Path, findings: &mut Findings) {
+    if fs::metadata(file).is_ok_and(|metadata| metadata.mode() & 0o007 != 0) {
+        let what = format!("everybody on this machine can read {secret} {}", file.display());
+        findings.warning(subject, what, format!("`chmod o= {}`", file.display()));
     }
 }
 
