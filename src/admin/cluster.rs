@@ -13,7 +13,11 @@ use crate::cluster::{Figures, NodeStatus};
 
 /// Each figure: its name, its type, and what it is.
 pub(super) const FAMILIES: [Family; 20] = [
-    ("wschat_cluster_nodes", Kind::Gauge, "Live nodes of the cluster, as this one knows them."),
+    (
+        "wschat_cluster_nodes",
+        Kind::Gauge,
+        "Live nodes of the cluster, as this one knows them, without those that are leaving.",
+    ),
     (
         "wschat_cluster_log_away",
         Kind::Gauge,
@@ -98,7 +102,8 @@ pub(super) const FAMILIES: [Family; 20] = [
 impl Page {
     /// What is not known yet is left out.
     pub(super) fn cluster(&mut self, figures: &Figures) {
-        self.single("wschat_cluster_nodes", figures.nodes().len());
+        let nodes = figures.nodes().iter().filter(|node| !node.is_leaving).count();
+        self.single("wschat_cluster_nodes", nodes);
         let is_away = figures.away_since().is_some();
         self.single("wschat_cluster_log_away", u8::from(is_away));
         self.single("wschat_cluster_term", get(&figures.term));
@@ -173,7 +178,7 @@ fn node_json(node: &NodeStatus, keeper: Option<&str>) -> Value {
         "silentMs": silent_ms,
         "isThis": is_this,
         "isLeaving": is_leaving,
-        "isKeeper": keeper == Some(&**name),
+        "isKeeper": keeper == Some(&**name) && !is_leaving,
     })
 }
 

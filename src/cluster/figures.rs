@@ -67,12 +67,13 @@ pub(crate) struct NodeStatus {
 }
 
 impl Figures {
-    /// The live nodes.
+    /// The live nodes, by their names. One that is leaving is there until its lease ends.
     pub(crate) fn nodes(&self) -> Vec<NodeStatus> {
         self.lock().nodes.clone()
     }
 
-    pub(crate) fn set_nodes(&self, nodes: Vec<NodeStatus>) {
+    pub(crate) fn set_nodes(&self, mut nodes: Vec<NodeStatus>) {
+        nodes.sort_by(|one, other| one.name.cmp(&other.name).then(one.id.cmp(&other.id)));
         self.lock().nodes = nodes;
     }
 

@@ -40,7 +40,7 @@ mod transfer;
 mod watch;
 mod writer;
 
-pub(crate) use batch::{Command, Notice};
+pub(crate) use batch::{Batch, Command, Notice};
 pub(crate) use figures::{Figures, NodeStatus};
 pub(crate) use inspect::inspect;
 pub(crate) use keeper::Keeper;

@@ -15,7 +15,8 @@ use log::{error, info, warn};
 use super::{Local, Log, Lost, Notice, Now, Ordered, Proposal};
 use crate::chat::{Action, Chat, Effect, EntryId, Link, NodeId};
 use crate::cluster::{
-    Break, Command, Figures, Follower, LogEntry, NodeStatus, Step, Taken, Verdict, mark_poisoned,
+    Batch, Break, Command, Figures, Follower, LogEntry, NodeStatus, Step, Taken, Verdict,
+    mark_poisoned,
 };
 use crate::protocol::Since;
 use proposals::{Kind, Proposals, Proposed};
@@ -34,7 +35,7 @@ const TIME_TO_CATCH_UP: Duration = Duration::from_secs(1);
 /// How many proposals may be on their way. Above this, the log counts as away.
 const MAX_PROPOSALS: usize = 100_000;
 
-/// How often the operator's figures of all nodes are renewed. With many users that takes some milliseconds.
+/// How often the operator's figures of all nodes are renewed, and when a node joins, leaves or is gone. With many users that takes some milliseconds.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// A node shows at least so often that it lives. An entry moves the log's clock by 2 s at most, so while nothing else
@@ -140,6 +141,9 @@ impl SharedLog {
         let counter = entry.batch.as_ref().map_or(0, |batch| batch.counter);
         let time = entry.time;
         self.taken += commands + 1;
+        if entry.batch.as_ref().is_some_and(is_of_membership) {
+            self.report_at = Duration::ZERO;
+        }
         let taken = match self.follower.nodes.take(entry) {
             Ok(taken) => taken,
             Err(why) => return self.end_by(why),
@@ -198,6 +202,7 @@ impl SharedLog {
     fn look(&mut self, taken: &Taken) {
         let Taken { gone, is_new_epoch, skipped, differs, .. } = taken;
         for node in gone {
+            self.report_at = Duration::ZERO;
             info!(
                 "node {:016x} has not been heard of for longer than its lease: it is gone",
                 node.0
@@ -289,6 +294,12 @@ impl SharedLog {
             self.push(self.follower.nodes.beat(), Kind::Sign, None);
         }
     }
+}
+
+/// Whether a node joins with it, or leaves.
+fn is_of_membership(batch: &Batch) -> bool {
+    matches!(batch.commands.first(), Some(Command::Join(_)))
+        || matches!(batch.commands.last(), Some(Command::Leave))
 }
 
 impl Log for SharedLog {

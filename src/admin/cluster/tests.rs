@@ -143,6 +143,21 @@ fn the_nodes_are_listed_with_the_keeper() {
 }
 
 #[test]
+fn a_node_that_was_restarted_is_listed_twice_and_counted_once() {
+    let figures = figures();
+    let before = NodeStatus { is_leaving: true, ..node(9, "two", 2) };
+    figures.set_nodes(vec![node(10, "two", 3), before, node(1, "one", 3)]);
+    assert!(page(&figures).contains("\nwschat_cluster_nodes 2\n"));
+    let shown = show(Some(&figures)).unwrap();
+    let nodes = shown["nodes"].as_array().unwrap();
+    let marks =
+        |node: &Value| (node["name"].clone(), node["isLeaving"] == true, node["isKeeper"] == true);
+    let marks: Vec<_> = nodes.iter().map(marks).collect();
+    let expected = [("one", false, false), ("two", true, false), ("two", false, true)];
+    assert_eq!(marks, expected.map(|(name, leaves, keeps)| (json!(name), leaves, keeps)));
+}
+
+#[test]
 fn a_server_that_is_no_node_says_so() {
     let (status, error) = show(None).unwrap_err();
     assert_eq!(status, 404);

@@ -102,6 +102,9 @@ pub(super) fn status(answer: Value, now_ms: i64) -> Shown {
         let _ = writeln!(text, "{name:<11}  {}", escape(&value));
     }
     text.push('\n');
+    if let Some(at) = cluster.away_since {
+        let _ = writeln!(text, "The nodes as of {}, when this one last heard of them:", time(at));
+    }
     text.push_str(&list(nodes));
     Some(text)
 }

@@ -204,7 +204,8 @@ fn the_operator_sees_the_nodes_and_why_one_is_not_ready() {
     assert!(health().text().contains("has been away for"), "{}", health().text());
     assert!(has("south", "wschat_cluster_log_away 1"));
     eventually("the other node says so, too", || {
-        operated.printed(&["cluster", "status"]).contains("log          away for ")
+        let status = operated.printed(&["cluster", "status"]);
+        status.contains("log          away for ") && status.contains("\nThe nodes as of ")
     });
     operated.nodes.redis.signal("-CONT");
     eventually("it is ready again", || ready().status == 200);
