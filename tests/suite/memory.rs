@@ -2,9 +2,10 @@
 
 use std::io::ErrorKind;
 
+use crate::admin::{get, socket};
 use crate::client::{Client, UPGRADE, V2};
 use crate::frame::{self, Frame};
-use crate::host::Host;
+use crate::host::{Host, eventually};
 
 /// The least that the settings allow: room for 128 connections, 4 MiB of frames, and 1 MiB of messages that
 /// have come in part.
@@ -22,7 +23,9 @@ fn there_are_no_more_connections_than_the_memory_allows() {
 
 #[test]
 fn queues_that_need_too_much_memory_are_closed_and_nobody_else_notices() {
+    let (_directory, socket) = socket();
     let host = Host::with(|settings| {
+        settings.admin.listen = Some(socket.display().to_string());
         settings.limits.max_memory_bytes = LITTLE;
         settings.limits.messages_per_second = 0.0;
         settings.limits.max_message_bytes = 1 << 20;
@@ -47,7 +50,7 @@ fn queues_that_need_too_much_memory_are_closed_and_nobody_else_notices() {
         })
         .collect();
     // Closed, or answered up to the last request. Who reads too late is cut off before its Close frame.
-    let mut ends = greedy.iter_mut().filter_map(|client| {
+    let ends = greedy.iter_mut().filter_map(|client| {
         loop {
             match client.frame_or_cut() {
                 Ok(Some(frame)) if frame.payload.starts_with(br#"{"type":"error""#) => return None,
@@ -60,10 +63,19 @@ fn queues_that_need_too_much_memory_are_closed_and_nobody_else_notices() {
         }
     });
     let slow = [&1013_u16.to_be_bytes()[..], b"slow consumer"].concat();
-    let first = ends
-        .next()
-        .expect("6 times 20 answers of 900 KB do not fit into 4 MiB and the buffers of the kernel");
-    assert!(ends.chain([first]).flatten().all(|payload| payload == slow));
+    let ends: Vec<Option<Vec<u8>>> = ends.collect();
+    assert!(
+        !ends.is_empty(),
+        "6 times 20 answers of 900 KB do not fit into 4 MiB and the buffers of the kernel"
+    );
+    assert!(ends.iter().flatten().all(|payload| *payload == slow));
+    // The server counts an ending after the client has seen it.
+    eventually("each is counted as a slow consumer, and nobody else", || {
+        let page = String::from_utf8(get(&socket, "/metrics").body).unwrap();
+        let sample = r#"wschat_connection_endings_total{reason="slow_consumer"} "#;
+        let count = page.lines().find_map(|line| line.strip_prefix(sample));
+        count.expect(&page).parse() == Ok(ends.len())
+    });
     members[0].say("still here");
     members[1].skip_to("text");
 }
