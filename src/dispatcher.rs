@@ -71,17 +71,22 @@ pub(crate) struct Dispatcher<L> {
     gathered: usize,
 }
 
+/// What a dispatcher is made of.
+pub(crate) struct Parts<L> {
+    pub(crate) log: L,
+    pub(crate) chat: Chat,
+    pub(crate) lobby: Lobby,
+    pub(crate) saver: Saver,
+    pub(crate) delivery: Delivery,
+    pub(crate) recall: Recall,
+    /// Counts what it does.
+    pub(crate) metrics: Arc<Metrics>,
+}
+
 impl<L: Log> Dispatcher<L> {
     /// `max_tick_bytes` must be well below what an outbox may hold, so that no single tick fills one.
-    pub(crate) fn new(
-        log: L,
-        chat: Chat,
-        lobby: Lobby,
-        saver: Saver,
-        delivery: Delivery,
-        recall: Recall,
-        max_tick_bytes: usize,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts<L>, max_tick_bytes: usize) -> Self {
+        let Parts { log, chat, lobby, saver, delivery, recall, metrics } = parts;
         let mut dispatcher = Self {
             log,
             chat,
@@ -96,16 +101,11 @@ impl<L: Log> Dispatcher<L> {
             now: Now::default(),
             stopping_until: None,
             desk: Desk::default(),
-            metrics: Arc::default(),
+            metrics,
             gathered: 0,
         };
         dispatcher.grant_ids();
         dispatcher
-    }
-
-    /// Counts there what it does.
-    pub(crate) fn with_metrics(self, metrics: Arc<Metrics>) -> Self {
-        Self { metrics, ..self }
     }
 
     /// Runs until every sender of inputs is gone, or until this node has to join a shared log anew.

@@ -33,6 +33,7 @@ pub enum StartError {
     /// The file of the log cannot be opened. The program around the library says this.
     Log(io::Error),
     /// The cluster that the settings name cannot be joined. The text says what is wrong and what to do.
+    #[cfg(feature = "cluster")]
     Cluster(String),
     /// The admin listener cannot be opened.
     Admin {
@@ -75,7 +76,9 @@ impl StartError {
             Self::Listen { source, .. } | Self::Admin { source, .. } => {
                 source.kind() == ErrorKind::AddrNotAvailable || may_pass(source)
             }
-            Self::Machine(_) | Self::Cluster(_) => true,
+            Self::Machine(_) => true,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_) => true,
             Self::Log(source) => may_pass(source),
             Self::Settings(_) | Self::Certificate(_) | Self::Gifs(_) | Self::Icon(_) => false,
         }
@@ -98,6 +101,7 @@ impl fmt::Display for StartError {
                 }
             }
             Self::Log(error) => error.fmt(f),
+            #[cfg(feature = "cluster")]
             Self::Cluster(error) => write!(f, "the cluster: {error}"),
             Self::Admin { address, source } => write!(
                 f,
@@ -171,6 +175,7 @@ impl Error for StartError {
             | Self::Admin { source, .. }
             | Self::Log(source)
             | Self::Machine(source) => Some(source),
+            #[cfg(feature = "cluster")]
             Self::Cluster(_) => None,
         }
     }

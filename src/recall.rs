@@ -117,11 +117,12 @@ impl Recall {
         reader: Box<dyn HistoryReader>,
         epoch: Arc<str>,
         on_enter: usize,
+        metrics: Arc<Metrics>,
     ) -> (Self, RecallThread) {
         // Bounded by the number of clients: each has one query here at a time.
         let (query_sender, queries) = unbounded();
         let (permit_taker, permits) = bounded(MAX_RESULTS);
-        let (on_enter, metrics) = (Arc::new(AtomicUsize::new(on_enter)), Arc::default());
+        let on_enter = Arc::new(AtomicUsize::new(on_enter));
         let messages = Messages { reader, epoch, on_enter: on_enter.clone(), metrics };
         let thread = RecallThread { queries, permits: permit_taker, messages };
         (Self { queries: query_sender, permits, on_enter }, thread)
@@ -167,12 +168,6 @@ impl Query {
 }
 
 impl RecallThread {
-    /// Counts its refusals there.
-    pub(crate) fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
-        self.messages.metrics = metrics;
-        self
-    }
-
     /// Answers queries until the [`Recall`] is dropped.
     pub(crate) fn run(mut self, inputs: &WeakMailboxSender<Input>) {
         while let Ok(query) = self.queries.recv() {

@@ -23,7 +23,7 @@ use crate::session::{Condition, Context};
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The requests that there are. Metrics and health are also for HEAD.
-const ROUTES: &[(&str, &str)] = &[
+const ROUTES: [(&str, &str); 12 + cfg!(feature = "cluster") as usize] = [
     ("GET", "/metrics"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),

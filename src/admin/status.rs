@@ -34,15 +34,7 @@ impl Status {
             |first| json!({ "subject": first.subject, "expiresAt": first.expires_at * 1_000 }),
         );
         let place = commands.archive.place();
-        let history = json!({
-            "file": place.as_ref().map(|(path, _)| path.to_string_lossy()),
-            "isSaving": !context.health.is_failing(),
-            "fileBytes": place.as_ref().map(|(_, bytes)| bytes),
-        });
-        // Kept in Redis, for all nodes of the cluster.
-        #[cfg(feature = "cluster")]
-        let history = shared(history, context.cluster.is_some());
-        json!({
+        let status = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "commit": COMMIT,
             "features": FEATURES,
@@ -55,7 +47,11 @@ impl Status {
             "users": chat.map(|chat| chat.users),
             "awayUsers": chat.map(|chat| chat.away_users),
             "rooms": chat.map(|chat| chat.rooms),
-            "history": history,
+            "history": {
+                "file": place.as_ref().map(|(path, _)| path.to_string_lossy()),
+                "isSaving": !context.health.is_failing(),
+                "fileBytes": place.as_ref().map(|(_, bytes)| bytes),
+            },
             "health": failures.into_iter().chain(warnings).collect::<Vec<_>>(),
             "certificate": certificate,
             "residentBytes": process.resident_bytes,
@@ -63,12 +59,16 @@ impl Status {
             "openFiles": process.open_files,
             "maxOpenFiles": process.max_open_files,
             "isDraining": context.stop.is_announced(),
-        })
+        });
+        #[cfg(feature = "cluster")]
+        let status = of_node(status, context.cluster.is_some());
+        status
     }
 }
 
+/// Says whether the history is kept in Redis, for all nodes of the cluster.
 #[cfg(feature = "cluster")]
-fn shared(mut history: Value, is_shared: bool) -> Value {
-    history["isShared"] = is_shared.into();
-    history
+fn of_node(mut status: Value, is_shared: bool) -> Value {
+    status["history"]["isShared"] = is_shared.into();
+    status
 }

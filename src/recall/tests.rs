@@ -108,7 +108,8 @@ impl Desk {
         store(&mut *history, last);
         let is_failing = Arc::<Mutex<bool>>::default();
         let reader = WatchedReader { reader, is_failing: is_failing.clone(), reads };
-        let (recall, thread) = Recall::new(Box::new(reader), EPOCH.into(), ON_ENTER);
+        let (recall, thread) =
+            Recall::new(Box::new(reader), EPOCH.into(), ON_ENTER, Arc::default());
         let (flusher, _) = Flusher::new(Memory::plenty()).unwrap();
         let (outbox, _) = memory_outbox(ConnectionId(1), 1_000, &Arc::new(flusher));
         Self { recall, thread, outbox, is_failing }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::chat::{Chat, REFERENCE_BYTES, Rules};
 use crate::delivery::Delivery;
-use crate::dispatcher::{Dispatcher, Saver};
+use crate::dispatcher::{self, Dispatcher, Saver};
 use crate::history::{HistoryReader, Retention};
 use crate::input::Reload;
 use crate::lobby::Lobby;
@@ -35,16 +35,17 @@ pub(super) fn assemble<L: Log>(
     metrics: &Arc<Metrics>,
 ) -> (Dispatcher<L>, RecallThread) {
     let Parts { chat, saver, reader, epoch } = parts;
-    let (queries, recall) = Recall::new(reader, epoch.clone(), start.history_on_enter);
+    let (queries, recall) =
+        Recall::new(reader, epoch.clone(), start.history_on_enter, metrics.clone());
     let mut lobby =
         Lobby::new(log.node(), start.list_interval, epoch.clone(), start.max_frame_bytes);
     lobby.set_room_rate(start.room_bytes_per_second);
     let mut delivery = Delivery::new(start.server, epoch, memory);
     // Those of a shared log are not always those of the settings.
     delivery.set_rules(chat.rules());
-    let dispatcher =
-        Dispatcher::new(log, chat, lobby, saver, delivery, queries, start.max_tick_bytes);
-    (dispatcher.with_metrics(metrics.clone()), recall.with_metrics(metrics.clone()))
+    let metrics = metrics.clone();
+    let parts = dispatcher::Parts { log, chat, lobby, saver, delivery, recall: queries, metrics };
+    (Dispatcher::new(parts, start.max_tick_bytes), recall)
 }
 
 /// What the dispatcher takes from the settings, at the start and when they are reloaded.

@@ -34,19 +34,30 @@ pub(super) struct OpenedChat {
 }
 
 /// What the dispatcher's thread runs.
+#[cfg_attr(
+    feature = "cluster",
+    expect(
+        clippy::large_enum_variant,
+        reason = "there is one, and a box makes the smallest program larger"
+    )
+)]
 pub(super) enum Dispatching {
     /// A server that is a chat of its own.
-    Alone(Box<Dispatcher<LocalLog>>),
+    Alone(Dispatcher<LocalLog>),
     /// A node of a cluster.
     #[cfg(feature = "cluster")]
     Member(Box<Member>),
 }
 
 /// What the thread `upkeep` runs.
+#[cfg_attr(
+    all(feature = "cluster", feature = "sqlite"),
+    expect(clippy::large_enum_variant, reason = "as above")
+)]
 pub(super) enum UpkeepTask {
-    File(Box<Upkeep>),
+    File(Upkeep),
     #[cfg(feature = "cluster")]
-    Keeper(Box<Keeper>),
+    Keeper(Keeper),
 }
 
 #[cfg(feature = "cluster")]
@@ -88,6 +99,7 @@ pub(super) fn open(
 
 impl OpenedChat {
     /// Opens the history of a server that is a chat of its own, and restores the chat from it.
+    #[inline(never)] // Inlined, it makes the smallest program larger.
     pub(super) fn open(
         live: &Live,
         health: Arc<Health>,
@@ -107,13 +119,8 @@ impl OpenedChat {
         saver.begin(&chat, effects)?;
         let parts = Parts { chat, saver, reader, epoch: epoch.into() };
         let (dispatcher, recall) = assemble(LocalLog::default(), parts, start, memory, metrics);
-        let dispatching = Dispatching::Alone(Box::new(dispatcher));
-        Ok(Self {
-            dispatching,
-            recall,
-            upkeep: upkeep.map(|upkeep| UpkeepTask::File(Box::new(upkeep))),
-            archive,
-        })
+        let dispatching = Dispatching::Alone(dispatcher);
+        Ok(Self { dispatching, recall, upkeep: upkeep.map(UpkeepTask::File), archive })
     }
 
     /// Joins the cluster that the settings name.
@@ -131,7 +138,7 @@ impl OpenedChat {
         Ok(Self {
             dispatching: Dispatching::Member(Box::new(member)),
             recall,
-            upkeep: Some(UpkeepTask::Keeper(Box::new(keeper))),
+            upkeep: Some(UpkeepTask::Keeper(keeper)),
             archive,
         })
     }

@@ -14,7 +14,7 @@ use super::store::FaultyStore;
 use super::view::ClientView;
 use crate::chat::{Chat, ConnectionId, NodeId, Rules, Stored, Version};
 use crate::delivery::Delivery;
-use crate::dispatcher::{Dispatcher, Saver};
+use crate::dispatcher::{Dispatcher, Parts, Saver};
 use crate::history::Retention;
 use crate::input::Input;
 use crate::lobby::Lobby;
@@ -98,18 +98,19 @@ impl World {
         let (chat, effects) = Chat::restore(rules.clone(), Stored::default());
         saver.begin(&chat, effects).unwrap();
         let (recall, recall_thread) =
-            Recall::new(Box::new(store.clone()), epoch.clone(), sizes.on_enter);
+            Recall::new(Box::new(store.clone()), epoch.clone(), sizes.on_enter, Arc::default());
         let list_interval = dice.pick(&[Duration::ZERO, Duration::from_millis(500)]);
         let tape = Tape::default();
-        let dispatcher = Dispatcher::new(
-            RecordingLog::new(tape.clone()),
+        let parts = Parts {
+            log: RecordingLog::new(tape.clone()),
             chat,
-            Lobby::new(NodeId(0), list_interval, epoch.clone(), sizes.frame_bytes),
+            lobby: Lobby::new(NodeId(0), list_interval, epoch.clone(), sizes.frame_bytes),
             saver,
-            Delivery::new(ServerInfo::sample(), epoch.clone(), Memory::plenty()),
+            delivery: Delivery::new(ServerInfo::sample(), epoch.clone(), Memory::plenty()),
             recall,
-            sizes.tick_bytes,
-        );
+            metrics: Arc::default(),
+        };
+        let dispatcher = Dispatcher::new(parts, sizes.tick_bytes);
         let (flusher_handle, flusher) = Flusher::new(Memory::plenty()).unwrap();
         let clients = (0..dice.index(6) + 2).map(|number| {
             let version = dice.pick(&[Version::Base, Version::V2, Version::V2]);

@@ -105,12 +105,13 @@ impl Stage {
         let (chat, effects) = Chat::restore(rules(&["A"]), Stored::default());
         saver.begin(&chat, effects).unwrap();
         let epoch: Arc<str> = epoch.into();
-        let (queries, recall) = Recall::new(reader, epoch.clone(), ON_ENTER);
+        let metrics = Arc::<Metrics>::default();
+        let (queries, recall) = Recall::new(reader, epoch.clone(), ON_ENTER, metrics.clone());
         let lobby = Lobby::new(NodeId(0), LIST_INTERVAL, epoch.clone(), MAX_QUEUED);
         let delivery = Delivery::new(server_info(1_000), epoch, Memory::plenty());
         let log = LocalLog::default();
-        let dispatcher =
-            Dispatcher::new(log, chat, lobby, saver, delivery, queries, MAX_TICK_BYTES);
+        let parts = Parts { log, chat, lobby, saver, delivery, recall: queries, metrics };
+        let dispatcher = Dispatcher::new(parts, MAX_TICK_BYTES);
         let (flusher, flusher_thread) = Flusher::new(Memory::plenty()).unwrap();
         let (now, flusher) = (Now { at: Duration::from_secs(100), time: 5 }, Arc::new(flusher));
         let clients = Vec::new();

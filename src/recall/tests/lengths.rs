@@ -24,7 +24,7 @@ fn desk(texts: &[String], users: u64) -> (Desk, impl Fn() -> RoomSnapshot + use<
         history.commit(Batch { said: &[(ROOM, &said)], memos: &[] }).unwrap();
     }
     let mut desk = Desk::with(0);
-    let (recall, thread) = Recall::new(reader, EPOCH.into(), 1_000);
+    let (recall, thread) = Recall::new(reader, EPOCH.into(), 1_000, Arc::default());
     (desk.recall, desk.thread) = (recall, thread);
     let name: Arc<str> = "\\\"\u{2028}🚀".repeat(8).into();
     let last_seq = texts.len() as u64;

@@ -2,8 +2,6 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use redis::cmd;
@@ -145,13 +143,17 @@ fn a_time_out_is_that_of_the_caller() {
 
 #[cfg(feature = "tls")]
 /// Makes a CA, and a certificate for 127.0.0.1 by it, as `ca.pem`, `cert.pem` and `key.pem`.
-fn make_certificates(directory: &Path) {
+fn make_certificates(directory: &std::path::Path) {
     let script = "set -e\n\
         openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=ca\n\
         openssl req -newkey rsa:2048 -nodes -keyout key.pem -out csr.pem -subj /CN=redis\n\
         printf 'subjectAltName=IP:127.0.0.1\\n' >ext\n\
         openssl x509 -req -in csr.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem -days 2 -extfile ext";
-    let made = Command::new("sh").args(["-c", script]).current_dir(directory).output().unwrap();
+    let made = std::process::Command::new("sh")
+        .args(["-c", script])
+        .current_dir(directory)
+        .output()
+        .unwrap();
     assert!(made.status.success(), "{made:?}");
 }
 
