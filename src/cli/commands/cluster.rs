@@ -110,7 +110,11 @@ pub(super) fn status(answer: Value, now_ms: i64) -> Shown {
 }
 
 fn log_state(cluster: &Cluster, now_ms: i64) -> String {
+    let Redis { writes_to, reads_from, .. } = &cluster.redis;
     match cluster.away_since {
+        None if writes_to.is_none() || reads_from.is_none() => {
+            "not connected at the moment: texts wait".to_owned()
+        }
         None => "all is well".to_owned(),
         Some(at) => format!(
             "away for {}, since {}: messages are refused; `wschat doctor` says why",

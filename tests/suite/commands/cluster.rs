@@ -1,6 +1,6 @@
 //! The commands on a cluster, against a scripted admin listener.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Admin, check, run, status, stdout};
 
@@ -22,7 +22,7 @@ fn cluster_status_shows_the_cluster_with_its_nodes() {
         "rejoins": 3, "forks": 2, "differences": 1, "repeatedBatches": 0,
     });
     let lines = "\
-log          all is well
+log          not connected at the moment: texts wait
 place        entry 4,711 of term 1795531205000
 delay        1.64 ms through the log and back, 2 ms behind it
 writes to    10.0.0.1:6379
@@ -39,9 +39,17 @@ two    1.2.0        2  1,200   1 s ago  leaving
 ";
     check(&["cluster", "status"], "GET /v1/cluster ", &answer, lines);
 
+    let printed =
+        |answer: &Value| stdout(&Admin::json("200 OK", answer).run(&["cluster", "status"]));
     answer["awaySince"] = json!(0);
-    let printed = stdout(&Admin::json("200 OK", &answer).run(&["cluster", "status"]));
-    assert!(printed.contains("since 1970-01-01T00:00:00Z: messages are refused"), "{printed}");
+    let away = printed(&answer);
+    assert!(away.contains("since 1970-01-01T00:00:00Z: messages are refused"), "{away}");
+    assert!(away.contains(
+        "\nThe nodes as of 1970-01-01T00:00:00Z, when this one last heard of them:\nNODE"
+    ));
+    answer["awaySince"] = json!(null);
+    answer["redis"]["readsFrom"] = json!("10.0.0.2:6379");
+    assert!(printed(&answer).starts_with("log          all is well\n"));
     let output = run(&["cluster"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
