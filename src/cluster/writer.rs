@@ -162,6 +162,8 @@ impl WriterThread {
             }
             if self.reconnect.writer.swap(false, Ordering::AcqRel) {
                 self.connection = None;
+                // What was appended over it may be lost, and nothing else may come that would be appended behind it.
+                self.shared.must_repeat.store(true, Ordering::Release);
             }
             if self.must_repeat() {
                 self.appended = 0;
