@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -353,15 +353,6 @@ fn ask(port: u16, command: &[&str]) -> Result<Value, String> {
         redis::cmd(first).arg(rest).query::<Value>(&mut connection)
     };
     answer().map_err(|error: redis::RedisError| format!("port {port}: {command:?}: {error}"))
-}
-
-/// Whether the program can be started at all.
-pub fn version(program: &Path) -> io::Result<String> {
-    let output =
-        std::process::Command::new(program).arg("--version").output().map_err(|error| {
-            io::Error::other(format!("{} cannot be started: {error}", program.display()))
-        })?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Tries it until it succeeds, for so long at most.

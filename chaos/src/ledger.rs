@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::frames::Said;
 use crate::people::People;
@@ -14,7 +14,7 @@ pub type User = u64;
 pub type Index = u32;
 
 /// What a server can do wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
     /// A text that was acknowledged or seen is not in the history.
@@ -53,7 +53,7 @@ pub enum Kind {
     Defect,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Violation {
     pub kind: Kind,
     pub who: String,
@@ -100,7 +100,7 @@ pub struct Text {
 }
 
 /// How much was counted.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     pub texts: u64,

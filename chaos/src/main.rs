@@ -13,6 +13,7 @@
 //! | `audit.rs` | the history at the end, as each node has it |
 //! | `shared.rs` | what the conductor and the crowd tell each other |
 //! | `report.rs` | the output |
+//! | `results.rs` | the results of all runs so far |
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,8 @@ mod client;
 mod conductor;
 mod crowd;
 mod disk;
+#[path = "../../bench/src/bin/compare/document.rs"]
+mod document;
 mod engine;
 mod fault;
 #[path = "../../bench/src/frame.rs"]
@@ -30,10 +33,12 @@ mod frames;
 mod ledger;
 mod nodes;
 mod options;
+mod paths;
 mod people;
 mod process;
 mod proxy;
 mod report;
+mod results;
 mod shared;
 mod v2;
 mod wire;
@@ -74,6 +79,10 @@ fn main() -> ExitCode {
             let line = |(_, name, what): &(Fault, &str, &str)| format!("{name:<22} {what}\n");
             print(&fault::ALL.iter().map(line).collect::<String>())
         }
+        Ok(Task::Add(files)) => match results::add(&files) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error.to_string()),
+        },
         Ok(Task::Run(options)) => match run_in_folder(&options) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(BROKEN),
@@ -127,6 +136,7 @@ fn run_in_folder(options: &Options) -> io::Result<bool> {
 
 fn run(options: &Options, folder: &Path) -> io::Result<Report> {
     let faults = possible(options);
+    let wschat = process::version(&options.server)?;
     let mut ports = Ports::new(options.seed);
     // One more than there are at first: it joins later.
     let doors = options.nodes + usize::from(!options.is_alone);
@@ -154,7 +164,7 @@ fn run(options: &Options, folder: &Path) -> io::Result<Report> {
     }
     conductor.rest();
     let crowd = crowd.join().map_err(|_| io::Error::other("the crowd has panicked"))??;
-    Ok(close(&mut conductor, crowd, version))
+    Ok(close(&mut conductor, crowd, (wschat, version)))
 }
 
 /// The faults that are wanted and possible; says which are not.
@@ -187,7 +197,7 @@ fn start_engine(
     if options.is_alone {
         return Ok((None, "no Redis".to_owned()));
     }
-    let version = engine::version(&options.redis)?;
+    let version = process::version(&options.redis)?;
     let setup = Setup {
         program: options.redis.clone(),
         folder: folder.to_owned(),
@@ -240,7 +250,11 @@ fn absolute(program: &Path) -> io::Result<PathBuf> {
 }
 
 /// All that is checked at the end.
-fn close(conductor: &mut Conductor, mut crowd: Crowd, engine: String) -> Report {
+fn close(
+    conductor: &mut Conductor,
+    mut crowd: Crowd,
+    (wschat, engine): (String, String),
+) -> Report {
     let options = conductor.options.clone();
     for name in crowd.unrested() {
         let what = "waits for an answer, or is not in its room, at the end";
@@ -271,6 +285,7 @@ fn close(conductor: &mut Conductor, mut crowd: Crowd, engine: String) -> Report 
     let ms = u32::try_from(conductor.shared.now()).unwrap_or(u32::MAX);
     conductor.shared.violations.store(ledger.violations.len(), SeqCst);
     Report {
+        wschat,
         seed: options.seed,
         engine,
         nodes: options.nodes,

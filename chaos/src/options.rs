@@ -37,6 +37,8 @@ Usage: chaos [options]
   --dir PATH          where settings, logs and data go; by default a new folder in /tmp,
                       which is removed if nothing was wrong
   --json FILE         write the result there, too
+  --add FILE          run nothing: add the result in this file to chaos/results.jsonl, and write the table of all
+                      results into docs/performance.md
   --help
 
 Exit status: 0 nothing was wrong, 1 something was, 2 the run could not be made.
@@ -67,12 +69,15 @@ pub struct Options {
 pub enum Task {
     Help,
     List,
+    /// Adds these results to the others.
+    Add(Vec<PathBuf>),
     Run(Box<Options>),
 }
 
 pub fn parse(mut parser: Parser) -> Result<Task, Error> {
     let mut options = Options::default();
     let (mut rooms, mut redis, mut engine) = (None, None, "redis".to_owned());
+    let mut added = Vec::new();
     while let Some(argument) = parser.next()? {
         match argument {
             Long("help") | Short('h') => return Ok(Task::Help),
@@ -99,9 +104,13 @@ pub fn parse(mut parser: Parser) -> Result<Task, Error> {
             Long("fsync") => options.fsync = parser.value()?.string()?,
             Long("no-redis") => options.is_alone = true,
             Long("dir") => options.dir = Some(parser.value()?.into()),
+            Long("add") => added.push(parser.value()?.into()),
             Long("json") => options.json = Some(parser.value()?.into()),
             other => return Err(other.unexpected()),
         }
+    }
+    if !added.is_empty() {
+        return Ok(Task::Add(added));
     }
     options.redis = redis.unwrap_or_else(|| format!("{engine}-server").into());
     let ten = u32::try_from(options.clients / 10).unwrap_or(u32::MAX);

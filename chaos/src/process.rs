@@ -99,3 +99,11 @@ impl Drop for Process {
         self.kill();
     }
 }
+
+/// What the program says of its version. Fails if it cannot be started at all.
+pub fn version(program: &Path) -> io::Result<String> {
+    let output = Command::new(program).arg("--version").output().map_err(|error| {
+        io::Error::other(format!("{} cannot be started: {error}", program.display()))
+    })?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

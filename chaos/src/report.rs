@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Counts, Kind, Violation};
 
 /// One fault that happened. Times are in milliseconds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
     pub fault: String,
     pub at: u64,
@@ -20,9 +20,11 @@ pub struct Record {
     pub stall: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
+    /// What the program says of its version.
+    pub wschat: String,
     pub seed: u64,
     pub engine: String,
     pub nodes: usize,
@@ -37,7 +39,7 @@ pub struct Report {
 }
 
 /// All faults of one name. Times are in milliseconds.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     pub count: usize,
