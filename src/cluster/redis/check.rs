@@ -96,30 +96,41 @@ impl Engine {
 
     /// Looks at the servers that a failover would need, and at the sentinels.
     fn check_others(&self, master: &str, read: Option<&str>, findings: &mut Findings) {
+        if self.reads_replicas() && read.is_none() {
+            // Why no replica can be read has been said.
+            return;
+        }
         let (others, errors) = self.others(master);
-        // Why no replica can be read has been said.
-        let has_replica = !self.reads_replicas() || read.is_some();
-        findings.warnings.extend(errors.iter().map(ToString::to_string).filter(|_| has_replica));
+        findings.warnings.extend(errors.iter().map(ToString::to_string));
         for address in others.iter().filter(|other| read != Some(&other.to_string())) {
-            let mut found = Findings::default();
             match self.server_at(address) {
-                Ok((mut server, standing)) => {
-                    if let Standing::Replica { is_connected: false, master, .. } = standing {
-                        found.warnings.push(format!(
-                            "Redis at {address}: it does not follow its master {master}; look at its log, and whether its \
-                             masterauth is right"
-                        ));
-                    }
-                    if let Err(error) = self.check_server(&mut server, &mut found) {
-                        found.warnings.extend_from_slice(error.lines());
-                    }
+                Ok((server, standing)) => {
+                    findings.warnings.extend(self.check_other(server, &standing));
                 }
-                Err(error) => found.warnings.push(error.to_string()),
-            }
-            if has_replica {
-                findings.warnings.extend(found.refusals.into_iter().chain(found.warnings));
+                Err(error) => findings.warnings.push(error.to_string()),
             }
         }
+    }
+
+    /// What is wrong with a server that a failover would need.
+    fn check_other(&self, mut server: Connection, standing: &Standing) -> Vec<String> {
+        let at = server.address().to_owned();
+        let mut found = Findings::default();
+        match standing {
+            Standing::Replica { is_connected: true, .. } => {}
+            Standing::Replica { master, .. } => found.warnings.push(format!(
+                "Redis at {at}: it does not follow its master {master}; look at its log, and whether its masterauth is \
+                 right"
+            )),
+            Standing::Master { .. } => found.warnings.push(format!(
+                "Redis at {at}: it takes itself for the master; if it stays so for longer than a failover takes, correct \
+                 its replicaof"
+            )),
+        }
+        if let Err(error) = self.check_server(&mut server, &mut found) {
+            found.warnings.extend_from_slice(error.lines());
+        }
+        found.refusals.into_iter().chain(found.warnings).collect()
     }
 
     /// Adds the line that permits what is needed, if that is what is missing.

@@ -199,7 +199,7 @@ impl Engine {
         (found, errors)
     }
 
-    /// A connection to the server at this address, whether it is a replica, and whether it follows its master.
+    /// A connection to the server at this address, and what it says that it is.
     pub(super) fn server_at(
         &self,
         address: &Address,
