@@ -13,12 +13,18 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::super::HistoryError;
 use super::place::{beside, unreadable};
 use crate::chat::{Memo, Position, RoomId};
+
+/// How long, and how often, it is tried to lock a file that somebody else holds.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The right to use a file, for as long as this lives.
 #[derive(Debug)]
@@ -215,13 +221,22 @@ fn owner_line() -> String {
 }
 
 /// Whether the file could be locked; false if somebody else holds it.
+///
+/// It is tried for [`PATIENCE`]: a process that is forked while a server has the file holds the lock as well, after that
+/// server's end, until it runs the other program for which it was forked.
 fn lock(path: &Path, file: &File) -> Result<bool, HistoryError> {
-    match flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(true),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
-        Err(error) => {
-            let what = format!("cannot be locked: {error}");
-            Err(HistoryError::new(path, what, "put it on a local disk").because_of(error))
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < until => thread::sleep(PAUSE),
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(false),
+            Err(error) => {
+                let what = format!("cannot be locked: {error}");
+                return Err(
+                    HistoryError::new(path, what, "put it on a local disk").because_of(error)
+                );
+            }
         }
     }
 }
