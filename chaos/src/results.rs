@@ -46,7 +46,11 @@ pub fn add(files: &[PathBuf]) -> io::Result<()> {
         let report = fs::read_to_string(file).map_err(|error| named(file, &error))?;
         let report: Report =
             serde_json::from_str(&report).map_err(|error| named(file, &error.into()))?;
-        lines.push_str(&serde_json::to_string(&Run::of(&report))?);
+        let line = serde_json::to_string(&Run::of(&report))?;
+        if lines.lines().any(|kept| kept == line) {
+            return Err(named(file, &io::Error::other("this result has been added already")));
+        }
+        lines.push_str(&line);
         lines.push('\n');
     }
     let runs: Vec<Run> = lines
